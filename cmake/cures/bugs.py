@@ -1,0 +1,137 @@
+"""Cures of WAMR's own faults, each found by a test or a fuzzer.
+
+None of them changes what a correct program sees. They are independent of one another and of our
+hooks, fit for a report upstream; drop one when the pinned commit has its own.
+"""
+
+from __future__ import annotations
+
+from . import Cure
+
+_LOADER = "core/iwasm/interpreter/wasm_loader.c"
+_RUNTIME = "core/iwasm/interpreter/wasm_runtime.c"
+_INTERPRETER = "core/iwasm/interpreter/wasm_interp_fast.c"
+_EXEC_ENV = "core/iwasm/common/wasm_exec_env.c"
+_TESTS = "tests/regressions/test_bugs.py::"
+
+CURES: tuple[Cure, ...] = (
+    Cure(
+        name="const-expr-null",
+        file=_LOADER,
+        expect="""\
+            if (is_expr_binary_op(ctx->stack[j].expr->init_expr_type)) {
+                destroy_init_expr_recursive(ctx->stack[j].expr);
+""",
+        replace="""\
+            if (ctx->stack[j].expr
+                && is_expr_binary_op(ctx->stack[j].expr->init_expr_type)) {
+                destroy_init_expr_recursive(ctx->stack[j].expr);
+""",
+        why="A malformed constant expression leaves operands without an expression on the stack; "
+        "a module of 15 bytes killed the process.",
+        test=_TESTS + "test_malformed_constant_expression",
+    ),
+    Cure(
+        name="tail-call-import-entry",
+        file=_INTERPRETER,
+        expect="""\
+                   so here we recover context from prev_frame */
+                RECOVER_CONTEXT(prev_frame);
+""",
+        replace="""\
+                   so here we recover context from prev_frame */
+                if (!prev_frame->ip)
+                    return; /* the caller is the host: nothing to recover */
+                RECOVER_CONTEXT(prev_frame);
+""",
+        why="A function that the host calls and that tail-calls an import returns to a frame "
+        "without code.",
+        test=_TESTS + "test_exported_function_tail_calls_an_import",
+    ),
+    Cure(
+        name="tail-call-v128",
+        file=_INTERPRETER,
+        expect="""\
+        for (i = 0; i < cur_func->param_count; i++) {
+            if (cur_func->param_types[i] == VALUE_TYPE_I64
+                || cur_func->param_types[i] == VALUE_TYPE_F64) {
+                PUT_I64_TO_ADDR(
+                    lp, GET_OPERAND(uint64, I64,
+""",
+        replace="""\
+        for (i = 0; i < cur_func->param_count; i++) {
+            if (cur_func->param_types[i] == VALUE_TYPE_V128) {
+                PUT_V128_TO_ADDR(
+                    lp,
+                    GET_OPERAND_V128(2 * (cur_func->param_count - i - 1)));
+                lp += 4;
+            }
+            else if (cur_func->param_types[i] == VALUE_TYPE_I64
+                     || cur_func->param_types[i] == VALUE_TYPE_F64) {
+                PUT_I64_TO_ADDR(
+                    lp, GET_OPERAND(uint64, I64,
+""",
+        why="A tail call copied a v128 parameter as 32 bits and shifted those after it.",
+        test=_TESTS + "test_tail_call_with_v128_parameters",
+    ),
+    Cure(
+        name="elem-null",
+        file=_RUNTIME,
+        expect="""\
+                case INIT_EXPR_TYPE_REFNULL_CONST:
+                    ref = NULL;
+""",
+        replace="""\
+                case INIT_EXPR_TYPE_REFNULL_CONST:
+                    ref = (void *)(uintptr_t)NULL_REF;
+""",
+        why="A null in an active element segment became function 0: without GC, NULL_REF is the null.",
+        test=_TESTS + "test_null_in_an_active_element_segment",
+    ),
+    Cure(
+        name="memory-limits",
+        file=_LOADER,
+        expect="    if (!module->possible_memory_grow) {\n",
+        replace="    if (false /* others may grow what this module does not */) {\n",
+        why="A memory that its module never grows became one page of another size, without the "
+        "declared maximum; an importer or the host may well grow it.",
+        test=_TESTS + "test_memory_that_its_module_never_grows",
+    ),
+    Cure(
+        name="spectest-name",
+        file=_LOADER,
+        expect="""\
+    if (!strcmp("spectest", sub_module_name)) {
+        const uint32 spectest_table_init_size = 10;
+""",
+        replace="""\
+    if (false /* no module name is special */) {
+        const uint32 spectest_table_init_size = 10;
+""",
+        why='A table imported from a module called "spectest" got other limits than declared.',
+        test=_TESTS + "test_no_module_name_is_special",
+    ),
+    Cure(
+        name="spectest-name",
+        file=_LOADER,
+        expect="""\
+    if (!strcmp("spectest", sub_module_name)) {
+        uint32 spectest_memory_init_page = 1;
+""",
+        replace="""\
+    if (false /* no module name is special */) {
+        uint32 spectest_memory_init_page = 1;
+""",
+        why="The same for a memory.",
+        test=_TESTS + "test_no_module_name_is_special",
+    ),
+    Cure(
+        name="exec-env-header-only",
+        file=_EXEC_ENV,
+        expect="    memset(exec_env, 0, (uint32)total_size);\n",
+        replace="    memset(exec_env, 0, offsetof(WASMExecEnv, wasm_stack_u.bottom));\n",
+        why="Zeroing the whole wasm stack costs 19-38 us and touches 1 MiB for every instance; the "
+        "interpreter writes each frame before it reads it.",
+        test=_TESTS + "test_instances_do_not_touch_their_stack",
+    ),
+)

@@ -1,0 +1,274 @@
+"""Builds the two static libraries of the extension: WAMR (``iwasm``) and our own C (``wpy``).
+
+The steps: find and prove the tree (``sources``), make its cured copy (``cures``), run CMake and Ninja
+on ``CMakeLists.txt``. All products are below ``build/<platform>[-variant]/``; ``layout`` tells where
+without building anything, ``prepare`` makes the cured copy only (enough to read WAMR's headers), and
+``build`` compiles. Each can be called again at no cost.
+
+Switches of the environment: ``WAMR_DEBUG=1``, ``WAMR_SANITIZE=address|undefined|thread`` (commas),
+``WAMR_WITHOUT_CURE`` (see ``cures``), ``WAMR_SRC`` and ``WAMR_ALLOW_OTHER`` (see ``sources``).
+This module knows nothing of Python's C API, cffi or setuptools.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cures
+import sources
+
+CMAKE_AT_LEAST = (3, 16)
+
+
+class BuildError(SystemExit):
+    """CMake or the compiler failed, or there is none; printed without a traceback."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is, or will be once it is built."""
+
+    root: Path
+    build: Path  # build/<platform>[-variant]
+
+    @property
+    def tree(self) -> Path:
+        """The cured copy of WAMR's tree."""
+        return self.build / "wamr"
+
+    @property
+    def generated(self) -> Path:
+        """C written by build_ffi.py, compiled into the library wpy."""
+        return self.build / "generated"
+
+    @property
+    def native(self) -> Path:
+        """Our own C."""
+        return self.root / "src" / "wamr" / "_native"
+
+    @property
+    def cmake(self) -> Path:
+        """CMake's folder."""
+        return self.build / "cmake"
+
+    @property
+    def libraries(self) -> list[Path]:
+        """The static libraries, in the order of linking: wpy and iwasm need each other."""
+        wpy, iwasm = ("wpy.lib", "iwasm.lib") if os.name == "nt" else ("libwpy.a", "libiwasm.a")
+        return [self.cmake / wpy, self.cmake / iwasm, self.cmake / wpy]
+
+    @property
+    def include_dirs(self) -> list[Path]:
+        """What the extension module needs: our header, and WAMR's public ones."""
+        return [self.native, self.tree / "core" / "iwasm" / "include"]
+
+
+@dataclass(frozen=True)
+class Iwasm:
+    """What the extension module is compiled and linked with."""
+
+    libraries: list[Path]
+    include_dirs: list[Path]
+    define_macros: list[tuple[str, str | None]] = field(default_factory=list)
+    system_libraries: list[str] = field(default_factory=list)
+    compile_args: list[str] = field(default_factory=list)
+    link_args: list[str] = field(default_factory=list)
+
+
+# -- the three calls -----------------------------------------------------------------------------
+
+
+def layout(root: Path) -> Layout:
+    """Return where the build of the environment's variant has its files."""
+    names = [sysconfig.get_platform().replace(".", "_")]
+    names += ["debug"] if debug() else []
+    names += sanitizers()
+    names += [f"without-{name}" for name in cures.left_out()]
+    return Layout(root.resolve(), root.resolve() / "build" / "-".join(names))
+
+
+def prepare(root: Path, build_dir: Path | None = None) -> Path:
+    """Find WAMR's tree, make its cured copy and return that."""
+    place = Layout(root.resolve(), build_dir.resolve()) if build_dir else layout(root)
+    try:
+        place.generated.mkdir(parents=True, exist_ok=True)
+        tree = sources.resolve(place.root, place.build)
+        cures.apply(tree.path, place.tree, sources.PARTS)
+    except (PermissionError, OSError) as error:
+        raise BuildError(
+            f"{place.build} can't be written ({error.strerror}). The build needs a source folder "
+            f"that it may write to; copy it:\n  cp -r {place.root} /tmp/wamr && pip install /tmp/wamr"
+        ) from None
+    return place.tree
+
+
+def build(root: Path, build_dir: Path | None, c_files: Iterable[Path]) -> Iwasm:
+    """Compile WAMR and `c_files`; return what the extension module is linked with."""
+    place = Layout(root.resolve(), build_dir.resolve()) if build_dir else layout(root)
+    prepare(root, place.build)
+    _configure(place, sorted({path.resolve() for path in c_files}))
+    jobs = os.environ.get("MAX_JOBS") or str(os.cpu_count() or 1)
+    _call([_tool("cmake"), "--build", place.cmake, "--config", _build_type(), "--parallel", jobs])
+    return describe(place)
+
+
+def describe(place: Layout) -> Iwasm:
+    """Return what the extension module is linked with, built or not."""
+    flags = [f"-fsanitize={','.join(sanitizers())}"] if sanitizers() else []
+    windows = os.name == "nt"
+    return Iwasm(
+        libraries=place.libraries,
+        include_dirs=place.include_dirs,
+        # The headers say dllimport on Windows; we link statically.
+        define_macros=[("WASM_API_EXTERN", ""), ("WASM_RUNTIME_API_EXTERN", "")] if windows else [],
+        system_libraries=["ws2_32", "shlwapi", "ntdll", "bcrypt"] if windows else _posix_libraries(),
+        compile_args=[*flags, "-g", "-O1" if sanitizers() else "-O0"]
+        if (debug() or flags) and not windows
+        else [],
+        link_args=flags,
+    )
+
+
+# -- the variant ---------------------------------------------------------------------------------
+
+
+def debug() -> bool:
+    """Whether WAMR_DEBUG asks for assertions and symbols."""
+    return os.environ.get("WAMR_DEBUG") == "1"
+
+
+def sanitizers() -> list[str]:
+    """Return the sanitizers that WAMR_SANITIZE asks for, sorted."""
+    asked = set(os.environ.get("WAMR_SANITIZE", "").replace(",", " ").split())
+    unknown = asked - {"address", "undefined", "thread"}
+    if unknown or asked >= {"address", "thread"}:
+        raise BuildError(
+            f"WAMR_SANITIZE={os.environ['WAMR_SANITIZE']}: choose from address, undefined, thread, "
+            "with commas between; address and thread exclude each other"
+        )
+    return sorted(asked)
+
+
+def _build_type() -> str:
+    if debug():
+        return "Debug"
+    return "RelWithDebInfo" if sanitizers() else "Release"
+
+
+def _posix_libraries() -> list[str]:
+    return ["m", "pthread"] if sys.platform == "darwin" else ["m", "pthread", "dl"]
+
+
+# -- CMake ---------------------------------------------------------------------------------------
+
+
+def _configure(place: Layout, c_files: list[Path]) -> None:
+    options = {
+        "CMAKE_BUILD_TYPE": _build_type(),
+        "CMAKE_C_FLAGS_RELEASE": "" if os.name == "nt" else "-O3 -DNDEBUG",
+        "WAMR_ROOT_DIR": place.tree.as_posix(),
+        "WPY_SOURCES": ";".join(path.as_posix() for path in c_files),
+        "WPY_INCLUDE": place.native.as_posix(),
+        "WPY_SANITIZE": ",".join(sanitizers()),
+        # Only for those who can change our C: a newer compiler must not break an installation.
+        "WPY_WERROR": "ON" if (place.root / ".git").exists() else "OFF",
+        "FETCHCONTENT_FULLY_DISCONNECTED": "ON",
+    }
+    if os.name != "nt":
+        options["FETCHCONTENT_SOURCE_DIR_SIMDE"] = _simde(place.build / "simde").as_posix()
+    ccache = shutil.which("ccache")
+    if ccache:
+        options["CMAKE_C_COMPILER_LAUNCHER"] = ccache
+    if sys.platform == "darwin":
+        words = shlex.split(os.environ.get("ARCHFLAGS", ""))
+        archs = [arch for flag, arch in zip(words, words[1:]) if flag == "-arch"]
+        options["CMAKE_OSX_ARCHITECTURES"] = archs[0] if archs else platform.machine()
+    generator = []
+    if os.name != "nt":  # there, Visual Studio's own finds the compiler by itself
+        generator = ["-G", "Ninja"]
+        options["CMAKE_MAKE_PROGRAM"] = _tool("ninja")
+    command = [_tool("cmake"), *generator, "-S", place.root / "cmake", "-B", place.cmake]
+    command += [f"-D{name}={value}" for name, value in options.items() if value]
+    # Ninja itself sees changes of the CMake files; configure again only for other options.
+    note = place.cmake / "configured"
+    text = "\n".join(map(str, command))
+    if note.is_file() and note.read_text(encoding="utf-8") == text:
+        return
+    shutil.rmtree(place.cmake / "CMakeFiles", ignore_errors=True)
+    (place.cmake / "CMakeCache.txt").unlink(missing_ok=True)
+    _call(command)
+    note.write_text(text, encoding="utf-8")
+
+
+def _call(command: list[str | Path]) -> None:
+    words = [str(word) for word in command]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    output = done.stdout.decode(errors="replace")
+    if done.returncode:
+        raise BuildError(f"{output}\nThis failed:  {shlex.join(words)}")
+    if os.environ.get("WAMR_VERBOSE") == "1":
+        print(output, file=sys.stderr, flush=True)
+
+
+def missing_tools() -> list[str]:
+    """Return which of cmake and ninja this machine lacks, as requirements for PyPI."""
+    missing = []
+    if _cmake_version() < CMAKE_AT_LEAST:
+        missing.append("cmake>=" + ".".join(map(str, CMAKE_AT_LEAST)))
+    if os.name != "nt" and not shutil.which("ninja"):
+        missing.append("ninja")
+    return missing
+
+
+def _cmake_version() -> tuple[int, ...]:
+    cmake = shutil.which("cmake")
+    if not cmake:
+        return (0,)
+    try:
+        text = subprocess.run([cmake, "--version"], capture_output=True, text=True, check=True).stdout
+        return tuple(int(part) for part in text.split()[2].split("-")[0].split(".")[:2])
+    except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
+        return (0,)
+
+
+def _tool(name: str) -> str:
+    path = shutil.which(name)
+    if not path:
+        raise BuildError(f"{name} is missing. Type:  pip install {name}")
+    return path
+
+
+# -- simde ---------------------------------------------------------------------------------------
+
+
+def _simde(folder: Path) -> Path:
+    """Make the folder that stands for WAMR's download of simde, and return it.
+
+    The headers are copied, since pip removes the build environment that they come from, and Ninja
+    would compile everything again for headers that are somewhere else each time.
+    """
+    try:
+        import simde_py  # type: ignore[import-not-found, unused-ignore]
+
+        headers = Path(simde_py.get_include()) / "simde"
+    except ImportError:
+        headers = Path("/usr/include/simde")  # Debian's libsimde-dev
+    if not headers.is_dir():
+        if (folder / "simde").is_dir():
+            return folder
+        raise BuildError("The headers of simde are missing. Type:  pip install simde-py")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "simde").is_dir():
+        shutil.copytree(headers, folder / "simde.part", dirs_exist_ok=True)
+        (folder / "CMakeLists.txt").write_text("# Nothing to build: headers only.\n")
+        (folder / "simde.part").rename(folder / "simde")
+    return folder

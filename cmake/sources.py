@@ -1,0 +1,310 @@
+"""Finds the sources of WAMR and proves that they are the pinned ones.
+
+There are four ways to the tree, tried in this order (the README shows them to users):
+
+1. ``WAMR_SRC=/path`` in the environment;
+2. ``wamr-src/``, if it is populated: a recursive clone, or an sdist, which carries it;
+3. ``git submodule update --init --depth 1 wamr-src``, where this is a git checkout;
+4. the crate ``wamrx-sys`` through ``cargo``, which carries the same tree.
+
+Whatever the way, the git tree id of ``core/`` is computed here, without git, and compared with that
+of the pinned commit. This module knows nothing of how the tree is changed (``cures``) or compiled
+(``iwasm``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import functools
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMIT = "978ce3f2397b738ff181f876225e4dbed07faee0"
+CORE_TREE = "06291ea11e9d63c2e29fdc4b449184129f34d857"
+CRATE = "wamrx-sys"
+SUBMODULE = "wamr-src"
+
+# What the build needs of the tree, and so what an sdist carries and what is copied to be cured.
+PARTS = ("core", "build-scripts", "CMakeLists.txt", "LICENSE")
+
+# File modes are part of a tree id, but zip files, Windows and some file systems lose them. The tree
+# is pinned, so its few executable files are known.
+EXECUTABLES = frozenset(
+    {
+        "deps/install_tensorflow.sh",
+        "iwasm/libraries/lib-socket/test/build.sh",
+        "iwasm/libraries/lib-wasi-threads/SConscript",
+        "iwasm/libraries/lib-wasi-threads/stress-test/build.sh",
+        "iwasm/libraries/lib-wasi-threads/test/build.sh",
+        "iwasm/libraries/wasi-nn/test/build.sh",
+        "iwasm/libraries/wasi-nn/test/models/average.py",
+        "iwasm/libraries/wasi-nn/test/models/max.py",
+        "iwasm/libraries/wasi-nn/test/models/mult_outputs.py",
+        "iwasm/libraries/wasi-nn/test/models/sum.py",
+    }
+)
+
+# What editors, Python and operating systems leave in a folder.
+STRAY = ("*~", "*.orig", "*.rej", "*.sw?", "*.bak", "*.pyc", "__pycache__", ".*", "*.o", "Thumbs.db")
+
+NETWORK_TIMEOUT = 15  # seconds until a network that does not answer counts as none
+DOWNLOAD_TIMEOUT = 600
+
+
+class SourceError(SystemExit):
+    """No usable tree. Says what to type; as a SystemExit it is printed without a traceback."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A proven tree of WAMR, and a few words about the way to it."""
+
+    path: Path
+    how: str
+
+
+def resolve(root: Path, build_dir: Path) -> Tree:
+    """Return the proven tree of WAMR, by the first of the four ways that leads to one."""
+    tree = _resolve(root.resolve(), build_dir.resolve(), os.environ.get("WAMR_SRC", ""))
+    print(f"wamr: sources of WAMR: {tree.how} ({tree.path})", file=sys.stderr, flush=True)
+    return tree
+
+
+@functools.cache  # setup.py and build_ffi.py both ask; git and cargo are slow to say no
+def _resolve(root: Path, build_dir: Path, given: str) -> Tree:
+    if given:
+        return _from_environment(Path(given).expanduser())
+    submodule = root / SUBMODULE
+    if _populated(submodule):
+        return _prove(Tree(submodule, f"{SUBMODULE}/"), _repair_hint(root))
+    failures = []
+    for way in (_unpacked_crate, _from_git, _from_cargo):
+        try:
+            return way(root, build_dir)
+        except _NotThisWay as reason:
+            failures.append(str(reason))
+    raise SourceError(_no_way(submodule, [text for text in failures if text]))
+
+
+class _NotThisWay(Exception):
+    """Why one way leads nowhere; the next one is tried."""
+
+
+# -- the four ways -------------------------------------------------------------------------------
+
+
+def _from_environment(path: Path) -> Tree:
+    if not (path / "core" / "iwasm").is_dir():
+        raise SourceError(
+            f"WAMR_SRC={path} is not a tree of WAMR: there is no core/iwasm in it.\n"
+            "Point it at the folder that holds core/ and build-scripts/, or `unset WAMR_SRC`."
+        )
+    return _prove(
+        Tree(path.resolve(), "WAMR_SRC"),
+        f"Check the commit out:  git -C {path} checkout {COMMIT}\n"
+        "or leave the choice to the build:  unset WAMR_SRC",
+    )
+
+
+def _from_git(root: Path, build_dir: Path) -> Tree:
+    del build_dir
+    if not (root / ".git").exists():
+        raise _NotThisWay("git: this folder is not a git checkout")
+    if not shutil.which("git"):
+        raise _NotThisWay("git: not installed")
+    url = _git(root, "config", "-f", ".gitmodules", f"submodule.{SUBMODULE}.url")
+    # Asking for one reference tells quickly whether there is a network; the download may take longer.
+    _git(root, "ls-remote", "--exit-code", url.strip(), "HEAD")
+    try:
+        _git(
+            root,
+            *("-c", "core.autocrlf=false", "submodule", "--quiet", "update"),
+            *("--init", "--depth", "1", SUBMODULE),
+            timeout=DOWNLOAD_TIMEOUT,
+        )
+    except _NotThisWay:
+        with contextlib.suppress(_NotThisWay):  # leave nothing half-populated behind
+            _git(root, "submodule", "deinit", "--force", SUBMODULE)
+        raise
+    return _prove(Tree(root / SUBMODULE, "git submodule update"), _repair_hint(root))
+
+
+def _git(root: Path, *arguments: str, timeout: float = NETWORK_TIMEOUT) -> str:
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
+    return _run("git", [*arguments], root, environment, timeout)
+
+
+def _from_cargo(root: Path, build_dir: Path) -> Tree:
+    if not shutil.which("cargo"):
+        raise _NotThisWay("cargo: not installed")
+    # A copy, so that cargo's lock file and target folder stay out of the source tree.
+    manifest = build_dir / "wamr-crate" / "Cargo.toml"
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(root / "cmake" / "wamr-crate" / "Cargo.toml", manifest)
+    (manifest.parent / "lib.rs").touch()
+    arguments = ["metadata", "--format-version", "1", "--manifest-path", str(manifest)]
+    packages = json.loads(_run("cargo", arguments, build_dir, None, DOWNLOAD_TIMEOUT))["packages"]
+    found = [p["manifest_path"] for p in packages if p["name"] == CRATE]
+    if not found:
+        raise _NotThisWay(f"cargo: knows no package {CRATE}")
+    tree = _prove(_crate_tree(Path(found[0]).parent), _CRATE_HINT)
+    _crate_note(build_dir).write_text(found[0], encoding="utf-8")
+    return tree
+
+
+def _unpacked_crate(root: Path, build_dir: Path) -> Tree:
+    """Where cargo helped an earlier build, don't wait for a network again: it is the same tree."""
+    del root
+    try:
+        manifest = Path(_crate_note(build_dir).read_text(encoding="utf-8"))
+    except OSError:
+        raise _NotThisWay from None
+    if not manifest.is_file():
+        raise _NotThisWay
+    return _prove(_crate_tree(manifest.parent), _CRATE_HINT)
+
+
+def _crate_note(build_dir: Path) -> Path:
+    return build_dir / "wamr-crate" / "unpacked"
+
+
+def _crate_tree(crate: Path) -> Tree:
+    return Tree(crate / "wasm-micro-runtime", f"cargo, crate {crate.name}")
+
+
+_CRATE_HINT = "Remove the unpacked crate; cargo unpacks it again from its checked archive."
+
+
+def _run(
+    tool: str, arguments: list[str], cwd: Path, environment: dict[str, str] | None, timeout: float
+) -> str:
+    command = f"{tool} {next((a for a in arguments if a.isalpha()), '')}"
+    try:
+        done = subprocess.run(
+            [tool, *arguments],
+            cwd=cwd,
+            env=environment,
+            timeout=timeout,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        raise _NotThisWay(f"{command}: no answer within {timeout:.0f} s") from None
+    except subprocess.CalledProcessError as failed:
+        lines = [line for line in failed.stderr.splitlines() if line.strip()]
+        raise _NotThisWay(f"{command}: {lines[-1].strip() if lines else failed}") from None
+    except OSError as failed:
+        raise _NotThisWay(f"{command}: {failed}") from None
+    return done.stdout
+
+
+# -- the proof -----------------------------------------------------------------------------------
+
+
+def tree_id(folder: Path, *, skip: frozenset[str] = frozenset()) -> str:
+    """Return the id that git gives to the tree in `folder`, leaving out the paths in `skip`."""
+    return _tree_hash(folder, "", skip).hex()
+
+
+def _tree_hash(folder: Path, prefix: str, skip: frozenset[str]) -> bytes:
+    entries: list[tuple[bytes, bytes]] = []  # (sort key, record)
+    for entry in os.scandir(folder):
+        path = prefix + entry.name
+        name = os.fsencode(entry.name)
+        if path in skip:
+            continue
+        if entry.is_symlink():
+            record = b"120000 %s\0%s" % (name, _object_hash(b"blob", os.fsencode(os.readlink(entry))))
+        elif entry.is_dir():
+            content = _tree_hash(Path(entry), path + "/", skip)
+            if content == _EMPTY_TREE:
+                continue  # git does not record empty folders
+            entries.append((name + b"/", b"40000 %s\0%s" % (name, content)))
+            continue
+        else:
+            mode = b"100755" if path in EXECUTABLES else b"100644"
+            record = b"%s %s\0%s" % (mode, name, _object_hash(b"blob", Path(entry).read_bytes()))
+        entries.append((name, record))
+    return _object_hash(b"tree", b"".join(record for _, record in sorted(entries)))
+
+
+def _object_hash(kind: bytes, content: bytes) -> bytes:
+    head = b"%s %d\0" % (kind, len(content))
+    return hashlib.sha1(head + content, usedforsecurity=False).digest()
+
+
+_EMPTY_TREE = _object_hash(b"tree", b"")
+
+
+def _prove(tree: Tree, hint: str) -> Tree:
+    """Return `tree` if its core/ is the pinned one; otherwise say what is wrong with it."""
+    core = tree.path / "core"
+    missing = [part for part in PARTS if not (tree.path / part).exists()]
+    if missing:
+        raise SourceError(
+            f"The tree of WAMR in {tree.path} is incomplete: {', '.join(missing)} missing.\n{hint}"
+        )
+    found = tree_id(core)
+    if found == CORE_TREE or os.environ.get("WAMR_ALLOW_OTHER") == "1":
+        return tree
+    raise SourceError(
+        f"The tree of WAMR in {tree.path} is not that of commit {COMMIT[:12]}:\n"
+        f"its core/ has the tree id {found} instead of {CORE_TREE}.\n"
+        f"{_difference(core) or hint}\n"
+        "To build it all the same, at your own risk:  export WAMR_ALLOW_OTHER=1"
+    )
+
+
+def _difference(core: Path) -> str:
+    """Name the usual reasons for another tree id: files that don't belong there, line ends."""
+    paths = sorted(p.relative_to(core).as_posix() for p in core.rglob("*"))
+    stray = [p for p in paths if any(fnmatch.fnmatch(p.rpartition("/")[2], s) for s in STRAY)]
+    if stray and tree_id(core, skip=frozenset(stray)) == CORE_TREE:
+        shown = "\n".join(f"  {core / path}" for path in stray[:10])
+        more = f"\n  … {len(stray) - 10} more" if len(stray) > 10 else ""
+        return f"Only files that don't belong to it make the difference; delete them:\n{shown}{more}"
+    config = core / "config.h"
+    if config.is_file() and b"\r\n" in config.read_bytes():
+        return (
+            "Its line ends were converted. Undo that:\n"
+            f"  git -C {core.parent} config core.autocrlf false\n"
+            f"  git -C {core.parent} rm -r -q --cached . && git -C {core.parent} reset -q --hard"
+        )
+    return ""
+
+
+# -- what the errors say -------------------------------------------------------------------------
+
+
+def _populated(submodule: Path) -> bool:
+    """Whether there is anything in it; a lone .git is what an interrupted clone leaves."""
+    return submodule.is_dir() and any(entry.name != ".git" for entry in submodule.iterdir())
+
+
+def _repair_hint(root: Path) -> str:
+    if (root / ".git").exists():
+        return f"Check it out again:  git submodule update --init --force --depth 1 {SUBMODULE}"
+    return "Unpack the source distribution again."
+
+
+def _no_way(submodule: Path, failures: list[str]) -> str:
+    reasons = "".join(f"\n  - {failure}" for failure in failures)
+    return (
+        f"The sources of WAMR (commit {COMMIT[:12]}) are nowhere to be found. Tried:\n"
+        f"  - WAMR_SRC is not set\n  - {submodule} is empty{reasons}\n"
+        "Any one of these helps; then build again:\n"
+        "  export WAMR_SRC=/path/to/wasm-micro-runtime       # a tree that you have\n"
+        f"  git submodule update --init --depth 1 {SUBMODULE}      # needs the network\n"
+        "  install Rust's cargo, from your system's packages  # the build then fetches the crate\n"
+        "  pip install wamr                                   # a wheel, or an sdist that carries it"
+    )
