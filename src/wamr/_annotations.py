@@ -1,0 +1,155 @@
+"""Reads a Python callable's signature as codes of wasm types; `types` loads it when needed.
+
+Annotations may be objects or strings (also all of them, under `from __future__ import
+annotations`); a string is evaluated where the function was defined, with the names i32, i64 … at
+hand. Every failure is a TypeError that names the function and the parameter, and says what would be
+accepted. Nothing here knows what the signature is for.
+"""
+
+import functools
+import inspect
+import typing
+
+from .types import ValType
+
+_ACCEPTED = "int, float, or one of wamr.i32, i64, f32, f64, v128, funcref, externref"
+
+
+def signature_kinds(
+    function: typing.Callable[..., object], access_caller: bool
+) -> tuple[bytes, bytes]:
+    """The codes of the parameters and of the results."""
+    if not callable(function):
+        raise TypeError(f"a host function must be callable, not {type(function).__name__}")
+    reader = _Reader(function)
+    parameters = _positional(reader)
+    if access_caller:
+        if not parameters:
+            raise TypeError(f"{reader.name}: access_caller needs a first parameter")
+        del parameters[0]
+    kinds = [reader.kind(f"parameter {p.name!r}", p.annotation) for p in parameters]
+    results = reader.results(reader.signature.return_annotation)
+    return bytes([kind.code for kind in kinds]), bytes([kind.code for kind in results])
+
+
+def _positional(reader: "_Reader") -> list[inspect.Parameter]:
+    """The parameters that wasm code passes."""
+    found = []
+    for parameter in reader.signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            raise TypeError(
+                f"{reader.name}: *{parameter.name} takes any number of arguments; "
+                "name them, or give a FuncType"
+            )
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            raise TypeError(
+                f"{reader.name}: parameter {parameter.name!r} is keyword-only; "
+                "wasm code passes arguments by position"
+            )
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            found.append(parameter)
+    return found
+
+
+class _Reader:
+    """One callable: its name for messages, its signature, the names its annotations may use."""
+
+    def __init__(self, function: typing.Callable[..., object]) -> None:
+        self.name = _name(function)
+        try:
+            self.signature = inspect.signature(function)
+        except (TypeError, ValueError, NameError) as error:
+            raise TypeError(
+                f"{self.name}: no signature to read ({error}); give a FuncType"
+            ) from error
+        self.namespace: dict[str, typing.Any] | None = None
+        self.function = function
+
+    def kind(self, what: str, annotation: object) -> ValType:
+        if annotation is inspect.Parameter.empty:
+            raise TypeError(
+                f"{self.name}: {what} has no annotation; give {_ACCEPTED}, or a FuncType"
+            )
+        resolved = self._resolved(what, annotation)
+        found = _kind(resolved)
+        if found is None:
+            shown = annotation if isinstance(annotation, str) else _shown(resolved)
+            raise TypeError(f"{self.name}: {what} is {shown}, which must be {_ACCEPTED}")
+        return found
+
+    def results(self, annotation: object) -> list[ValType]:
+        if annotation is inspect.Signature.empty:
+            raise TypeError(
+                f"{self.name}: the result has no annotation; give `-> None` where there is none"
+            )
+        resolved = self._resolved("the result", annotation)
+        if resolved is None or resolved is type(None):
+            return []
+        if typing.get_origin(resolved) is not tuple:
+            return [self.kind("the result", resolved)]
+        items = typing.get_args(resolved)
+        if Ellipsis in items:
+            raise TypeError(f"{self.name}: the result is a tuple of any length; name each item")
+        return [self.kind(f"result {i}", item) for i, item in enumerate(items) if item != ()]
+
+    def _resolved(self, what: str, annotation: object) -> object:
+        if isinstance(annotation, typing.ForwardRef):
+            annotation = annotation.__forward_arg__
+        if not isinstance(annotation, str):
+            return annotation
+        if self.namespace is None:
+            self.namespace = _namespace(self.function)
+        try:
+            return self._resolved(what, eval(annotation, self.namespace))
+        except Exception as error:
+            raise TypeError(
+                f"{self.name}: {what} is annotated {annotation!r}, which can't be read ({error})"
+            ) from error
+
+
+def _kind(annotation: object) -> ValType | None:
+    if typing.get_origin(annotation) is typing.Annotated:
+        python, *notes = typing.get_args(annotation)
+        for note in notes:
+            if isinstance(note, ValType):
+                return note
+            if isinstance(note, str) and note in ValType._value2member_map_:
+                return ValType(note)
+        annotation = python
+    return ValType.I32 if annotation is int else ValType.F64 if annotation is float else None
+
+
+def _namespace(function: typing.Callable[..., object]) -> dict[str, typing.Any]:
+    """The globals of the function's module, above the aliases of `types`."""
+    from . import types
+
+    names: dict[str, typing.Any] = {str(kind): getattr(types, str(kind)) for kind in ValType}
+    inner = _innermost(function)
+    if not hasattr(inner, "__globals__"):  # an object with __call__, or a class
+        method = "__init__" if isinstance(inner, type) else "__call__"
+        inner = _innermost(getattr(inner, method, None))
+    return names | getattr(inner, "__globals__", {})
+
+
+def _innermost(function: object) -> object:
+    """Below partials, wrappers and bound methods."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        elif inspect.ismethod(function):
+            function = function.__func__
+        else:
+            return function
+
+
+def _name(function: object) -> str:
+    inner = _innermost(function)
+    name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
+    return str(name).replace("<locals>.", "")
+
+
+def _shown(annotation: object) -> str:
+    plain = isinstance(annotation, type) and typing.get_origin(annotation) is None
+    return getattr(annotation, "__qualname__", "?") if plain else repr(annotation)

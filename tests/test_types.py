@@ -1,0 +1,415 @@
+"""The types as values: what they accept, how they compare and read; signatures from annotations."""
+
+import copy
+import functools
+import pickle
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wamr import types
+from wamr.types import (
+    ExportType,
+    FuncType,
+    GlobalType,
+    ImportType,
+    Limits,
+    MemoryType,
+    TableType,
+    ValType,
+    functype_from_annotations,
+)
+
+I32, I64, F32, F64 = ValType.I32, ValType.I64, ValType.F32, ValType.F64
+V128, EXTERNREF, FUNCREF = ValType.V128, ValType.EXTERNREF, ValType.FUNCREF
+
+valtypes = st.sampled_from(list(ValType))
+functypes = st.builds(FuncType, st.lists(valtypes, max_size=20), st.lists(valtypes, max_size=20))
+limits = st.tuples(st.integers(0, 1000), st.none() | st.integers(0, 1000)).map(
+    lambda pair: Limits(pair[0], None if pair[1] is None else pair[0] + pair[1])
+)
+externtypes = (
+    functypes
+    | st.builds(GlobalType, valtypes, st.booleans())
+    | st.builds(TableType, st.sampled_from([FUNCREF, EXTERNREF]), limits)
+    | st.builds(MemoryType, limits)
+)
+anything = (
+    externtypes
+    | limits
+    | st.builds(ImportType, st.text(), st.text(), externtypes)
+    | st.builds(ExportType, st.text(), externtypes)
+)
+
+
+# ------------------------------------------------------------------ as values
+@given(anything)
+def test_a_copy_and_a_pickle_are_equal_and_hash_equal(value):
+    for twin in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+        assert twin == value
+        assert hash(twin) == hash(value)
+        assert repr(twin) == repr(value)
+
+
+@given(anything, anything)
+def test_two_values_are_equal_exactly_when_they_read_the_same(one, other):
+    assert (one == other) == (repr(one) == repr(other))
+
+
+@given(anything)
+def test_nothing_about_a_type_can_be_changed(value):
+    for field in [*type(value).__slots__, "anything_new"]:
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(value, field, None)
+        with pytest.raises(AttributeError, match="immutable"):
+            delattr(value, field)
+    assert not hasattr(value, "__dict__")
+
+
+def test_a_type_is_unequal_to_other_things():
+    assert Limits(1) != (1, None)
+    assert FuncType([]) != "() -> ()"
+    assert MemoryType(Limits(1)) != Limits(1)
+    assert GlobalType(I32) != GlobalType(I32, True)
+
+
+def test_a_subclass_keeps_the_fields():
+    class Pages(Limits):
+        pass
+
+    assert Pages(1, 2)._values() == (1, 2)
+    assert Pages(1, 2) != Limits(1, 2)
+
+
+# ------------------------------------------------------------------ kinds of values
+def test_valtypes_know_their_name_and_code():
+    assert ValType("i32") is I32
+    assert str(V128) == "v128"
+    assert repr(EXTERNREF) == "ValType.EXTERNREF"
+    assert [kind.code for kind in (I32, I64, F32, F64, V128, FUNCREF, EXTERNREF)] == [
+        *(0x7F, 0x7E, 0x7D, 0x7C, 0x7B),
+        *(0x70, 0x6F),
+    ]
+    assert pickle.loads(pickle.dumps(F32)) is F32
+
+
+@pytest.mark.parametrize("name", ["", "I32", "int", "anyref", None, 0x7F])
+def test_other_names_are_no_valtype(name):
+    with pytest.raises(ValueError, match="is not a valid ValType"):
+        ValType(name)
+
+
+# ------------------------------------------------------------------ limits and what has them
+def test_limits_hold_their_bounds():
+    assert (Limits(1).min, Limits(1).max) == (1, None)
+    assert (Limits(0, 0).min, Limits(0, 0).max) == (0, 0)
+    assert repr(Limits(1)) == "Limits(1)"
+    assert repr(Limits(1, 2)) == "Limits(1, 2)"
+    assert Limits(min=3, max=4) == Limits(3, 4)
+
+
+def test_limits_take_what_counts_as_an_int():
+    class Three:
+        def __index__(self):
+            return 3
+
+    assert repr(Limits(Three(), Three())) == "Limits(3, 3)"
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "message"),
+    [
+        ((-1,), ValueError, "min must not be negative: -1"),
+        ((0, -1), ValueError, "max must not be negative: -1"),
+        ((2, 1), ValueError, "min must not be greater than max: 2 > 1"),
+        ((None,), TypeError, "min must be an int, not NoneType"),
+        ((1.0,), TypeError, "min must be an int, not float"),
+        (("1",), TypeError, "min must be an int, not str"),
+        ((1, "2"), TypeError, "max must be an int, not str"),
+        ((True,), TypeError, "min must be an int, not bool"),
+    ],
+)
+def test_limits_refuse(args, error, message):
+    with pytest.raises(error, match=message):
+        Limits(*args)
+
+
+def test_a_memory_may_have_four_gibibytes_and_no_more():
+    assert MemoryType(Limits(0, 65_536)).limits.max == 65_536
+    for beyond in (Limits(65_537), Limits(0, 65_537)):
+        with pytest.raises(ValueError, match="65537 is beyond the most possible, 65536 pages"):
+            MemoryType(beyond)
+
+
+def test_a_table_may_have_what_an_index_reaches_and_no_more():
+    assert TableType(FUNCREF, Limits(0, 2**32 - 1)).limits.max == 2**32 - 1
+    with pytest.raises(ValueError, match="limits: 4294967296 is beyond"):
+        TableType(FUNCREF, Limits(0, 2**32))
+
+
+@pytest.mark.parametrize("bad", [None, 1, (1, 2), "1"])
+def test_memories_and_tables_need_limits(bad):
+    with pytest.raises(TypeError, match="limits must be a Limits, not"):
+        MemoryType(bad)
+    with pytest.raises(TypeError, match="limits must be a Limits, not"):
+        TableType(FUNCREF, bad)
+
+
+def test_a_table_holds_references():
+    with pytest.raises(ValueError, match="element must be funcref or externref, not i32"):
+        TableType(I32, Limits(1))
+    for bad in (None, "funcref"):
+        with pytest.raises(TypeError, match="element must be a ValType"):
+            TableType(bad, Limits(1))
+
+
+def test_a_global_needs_a_valtype_and_a_bool():
+    with pytest.raises(TypeError, match="content must be a ValType, not NoneType None"):
+        GlobalType(None)
+    for bad in (None, 1, "mut"):
+        with pytest.raises(TypeError, match="mutable must be a bool"):
+            GlobalType(I32, bad)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "representation"),
+    [
+        (GlobalType(I32), "constant global of i32", "GlobalType(ValType.I32)"),
+        (GlobalType(F64, True), "mutable global of f64", "GlobalType(ValType.F64, mutable=True)"),
+        (
+            TableType(FUNCREF, Limits(1, 2)),
+            "table of 1 to 2 funcrefs",
+            "TableType(ValType.FUNCREF, Limits(1, 2))",
+        ),
+        (MemoryType(Limits(1)), "memory of at least 1 page", "MemoryType(Limits(1))"),
+        (MemoryType(Limits(2, 2)), "memory of exactly 2 pages", "MemoryType(Limits(2, 2))"),
+        (
+            ImportType("env", "f", FuncType([I32])),
+            "import 'env' 'f': function (i32) -> ()",
+            """ImportType('env', 'f', FuncType("(i32) -> ()"))""",
+        ),
+        (
+            ExportType("memory", MemoryType(Limits(0))),
+            "export 'memory': memory of at least 0 pages",
+            "ExportType('memory', MemoryType(Limits(0)))",
+        ),
+    ],
+)
+def test_types_read_well(value, text, representation):
+    assert str(value) == text
+    assert repr(value) == representation
+
+
+def test_imports_and_exports_are_named_types():
+    memory = MemoryType(Limits(1))
+    assert ImportType("env", "m", memory).type is memory
+    assert ExportType("m", memory).name == "m"
+    for bad in (None, b"env", 1):
+        with pytest.raises(TypeError, match="module must be a str"):
+            ImportType(bad, "m", memory)
+        with pytest.raises(TypeError, match="name must be a str"):
+            ImportType("env", bad, memory)
+        with pytest.raises(TypeError, match="name must be a str"):
+            ExportType(bad, memory)
+    for bad in (None, I32, Limits(1), "func"):
+        with pytest.raises(TypeError, match="type must be a FuncType, GlobalType, TableType or"):
+            ExportType("m", bad)
+
+
+# ------------------------------------------------------------------ function types
+@given(functypes)
+def test_a_signature_survives_its_text(type):
+    assert FuncType.parse(str(type)) == type
+    assert repr(type) == f'FuncType("{type}")'
+
+
+@given(functypes)
+def test_a_signature_survives_its_codes(type):
+    params = bytes([kind.code for kind in type.params])
+    results = bytes([kind.code for kind in type.results])
+    assert FuncType._from_kinds(params, results) == type
+    assert FuncType._from_kinds(params, results) is FuncType._from_kinds(params, results)
+
+
+def test_shared_signatures_do_not_pile_up():
+    for number in range(types._MOST_SHARED + 10):
+        FuncType._from_kinds(bytes([0x7F, 0x7E][int(bit)] for bit in f"{number:b}"), b"")
+    assert len(types._shared) <= types._MOST_SHARED
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "results"),
+    [
+        ("()", (), ()),
+        ("() -> ()", (), ()),
+        ("(i32)->i64", (I32,), (I64,)),
+        (" ( i32 , f32 )  ->  ( f64 , v128 ) ", (I32, F32), (F64, V128)),
+        ("(externref, funcref)", (EXTERNREF, FUNCREF), ()),
+    ],
+)
+def test_parse_reads(text, params, results):
+    assert FuncType.parse(text) == FuncType(params, results)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "i32", "i32 -> i32", "(i32", "(i32) ->", "(int) -> i32", "(i32,) -> i32", "-> i32"),
+        *("(i32 i32)", "(i32) -> (i32", "(i32) -> i32, i32", "(i32) -> i32 -> i32"),
+    ],
+)
+def test_parse_refuses_with_the_text_in_its_message(text):
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        FuncType.parse(text)
+
+
+@pytest.mark.parametrize("bad", [None, b"()", 1, [I32]])
+def test_parse_needs_text(bad):
+    with pytest.raises(TypeError, match="text must be a str"):
+        FuncType.parse(bad)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((None,), "params must be a sequence of ValType, not NoneType"),
+        (([None],), r"params\[0\] must be a ValType, not NoneType None"),
+        (([I32, "i32"],), r"params\[1\] must be a ValType, not str 'i32'"),
+        (([], [int]), r"results\[0\] must be a ValType"),
+        (([], None), "results must be a sequence"),
+        (([], I32), "results must be a sequence of ValType, not ValType"),
+        (("(i32) -> i32",), "FuncType.parse reads a signature"),
+        (("i32",), "params must be a sequence of ValType, not str"),
+    ],
+)
+def test_functype_refuses(args, message):
+    with pytest.raises(TypeError, match=message):
+        FuncType(*args)
+
+
+def test_three_hundred_parameters_are_fine():
+    assert len(FuncType([I64] * 300).params) == 300
+
+
+# ------------------------------------------------------------------ from annotations
+def plain(a: int, b: float, /) -> None: ...
+def named(a: types.i64, b: types.f32, c: types.v128) -> types.i32: ...
+def references(a: types.externref, b: types.funcref) -> types.externref: ...
+def several(a: int = 0) -> tuple[int, types.i64, float]: ...
+def nothing() -> tuple[()]: ...
+def as_text(a: "int", b: "i64") -> "tuple[f32, int]": ...  # noqa: F821
+def by_keyword(a: int, *, debug: bool = False, **rest: object) -> int: ...
+
+
+class Counter:
+    def add(self, amount: int) -> int: ...
+
+    @classmethod
+    def make(cls, start: types.i64) -> None: ...
+
+    @staticmethod
+    def twice(value: float) -> float: ...
+
+    def __call__(self, value: "types.f32") -> int: ...
+
+
+@functools.wraps(plain)
+def wrapped(*args): ...
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (plain, "(i32, f64) -> ()"),
+        (named, "(i64, f32, v128) -> i32"),
+        (references, "(externref, funcref) -> externref"),
+        (several, "(i32) -> (i32, i64, f64)"),
+        (nothing, "() -> ()"),
+        (as_text, "(i32, i64) -> (f32, i32)"),
+        (by_keyword, "(i32) -> i32"),
+        (Counter().add, "(i32) -> i32"),
+        (Counter.make, "(i64) -> ()"),
+        (Counter.twice, "(f64) -> f64"),
+        (Counter(), "(f32) -> i32"),
+        (wrapped, "(i32, f64) -> ()"),
+        (functools.partial(named, 1), "(f32, v128) -> i32"),
+        (functools.partial(named, c=bytes(16)), "(i64, f32) -> i32"),
+        (functools.partial(as_text, 1), "(i64) -> (f32, i32)"),
+    ],
+)
+def test_annotations_tell_the_signature(function, text):
+    assert str(functype_from_annotations(function)) == text
+
+
+def test_the_caller_is_no_parameter_of_the_signature():
+    def host(caller, value: int) -> int: ...
+
+    assert str(functype_from_annotations(host, access_caller=True)) == "(i32) -> i32"
+    with pytest.raises(TypeError, match="host: parameter 'caller' has no annotation"):
+        functype_from_annotations(host)
+    with pytest.raises(TypeError, match="nothing: access_caller needs a first parameter"):
+        functype_from_annotations(nothing, access_caller=True)
+
+
+def test_annotations_may_all_be_text():
+    namespace = {"__name__": "elsewhere"}
+    exec(
+        "from __future__ import annotations\n"
+        "import wamr.types as t\n"
+        "def f(a: t.i64, b: i32) -> tuple[float, None or t.v128]: ...",
+        namespace,
+    )
+    assert str(functype_from_annotations(namespace["f"])) == "(i64, i32) -> (f64, v128)"
+
+
+def no_annotation(a: int, b) -> None: ...
+def no_result(a: int): ...
+def wrong_kind(a: int, b: str) -> None: ...
+def a_bool(flag: bool) -> None: ...
+def none_parameter(a: None) -> None: ...
+def wrong_result() -> list[int]: ...
+def any_length() -> tuple[int, ...]: ...
+def wrong_item() -> tuple[int, str]: ...
+def unknown_name(a: "Missing") -> None: ...  # noqa: F821
+def not_python(a: "int int") -> None: ...  # noqa: F722
+def any_number(*values: int) -> None: ...
+def keyword_only(*, a: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (no_annotation, "no_annotation: parameter 'b' has no annotation"),
+        (no_result, "no_result: the result has no annotation; give `-> None`"),
+        (wrong_kind, "wrong_kind: parameter 'b' is str, which must be int, float"),
+        (a_bool, "a_bool: parameter 'flag' is bool"),
+        (none_parameter, "none_parameter: parameter 'a' is None"),
+        (wrong_result, r"wrong_result: the result is list\[int\]"),
+        (any_length, "any_length: the result is a tuple of any length"),
+        (wrong_item, "wrong_item: result 1 is str"),
+        (unknown_name, "unknown_name: parameter 'a' is annotated 'Missing', which can't be read"),
+        (not_python, "not_python: parameter 'a' is annotated 'int int'"),
+        (any_number, r"any_number: \*values takes any number of arguments"),
+        (keyword_only, "keyword_only: parameter 'a' is keyword-only"),
+        (lambda a: None, "<lambda>: parameter 'a' has no annotation"),
+        (functools.partial(wrong_kind, 1), "wrong_kind: parameter 'b' is str"),
+        (Counter, "Counter: the result has no annotation"),
+        (None, "must be callable, not NoneType"),
+        (3, "must be callable, not int"),
+    ],
+)
+def test_annotations_that_tell_nothing_are_refused(function, message):
+    with pytest.raises(TypeError, match=message):
+        functype_from_annotations(function)
+
+
+def test_a_callable_without_a_signature_is_refused():
+    with pytest.raises(TypeError, match=r"max: no signature to read .*; give a FuncType"):
+        functype_from_annotations(max)
+
+
+def test_the_module_has_no_other_names():
+    with pytest.raises(AttributeError, match="has no attribute 'i31'"):
+        _ = types.i31
