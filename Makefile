@@ -1,0 +1,82 @@
+# The ways to use this checkout: each target is all one has to type. An unchanged tree is not built
+# again: .venv/.demo and .venv/.dev are as old as the installation that they stand for.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench asan clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+
+# The newest interpreter that can make a virtual environment; PYTHON=… chooses another.
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3.10 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' \
+	2>/dev/null && echo $$python && break; done)
+
+# What an installation is made of.
+TREES := $(wildcard cmake codegen src)
+SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
+	\( -name '*.py' -o -name '*.pyi' -o -name '*.[ch]' -o -name '*.txt' -o -name '*.toml' \) \
+	-not -name '_procedural.py*' -not -path '*/.*')
+PYTHON_FILES := setup.py build_ffi.py cmake codegen src tests samples benchmarks
+
+help:
+	@echo 'make demo     build, install into $(VENV) and run samples/demo.py'
+	@echo 'make test     build, install into $(VENV) and run the tests'
+	@echo 'make lint     ruff and mypy'
+	@echo 'make format   ruff format'
+	@echo 'make bench    the benchmarks, beside other engines'
+	@echo 'make asan     the tests under AddressSanitizer and UBSan'
+	@echo 'make clean    remove what the others made'
+
+demo: $(VENV)/.demo
+	@$(RUN) samples/demo.py
+
+test: $(VENV)/.dev
+	$(RUN) -m pytest --cov $(PYTEST_ARGS)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.lint
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	$(BIN)/pip install --quiet '.[bench]'
+	$(RUN) -m benchmarks
+
+# The interpreter is not instrumented, so the sanitizer's library is loaded first; it can't see
+# what Python leaves to the end of the process.
+asan: $(VENV)/.dev
+	WAMR_SANITIZE=address,undefined $(BIN)/pip install --quiet -e .
+	touch -d @0 $(VENV)/.dev
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc \
+	$(RUN) -m pytest -m 'not packaging' $(PYTEST_ARGS)
+
+clean:
+	rm -rf build dist $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
+	rm -f src/wamr/_wamr*.so src/wamr/_wamr*.pyd src/wamr/_procedural.py src/wamr/_procedural.pyi
+	find $(PYTHON_FILES) -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
+
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo 'This needs Python 3.10 or later with its venv module' \
+		'(Debian: apt install python3-venv). PYTHON=/path/to/python3 make … names one.'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.python $(SOURCES)
+	$(BIN)/pip install --quiet --disable-pip-version-check '.[demo]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.python $(SOURCES)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,demo]'
+	touch $@
+
+$(VENV)/.lint: $(VENV)/.python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check $$($(RUN) cmake/extra.py lint)
+	touch $@

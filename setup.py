@@ -1,0 +1,101 @@
+"""Builds wamr: WAMR and our C as static libraries (cmake/), then the cffi module (build_ffi.py).
+
+What does not need code is in pyproject.toml. Commands that only ask for metadata, and sdist, compile
+nothing and need neither cffi nor a compiler.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext as _build_ext
+from setuptools.command.sdist import sdist as _sdist
+
+ROOT = Path(__file__).resolve().parent
+sys.path[:0] = [str(ROOT), str(ROOT / "cmake")]
+
+import iwasm  # noqa: E402
+import sources  # noqa: E402
+
+ONLY_METADATA = {"egg_info", "dist_info", "sdist", "clean"}
+
+# One wheel for CPython 3.10 and later; PyPy and free-threaded builds have no stable ABI.
+ABI3 = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+if sys.platform == "darwin":  # python.org's interpreter asks for two processors, WAMR builds for one
+    os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
+
+
+class build_ext(_build_ext):  # noqa: N801
+    """Builds the static libraries first, then links them into wamr._wamr."""
+
+    def run(self) -> None:
+        place = iwasm.layout(ROOT)
+        c_files = [*place.native.glob("*.c"), *place.generated.glob("*.c")]
+        built = iwasm.build(ROOT, None, c_files)
+        for extension in self.extensions:
+            self._complete(extension, built)
+        super().run()
+
+    def _complete(self, extension: Extension, built: iwasm.Iwasm) -> None:
+        libraries = [str(path) for path in built.libraries]
+        extension.extra_objects = libraries
+        extension.depends = [*libraries, *map(str, iwasm.layout(ROOT).native.glob("*.h"))]
+        extension.include_dirs += [str(path) for path in built.include_dirs]
+        extension.define_macros += built.define_macros
+        if ABI3:
+            extension.define_macros.append(("Py_LIMITED_API", "0x030A0000"))
+        extension.libraries += built.system_libraries
+        if os.name == "nt":
+            return
+        # What cffi generates for hundreds of functions compiles in half the time without -O3.
+        extension.extra_compile_args += ["-O1", "-fvisibility=hidden", *built.compile_args]
+        extension.extra_link_args += [*_link_args(), *built.link_args]
+
+
+def _link_args() -> list[str]:
+    """Hide WAMR's symbols: another copy of WAMR may live in the same process."""
+    stripped = not (iwasm.debug() or iwasm.sanitizers())
+    if sys.platform == "darwin":
+        name = "__cffi_pypyinit__wamr" if sys.implementation.name == "pypy" else "_PyInit__wamr"
+        return [f"-Wl,-exported_symbol,{name}", "-Wl,-dead_strip", *(["-Wl,-x"] if stripped else [])]
+    hidden = ["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now"]
+    return [*hidden, *(["-Wl,-s"] if stripped else [])]
+
+
+class sdist(_sdist):  # noqa: N801
+    """Carries the tree of WAMR, whichever way it came, so that an sdist builds without a network."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        super().make_release_tree(base_dir, files)
+        place = iwasm.layout(ROOT)
+        place.build.mkdir(parents=True, exist_ok=True)
+        tree = sources.resolve(ROOT, place.build)
+        for part in sources.PARTS:
+            source, target = tree.path / part, Path(base_dir) / sources.SUBMODULE / part
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+
+
+def _arguments() -> dict[str, Any]:
+    if ONLY_METADATA.intersection(sys.argv[1:]):
+        return {}
+    # A folder for each variant (debug, sanitizers), so that none links what another compiled.
+    options: dict[str, Any] = {"build": {"build_base": str(iwasm.layout(ROOT).build / "python")}}
+    if ABI3:
+        options["bdist_wheel"] = {"py_limited_api": "cp310"}
+    return {"cffi_modules": ["build_ffi.py:ffibuilder"], "options": options}
+
+
+os.chdir(ROOT)  # cffi_modules and pyproject.toml are relative to it
+setup(cmdclass={"build_ext": build_ext, "sdist": sdist}, **_arguments())
