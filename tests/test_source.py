@@ -13,11 +13,6 @@ AOT = b"\0aot\x03\0\0\0"
 
 
 @pytest.fixture
-def parser():
-    pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
-
-
-@pytest.fixture
 def file(tmp_path):
     def write(content: bytes) -> Path:
         path = tmp_path / "module.wasm"
@@ -54,7 +49,7 @@ def test_a_view_may_have_steps():
     assert source_bytes(memoryview(spread)[::2]) == EMPTY
 
 
-@pytest.mark.usefixtures("parser")
+@pytest.mark.usefixtures("wat")
 @pytest.mark.parametrize(
     "text", ["(module)", " \n\t(module)", b"(module)", b"\xef\xbb\xbf(module)", b";; hi\n(module)"]
 )
@@ -62,12 +57,12 @@ def test_text_is_converted(text):
     assert source_bytes(text) == EMPTY
 
 
-@pytest.mark.usefixtures("parser")
+@pytest.mark.usefixtures("wat")
 def test_a_file_may_hold_text(file):
     assert source_bytes(file(b"\n(module)")) == EMPTY
 
 
-@pytest.mark.usefixtures("parser")
+@pytest.mark.usefixtures("wat")
 def test_an_error_in_a_text_file_keeps_its_line(file):
     with pytest.raises(CompileError, match="line 3, column 1"):
         source_bytes(file(b"\n;; a comment\n)"))

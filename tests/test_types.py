@@ -220,16 +220,16 @@ def test_imports_and_exports_are_named_types():
 
 # ------------------------------------------------------------------ function types
 @given(functypes)
-def test_a_signature_survives_its_text(type):
-    assert FuncType.parse(str(type)) == type
-    assert repr(type) == f'FuncType("{type}")'
+def test_a_signature_survives_its_text(signature):
+    assert FuncType.parse(str(signature)) == signature
+    assert repr(signature) == f'FuncType("{signature}")'
 
 
 @given(functypes)
-def test_a_signature_survives_its_codes(type):
-    params = bytes([kind.code for kind in type.params])
-    results = bytes([kind.code for kind in type.results])
-    assert FuncType._from_kinds(params, results) == type
+def test_a_signature_survives_its_codes(signature):
+    params = bytes([kind.code for kind in signature.params])
+    results = bytes([kind.code for kind in signature.results])
+    assert FuncType._from_kinds(params, results) == signature
     assert FuncType._from_kinds(params, results) is FuncType._from_kinds(params, results)
 
 

@@ -10,12 +10,7 @@ from wamr.wat import wat2wasm
 
 EMPTY = b"\0asm\x01\0\0\0"
 
-needs_parser = pytest.mark.usefixtures("parser")
-
-
-@pytest.fixture
-def parser():
-    pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+needs_parser = pytest.mark.usefixtures("wat")
 
 
 @needs_parser

@@ -18,7 +18,7 @@ _ACCEPTED = "int, float, or one of wamr.i32, i64, f32, f64, v128, funcref, exter
 def signature_kinds(
     function: typing.Callable[..., object], access_caller: bool
 ) -> tuple[bytes, bytes]:
-    """The codes of the parameters and of the results."""
+    """Return the codes of the parameters and those of the results."""
     if not callable(function):
         raise TypeError(f"a host function must be callable, not {type(function).__name__}")
     reader = _Reader(function)
@@ -33,7 +33,7 @@ def signature_kinds(
 
 
 def _positional(reader: "_Reader") -> list[inspect.Parameter]:
-    """The parameters that wasm code passes."""
+    """List the parameters that wasm code passes."""
     found = []
     for parameter in reader.signature.parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -100,7 +100,8 @@ class _Reader:
         if self.namespace is None:
             self.namespace = _namespace(self.function)
         try:
-            return self._resolved(what, eval(annotation, self.namespace))
+            # As typing.get_type_hints does; the text is the program's own code.
+            return self._resolved(what, eval(annotation, self.namespace))  # noqa: S307
         except Exception as error:
             raise TypeError(
                 f"{self.name}: {what} is annotated {annotation!r}, which can't be read ({error})"
@@ -120,7 +121,7 @@ def _kind(annotation: object) -> ValType | None:
 
 
 def _namespace(function: typing.Callable[..., object]) -> dict[str, typing.Any]:
-    """The globals of the function's module, above the aliases of `types`."""
+    """Return the globals of the function's module, above the aliases of `types`."""
     from . import types
 
     names: dict[str, typing.Any] = {str(kind): getattr(types, str(kind)) for kind in ValType}

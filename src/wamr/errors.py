@@ -83,7 +83,7 @@ class TrapCode(enum.Enum):
 class Frame(Immutable):
     """One level of the wasm call stack when a trap happened. Pickled without its instance."""
 
-    __slots__ = (
+    __slots__ = (  # noqa: RUF023 - in the order of __init__
         "func_index",
         "func_name",
         "func_offset",
@@ -128,7 +128,7 @@ _MOST_LINES = 40  # of a traceback; a call stack may be ten thousand frames deep
 
 
 def _traceback_lines(frames: "tuple[Frame, ...]") -> "list[str]":
-    """The frames as text, repeated ones counted, the middle of a long stack left out."""
+    """Write the frames as text, repeated ones counted, the middle of a long stack left out."""
     runs: list[tuple[str, int]] = []
     for text in map(str, frames):
         if runs and runs[-1][0] == text:
@@ -147,7 +147,7 @@ def _traceback_lines(frames: "tuple[Frame, ...]") -> "list[str]":
     return lines
 
 
-class Trap(WasmError, RuntimeError):
+class Trap(WasmError, RuntimeError):  # noqa: N818 - WebAssembly's word
     """WebAssembly stopped. Host functions may raise it, too: `Trap("message")`.
 
     `message` holds the words of the specification where it has some. `frames` are the wasm call
@@ -189,13 +189,13 @@ class ExitTrap(Trap):
         self.exit_code = exit_code
 
 
-class StackOverflowTrap(Trap, RecursionError):
+class StackOverflowTrap(Trap, RecursionError):  # noqa: N818
     """Calls went too deep: the wasm stack, or the native stack below it, was used up."""
 
     code = TrapCode.STACK_OVERFLOW
 
 
-class TimeoutTrap(Trap, TimeoutError):
+class TimeoutTrap(Trap, TimeoutError):  # noqa: N818
     """The call ran longer than its `timeout`."""
 
     code = TrapCode.TIMEOUT
@@ -249,7 +249,7 @@ _CLASSES: "dict[TrapCode, type[Trap]]" = {
 
 
 def trap_from_text(text: str, frames: "Iterable[Frame]" = (), *, exit_code: int = 0) -> Trap:
-    """The trap that WAMR's `text` tells of; exit_code: what a "wasi proc exit" gave."""
+    """Return the trap that WAMR's `text` tells of; exit_code: what a "wasi proc exit" gave."""
     text = _without_prefixes(text, _TRAP_PREFIXES)
     if text == "wasi proc exit":
         trap: Trap = ExitTrap(exit_code)
@@ -279,7 +279,7 @@ _EXPLAINED = {
 
 
 def compile_error_from_text(text: str) -> CompileError:
-    """The error for WAMR's text of a failed load: its own words, mostly the specification's."""
+    """Return the error for WAMR's text of a failed load, in words that are mostly the spec's."""
     text = " ".join(_without_prefixes(text, _COMPILE_PREFIXES).split())
     head, found, opcode = text.partition("unsupported opcode ")
     if found and not head:

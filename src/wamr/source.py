@@ -37,7 +37,7 @@ _LOOKS_LIKE = (
 
 
 def source_bytes(source: "Source") -> bytes:
-    """The bytes of the module that `source` stands for."""
+    """Return the bytes of the module that `source` stands for."""
     if isinstance(source, str):
         if source.lstrip()[:1] == "(":
             return wat2wasm(source)
@@ -53,10 +53,10 @@ def source_bytes(source: "Source") -> bytes:
 
 def _read(path: "str | bytes") -> bytes:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes long to import
             return file.read()
     except PermissionError:  # what Windows says of a directory
-        if os.path.isdir(path):
+        if os.path.isdir(path):  # noqa: PTH112
             import errno
 
             message = os.strerror(errno.EISDIR)

@@ -9,6 +9,8 @@ nothing about C, stores or instances; the ones that do speak to it in codes
 package should stay cheap.
 """
 
+# ruff: noqa: A002 - min, max and type are the public names
+
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
@@ -70,7 +72,7 @@ def _valtype(name: str, value: object) -> ValType:
 
 
 def _kinds(name: str, values: "Iterable[ValType]") -> bytes:
-    """The codes of a sequence of types."""
+    """Return the codes of a sequence of types."""
     if isinstance(values, str):
         hint = f"; FuncType.parse reads a signature like {values!r}" if "(" in values else ""
         raise TypeError(f"{name} must be a sequence of ValType, not str{hint}")
@@ -102,7 +104,7 @@ def _name(name: str, value: object) -> str:
 class Limits(Immutable):
     """How much there is at first and how much there may be; `max` None: as much as can be."""
 
-    __slots__ = ("min", "max")
+    __slots__ = ("min", "max")  # noqa: RUF023 - in the order of __init__
     min: int
     max: "int | None"
 
@@ -152,7 +154,7 @@ class FuncType(Immutable):
 
     @classmethod
     def _from_kinds(cls, params: bytes, results: bytes) -> "FuncType":
-        """The type of these codes of parameters and results; the same codes, the same object."""
+        """Return the type of these codes; the same codes, the same object."""
         key = (params, results)
         found = _shared.get(key)
         if found is None:
@@ -165,7 +167,7 @@ class FuncType(Immutable):
 
     @classmethod
     def parse(cls, text: str) -> "FuncType":
-        """From text as `str` gives it: "(i32, i64) -> f32", "() -> (i32, f64)", "(externref)"."""
+        """Read text as `str` gives it: "(i32, i64) -> f32", "() -> (i32, f64)", "(externref)"."""
         given = _name("text", text)
         params, arrow, results = given.partition("->")
         if not params.strip().startswith("("):
@@ -202,7 +204,7 @@ _MOST_SHARED = 4096  # signatures; then the table starts anew, and equal types m
 
 
 def _parse_kinds(text: str, whole: str) -> bytes:
-    """The codes of "i32", "(i32, f64)", "()" or nothing."""
+    """Return the codes of "i32", "(i32, f64)", "()" or nothing."""
     text = text.strip()
     if text.startswith("("):
         if not text.endswith(")"):
@@ -315,17 +317,17 @@ class ExportType(Immutable):
 # ------------------------------------------------------------------ from Python signatures
 # Annotations of host functions: int means i32, float f64, and these the rest.
 if TYPE_CHECKING:
-    i32: TypeAlias = Annotated[int, "i32"]
-    i64: TypeAlias = Annotated[int, "i64"]
-    f32: TypeAlias = Annotated[float, "f32"]
-    f64: TypeAlias = Annotated[float, "f64"]
-    v128: TypeAlias = Annotated[bytes, "v128"]
-    funcref: TypeAlias = Annotated[Any, "funcref"]
-    externref: TypeAlias = Annotated[Any, "externref"]
+    i32: TypeAlias = Annotated[int, "i32"]  # noqa: PYI042
+    i64: TypeAlias = Annotated[int, "i64"]  # noqa: PYI042
+    f32: TypeAlias = Annotated[float, "f32"]  # noqa: PYI042
+    f64: TypeAlias = Annotated[float, "f64"]  # noqa: PYI042
+    v128: TypeAlias = Annotated[bytes, "v128"]  # noqa: PYI042
+    funcref: TypeAlias = Annotated[Any, "funcref"]  # noqa: PYI042
+    externref: TypeAlias = Annotated[Any, "externref"]  # noqa: PYI042
 
 
 def __getattr__(name: str) -> "Any":
-    """The aliases and `ExternType`, made when first asked for: they need `typing`."""
+    """Make the aliases and `ExternType` when first asked for: they need `typing`."""
     made: object
     if name == "ExternType":
         made = FuncType | GlobalType | TableType | MemoryType
@@ -343,7 +345,7 @@ def __getattr__(name: str) -> "Any":
 def functype_from_annotations(
     function: "Callable[..., object]", *, access_caller: bool = False
 ) -> FuncType:
-    """The signature that a callable's annotations tell; access_caller: less its first parameter.
+    """Return the signature that annotations tell; access_caller: less the first parameter.
 
     Every positional parameter counts, also one with a default. A result must be annotated, with
     None where there is none.

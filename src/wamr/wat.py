@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def wat2wasm(text: "str | bytes") -> bytes:
-    """The bytes of a module written as text (UTF-8 where it is bytes).
+    r"""Return the bytes of a module written as text (UTF-8 where it is bytes).
 
     >>> wat2wasm("(module)")
-    b'\\x00asm\\x01\\x00\\x00\\x00'
+    b'\x00asm\x01\x00\x00\x00'
 
     Text that is no module is a `CompileError` that says where, in its message and as `line` and
     `column`; `UnavailableError` tells how to install the parser when it is missing.
@@ -58,7 +58,7 @@ def _parser() -> "tuple[Callable[[str], bytes | bytearray], type[Exception]]":
 
 
 def _located(before: str, reason: str) -> CompileError:
-    """The error at the end of the text `before`."""
+    """Return the error at the end of the text `before`."""
     line = before.count("\n") + 1
     column = len(before) - before.rfind("\n")
     message = f"module text, line {line}, column {column}: {reason}"
