@@ -78,5 +78,5 @@ $(VENV)/.dev: $(VENV)/.python $(SOURCES)
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check $$($(RUN) cmake/extra.py lint)
+	$(BIN)/pip install --quiet --disable-pip-version-check --group lint
 	touch $@

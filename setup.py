@@ -1,7 +1,7 @@
 """Builds wamr: WAMR and our C as static libraries (cmake/), then the cffi module (build_ffi.py).
 
-What does not need code is in pyproject.toml. Commands that only ask for metadata, and sdist, compile
-nothing and need neither cffi nor a compiler.
+What does not need code is in pyproject.toml. Commands that only ask for metadata, and sdist,
+compile nothing and need neither cffi nor a compiler.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ONLY_METADATA = {"egg_info", "dist_info", "sdist", "clean"}
 # One wheel for CPython 3.10 and later; PyPy and free-threaded builds have no stable ABI.
 ABI3 = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
-if sys.platform == "darwin":  # python.org's interpreter asks for two processors, WAMR builds for one
+if sys.platform == "darwin":  # python.org's Python asks for two processors, WAMR builds for one
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 
@@ -65,13 +65,15 @@ def _link_args() -> list[str]:
     stripped = not (iwasm.debug() or iwasm.sanitizers())
     if sys.platform == "darwin":
         name = "__cffi_pypyinit__wamr" if sys.implementation.name == "pypy" else "_PyInit__wamr"
-        return [f"-Wl,-exported_symbol,{name}", "-Wl,-dead_strip", *(["-Wl,-x"] if stripped else [])]
-    hidden = ["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now"]
-    return [*hidden, *(["-Wl,-s"] if stripped else [])]
+        flags = [f"-exported_symbol,{name}", "-dead_strip", *(["-x"] if stripped else [])]
+    else:
+        flags = ["--exclude-libs,ALL", "-Bsymbolic", "--gc-sections", "-z,relro,-z,now"]
+        flags += ["-s"] if stripped else []
+    return [f"-Wl,{flag}" for flag in flags]
 
 
 class sdist(_sdist):  # noqa: N801
-    """Carries the tree of WAMR, whichever way it came, so that an sdist builds without a network."""
+    """Carries the tree of WAMR, whichever way it came: an sdist builds without a network."""
 
     def make_release_tree(self, base_dir: str, files: list[str]) -> None:
         super().make_release_tree(base_dir, files)

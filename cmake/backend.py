@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import iwasm
 from setuptools import build_meta
 from setuptools.build_meta import (
     build_editable,
@@ -17,6 +16,8 @@ from setuptools.build_meta import (
     prepare_metadata_for_build_editable,
     prepare_metadata_for_build_wheel,
 )
+
+import iwasm
 
 __all__ = [
     "build_editable",

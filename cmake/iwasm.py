@@ -1,9 +1,9 @@
 """Builds the two static libraries of the extension: WAMR (``iwasm``) and our own C (``wpy``).
 
-The steps: find and prove the tree (``sources``), make its cured copy (``cures``), run CMake and Ninja
-on ``CMakeLists.txt``. All products are below ``build/<platform>[-variant]/``; ``layout`` tells where
-without building anything, ``prepare`` makes the cured copy only (enough to read WAMR's headers), and
-``build`` compiles. Each can be called again at no cost.
+The steps: find and prove the tree (``sources``), make its cured copy (``cures``), run CMake and
+Ninja on ``CMakeLists.txt``. All products are below ``build/<platform>[-variant]/``; ``layout``
+tells where without building anything, ``prepare`` makes the cured copy only (enough to read WAMR's
+headers), and ``build`` compiles. Each can be called again at no cost.
 
 Switches of the environment: ``WAMR_DEBUG=1``, ``WAMR_SANITIZE=address|undefined|thread`` (commas),
 ``WAMR_WITHOUT_CURE`` (see ``cures``), ``WAMR_SRC`` and ``WAMR_ALLOW_OTHER`` (see ``sources``).
@@ -12,8 +12,10 @@ This module knows nothing of Python's C API, cffi or setuptools.
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -103,10 +105,11 @@ def prepare(root: Path, build_dir: Path | None = None) -> Path:
         place.generated.mkdir(parents=True, exist_ok=True)
         tree = sources.resolve(place.root, place.build)
         cures.apply(tree.path, place.tree, sources.PARTS)
-    except (PermissionError, OSError) as error:
+    except OSError as error:
         raise BuildError(
             f"{place.build} can't be written ({error.strerror}). The build needs a source folder "
-            f"that it may write to; copy it:\n  cp -r {place.root} /tmp/wamr && pip install /tmp/wamr"
+            "that it may write to. Copy it and build there:\n"
+            f"  cp -r {place.root} /tmp/wamr && pip install /tmp/wamr"
         ) from None
     return place.tree
 
@@ -123,17 +126,20 @@ def build(root: Path, build_dir: Path | None, c_files: Iterable[Path]) -> Iwasm:
 
 def describe(place: Layout) -> Iwasm:
     """Return what the extension module is linked with, built or not."""
+    if os.name == "nt":
+        return Iwasm(
+            libraries=place.libraries,
+            include_dirs=place.include_dirs,
+            # The headers say dllimport there; we link statically.
+            define_macros=[("WASM_API_EXTERN", ""), ("WASM_RUNTIME_API_EXTERN", "")],
+            system_libraries=["ws2_32", "shlwapi", "ntdll", "bcrypt"],
+        )
     flags = [f"-fsanitize={','.join(sanitizers())}"] if sanitizers() else []
-    windows = os.name == "nt"
     return Iwasm(
         libraries=place.libraries,
         include_dirs=place.include_dirs,
-        # The headers say dllimport on Windows; we link statically.
-        define_macros=[("WASM_API_EXTERN", ""), ("WASM_RUNTIME_API_EXTERN", "")] if windows else [],
-        system_libraries=["ws2_32", "shlwapi", "ntdll", "bcrypt"] if windows else _posix_libraries(),
-        compile_args=[*flags, "-g", "-O1" if sanitizers() else "-O0"]
-        if (debug() or flags) and not windows
-        else [],
+        system_libraries=["m", "pthread"] if sys.platform == "darwin" else ["m", "pthread", "dl"],
+        compile_args=[*flags, "-g"] if debug() or flags else [],
         link_args=flags,
     )
 
@@ -164,10 +170,6 @@ def _build_type() -> str:
     return "RelWithDebInfo" if sanitizers() else "Release"
 
 
-def _posix_libraries() -> list[str]:
-    return ["m", "pthread"] if sys.platform == "darwin" else ["m", "pthread", "dl"]
-
-
 # -- CMake ---------------------------------------------------------------------------------------
 
 
@@ -190,13 +192,20 @@ def _configure(place: Layout, c_files: list[Path]) -> None:
         options["CMAKE_C_COMPILER_LAUNCHER"] = ccache
     if sys.platform == "darwin":
         words = shlex.split(os.environ.get("ARCHFLAGS", ""))
-        archs = [arch for flag, arch in zip(words, words[1:]) if flag == "-arch"]
+        archs = [arch for flag, arch in itertools.pairwise(words) if flag == "-arch"]
         options["CMAKE_OSX_ARCHITECTURES"] = archs[0] if archs else platform.machine()
-    generator = []
+    generator: list[str | Path] = []
     if os.name != "nt":  # there, Visual Studio's own finds the compiler by itself
         generator = ["-G", "Ninja"]
         options["CMAKE_MAKE_PROGRAM"] = _tool("ninja")
-    command = [_tool("cmake"), *generator, "-S", place.root / "cmake", "-B", place.cmake]
+    command: list[str | Path] = [
+        _tool("cmake"),
+        *generator,
+        "-S",
+        place.root / "cmake",
+        "-B",
+        place.cmake,
+    ]
     command += [f"-D{name}={value}" for name, value in options.items() if value]
     # Ninja itself sees changes of the CMake files; configure again only for other options.
     note = place.cmake / "configured"
@@ -233,11 +242,9 @@ def _cmake_version() -> tuple[int, ...]:
     cmake = shutil.which("cmake")
     if not cmake:
         return (0,)
-    try:
-        text = subprocess.run([cmake, "--version"], capture_output=True, text=True, check=True).stdout
-        return tuple(int(part) for part in text.split()[2].split("-")[0].split(".")[:2])
-    except (OSError, subprocess.CalledProcessError, ValueError, IndexError):
-        return (0,)
+    done = subprocess.run([cmake, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"version (\d+)\.(\d+)", done.stdout)
+    return tuple(map(int, found.groups())) if found else (0,)
 
 
 def _tool(name: str) -> str:
@@ -257,7 +264,7 @@ def _simde(folder: Path) -> Path:
     would compile everything again for headers that are somewhere else each time.
     """
     try:
-        import simde_py  # type: ignore[import-not-found, unused-ignore]
+        import simde_py  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
         headers = Path(simde_py.get_include()) / "simde"
     except ImportError:

@@ -52,7 +52,7 @@ EXECUTABLES = frozenset(
 )
 
 # What editors, Python and operating systems leave in a folder.
-STRAY = ("*~", "*.orig", "*.rej", "*.sw?", "*.bak", "*.pyc", "__pycache__", ".*", "*.o", "Thumbs.db")
+STRAY = ("*~", ".*", "*.orig", "*.rej", "*.sw?", "*.bak", "*.o", "*.pyc", "__pycache__")
 
 NETWORK_TIMEOUT = 15  # seconds until a network that does not answer counts as none
 DOWNLOAD_TIMEOUT = 600
@@ -120,7 +120,7 @@ def _from_git(root: Path, build_dir: Path) -> Tree:
     if not shutil.which("git"):
         raise _NotThisWay("git: not installed")
     url = _git(root, "config", "-f", ".gitmodules", f"submodule.{SUBMODULE}.url")
-    # Asking for one reference tells quickly whether there is a network; the download may take longer.
+    # Asking for one reference tells quickly whether there is a network; a download takes longer.
     _git(root, "ls-remote", "--exit-code", url.strip(), "HEAD")
     try:
         _git(
@@ -137,8 +137,8 @@ def _from_git(root: Path, build_dir: Path) -> Tree:
 
 
 def _git(root: Path, *arguments: str, timeout: float = NETWORK_TIMEOUT) -> str:
-    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
-    return _run("git", [*arguments], root, environment, timeout)
+    quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
+    return _run("git", [*arguments], root, os.environ | quiet, timeout)
 
 
 def _from_cargo(root: Path, build_dir: Path) -> Tree:
@@ -224,7 +224,8 @@ def _tree_hash(folder: Path, prefix: str, skip: frozenset[str]) -> bytes:
         if path in skip:
             continue
         if entry.is_symlink():
-            record = b"120000 %s\0%s" % (name, _object_hash(b"blob", os.fsencode(os.readlink(entry))))
+            target = os.fsencode(Path(entry).readlink())
+            record = b"120000 %s\0%s" % (name, _object_hash(b"blob", target))
         elif entry.is_dir():
             content = _tree_hash(Path(entry), path + "/", skip)
             if content == _EMPTY_TREE:
@@ -272,7 +273,9 @@ def _difference(core: Path) -> str:
     if stray and tree_id(core, skip=frozenset(stray)) == CORE_TREE:
         shown = "\n".join(f"  {core / path}" for path in stray[:10])
         more = f"\n  … {len(stray) - 10} more" if len(stray) > 10 else ""
-        return f"Only files that don't belong to it make the difference; delete them:\n{shown}{more}"
+        return (
+            f"Only files that don't belong there make the difference; delete them:\n{shown}{more}"
+        )
     config = core / "config.h"
     if config.is_file() and b"\r\n" in config.read_bytes():
         return (
@@ -303,8 +306,8 @@ def _no_way(submodule: Path, failures: list[str]) -> str:
         f"The sources of WAMR (commit {COMMIT[:12]}) are nowhere to be found. Tried:\n"
         f"  - WAMR_SRC is not set\n  - {submodule} is empty{reasons}\n"
         "Any one of these helps; then build again:\n"
-        "  export WAMR_SRC=/path/to/wasm-micro-runtime       # a tree that you have\n"
-        f"  git submodule update --init --depth 1 {SUBMODULE}      # needs the network\n"
-        "  install Rust's cargo, from your system's packages  # the build then fetches the crate\n"
-        "  pip install wamr                                   # a wheel, or an sdist that carries it"
+        "  export WAMR_SRC=/path/to/wasm-micro-runtime      # a tree that you have\n"
+        f"  git submodule update --init --depth 1 {SUBMODULE}   # where there is a network to it\n"
+        "  apt install cargo                                # the build then takes Rust's crate\n"
+        "  pip install wamr                                 # a wheel, or an sdist with the tree"
     )

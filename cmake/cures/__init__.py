@@ -6,8 +6,8 @@ linking and direct host calls need) and ``checkpoint`` (the one check that stops
 is not there exactly once, the build stops, so a new WAMR can't silently lose one.
 
 The copy is written incrementally: a file whose text has not changed keeps its time stamp, so an
-unchanged build compiles nothing. ``WAMR_WITHOUT_CURE=name[,name]`` leaves cures out: that is how one
-sees that the test named in a cure fails without it. This module never looks for the tree
+unchanged build compiles nothing. ``WAMR_WITHOUT_CURE=name[,name]`` leaves cures out: that is how
+one sees that the test named in a cure fails without it. This module never looks for the tree
 (``sources``) and never compiles (``iwasm``).
 """
 

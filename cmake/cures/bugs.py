@@ -85,7 +85,7 @@ CURES: tuple[Cure, ...] = (
                 case INIT_EXPR_TYPE_REFNULL_CONST:
                     ref = (void *)(uintptr_t)NULL_REF;
 """,
-        why="A null in an active element segment became function 0: without GC, NULL_REF is the null.",
+        why="A null in an active element segment became function 0: without GC, NULL_REF is null.",
         test=_TESTS + "test_null_in_an_active_element_segment",
     ),
     Cure(
