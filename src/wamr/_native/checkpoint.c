@@ -1,0 +1,160 @@
+/* checkpoint.c: the one place where running wasm code can be stopped.
+ *
+ * A cure makes the interpreter count down one number in its exec_env at every branch and call, and come here when it
+ * runs out, about every 65 521 checks or 0.2 ms. The rule of counting: one per br, br_if, br_table, call, call_indirect
+ * and return_call that is executed, one at the entry of a wasm function, one more after an import returns. Here we look
+ * at what may stop the code: an interruption, the deadline, Python's signals (on the main thread), the fuel; and hand
+ * out the next slice. Nothing has to be undone after a stop, nothing is lost in a race, no thread watches.
+ *
+ * Fuel is counted always: what is left is `instance->fuel` plus the rest of the slice. The same program uses the same
+ * fuel on every machine, since a slice ends where the fuel ends.
+ */
+#include "internal.h"
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#define SIGNALS_EVERY_NS 50000000u
+
+/* Python's side: runs what signals have asked for; not 0: an exception waits to come out. */
+extern int wpy_py_signals(void);
+
+/* Only there does Python run signal handlers. Asked anew each time: a fork makes any thread the main one. */
+static bool
+is_main_thread(void)
+{
+#if defined(__linux__)
+    return getpid() == (pid_t)syscall(SYS_gettid);
+#elif defined(__APPLE__)
+    return pthread_main_np() != 0;
+#else
+    return true; /* elsewhere Python finds out: looking costs a little, no more */
+#endif
+}
+
+/* Gives the rest of the slice back, so that the next check comes here. */
+void
+wpy_fuel_settle(wpy_instance *instance)
+{
+    if (instance->env && instance->env->fuel > 0) {
+        instance->fuel += instance->env->fuel;
+        instance->env->fuel = 0;
+    }
+}
+
+static bool
+stop(wpy_instance *instance, int status, const char *text)
+{
+    wpy_stop(instance->wamr, status, 0, text);
+    return false;
+}
+
+/* The exec_env's count has run out; false: stop with the exception that was set. The group's lock is this thread's. */
+bool
+wpy_checkpoint_hook(WASMExecEnv *env)
+{
+    wpy_thread *me = &wpy_self;
+    wpy_instance *instance = wpy_instance_of(env);
+    wpy_activation *activation;
+    int64_t floor = 0, available;
+    uint64_t now;
+
+    if (!instance) { /* wasm-c-api's: nothing of ours stops it */
+        env->fuel = WPY_SLICE - 1;
+        return true;
+    }
+    env->fuel = 0; /* the check that brought us here is paid from the next slice */
+    for (activation = me->top; activation; activation = activation->prev) {
+        wpy_instance *running = activation->instance;
+        if (ATOMIC_LOAD(&running->stop_at) == running->generation)
+            return stop(instance, WPY_INTERRUPTED, "interrupted");
+        if (running == instance && activation->fuel_floor > floor)
+            floor = activation->fuel_floor;
+    }
+    now = wpy_now();
+    if (now >= me->top->deadline)
+        return stop(instance, WPY_TIMEOUT, "timeout");
+    if (now - me->signals_at >= SIGNALS_EVERY_NS) {
+        me->signals_at = now;
+        if (is_main_thread() && wpy_py_signals() != 0)
+            return stop(instance, WPY_HOST, "signal");
+    }
+    available = instance->fuel - floor;
+    if (available <= 0)
+        return stop(instance, WPY_FUEL, "out of fuel");
+    env->fuel = (int32)(available < WPY_SLICE ? available : WPY_SLICE);
+    instance->fuel -= env->fuel;
+    env->fuel--;
+    return true;
+}
+
+/* The rare part of wpy_enter: closed, or with a limit. */
+COLD int
+wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
+{
+    if (ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSED)
+        return WPY_CLOSED;
+    if (timeout_ns == WPY_NO_TIMEOUT)
+        timeout_ns = 0;
+    else if (instance->timeout_ns && (!timeout_ns || instance->timeout_ns < timeout_ns))
+        timeout_ns = instance->timeout_ns;
+    if (timeout_ns) {
+        uint64_t deadline = wpy_now() + timeout_ns;
+        if (deadline < activation->deadline)
+            activation->deadline = deadline;
+        wpy_fuel_settle(instance); /* a short deadline may fall into the rest of a slice */
+    }
+    if (fuel >= 0) {
+        wpy_fuel_settle(instance);
+        activation->fuel_floor = instance->fuel > fuel ? instance->fuel - fuel : 0;
+    }
+    return WPY_OK;
+}
+
+/* Whatever runs in the instance ends with WPY_INTERRUPTED, soon; from any thread, from its own host functions too. */
+void
+wpy_instance_interrupt(wpy_instance *instance)
+{
+    wpy_activation *activation;
+
+    if (ATOMIC_LOAD(&instance->depth) == 0)
+        return; /* nothing runs: it would hit a later call */
+    ATOMIC_STORE(&instance->stop_at, ATOMIC_LOAD(&instance->generation));
+    for (activation = wpy_self.top; activation; activation = activation->prev)
+        wpy_fuel_settle(activation->instance); /* ours: no need to wait for the slice to end */
+}
+
+/* What is left; -1: not limited. Exact between calls and in host functions. */
+int64_t
+wpy_instance_fuel(wpy_instance *instance)
+{
+    int64_t left;
+
+    if (!instance->fuel_counted)
+        return -1;
+    left = instance->fuel + (instance->env && instance->env->fuel > 0 ? instance->env->fuel : 0);
+    return left > 0 ? left : 0;
+}
+
+/* -1: no limit any more. */
+void
+wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel)
+{
+    if (instance->env && instance->env->fuel > 0)
+        instance->env->fuel = 0;
+    instance->fuel_counted = fuel >= 0;
+    instance->fuel = fuel >= 0 ? fuel : WPY_FUEL_ENDLESS;
+}
+
+/* For each call from Python; 0: none. */
+void
+wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns)
+{
+    instance->timeout_ns = ns;
+    if (ns)
+        __atomic_fetch_or(&instance->attention, WPY_ATTN_TIMED, __ATOMIC_SEQ_CST);
+    else
+        __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_TIMED, __ATOMIC_SEQ_CST);
+}

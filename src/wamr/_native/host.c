@@ -1,0 +1,184 @@
+/* host.c: from wasm out of an instance: into Python, or into another instance.
+ *
+ * An imported function's slot points at a wpy_func (link.c), and the interpreter hands us the argument cells and the
+ * place for the results. If the function belongs to an instance, that one is called on its own wasm stack, in the same
+ * thread and without Python. If it is a host function, its dispatcher (one per shape, generated; or the generic one
+ * below) calls Python. A Python exception stays on the Python side, in host.py's table of pending ones; wasm unwinds
+ * with the status WPY_HOST until a caller in Python takes it out again.
+ */
+#include "entry.h"
+
+#if defined(_MSC_VER)
+#include <malloc.h>
+#else
+#include <alloca.h>
+#endif
+
+/* Python's side, declared in the cdef by codegen/shapes.py. Answers 0, or 1: failed. */
+extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
+
+static __thread bool genuine;
+
+/* The result that Python is about to return looks like a failure but is none. */
+void
+wpy_host_genuine(void)
+{
+    genuine = true;
+}
+
+COLD bool
+wpy_host_was_genuine(void)
+{
+    bool was = genuine;
+
+    genuine = false;
+    return was;
+}
+
+COLD bool
+wpy_host_failed(WASMExecEnv *env)
+{
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, 0, "host function failed");
+    return false;
+}
+
+COLD bool
+wpy_host_out_of_range(WASMExecEnv *env)
+{
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST_RANGE, 0, "host function's result is out of range");
+    return false;
+}
+
+static bool
+dispatch_cells(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
+{
+    return wpy_py_cells((int)func->index, (uint32_t *)args, results) == 0 || wpy_host_failed(env);
+}
+
+/* Into another instance: its results, or its exception, become the caller's. */
+static bool
+call_instance(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
+{
+    WASMModuleInstance *caller = (WASMModuleInstance *)env->module_inst;
+    uint32_t count = func->param_cells > func->result_cells ? func->param_cells : func->result_cells;
+    uint32_t *cells = alloca((count + 2) * sizeof *cells);
+    wpy_instance *instance = func->instance;
+    wpy_activation activation;
+    int status;
+
+    memcpy(cells, args, func->param_cells * sizeof *cells);
+    status = wpy_enter(instance, &activation, WPY_NO_TIMEOUT, -1);
+    if (UNLIKELY(status != WPY_OK)) {
+        wpy_stop(caller, status, 0, "the instance of an imported function is closed");
+        return false;
+    }
+    wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells, cells);
+    if (UNLIKELY(instance->wamr->cur_exception[0])) {
+        wpy_exception_move(instance, caller);
+        wpy_leave(&activation);
+        return false;
+    }
+    wpy_leave(&activation);
+    memcpy(results, cells, func->result_cells * sizeof *cells);
+    return true;
+}
+
+/* The interpreter's call of an import that link.c has bound. */
+bool
+wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results)
+{
+    wpy_func *func = current->u.func_import->attachment;
+
+    if (!func->dispatch)
+        return call_instance(env, func, args, results);
+    if (!func->dispatch(env, func, args, results))
+        return false;
+    /* time has passed that the checkpoint does not count: let it look at the clock now */
+    if (UNLIKELY(wpy_self.top->deadline != UINT64_MAX))
+        wpy_fuel_settle(wpy_instance_of(env));
+    return true;
+}
+
+static char
+class_of(uint8_t kind)
+{
+    return kind == VALUE_TYPE_F32 || kind == VALUE_TYPE_F64 ? 'd' : 'i';
+}
+
+static bool
+is_number(uint8_t kind)
+{
+    return kind == VALUE_TYPE_I32 || kind == VALUE_TYPE_I64 || kind == VALUE_TYPE_F32 || kind == VALUE_TYPE_F64;
+}
+
+/* The dispatcher of the type's shape, if it has one; references and vectors go through cells. */
+static wpy_dispatcher
+find_dispatcher(const WASMFuncType *type)
+{
+    char shape[16];
+    uint32_t i, count = type->param_count;
+
+    if (count > 8 || type->result_count > 1)
+        return dispatch_cells;
+    for (i = 0; i < count + type->result_count; i++)
+        if (!is_number(type->types[i]))
+            return dispatch_cells;
+    shape[0] = type->result_count ? class_of(type->types[count]) : 'v';
+    shape[1] = '_';
+    for (i = 0; i < count; i++)
+        shape[2 + i] = class_of(type->types[i]);
+    shape[2 + count] = 0;
+    {
+        wpy_dispatcher found = wpy_dispatcher_for(shape);
+        return found ? found : dispatch_cells;
+    }
+}
+
+static uint32_t
+cells_of(const uint8_t *kinds, uint32_t count)
+{
+    uint32_t i, cells = 0;
+
+    for (i = 0; i < count; i++)
+        cells += kinds[i] == VALUE_TYPE_V128 ? 4 : kinds[i] == VALUE_TYPE_I64 || kinds[i] == VALUE_TYPE_F64 ? 2 : 1;
+    return cells;
+}
+
+/* A host function of this type (a byte of the binary format per value); a handle. Its id (wpy_func_host_id) is what
+   Python is called with; ids of freed functions are used again. NULL: out of memory, or too many cells. */
+wpy_func *
+wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count)
+{
+    size_t size = sizeof(WASMFuncType) + param_count + result_count;
+    uint32_t param_cells = cells_of(kinds, param_count), result_cells = cells_of(kinds + param_count, result_count);
+    wpy_func *func;
+    WASMFuncType *type;
+
+    if (param_count > UINT16_MAX || result_count > UINT16_MAX || param_cells > UINT16_MAX || result_cells > UINT16_MAX)
+        return NULL;
+    if (!(func = calloc(1, sizeof *func + size)))
+        return NULL;
+    type = (WASMFuncType *)(func + 1);
+    type->param_count = (uint16)param_count;
+    type->result_count = (uint16)result_count;
+    type->param_cell_num = (uint16)param_cells;
+    type->ret_cell_num = (uint16)result_cells;
+    memcpy(type->types, kinds, (size_t)param_count + result_count);
+    wpy_func_init(func, type);
+    func->dispatch = find_dispatcher(type);
+    func->object.kind = WPY_FUNC;
+    func->object.refs = 1;
+    if (!wpy_refs_take_host(func)) {
+        free(func);
+        return NULL;
+    }
+    return func;
+}
+
+/* The last handle is gone, and no instance or group has it. */
+void
+wpy_host_free(wpy_func *func)
+{
+    wpy_refs_give_host(func);
+    free(func);
+}

@@ -1,0 +1,378 @@
+/* instance.c: making, starting and closing instances.
+ *
+ * Making happens in two steps, so that Python has its own object before any code runs: wpy_instance_new links and
+ * initialises, wpy_instance_start runs the start function and a reactor's `_initialize`. All that is imported is first
+ * brought into one group, whose lock is held while the instance is made in it.
+ */
+#include "internal.h"
+
+/* ---- what is imported ---- */
+
+static bool
+same_signature(const WASMFuncType *a, const WASMFuncType *b)
+{
+    return a->param_count == b->param_count && a->result_count == b->result_count
+           && !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count);
+}
+
+/* Python has matched the imports and told users what is wrong. What memory safety hangs on is looked at once more. */
+static const char *
+check_imports(const WASMModule *module, const wpy_imports *imports)
+{
+    uint32_t i;
+
+    for (i = 0; i < module->import_function_count; i++) {
+        const WASMFunctionImport *want = &module->import_functions[i].u.function;
+        wpy_func *func = imports->funcs[i];
+
+        if (func ? !same_signature(func->type, want->func_type) : !(want->func_ptr_linked && imports->wasi))
+            return "an imported function has the wrong type";
+        if (func && func->instance && (ATOMIC_LOAD(&func->instance->attention) & WPY_ATTN_CLOSED))
+            return "an imported function's instance is closed";
+    }
+    if (module->import_memory_count && (!imports->memory || wpy_memory_closed(imports->memory)))
+        return "the imported memory is missing or closed";
+    for (i = 0; i < module->import_table_count; i++)
+        if (!imports->tables[i] || imports->tables[i]->element != module->import_tables[i].u.table.table_type.elem_type)
+            return "an imported table has the wrong element type";
+    for (i = 0; i < module->import_global_count; i++) {
+        const WASMGlobalType *want = &module->import_globals[i].u.global.type;
+        wpy_global *global = imports->globals[i];
+
+        if (!global || global->content != want->val_type || global->mutable_ != want->is_mutable)
+            return "an imported global has the wrong type";
+    }
+    return NULL;
+}
+
+/* Merges the groups of everything imported; *anchor: one of the objects, or NULL if there is none. */
+static int
+gather(const WASMModule *module, const wpy_imports *imports, wpy_object **anchor)
+{
+    uint32_t i, status = WPY_OK;
+    wpy_object *first = NULL;
+
+#define JOIN(thing)                                                                                                  \
+    do {                                                                                                             \
+        wpy_object *object = (wpy_object *)(thing);                                                                  \
+        if (!object || !object->group) /* a host function */                                                         \
+            break;                                                                                                   \
+        if (!first)                                                                                                  \
+            first = object;                                                                                          \
+        else if ((status = (uint32_t)wpy_group_merge(first, object)) != WPY_OK)                                      \
+            return (int)status;                                                                                      \
+    } while (0)
+
+    for (i = 0; i < module->import_function_count; i++)
+        JOIN(imports->funcs[i]);
+    if (module->import_memory_count)
+        JOIN(imports->memory);
+    for (i = 0; i < module->import_table_count; i++)
+        JOIN(imports->tables[i]);
+    for (i = 0; i < module->import_global_count; i++)
+        JOIN(imports->globals[i]);
+#undef JOIN
+    *anchor = first;
+    return WPY_OK;
+}
+
+/* The instance's own list of what its function imports are, each with a reference. */
+static bool
+keep_functions(wpy_instance *instance, const wpy_imports *imports)
+{
+    uint32_t count = instance->module->wamr->import_function_count, i;
+
+    if (!(instance->imported = calloc((size_t)count + 1, sizeof *instance->imported)))
+        return false;
+    for (i = 0; i < count; i++) {
+        wpy_func *func = imports->funcs[i];
+
+        if (!func && imports->wasi)
+            func = wpy_wasi_override(imports->wasi, instance->module->wamr->import_functions[i].u.function.field_name);
+        if (func && !func->object.group)
+            wpy_retain(func);
+        instance->imported[i] = func;
+    }
+    return true;
+}
+
+/* ---- making ---- */
+
+/* Under the module's lock: imported globals are read from the module while an instance is made. */
+static void
+lend_globals(WASMModule *module, const wpy_imports *imports)
+{
+    uint32_t i;
+
+    for (i = 0; i < module->import_global_count; i++) {
+        WASMGlobalImport *slot = &module->import_globals[i].u.global;
+        memcpy(&slot->global_data_linked, imports->globals[i]->cell, sizeof imports->globals[i]->cell);
+        slot->is_linked = true;
+    }
+}
+
+static WASMModuleInstance *
+instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uint32_t size)
+{
+    wpy_module *module = instance->module;
+    const wpy_extern *memory = module->memory;
+    struct InstantiationArgs2 args;
+    WASMModuleInstanceCommon *wamr;
+
+    wasm_runtime_instantiation_args_set_defaults(&args);
+    args.v1.default_stack_size = imports->stack_bytes;
+    args.v1.host_managed_heap_size = 0; /* it would add pages that the module can see */
+    args.custom_data = instance;
+    if (imports->wasi && !wpy_wasi_apply(imports->wasi, &args)) {
+        snprintf(error, size, "out of memory");
+        return NULL;
+    }
+    wpy_region_reserve = memory && memory->flags & 2 ? (uint64_t)memory->max * WPY_PAGE : 0;
+    instance->imports = imports;
+    instance->making = true;
+    if (module->wamr->import_global_count) {
+        os_mutex_lock(&module->mutex);
+        lend_globals(module->wamr, imports);
+    }
+    wamr = wasm_runtime_instantiate_ex2((WASMModuleCommon *)module->wamr, &args, error, size);
+    if (module->wamr->import_global_count)
+        os_mutex_unlock(&module->mutex);
+    instance->making = false;
+    instance->imports = NULL;
+    wpy_region_reserve = 0;
+    return (WASMModuleInstance *)wamr;
+}
+
+/* Makes `instance`, which is in its group and locked; a status with its record. */
+static int
+make(wpy_instance *instance, const wpy_imports *imports)
+{
+    char error[EXCEPTION_BUF_LEN];
+    WASMModuleInstance *wamr;
+
+    error[0] = 0;
+    if (!keep_functions(instance, imports)) {
+        wpy_record_push(instance->module, WPY_NO_MEMORY, 0, "out of memory", false);
+        return WPY_NO_MEMORY;
+    }
+    wamr = instantiate(instance, imports, error, sizeof error);
+    if (wamr || instance->kept) { /* also a kept one can be called, through a table */
+        instance->env = wasm_exec_env_create((WASMModuleInstanceCommon *)instance->wamr, imports->stack_bytes);
+        if (instance->env)
+            instance->env->fuel = 0;
+        instance->wamr->cur_exec_env = instance->env;
+        instance->wamr->cur_exception[0] = 0;
+    }
+    if (wamr && instance->env)
+        return WPY_OK;
+    if (wamr) {
+        wpy_record_push(instance->module, WPY_NO_MEMORY, 0, "no room for its stack", false);
+        return WPY_NO_MEMORY;
+    }
+    wpy_record_push(instance->module, instance->kept ? WPY_TRAP : WPY_LINK, 0, error, false);
+    return instance->kept ? WPY_TRAP : WPY_LINK;
+}
+
+/* Links and initialises; no code runs. *out: a handle. Otherwise a status, with a record of `module` unless it is
+   WPY_BUSY or WPY_DEADLOCK. `imports->wasi` is taken over if, and only if, the answer is WPY_OK. */
+int
+wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out)
+{
+    const char *wrong = check_imports(module->wamr, imports);
+    wpy_object *anchor;
+    wpy_instance *instance;
+    bool held = false;
+    int status;
+
+    if (wrong) {
+        wpy_record_push(module, WPY_LINK, 0, wrong, false);
+        return WPY_LINK;
+    }
+    if ((status = gather(module->wamr, imports, &anchor)) != WPY_OK
+        || (anchor && (status = wpy_group_enter(anchor, &held)) != WPY_OK))
+        return status;
+    if ((instance = calloc(1, sizeof *instance))) {
+        wpy_group *group = anchor ? anchor->group : wpy_group_new();
+        if (group) {
+            if (!anchor)
+                group->owner = (uintptr_t)&wpy_self;
+            wpy_group_add(group, &instance->object, WPY_INSTANCE);
+        }
+        else {
+            free(instance);
+            instance = NULL;
+        }
+    }
+    if (!instance) {
+        if (anchor)
+            wpy_group_leave(anchor, held);
+        wpy_record_push(module, WPY_NO_MEMORY, 0, "out of memory", false);
+        return WPY_NO_MEMORY;
+    }
+    __atomic_add_fetch(&module->refs, 1, __ATOMIC_RELAXED);
+    instance->module = module;
+    instance->tag = imports->tag;
+    instance->thread = UINT64_MAX;
+    wpy_instance_set_fuel(instance, imports->fuel);
+    wpy_instance_set_timeout(instance, imports->timeout_ns);
+    status = make(instance, imports);
+    if (status == WPY_OK)
+        instance->wasi = imports->wasi;
+    else
+        __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
+    if (instance->kept && instance->env)
+        __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
+    wpy_group_leave(&instance->object, held || !anchor);
+    if (status != WPY_OK) {
+        wpy_release(instance);
+        instance = NULL;
+    }
+    *out = instance;
+    return status;
+}
+
+static int
+run_index(wpy_instance *instance, int32_t index)
+{
+    uint32_t cells[2] = { 0, 0 };
+    wpy_func starter = { .instance = instance, .wamr = &instance->wamr->e->functions[index] };
+
+    if (wpy_run(&starter, cells) == WPY_OK)
+        return WPY_OK;
+    wpy_self.records[wpy_self.record_count - 1].who = instance; /* not the function on our stack */
+    return wpy_self.records[wpy_self.record_count - 1].status;
+}
+
+/* Runs the start function, then a reactor's `_initialize`; a status with a record of `instance`. */
+int
+wpy_instance_start(wpy_instance *instance)
+{
+    const wpy_module *module = instance->module;
+    wpy_activation activation;
+    int status;
+
+    if (module->start < 0 && module->initialize < 0)
+        return WPY_OK;
+    if ((status = wpy_enter(instance, &activation, 0, -1)) != WPY_OK) {
+        wpy_record_push(instance, status, 0, "", false);
+        return status;
+    }
+    if (module->start >= 0)
+        status = run_index(instance, module->start);
+    if (status == WPY_OK && module->initialize >= 0)
+        status = run_index(instance, module->initialize);
+    wpy_leave(&activation);
+    return status;
+}
+
+/* ---- the end ---- */
+
+/* What close means once nothing runs in it: all of WAMR's goes, what the group shares stays. */
+void
+wpy_instance_shut(wpy_instance *instance)
+{
+    WASMModuleInstance *wamr = instance->wamr;
+
+    __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
+    if (!wamr)
+        return;
+    if (instance->env)
+        wasm_exec_env_destroy(instance->env);
+    instance->env = NULL;
+    wamr->cur_exec_env = NULL;
+    wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
+    instance->wamr = NULL;
+    if (instance->wasi)
+        wpy_wasi_free(instance->wasi);
+    instance->wasi = NULL;
+}
+
+/* Closes it now, or, while it runs (in a callback of its own, or in another thread), when that call returns. */
+int
+wpy_instance_close(wpy_instance *instance)
+{
+    bool held;
+    int status;
+
+    __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
+    if (ATOMIC_LOAD(&instance->depth) == 0) {
+        status = wpy_group_enter(&instance->object, &held);
+        if (status == WPY_OK) {
+            if (instance->depth == 0)
+                wpy_instance_shut(instance);
+            else
+                __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
+            wpy_group_leave(&instance->object, held);
+            return WPY_OK;
+        }
+    }
+    /* the next call that leaves finds it; the group's end does, if there is none */
+    __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
+    return WPY_OK;
+}
+
+bool
+wpy_instance_closed(wpy_instance *instance)
+{
+    return ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSED;
+}
+
+/* With its group. */
+void
+wpy_instance_free(wpy_instance *instance)
+{
+    uint32_t i;
+
+    if (instance->imported)
+        for (i = 0; i < instance->module->wamr->import_function_count; i++)
+            if (instance->imported[i] && instance->imported[i]->dispatch)
+                wpy_release(instance->imported[i]);
+    wpy_refs_give(instance);
+    free(instance->imported);
+    free(instance->import_structs);
+    free(instance->funcs);
+    free(instance->tables);
+    free(instance->globals);
+    wpy_module_release(instance->module);
+    free(instance);
+}
+
+/* ---- exports: handles ---- */
+
+wpy_memory *
+wpy_instance_memory(wpy_instance *instance)
+{
+    if (instance->memory)
+        wpy_retain(instance->memory);
+    return instance->memory;
+}
+
+wpy_table *
+wpy_instance_table(wpy_instance *instance, uint32_t index)
+{
+    uint32_t count = instance->module->table_count;
+    wpy_table *table = instance->tables && index < count ? instance->tables[index] : NULL;
+
+    if (table)
+        wpy_retain(table);
+    return table;
+}
+
+wpy_global *
+wpy_instance_global(wpy_instance *instance, uint32_t index)
+{
+    uint32_t count = instance->module->global_count;
+    wpy_global *global = instance->globals && index < count ? instance->globals[index] : NULL;
+
+    if (global)
+        wpy_retain(global);
+    return global;
+}
+
+/* Python's name for the instance whose code called the host function that runs now; 0: Python called it. */
+uint64_t
+wpy_caller(void)
+{
+    return wpy_self.top ? wpy_self.top->instance->tag : 0;
+}

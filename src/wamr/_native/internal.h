@@ -1,0 +1,368 @@
+/* internal.h: the structs that our C files share, and the few lines on the way of every call.
+ *
+ * The only header here that includes WAMR's own. An instance is entered through `wpy_enter` and left through
+ * `wpy_leave`; between the two the thread owns the lock of the instance's group, and an activation record on the C stack
+ * says who is running and until when. Nested calls, also those into other instances of the thread, chain their records:
+ * the checkpoint looks at all of them, so that what stops the outer call stops the inner one, too.
+ */
+#ifndef WPY_INTERNAL_H
+#define WPY_INTERNAL_H
+
+#include "wpy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform_api_vmcore.h"
+#include "wasm_runtime_common.h"
+#include "wasm_exec_env.h"
+#include "wasm_interp.h"
+#include "wasm_loader_common.h"
+#include "wasm_memory.h"
+#include "wasm_native.h"
+#include "wasm_runtime.h"
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COLD __attribute__((noinline, cold))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+#define ATOMIC_LOAD(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define ATOMIC_STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+
+#define WPY_NULL_REF UINT32_MAX
+#define WPY_PAGE 65536u
+
+/* How many checks (branches and calls, see checkpoint.c) pass between two visits of the slow path. A prime, so that no
+   loop falls into step with it. */
+#define WPY_SLICE 65521
+
+/* ---- groups and what lives in them (group.c) ---- */
+
+typedef struct wpy_group wpy_group;
+
+enum { WPY_INSTANCE, WPY_MEMORY, WPY_TABLE, WPY_GLOBAL, WPY_FUNC };
+
+/* The head of every struct that Python holds a handle on, modules and WASI configurations excepted. */
+typedef struct wpy_object {
+    wpy_group *group; /* NULL: a host function, which belongs to no group and counts its own references */
+    struct wpy_object *next;
+    uint32_t kind;
+    uint32_t refs;    /* host functions only */
+} wpy_object;
+
+struct wpy_group {
+    uintptr_t owner; /* atomic: the wpy_thread that is in there, bit 0: somebody waits; 0: free */
+    korp_mutex mutex;
+    korp_cond cond;
+    uint32_t waiting;       /* under `mutex` */
+    uint32_t handles;       /* under the registry's lock, as all below */
+    wpy_object *objects;
+    wpy_group *absorbed;    /* groups that this one has taken in: a thread may still wait on their locks */
+    wpy_func **adopted;     /* host functions that sit in tables or globals of the group */
+    uint32_t adopted_count, adopted_room;
+};
+
+typedef struct wpy_activation {
+    struct wpy_activation *prev;
+    wpy_instance *instance;
+    uint8_t *base;      /* where its first frame begins on the wasm stack */
+    uint64_t deadline;  /* the nearest of this and all outer ones; UINT64_MAX: none */
+    int64_t fuel_floor; /* stop when the instance's fuel falls below this */
+    bool outermost;     /* it took the group's lock and gives it back */
+} wpy_activation;
+
+#define WPY_RECORDS 8
+
+typedef struct wpy_record {
+    const void *who; /* the function (or instance, or wpy_take_error's other argument) that failed */
+    int32_t status, code;
+    uint32_t frame_count;
+    wpy_frame *frames;
+    char text[EXCEPTION_BUF_LEN];
+} wpy_record;
+
+typedef struct wpy_thread {
+    wpy_activation *top;
+    uint64_t serial;       /* 0: not seen yet */
+    wpy_group *wants;      /* what it waits for, under the registry's lock */
+    struct wpy_thread *next_waiting;
+    uint64_t signals_at;   /* when Python's signals were looked at last */
+    uint32_t frame_count, frame_room;
+    wpy_frame *frames;     /* of the trap that is on its way out, innermost first */
+    uint32_t record_count;
+    wpy_record records[WPY_RECORDS];
+} wpy_thread;
+
+extern __thread wpy_thread wpy_self;
+
+/* ---- modules ---- */
+
+struct wpy_module {
+    uint32_t refs; /* atomic */
+    WASMModule *wamr;
+    uint8_t *bytes;     /* WAMR's copy; it writes into it */
+    korp_mutex mutex;   /* held while an instance with imported globals is made, see instance.c */
+    wpy_extern *imports, *exports;
+    uint32_t import_count, export_count;
+    wpy_extern *memory; /* the module's memory, imported or own, or NULL; points into `spaces` */
+    wpy_extern *spaces; /* all tables, the memory, and all globals, imported ones first; for their true limits */
+    uint32_t table_count, global_count;
+    uint8_t *arena;     /* names and types of the descriptions */
+    int32_t start;      /* the start function's index or -1 */
+    int32_t initialize; /* a reactor's `_initialize`, or -1 */
+};
+
+/* ---- objects ---- */
+
+enum { WPY_ATTN_CLOSED = 1, WPY_ATTN_TIMED = 2, WPY_ATTN_CLOSE_PENDING = 4 };
+
+/* What an instance whose fuel is not counted begins with: 2^62 checks take centuries. */
+#define WPY_FUEL_ENDLESS (INT64_MAX / 2)
+
+struct wpy_instance {
+    wpy_object object;
+    uint32_t attention; /* atomic: WPY_ATTN_… */
+    uint32_t depth;     /* atomic for interrupt(): calls that are in it */
+    uint64_t thread;    /* serial of the thread whose stack the exec_env knows */
+    WASMModuleInstance *wamr;
+    WASMExecEnv *env;
+    wpy_module *module;
+    uint64_t generation; /* atomic: counts its outermost calls */
+    uint64_t stop_at;    /* atomic: the generation that is to be interrupted */
+    int64_t fuel;        /* what is left beside the slice in the exec_env */
+    bool fuel_counted;   /* there is a limit */
+    int32_t status;      /* of the exception on its way: enum wpy_status, see trap.c */
+    int32_t status_code;
+    uint64_t timeout_ns;
+    uint64_t tag;
+    wpy_func **funcs;    /* by function index, made when first asked for */
+    uint32_t func_count;
+    uint32_t ref_base;   /* of its functions' references, see refs.c */
+    const wpy_imports *imports; /* only while it is made */
+    wpy_func **imported; /* one per imported function, NULL for WASI's own */
+    WASMFunctionImport *import_structs;
+    wpy_memory *memory;
+    wpy_table **tables;
+    wpy_global **globals;
+    wpy_wasi *wasi;
+    bool linked;         /* the link hook has run */
+    bool making;         /* inside wasm_instantiate */
+    bool kept;           /* instantiation failed after it had an effect: stays until the group goes */
+};
+
+/* Calls Python; false: it failed, and its exception waits (or WPY_HOST_RANGE was stopped with). */
+typedef bool (*wpy_dispatcher)(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results);
+
+struct wpy_func {
+    wpy_object object;
+    /* a function of an instance */
+    wpy_instance *instance;
+    WASMFunctionInstance *wamr;
+    /* every function; bit k of `narrow`: parameter k takes one cell (i32, f32) */
+    uint32_t narrow;
+    uint16_t param_cells, result_cells;
+    bool narrow_result;
+    WASMFuncType *type;
+    uint32_t index; /* in its instance, or the host id */
+    uint32_t ref;   /* host function: its reference */
+    wpy_group *adopter; /* host function: the group that adopted it last; to compare with only */
+    /* what an import slot or a table's foreign entry points at */
+    wpy_dispatcher dispatch;
+    WASMFunctionImport import_struct;
+    WASMFunctionInstance proxy;
+};
+
+struct wpy_memory {
+    wpy_object object;
+    WASMMemoryInstance wamr;
+    uint32_t declared_max;
+    bool has_max;
+    bool host;       /* made by the host: not closed by an instance */
+    uint32_t users;  /* open instances that have it, plus one for the host's */
+    uint32_t pins;   /* views */
+    bool freed;
+};
+
+struct wpy_table {
+    wpy_object object;
+    WASMTableInstance *wamr;
+    size_t mapped;
+    uint32_t declared_max;
+    bool has_max;
+    uint8_t element;
+};
+
+struct wpy_global {
+    wpy_object object;
+    uint8_t content;
+    bool mutable_;
+    uint64_t cell[2];
+};
+
+/* ---- registry: one lock for everything that is rare (runtime.c) ---- */
+void wpy_registry_lock(void);
+void wpy_registry_unlock(void);
+uint64_t wpy_now(void); /* ns, monotonic */
+
+/* ---- group.c ---- */
+wpy_group *wpy_group_new(void);
+void wpy_group_free(wpy_group *group);
+/* Puts `object` into `group`, with one handle on it. */
+void wpy_group_add(wpy_group *group, wpy_object *object, uint32_t kind);
+/* The slow half of wpy_enter: waits up to 50 ms; a status. */
+COLD int wpy_group_wait(wpy_object *object, wpy_thread *me);
+COLD void wpy_group_wake(wpy_group *group);
+/* Takes the lock of the group an object is in, for short work outside of calls; *held: it was taken by this call. */
+int wpy_group_enter(wpy_object *object, bool *held);
+void wpy_group_leave(wpy_object *object, bool held);
+/* Makes one group of the groups of the given objects; a status. All other objects must be unlocked or ours. */
+int wpy_group_merge(wpy_object *into, wpy_object *other);
+bool wpy_group_adopt(wpy_group *group, wpy_func *host);
+
+/* ---- instance.c ---- */
+void wpy_instance_free(wpy_instance *instance);
+void wpy_instance_shut(wpy_instance *instance); /* what close means, when nothing runs in it */
+
+/* ---- link.c ---- */
+bool wpy_link_hook(WASMModuleInstanceCommon *wamr, char *error, uint32_t error_size);
+bool wpy_unlink_hook(WASMModuleInstanceCommon *wamr);
+
+/* ---- refs.c ---- */
+bool wpy_refs_take(wpy_instance *instance);
+void wpy_refs_give(wpy_instance *instance);
+bool wpy_refs_take_host(wpy_func *func);
+void wpy_refs_give_host(wpy_func *func);
+wpy_func *wpy_refs_find(uint32_t ref); /* borrowed; NULL: null or dead */
+WASMFunctionInstance *wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, WASMFuncType *expected);
+
+/* ---- call.c, host.c ---- */
+wpy_func *wpy_func_borrow(wpy_instance *instance, uint32_t index);
+void wpy_func_init(wpy_func *func, WASMFuncType *type);
+bool wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results);
+void wpy_host_free(wpy_func *func);
+wpy_dispatcher wpy_dispatcher_for(const char *shape); /* generated */
+
+/* ---- memory.c, table.c, global.c ---- */
+void *wpy_region_alloc(uint64_t size, uint64_t reserve);
+void wpy_region_free(void *base);
+void wpy_allocator(MemAllocOption *option);
+extern __thread uint64_t wpy_region_reserve; /* bytes to reserve for the next linear memory; 0: 4 GiB */
+wpy_memory *wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits);
+void wpy_memory_drop(wpy_memory *memory); /* a user less */
+void wpy_memory_free(wpy_memory *memory);
+wpy_table *wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max);
+void wpy_table_free(wpy_table *table);
+void wpy_global_free(wpy_global *global);
+
+/* ---- trap.c ---- */
+COLD int wpy_after_exception(wpy_func *func);
+COLD void wpy_record_push(const void *who, int status, int code, const char *text, bool frames);
+void wpy_trapped_hook(WASMExecEnv *env);
+/* Makes the instance's exception the one of `to`, which called it. */
+void wpy_exception_move(wpy_instance *from, WASMModuleInstance *to);
+/* Sets an exception that is to come out with this status. */
+void wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text);
+
+/* ---- checkpoint.c ---- */
+bool wpy_checkpoint_hook(WASMExecEnv *env);
+COLD int wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel);
+void wpy_fuel_settle(wpy_instance *instance);
+
+/* ---- wasi.c ---- */
+bool wpy_wasi_apply(wpy_wasi *wasi, struct InstantiationArgs2 *args);
+wpy_func *wpy_wasi_override(wpy_wasi *wasi, const char *name); /* borrowed; NULL: WAMR's own */
+void wpy_wasi_free(wpy_wasi *wasi);
+
+/* ---- the way in and out ---- */
+
+/* wpy_enter's timeout for calls from wasm: the instance's own limit counts calls from Python only. */
+#define WPY_NO_TIMEOUT UINT64_MAX
+
+static ALWAYS_INLINE wpy_instance *
+wpy_instance_of(WASMExecEnv *env)
+{
+    return (wpy_instance *)((WASMModuleInstance *)env->module_inst)->custom_data;
+}
+
+COLD void wpy_thread_arrived(wpy_instance *instance, wpy_thread *me);
+
+/* Takes the group's lock unless this thread has it and opens an activation; a status. */
+static ALWAYS_INLINE int
+wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
+{
+    wpy_thread *me = &wpy_self;
+    uintptr_t mine = (uintptr_t)me;
+    wpy_group *group = __atomic_load_n(&instance->object.group, __ATOMIC_ACQUIRE);
+    uintptr_t owner = ATOMIC_LOAD(&group->owner);
+    int status;
+
+    activation->outermost = true;
+    if (owner != 0 || !__atomic_compare_exchange_n(&group->owner, &owner, mine, false, __ATOMIC_ACQUIRE,
+                                                   __ATOMIC_RELAXED)) {
+        if (LIKELY((owner & ~(uintptr_t)1) == mine))
+            activation->outermost = false;
+        else if ((status = wpy_group_wait(&instance->object, me)) != WPY_OK)
+            return status;
+    }
+    else if (UNLIKELY(__atomic_load_n(&instance->object.group, __ATOMIC_RELAXED) != group)) {
+        /* the group was merged into another before we had its lock */
+        if (__atomic_exchange_n(&group->owner, 0, __ATOMIC_SEQ_CST) & 1)
+            wpy_group_wake(group);
+        if ((status = wpy_group_wait(&instance->object, me)) != WPY_OK)
+            return status;
+    }
+    if (UNLIKELY(instance->thread != me->serial))
+        wpy_thread_arrived(instance, me);
+    activation->prev = me->top;
+    activation->instance = instance;
+    activation->deadline = me->top ? me->top->deadline : UINT64_MAX;
+    activation->fuel_floor = INT64_MIN;
+    if (ATOMIC_LOAD(&instance->depth) == 0)
+        ATOMIC_STORE(&instance->generation, instance->generation + 1);
+    if (UNLIKELY(ATOMIC_LOAD(&instance->attention) | ((timeout_ns + 1) > 1) | (fuel >= 0))) {
+        status = wpy_enter_slow(instance, activation, timeout_ns, fuel);
+        if (status != WPY_OK) {
+            if (activation->outermost) {
+                group = instance->object.group;
+                if (__atomic_exchange_n(&group->owner, 0, __ATOMIC_SEQ_CST) & 1)
+                    wpy_group_wake(group);
+            }
+            return status;
+        }
+    }
+    activation->base = instance->env->wasm_stack.top;
+    ATOMIC_STORE(&instance->depth, instance->depth + 1);
+    me->top = activation;
+    return WPY_OK;
+}
+
+static ALWAYS_INLINE void
+wpy_leave(wpy_activation *activation)
+{
+    wpy_instance *instance = activation->instance;
+
+    wpy_self.top = activation->prev;
+    ATOMIC_STORE(&instance->depth, instance->depth - 1);
+    if (UNLIKELY(ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) && instance->depth == 0)
+        wpy_instance_shut(instance);
+    if (activation->outermost) {
+        wpy_group *group = instance->object.group; /* may have changed: see wpy_group_merge */
+        if (UNLIKELY(__atomic_exchange_n(&group->owner, 0, __ATOMIC_SEQ_CST) & 1))
+            wpy_group_wake(group);
+    }
+}
+
+/* Runs `func` with its cells in `argv`; WPY_OK or the status of the error that was recorded. The instance is entered. */
+static ALWAYS_INLINE int
+wpy_run(wpy_func *func, uint32_t *argv)
+{
+    wpy_instance *instance = func->instance;
+
+    wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells, argv);
+    if (UNLIKELY(instance->wamr->cur_exception[0]))
+        return wpy_after_exception(func);
+    return WPY_OK;
+}
+
+#endif

@@ -1,0 +1,106 @@
+/* module.c: loading, and what a module says about itself.
+ *
+ * WAMR validates and compiles; its own tables of imports and exports are not enough for us, because it clips limits
+ * (tables, memories that are never grown), so describe.c reads them from the bytes once more. A module belongs to no
+ * group: any number of instances in any threads use it. Each instance holds a reference, as does Python.
+ */
+#include "internal.h"
+
+bool wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size);
+
+/* NULL: `error` says why, in WAMR's words. The bytes are copied. */
+wpy_module *
+wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size)
+{
+    wpy_module *module = calloc(1, sizeof *module);
+    LoadArgs args;
+
+    snprintf(error, error_size, "out of memory");
+    if (!module)
+        return NULL;
+    if (os_mutex_init(&module->mutex) != 0) {
+        free(module);
+        return NULL;
+    }
+    if (!wpy_runtime_start()) {
+        snprintf(error, error_size, "WAMR could not be started");
+        os_mutex_destroy(&module->mutex);
+        free(module);
+        return NULL;
+    }
+    module->refs = 1;
+    if (!(module->bytes = malloc(size ? size : 1)))
+        goto fail;
+    memcpy(module->bytes, bytes, size);
+    /* what is malformed, WAMR says better below */
+    if (size >= 8)
+        (void)wpy_describe(module, bytes, size);
+    memset(&args, 0, sizeof args);
+    args.name = "";
+    args.wasm_binary_freeable = true;
+    module->wamr = (WASMModule *)wasm_runtime_load_ex(module->bytes, size, &args, error, error_size);
+    free(module->bytes); /* freeable: what WAMR needs of it, it has copied */
+    module->bytes = NULL;
+    if (!module->wamr)
+        goto fail;
+    if (!module->arena) {
+        snprintf(error, error_size, "its imports and exports could not be read");
+        goto fail;
+    }
+    return module;
+fail:
+    wpy_module_release(module);
+    return NULL;
+}
+
+void
+wpy_module_release(wpy_module *module)
+{
+    if (__atomic_sub_fetch(&module->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    if (module->wamr)
+        wasm_runtime_unload((WASMModuleCommon *)module->wamr);
+    free(module->bytes);
+    free(module->imports);
+    free(module->exports);
+    free(module->spaces);
+    free(module->arena);
+    os_mutex_destroy(&module->mutex);
+    free(module);
+    wpy_runtime_stop();
+}
+
+/* Borrowed from the module, as are the texts in it. */
+uint32_t
+wpy_module_imports(wpy_module *module, const wpy_extern **out)
+{
+    *out = module->imports;
+    return module->import_count;
+}
+
+uint32_t
+wpy_module_exports(wpy_module *module, const wpy_extern **out)
+{
+    *out = module->exports;
+    return module->export_count;
+}
+
+/* From the name section; NULL: it has none. Borrowed. */
+const char *
+wpy_module_function_name(wpy_module *module, uint32_t index)
+{
+    WASMModule *wamr = module->wamr;
+
+    if (index < wamr->import_function_count)
+        return wamr->import_functions[index].u.function.field_name;
+    index -= wamr->import_function_count;
+    return index < wamr->function_count ? wamr->functions[index]->field_name : NULL;
+}
+
+/* Has WAMR a function of its own for this import? (By position among the imported functions.) */
+bool
+wpy_module_import_is_wasi(wpy_module *module, uint32_t index)
+{
+    return index < module->wamr->import_function_count
+           && module->wamr->import_functions[index].u.function.func_ptr_linked != NULL;
+}

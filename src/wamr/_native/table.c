@@ -1,0 +1,140 @@
+/* table.c: tables, those that can be shared mapped once up to what they may grow to.
+ *
+ * WAMR keeps an instance's tables inside the instance's block, sized for the limits it guesses. A table that is imported
+ * or exported, or made by the host, is ours instead: mapped at its full size without being committed, so that it grows
+ * in place from any side and outlives its instance. Elements are references (refs.c) of 32 bits in cells of a pointer's
+ * size.
+ */
+#include "internal.h"
+
+/* WAMR's limit of what a table.grow may reach is larger; this many elements take 80 MB of address space. */
+#define MOST_ELEMENTS 10000000u
+
+static size_t
+size_for(uint32_t elements)
+{
+    return offsetof(WASMTableInstance, elems) + (size_t)elements * sizeof(table_elem_type_t);
+}
+
+/* A table of our own, all null; no group yet. NULL: no room for it. */
+wpy_table *
+wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max)
+{
+    wpy_table *table = calloc(1, sizeof *table);
+    uint32_t capacity = has_max && max < MOST_ELEMENTS ? max : MOST_ELEMENTS, i;
+
+    if (!table)
+        return NULL;
+    if (capacity < min)
+        capacity = min;
+    table->mapped = size_for(capacity);
+    if (!(table->wamr = wpy_region_alloc(table->mapped, table->mapped))) {
+        free(table);
+        return NULL;
+    }
+    table->element = element;
+    table->declared_max = max;
+    table->has_max = has_max;
+    table->wamr->elem_type = element;
+    table->wamr->cur_size = min;
+    table->wamr->max_size = capacity;
+    for (i = 0; i < min; i++)
+        table->wamr->elems[i] = (table_elem_type_t)WPY_NULL_REF;
+    return table;
+}
+
+void
+wpy_table_free(wpy_table *table)
+{
+    wpy_region_free(table->wamr);
+    free(table);
+}
+
+/* A table of the host's, in a group of its own; a handle. `init` must have been adopted by nobody or be null. */
+wpy_table *
+wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, uint32_t init)
+{
+    wpy_table *table = wpy_table_map(element, min, max, has_max);
+    wpy_group *group = table ? wpy_group_new() : NULL;
+    uint32_t i;
+
+    if (!group) {
+        if (table)
+            wpy_table_free(table);
+        return NULL;
+    }
+    for (i = 0; i < min; i++)
+        table->wamr->elems[i] = (table_elem_type_t)init;
+    wpy_group_add(group, &table->object, WPY_TABLE);
+    return table;
+}
+
+uint32_t
+wpy_table_size(wpy_table *table)
+{
+    return ATOMIC_LOAD(&table->wamr->cur_size);
+}
+
+uint32_t
+wpy_table_max(wpy_table *table, bool *has_max)
+{
+    *has_max = table->has_max;
+    return table->declared_max;
+}
+
+/* WPY_RANGE: no such element. */
+int
+wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out)
+{
+    bool held;
+    int status = wpy_group_enter(&table->object, &held);
+
+    if (status != WPY_OK)
+        return status;
+    if (index < table->wamr->cur_size)
+        *out = (uint32_t)table->wamr->elems[index];
+    else
+        status = WPY_RANGE;
+    wpy_group_leave(&table->object, held);
+    return status;
+}
+
+/* The reference must be of the table's group: see wpy_adopt. */
+int
+wpy_table_set(wpy_table *table, uint32_t index, uint32_t ref)
+{
+    bool held;
+    int status = wpy_group_enter(&table->object, &held);
+
+    if (status != WPY_OK)
+        return status;
+    if (index < table->wamr->cur_size)
+        table->wamr->elems[index] = (table_elem_type_t)ref;
+    else
+        status = WPY_RANGE;
+    wpy_group_leave(&table->object, held);
+    return status;
+}
+
+/* WPY_NO_MEMORY: beyond the maximum, or what there is. */
+int
+wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
+{
+    bool held;
+    int status = wpy_group_enter(&table->object, &held);
+    WASMTableInstance *wamr = table->wamr;
+    uint32_t i;
+
+    if (status != WPY_OK)
+        return status;
+    *old_size = wamr->cur_size;
+    if (delta > wamr->max_size - wamr->cur_size)
+        status = WPY_NO_MEMORY;
+    else {
+        for (i = 0; i < delta; i++)
+            wamr->elems[wamr->cur_size + i] = (table_elem_type_t)init;
+        wamr->cur_size += delta;
+    }
+    wpy_group_leave(&table->object, held);
+    return status;
+}

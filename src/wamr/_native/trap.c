@@ -1,0 +1,154 @@
+/* trap.c: from WAMR's exceptions to records that Python takes.
+ *
+ * WAMR keeps an exception as a text in the instance. Ours have a status beside it (wpy_instance.status): who stopped the
+ * code, and why. While an exception unwinds, the frames it passes are noted in the thread, innermost first, also across
+ * instances. The entry from Python turns all that into a record of the thread, tagged with the function that was called,
+ * and answers its sentinel; Python then takes the record. Between the two a signal handler or a destructor may run other
+ * calls that fail, so records are a short stack.
+ */
+#include "internal.h"
+
+#define MOST_FRAMES 1000
+
+/* Sets an exception that is to come out with this status. */
+void
+wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text)
+{
+    wpy_instance *instance = wamr->custom_data;
+
+    wasm_set_exception(wamr, text);
+    instance->status = status;
+    instance->status_code = code;
+}
+
+static void
+note_frame(wpy_thread *me, wpy_instance *instance, uint32_t function)
+{
+    if (me->frame_count == me->frame_room) {
+        uint32_t room = me->frame_room ? me->frame_room * 2 : 16;
+        wpy_frame *more = realloc(me->frames, room * sizeof *more);
+        if (!more)
+            return; /* a trap with fewer frames is still a trap */
+        me->frames = more;
+        me->frame_room = room;
+    }
+    me->frames[me->frame_count].instance = instance;
+    me->frames[me->frame_count++].function = function;
+}
+
+/* The interpreter leaves an activation with an exception, and its frames still stand. */
+void
+wpy_trapped_hook(WASMExecEnv *env)
+{
+    wpy_thread *me = &wpy_self;
+    wpy_instance *instance = wpy_instance_of(env);
+    WASMModuleInstance *wamr = instance->wamr;
+    WASMInterpFrame *frame = wasm_exec_env_get_cur_frame(env);
+
+    for (; frame && (uint8 *)frame != me->top->base && me->frame_count < MOST_FRAMES; frame = frame->prev_frame)
+        if (frame->function)
+            note_frame(me, instance, (uint32_t)(frame->function - wamr->e->functions));
+}
+
+/* Makes the instance's exception the one of `to`, whose code called it. */
+void
+wpy_exception_move(wpy_instance *from, WASMModuleInstance *to)
+{
+    wpy_instance *caller = to->custom_data;
+
+    memcpy(to->cur_exception, from->wamr->cur_exception, sizeof to->cur_exception);
+    from->wamr->cur_exception[0] = 0;
+    caller->status = from->status;
+    caller->status_code = from->status_code;
+    from->status = WPY_OK;
+}
+
+/* A record for `who`; with the thread's frames, if they belong to it. */
+COLD void
+wpy_record_push(const void *who, int status, int code, const char *text, bool frames)
+{
+    wpy_thread *me = &wpy_self;
+    wpy_record *record;
+
+    if (me->record_count == WPY_RECORDS) { /* nobody came for the oldest */
+        free(me->records[0].frames);
+        memmove(me->records, me->records + 1, (WPY_RECORDS - 1) * sizeof *me->records);
+        me->record_count--;
+    }
+    record = &me->records[me->record_count++];
+    record->who = who;
+    record->status = status;
+    record->code = code;
+    snprintf(record->text, sizeof record->text, "%s", text);
+    record->frames = NULL;
+    record->frame_count = 0;
+    if (frames && me->frame_count) {
+        record->frames = malloc(me->frame_count * sizeof *record->frames);
+        if (record->frames) {
+            memcpy(record->frames, me->frames, me->frame_count * sizeof *record->frames);
+            record->frame_count = me->frame_count;
+        }
+    }
+    if (frames)
+        me->frame_count = 0;
+}
+
+/* A call from Python ended with an exception: records and clears it; the status. */
+COLD int
+wpy_after_exception(wpy_func *func)
+{
+    wpy_instance *instance = func->instance;
+    char *text = instance->wamr->cur_exception;
+    int status = instance->status, code = instance->status_code;
+
+    if (status == WPY_OK) {
+        status = WPY_TRAP;
+        if (strstr(text, "wasi proc exit")) {
+            status = WPY_EXIT;
+            code = (int)wasm_runtime_get_wasi_exit_code((WASMModuleInstanceCommon *)instance->wamr);
+        }
+    }
+    wpy_record_push(func, status, code, text, true);
+    text[0] = 0;
+    instance->status = WPY_OK;
+    return status;
+}
+
+/* The newest record, if it is of `who`: its status, with its frames left for wpy_take_frames. WPY_OK: there is none, the
+   sentinel was a genuine result. */
+int
+wpy_take_error(const void *who, wpy_error *out)
+{
+    wpy_thread *me = &wpy_self;
+    wpy_record *record;
+
+    out->status = WPY_OK;
+    if (!me->record_count || me->records[me->record_count - 1].who != who)
+        return WPY_OK;
+    record = &me->records[me->record_count - 1];
+    out->status = record->status;
+    out->code = record->code;
+    out->frames = record->frame_count;
+    snprintf(out->text, sizeof out->text, "%s", record->text);
+    if (!record->frame_count)
+        me->record_count--;
+    return out->status;
+}
+
+/* Ends the record that wpy_take_error announced frames for; answers how many were written. */
+uint32_t
+wpy_take_frames(const void *who, wpy_frame *out, uint32_t size)
+{
+    wpy_thread *me = &wpy_self;
+    wpy_record *record;
+    uint32_t count;
+
+    if (!me->record_count || me->records[me->record_count - 1].who != who)
+        return 0;
+    record = &me->records[--me->record_count];
+    count = record->frame_count < size ? record->frame_count : size;
+    memcpy(out, record->frames, count * sizeof *out);
+    free(record->frames);
+    record->frames = NULL;
+    return count;
+}

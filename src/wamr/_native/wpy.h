@@ -1,0 +1,163 @@
+/* wpy.h: everything that Python calls in our C, and nothing of WAMR.
+ *
+ * The part between the two marks is read twice: by the C compiler and by cffi (build_ffi.py). All types are opaque; a
+ * pointer to one is a handle. Ownership: a function named `…_new` or said to return "a handle" counts one handle for its
+ * caller, who gives it back with `wpy_release`. Objects that are linked to each other form a group (group.c): they share
+ * a lock and are freed together, when the last handle on any of them is gone.
+ *
+ * cffi releases the GIL around every function here. A function that may wait for a group's lock says so by answering
+ * WPY_BUSY after 50 ms: the caller (Python) runs its signal handlers and tries again.
+ */
+#ifndef WPY_H
+#define WPY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* cdef begin */
+
+/* Why a call did not return a result. */
+enum wpy_status {
+    WPY_OK,
+    WPY_TRAP,        /* the text says why */
+    WPY_HOST,        /* a Python exception waits in host.py's table of pending ones */
+    WPY_RANGE,       /* an argument is out of the range of its type; code: its position */
+    WPY_HOST_RANGE,  /* the same for the result of a host function */
+    WPY_BUSY,        /* another thread is in there: try again */
+    WPY_DEADLOCK,    /* it would wait for itself */
+    WPY_CLOSED,
+    WPY_TIMEOUT,
+    WPY_INTERRUPTED,
+    WPY_FUEL,
+    WPY_EXIT,        /* proc_exit; code: its argument */
+    WPY_LINK,        /* instantiation only */
+    WPY_NO_MEMORY
+};
+
+typedef struct wpy_module wpy_module;
+typedef struct wpy_instance wpy_instance;
+typedef struct wpy_func wpy_func;
+typedef struct wpy_memory wpy_memory;
+typedef struct wpy_table wpy_table;
+typedef struct wpy_global wpy_global;
+typedef struct wpy_wasi wpy_wasi;
+
+/* What wpy_take_error fills in. */
+typedef struct {
+    int32_t status;  /* enum wpy_status; WPY_OK: there was no error */
+    int32_t code;    /* an exit code or a position, see the status */
+    uint32_t frames; /* how many frames wpy_take_frames will give */
+    char text[256];
+} wpy_error;
+
+typedef struct {
+    wpy_instance *instance; /* borrowed, to compare with: may be freed already */
+    uint32_t function;      /* its index */
+} wpy_frame;
+
+/* An import or export, described from the module's own bytes. */
+typedef struct {
+    uint8_t kind;    /* as in the binary format: 0 function, 1 table, 2 memory, 3 global */
+    uint8_t content; /* table: element type, global: value type; a byte of the binary format */
+    uint8_t flags;   /* 1: the global is mutable; 2: the limits have a maximum */
+    uint32_t index;  /* in the index space of its kind */
+    uint32_t min, max;
+    const uint8_t *module, *name;       /* UTF-8; module is NULL for an export */
+    uint32_t module_size, name_size;
+    const uint8_t *params, *results;    /* value types, a byte each */
+    uint32_t param_count, result_count;
+} wpy_extern;
+
+/* What one instance gets. Arrays have one item per import of their kind, in the module's order. */
+typedef struct {
+    wpy_func **funcs;     /* NULL item: leave WASI's own function in place */
+    wpy_memory *memory;
+    wpy_table **tables;
+    wpy_global **globals;
+    wpy_wasi *wasi;       /* or NULL; taken over by the instance when that is made */
+    uint32_t stack_bytes;
+    uint64_t timeout_ns;  /* of each call from Python; 0: none */
+    int64_t fuel;         /* -1: not counted */
+    uint64_t tag;         /* Python's name for the instance, see wpy_caller */
+} wpy_imports;
+
+/* runtime.c */
+bool wpy_setup(void);
+bool wpy_runtime_start(void);
+void wpy_runtime_stop(void);
+int wpy_take_error(const void *who, wpy_error *out);
+uint32_t wpy_take_frames(const void *who, wpy_frame *out, uint32_t size);
+
+/* group.c */
+void wpy_retain(void *object);
+void wpy_release(void *object);
+bool wpy_same_group(void *a, void *b);
+
+/* module.c: error text goes to `error` */
+wpy_module *wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size);
+void wpy_module_release(wpy_module *module);
+uint32_t wpy_module_imports(wpy_module *module, const wpy_extern **out);
+uint32_t wpy_module_exports(wpy_module *module, const wpy_extern **out);
+const char *wpy_module_function_name(wpy_module *module, uint32_t index);
+bool wpy_module_import_is_wasi(wpy_module *module, uint32_t function_import);
+
+/* instance.c */
+int wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out);
+int wpy_instance_start(wpy_instance *instance);
+int wpy_instance_close(wpy_instance *instance);
+bool wpy_instance_closed(wpy_instance *instance);
+void wpy_instance_interrupt(wpy_instance *instance);
+int64_t wpy_instance_fuel(wpy_instance *instance);
+void wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel);
+void wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns);
+uint64_t wpy_caller(void);
+/* exports: handles; the index is the export's own */
+wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
+wpy_memory *wpy_instance_memory(wpy_instance *instance);
+wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
+wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
+
+/* call.c; calls by shape are generated (codegen/shapes.py) */
+int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel);
+wpy_func *wpy_func_of_ref(uint32_t ref);
+uint32_t wpy_func_ref(wpy_func *func);
+wpy_instance *wpy_func_instance(wpy_func *func);
+uint64_t wpy_func_tag(wpy_func *func);
+uint32_t wpy_func_index(wpy_func *func);
+uint32_t wpy_func_host_id(wpy_func *func);
+uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count);
+
+/* host.c */
+wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count);
+void wpy_host_genuine(void);
+
+/* memory.c */
+wpy_memory *wpy_memory_new(uint32_t min, uint32_t max, bool has_max);
+uint8_t *wpy_memory_data(wpy_memory *memory);
+uint64_t wpy_memory_size(wpy_memory *memory);
+uint32_t wpy_memory_pages(wpy_memory *memory);
+uint32_t wpy_memory_max(wpy_memory *memory, bool *has_max);
+int wpy_memory_grow(wpy_memory *memory, uint32_t delta, uint32_t *old_pages);
+void wpy_memory_pin(wpy_memory *memory);
+void wpy_memory_unpin(wpy_memory *memory);
+bool wpy_memory_closed(wpy_memory *memory);
+
+/* table.c: elements are references: 0xFFFFFFFF is null */
+wpy_table *wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, uint32_t init);
+uint32_t wpy_table_size(wpy_table *table);
+uint32_t wpy_table_max(wpy_table *table, bool *has_max);
+int wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out);
+int wpy_table_set(wpy_table *table, uint32_t index, uint32_t ref);
+int wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size);
+
+/* global.c: values are the cells of the type, 16 bytes of room */
+wpy_global *wpy_global_new(uint8_t content, bool mutable_, const void *cells);
+int wpy_global_get(wpy_global *global, void *cells);
+int wpy_global_set(wpy_global *global, const void *cells);
+
+/* refs.c: a function reference that reaches `object` from outside lives as long as it does */
+int wpy_adopt(void *object, uint32_t ref);
+
+/* cdef end */
+
+#endif
