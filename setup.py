@@ -40,9 +40,16 @@ class build_ext(_build_ext):  # noqa: N801
         place = iwasm.layout(ROOT)
         c_files = [*place.native.glob("*.c"), *place.generated.glob("*.c")]
         built = iwasm.build(ROOT, None, c_files)
+        self._check(built)
         for extension in self.extensions:
             self._complete(extension, built)
         super().run()
+
+    def _check(self, built: iwasm.Iwasm) -> None:
+        """Name the declared functions that no library defines before the linker is asked."""
+        import build_ffi
+
+        build_ffi.check_link(built.libraries, build_ffi.declared)
 
     def _complete(self, extension: Extension, built: iwasm.Iwasm) -> None:
         libraries = [str(path) for path in built.libraries]

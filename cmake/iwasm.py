@@ -70,8 +70,8 @@ class Layout:
 
     @property
     def include_dirs(self) -> list[Path]:
-        """What the extension module needs: our header, and WAMR's public ones."""
-        return [self.native, self.tree / "core" / "iwasm" / "include"]
+        """What the extension module needs: our headers, and WAMR's public ones."""
+        return [self.native, self.generated, self.tree / "core" / "iwasm" / "include"]
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _configure(place: Layout, c_files: list[Path]) -> None:
         "CMAKE_C_FLAGS_RELEASE": "" if os.name == "nt" else "-O3 -DNDEBUG",
         "WAMR_ROOT_DIR": place.tree.as_posix(),
         "WPY_SOURCES": ";".join(path.as_posix() for path in c_files),
-        "WPY_INCLUDE": place.native.as_posix(),
+        "WPY_INCLUDE": f"{place.native.as_posix()};{place.generated.as_posix()}",
         "WPY_SANITIZE": ",".join(sanitizers()),
         # Only for those who can change our C: a newer compiler must not break an installation.
         "WPY_WERROR": "ON" if (place.root / ".git").exists() else "OFF",
