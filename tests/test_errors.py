@@ -23,6 +23,7 @@ from wamr.errors import (
     UnavailableError,
     WasmError,
     compile_error_from_text,
+    link_error_from_text,
     trap_from_text,
 )
 
@@ -247,7 +248,23 @@ def test_proc_exit_becomes_an_exit():
 @given(st.text())
 def test_any_text_becomes_a_trap_and_a_compile_error(text):
     assert isinstance(trap_from_text(text), Trap)
+    assert isinstance(link_error_from_text(text), LinkError)
     assert isinstance(compile_error_from_text(text), CompileError)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("WASM module instantiate failed: allocate memory failed", "out of memory"),
+        ("AOT module instantiate failed: unknown import", "unknown import"),
+        ("an imported table has the wrong element type", None),
+        ("", "unknown reason"),
+    ],
+)
+def test_instantiation_texts_become_link_errors(text, message):
+    error = link_error_from_text(text)
+    assert type(error) is LinkError
+    assert str(error) == (text if message is None else message)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 Every class is a `WasmError`, and also the builtin a Python programmer would catch: a `CompileError`
 is a `ValueError`, a `TimeoutTrap` a `TimeoutError`. WAMR reports a trap as text ("Exception:
-integer divide by zero"); `trap_from_text` and `compile_error_from_text` turn such texts into these
-classes, with the words of the specification as message. This module imports nothing of the package
-but the base of `Frame`, and never touches C.
+integer divide by zero"); `trap_from_text`, `link_error_from_text` and `compile_error_from_text`
+turn such texts into these classes, with the words of the specification as message. This module
+imports nothing of the package but the base of `Frame`, and never touches C.
 """
 
 import enum
@@ -147,7 +147,7 @@ def _traceback_lines(frames: "tuple[Frame, ...]") -> "list[str]":
     return lines
 
 
-class Trap(WasmError, RuntimeError):  # noqa: N818 - WebAssembly's word
+class Trap(WasmError, RuntimeError):
     """WebAssembly stopped. Host functions may raise it, too: `Trap("message")`.
 
     `message` holds the words of the specification where it has some. `frames` are the wasm call
@@ -189,13 +189,13 @@ class ExitTrap(Trap):
         self.exit_code = exit_code
 
 
-class StackOverflowTrap(Trap, RecursionError):  # noqa: N818
+class StackOverflowTrap(Trap, RecursionError):
     """Calls went too deep: the wasm stack, or the native stack below it, was used up."""
 
     code = TrapCode.STACK_OVERFLOW
 
 
-class TimeoutTrap(Trap, TimeoutError):  # noqa: N818
+class TimeoutTrap(Trap, TimeoutError):
     """The call ran longer than its `timeout`."""
 
     code = TrapCode.TIMEOUT
@@ -263,6 +263,12 @@ def trap_from_text(text: str, frames: "Iterable[Frame]" = (), *, exit_code: int 
         trap.code = code
     trap.frames = tuple(frames)
     return trap
+
+
+def link_error_from_text(text: str) -> LinkError:
+    """Return the error for WAMR's text of an instantiation that failed before it had any effect."""
+    text = _without_prefixes(text, _TRAP_PREFIXES)
+    return LinkError(_REWORDED[text][1] if text in _REWORDED else text or "unknown reason")
 
 
 _COMPILE_PREFIXES = ("WASM module load failed: ", "AOT module load failed: ")
