@@ -125,8 +125,7 @@ def _from_git(root: Path, build_dir: Path) -> Tree:
     try:
         _git(
             root,
-            *("-c", "core.autocrlf=false", "submodule", "--quiet", "update"),
-            *("--init", "--depth", "1", SUBMODULE),
+            *("submodule", "--quiet", "update", "--init", "--depth", "1", SUBMODULE),
             timeout=DOWNLOAD_TIMEOUT,
         )
     except _NotThisWay:
@@ -138,7 +137,8 @@ def _from_git(root: Path, build_dir: Path) -> Tree:
 
 def _git(root: Path, *arguments: str, timeout: float = NETWORK_TIMEOUT) -> str:
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -oBatchMode=yes"}
-    return _run("git", [*arguments], root, os.environ | quiet, timeout)
+    command = ["git", "-c", "core.autocrlf=false", *arguments]
+    return _run(f"git {arguments[0]}", command, root, os.environ | quiet, timeout)
 
 
 def _from_cargo(root: Path, build_dir: Path) -> Tree:
@@ -149,8 +149,9 @@ def _from_cargo(root: Path, build_dir: Path) -> Tree:
     manifest.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(root / "cmake" / "wamr-crate" / "Cargo.toml", manifest)
     (manifest.parent / "lib.rs").touch()
-    arguments = ["metadata", "--format-version", "1", "--manifest-path", str(manifest)]
-    packages = json.loads(_run("cargo", arguments, build_dir, None, DOWNLOAD_TIMEOUT))["packages"]
+    command = ["cargo", "metadata", "--format-version", "1", "--manifest-path", str(manifest)]
+    answer = _run("cargo metadata", command, build_dir, None, DOWNLOAD_TIMEOUT)
+    packages = json.loads(answer)["packages"]
     found = [p["manifest_path"] for p in packages if p["name"] == CRATE]
     if not found:
         raise _NotThisWay(f"cargo: knows no package {CRATE}")
@@ -183,12 +184,11 @@ _CRATE_HINT = "Remove the unpacked crate; cargo unpacks it again from its checke
 
 
 def _run(
-    tool: str, arguments: list[str], cwd: Path, environment: dict[str, str] | None, timeout: float
+    name: str, command: list[str], cwd: Path, environment: dict[str, str] | None, timeout: float
 ) -> str:
-    command = f"{tool} {next((a for a in arguments if a.isalpha()), '')}"
     try:
         done = subprocess.run(
-            [tool, *arguments],
+            command,
             cwd=cwd,
             env=environment,
             timeout=timeout,
@@ -199,12 +199,12 @@ def _run(
             errors="replace",
         )
     except subprocess.TimeoutExpired:
-        raise _NotThisWay(f"{command}: no answer within {timeout:.0f} s") from None
+        raise _NotThisWay(f"{name}: no answer within {timeout:.0f} s") from None
     except subprocess.CalledProcessError as failed:
         lines = [line for line in failed.stderr.splitlines() if line.strip()]
-        raise _NotThisWay(f"{command}: {lines[-1].strip() if lines else failed}") from None
+        raise _NotThisWay(f"{name}: {lines[-1].strip() if lines else failed}") from None
     except OSError as failed:
-        raise _NotThisWay(f"{command}: {failed}") from None
+        raise _NotThisWay(f"{name}: {failed}") from None
     return done.stdout
 
 

@@ -1,0 +1,59 @@
+"""What the tests of the build share: its modules on the path, and one sdist and wheel for all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "cmake"))
+
+
+@pytest.fixture
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(autouse=True)
+def _no_switches(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("WAMR_")]:
+        monkeypatch.delenv(name)
+
+
+def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command; its output is in the failure if it fails."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="session")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
+    run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, ROOT)
+    (archive,) = folder.iterdir()
+    return archive
+
+
+@pytest.fixture(scope="session")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the sdist where git and cargo do nothing but leave a trace."""
+    traces = tmp_path_factory.mktemp("bin")
+    for tool in ("git", "cargo"):
+        stand_in = traces / tool
+        stand_in.write_text(f'#!/bin/sh\necho "$0 $*" >> {traces}/called\nexit 1\n')
+        stand_in.chmod(0o755)
+    folder = tmp_path_factory.mktemp("wheel")
+    environment = os.environ | {"PATH": f"{traces}{os.pathsep}{os.environ['PATH']}"}
+    run(
+        *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, sdist),
+        env=environment,
+    )
+    assert not (traces / "called").exists(), (traces / "called").read_text()
+    (archive,) = folder.iterdir()
+    return archive

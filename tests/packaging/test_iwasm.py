@@ -1,0 +1,58 @@
+"""The build of the libraries: where it is, its switches, and that doing it again does nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import iwasm
+
+
+def test_each_variant_has_a_folder_of_its_own(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = iwasm.layout(root).build
+    monkeypatch.setenv("WAMR_DEBUG", "1")
+    monkeypatch.setenv("WAMR_SANITIZE", "undefined,address")
+    monkeypatch.setenv("WAMR_WITHOUT_CURE", "elem-null")
+    variant = iwasm.layout(root).build
+    assert variant.name == f"{plain.name}-debug-address-undefined-without-elem-null"
+
+
+@pytest.mark.parametrize("asked", ["adress", "address,thread"])
+def test_sanitizers_that_do_not_exist_or_exclude_each_other(
+    asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAMR_SANITIZE", asked)
+    with pytest.raises(iwasm.BuildError, match="choose from address, undefined, thread"):
+        iwasm.sanitizers()
+
+
+def test_tools_are_required_only_where_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert iwasm.missing_tools() == ["cmake>=3.16", "ninja"]
+    with pytest.raises(iwasm.BuildError, match="pip install cmake"):
+        iwasm._tool("cmake")
+
+
+def test_sanitizers_reach_the_extension_module(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAMR_SANITIZE", "address")
+    described = iwasm.describe(iwasm.layout(root))
+    assert described.link_args == ["-fsanitize=address"]
+    assert "-fsanitize=address" in described.compile_args
+
+
+@pytest.mark.skipif(bool(iwasm.missing_tools()), reason="needs cmake and ninja")
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_building_again_does_nothing(root: Path) -> None:
+    place = iwasm.layout(root)
+    c_files = [*place.native.glob("*.c"), *place.generated.glob("*.c")]
+    built = iwasm.build(root, None, c_files)
+    before = [path.stat().st_mtime_ns for path in built.libraries]
+    assert iwasm.build(root, None, c_files) == built
+    assert [path.stat().st_mtime_ns for path in built.libraries] == before
+
+
+def test_a_failing_build_shows_the_output_and_the_command() -> None:
+    with pytest.raises(iwasm.BuildError, match=r"no-such-option(?s:.*)This failed:"):
+        iwasm._call([iwasm._tool("cmake"), "--no-such-option"])

@@ -1,0 +1,61 @@
+"""What is in the source distribution. That it builds alone is shown by the fixture `wheel`."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+import sources
+
+pytestmark = pytest.mark.packaging
+
+
+@pytest.fixture(scope="module")
+def names(sdist: Path) -> set[str]:
+    with tarfile.open(sdist) as archive:
+        paths = [PurePosixPath(member.name) for member in archive if member.isfile()]
+    return {path.relative_to(path.parts[0]).as_posix() for path in paths}
+
+
+def test_it_carries_the_proven_tree_and_its_licence(sdist: Path, tmp_path: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    tree = unpacked / "wamr-src"
+    assert sources.tree_id(tree / "core") == sources.CORE_TREE
+    assert sorted(path.name for path in tree.iterdir()) == sorted(sources.PARTS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LICENSE",
+        "NOTICE",
+        "README.md",
+        "build_ffi.py",
+        "cmake/CMakeLists.txt",
+        "cmake/backend.py",
+        "cmake/cures/bugs.py",
+        "cmake/wamr-crate/Cargo.toml",
+        "codegen/header.py",
+        "src/wamr/_native/wpy.h",
+        "src/wamr/_native/runtime.c",
+        "src/wamr/py.typed",
+        "tests/packaging/test_sdist.py",
+    ],
+)
+def test_it_has_what_building_and_testing_need(names: set[str], name: str) -> None:
+    assert name in names
+
+
+def test_it_has_nothing_that_was_built(names: set[str]) -> None:
+    ours = {name for name in names if not name.startswith("wamr-src/")}
+    endings = (".so", ".pyd", ".o", ".a", ".pyc", ".wasm", ".aot")
+    assert not [name for name in ours if name.endswith(endings)]
+    assert not [name for name in ours if name.startswith(("build/", "dist/", ".venv", ".git/"))]
+    assert "src/wamr/_procedural.py" not in ours
+
+
+def test_it_is_small(sdist: Path) -> None:
+    assert sdist.stat().st_size < 3_000_000

@@ -1,0 +1,139 @@
+"""What is in the wheel, what judges of wheels say, and that it works in every Python here."""
+
+from __future__ import annotations
+
+import email
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from .conftest import run
+
+pytestmark = [
+    pytest.mark.packaging,
+    pytest.mark.skipif(sys.implementation.name != "cpython", reason="abi3 is CPython's"),
+]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux's way")
+
+SMOKE = """
+import sys, wamr, wamr.ffi
+assert "site-packages" in wamr.__file__, wamr.__file__
+add = bytes.fromhex("0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b")
+assert wamr.load(add).exports.add(2, 3) == 5
+print("ok", sys.version_info[:2])
+"""
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_it_is_abi3_for_3_10_and_later(wheel: Path) -> None:
+    assert wheel.name.startswith("wamr-0.1.0-cp310-abi3-")
+
+
+def test_it_has_the_package_and_nothing_else(names: set[str]) -> None:
+    package = {name for name in names if ".dist-info/" not in name}
+    assert all(name.startswith("wamr/") for name in package)
+    assert {Path(name).suffix for name in package} <= {".py", ".pyi", ".typed", ".so", ".pyd"}
+    assert {"wamr/__init__.py", "wamr/_procedural.py", "wamr/py.typed", "wamr/_wamr.pyi"} <= package
+    assert (
+        len([name for name in package if name.startswith("wamr/_wamr.") and "pyi" not in name]) == 1
+    )
+
+
+def test_it_has_every_licence(names: set[str]) -> None:
+    licences = {name.partition("/licenses/")[2] for name in names if "/licenses/" in name}
+    assert licences == {"LICENSE", "NOTICE", "wamr-src/LICENSE"}
+
+
+def test_it_depends_on_cffi_only(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        metadata = email.message_from_bytes(archive.read(name))
+    needed = [each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each]
+    assert needed == ["cffi>=1.17"]
+    assert metadata["License-Expression"] == "Apache-2.0 WITH LLVM-exception"
+
+
+def test_it_is_small(wheel: Path) -> None:
+    assert wheel.stat().st_size <= 1_000_000
+
+
+@pytest.fixture(scope="module")
+def extension(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    (found,) = [*folder.glob("wamr/_wamr*.so"), *folder.glob("wamr/_wamr*.pyd")]
+    return found
+
+
+@linux
+@pytest.mark.skipif(not shutil.which("nm"), reason="needs nm")
+def test_the_symbols_of_wamr_are_hidden(extension: Path) -> None:
+    lines = run("nm", "--dynamic", "--defined-only", extension).stdout.splitlines()
+    names = {line.split()[-1] for line in lines}
+    # cffi exports what C calls in Python.
+    assert {name for name in names if not name.startswith("wpy_py_")} == {"PyInit__wamr"}
+
+
+@linux
+@pytest.mark.skipif(not shutil.which("readelf"), reason="needs readelf")
+def test_it_is_stripped_and_hardened(extension: Path) -> None:
+    text = run("readelf", "--wide", "--sections", "--dynamic", extension).stdout
+    assert ".symtab" not in text
+    assert ".debug_info" not in text
+    assert "BIND_NOW" in text or "NOW" in text
+    assert "RPATH" not in text
+    assert "RUNPATH" not in text
+
+
+def test_it_tells_nothing_of_the_machine_that_built_it(extension: Path, root: Path) -> None:
+    content = extension.read_bytes()
+    for path in (root, Path.home(), Path("/tmp/")):
+        assert os.fsencode(f"{path}/wamr") not in content
+    assert b"/build/" not in content
+
+
+@linux
+def test_auditwheel_and_abi3audit_accept_it(wheel: Path, tmp_path: Path) -> None:
+    tools = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    run(
+        *(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", tmp_path, wheel),
+        env=tools,
+    )
+    (repaired,) = tmp_path.iterdir()
+    assert "manylinux" in repaired.name or "musllinux" in repaired.name
+    run(sys.executable, "-m", "abi3audit", "--strict", "--assume-minimum-abi3", "3.10", repaired)
+
+
+def pythons() -> list[Path]:
+    """The interpreters of this machine that the wheel is for, one per version, this one first."""
+    found = {sys.version_info[:2]: Path(sys.executable)}
+    places = [*Path.home().glob(".pyenv/versions/3.*/bin/python3")]
+    places += [Path(path) for minor in range(10, 20) if (path := shutil.which(f"python3.{minor}"))]
+    for path in places:
+        code = "import sys; print(*sys.version_info[:2], sys.implementation.name)"
+        done = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            major, minor, implementation = done.stdout.split()
+            version = int(major), int(minor)
+            if version >= (3, 10) and implementation == "cpython":
+                found.setdefault(version, path)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("python", pythons(), ids=str)
+def test_it_works_in_a_virtual_environment(python: Path, wheel: Path, tmp_path: Path) -> None:
+    run(python, "-m", "venv", "--without-pip", tmp_path / "venv")
+    own = next((tmp_path / "venv").glob("*/python*"))
+    run(*(sys.executable, "-m", "pip", "--python", own, "install", "--quiet", wheel))
+    assert run(own, "-I", "-c", SMOKE, cwd=tmp_path).stdout.startswith("ok")
