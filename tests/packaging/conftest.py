@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def _no_switches(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+def _run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
     """Run a command; its output is in the failure if it fails."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
@@ -32,10 +33,15 @@ def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[
     return done
 
 
+@pytest.fixture
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    return _run
+
+
 @pytest.fixture(scope="session")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdist")
-    run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, ROOT)
+    _run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, ROOT)
     (archive,) = folder.iterdir()
     return archive
 
@@ -50,7 +56,7 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         stand_in.chmod(0o755)
     folder = tmp_path_factory.mktemp("wheel")
     environment = os.environ | {"PATH": f"{traces}{os.pathsep}{os.environ['PATH']}"}
-    run(
+    _run(
         *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, sdist),
         env=environment,
     )

@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+
 import sources
 
 pytestmark = pytest.mark.packaging

@@ -8,11 +8,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from .conftest import run
 
 pytestmark = [
     pytest.mark.packaging,
@@ -20,11 +19,13 @@ pytestmark = [
 ]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux's way")
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
 SMOKE = """
 import sys, wamr, wamr.ffi
 assert "site-packages" in wamr.__file__, wamr.__file__
-add = bytes.fromhex("0061736d0100000001070160027f7f017f030201000707010361646400000a09010700200020016a0b")
-assert wamr.load(add).exports.add(2, 3) == 5
+add = "0061736d01000000 01070160027f7f017f 03020100 07070103616464 0000 0a09010700200020016a0b"
+assert wamr.load(bytes.fromhex(add)).exports.add(2, 3) == 5
 print("ok", sys.version_info[:2])
 """
 
@@ -78,7 +79,7 @@ def extension(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @linux
 @pytest.mark.skipif(not shutil.which("nm"), reason="needs nm")
-def test_the_symbols_of_wamr_are_hidden(extension: Path) -> None:
+def test_the_symbols_of_wamr_are_hidden(extension: Path, run: Run) -> None:
     lines = run("nm", "--dynamic", "--defined-only", extension).stdout.splitlines()
     names = {line.split()[-1] for line in lines}
     # cffi exports what C calls in Python.
@@ -87,7 +88,7 @@ def test_the_symbols_of_wamr_are_hidden(extension: Path) -> None:
 
 @linux
 @pytest.mark.skipif(not shutil.which("readelf"), reason="needs readelf")
-def test_it_is_stripped_and_hardened(extension: Path) -> None:
+def test_it_is_stripped_and_hardened(extension: Path, run: Run) -> None:
     text = run("readelf", "--wide", "--sections", "--dynamic", extension).stdout
     assert ".symtab" not in text
     assert ".debug_info" not in text
@@ -104,7 +105,7 @@ def test_it_tells_nothing_of_the_machine_that_built_it(extension: Path, root: Pa
 
 
 @linux
-def test_auditwheel_and_abi3audit_accept_it(wheel: Path, tmp_path: Path) -> None:
+def test_auditwheel_and_abi3audit_accept_it(wheel: Path, tmp_path: Path, run: Run) -> None:
     tools = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     run(
         *(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", tmp_path, wheel),
@@ -132,7 +133,9 @@ def pythons() -> list[Path]:
 
 
 @pytest.mark.parametrize("python", pythons(), ids=str)
-def test_it_works_in_a_virtual_environment(python: Path, wheel: Path, tmp_path: Path) -> None:
+def test_it_works_in_a_virtual_environment(
+    python: Path, wheel: Path, tmp_path: Path, run: Run
+) -> None:
     run(python, "-m", "venv", "--without-pip", tmp_path / "venv")
     own = next((tmp_path / "venv").glob("*/python*"))
     run(*(sys.executable, "-m", "pip", "--python", own, "install", "--quiet", wheel))
