@@ -7,6 +7,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+SAY_SOURCES := cat "$$(ls -t build/*/sources.txt | head -n 1)"
 
 # The newest interpreter that can make a virtual environment; PYTHON=… chooses another.
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3.10 python3; do \
@@ -44,14 +46,13 @@ format: $(VENV)/.lint
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev
-	$(BIN)/pip install --quiet '.[bench]'
+bench: $(VENV)/.bench
 	$(RUN) -m benchmarks
 
 # The interpreter is not instrumented, so the sanitizer's library is loaded first; it can't see
 # what Python leaves to the end of the process.
 asan: $(VENV)/.dev
-	WAMR_SANITIZE=address,undefined $(BIN)/pip install --quiet -e .
+	WAMR_SANITIZE=address,undefined $(PIP_INSTALL) --editable .
 	touch -d @0 $(VENV)/.dev
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc \
@@ -66,17 +67,25 @@ $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo 'This needs Python 3.10 or later with its venv module' \
 		'(Debian: apt install python3-venv). PYTHON=/path/to/python3 make … names one.'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
+	$(PIP_INSTALL) --upgrade pip
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.python $(SOURCES)
-	$(BIN)/pip install --quiet --disable-pip-version-check '.[demo]'
+	@echo 'Building and installing wamr into $(VENV), about half a minute …'
+	$(PIP_INSTALL) '.[demo]'
+	@$(SAY_SOURCES)
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(SOURCES)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,demo]'
+	@echo 'Building and installing wamr into $(VENV), about half a minute …'
+	$(PIP_INSTALL) --editable '.[test,demo]'
+	@$(SAY_SOURCES)
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(PIP_INSTALL) --editable '.[bench]'
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --group lint
+	$(PIP_INSTALL) --group lint
 	touch $@

@@ -73,7 +73,10 @@ class Tree:
 def resolve(root: Path, build_dir: Path) -> Tree:
     """Return the proven tree of WAMR, by the first of the four ways that leads to one."""
     tree = _resolve(root.resolve(), build_dir.resolve(), os.environ.get("WAMR_SRC", ""))
-    print(f"wamr: sources of WAMR: {tree.how} ({tree.path})", file=sys.stderr, flush=True)
+    line = f"wamr: sources of WAMR: {tree.how} ({tree.path})"
+    print(line, file=sys.stderr, flush=True)
+    # pip shows nothing of a build that works; the Makefile shows this.
+    (build_dir / "sources.txt").write_text(line + "\n", encoding="utf-8")
     return tree
 
 

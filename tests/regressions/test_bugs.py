@@ -1,0 +1,110 @@
+"""One test for each cure of WAMR's own faults (cmake/cures/bugs.py); each fails without its cure.
+
+To see one fail: WAMR_WITHOUT_CURE=name pip install -e ., then run it. Some of the faults kill the
+process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import wamr
+
+Wat = Callable[[str], bytes]
+HEADER = b"\0asm\1\0\0\0"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [b"\x41\0", b"\x41\0\x41\0\x6a", b"\x41\0\x42\0\x6a\x0b", b"\xd2\0", b"\x23\0\x41\0"],
+    ids=lambda code: code.hex(),
+)
+def test_malformed_constant_expression(expression: bytes) -> None:
+    body = b"\1\x7f\0" + expression
+    with pytest.raises(wamr.CompileError):
+        wamr.load(HEADER + bytes([6, len(body)]) + body)
+
+
+@pytest.mark.parametrize(
+    "tail_call",
+    [
+        "(return_call $host (local.get 0))",
+        "(return_call_indirect (type $t) (local.get 0) (i32.const 0))",
+    ],
+    ids=["direct", "indirect"],
+)
+def test_exported_function_tail_calls_an_import(wat: Wat, tail_call: str) -> None:
+    text = f"""(module
+        (type $t (func (param i32) (result i32)))
+        (import "env" "host" (func $host (type $t)))
+        (table 1 funcref) (elem (i32.const 0) $host)
+        (func (export "go") (type $t) {tail_call})
+        (func (export "nested") (type $t) (i32.add (i32.const 1) (call 1 (local.get 0)))))"""
+
+    def host(value: int) -> int:
+        if value < 0:
+            raise ValueError(value)
+        return value + 1
+
+    exports = wamr.load(wat(text), {"env": {"host": host}}).exports
+    assert exports.go(41) == 42
+    assert exports.nested(41) == 43
+    with pytest.raises(ValueError, match="-1"):
+        exports.go(-1)
+    assert exports.go(1) == 2
+
+
+def test_tail_call_with_v128_parameters(wat: Wat) -> None:
+    text = """(module
+        (func $sum (param i32 v128 i64) (result i64)
+          (i64.add (local.get 2) (i64.extend_i32_u (i32.add (local.get 0) (i32.add
+            (i32x4.extract_lane 0 (local.get 1)) (i32x4.extract_lane 3 (local.get 1)))))))
+        (func (export "go") (result i64)
+          (return_call $sum (i32.const 1) (v128.const i32x4 20 0 0 300) (i64.const 4000))))"""
+    assert wamr.load(wat(text)).exports.go() == 4321
+
+
+def test_null_in_an_active_element_segment(wat: Wat) -> None:
+    text = """(module
+        (table 2 funcref)
+        (func $first)
+        (elem (i32.const 0) funcref (ref.null func) (ref.func $first))
+        (func (export "is_null") (param i32) (result i32)
+          (ref.is_null (table.get (local.get 0)))))"""
+    exports = wamr.load(wat(text)).exports
+    assert [exports.is_null(0), exports.is_null(1)] == [1, 0]
+
+
+def test_memory_that_its_module_never_grows(wat: Wat) -> None:
+    memory = wamr.load(wat('(module (memory (export "m") 2 4))')).exports.m
+    assert memory.grow(2) == 2
+    assert memory.pages == 4
+    memory.write(4 * 65536 - 1, b"x")
+    with pytest.raises(wamr.MemoryLimitError):
+        memory.grow(1)
+
+
+@pytest.mark.parametrize("item", ["(memory 5)", "(table 99 funcref)"])
+@pytest.mark.parametrize("name", ["memory", "table", "mine"])
+def test_no_module_name_is_special(wat: Wat, item: str, name: str) -> None:
+    text = wat(f'(module (import "spectest" "{name}" {item}))')
+    (imported,) = wamr.Module(wamr.Store(), text).imports
+    assert imported.type.limits in {wamr.Limits(5), wamr.Limits(99)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_instances_do_not_touch_their_stack(wat: Wat) -> None:
+    module = wamr.Module(wamr.Store(), wat('(module (func (export "f")))'))
+    before = resident()
+    instances = [wamr.Instance(wamr.Store(), module) for _ in range(64)]
+    grown = resident() - before
+    assert len(instances) == 64
+    assert grown < 64 * 2**18, f"{grown / 64 / 1024:.0f} KiB for each instance; its stack has 1024"
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
