@@ -13,6 +13,7 @@ This module knows nothing of Python's C API, cffi or setuptools.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import platform
 import re
@@ -176,46 +177,38 @@ def _build_type() -> str:
 def _configure(place: Layout, c_files: list[Path]) -> None:
     options = {
         "CMAKE_BUILD_TYPE": _build_type(),
-        "CMAKE_C_FLAGS_RELEASE": "" if os.name == "nt" else "-O3 -DNDEBUG",
+        "CMAKE_C_FLAGS_RELEASE": "/O2 /DNDEBUG" if os.name == "nt" else "-O3 -DNDEBUG",
         "WAMR_ROOT_DIR": place.tree.as_posix(),
         "WPY_SOURCES": ";".join(path.as_posix() for path in c_files),
         "WPY_INCLUDE": f"{place.native.as_posix()};{place.generated.as_posix()}",
         "WPY_SANITIZE": ",".join(sanitizers()),
         # Only for those who can change our C: a newer compiler must not break an installation.
         "WPY_WERROR": "ON" if (place.root / ".git").exists() else "OFF",
+        "CMAKE_C_COMPILER_LAUNCHER": shutil.which("ccache") or "",
         "FETCHCONTENT_FULLY_DISCONNECTED": "ON",
     }
     if os.name != "nt":
         options["FETCHCONTENT_SOURCE_DIR_SIMDE"] = _simde(place.build / "simde").as_posix()
-    ccache = shutil.which("ccache")
-    if ccache:
-        options["CMAKE_C_COMPILER_LAUNCHER"] = ccache
     if sys.platform == "darwin":
         words = shlex.split(os.environ.get("ARCHFLAGS", ""))
         archs = [arch for flag, arch in itertools.pairwise(words) if flag == "-arch"]
         options["CMAKE_OSX_ARCHITECTURES"] = archs[0] if archs else platform.machine()
-    generator: list[str | Path] = []
+    command: list[str | Path] = [_tool("cmake"), "-S", place.root / "cmake", "-B", place.cmake]
     if os.name != "nt":  # there, Visual Studio's own finds the compiler by itself
-        generator = ["-G", "Ninja"]
+        command += ["-G", "Ninja"]
         options["CMAKE_MAKE_PROGRAM"] = _tool("ninja")
-    command: list[str | Path] = [
-        _tool("cmake"),
-        *generator,
-        "-S",
-        place.root / "cmake",
-        "-B",
-        place.cmake,
-    ]
-    command += [f"-D{name}={value}" for name, value in options.items() if value]
-    # Ninja itself sees changes of the CMake files; configure again only for other options.
-    note = place.cmake / "configured"
-    text = "\n".join(map(str, command))
-    if note.is_file() and note.read_text(encoding="utf-8") == text:
+    command += [f"-D{name}={value}" for name, value in options.items()]
+    # CMake keeps compilers and places for good; Ninja itself sees changes of the CMake files.
+    kept = [str(place.cmake), *(os.environ.get(name, "") for name in ("CC", "CFLAGS", "LDFLAGS"))]
+    note = place.cmake / "configured.json"
+    done = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    configured = {"kept": kept, "command": [str(word) for word in command]}
+    if done == configured:
         return
-    shutil.rmtree(place.cmake / "CMakeFiles", ignore_errors=True)
-    (place.cmake / "CMakeCache.txt").unlink(missing_ok=True)
+    if done.get("kept") != kept:
+        shutil.rmtree(place.cmake, ignore_errors=True)
     _call(command)
-    note.write_text(text, encoding="utf-8")
+    note.write_text(json.dumps(configured), encoding="utf-8")
 
 
 def _call(command: list[str | Path]) -> None:
