@@ -63,7 +63,10 @@ class build_ext(_build_ext):  # noqa: N801
         if os.name == "nt":
             return
         # What cffi generates for hundreds of functions compiles in half the time without -O3.
-        extension.extra_compile_args += ["-O1", "-fvisibility=hidden", *built.compile_args]
+        extension.extra_compile_args += [
+            *("-O1", "-fvisibility=hidden", "-Werror=implicit-function-declaration"),
+            *built.compile_args,
+        ]
         extension.extra_link_args += [*_link_args(), *built.link_args]
 
 
@@ -100,7 +103,8 @@ def _arguments() -> dict[str, Any]:
     if ONLY_METADATA.intersection(sys.argv[1:]):
         return {}
     # A folder for each variant (debug, sanitizers), so that none links what another compiled.
-    options: dict[str, Any] = {"build": {"build_base": str(iwasm.layout(ROOT).build / "python")}}
+    base = iwasm.layout(ROOT).build.relative_to(ROOT) / "python"
+    options: dict[str, Any] = {"build": {"build_base": str(base)}}
     if ABI3:
         options["bdist_wheel"] = {"py_limited_api": "cp310"}
     return {"cffi_modules": ["build_ffi.py:ffibuilder"], "options": options}
