@@ -1,0 +1,93 @@
+"""The cffi builder: what `wamr._wamr` is made from, as a table of contents.
+
+setup.py runs this for `ffibuilder`. What is declared to cffi comes from four places:
+
+    wasm_c_api.h                    WAMR's own header, cleaned (codegen/header.py)
+    src/wamr/_native/procedural.h   what WAMR declares and does not define, made real by our C
+    src/wamr/_native/wpy.h          our C under the classes
+    codegen/shapes.py               entries by shape of a call, generated
+
+The same pass over the header generates the procedural wrappers (codegen/wrappers.py), so the
+three can't drift apart. Nothing is compiled here: setup.py compiles the libraries and then the
+module, and asks `check_link` in between.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import cffi
+
+ROOT = Path(__file__).resolve().parent
+sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "cmake")) if path not in sys.path]
+
+import iwasm  # noqa: E402
+from codegen import header, shapes, symbols, wrappers  # noqa: E402
+
+# Definitions that decide which functions wasm_c_api.c defines; the rest of its conditions are off.
+DEFINES = {"WASM_ENABLE_INTERP": "1", "WASM_ENABLE_AOT": "1", "WASM_ENABLE_REF_TYPES": "1"}
+INCLUDES = """
+#include "convert.h"
+#include "procedural.h"
+#include "wpy.h"
+"""
+# Python's side of a callback of the procedural layer (src/wamr/_callbacks.py).
+CALLBACKS = """
+extern "Python" {
+    wasm_trap_t *wpy_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
+    void wpy_api_finalizer(void *info);
+}
+"""
+
+
+def cdef_block(path: Path) -> str:
+    """The part of one of our headers between its two marks."""
+    text = path.read_text(encoding="utf-8")
+    parts = re.split(r"/\* cdef (?:begin|end) \*/", text)
+    if len(parts) != 3:
+        raise header.HeaderError(f"{path.name} needs one /* cdef begin */ and one /* cdef end */")
+    return parts[1]
+
+
+def read(place: iwasm.Layout) -> header.Header:
+    """The declarations of the header, each known to be defined by WAMR or by us."""
+    api = place.tree / "core" / "iwasm"
+    declared = header.read_header(api / "include" / "wasm_c_api.h")
+    theirs = header.defined_functions(api / "common" / "wasm_c_api.c", DEFINES)
+    ours: set[str] = set()
+    for file in sorted(place.native.glob("procedural*.c")):
+        ours |= header.defined_functions(file, {})
+    for function in declared.functions:
+        if not (function.inline or function.name in theirs or function.name in ours):
+            raise header.HeaderError(
+                f"wasm_c_api.h declares {function.name}, which neither wasm_c_api.c nor our "
+                f"procedural*.c define: {function.prototype}"
+            )
+    return declared
+
+
+def check_link(libraries: Iterable[Path], declared: header.Header) -> None:
+    """Stops the build where a declared function is in none of the libraries."""
+    symbols.check(libraries, [f.name for f in declared.functions if not f.inline])
+
+
+def builder(place: iwasm.Layout, declared: header.Header) -> cffi.FFI:
+    ffi = cffi.FFI()
+    ffi.cdef(declared.cdef)
+    ffi.cdef(cdef_block(place.native / "procedural.h"))
+    ffi.cdef(cdef_block(place.native / "wpy.h"))
+    ffi.cdef(shapes.cdef())
+    ffi.cdef(CALLBACKS)
+    ffi.set_source("wamr._wamr", INCLUDES + shapes.header())
+    return ffi
+
+
+place = iwasm.layout(ROOT)
+iwasm.prepare(ROOT)
+declared = read(place)
+shapes.write(place.generated)
+wrappers.write(ROOT / "src" / "wamr", declared)
+ffibuilder = builder(place, declared)
