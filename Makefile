@@ -19,7 +19,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 TREES := $(wildcard cmake codegen src)
 SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.[ch]' -o -name '*.txt' -o -name '*.toml' \) \
-	-not -name '_procedural.py*' -not -path '*/.*')
+	-not -name '_procedural.py*' -not -path '*/.*' -not -path '*.egg-info/*')
 PYTHON_FILES := setup.py build_ffi.py cmake codegen src tests samples benchmarks
 
 help:
