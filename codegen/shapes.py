@@ -1,11 +1,11 @@
 """Entries for calls by shape: the C and the cdef lines, from one table.
 
-A shape is the result's class and those of the parameters: ``i`` any integer (passed as int64_t),
-``d`` f32 or f64 (as double), ``v`` no result; ``i_ii`` is a function of two integers with an integer
-result. Each shape of a call becomes a C function ``wpy_c_<shape>``, each shape of a host function a
-dispatcher in C and an ``extern "Python"`` function ``wpy_py_<shape>``. The pieces of their bodies are
-macros in src/wamr/_native/entry.h; what they mean is told there. All other signatures go through
-``wpy_call_cells`` and ``wpy_py_cells``.
+A shape is the result's class and those of the parameters: ``i`` any integer (passed as
+int64_t), ``d`` f32 or f64 (as double), ``v`` no result; ``i_ii`` is a function of two integers
+with an integer result. Each shape of a call becomes a C function ``wpy_c_<shape>``, each shape
+of a host function a dispatcher in C and an ``extern "Python"`` function ``wpy_py_<shape>``. The
+pieces of their bodies are macros in src/wamr/_native/entry.h; what they mean is told there. All
+other signatures go through ``wpy_call_cells`` and ``wpy_py_cells``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The one check that stops wasm code: a countdown at every branch and call.
 
-WAMR checks a flag at these places, compiled in only with its thread manager, which brings signals,
-locks and clusters along. We turn the places on without it: the check counts a number in the exec_env
-down, and only below zero the code leaves the fast path, for ``wamrpy.checkpoint``
+WAMR checks a flag at these places, compiled in only with its thread manager, which brings
+signals, locks and clusters along. We turn the places on without it: the check counts a number in
+the exec_env down, and only below zero the code leaves the fast path, for ``wamrpy.checkpoint``
 (src/wamr/_native/checkpoint.c). It says there what may stop the code, and how the counting goes.
 """
 

@@ -284,6 +284,20 @@ wpy_memory_drop(wpy_memory *memory)
     free_region_if_unused(memory);
 }
 
+/* The host lets go of a memory that it made; twice is fine. */
+void
+wpy_memory_close(wpy_memory *memory)
+{
+    bool first;
+
+    wpy_registry_lock();
+    first = memory->host;
+    memory->host = false;
+    wpy_registry_unlock();
+    if (first)
+        wpy_memory_drop(memory);
+}
+
 /* With its group: nobody holds a view any more. */
 void
 wpy_memory_free(wpy_memory *memory)

@@ -22,7 +22,7 @@ wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text)
 }
 
 static void
-note_frame(wpy_thread *me, wpy_instance *instance, uint32_t function)
+note_frame(wpy_thread *me, uint64_t tag, uint32_t function)
 {
     if (me->frame_count == me->frame_room) {
         uint32_t room = me->frame_room ? me->frame_room * 2 : 16;
@@ -32,7 +32,7 @@ note_frame(wpy_thread *me, wpy_instance *instance, uint32_t function)
         me->frames = more;
         me->frame_room = room;
     }
-    me->frames[me->frame_count].instance = instance;
+    me->frames[me->frame_count].tag = tag;
     me->frames[me->frame_count++].function = function;
 }
 
@@ -47,7 +47,7 @@ wpy_trapped_hook(WASMExecEnv *env)
 
     for (; frame && (uint8 *)frame != me->top->base && me->frame_count < MOST_FRAMES; frame = frame->prev_frame)
         if (frame->function)
-            note_frame(me, instance, (uint32_t)(frame->function - wamr->e->functions));
+            note_frame(me, instance->tag, (uint32_t)(frame->function - wamr->e->functions));
 }
 
 /* Makes the instance's exception the one of `to`, whose code called it. */

@@ -51,8 +51,8 @@ typedef struct {
 } wpy_error;
 
 typedef struct {
-    wpy_instance *instance; /* borrowed, to compare with: may be freed already */
-    uint32_t function;      /* its index */
+    uint64_t tag;      /* Python's name for the instance */
+    uint32_t function; /* its index */
 } wpy_frame;
 
 /* An import or export, described from the module's own bytes. */
@@ -141,6 +141,7 @@ int wpy_memory_grow(wpy_memory *memory, uint32_t delta, uint32_t *old_pages);
 void wpy_memory_pin(wpy_memory *memory);
 void wpy_memory_unpin(wpy_memory *memory);
 bool wpy_memory_closed(wpy_memory *memory);
+void wpy_memory_close(wpy_memory *memory);
 
 /* table.c: elements are references: 0xFFFFFFFF is null */
 wpy_table *wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, uint32_t init);

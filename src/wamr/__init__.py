@@ -1,0 +1,136 @@
+"""WebAssembly with WAMR, the WebAssembly Micro Runtime of the Bytecode Alliance.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (func (export "add") (param i32 i32) (result i32)'
+    ...                  '  (i32.add (local.get 0) (local.get 1))))')
+    >>> inst.exports.add(2, 3)
+    5
+
+`load` is the short way; Engine, Store, Module and Instance are the same in steps. `run` runs WASI
+programs as `subprocess.run` runs native ones. `wamr.ffi`, imported by itself, is the C API.
+"""
+
+from __future__ import annotations
+
+from ._version import FEATURES, WAMR_COMMIT, WAMR_VERSION, __version__
+from .engine import Config, Engine
+from .errors import (
+    ClosedError,
+    CompileError,
+    ExitTrap,
+    Frame,
+    FuelTrap,
+    LinkError,
+    MemoryLimitError,
+    StackOverflowTrap,
+    TimeoutTrap,
+    Trap,
+    TrapCode,
+    UnavailableError,
+    WasmError,
+)
+from .exports import Exports
+from .extern import Extern
+from .func import Func
+from .global_ import Global
+from .instance import Instance
+from .limits import ResourceLimits
+from .load import load
+from .memory import Memory
+from .module import Module
+from .store import Store
+from .table import Table
+from .types import (
+    ExportType,
+    FuncType,
+    GlobalType,
+    ImportType,
+    Limits,
+    MemoryType,
+    TableType,
+    ValType,
+)
+from .wat import wat2wasm
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .program import run
+    from .types import ExternType, externref, f32, f64, funcref, i32, i64, v128
+    from .wasi import Dir, WasiConfig
+
+__all__ = [
+    "FEATURES",
+    "WAMR_COMMIT",
+    "WAMR_VERSION",
+    "ClosedError",
+    "CompileError",
+    "Config",
+    "Dir",
+    "Engine",
+    "ExitTrap",
+    "ExportType",
+    "Exports",
+    "Extern",
+    "ExternType",
+    "Frame",
+    "FuelTrap",
+    "Func",
+    "FuncType",
+    "Global",
+    "GlobalType",
+    "ImportType",
+    "Instance",
+    "Limits",
+    "LinkError",
+    "Memory",
+    "MemoryLimitError",
+    "MemoryType",
+    "Module",
+    "ResourceLimits",
+    "StackOverflowTrap",
+    "Store",
+    "Table",
+    "TableType",
+    "TimeoutTrap",
+    "Trap",
+    "TrapCode",
+    "UnavailableError",
+    "ValType",
+    "WasiConfig",
+    "WasmError",
+    "__version__",
+    "externref",
+    "f32",
+    "f64",
+    "funcref",
+    "i32",
+    "i64",
+    "load",
+    "run",
+    "v128",
+    "wat2wasm",
+]
+
+# What `load` does not need is imported when it is first asked for.
+_LATER = {
+    "run": "program",
+    "Dir": "wasi",
+    "WasiConfig": "wasi",
+    "ExternType": "types",
+    **dict.fromkeys(("i32", "i64", "f32", "f64", "v128", "funcref", "externref"), "types"),
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _LATER.get(name)
+    if home is None:
+        raise AttributeError(f"module 'wamr' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"wamr.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

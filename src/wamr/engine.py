@@ -1,0 +1,97 @@
+"""The engine: WAMR itself, started once per process and counted.
+
+Engines are cheap and hold no code and no memory; what they decide is how their instances run
+(`Config`) and which modules may be used together with which stores. WAMR's start is counted in C,
+by every engine and every module (src/wamr/_native/runtime.c), so no order of destruction matters.
+This module knows nothing of what lives in an engine.
+"""
+
+from __future__ import annotations
+
+from ._binding import lib
+
+DEFAULT_STACK = 1 << 20
+LEAST_STACK = 4096
+MOST_STACK = 1 << 30
+
+
+def checked_stack(name: str, value: object) -> int:
+    """Return a size of a wasm stack, or raise what is wrong with it."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if not LEAST_STACK <= value <= MOST_STACK:
+        raise ValueError(f"{name} must be from {LEAST_STACK} to {MOST_STACK} bytes, not {value}")
+    return value
+
+
+class Config:
+    """How the instances of an engine run.
+
+    stack_bytes: size of each instance's wasm stack (operands, locals and frames), 4096 to 2**30;
+    `ResourceLimits` may give an instance another. Raises TypeError, ValueError.
+    """
+
+    __slots__ = ("stack_bytes",)
+    stack_bytes: int
+
+    def __init__(self, *, stack_bytes: int = DEFAULT_STACK) -> None:
+        self.stack_bytes = checked_stack("stack_bytes", stack_bytes)
+
+    def __repr__(self) -> str:
+        return f"Config(stack_bytes={self.stack_bytes})"
+
+
+class Engine:
+    """The runtime. Cheap; several may exist. Modules belong to one.
+
+    C: `wasm_runtime_full_init`, `wasm_runtime_destroy`.
+
+    >>> from wamr import Engine, Store
+    >>> Store(Engine()).engine
+    <wamr.Engine>
+    """
+
+    __slots__ = ("__weakref__", "_started", "config")
+    config: Config
+
+    def __init__(self, config: Config | None = None) -> None:
+        self._started = False
+        if config is None:
+            config = Config()
+        elif not isinstance(config, Config):
+            raise TypeError(f"config must be a Config or None, not {type(config).__name__}")
+        self.config = config
+        if not lib.wpy_runtime_start():
+            raise MemoryError("WAMR could not be started")
+        self._started = True
+
+    def __del__(self) -> None:
+        if self._started:
+            self._started = False
+            lib.wpy_runtime_stop()
+
+    def __repr__(self) -> str:
+        return "<wamr.Engine>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("an Engine cannot be copied or pickled: it belongs to this process")
+
+
+_default: list[Engine] = []
+
+
+def default_engine() -> Engine:
+    """Return the engine of those who name none, made at first use."""
+    if not _default:
+        _default.append(Engine())
+    return _default[0]
+
+
+def engine_of(name: str, store_or_engine: object) -> Engine:
+    """Return the engine of what a user gave as `name`."""
+    if isinstance(store_or_engine, Engine):
+        return store_or_engine
+    engine = getattr(store_or_engine, "engine", None)
+    if isinstance(engine, Engine):
+        return engine
+    raise TypeError(f"{name} must be a Store or an Engine, not {type(store_or_engine).__name__}")

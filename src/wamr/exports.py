@@ -1,0 +1,76 @@
+"""What an instance exports, as attributes and as a mapping.
+
+`Exports` makes an export's object when it is first asked for and keeps it in its own dictionary, so
+that the second `exports.add` is a plain attribute. It holds the instance's `State`, never the
+`Instance`: no cycle, everything dies by reference count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .extern import Extern
+    from .instance import State
+
+
+class Exports(Mapping[str, "Extern"]):
+    """exports["add"], exports.add, len, iteration in the module's order.
+
+    A name that is not there is a KeyError, or an AttributeError.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_wamr_state")
+
+    def __init__(self, state: State) -> None:
+        object.__setattr__(self, "_wamr_state", state)
+
+    def __getattr__(self, name: str) -> Any:
+        state = object.__getattribute__(self, "_wamr_state")
+        try:
+            item = state.export(name)
+        except KeyError:
+            names = ", ".join(state.module._exported()) or "nothing"
+            raise AttributeError(f"there is no export {name!r}; there is {names}"[:300]) from None
+        self.__dict__[name] = item
+        return item
+
+    def __getitem__(self, name: str) -> Any:
+        item = self.__dict__.get(name)
+        if item is None:
+            item = self.__dict__[name] = self._wamr_state.export(name)
+        return item
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"exports can't be set: {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"exports can't be deleted: {name}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._wamr_state.module._exported())
+
+    def __len__(self) -> int:
+        return len(self._wamr_state.module._exported())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._wamr_state.module._exported()
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *filter(str.isidentifier, self)]
+
+    def __repr__(self) -> str:
+        return f"<wamr.Exports {', '.join(self) or 'nothing'}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __reduce__(self) -> str:
+        raise TypeError("an Exports cannot be copied or pickled: it belongs to an instance")

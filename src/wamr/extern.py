@@ -1,0 +1,144 @@
+"""What modules import and export, in common: the base of Func, Global, Table and Memory.
+
+An extern is a Python object on a handle in C (`_c`), which counts one on the group of everything
+that is linked with it (src/wamr/_native/group.c). Its `_owner` is what the Python side must keep:
+the `State` of the instance that it is from, or what made it. Two externs are equal if they are the
+same object in C.
+"""
+
+from __future__ import annotations
+
+from ._binding import ffi, lib
+from .errors import ClosedError
+from .store import NULL_REF
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .func import Func
+    from .store import Store
+    from .types import ExternType
+
+
+def handle(pointer: Any) -> Any:
+    """Return the C pointer as a handle that gives itself back."""
+    return ffi.gc(pointer, lib.wpy_release)
+
+
+class Owner:
+    """What the externs of one origin share: their store, and what must live as long as they do.
+
+    Where owners are linked, each keeps the other: their C objects die together, and so may
+    callbacks only. These cycles are pure Python, for its collector to find.
+    """
+
+    __slots__ = ("__weakref__", "_keep", "closed", "store")
+    store: Store
+    closed: bool
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.closed = False
+        self._keep: dict[int, object] = {}
+
+    def keep(self, thing: object) -> None:
+        """Hold `thing` as long as this lives."""
+        self._keep[id(thing)] = thing
+
+    def link(self, other: Owner) -> None:
+        """Let this and `other` live as long as each other."""
+        if other is not self and id(other) not in self._keep:
+            self._keep[id(other)] = other
+            other._keep[id(self)] = self
+
+    def close(self) -> None:
+        """End the use of everything that is owned."""
+        self.closed = True
+
+    def interrupt(self) -> None:
+        """End what runs: nothing does."""
+
+
+def waited(attempt: Callable[[], int], what: str) -> int:
+    """Return the status of what may have to wait for another thread's call."""
+    status = attempt()
+    while status == lib.WPY_BUSY:
+        status = attempt()
+    if status == lib.WPY_DEADLOCK:
+        raise RuntimeError(
+            f"{what} would wait for ever: another thread is in its instance and waits for one that "
+            "this thread is in"
+        )
+    return status
+
+
+def taken_in(c: Any, owner: Owner, func: Func) -> int:
+    """Return the number of a function, which from now on lives as long as `c`."""
+    number: int = lib.wpy_func_ref(func._c)
+    status = waited(lambda: lib.wpy_adopt(c, number), f"passing {func!r}")
+    if status == lib.WPY_NO_MEMORY:
+        raise MemoryError("no room for a function reference")
+    if status:
+        raise ClosedError(f"{func!r} is gone")
+    owner.link(func._owner)
+    return number
+
+
+def func_of(number: int) -> Func | None:
+    """Return the function of a reference; None: null, or gone."""
+    from .func import func_of_handle
+
+    if number == NULL_REF:
+        return None
+    c = lib.wpy_func_of_ref(number)
+    return func_of_handle(c) if c else None
+
+
+class Extern:
+    """Base of Func, Global, Table and Memory. `==`: the same object of the same instance."""
+
+    __slots__ = ("__weakref__", "_c", "_owner")
+    _c: Any
+    _owner: Owner
+
+    @property
+    def store(self) -> Store:
+        """The store that it lives in."""
+        return self._owner.store
+
+    @property
+    def type(self) -> ExternType:
+        """Its type."""
+        raise AttributeError("type")
+
+    # Where references go to and come from: tables and globals hold them.
+    def ref_of_func(self, func: Func) -> int:
+        """Return the number of a function that is about to come in here."""
+        return taken_in(self._c, self._owner, func)
+
+    def func_of_ref(self, number: int) -> Func | None:
+        """Return the function of a number that came out."""
+        return func_of(number)
+
+    def _open(self) -> None:
+        if self._owner.closed:
+            raise ClosedError(f"this {type(self).__name__} is closed")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Extern):
+            return NotImplemented
+        return bool(self._c == other._c)
+
+    def __hash__(self) -> int:
+        return hash(self._c)
+
+    def __copy__(self) -> Extern:
+        raise TypeError(f"a {type(self).__name__} cannot be copied: it lives in a store")
+
+    def __deepcopy__(self, memo: object) -> Extern:
+        raise TypeError(f"a {type(self).__name__} cannot be copied: it lives in a store")
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"a {type(self).__name__} cannot be pickled: it lives in a store")

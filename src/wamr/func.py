@@ -1,0 +1,210 @@
+"""Functions: of an instance, or of the host.
+
+A `Func` of an instance calls through the closure that `calls` makes; one of the host calls its
+callback directly, converting as a call through wasm would. Importing it into an instance is
+linking.py's business.
+"""
+
+from __future__ import annotations
+
+from ._binding import lib
+from .calls import Call, callable_for
+from .errors import ClosedError
+from .extern import Extern, Owner, handle
+from .host import Host
+from .limits import checked_fuel, checked_timeout
+from .store import checked_store
+from .types import FuncType, functype_from_annotations
+from .values import codec_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .instance import State
+    from .store import Store
+
+
+class Func(Extern):
+    """A function that can be called, imported, and passed as a funcref.
+
+    store: where it lives. type: its type; None: from the annotations of `callback`. callback: what
+    it does; it returns None, one value, or a tuple or list; what it raises ends the wasm code and
+    comes out of the outermost call as the same exception. access_caller: the callback's first
+    argument is the calling Instance, None when Python calls.
+    Raises TypeError, ClosedError. C: `wasm_func_new`. Spec: section 4.5.3, `func_alloc`.
+
+    >>> from wamr import Func, Store
+    >>> def double(x: int) -> int:
+    ...     return 2 * x
+    >>> func = Func(Store(), None, double)
+    >>> func
+    <wamr.Func double (i32) -> i32>
+    >>> func(21)
+    42
+    """
+
+    __slots__ = ("_host", "_name", "_type", "callable")
+    callable: Callable[..., Any]
+    _owner: Owner
+
+    def __init__(
+        self,
+        store: Store,
+        type: FuncType | None,  # noqa: A002
+        callback: Callable[..., Any],
+        *,
+        access_caller: bool = False,
+    ) -> None:
+        checked_store("store", store)
+        if not callable(callback):
+            raise TypeError(f"callback must be callable, not {_kind(callback)}")
+        if type is None:
+            type = functype_from_annotations(callback, access_caller=access_caller)  # noqa: A001
+        elif not isinstance(type, FuncType):
+            raise TypeError(f"type must be a FuncType or None, not {_kind(type)}")
+        name = getattr(callback, "__name__", None) or "callback"
+        host = Host(store, type, callback, name, access_caller)
+        self._fill_host(host, type, Owner(store))
+
+    def _fill_host(self, host: Host, type: FuncType, owner: Owner) -> None:  # noqa: A002
+        self._owner = owner
+        owner.keep(host)
+        owner.store._things.add(owner)
+        self._host: Host | None = host
+        self._c = host.fn
+        self._type = type
+        self._name: str | None = host.name
+        self.callable = _host_callable(self)
+
+    @property
+    def type(self) -> FuncType:
+        """The function's type."""
+        return self._type
+
+    @property
+    def name(self) -> str | None:
+        """The name it is exported under, or has in its module, or the callback's."""
+        return self._name
+
+    @property
+    def __name__(self) -> str:
+        return self._name or "function"
+
+    @property
+    def __text_signature__(self) -> str:
+        names = [f"{kind}_{i}" for i, kind in enumerate(map(str, self._type.params))]
+        return f"({', '.join(names)}{', /' if names else ''})"
+
+    def __call__(self, *args: Any) -> Any:
+        """Call it.
+
+        Arguments: i32 and i64 from int, signed or unsigned, f32 and f64 from float or int, v128
+        from 16 bytes, externref any object, funcref a Func or None. Returns None, a value, or a
+        tuple; integers come back signed. Raises TypeError, OverflowError, Trap, ClosedError, and
+        what a host function raised.
+        """
+        return self.callable(*args)
+
+    def call(self, *args: Any, timeout: float | None = None, fuel: int | None = None) -> Any:
+        """Call it with limits for this call.
+
+        timeout: seconds it may take (TimeoutTrap). fuel: branches and calls that it may execute in
+        its instance (FuelTrap). Raises also what a plain call does.
+        """
+        timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
+        if self._host is not None:
+            return self.callable(*args)
+        return Call(self._owner, self._c, self._type, self.__name__).general(  # type: ignore[arg-type]
+            args, timeout_ns, units
+        )
+
+    def __repr__(self) -> str:
+        name = f" {self._name}" if self._name else ""
+        return f"<wamr.Func{name} {self._type}{', closed' if self._owner.closed else ''}>"
+
+
+def instance_func(state: State, c: Any, type: FuncType, name: str | None) -> Func:  # noqa: A002
+    """Return a Func for a handle on a function of an instance."""
+    func = object.__new__(Func)
+    func._c = handle(c)
+    func._owner = state
+    func._host = None
+    func._type = type
+    func._name = name
+    func.callable = callable_for(Call(state, func._c, type, name or "function"))
+    return func
+
+
+def host_func(store: Store, type: FuncType, callback: Callable[..., Any], name: str) -> Func:  # noqa: A002
+    """Return a Func for a plain callable, typed by the import that it is for."""
+    func = object.__new__(Func)
+    func._fill_host(Host(store, type, callback, name), type, Owner(store))
+    return func
+
+
+def func_of_handle(c: Any) -> Func | None:
+    """Return the Func for a handle whose origin is not known: a reference's."""
+    from .host import host_of
+    from .instance import state_of
+
+    tag = lib.wpy_func_tag(c)
+    if tag:
+        state = state_of(tag)
+        if state is not None:
+            index = lib.wpy_func_index(c)
+            return state.function(index, c)
+    else:
+        host = host_of(lib.wpy_func_host_id(c))
+        if host is not None:
+            func = object.__new__(Func)
+            func._fill_host(host, host.type, Owner(host.store))
+            lib.wpy_release(c)
+            return func
+    lib.wpy_release(c)
+    return None
+
+
+def _host_callable(func: Func) -> Callable[..., Any]:
+    """Return what calls the callback as wasm would."""
+    host, owner = func._host, func._owner
+    assert host is not None
+    codec, callback, what = codec_of(func._type), host.callback, str(host)
+
+    def host_function(*args: Any) -> Any:
+        if owner.closed:
+            raise ClosedError(f"{what} is closed")
+        place = _HostPlace(owner.store)
+        cells = bytearray(codec.bytes)
+        codec.pack_arguments(cells, args, place, what)
+        given = codec.unpack_arguments(cells, place)
+        result = callback(None, *given) if host.access_caller else callback(*given)
+        codec.pack_results(cells, result, place, what)
+        return codec.unpack_results(cells, place)
+
+    host_function.__name__ = host.name
+    host_function.__qualname__ = what
+    return host_function
+
+
+class _HostPlace:
+    """Where references of a call that never enters wasm go: they only pass through."""
+
+    __slots__ = ("_funcs", "store")
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._funcs: dict[int, Func] = {}
+
+    def ref_of_func(self, func: Func) -> int:
+        number: int = lib.wpy_func_ref(func._c)
+        self._funcs[number] = func
+        return number
+
+    def func_of_ref(self, number: int) -> Func | None:
+        return self._funcs.get(number)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

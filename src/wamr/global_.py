@@ -1,0 +1,98 @@
+"""Globals: one value each, shared between instances and the host if it can change.
+
+The value lives in a cell in C (src/wamr/_native/global.c); reading and writing it converts as the
+arguments and results of calls do.
+"""
+
+from __future__ import annotations
+
+from ._binding import ffi, lib
+from .extern import Extern, Owner, handle, waited
+from .store import checked_store
+from .types import GlobalType
+from .values import ValueCodec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .store import Store
+    from .types import ExternType
+
+
+class Global(Extern):
+    """A global variable or constant.
+
+    store: where it lives. type: its type. value: what it is at first.
+    Raises TypeError, OverflowError, ValueError, ClosedError.
+    C: `wasm_global_new`. Spec: section 4.5.3, `global_alloc`.
+
+    >>> from wamr import Global, GlobalType, Store, ValType
+    >>> counter = Global(Store(), GlobalType(ValType.I32, mutable=True), 41)
+    >>> counter.value += 1
+    >>> counter
+    <wamr.Global, mutable i32, 42>
+    """
+
+    __slots__ = ("_codec", "_type")
+    _type: GlobalType
+
+    def __init__(self, store: Store, type: GlobalType, value: Any) -> None:  # noqa: A002
+        checked_store("store", store)
+        if not isinstance(type, GlobalType):
+            raise TypeError(f"type must be a GlobalType, not {_kind(type)}")
+        self._type = type
+        self._codec = ValueCodec(type.content)
+        self._owner = Owner(store)
+        cells = ffi.new("char[16]")
+        c = lib.wpy_global_new(type.content.code, type.mutable, cells)
+        if not c:
+            raise MemoryError("no room for a global")
+        self._c = handle(c)
+        store._things.add(self._owner)
+        self._set(value)
+
+    @property
+    def type(self) -> GlobalType:
+        """Its type."""
+        return self._type
+
+    @property
+    def value(self) -> Any:
+        """What it is now; setting a constant raises AttributeError. C: `wasm_global_get`."""
+        self._open()
+        cells = ffi.new("char[16]")
+        waited(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
+        return self._codec.unpack_from(ffi.buffer(cells), self)
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._open()
+        if not self._type.mutable:
+            raise AttributeError(f"this global is constant: {self._type}")
+        self._set(value)
+
+    def _set(self, value: Any) -> None:
+        cells = ffi.new("char[16]")
+        self._codec.pack_into(ffi.buffer(cells), value, self, "value")
+        waited(lambda: lib.wpy_global_set(self._c, cells), "setting this Global")
+
+    def __repr__(self) -> str:
+        if self._owner.closed:
+            return f"<wamr.Global, {self._type}, closed>"
+        return f"<wamr.Global, {self._type}, {self.value!r}>"
+
+
+def instance_global(owner: Owner, c: Any, type: ExternType) -> Global:  # noqa: A002
+    """Return a Global for a handle on one of an instance."""
+    assert isinstance(type, GlobalType)
+    global_ = object.__new__(Global)
+    global_._c = handle(c)
+    global_._owner = owner
+    global_._type = type
+    global_._codec = ValueCodec(type.content)
+    return global_
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

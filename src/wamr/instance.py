@@ -1,0 +1,282 @@
+"""Instances: a module linked and alive.
+
+What an instance, its exports and its functions share is its `State`: the handle in C, and the place
+where references come from and go to. The `Instance` is only a door to it. C knows a State by a
+number, its tag: frames of a trap, callers and function references come back as tags (`state_of`).
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from weakref import WeakValueDictionary
+from weakref import ref as weak
+
+from ._binding import ffi, lib
+from .calls import raise_status, take_error
+from .errors import ClosedError, LinkError, MemoryLimitError
+from .exports import Exports
+from .extern import Owner, func_of, handle, taken_in, waited
+from .func import Func, func_of_handle, instance_func
+from .global_ import instance_global
+from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel
+from .linking import Resolved, check_shape
+from .memory import Memory, instance_memory
+from .module import Module
+from .store import Store, checked_store
+from .table import instance_table
+from .types import FuncType, TableType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from .extern import Extern
+    from .linking import Imports
+    from .wasi import WasiConfig
+
+_tags = count(1)
+_states: WeakValueDictionary[int, State] = WeakValueDictionary()
+
+
+def state_of(tag: int) -> State | None:
+    """Return the State that C knows by this number, if it is alive."""
+    return _states.get(tag)
+
+
+class State(Owner):
+    """What an instance and everything from it share."""
+
+    __slots__ = ("_instance", "_memories", "c", "module", "tag")
+    c: Any
+    module: Module
+
+    def __init__(self, store: Store, module: Module) -> None:
+        super().__init__(store)
+        self.module = module
+        self.tag = next(_tags)
+        self._memories: list[weak[Memory]] = []
+        self._instance: weak[Instance] | None = None
+        _states[self.tag] = self
+
+    def instance(self) -> Instance | None:
+        """Return the Instance, made anew if only its exports are left; None while it is made."""
+        if self._instance is None:
+            return None
+        instance = self._instance()
+        if instance is None:
+            instance = object.__new__(Instance)
+            instance._fill(self)
+        return instance
+
+    # ---- exports
+    def export(self, name: str) -> Extern:
+        """Return the export; KeyError, ClosedError."""
+        kind, index, type_ = self.module._exported()[name]
+        if self.closed:
+            raise ClosedError(f"export {name!r}: its instance is closed")
+        if kind == 0:
+            assert isinstance(type_, FuncType)
+            return self._function_export(index, type_, name)
+        if kind == 2:
+            memory = instance_memory(self, lib.wpy_instance_memory(self.c))
+            self._memories.append(weak(memory))
+            return memory
+        if kind == 1:
+            assert isinstance(type_, TableType)
+            return instance_table(self, lib.wpy_instance_table(self.c, index), type_.element)
+        return instance_global(self, lib.wpy_instance_global(self.c, index), type_)
+
+    def _function_export(self, index: int, type_: FuncType, name: str) -> Func:
+        c = lib.wpy_instance_func(self.c, index)
+        if not c:
+            raise MemoryError("no room for a function")
+        if lib.wpy_func_tag(c) != self.tag:  # an imported one, exported again: the original
+            func = func_of_handle(c)
+            if func is not None:
+                return func
+            raise ClosedError(f"export {name!r}: the function it stands for is gone")
+        return instance_func(self, c, type_, name)
+
+    def function(self, index: int, c: Any) -> Func:
+        """Return a Func for a handle on one of the instance's functions."""
+        module = self.module
+        count_ = ffi.new("uint32_t *")
+        kinds = ffi.new("uint8_t[]", 256)
+        total = lib.wpy_func_type(c, kinds, 256, count_)
+        if total > 256:
+            kinds = ffi.new("uint8_t[]", total)
+            lib.wpy_func_type(c, kinds, total, count_)
+        codes = bytes(ffi.buffer(kinds, total))
+        type_ = FuncType._from_kinds(codes[: count_[0]], codes[count_[0] :])
+        return instance_func(self, c, type_, module._function_name(index))
+
+    # ---- where references go to and come from
+    def ref_of_func(self, func: Func) -> int:
+        """Return the number of a function that is about to come in here."""
+        return taken_in(self.c, self, func)
+
+    def func_of_ref(self, number: int) -> Func | None:
+        """Return the function of a number that came out."""
+        return func_of(number)
+
+    # ---- the end
+    def close(self) -> None:
+        """Close the instance; what is from it raises ClosedError afterwards."""
+        if self.closed:
+            return
+        self.closed = True
+        for reference in self._memories:
+            memory = reference()
+            if memory is not None:
+                memory._closed_below()
+        lib.wpy_instance_close(self.c)
+
+    def interrupt(self) -> None:
+        """End what runs in it."""
+        lib.wpy_instance_interrupt(self.c)
+
+
+class Instance:
+    """A module, linked and initialised; its start function has run, and a reactor's `_initialize`.
+
+    store, module: where and what. imports: a mapping {"module": {"name": item}}, where an Instance
+    or its exports may stand for the inner one, or a sequence in the order of `module.imports`. An
+    item is a Func, Global, Table, Memory, or a callable, which takes its type from the import.
+    wasi: what WASI's imports are met with. limits: None for the store's.
+    Raises LinkError (an import is missing or does not match), Trap (a segment was out of bounds, or
+    the start function trapped), what a host function raised, TypeError, ValueError, ClosedError.
+    C: `wasm_instance_new`. Spec: section 4.5.4.
+
+    >>> from wamr import Instance, Module, Store
+    >>> store = Store()
+    >>> module = Module(store, '(module (import "m" "log" (func (param i32))) (start 0)'
+    ...                        ' (func (export "add") (param i32 i32) (result i32)'
+    ...                        '  (i32.add (local.get 0) (local.get 1))))')
+    Traceback (most recent call last):
+    ...
+    wamr.errors.CompileError: invalid start function
+    >>> module = Module(store, '(module (import "m" "hello" (func)) (start 0)'
+    ...                        ' (func (export "add") (param i32 i32) (result i32)'
+    ...                        '  (i32.add (local.get 0) (local.get 1))))')
+    >>> instance = Instance(store, module, {"m": {"hello": lambda: print("hello")}})
+    hello
+    >>> instance.exports.add(2, 3)
+    5
+    """
+
+    __slots__ = ("__weakref__", "_state", "exports")
+    exports: Exports
+
+    def __init__(
+        self,
+        store: Store,
+        module: Module,
+        imports: Imports | None = None,
+        *,
+        wasi: WasiConfig | None = None,
+        limits: ResourceLimits | None = None,
+    ) -> None:
+        checked_store("store", store)
+        if not isinstance(module, Module):
+            raise TypeError(f"module must be a Module, not {type(module).__name__}")
+        if module.engine is not store.engine:
+            raise ValueError("module is of another engine than store")
+        if limits is None:
+            limits = store.limits or ResourceLimits()
+        elif not isinstance(limits, ResourceLimits):
+            raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
+        check_shape(imports, module)
+        resolved = Resolved(store, module, imports, wasi is not None)
+        state = State(store, module)
+        c = resolved.c
+        c.tag = state.tag
+        c.stack_bytes = limits.stack_bytes or store.engine.config.stack_bytes
+        c.timeout_ns = limits._timeout_ns
+        c.fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
+        if wasi is not None:
+            wasi._prepare(state, c)
+        state.c = handle(_made(module, c))
+        for extern in resolved.externs:
+            state.link(extern._owner)
+        store._things.add(state)
+        self._fill(state)
+        self._start()
+
+    def _fill(self, state: State) -> None:
+        self._state = state
+        self.exports = Exports(state)
+        state._instance = weak(self)
+
+    def _start(self) -> None:
+        c = self._state.c
+        status = lib.wpy_instance_start(c)
+        while status:
+            error = take_error(c)
+            if error is None or error.status != lib.WPY_BUSY:
+                raise_status(error, c, "the start function")
+            status = lib.wpy_instance_start(c)
+
+    @property
+    def module(self) -> Module:
+        """What it is an instance of."""
+        return self._state.module
+
+    @property
+    def store(self) -> Store:
+        """Where it lives."""
+        return self._state.store
+
+    @property
+    def fuel(self) -> int | None:
+        """What is left of its fuel; None: not limited. Settable."""
+        left = lib.wpy_instance_fuel(self._state.c)
+        return None if left < 0 else int(left)
+
+    @fuel.setter
+    def fuel(self, fuel: int | None) -> None:
+        lib.wpy_instance_set_fuel(self._state.c, checked_fuel(fuel))
+
+    def interrupt(self) -> None:
+        """End what runs in it with a Trap (INTERRUPTED); from any thread, or its host functions."""
+        self._state.interrupt()
+
+    def close(self) -> None:
+        """Give everything back; what is from it raises ClosedError afterwards. Twice is fine.
+
+        While it runs, in a callback of its own or in another thread, that call goes on to its end.
+        """
+        self._state.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        name = f" of {self.module.name!r}" if self.module.name else ""
+        closed = ", closed" if self._state.closed else ""
+        return f"<wamr.Instance{name}, exports {', '.join(self.exports) or 'nothing'}{closed}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("an Instance cannot be copied or pickled: it holds running code")
+
+
+def _made(module: Module, c: Any) -> Any:  # noqa: RET503 - raise_status does not return
+    """Return the new instance in C, not started yet."""
+    out = ffi.new("wpy_instance **")
+    status = waited(lambda: lib.wpy_instance_new(module._c, c, out), "linking")
+    if status == lib.WPY_OK:
+        return out[0]
+    error = take_error(module._c)
+    text = ffi.string(error.text).decode("utf-8", "replace")
+    if status == lib.WPY_NO_MEMORY:
+        raise MemoryError(text)
+    if status == lib.WPY_LINK:
+        text = text.removeprefix("WASM module instantiate failed: ")
+        if text == "allocate linear memory failed":
+            raise MemoryLimitError("there is no room for the module's memory")
+        raise LinkError(text)
+    raise_status(error, module._c, "the module's segments")

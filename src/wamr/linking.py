@@ -1,0 +1,166 @@
+"""Imports: what a user gives, matched with what a module asks for.
+
+`resolve` finds an item for every import, by name in a mapping or by position in a sequence, checks
+its type by the specification's rules (section 3.4.6 and 4.5.4) and returns what C needs. All that
+can be wrong is a LinkError that names the import and shows both types; C checks again only what
+memory safety hangs on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ._binding import ffi, lib
+from .errors import ClosedError, LinkError
+from .extern import Extern
+from .func import Func, host_func
+from .global_ import Global
+from .memory import Memory
+from .table import Table
+from .types import FuncType, GlobalType, ImportType, MemoryType, TableType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from .instance import Instance
+    from .module import Module
+    from .store import Store
+    from .types import ExternType, Limits
+
+    ImportItem: TypeAlias = Func | Global | Table | Memory | Callable[..., Any]
+    Imports: TypeAlias = Sequence[ImportItem] | Mapping[str, Mapping[str, ImportItem] | Instance]
+
+_WASI = ("wasi_snapshot_preview1", "wasi_unstable")
+_KINDS = {Func: "function", Global: "global", Table: "table", Memory: "memory"}
+
+
+class Resolved:
+    """What goes into an instance: the C struct, and the externs that it came from."""
+
+    __slots__ = ("_arrays", "c", "externs")
+
+    def __init__(self, store: Store, module: Module, imports: Imports | None, wasi: bool) -> None:
+        self.externs: list[Extern] = []
+        funcs: list[Any] = []
+        tables: list[Any] = []
+        globals_: list[Any] = []
+        memory = ffi.NULL
+        for position, wanted in enumerate(module.imports):
+            item = _find(imports, position, wanted, module)
+            kind = wanted.type
+            if isinstance(kind, FuncType):
+                if item is None and _is_wasi(module, wanted, len(funcs)):
+                    if not wasi:
+                        raise LinkError(
+                            f"{wanted.module}.{wanted.name} is WASI's: give the instance a "
+                            "`wasi=WasiConfig(…)`"
+                        )
+                    funcs.append(ffi.NULL)
+                    continue
+                if item is not None and not isinstance(item, Extern) and callable(item):
+                    item = host_func(store, kind, item, f"{wanted.module}.{wanted.name}")
+            extern = _checked(store, item, wanted)
+            self.externs.append(extern)
+            if isinstance(extern, Func):
+                funcs.append(extern._c)
+            elif isinstance(extern, Memory):
+                memory = extern._c
+            elif isinstance(extern, Table):
+                tables.append(extern._c)
+            else:
+                globals_.append(extern._c)
+        self.c = c = ffi.new("wpy_imports *")
+        self._arrays = (
+            ffi.new("wpy_func *[]", funcs),
+            ffi.new("wpy_table *[]", tables),
+            ffi.new("wpy_global *[]", globals_),
+        )
+        c.funcs, c.tables, c.globals = self._arrays
+        c.memory = memory
+
+
+def check_shape(imports: object, module: Module) -> None:
+    """Raise TypeError or LinkError for what can't be imports at all."""
+    if imports is None or isinstance(imports, Mapping):
+        return
+    if isinstance(imports, (str, bytes)) or not isinstance(imports, Sequence):
+        raise TypeError(
+            f"imports must be a mapping of mappings or a sequence, not {type(imports).__name__}"
+        )
+    if len(imports) != len(module.imports):
+        raise LinkError(f"the module has {len(module.imports)} imports, not {len(imports)}")
+
+
+def _is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
+    return wanted.module in _WASI and lib.wpy_module_import_is_wasi(module._c, function)
+
+
+def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> Any:
+    """Return the item for an import, or None."""
+    from .instance import Instance
+
+    if imports is None:
+        return None
+    if not isinstance(imports, Mapping):
+        return imports[position]
+    space = imports.get(wanted.module)
+    if space is None:
+        return None
+    if isinstance(space, Instance):
+        space = space.exports
+    if not isinstance(space, Mapping):
+        raise TypeError(
+            f"imports[{wanted.module!r}] must be a mapping or an Instance, not "
+            f"{type(space).__name__}"
+        )
+    return space.get(wanted.name)
+
+
+def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
+    """Return the item as an extern that matches the import."""
+    where = f"import {wanted.module}.{wanted.name}"
+    if item is None:
+        raise LinkError(f"{where} is missing: it is {_described(wanted.type)}")
+    if not isinstance(item, Extern):
+        if callable(item):
+            raise LinkError(f"{where} must be {_described(wanted.type)}, not a function")
+        raise TypeError(
+            f"{where} must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
+        )
+    if item.store is not store:
+        raise ValueError(f"{where}: {item!r} is of another store")
+    if item._owner.closed:
+        raise ClosedError(f"{where}: {item!r}")
+    if not _matches(item.type, wanted.type):
+        raise LinkError(f"{where} must be {_described(wanted.type)}, not {_described(item.type)}")
+    return item
+
+
+def _matches(given: ExternType, wanted: ExternType) -> bool:
+    if isinstance(wanted, (FuncType, GlobalType)):
+        return given == wanted
+    if isinstance(wanted, MemoryType):
+        return isinstance(given, MemoryType) and _fits(given.limits, wanted.limits)
+    return (
+        isinstance(given, TableType)
+        and given.element is wanted.element
+        and _fits(given.limits, wanted.limits)
+    )
+
+
+def _fits(given: Limits, wanted: Limits) -> bool:
+    if given.min < wanted.min:
+        return False
+    return wanted.max is None or (given.max is not None and given.max <= wanted.max)
+
+
+def _described(type: ExternType) -> str:  # noqa: A002
+    if isinstance(type, FuncType):
+        return f"a function {type}"
+    if isinstance(type, GlobalType):
+        return f"a global {type}"
+    if isinstance(type, TableType):
+        return f"a table {type}"
+    return f"a memory {type}"

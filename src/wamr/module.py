@@ -1,0 +1,232 @@
+"""Modules: code, validated and compiled once, usable in any number of instances and threads.
+
+What a module imports and exports is read from C when first asked for
+(src/wamr/_native/describe.c), and shared by all its instances. A module keeps its bytes: they are
+what is pickled, and where custom sections are found. It knows nothing of instances.
+"""
+
+from __future__ import annotations
+
+from ._binding import ffi, lib
+from .engine import Engine, default_engine, engine_of
+from .errors import CompileError, compile_error_from_text
+from .source import source_bytes
+from .types import (
+    ExportType,
+    FuncType,
+    GlobalType,
+    ImportType,
+    Limits,
+    MemoryType,
+    TableType,
+    ValType,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .source import Source
+    from .store import Store
+    from .types import ExternType
+
+AOT_MAGIC = b"\0aot"
+_KINDS = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x6F: "externref"}
+_KINDS[0x70] = "funcref"
+
+
+class Module:
+    """Code, compiled once.
+
+    store: the Store or Engine it is for; its engine is what counts.
+    source: a path, the bytes of a module, or module text (needs the `wat` extra).
+    Raises CompileError (malformed, invalid or not supported), OSError for a path, TypeError.
+    C: `wasm_runtime_load_ex`. Spec: section 4.5.1, `module_decode` and `module_validate`.
+
+    >>> from wamr import Engine, Module
+    >>> module = Module(Engine(), '(module (func (export "f") (param i32)))')
+    >>> module.exports
+    (ExportType('f', FuncType("(i32) -> ()")),)
+    """
+
+    __slots__ = ("__weakref__", "_bytes", "_c", "_exports", "_imports", "_plan", "engine")
+    engine: Engine
+
+    def __init__(self, store: Store | Engine, source: Source) -> None:
+        engine = engine_of("store", store)
+        self._load(engine, source_bytes(source))
+
+    def _load(self, engine: Engine, data: bytes) -> None:
+        if data[:4] == AOT_MAGIC:
+            raise CompileError(
+                "this is AOT code, which WAMR runs without checking it; give the wasm module that "
+                "it was compiled from"
+            )
+        error = ffi.new("char[256]")
+        pointer = lib.wpy_module_new(ffi.from_buffer(data), len(data), error, 256)
+        if not pointer:
+            raise compile_error_from_text(ffi.string(error).decode("utf-8", "replace"))
+        self._c = ffi.gc(pointer, lib.wpy_module_release)
+        self._bytes = data
+        self.engine = engine
+        self._imports: tuple[ImportType, ...] | None = None
+        self._exports: tuple[ExportType, ...] | None = None
+        self._plan: dict[str, tuple[int, int, ExternType]] | None = None
+
+    @property
+    def imports(self) -> tuple[ImportType, ...]:
+        """What the module asks for, in its order."""
+        if self._imports is None:
+            out = ffi.new("const wpy_extern **")
+            count = lib.wpy_module_imports(self._c, out)
+            items = [out[0][i] for i in range(count)]
+            self._imports = tuple(
+                ImportType(_text(x.module, x.module_size), _text(x.name, x.name_size), _type(x))
+                for x in items
+            )
+        return self._imports
+
+    @property
+    def exports(self) -> tuple[ExportType, ...]:
+        """What the module offers, in its order."""
+        if self._exports is None:
+            self._exports = tuple(
+                ExportType(name, type_) for name, (_, _, type_) in self._exported().items()
+            )
+        return self._exports
+
+    @property
+    def name(self) -> str | None:
+        """The module's own name, from its name section."""
+        section = self.custom_section("name")
+        if section and section[0] == 0:
+            reader = _Reader(section, 1)
+            reader.number()
+            return reader.text()
+        return None
+
+    def custom_section(self, name: str) -> bytes | None:
+        """Return the content of the first custom section of this name, or None.
+
+        Spec: section 5.5.3. Raises TypeError.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {type(name).__name__}")
+        reader = _Reader(self._bytes, 8)
+        while reader.at < len(self._bytes):
+            kind = reader.byte()
+            end = reader.number()
+            end += reader.at
+            if kind == 0 and reader.text() == name:
+                return self._bytes[reader.at : end]
+            reader.at = end
+        return None
+
+    @staticmethod
+    def validate(store: Store | Engine, source: Source) -> bool:
+        """Tell whether `source` is a module that runs here. `Module(…)` tells the reason.
+
+        Raises OSError for a path, TypeError.
+        """
+        try:
+            Module(store, source)
+        except CompileError:
+            return False
+        return True
+
+    def serialize(self) -> bytes:
+        """Return bytes for `deserialize`, here or elsewhere. C: `wasm_module_serialize`."""
+        return self._bytes
+
+    @staticmethod
+    def deserialize(store: Store | Engine, data: bytes) -> Module:
+        """Return the module that `serialize` wrote. Raises CompileError, TypeError."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"data must be bytes, not {type(data).__name__}")
+        return Module(store, data)
+
+    def __copy__(self) -> Module:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Module:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unpickled, (self._bytes,)
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        return f"<wamr.Module{name}, {len(self.imports)} imports, {len(self.exports)} exports>"
+
+    # name -> (kind, index in its kind, type); what instances make their exports from
+    def _exported(self) -> dict[str, tuple[int, int, ExternType]]:
+        if self._plan is None:
+            out = ffi.new("const wpy_extern **")
+            count = lib.wpy_module_exports(self._c, out)
+            items = [out[0][i] for i in range(count)]
+            self._plan = {_text(x.name, x.name_size): (x.kind, x.index, _type(x)) for x in items}
+        return self._plan
+
+    def _function_name(self, index: int) -> str | None:
+        """From the name section, else an export's name."""
+        name = lib.wpy_module_function_name(self._c, index)
+        if name:
+            text: str = ffi.string(name).decode("utf-8", "replace")
+            return text
+        for export, (kind, at, _) in self._exported().items():
+            if kind == 0 and at == index:
+                return export
+        return None
+
+
+def _unpickled(data: bytes) -> Module:
+    return Module(default_engine(), data)
+
+
+def _text(pointer: object, size: int) -> str:
+    return bytes(ffi.buffer(pointer, size)).decode("utf-8") if size else ""
+
+
+def _valtype(code: int) -> ValType:
+    return ValType(_KINDS[code])
+
+
+def _type(item: Any) -> ExternType:
+    """Return the type that a wpy_extern describes."""
+    kind = item.kind
+    if kind == 0:
+        params = bytes(ffi.buffer(item.params, item.param_count)) if item.param_count else b""
+        results = bytes(ffi.buffer(item.results, item.result_count)) if item.result_count else b""
+        return FuncType._from_kinds(params, results)
+    if kind == 3:
+        return GlobalType(_valtype(item.content), bool(item.flags & 1))
+    limits = Limits(item.min, item.max if item.flags & 2 else None)
+    return MemoryType(limits) if kind == 2 else TableType(_valtype(item.content), limits)
+
+
+class _Reader:
+    """Reads the bytes of a valid module."""
+
+    __slots__ = ("at", "data")
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self.data = data
+        self.at = at
+
+    def byte(self) -> int:
+        self.at += 1
+        return self.data[self.at - 1]
+
+    def number(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def text(self) -> str:
+        size = self.number()
+        self.at += size
+        return self.data[self.at - size : self.at].decode("utf-8", "replace")

@@ -1,0 +1,136 @@
+"""Tables: references, indexed by number, shared between instances and the host.
+
+A reference that is put into a table is adopted in C (src/wamr/_native/refs.c) and linked here, so
+that what it stands for lives as long as the table.
+"""
+
+from __future__ import annotations
+
+from operator import index as as_index
+
+from ._binding import ffi, lib
+from .errors import MemoryLimitError
+from .extern import Extern, Owner, handle, waited
+from .store import NULL_REF, checked_store
+from .types import MAX_TABLE, Limits, TableType, ValType
+from .values import from_cell, to_cell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .store import Store
+
+
+class Table(Extern):
+    """A table of references.
+
+    store: where it lives. type: the kind of its elements and its limits. init: what each element
+    is at first; None is null.
+    Raises TypeError, ValueError, ClosedError, MemoryLimitError where there is no room.
+    C: `wasm_table_new`. Spec: section 4.5.3, `table_alloc`.
+
+    >>> from wamr import Limits, Store, Table, TableType, ValType
+    >>> table = Table(Store(), TableType(ValType.EXTERNREF, Limits(2, 4)), "x")
+    >>> table[0], table.grow(1), len(table), table[2]
+    ('x', 2, 3, None)
+    """
+
+    __slots__ = ("_element",)
+    _element: ValType
+
+    def __init__(self, store: Store, type: TableType, init: Any = None) -> None:  # noqa: A002
+        checked_store("store", store)
+        if not isinstance(type, TableType):
+            raise TypeError(f"type must be a TableType, not {_kind(type)}")
+        limits = type.limits
+        self._element = type.element
+        self._owner = Owner(store)
+        c = lib.wpy_table_new(
+            type.element.code, limits.min, limits.max or 0, limits.max is not None, NULL_REF
+        )
+        if not c:
+            raise MemoryLimitError(f"there is no room for a table of {limits.min} elements")
+        self._c = handle(c)
+        store._things.add(self._owner)
+        if init is not None:
+            ref = self._ref_of(init, "init")
+            for position in range(limits.min):
+                lib.wpy_table_set(c, position, ref)
+
+    @property
+    def type(self) -> TableType:
+        """Its type: `limits.min` is the present size."""
+        has_max = ffi.new("bool *")
+        most = lib.wpy_table_max(self._c, has_max)
+        limits = Limits(lib.wpy_table_size(self._c), most if has_max[0] else None)
+        return TableType(self._element, limits)
+
+    def __len__(self) -> int:
+        self._open()
+        return int(lib.wpy_table_size(self._c))
+
+    def __getitem__(self, index: int) -> Any:
+        """Return an element; IndexError outside. C: `wasm_table_get`."""
+        position = self._position(index)
+        out = ffi.new("uint32_t *")
+        self._done(lambda: lib.wpy_table_get(self._c, position, out), position)
+        return from_cell(self._element.code, out[0], self)
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        """Set an element; IndexError outside, TypeError, ValueError. C: `wasm_table_set`."""
+        position = self._position(index)
+        ref = self._ref_of(value, "value")
+        self._done(lambda: lib.wpy_table_set(self._c, position, ref), position)
+
+    def grow(self, delta: int, init: Any = None) -> int:
+        """Grow by so many elements and return the old size.
+
+        Raises ValueError past the maximum or below 0, TypeError. C: `wasm_table_grow`.
+        """
+        amount = as_index(delta)
+        if amount < 0:
+            raise ValueError(f"delta must not be negative: {amount}")
+        self._open()
+        ref = self._ref_of(init, "init")
+        old = ffi.new("uint32_t *")
+        status = waited(
+            lambda: lib.wpy_table_grow(self._c, min(amount, MAX_TABLE), ref, old),
+            "growing this Table",
+        )
+        if status:
+            raise ValueError(f"can't grow from {old[0]} by {amount} elements: {self.type}")
+        return int(old[0])
+
+    def _ref_of(self, value: Any, what: str) -> int:
+        self._open()
+        ref: int = to_cell(self._element.code, value, self, what)
+        return ref
+
+    def _position(self, index: int) -> int:
+        size = len(self)
+        position = as_index(index)
+        if not 0 <= position < size:
+            raise IndexError(f"element {position} is not within the table's {size} elements")
+        return position
+
+    def _done(self, attempt: Callable[[], int], position: int) -> None:
+        if waited(attempt, "using this Table"):
+            raise IndexError(f"element {position} is not within the table")
+
+    def __repr__(self) -> str:
+        return f"<wamr.Table, {self.type}{', closed' if self._owner.closed else ''}>"
+
+
+def instance_table(owner: Owner, c: Any, element: ValType) -> Table:
+    """Return a Table for a handle on one of an instance."""
+    table = object.__new__(Table)
+    table._c = handle(c)
+    table._owner = owner
+    table._element = element
+    return table
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

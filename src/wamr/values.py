@@ -1,0 +1,255 @@
+"""Values: between Python objects and the cells that WAMR passes them in.
+
+A `Codec` knows one function type (or one value type): it packs arguments into cells and unpacks
+results, with one struct call where the kinds allow it and value by value where they do not, and it
+is what says precisely what is wrong with an argument. Cells are 4 bytes; i64 and f64 take two, v128
+four, a reference one. References need to know where they go: `here` is the store for externrefs and
+whatever a function reference comes into (see `refs`). This module knows nothing of calls.
+"""
+
+from __future__ import annotations
+
+import math
+from operator import index as as_index
+from struct import Struct
+from struct import error as StructError  # noqa: N812
+
+from .store import NULL_REF
+from .types import FuncType, ValType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol
+
+    from .func import Func
+    from .store import Store
+
+    class Place(Protocol):
+        """Where references go to and come from."""
+
+        @property
+        def store(self) -> Store: ...
+
+        def ref_of_func(self, func: Func) -> int: ...
+        def func_of_ref(self, ref: int) -> Func | None: ...
+
+
+_FORMATS = {0x7F: "i", 0x7E: "q", 0x7D: "f", 0x7C: "d", 0x7B: "16s", 0x6F: "I", 0x70: "I"}
+_CELLS = {0x7F: 1, 0x7E: 2, 0x7D: 1, 0x7C: 2, 0x7B: 4, 0x6F: 1, 0x70: 1}
+_PLAIN = b"\x7f\x7e\x7d\x7c"  # numbers: struct may convert them without being watched
+_BITS = {0x7F: 32, 0x7E: 64}
+
+
+class Codec:
+    """Packs and unpacks the values of one function type."""
+
+    __slots__ = ("_kinds", "_pack", "_result_kinds", "_unpack", "bytes", "plain", "type")
+    type: FuncType
+    bytes: int  # of the cells: room for arguments or results, whichever takes more
+
+    def __init__(self, type: FuncType) -> None:  # noqa: A002
+        kinds, results = type._param_kinds, type._result_kinds
+        self.type = type
+        self._kinds = kinds
+        self._result_kinds = results
+        self._pack = Struct("=" + "".join([_FORMATS[k] for k in kinds]))
+        self._unpack = Struct("=" + "".join([_FORMATS[k] for k in results]))
+        self.bytes = max(self._pack.size, self._unpack.size, 8)
+        self.plain = not (kinds + results).strip(_PLAIN)
+
+    def pack_arguments(
+        self, buffer: Any, values: Sequence[object], place: Place, what: str
+    ) -> None:
+        """Write the arguments of a call to `buffer`; TypeError, OverflowError, ValueError."""
+        _pack(self._pack, self._kinds, buffer, values, place, what, "argument")
+
+    def unpack_results(self, buffer: Any, place: Place) -> Any:
+        """Return what a call returns to Python: None, a value or a tuple."""
+        values = _unpack(self._unpack, self._result_kinds, buffer, place)
+        if len(values) == 1:
+            return values[0]
+        return values or None
+
+    def unpack_arguments(self, buffer: Any, place: Place) -> tuple[Any, ...]:
+        """Return the arguments of a call to a host function."""
+        return _unpack(self._pack, self._kinds, buffer, place)
+
+    def pack_results(self, buffer: Any, value: object, place: Place, what: str) -> None:
+        """Write what a host function returned; TypeError, OverflowError, ValueError."""
+        kinds = self._result_kinds
+        if len(kinds) == 1:
+            values: Sequence[object] = (value,)
+        elif not kinds:
+            if value is not None:
+                raise TypeError(f"{what} has no result, but it returned {_shown(value)}")
+            return
+        elif isinstance(value, (tuple, list)) and len(value) == len(kinds):
+            values = value
+        else:
+            got = (
+                f"{len(value)} of them"
+                if isinstance(value, (tuple, list))
+                else f"one {type(value).__name__}"
+            )
+            raise TypeError(f"{what} has {len(kinds)} results, but it returned {got}")
+        _pack(self._unpack, kinds, buffer, values, place, what, "result")
+
+
+def _pack(
+    packer: Struct,
+    kinds: bytes,
+    buffer: Any,
+    values: Sequence[object],
+    place: Place,
+    what: str,
+    role: str,
+) -> None:
+    if len(values) != len(kinds):
+        plural = "" if len(kinds) == 1 else "s"
+        raise TypeError(f"{what} takes {len(kinds)} {role}{plural}, not {len(values)}")
+    if not kinds.strip(_PLAIN):
+        try:
+            packer.pack_into(buffer, 0, *values)
+        except (StructError, TypeError, OverflowError):
+            pass  # unsigned, beyond a float's range, or wrong: found out below
+        else:
+            return
+    cells = []
+    for i, (kind, value) in enumerate(zip(kinds, values, strict=True)):
+        where = f"{what}: {role} {i + 1}" if len(kinds) > 1 else f"{what}: its {role}"
+        cells.append(to_cell(kind, value, place, where))
+    packer.pack_into(buffer, 0, *cells)
+
+
+def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: Place) -> tuple[Any, ...]:
+    values = packer.unpack_from(buffer)
+    if not kinds.strip(b"\x7f\x7e\x7d\x7c\x7b"):
+        return values
+    return tuple([from_cell(kind, value, place) for kind, value in zip(kinds, values, strict=True)])
+
+
+def to_cell(kind: int, value: object, place: Place, where: str) -> Any:
+    """Return `value` as struct packs it for this kind, or raise what is wrong with it."""
+    return _TO_CELL[kind](kind, value, place, where)
+
+
+def from_cell(kind: int, cell: Any, place: Place) -> Any:
+    """Return the Python value of what struct unpacked for this kind."""
+    if kind == 0x6F:
+        return place.store._object_of(cell)
+    if kind == 0x70:
+        return place.func_of_ref(cell)
+    return cell
+
+
+def _integer(kind: int, value: object, place: Place, where: str) -> int:
+    bits = _BITS[kind]
+    try:
+        number = as_index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{where} must be an int (i{bits}), not {_shown(value)}") from None
+    if not -(1 << bits - 1) <= number < 1 << bits:
+        raise OverflowError(
+            f"{where} is out of range for i{bits} (-2**{bits - 1} to 2**{bits} - 1): {number}"
+        )
+    return number - (1 << bits) if number >= 1 << bits - 1 else number
+
+
+def _real(kind: int, value: object, where: str) -> float:
+    try:
+        if not isinstance(value, (str, bytes, bytearray)):  # float() would read those
+            return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        name = "f32" if kind == 0x7D else "f64"
+        raise OverflowError(f"{where} is an int too large for {name}") from None
+    except TypeError:
+        pass
+    name = "f32" if kind == 0x7D else "f64"
+    raise TypeError(f"{where} must be a float or int ({name}), not {_shown(value)}")
+
+
+def _f64(kind: int, value: object, place: Place, where: str) -> float:
+    return _real(kind, value, where)
+
+
+def _f32(kind: int, value: object, place: Place, where: str) -> float:
+    number = _real(kind, value, where)
+    try:
+        _F32.pack(number)
+    except OverflowError:  # as C does: beyond the range is infinite
+        return math.copysign(math.inf, number)
+    return number
+
+
+def _v128(kind: int, value: object, place: Place, where: str) -> bytes:
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError(f"{where} must be 16 bytes (v128), not {_shown(value)}")
+    data = bytes(value)
+    if len(data) != 16:
+        raise ValueError(f"{where} must be 16 bytes (v128), not {len(data)}")
+    return data
+
+
+def _externref(kind: int, value: object, place: Place, where: str) -> int:
+    return place.store._ref_of(value)
+
+
+def _funcref(kind: int, value: object, place: Place, where: str) -> int:
+    from .func import Func
+
+    if value is None:
+        return NULL_REF
+    if not isinstance(value, Func):
+        raise TypeError(f"{where} must be a Func or None (funcref), not {_shown(value)}")
+    if value.store is not place.store:
+        raise ValueError(f"{where} is a function of another store")
+    return place.ref_of_func(value)
+
+
+_F32 = Struct("=f")
+_TO_CELL: dict[int, Callable[[int, object, Place, str], Any]] = {
+    0x7F: _integer,
+    0x7E: _integer,
+    0x7D: _f32,
+    0x7C: _f64,
+    0x7B: _v128,
+    0x6F: _externref,
+    0x70: _funcref,
+}
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
+
+
+_codecs: dict[FuncType, Codec] = {}
+
+
+def codec_of(type: FuncType) -> Codec:  # noqa: A002
+    """Return the codec of a function type; equal types share one."""
+    codec = _codecs.get(type)
+    if codec is None:
+        if len(_codecs) > 1000:  # no end of types is made in a program's life
+            _codecs.clear()
+        codec = _codecs[type] = Codec(type)
+    return codec
+
+
+class ValueCodec:
+    """Packs and unpacks one value: a global's."""
+
+    __slots__ = ("_kind", "_struct")
+
+    def __init__(self, type: ValType) -> None:  # noqa: A002
+        self._kind = type.code
+        self._struct = Struct("=" + _FORMATS[type.code])
+
+    def pack_into(self, buffer: Any, value: object, place: Place, what: str) -> None:
+        """Write the value; TypeError, OverflowError, ValueError."""
+        self._struct.pack_into(buffer, 0, to_cell(self._kind, value, place, what))
+
+    def unpack_from(self, buffer: Any, place: Place) -> Any:
+        """Return the Python value."""
+        return from_cell(self._kind, self._struct.unpack_from(buffer)[0], place)
