@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "cmake")) if path not in sys.path]
 
 import iwasm  # noqa: E402
-from codegen import header, shapes, symbols, wrappers  # noqa: E402
+from codegen import header, shapes, stub, symbols, wrappers  # noqa: E402
 
 # Definitions that decide which functions wasm_c_api.c defines; the rest of its conditions are off.
 DEFINES = {"WASM_ENABLE_INTERP": "1", "WASM_ENABLE_AOT": "1", "WASM_ENABLE_REF_TYPES": "1"}
@@ -91,3 +91,4 @@ declared = read(place)
 shapes.write(place.generated)
 wrappers.write(ROOT / "src" / "wamr", declared)
 ffibuilder = builder(place, declared)
+stub.write(ROOT / "src" / "wamr", ffibuilder)
