@@ -7,6 +7,7 @@ that is an expression is compared with that expression's value, or with what it 
 import ast
 import contextlib
 import doctest
+import importlib
 import io
 import re
 from pathlib import Path
@@ -62,7 +63,6 @@ def files(tmp_path, monkeypatch, wat):
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
 def test_examples_of_a_page(page):
-    pytest.importorskip("wamr._wamr")
     namespace = {}
     blocks = python_blocks(page)
     assert blocks
@@ -71,11 +71,12 @@ def test_examples_of_a_page(page):
         run(source, page, line, namespace)
 
 
-@pytest.mark.parametrize("module", ["errors", "types", "wat", "source"])
-def test_examples_in_docstrings(module, wat):
-    namespace = __import__(f"wamr.{module}", fromlist=["*"])
-    result = doctest.testmod(namespace, optionflags=FLAGS)
-    assert result.failed == 0
+@pytest.mark.usefixtures("wat")
+@pytest.mark.parametrize("name", sorted(p.stem for p in ROOT.glob("src/wamr/*.py")))
+def test_examples_in_docstrings(name, capsys):
+    module = importlib.import_module("wamr" if name == "__init__" else f"wamr.{name}")
+    result = doctest.testmod(module, optionflags=FLAGS)
+    assert result.failed == 0, capsys.readouterr().out
 
 
 def test_links_between_pages_lead_somewhere():

@@ -176,15 +176,15 @@ def test_a_global_needs_a_valtype_and_a_bool():
 @pytest.mark.parametrize(
     ("value", "text", "representation"),
     [
-        (GlobalType(I32), "constant global of i32", "GlobalType(ValType.I32)"),
-        (GlobalType(F64, True), "mutable global of f64", "GlobalType(ValType.F64, mutable=True)"),
+        (GlobalType(I32), "constant i32", "GlobalType(ValType.I32)"),
+        (GlobalType(F64, True), "mutable f64", "GlobalType(ValType.F64, mutable=True)"),
         (
             TableType(FUNCREF, Limits(1, 2)),
-            "table of 1 to 2 funcrefs",
+            "1 to 2 funcrefs",
             "TableType(ValType.FUNCREF, Limits(1, 2))",
         ),
-        (MemoryType(Limits(1)), "memory of at least 1 page", "MemoryType(Limits(1))"),
-        (MemoryType(Limits(2, 2)), "memory of exactly 2 pages", "MemoryType(Limits(2, 2))"),
+        (MemoryType(Limits(1)), "at least 1 page", "MemoryType(Limits(1))"),
+        (MemoryType(Limits(2, 2)), "exactly 2 pages", "MemoryType(Limits(2, 2))"),
         (
             ImportType("env", "f", FuncType([I32])),
             "import 'env' 'f': function (i32) -> ()",

@@ -235,7 +235,7 @@ class GlobalType(Immutable):
         return f"GlobalType({self.content!r}{', mutable=True' if self.mutable else ''})"
 
     def __str__(self) -> str:
-        return f"{'mutable' if self.mutable else 'constant'} global of {self.content}"
+        return f"{'mutable' if self.mutable else 'constant'} {self.content}"
 
 
 class TableType(Immutable):
@@ -251,7 +251,7 @@ class TableType(Immutable):
         self._fill(element, _limits("limits", limits, MAX_TABLE, "elements"))
 
     def __str__(self) -> str:
-        return f"table of {self.limits._text(str(self.element))}"
+        return self.limits._text(str(self.element))
 
 
 class MemoryType(Immutable):
@@ -264,7 +264,7 @@ class MemoryType(Immutable):
         self._fill(_limits("limits", limits, MAX_PAGES, "pages"))
 
     def __str__(self) -> str:
-        return f"memory of {self.limits._text('page')}"
+        return self.limits._text("page")
 
 
 _EXTERN_TYPES = (FuncType, GlobalType, TableType, MemoryType)
@@ -281,8 +281,13 @@ def _extern_type(value: object) -> "ExternType":
     return value
 
 
-def _described(type: "ExternType") -> str:
-    return f"function {type}" if isinstance(type, FuncType) else str(type)
+def described(type: "ExternType") -> str:
+    """Return the type with its noun: "function (i32) -> ()", "memory of at least 1 page"."""
+    if isinstance(type, FuncType):
+        return f"function {type}"
+    if isinstance(type, GlobalType):
+        return f"global {type}"
+    return f"{'table' if isinstance(type, TableType) else 'memory'} of {type}"
 
 
 class ImportType(Immutable):
@@ -297,7 +302,7 @@ class ImportType(Immutable):
         self._fill(_name("module", module), _name("name", name), _extern_type(type))
 
     def __str__(self) -> str:
-        return f"import {self.module!r} {self.name!r}: {_described(self.type)}"
+        return f"import {self.module!r} {self.name!r}: {described(self.type)}"
 
 
 class ExportType(Immutable):
@@ -311,7 +316,7 @@ class ExportType(Immutable):
         self._fill(_name("name", name), _extern_type(type))
 
     def __str__(self) -> str:
-        return f"export {self.name!r}: {_described(self.type)}"
+        return f"export {self.name!r}: {described(self.type)}"
 
 
 # ------------------------------------------------------------------ from Python signatures
