@@ -68,6 +68,13 @@ def test_an_error_in_a_text_file_keeps_its_line(file):
         source_bytes(file(b"\n;; a comment\n)"))
 
 
+@pytest.mark.usefixtures("wat")
+def test_the_text_of_a_component_is_no_module():
+    for text in ("(component)", b"(component)"):
+        with pytest.raises(CompileError, match="WAMR runs core modules"):
+            source_bytes(text)
+
+
 @pytest.mark.parametrize("path", ["", "there-is-no-such.wasm", ";; (module)"])
 def test_a_missing_file_is_not_found(path):
     with pytest.raises(FileNotFoundError):

@@ -40,7 +40,7 @@ def source_bytes(source: "Source") -> bytes:
     """Return the bytes of the module that `source` stands for."""
     if isinstance(source, str):
         if source.lstrip()[:1] == "(":
-            return wat2wasm(source)
+            return _module_bytes(wat2wasm(source))
         return _module_bytes(_read(source))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _module_bytes(bytes(source))
@@ -71,7 +71,7 @@ def _module_bytes(data: bytes) -> bytes:
         return data
     text = data.removeprefix(_UTF8_BOM)  # editors on Windows write one
     if text.lstrip().startswith((b"(", b";;")):
-        return wat2wasm(text)
+        return _module_bytes(wat2wasm(text))
     raise CompileError(f"this is no WebAssembly module: {_what(data)}")
 
 
