@@ -45,6 +45,12 @@ class build_ext(_build_ext):  # noqa: N801
             self._complete(extension, built)
         super().run()
 
+    def build_extensions(self) -> None:
+        if os.name != "nt":  # pyenv's and conda's Pythons name their own folder; ours needs none
+            linker = self.compiler.linker_so
+            self.compiler.linker_so = [w for w in linker if not w.startswith("-Wl,-rpath")]
+        super().build_extensions()
+
     def _check(self, built: iwasm.Iwasm) -> None:
         """Name the declared functions that no library defines before the linker is asked."""
         import build_ffi

@@ -137,6 +137,6 @@ def test_it_works_in_a_virtual_environment(
     python: Path, wheel: Path, tmp_path: Path, run: Run
 ) -> None:
     run(python, "-m", "venv", "--without-pip", tmp_path / "venv")
-    own = next((tmp_path / "venv").glob("*/python*"))
+    own = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     run(*(sys.executable, "-m", "pip", "--python", own, "install", "--quiet", wheel))
     assert run(own, "-I", "-c", SMOKE, cwd=tmp_path).stdout.startswith("ok")
