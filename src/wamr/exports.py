@@ -1,8 +1,9 @@
 """What an instance exports, as attributes and as a mapping.
 
 `Exports` makes an export's object when it is first asked for and keeps it in its own dictionary, so
-that the second `exports.add` is a plain attribute. It holds the instance's `State`, never the
-`Instance`: no cycle, everything dies by reference count.
+that the second `exports.add` is a plain attribute. An export called like a method of a mapping does
+not hide that: `exports["get"]` is the export, `exports.get` the method. It holds the instance's
+`State`, never the `Instance`: no cycle, everything dies by reference count.
 """
 
 from __future__ import annotations
@@ -24,25 +25,27 @@ class Exports(Mapping[str, "Extern"]):
     A name that is not there is a KeyError, or an AttributeError.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_wamr_state")
+    __slots__ = ("__dict__", "__weakref__", "_wamr_items", "_wamr_state")
+    _wamr_items: dict[str, Any]
+    _wamr_state: State
 
     def __init__(self, state: State) -> None:
         object.__setattr__(self, "_wamr_state", state)
+        object.__setattr__(self, "_wamr_items", {})
 
     def __getattr__(self, name: str) -> Any:
-        state = object.__getattribute__(self, "_wamr_state")
         try:
-            item = state.export(name)
+            return self[name]
         except KeyError:
-            names = ", ".join(state.module._exported()) or "nothing"
+            names = ", ".join(self) or "nothing"
             raise AttributeError(f"there is no export {name!r}; there is {names}"[:300]) from None
-        self.__dict__[name] = item
-        return item
 
     def __getitem__(self, name: str) -> Any:
-        item = self.__dict__.get(name)
+        item = self._wamr_items.get(name)
         if item is None:
-            item = self.__dict__[name] = self._wamr_state.export(name)
+            item = self._wamr_items[name] = self._wamr_state.export(name)
+            if not hasattr(Exports, name):
+                self.__dict__[name] = item
         return item
 
     def __setattr__(self, name: str, value: object) -> None:
