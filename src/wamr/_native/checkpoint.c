@@ -68,7 +68,8 @@ wpy_checkpoint_hook(WASMExecEnv *env)
     env->fuel = 0; /* the check that brought us here is paid from the next slice */
     for (activation = me->top; activation; activation = activation->prev) {
         wpy_instance *running = activation->instance;
-        if (ATOMIC_LOAD(&running->stop_at) == running->generation)
+        if (ATOMIC_LOAD(&running->stop_at) == running->generation
+            || (activation->stop && ATOMIC_LOAD(activation->stop)))
             return stop(instance, WPY_INTERRUPTED, "interrupted");
         if (running == instance && activation->fuel_floor > floor)
             floor = activation->fuel_floor;

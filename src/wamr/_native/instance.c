@@ -87,8 +87,6 @@ keep_functions(wpy_instance *instance, const wpy_imports *imports)
     for (i = 0; i < count; i++) {
         wpy_func *func = imports->funcs[i];
 
-        if (!func && imports->wasi)
-            func = wpy_wasi_override(imports->wasi, instance->module->wamr->import_functions[i].u.function.field_name);
         if (func && !func->object.group)
             wpy_retain(func);
         instance->imported[i] = func;
@@ -123,10 +121,6 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
     args.v1.default_stack_size = imports->stack_bytes;
     args.v1.host_managed_heap_size = 0; /* it would add pages that the module can see */
     args.custom_data = instance;
-    if (imports->wasi && !wpy_wasi_apply(imports->wasi, &args)) {
-        snprintf(error, size, "out of memory");
-        return NULL;
-    }
     wpy_region_reserve = memory && memory->flags & 2 ? (uint64_t)memory->max * WPY_PAGE : 0;
     instance->imports = imports;
     instance->making = true;
@@ -174,7 +168,7 @@ make(wpy_instance *instance, const wpy_imports *imports)
 }
 
 /* Links and initialises; no code runs. *out: a handle. Otherwise a status, with a record of `module` unless it is
-   WPY_BUSY or WPY_DEADLOCK. `imports->wasi` is taken over if, and only if, the answer is WPY_OK. */
+   WPY_BUSY or WPY_DEADLOCK. */
 int
 wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out)
 {
@@ -215,10 +209,10 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
     instance->thread = UINT64_MAX;
     wpy_instance_set_fuel(instance, imports->fuel);
     wpy_instance_set_timeout(instance, imports->timeout_ns);
+    if ((instance->wasi = imports->wasi))
+        wpy_wasi_retain(instance->wasi);
     status = make(instance, imports);
-    if (status == WPY_OK)
-        instance->wasi = imports->wasi;
-    else
+    if (status != WPY_OK)
         __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
     if (instance->kept && instance->env)
         __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
@@ -284,7 +278,7 @@ wpy_instance_shut(wpy_instance *instance)
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
     instance->wamr = NULL;
     if (instance->wasi)
-        wpy_wasi_free(instance->wasi);
+        wpy_wasi_release(instance->wasi);
     instance->wasi = NULL;
 }
 
@@ -329,6 +323,8 @@ wpy_instance_free(wpy_instance *instance)
             if (instance->imported[i] && instance->imported[i]->dispatch)
                 wpy_release(instance->imported[i]);
     wpy_refs_give(instance);
+    if (instance->wasi)
+        wpy_wasi_release(instance->wasi);
     free(instance->imported);
     free(instance->import_structs);
     free(instance->funcs);

@@ -69,6 +69,7 @@ typedef struct wpy_activation {
     uint8_t *base;      /* where its first frame begins on the wasm stack */
     uint64_t deadline;  /* the nearest of this and all outer ones; UINT64_MAX: none */
     int64_t fuel_floor; /* stop when the instance's fuel falls below this */
+    const uint32_t *stop; /* atomic, the caller's: not 0: it is to end; NULL: nobody will ask */
     bool outermost;     /* it took the group's lock and gives it back */
 } wpy_activation;
 
@@ -268,11 +269,14 @@ void wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text);
 bool wpy_checkpoint_hook(WASMExecEnv *env);
 COLD int wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel);
 void wpy_fuel_settle(wpy_instance *instance);
+/* For code that waits: false: stop waiting, the exception is set. `woken`: by a signal. */
+bool wpy_wait_check(WASMExecEnv *env, bool woken);
 
-/* ---- wasi.c ---- */
-bool wpy_wasi_apply(wpy_wasi *wasi, struct InstantiationArgs2 *args);
-wpy_func *wpy_wasi_override(wpy_wasi *wasi, const char *name); /* borrowed; NULL: WAMR's own */
-void wpy_wasi_free(wpy_wasi *wasi);
+/* ---- wasi.c, wasi_io.c ---- */
+void wpy_wasi_retain(wpy_wasi *wasi);
+bool wpy_wasi_link(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size);
+void wpy_wasi_setup(void);
+void wpy_returned_hook(WASMExecEnv *env);
 
 /* ---- the way in and out ---- */
 
@@ -318,6 +322,7 @@ wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_n
     activation->instance = instance;
     activation->deadline = me->top ? me->top->deadline : UINT64_MAX;
     activation->fuel_floor = INT64_MIN;
+    activation->stop = NULL;
     if (ATOMIC_LOAD(&instance->depth) == 0)
         ATOMIC_STORE(&instance->generation, instance->generation + 1);
     if (UNLIKELY(ATOMIC_LOAD(&instance->attention) | ((timeout_ns + 1) > 1) | (fuel >= 0))) {

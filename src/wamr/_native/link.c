@@ -177,7 +177,8 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
         return fail(error, size, "too many functions in this process");
     wamr->reserved[0] = instance->ref_base; /* where the cured interpreter looks for it */
     instance->linked = link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size)
-                       && link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size);
+                       && link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size)
+                       && (!instance->wasi || wpy_wasi_link(instance->wasi, instance, error, size));
     return instance->linked;
 }
 

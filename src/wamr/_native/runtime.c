@@ -84,7 +84,9 @@ wpy_setup(void)
         .call = wpy_call_hook,
         .trapped = wpy_trapped_hook,
         .checkpoint = wpy_checkpoint_hook,
+        .returned = wpy_returned_hook,
     };
+    wpy_wasi_setup();
     done = true;
     return true;
 }

@@ -74,7 +74,7 @@ typedef struct {
     wpy_memory *memory;
     wpy_table **tables;
     wpy_global **globals;
-    wpy_wasi *wasi;       /* or NULL; taken over by the instance when that is made */
+    wpy_wasi *wasi;       /* or NULL; counted by the instance, too */
     uint32_t stack_bytes;
     uint64_t timeout_ns;  /* of each call from Python; 0: none */
     int64_t fuel;         /* -1: not counted */
@@ -118,7 +118,7 @@ wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
 wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
 
 /* call.c; calls by shape are generated (codegen/shapes.py) */
-int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel);
+int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop);
 wpy_func *wpy_func_of_ref(uint32_t ref);
 uint32_t wpy_func_ref(wpy_func *func);
 wpy_instance *wpy_func_instance(wpy_func *func);
@@ -156,8 +156,18 @@ wpy_global *wpy_global_new(uint8_t content, bool mutable_, const void *cells);
 int wpy_global_get(wpy_global *global, void *cells);
 int wpy_global_set(wpy_global *global, const void *cells);
 
+/* externs.c: externrefs are numbers below `count`; marks those that the group of `object` can reach */
+uint64_t wpy_group_id(void *object);
+int wpy_mark_externrefs(void *object, uint8_t *marks, uint32_t count);
+
 /* refs.c: a function reference that reaches `object` from outside lives as long as it does */
 int wpy_adopt(void *object, uint32_t ref);
+
+/* wasi.c: answers are errno's; `who`: what wpy_py_wasi_read and _write are called with */
+wpy_wasi *wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uint32_t env_count, uint64_t who);
+int wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor);
+int wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable);
+void wpy_wasi_release(wpy_wasi *wasi);
 
 /* cdef end */
 

@@ -1,0 +1,228 @@
+/* wasi_calls.c: the functions of WASI that are ours as a whole.
+ *
+ * poll_oneoff, because WAMR's sleeps where nothing can stop it, and knows but one clock at a time; random_get, because a
+ * gigabyte takes seconds; and everything with sockets, which is refused. They are natives of WAMR's kind: pointers come
+ * converted, checked for their first byte only.
+ */
+#include "wasi.h"
+
+static bool
+valid(WASMExecEnv *env, const void *address, uint64_t size)
+{
+    return wasm_runtime_validate_native_addr(env->module_inst, (void *)(uintptr_t)address, size);
+}
+
+/* ---- poll_oneoff ---- */
+
+/* What a call is about: copied first, since the guest may want its events where the subscriptions are. */
+typedef struct {
+    __wasi_subscription_t *clocks, *files; /* the latter with room for one more */
+    uint64_t *until;                       /* per clock, on wpy_now's scale; 0: it has failed */
+    uint32_t clock_count, file_count;
+    uint64_t first;                        /* the earliest of `until` */
+} waiting;
+
+static uint64_t
+add(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* When the clock strikes; 0: we can't tell. */
+static uint64_t
+moment(const __wasi_subscription_t *subscription, uint64_t now)
+{
+    const __wasi_subscription_clock_t *clock = &subscription->u.u.clock;
+    __wasi_timestamp_t theirs, wait = clock->timeout;
+
+    if (clock->clock_id != __WASI_CLOCK_REALTIME && clock->clock_id != __WASI_CLOCK_MONOTONIC)
+        return 0;
+    if (clock->flags & __WASI_SUBSCRIPTION_CLOCK_ABSTIME) {
+        if (os_clock_time_get(clock->clock_id, 0, &theirs) != 0)
+            return 0;
+        wait = wait > theirs ? wait - theirs : 0;
+    }
+    return add(now, wait);
+}
+
+static __wasi_errno_t
+sort_out(waiting *all, const __wasi_subscription_t *in, uint32_t count)
+{
+    uint64_t now = wpy_now();
+    uint32_t i;
+
+    all->clocks = calloc(count, sizeof *all->clocks);
+    all->files = calloc((size_t)count + 1, sizeof *all->files);
+    all->until = calloc(count, sizeof *all->until);
+    all->first = UINT64_MAX;
+    if (!all->clocks || !all->files || !all->until)
+        return __WASI_ENOMEM;
+    for (i = 0; i < count; i++) {
+        __wasi_subscription_t subscription;
+
+        memcpy(&subscription, (const uint8_t *)in + i * sizeof subscription, sizeof subscription);
+        switch (subscription.u.type) {
+            case __WASI_EVENTTYPE_CLOCK:
+                all->until[all->clock_count] = moment(&subscription, now);
+                if (all->until[all->clock_count] < all->first)
+                    all->first = all->until[all->clock_count];
+                all->clocks[all->clock_count++] = subscription;
+                break;
+            case __WASI_EVENTTYPE_FD_READ:
+            case __WASI_EVENTTYPE_FD_WRITE:
+                all->files[all->file_count++] = subscription;
+                break;
+            default:
+                return __WASI_EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* The clocks that have struck. */
+static uint32_t
+clock_events(const waiting *all, __wasi_event_t *out)
+{
+    uint64_t now = wpy_now();
+    uint32_t i, count = 0;
+
+    for (i = 0; i < all->clock_count; i++)
+        if (all->until[i] <= now)
+            out[count++] = (__wasi_event_t){
+                .userdata = all->clocks[i].userdata,
+                .error = all->until[i] ? 0 : __WASI_ENOTSUP,
+                .type = __WASI_EVENTTYPE_CLOCK,
+            };
+    return count;
+}
+
+/* Waits for the descriptors as long as a slice lasts, by WAMR's function: it knows rights and descriptors. */
+static __wasi_errno_t
+file_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint32_t *count, bool *woken)
+{
+    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
+    uint64_t wait = wpy_wait_ns(all->first);
+    size_t found = 0, i;
+    __wasi_errno_t error;
+
+    all->files[all->file_count] = (__wasi_subscription_t){
+        .u.type = __WASI_EVENTTYPE_CLOCK,
+        .u.u.clock = { .clock_id = __WASI_CLOCK_MONOTONIC, .timeout = (wait + 999999) / 1000000 * 1000000 },
+    };
+    error = wasmtime_ssp_poll_oneoff(env, context->curfds, all->files, out, all->file_count + 1, &found);
+    *woken = error == __WASI_EINTR;
+    *count = 0;
+    if (error && !*woken)
+        return error;
+    for (i = 0; i < found; i++)
+        if (out[i].type != __WASI_EVENTTYPE_CLOCK)
+            out[(*count)++] = out[i];
+    return 0;
+}
+
+static __wasi_errno_t
+wait_for_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint32_t *count)
+{
+    bool woken = false;
+
+    for (;;) {
+        uint32_t files = 0;
+
+        if (all->file_count) {
+            __wasi_errno_t error = file_events(env, all, out, &files, &woken);
+            if (error)
+                return error;
+        }
+        *count = files + clock_events(all, out + files);
+        if (*count)
+            return 0;
+        if (!wpy_wait_check(env, woken))
+            return __WASI_EINTR;
+        if (!all->file_count)
+            woken = !wpy_sleep(wpy_wait_ns(all->first));
+    }
+}
+
+static uint32_t
+poll_oneoff(WASMExecEnv *env, const __wasi_subscription_t *in, __wasi_event_t *out, uint32_t count, uint32_t *out_count)
+{
+    waiting all = { 0 };
+    __wasi_event_t *events = NULL;
+    uint32_t found = 0;
+    __wasi_errno_t error;
+
+    if (count == 0)
+        return __WASI_EINVAL;
+    if (!valid(env, in, (uint64_t)count * sizeof *in) || !valid(env, out, (uint64_t)count * sizeof *out)
+        || !valid(env, out_count, sizeof found))
+        return __WASI_EFAULT;
+    error = sort_out(&all, in, count);
+    if (!error && !(events = calloc((size_t)count + 1, sizeof *events)))
+        error = __WASI_ENOMEM;
+    if (!error)
+        error = wait_for_events(env, &all, events, &found);
+    if (!error) {
+        memcpy(out, events, found * sizeof *events);
+        memcpy(out_count, &found, sizeof found);
+    }
+    free(events);
+    free(all.clocks);
+    free(all.files);
+    free(all.until);
+    return error;
+}
+
+/* ---- the others ---- */
+
+static uint32_t
+random_get(WASMExecEnv *env, uint8_t *data, uint32_t size)
+{
+    const uint32_t most = 1u << 20;
+
+    while (size) {
+        uint32_t piece = size < most ? size : most;
+        __wasi_errno_t error = wasmtime_ssp_random_get(data, piece);
+
+        if (error)
+            return error;
+        data += piece;
+        size -= piece;
+        if (size && !wpy_wait_check(env, false))
+            return __WASI_EINTR;
+    }
+    return 0;
+}
+
+/* Whatever the arguments are. */
+static uint32_t
+no_socket(WASMExecEnv *env)
+{
+    (void)env;
+    return __WASI_ENOTSOCK;
+}
+
+static uint32_t
+no_sockets(WASMExecEnv *env)
+{
+    (void)env;
+    return __WASI_EACCES;
+}
+
+void *
+wpy_wasi_native(const char *name)
+{
+    static const struct {
+        const char *name;
+        void *function;
+    } ours[] = {
+        { "poll_oneoff", (void *)poll_oneoff }, { "random_get", (void *)random_get },
+        { "sock_accept", (void *)no_socket },   { "sock_recv", (void *)no_socket },
+        { "sock_send", (void *)no_socket },     { "sock_shutdown", (void *)no_socket },
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (!strcmp(name, ours[i].name))
+            return ours[i].function;
+    return strncmp(name, "sock_", 5) ? NULL : (void *)no_sockets;
+}

@@ -1,0 +1,221 @@
+/* wasi_io.c: a program's stdio: to and from Python, or through a descriptor without waiting for ever.
+ *
+ * WAMR's fd_read and fd_write have looked at rights and pointers and call the hooks here with the host's descriptor: so
+ * a stream stays what it is when the guest renumbers it. Python's streams go straight to wasi.py, a piece at a time, so
+ * that nothing piles up. On all that may block (pipes, terminals, FIFOs) we wait in slices and look at what stops the
+ * code in between, as the checkpoint does.
+ */
+#include "wasi.h"
+
+#include <errno.h>
+#include <limits.h>
+#if !defined(BH_PLATFORM_WINDOWS)
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+#endif
+
+/* Python's side, declared in the cdef by codegen/shapes.py. Answers a size, or -1: failed. */
+extern int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);
+extern int wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size);
+
+#define PIECE (1u << 20) /* the most that Python is asked for, or given, at once */
+#if !defined(PIPE_BUF)
+#define PIPE_BUF 4096
+#endif
+
+/* NULL: an opened file */
+wpy_stream *
+wpy_stream_of(wpy_instance *instance, os_file_handle handle)
+{
+    uint32_t i;
+
+    for (i = 0; i < 3; i++) {
+        wpy_stream *stream = &instance->wasi->streams[i];
+#if defined(BH_PLATFORM_WINDOWS)
+        if (stream->handle == handle->raw.handle)
+            return stream;
+#else
+        if (stream->handle == handle)
+            return stream;
+#endif
+    }
+    return NULL;
+}
+
+/* ---- waiting ---- */
+
+uint64_t
+wpy_wait_ns(uint64_t until)
+{
+    uint64_t now = wpy_now(), end = now + WPY_SLICE_NS;
+
+    if (until < end)
+        end = until;
+    if (wpy_self.top->deadline < end)
+        end = wpy_self.top->deadline;
+    return end > now ? end - now : 0;
+}
+
+#if defined(BH_PLATFORM_WINDOWS)
+bool
+wpy_sleep(uint64_t ns)
+{
+    os_usleep((uint32)((ns + 999) / 1000));
+    return true;
+}
+
+static bool
+wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
+{
+    (void)env;
+    (void)handle;
+    (void)output;
+    return true;
+}
+#else
+bool
+wpy_sleep(uint64_t ns)
+{
+    struct timespec time = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+
+    return ns == 0 || nanosleep(&time, NULL) == 0;
+}
+
+/* False: the code was stopped meanwhile. What poll knows no more about, reading or writing will tell. */
+static bool
+wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
+{
+    struct pollfd item = { .fd = handle, .events = output ? POLLOUT : POLLIN };
+    int timeout = 0, found;
+
+    for (;;) {
+        found = poll(&item, 1, timeout);
+        if (found > 0 || (found < 0 && errno != EINTR))
+            return true;
+        if (!wpy_wait_check(env, found < 0))
+            return false;
+        timeout = (int)((wpy_wait_ns(UINT64_MAX) + 999999) / 1000000);
+    }
+}
+#endif
+
+/* ---- reading ---- */
+
+static __wasi_errno_t
+stopped_by_python(WASMExecEnv *env)
+{
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, 0, "stdio failed");
+    return __WASI_EIO;
+}
+
+static __wasi_errno_t
+read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, int count, size_t *size)
+{
+    int i, got;
+
+    *size = 0;
+    for (i = 0; i < count && iov[i].buf_len == 0; i++)
+        ;
+    if (i == count)
+        return 0;
+    got = wpy_py_wasi_read(wasi->who, iov[i].buf, iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
+    if (got < 0)
+        return stopped_by_python(env);
+    *size = (size_t)got;
+    return 0;
+}
+
+static __wasi_errno_t
+read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_t *iov, int count, size_t *size)
+{
+    wpy_instance *instance = wpy_instance_of(env);
+    wpy_stream *stream = instance ? wpy_stream_of(instance, handle) : NULL;
+
+    if (!instance)
+        return os_readv(handle, iov, count, size);
+    if (stream && stream->kind == WPY_STREAM_PYTHON)
+        return read_python(env, instance->wasi, iov, count, size);
+    if ((!stream || stream->kind == WPY_STREAM_OTHER) && !wait_ready(env, handle, false))
+        return __WASI_EINTR;
+    return os_readv(handle, iov, count, size);
+}
+
+/* ---- writing ---- */
+
+static __wasi_errno_t
+write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciovec_t *iov, int count, size_t *size)
+{
+    int i;
+
+    for (i = 0; i < count; i++) {
+        const uint8_t *data = iov[i].buf;
+        size_t left = iov[i].buf_len;
+
+        while (left) {
+            uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
+            if (wpy_py_wasi_write(wasi->who, fd, data, piece) < 0)
+                return stopped_by_python(env);
+            data += piece;
+            left -= piece;
+            *size += piece;
+        }
+    }
+    return 0;
+}
+
+/* In pieces that what poll calls writable takes without blocking. All of it, as a blocking descriptor would. */
+static __wasi_errno_t
+write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count, size_t *size)
+{
+    int i;
+
+    for (i = 0; i < count; i++) {
+        struct __wasi_ciovec_t rest = iov[i];
+
+        while (rest.buf_len) {
+            struct __wasi_ciovec_t piece = { rest.buf, rest.buf_len < PIPE_BUF ? rest.buf_len : PIPE_BUF };
+            size_t written;
+            __wasi_errno_t error;
+
+            if (!wait_ready(env, handle, true))
+                return __WASI_EINTR;
+            error = os_writev(handle, &piece, 1, &written);
+            if (error == __WASI_EAGAIN || error == __WASI_EINTR)
+                continue; /* the host's descriptor may be non-blocking: the guest does not know */
+            if (error)
+                return *size ? 0 : error;
+            rest.buf += written;
+            rest.buf_len -= written;
+            *size += written;
+        }
+    }
+    return 0;
+}
+
+static __wasi_errno_t
+write_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count, size_t *size)
+{
+    wpy_instance *instance = wpy_instance_of(env);
+    wpy_stream *stream = instance ? wpy_stream_of(instance, handle) : NULL;
+
+    *size = 0;
+    if (stream && stream->kind == WPY_STREAM_PYTHON)
+        return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov, count, size);
+    if (stream && stream->kind == WPY_STREAM_OTHER)
+        return write_waiting(env, handle, iov, count, size);
+    return os_writev(handle, iov, count, size);
+}
+
+void
+wpy_wasi_setup(void)
+{
+    wamrpy_wasi = (WamrPyWasiHooks){ .readv = read_hook, .writev = write_hook };
+}
+
+/* A WASI call has returned: time has passed that the checkpoint does not count. */
+void
+wpy_returned_hook(WASMExecEnv *env)
+{
+    wpy_fuel_settle(wpy_instance_of(env));
+}

@@ -1,0 +1,209 @@
+"""`run`: a WASI program, run as `subprocess.run` runs a native one.
+
+Everything is put together from the other rooms: a store, a module, an instance with a `WasiConfig`
+and one call of `_start`. What is here is the shape of subprocess: its parameters, its results and
+its exceptions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from copy import copy
+from subprocess import CalledProcessError, CompletedProcess, TimeoutExpired
+from time import monotonic
+
+from .errors import ExitTrap, LinkError, TimeoutTrap
+from .instance import Instance
+from .limits import ResourceLimits, checked_timeout
+from .module import Module
+from .stdio import DEVNULL, PIPE, STDOUT
+from .store import Store
+from .types import FuncType
+from .wasi import WasiConfig
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .stdio import Stdio
+    from .wasi import Dir
+
+_NO_ARGUMENTS = FuncType(())
+
+
+def run(
+    args: Sequence[str | os.PathLike[str] | Module],
+    *,
+    input: bytes | str | None = None,  # noqa: A002
+    stdin: Stdio = None,
+    stdout: Stdio = None,
+    stderr: Stdio = None,
+    capture_output: bool = False,
+    text: bool | None = None,
+    encoding: str | None = None,
+    errors: str | None = None,
+    env: Mapping[str, str] | None = None,
+    dirs: Mapping[str, str | os.PathLike[str] | Dir] | None = None,
+    timeout: float | None = None,
+    limits: ResourceLimits | None = None,
+    check: bool = False,
+) -> CompletedProcess[Any]:
+    r"""Run a WASI command to its end and return a `subprocess.CompletedProcess`.
+
+    args: the program, a path or a Module (which is not compiled again), and its arguments; it sees
+    its own file name, without the folder, as the first.
+    input: what it reads from stdin. stdin, stdout, stderr: None for those of this process;
+    subprocess.PIPE, DEVNULL or STDOUT; what else `WasiConfig` takes.
+    capture_output: both outputs through PIPE. text, encoding, errors: str instead of bytes, UTF-8
+    where no encoding is given, with every line ending as "\n".
+    env, dirs: as in `WasiConfig`: nothing is inherited. timeout: seconds that it may run, compiling
+    not counted. limits: as for `Instance`. check: raise if it fails.
+    Raises subprocess.TimeoutExpired (with what was captured, as bytes), CalledProcessError (with
+    check), OSError, CompileError, LinkError, TypeError, ValueError, what a callable or file raised,
+    and Trap for a program that trapped.
+
+    >>> import wamr
+    >>> done = wamr.run(["hello.wasm"], capture_output=True, text=True)    # doctest: +SKIP
+    >>> done.returncode, done.stdout                                       # doctest: +SKIP
+    (0, 'hello\n')
+    """
+    program, arguments = _checked_args(args)
+    as_text = bool(text or encoding or errors)
+    if capture_output:
+        if stdout is not None or stderr is not None:
+            raise ValueError("stdout and stderr can't be used with capture_output")
+        stdout = stderr = PIPE
+    if input is not None:
+        if stdin is not None:
+            raise ValueError("stdin and input can't both be used")
+        stdin = _checked_input(input, as_text, encoding, errors)
+    captured: dict[str, list[bytes]] = {}
+    checked_timeout(timeout)
+    limits = _with_timeout(limits, timeout)
+
+    store = Store(program.engine) if isinstance(program, Module) else Store()
+    module = program if isinstance(program, Module) else Module(store, program)
+    _check_command(module)
+    wasi = WasiConfig(
+        args=[_name(program), *arguments],
+        env=env,
+        dirs=dirs,
+        stdin=_stdin(stdin),
+        stdout=_output("stdout", stdout, captured),
+        stderr=_output("stderr", stderr, captured),
+    )
+
+    begin = monotonic()
+    returncode = 0
+    with store:
+        try:
+            instance = Instance(store, module, wasi=wasi, limits=limits)
+            left = None if timeout is None else max(0.0, timeout - (monotonic() - begin))
+            instance.exports["_start"].call(timeout=left)
+        except ExitTrap as trap:
+            returncode = trap.exit_code & 0xFFFFFFFF
+        except TimeoutTrap as trap:
+            if timeout is None or monotonic() - begin < timeout:
+                raise  # its limits' or a callable's
+            out, err = [b"".join(captured[name]) if captured.get(name) else None for name in _BOTH]
+            raise TimeoutExpired(args, timeout, out, err) from trap  # type: ignore[arg-type]
+
+    results: list[Any] = [b"".join(captured[name]) if name in captured else None for name in _BOTH]
+    if as_text:
+        results = [None if r is None else _decoded(r, encoding, errors) for r in results]
+    if check and returncode:
+        raise CalledProcessError(returncode, args, *results)  # type: ignore[arg-type]
+    return CompletedProcess(args, returncode, *results)  # type: ignore[arg-type]
+
+
+_BOTH = ("stdout", "stderr")
+
+
+# ------------------------------------------------------------------ the program
+def _checked_args(args: object) -> tuple[Any, list[str]]:
+    if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
+        raise TypeError(
+            f'args must be a sequence, as ["program.wasm", "argument"], not {type(args).__name__}'
+        )
+    if not args:
+        raise ValueError("args is empty: its first item is the program")
+    program = args[0]
+    if not isinstance(program, (str, os.PathLike, Module)):
+        raise TypeError(f"args[0] must be a path or a Module, not {type(program).__name__}")
+    rest = [os.fspath(arg) if isinstance(arg, os.PathLike) else arg for arg in args[1:]]
+    for i, arg in enumerate(rest, 1):
+        if not isinstance(arg, str):
+            raise TypeError(f"args[{i}] must be a str or a path, not {type(arg).__name__}")
+    return program, rest
+
+
+def _name(program: Any) -> str:
+    """Return what the program is told as its own name: nothing of the host's folders."""
+    if isinstance(program, Module):
+        return (program.name or "program").replace("\0", "")
+    path = os.fspath(program)
+    return "program" if path.lstrip()[:1] == "(" else os.path.basename(path)  # noqa: PTH119
+
+
+def _check_command(module: Module) -> None:
+    exports = {export.name: export.type for export in module.exports}
+    start = exports.get("_start")
+    if start == _NO_ARGUMENTS:
+        return
+    if start is not None:
+        raise LinkError(f"the program's _start must be a function () -> (), not {start}")
+    if "_initialize" in exports:
+        raise LinkError(
+            "the program has no _start: it is a reactor, whose functions are called: "
+            "wamr.load(…, wasi=wamr.WasiConfig())"
+        )
+    raise LinkError("the program has no function _start: it is no WASI command")
+
+
+def _with_timeout(limits: ResourceLimits | None, timeout: float | None) -> ResourceLimits | None:
+    """Return the limits with the smaller of the timeouts: it holds for start functions, too."""
+    if limits is not None and not isinstance(limits, ResourceLimits):
+        raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
+    if timeout is None or (limits and limits.timeout is not None and limits.timeout < timeout):
+        return limits
+    limits = copy(limits) if limits else ResourceLimits()
+    limits.timeout, limits._timeout_ns = timeout, checked_timeout(timeout)
+    return limits
+
+
+# ------------------------------------------------------------------ stdio
+def _checked_input(value: object, as_text: bool, encoding: str | None, errors: str | None) -> bytes:
+    if as_text:
+        if not isinstance(value, str):
+            raise TypeError(f"input must be a str in text mode, not {type(value).__name__}")
+        return value.encode(encoding or "utf-8", errors or "strict")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    raise TypeError(f"input must be bytes, or str with text=True, not {type(value).__name__}")
+
+
+def _stdin(value: Stdio) -> Stdio:
+    if value is None:
+        return "inherit"
+    if isinstance(value, int) and not isinstance(value, bool) and value in (PIPE, DEVNULL):
+        return b""  # nobody writes into such a pipe
+    return value
+
+
+def _output(name: str, value: Stdio, captured: dict[str, list[bytes]]) -> Stdio:
+    if value is None:
+        return "inherit"
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value == PIPE:
+            captured[name] = []
+            return captured[name].append
+        if value == STDOUT and name == "stdout":
+            raise ValueError("STDOUT is for stderr only")
+    return value
+
+
+def _decoded(data: bytes, encoding: str | None, errors: str | None) -> str:
+    text = data.decode(encoding or "utf-8", errors or "strict")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
