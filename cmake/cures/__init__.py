@@ -19,7 +19,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-MODULES = ("bugs", "procedural", "hooks", "checkpoint")
+MODULES = ("bugs", "procedural", "hooks", "checkpoint", "wasi")
 
 
 class CureError(SystemExit):

@@ -195,8 +195,10 @@ class Instance:
         c.stack_bytes = limits.stack_bytes or store.engine.config.stack_bytes
         c.timeout_ns = limits._timeout_ns
         c.fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
-        if wasi is not None:
-            wasi._prepare(state, c)
+        opened = None if wasi is None else wasi._open()
+        if opened is not None:
+            c.wasi = opened.c
+            state.keep(opened.streams)
         state.c = handle(_made(module, c))
         for extern in resolved.externs:
             state.link(extern._owner)

@@ -51,37 +51,58 @@ stop(wpy_instance *instance, int status, const char *text)
     return false;
 }
 
+/* All that stops code but the fuel. `woken`: a signal has come, don't wait until it is time to look. */
+static bool
+goes_on(wpy_instance *instance, bool woken)
+{
+    wpy_thread *me = &wpy_self;
+    wpy_activation *activation;
+    uint64_t now;
+
+    for (activation = me->top; activation; activation = activation->prev) {
+        wpy_instance *running = activation->instance;
+        if (ATOMIC_LOAD(&running->stop_at) == running->generation
+            || (activation->stop && ATOMIC_LOAD(activation->stop)))
+            return stop(instance, WPY_INTERRUPTED, "interrupted");
+    }
+    now = wpy_now();
+    if (now >= me->top->deadline)
+        return stop(instance, WPY_TIMEOUT, "timeout");
+    if (woken || now - me->signals_at >= SIGNALS_EVERY_NS) {
+        me->signals_at = now;
+        if (is_main_thread() && wpy_py_signals() != 0)
+            return stop(instance, WPY_HOST, "signal");
+    }
+    return true;
+}
+
+/* For calls that wait: they look here every few milliseconds, which costs no fuel. */
+bool
+wpy_wait_check(WASMExecEnv *env, bool woken)
+{
+    wpy_instance *instance = wpy_instance_of(env);
+
+    return !instance || goes_on(instance, woken);
+}
+
 /* The exec_env's count has run out; false: stop with the exception that was set. The group's lock is this thread's. */
 bool
 wpy_checkpoint_hook(WASMExecEnv *env)
 {
-    wpy_thread *me = &wpy_self;
     wpy_instance *instance = wpy_instance_of(env);
     wpy_activation *activation;
     int64_t floor = 0, available;
-    uint64_t now;
 
     if (!instance) { /* wasm-c-api's: nothing of ours stops it */
         env->fuel = WPY_SLICE - 1;
         return true;
     }
     env->fuel = 0; /* the check that brought us here is paid from the next slice */
-    for (activation = me->top; activation; activation = activation->prev) {
-        wpy_instance *running = activation->instance;
-        if (ATOMIC_LOAD(&running->stop_at) == running->generation
-            || (activation->stop && ATOMIC_LOAD(activation->stop)))
-            return stop(instance, WPY_INTERRUPTED, "interrupted");
-        if (running == instance && activation->fuel_floor > floor)
+    if (!goes_on(instance, false))
+        return false;
+    for (activation = wpy_self.top; activation; activation = activation->prev)
+        if (activation->instance == instance && activation->fuel_floor > floor)
             floor = activation->fuel_floor;
-    }
-    now = wpy_now();
-    if (now >= me->top->deadline)
-        return stop(instance, WPY_TIMEOUT, "timeout");
-    if (now - me->signals_at >= SIGNALS_EVERY_NS) {
-        me->signals_at = now;
-        if (is_main_thread() && wpy_py_signals() != 0)
-            return stop(instance, WPY_HOST, "signal");
-    }
     available = instance->fuel - floor;
     if (available <= 0)
         return stop(instance, WPY_FUEL, "out of fuel");
