@@ -216,7 +216,8 @@ def _call(command: list[str | Path]) -> None:
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     output = done.stdout.decode(errors="replace")
     if done.returncode:
-        raise BuildError(f"{output}\nThis failed:  {shlex.join(words)}")
+        what = re.sub(r"(?m)^\[\d+/\d+\] .*\n", "", output)  # what went well
+        raise BuildError(f"{what}\nThis failed:  {shlex.join(words)}")
     if os.environ.get("WAMR_VERBOSE") == "1":
         print(output, file=sys.stderr, flush=True)
 
