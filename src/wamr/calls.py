@@ -100,7 +100,7 @@ def take_error(who: Any) -> Any:
 class Call:
     """What calling one function of an instance takes, beside the fast path."""
 
-    __slots__ = ("_buffer", "codec", "fn", "name", "state")
+    __slots__ = ("codec", "fn", "name", "state")
 
     def __init__(self, state: State, fn: Any, type: FuncType, name: str) -> None:  # noqa: A002
         self.state = state
@@ -112,21 +112,33 @@ class Call:
         return f"{self.name}{self.codec.type}"
 
     def general(
-        self, args: tuple[object, ...], timeout_ns: int = 0, fuel: int = NO_FUEL_LIMIT
+        self,
+        args: tuple[object, ...],
+        timeout_ns: int = 0,
+        fuel: int = NO_FUEL_LIMIT,
+        stop: Any = ffi.NULL,
     ) -> Any:
-        """Call with any arguments."""
+        """Call with any arguments; stop: a uint32_t in C that, set to 1, ends the call."""
+        if self.codec.refs:
+            objects = self.state.store._enter_refs()
+            try:
+                return self._general(args, timeout_ns, fuel, stop)
+            finally:
+                objects.leave()
+        return self._general(args, timeout_ns, fuel, stop)
+
+    def _general(self, args: tuple[object, ...], timeout_ns: int, fuel: int, stop: Any) -> Any:
         codec: Codec = self.codec
-        cells = ffi.new("char[]", codec.bytes)
-        buffer = ffi.buffer(cells)
-        codec.pack_arguments(buffer, args, self.state, str(self))
-        status = lib.wpy_call_cells(self.fn, ffi.cast("uint32_t *", cells), timeout_ns, fuel)
+        memory = ffi.new("char[]", codec.bytes)
+        buffer = ffi.buffer(memory)
+        codec.pack_arguments(buffer, args, self.state, self)
+        cells = ffi.cast("uint32_t *", memory)
+        status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
         while status:
             error = take_error(self.fn)
             if error is None or status != lib.WPY_BUSY:
-                break
-            status = lib.wpy_call_cells(self.fn, ffi.cast("uint32_t *", cells), timeout_ns, fuel)
-        if status:
-            raise_status(error, self.fn, str(self))
+                raise_status(error, self.fn, str(self))
+            status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
         return codec.unpack_results(buffer, self.state)
 
     def after(self, args: tuple[object, ...], result: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ._binding import ffi, lib
 from .errors import ClosedError
-from .store import NULL_REF
+from .objects import NULL_REF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -50,6 +50,7 @@ class Global(Extern):
             raise MemoryError("no room for a global")
         self._c = handle(c)
         store._things.add(self._owner)
+        store._roots.add(self)
         self._set(value)
 
     @property
@@ -62,8 +63,12 @@ class Global(Extern):
         """What it is now; setting a constant raises AttributeError. C: `wasm_global_get`."""
         self._open()
         cells = ffi.new("char[16]")
-        waited(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
-        return self._codec.unpack_from(ffi.buffer(cells), self)
+        objects = self.store._enter_refs()
+        try:
+            waited(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
+            return self._codec.unpack_from(ffi.buffer(cells), self)
+        finally:
+            objects.leave()
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -74,8 +79,12 @@ class Global(Extern):
 
     def _set(self, value: Any) -> None:
         cells = ffi.new("char[16]")
-        self._codec.pack_into(ffi.buffer(cells), value, self, "value")
-        waited(lambda: lib.wpy_global_set(self._c, cells), "setting this Global")
+        objects = self.store._enter_refs()
+        try:
+            self._codec.pack_into(ffi.buffer(cells), value, self, "value")
+            waited(lambda: lib.wpy_global_set(self._c, cells), "setting this Global")
+        finally:
+            objects.leave()
 
     def __repr__(self) -> str:
         if self._owner.closed:

@@ -127,26 +127,49 @@ class Host:
     def cells(self, args: Any, results: Any) -> None:
         """Run with the arguments in cells, results into cells."""
         codec = self._codec
+        if codec.refs:
+            self._cells_with_refs(args, results)
+            return
         values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), self)
-        codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), self, str(self))
+        codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), self, self)
+
+    def _cells_with_refs(self, args: Any, results: Any) -> None:
+        codec = self._codec
+        objects = self.store._enter_refs()
+        try:
+            values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), self)
+        finally:
+            objects.leave()
+        # While the callback runs, what this thread passed before is on the wasm stack.
+        passing = objects.passing.pop(get_ident(), None)
+        try:
+            result = self.run(*values)
+        finally:
+            if passing is not None:
+                objects.passing[get_ident()] = passing
+        objects = self.store._enter_refs()
+        try:
+            codec.pack_results(ffi.buffer(results, codec.bytes), result, self, self)
+        finally:
+            objects.leave()
 
     def integer(self, result: object) -> int:
         """Return a result that was not just an int as one."""
         buffer = bytearray(8)
-        self._codec.pack_results(buffer, result, self, str(self))
+        self._codec.pack_results(buffer, result, self, self)
         value: int = self._codec.unpack_results(buffer, self)
         return value
 
     def real(self, result: object) -> float:
         """The same for a float."""
         buffer = bytearray(8)
-        self._codec.pack_results(buffer, result, self, str(self))
+        self._codec.pack_results(buffer, result, self, self)
         value: float = self._codec.unpack_results(buffer, self)
         return value
 
     def no_result(self, result: object) -> int:
         """Raise TypeError, since there was one."""
-        self._codec.pack_results(bytearray(8), result, self, str(self))
+        self._codec.pack_results(bytearray(8), result, self, self)
         return 0
 
     def _exact_i64(self, run: Callable[..., Any]) -> Callable[..., int]:

@@ -60,6 +60,10 @@ class State(Owner):
         self._instance: weak[Instance] | None = None
         _states[self.tag] = self
 
+    @property
+    def _c(self) -> Any:
+        return self.c
+
     def instance(self) -> Instance | None:
         """Return the Instance, made anew if only its exports are left; None while it is made."""
         if self._instance is None:
@@ -203,6 +207,7 @@ class Instance:
         for extern in resolved.externs:
             state.link(extern._owner)
         store._things.add(state)
+        store._roots.add(state)
         self._fill(state)
         self._start()
 

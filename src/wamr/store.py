@@ -12,10 +12,11 @@ import weakref
 from .engine import Engine, default_engine
 from .errors import ClosedError
 from .limits import ResourceLimits
+from .objects import Objects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from typing_extensions import Self
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
         def interrupt(self) -> None: ...
 
-
-NULL_REF = 0xFFFFFFFF
+    class Rooted(Protocol):
+        _c: Any
 
 
 class Store:
@@ -40,7 +41,7 @@ class Store:
     <wamr.Store, closed>
     """
 
-    __slots__ = ("__weakref__", "_closed", "_indices", "_objects", "_things", "engine", "limits")
+    __slots__ = ("__weakref__", "_closed", "_objects", "_roots", "_things", "engine", "limits")
     engine: Engine
     limits: ResourceLimits | None
 
@@ -57,8 +58,8 @@ class Store:
         self.limits = limits
         self._closed = False
         self._things: weakref.WeakSet[Closable] = weakref.WeakSet()
-        self._objects: list[object] = []  # behind externrefs, by their number
-        self._indices: dict[int, int] = {}  # id(object) -> number
+        self._roots: weakref.WeakSet[Rooted] = weakref.WeakSet()  # may hold externrefs
+        self._objects = Objects()
 
     def close(self) -> None:
         """Close everything that was made in this store. Twice is fine.
@@ -73,6 +74,13 @@ class Store:
         """End whatever runs in this store with a Trap (INTERRUPTED); from any thread."""
         for thing in list(self._things):
             thing.interrupt()
+
+    def gc(self) -> None:
+        """Let go of the objects behind externrefs that no table, global or running call holds.
+
+        Runs by itself as they pile up. Does nothing while another thread passes references.
+        """
+        self._objects.collect([root._c for root in list(self._roots)])
 
     def __enter__(self) -> Self:
         return self
@@ -90,19 +98,13 @@ class Store:
         if self._closed:
             raise ClosedError("the store is closed")
 
-    # An externref is a number in wasm; the same object always has the same one.
-    def _ref_of(self, value: object) -> int:
-        if value is None:
-            return NULL_REF
-        index = self._indices.get(id(value))
-        if index is None:
-            index = len(self._objects)
-            self._objects.append(value)
-            self._indices[id(value)] = index
-        return index
-
-    def _object_of(self, ref: int) -> object:
-        return None if ref == NULL_REF else self._objects[ref]
+    def _enter_refs(self) -> Objects:
+        """Begin to pass references; whoever does calls `leave` of what this returns."""
+        objects = self._objects
+        if objects.crowded and not objects.collect([root._c for root in list(self._roots)]):
+            objects.postpone()
+        objects.enter()
+        return objects
 
 
 def checked_store(name: str, value: object) -> Store:

@@ -11,7 +11,8 @@ from operator import index as as_index
 from ._binding import ffi, lib
 from .errors import MemoryLimitError
 from .extern import Extern, Owner, handle, waited
-from .store import NULL_REF, checked_store
+from .objects import NULL_REF
+from .store import checked_store
 from .types import MAX_TABLE, Limits, TableType, ValType
 from .values import from_cell, to_cell
 
@@ -54,10 +55,10 @@ class Table(Extern):
             raise MemoryLimitError(f"there is no room for a table of {limits.min} elements")
         self._c = handle(c)
         store._things.add(self._owner)
+        store._roots.add(self)
         if init is not None:
-            ref = self._ref_of(init, "init")
             for position in range(limits.min):
-                lib.wpy_table_set(c, position, ref)
+                self[position] = init
 
     @property
     def type(self) -> TableType:
@@ -75,14 +76,22 @@ class Table(Extern):
         """Return an element; IndexError outside. C: `wasm_table_get`."""
         position = self._position(index)
         out = ffi.new("uint32_t *")
-        self._done(lambda: lib.wpy_table_get(self._c, position, out), position)
-        return from_cell(self._element.code, out[0], self)
+        objects = self.store._enter_refs()
+        try:
+            self._done(lambda: lib.wpy_table_get(self._c, position, out), position)
+            return from_cell(self._element.code, out[0], self)
+        finally:
+            objects.leave()
 
     def __setitem__(self, index: int, value: Any) -> None:
         """Set an element; IndexError outside, TypeError, ValueError. C: `wasm_table_set`."""
         position = self._position(index)
-        ref = self._ref_of(value, "value")
-        self._done(lambda: lib.wpy_table_set(self._c, position, ref), position)
+        objects = self.store._enter_refs()
+        try:
+            ref = to_cell(self._element.code, value, self, "value")
+            self._done(lambda: lib.wpy_table_set(self._c, position, ref), position)
+        finally:
+            objects.leave()
 
     def grow(self, delta: int, init: Any = None) -> int:
         """Grow by so many elements and return the old size.
@@ -93,20 +102,19 @@ class Table(Extern):
         if amount < 0:
             raise ValueError(f"delta must not be negative: {amount}")
         self._open()
-        ref = self._ref_of(init, "init")
         old = ffi.new("uint32_t *")
-        status = waited(
-            lambda: lib.wpy_table_grow(self._c, min(amount, MAX_TABLE), ref, old),
-            "growing this Table",
-        )
+        objects = self.store._enter_refs()
+        try:
+            ref = to_cell(self._element.code, init, self, "init")
+            status = waited(
+                lambda: lib.wpy_table_grow(self._c, min(amount, MAX_TABLE), ref, old),
+                "growing this Table",
+            )
+        finally:
+            objects.leave()
         if status:
             raise ValueError(f"can't grow from {old[0]} by {amount} elements: {self.type}")
         return int(old[0])
-
-    def _ref_of(self, value: Any, what: str) -> int:
-        self._open()
-        ref: int = to_cell(self._element.code, value, self, what)
-        return ref
 
     def _position(self, index: int) -> int:
         size = len(self)

@@ -14,7 +14,7 @@ from operator import index as as_index
 from struct import Struct
 from struct import error as StructError  # noqa: N812
 
-from .store import NULL_REF
+from .objects import NULL_REF
 from .types import FuncType, ValType
 
 TYPE_CHECKING = False
@@ -44,9 +44,11 @@ _BITS = {0x7F: 32, 0x7E: 64}
 class Codec:
     """Packs and unpacks the values of one function type."""
 
-    __slots__ = ("_kinds", "_pack", "_result_kinds", "_unpack", "bytes", "plain", "type")
+    __slots__ = ("_kinds", "_pack", "_result_kinds", "_unpack", "bytes", "plain", "refs", "type")
     type: FuncType
     bytes: int  # of the cells: room for arguments or results, whichever takes more
+    plain: bool  # numbers only
+    refs: bool  # externrefs among them: who packs or unpacks them says so to the store
 
     def __init__(self, type: FuncType) -> None:  # noqa: A002
         kinds, results = type._param_kinds, type._result_kinds
@@ -57,9 +59,10 @@ class Codec:
         self._unpack = Struct("=" + "".join([_FORMATS[k] for k in results]))
         self.bytes = max(self._pack.size, self._unpack.size, 8)
         self.plain = not (kinds + results).strip(_PLAIN)
+        self.refs = 0x6F in kinds or 0x6F in results
 
     def pack_arguments(
-        self, buffer: Any, values: Sequence[object], place: Place, what: str
+        self, buffer: Any, values: Sequence[object], place: Place, what: object
     ) -> None:
         """Write the arguments of a call to `buffer`; TypeError, OverflowError, ValueError."""
         _pack(self._pack, self._kinds, buffer, values, place, what, "argument")
@@ -75,7 +78,7 @@ class Codec:
         """Return the arguments of a call to a host function."""
         return _unpack(self._pack, self._kinds, buffer, place)
 
-    def pack_results(self, buffer: Any, value: object, place: Place, what: str) -> None:
+    def pack_results(self, buffer: Any, value: object, place: Place, what: object) -> None:
         """Write what a host function returned; TypeError, OverflowError, ValueError."""
         kinds = self._result_kinds
         if len(kinds) == 1:
@@ -102,7 +105,7 @@ def _pack(
     buffer: Any,
     values: Sequence[object],
     place: Place,
-    what: str,
+    what: object,
     role: str,
 ) -> None:
     if len(values) != len(kinds):
@@ -137,7 +140,7 @@ def to_cell(kind: int, value: object, place: Place, where: str) -> Any:
 def from_cell(kind: int, cell: Any, place: Place) -> Any:
     """Return the Python value of what struct unpacked for this kind."""
     if kind == 0x6F:
-        return place.store._object_of(cell)
+        return place.store._objects.object(cell)
     if kind == 0x70:
         return place.func_of_ref(cell)
     return cell
@@ -192,7 +195,7 @@ def _v128(kind: int, value: object, place: Place, where: str) -> bytes:
 
 
 def _externref(kind: int, value: object, place: Place, where: str) -> int:
-    return place.store._ref_of(value)
+    return place.store._objects.number(value)
 
 
 def _funcref(kind: int, value: object, place: Place, where: str) -> int:

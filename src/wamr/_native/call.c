@@ -81,9 +81,10 @@ wpy_instance_func(wpy_instance *instance, uint32_t index)
     return func;
 }
 
-/* Calls with the arguments packed in `cells`, which then holds the results: room for the larger of both and 2 cells. */
+/* Calls with the arguments packed in `cells`, which then holds the results: room for the larger of both and 2 cells.
+   `stop` may be set to 1 by any thread meanwhile: the call ends with WPY_INTERRUPTED. */
 int
-wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel)
+wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop)
 {
     wpy_activation activation;
     int status;
@@ -95,6 +96,7 @@ wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fue
         wpy_record_push(func, status, 0, "", false);
         return status;
     }
+    activation.stop = stop;
     status = wpy_run(func, cells);
     wpy_leave(&activation);
     return status;
