@@ -311,6 +311,6 @@ def _no_way(submodule: Path, failures: list[str]) -> str:
         "Any one of these helps; then build again:\n"
         "  export WAMR_SRC=/path/to/wasm-micro-runtime      # a tree that you have\n"
         f"  git submodule update --init --depth 1 {SUBMODULE}   # where there is a network to it\n"
-        "  apt install cargo                                # the build then takes Rust's crate\n"
+        "  apt install cargo                                # 1.68 or later; takes Rust's crate\n"
         "  pip install wamr                                 # a wheel, or an sdist with the tree"
     )
