@@ -35,6 +35,7 @@ from .func import Func
 from .global_ import Global
 from .instance import Instance
 from .limits import ResourceLimits
+from .linker import Linker
 from .load import load
 from .memory import Memory
 from .module import Module
@@ -50,6 +51,7 @@ from .types import (
     TableType,
     ValType,
 )
+from .val import Foreign, Ref, Val
 from .wat import wat2wasm
 
 TYPE_CHECKING = False
@@ -72,6 +74,7 @@ __all__ = [
     "Exports",
     "Extern",
     "ExternType",
+    "Foreign",
     "Frame",
     "FuelTrap",
     "Func",
@@ -82,10 +85,12 @@ __all__ = [
     "Instance",
     "Limits",
     "LinkError",
+    "Linker",
     "Memory",
     "MemoryLimitError",
     "MemoryType",
     "Module",
+    "Ref",
     "ResourceLimits",
     "StackOverflowTrap",
     "Store",
@@ -95,6 +100,7 @@ __all__ = [
     "Trap",
     "TrapCode",
     "UnavailableError",
+    "Val",
     "ValType",
     "WasiConfig",
     "WasmError",

@@ -66,12 +66,18 @@ def raise_status(error: Any, who: Any, what: str) -> NoReturn:
         trap = FuelTrap("out of fuel")
         trap.code = TrapCode.OUT_OF_FUEL
     elif status == lib.WPY_INTERRUPTED:
-        trap = Trap("interrupted")
-        trap.code = TrapCode.INTERRUPTED
+        trap = interrupted()
     else:
         trap = trap_from_text(text)
     trap.frames = frames
     raise trap
+
+
+def interrupted() -> Trap:
+    """Return the trap of code that was told to stop."""
+    trap = Trap("interrupted")
+    trap.code = TrapCode.INTERRUPTED
+    return trap
 
 
 def _frames(who: Any, count: int) -> tuple[Frame, ...]:
@@ -138,6 +144,8 @@ class Call:
             error = take_error(self.fn)
             if error is None or status != lib.WPY_BUSY:
                 raise_status(error, self.fn, str(self))
+            if stop and stop[0]:
+                raise interrupted()
             status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
         return codec.unpack_results(buffer, self.state)
 

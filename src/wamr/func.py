@@ -7,7 +7,7 @@ linking.py's business.
 
 from __future__ import annotations
 
-from ._binding import lib
+from ._binding import ffi, lib
 from .calls import Call, callable_for
 from .errors import ClosedError
 from .extern import Extern, Owner, handle
@@ -116,9 +116,34 @@ class Func(Extern):
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
         if self._host is not None:
             return self.callable(*args)
-        return Call(self._owner, self._c, self._type, self.__name__).general(  # type: ignore[arg-type]
-            args, timeout_ns, units
-        )
+        return self._call().general(args, timeout_ns, units)
+
+    async def call_async(
+        self, *args: Any, timeout: float | None = None, fuel: int | None = None
+    ) -> Any:
+        """Call it in a thread of the event loop's; cancelling stops the wasm code.
+
+        Raises as `call`, and asyncio.CancelledError once the code has stopped.
+        """
+        import asyncio
+
+        timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
+        loop = asyncio.get_running_loop()
+        if self._host is not None:
+            return await loop.run_in_executor(None, lambda: self.callable(*args))
+        call, stop = self._call(), ffi.new("uint32_t *")
+        future = loop.run_in_executor(None, call.general, args, timeout_ns, units, stop)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            stop[0] = 1
+            if not future.cancel():
+                await asyncio.wait([future])
+                future.exception()  # it was interrupted, or just done: nobody asks any more
+            raise
+
+    def _call(self) -> Call:
+        return Call(self._owner, self._c, self._type, self.__name__)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         name = f" {self._name}" if self._name else ""

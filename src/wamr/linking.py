@@ -51,7 +51,7 @@ class Resolved:
             item = _find(imports, position, wanted, module)
             kind = wanted.type
             if isinstance(kind, FuncType):
-                if item is None and _is_wasi(module, wanted, len(funcs)):
+                if item is None and is_wasi(module, wanted, len(funcs)):
                     if not wasi:
                         raise LinkError(
                             f"{wanted.module}.{wanted.name} is WASI's: give the instance a "
@@ -93,7 +93,8 @@ def check_shape(imports: object, module: Module) -> None:
         raise LinkError(f"the module has {len(module.imports)} imports, not {len(imports)}")
 
 
-def _is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
+def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
+    """Tell whether WAMR has this function import, the `function`th, itself."""
     return wanted.module in _WASI and lib.wpy_module_import_is_wasi(module._c, function)
 
 

@@ -94,7 +94,8 @@ class Objects:
         with self._lock:
             if self._touched is not None or self.passing:
                 return False
-            self._touched = touched = set()
+            touched: set[int] = set()
+            self._touched = touched
             held = dict(self._indices)
             count = len(self._objects)
         try:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         def interrupt(self) -> None: ...
 
     class Rooted(Protocol):
-        _c: Any
+        @property
+        def _c(self) -> Any: ...
 
 
 class Store:

@@ -13,9 +13,11 @@ import math
 from operator import index as as_index
 from struct import Struct
 from struct import error as StructError  # noqa: N812
+from sys import byteorder
 
 from .objects import NULL_REF
 from .types import FuncType, ValType
+from .val import Foreign, Ref, Val, unwrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,11 +120,11 @@ def _pack(
             pass  # unsigned, beyond a float's range, or wrong: found out below
         else:
             return
-    cells = []
+    parts = []
     for i, (kind, value) in enumerate(zip(kinds, values, strict=True)):
         where = f"{what}: {role} {i + 1}" if len(kinds) > 1 else f"{what}: its {role}"
-        cells.append(to_cell(kind, value, place, where))
-    packer.pack_into(buffer, 0, *cells)
+        parts.append(to_bytes(kind, value, place, where))
+    buffer[: packer.size] = b"".join(parts)
 
 
 def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: Place) -> tuple[Any, ...]:
@@ -132,8 +134,17 @@ def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: Place) -> tuple[An
     return tuple([from_cell(kind, value, place) for kind, value in zip(kinds, values, strict=True)])
 
 
-def to_cell(kind: int, value: object, place: Place, where: str) -> Any:
+def to_bytes(kind: int, value: object, place: Place | None, where: str) -> bytes:
+    """Return the cells of `value`, or raise what is wrong with it; place None: no reference."""
+    if isinstance(value, Val) and value.type.code == kind and value._bytes:
+        return value._bytes if _LITTLE or kind == 0x7B else value._bytes[::-1]
+    return _STRUCTS[kind].pack(to_cell(kind, value, place, where))
+
+
+def to_cell(kind: int, value: object, place: Place | None, where: str) -> Any:
     """Return `value` as struct packs it for this kind, or raise what is wrong with it."""
+    if isinstance(value, _WRAPPED):
+        value = unwrapped(kind, value, place.store if place else None, where)
     return _TO_CELL[kind](kind, value, place, where)
 
 
@@ -146,7 +157,7 @@ def from_cell(kind: int, cell: Any, place: Place) -> Any:
     return cell
 
 
-def _integer(kind: int, value: object, place: Place, where: str) -> int:
+def _integer(kind: int, value: object, place: Place | None, where: str) -> int:
     bits = _BITS[kind]
     try:
         number = as_index(value)  # type: ignore[arg-type]
@@ -172,11 +183,11 @@ def _real(kind: int, value: object, where: str) -> float:
     raise TypeError(f"{where} must be a float or int ({name}), not {_shown(value)}")
 
 
-def _f64(kind: int, value: object, place: Place, where: str) -> float:
+def _f64(kind: int, value: object, place: Place | None, where: str) -> float:
     return _real(kind, value, where)
 
 
-def _f32(kind: int, value: object, place: Place, where: str) -> float:
+def _f32(kind: int, value: object, place: Place | None, where: str) -> float:
     number = _real(kind, value, where)
     try:
         _F32.pack(number)
@@ -185,7 +196,7 @@ def _f32(kind: int, value: object, place: Place, where: str) -> float:
     return number
 
 
-def _v128(kind: int, value: object, place: Place, where: str) -> bytes:
+def _v128(kind: int, value: object, place: Place | None, where: str) -> bytes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError(f"{where} must be 16 bytes (v128), not {_shown(value)}")
     data = bytes(value)
@@ -210,8 +221,11 @@ def _funcref(kind: int, value: object, place: Place, where: str) -> int:
     return place.ref_of_func(value)
 
 
-_F32 = Struct("=f")
-_TO_CELL: dict[int, Callable[[int, object, Place, str], Any]] = {
+_LITTLE = byteorder == "little"
+_WRAPPED = (Val, Ref, Foreign)
+_STRUCTS = {kind: Struct("=" + text) for kind, text in _FORMATS.items()}
+_F32 = _STRUCTS[0x7D]
+_TO_CELL: dict[int, Callable[[int, object, Any, str], Any]] = {
     0x7F: _integer,
     0x7E: _integer,
     0x7D: _f32,
@@ -251,7 +265,7 @@ class ValueCodec:
 
     def pack_into(self, buffer: Any, value: object, place: Place, what: str) -> None:
         """Write the value; TypeError, OverflowError, ValueError."""
-        self._struct.pack_into(buffer, 0, to_cell(self._kind, value, place, what))
+        buffer[: self._struct.size] = to_bytes(self._kind, value, place, what)
 
     def unpack_from(self, buffer: Any, place: Place) -> Any:
         """Return the Python value."""
