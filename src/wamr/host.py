@@ -34,7 +34,8 @@ _defined: set[str] = set()  # the extern "Python" functions that have their Pyth
 _CLASSES = {0x7F: "i", 0x7E: "i", 0x7D: "d", 0x7C: "d"}
 _NAMES = "abcd"
 _FAILED_I = 0x8BADF00D5AFEC0DE - (1 << 64)  # as in entry.h
-(_FAILED_D,) = unpack("<d", pack("<Q", 0xFFFFC0DE0BADF00D))
+_FAILED_BITS = pack("<Q", 0xFFFFC0DE0BADF00D)
+(_FAILED_D,) = unpack("<d", _FAILED_BITS)
 
 
 def _gone() -> Any:
@@ -218,15 +219,20 @@ def _define(kinds: bytes, results: bytes) -> None:
         "v": "return 0 if r is None else host.no_result(r)",
         "i": "return r if type(r) is int else host.integer(r)",
         "d": (
-            "r = r if type(r) is float else host.real(r)\n    if r != r:\n        genuine()\n"
-            "    return r"
+            "r = r if type(r) is float else host.real(r)\n"
+            "    if r != r and pack('<d', r) == failed:\n        genuine()\n    return r"
         ),
     }[result]
     text = (
         f"def wpy_py_{shape}(host_id{', ' if names else ''}{names}):\n"
         f"    host = table[host_id]()\n    r = host.run({names})\n    {body}\n"
     )
-    namespace: dict[str, Any] = {"table": _table, "genuine": lib.wpy_host_genuine}
+    namespace: dict[str, Any] = {
+        "table": _table,
+        "genuine": lib.wpy_host_genuine,
+        "pack": pack,
+        "failed": _FAILED_BITS,
+    }
     exec(compile(text, f"<wamr host {shape}>", "exec"), namespace)
     error: Any = {"v": 1, "i": _FAILED_I, "d": _FAILED_D}[result]
     ffi.def_extern(f"wpy_py_{shape}", error=error, onerror=_failed)(namespace[f"wpy_py_{shape}"])

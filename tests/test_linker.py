@@ -1,0 +1,202 @@
+"""Linker: definitions for many instances."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+import wamr
+from wamr import Func, FuncType, Global, GlobalType, Linker, Module, Store, ValType
+
+TWICE = """(module (import "env" "twice" (func $f (param i32) (result i32)))
+  (func (export "run") (param i32) (result i32) (call $f (local.get 0))))"""
+
+
+def twice(x: int) -> int:
+    return 2 * x
+
+
+def test_defined_items_meet_imports() -> None:
+    store = Store()
+    linker = Linker(store)
+    linker.define("env", "twice", twice)
+    assert linker.get("env", "twice") is twice
+    module = Module(store, TWICE)
+    assert [linker.instantiate(module).exports.run(n) for n in (1, 2)] == [2, 4]
+
+
+def test_func_decorates() -> None:
+    linker = Linker(Store())
+
+    @linker.func("env")
+    def triple(x: int) -> int:
+        return 3 * x
+
+    @linker.func("env", "named")
+    def other() -> None: ...
+
+    assert triple(2) == 6
+    assert linker.get("env", "triple") is triple
+    assert linker.get("env", "named") is other
+
+
+def test_an_engines_linker_serves_many_stores() -> None:
+    engine = wamr.Engine()
+    linker = Linker(engine)
+    linker.define("env", "twice", twice)
+    module = Module(engine, TWICE)
+    for _ in range(3):
+        store = Store(engine)
+        assert linker.instantiate(module, store=store).store is store
+    with pytest.raises(TypeError, match="store"):
+        linker.instantiate(module)
+
+
+def test_an_engines_linker_holds_nothing_of_a_store() -> None:
+    store = Store()
+    func = Func(store, FuncType([]), lambda: None)
+    with pytest.raises(ValueError, match="serves many"):
+        Linker(store.engine).define("env", "f", func)
+
+
+def test_a_stores_linker_stays_in_it() -> None:
+    store = Store()
+    linker = Linker(store)
+    with pytest.raises(ValueError, match="another store"):
+        linker.define("env", "f", Func(Store(), FuncType([]), lambda: None))
+    linker.define("env", "twice", twice)
+    module = Module(store, TWICE)
+    assert linker.instantiate(module, store=store).exports.run(4) == 8
+    with pytest.raises(ValueError, match="another store"):
+        linker.instantiate(module, store=Store())
+
+
+def test_a_name_is_defined_once_unless_replaced() -> None:
+    linker = Linker(Store())
+    linker.define("env", "f", twice)
+    with pytest.raises(ValueError, match=r"env\.f is defined already"):
+        linker.define("env", "f", print)
+    linker.define("env", "f", print, replace=True)
+    assert linker.get("env", "f") is print
+
+
+@pytest.mark.parametrize(("module", "name"), [("env", "nothing"), ("other", "f"), (None, None)])
+def test_what_is_not_defined_is_a_key_error(module: str, name: str) -> None:
+    linker = Linker(Store())
+    linker.define("env", "f", twice)
+    with pytest.raises(KeyError):
+        linker.get(module, name)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [(None, "f", twice), ("env", None, twice), ("env", "f", None), ("env", "f", 3), (1, 2, twice)],
+    ids=repr,
+)
+def test_define_checks_its_arguments(args: tuple[object, ...]) -> None:
+    with pytest.raises(TypeError):
+        Linker(Store()).define(*args)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("store", [None, "x", 1])
+def test_a_linker_needs_a_store_or_engine(store: object) -> None:
+    with pytest.raises(TypeError, match="Store or an Engine"):
+        Linker(store)  # type: ignore[arg-type]
+
+
+def test_define_instance_defines_its_exports() -> None:
+    store = Store()
+    linker = Linker(store)
+    text = """(module (memory (export "memory") 1) (global (export "g") i32 (i32.const 7))
+      (func (export "twice") (param i32) (result i32) (i32.mul (i32.const 2) (local.get 0))))"""
+    linker.define_instance("env", wamr.Instance(store, Module(store, text)))
+    user = """(module (import "env" "memory" (memory 1)) (import "env" "g" (global i32))
+      (import "env" "twice" (func $f (param i32) (result i32)))
+      (func (export "run") (result i32) (call $f (global.get 0))))"""
+    assert linker.instantiate(Module(store, user)).exports.run() == 14
+    for bad in (None, 1, store):
+        with pytest.raises(TypeError):
+            linker.define_instance("x", bad)  # type: ignore[arg-type]
+
+
+def test_missing_functions_become_traps() -> None:
+    store = Store()
+    text = """(module (import "env" "gone" (func $gone (param i32) (result f64)))
+      (import "env" "twice" (func $f (param i32) (result i32)))
+      (func (export "bad") (result f64) (call $gone (i32.const 1)))
+      (func (export "good") (result i32) (call $f (i32.const 4))))"""
+    module = Module(store, text)
+    linker = Linker(store)
+    linker.define("env", "twice", twice)
+    with pytest.raises(wamr.LinkError, match=r"env\.gone"):
+        linker.instantiate(module)
+    linker.trap_missing(module)
+    exports = linker.instantiate(module).exports
+    assert exports.good() == 8
+    with pytest.raises(wamr.Trap, match=r"env\.gone is not defined"):
+        exports.bad()
+    for bad in (None, "x"):
+        with pytest.raises(TypeError):
+            linker.trap_missing(bad)  # type: ignore[arg-type]
+
+
+def test_missing_memories_stay_errors() -> None:
+    store = Store()
+    module = Module(store, '(module (import "env" "m" (memory 1)))')
+    linker = Linker(store)
+    linker.trap_missing(module)
+    with pytest.raises(wamr.LinkError, match=r"env\.m"):
+        linker.instantiate(module)
+
+
+def test_globals_go_through() -> None:
+    store = Store()
+    linker = Linker(store)
+    linker.define("env", "g", Global(store, GlobalType(ValType.I32, mutable=True), 5))
+    text = """(module (import "env" "g" (global $g (mut i32)))
+      (func (export "up") (global.set $g (i32.add (global.get $g) (i32.const 1)))))"""
+    module = Module(store, text)
+    linker.instantiate(module).exports.up()
+    linker.instantiate(module).exports.up()
+    counter = linker.get("env", "g")
+    assert isinstance(counter, Global)
+    assert counter.value == 7
+
+
+WASI = """(module (import "wasi_snapshot_preview1" "random_get"
+    (func $random (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "run") (result i32) (call $random (i32.const 0) (i32.const 8))))"""
+
+
+def test_define_wasi_meets_wasi() -> None:
+    store = Store()
+    module = Module(store, WASI)
+    linker = Linker(store)
+    with pytest.raises(wamr.LinkError, match="WASI"):
+        linker.instantiate(module)
+    linker.define_wasi(wamr.WasiConfig())
+    linker.trap_missing(module)
+    assert linker.instantiate(module).exports.run() == 0
+    for bad in (None, {}):
+        with pytest.raises(TypeError):
+            linker.define_wasi(bad)  # type: ignore[arg-type]
+
+
+def test_without_wasi_its_functions_are_missing_like_others() -> None:
+    store = Store()
+    module = Module(store, WASI)
+    linker = Linker(store)
+    linker.trap_missing(module)
+    with pytest.raises(wamr.Trap, match="random_get is not defined"):
+        linker.instantiate(module).exports.run()
+
+
+def test_repr_and_pickle() -> None:
+    linker = Linker(Store())
+    assert "of nothing" in repr(linker)
+    linker.define("env", "f", twice)
+    assert repr(linker) == "<wamr.Linker env.f>"
+    with pytest.raises(TypeError):
+        pickle.dumps(linker)

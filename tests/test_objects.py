@@ -1,0 +1,177 @@
+"""Objects behind externrefs: held while wasm can reach them, and no longer."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from typing import Any
+
+import pytest
+
+import wamr
+
+TEXT = """
+(module
+  (import "host" "pass" (func $pass (param externref) (result externref)))
+  (import "host" "call" (func $call))
+  (table $private 4 externref)
+  (table $t (export "t") 4 externref)
+  (global $private_g (mut externref) (ref.null extern))
+  (global $g (export "g") (mut externref) (ref.null extern))
+  (func (export "id") (param externref) (result externref) local.get 0)
+  (func (export "through") (param externref) (result externref) (call $pass (local.get 0)))
+  (func (export "put") (param i32 externref) (table.set $private (local.get 0) (local.get 1)))
+  (func (export "get") (param i32) (result externref) (table.get $private (local.get 0)))
+  (func (export "keep") (param externref) (global.set $private_g (local.get 0)))
+  (func (export "kept") (result externref) (global.get $private_g))
+  (func (export "hold") (param externref) (result externref) (call $call) (local.get 0)))
+"""
+
+
+class Thing:
+    """Can be referred to weakly."""
+
+
+class Host:
+    """The module's imports."""
+
+    def __init__(self) -> None:
+        self.on_call: Any = lambda: None
+        self.instance = wamr.load(
+            TEXT, {"host": {"pass": lambda thing: thing, "call": lambda: self.on_call()}}
+        )
+        self.exports = self.instance.exports
+
+    def collect(self) -> None:
+        gc.collect()
+        self.instance.store.gc()
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+def test_an_object_passes_with_its_identity(host: Host) -> None:
+    thing = Thing()
+    assert host.exports.id(thing) is thing
+    assert host.exports.through(thing) is thing
+    assert host.exports.id(None) is None
+
+
+def put(host: Host, thing: object) -> None:
+    host.exports.put(3, thing)
+
+
+def keep(host: Host, thing: object) -> None:
+    host.exports.keep(thing)
+
+
+def table(host: Host, thing: object) -> None:
+    host.exports.t[1] = thing
+
+
+def global_(host: Host, thing: object) -> None:
+    host.exports.g.value = thing
+
+
+@pytest.mark.parametrize("place", [put, keep, table, global_], ids=lambda f: f.__name__)
+def test_what_wasm_holds_is_held(host: Host, place: Any) -> None:
+    thing = Thing()
+    gone = weakref.ref(thing)
+    place(host, thing)
+    del thing
+    host.collect()
+    assert gone() is not None
+    place(host, None)
+    host.collect()
+    assert gone() is None
+
+
+def test_what_the_host_holds_is_held() -> None:
+    store = wamr.Store()
+    externref = wamr.ValType.EXTERNREF
+    held = wamr.Global(store, wamr.GlobalType(externref, mutable=True), Thing())
+    things = wamr.Table(store, wamr.TableType(externref, wamr.Limits(1)), Thing())
+    store.gc()
+    assert isinstance(held.value, Thing)
+    assert isinstance(things[0], Thing)
+    gone = weakref.ref(held.value)
+    held.value = None
+    store.gc()
+    assert gone() is None
+
+
+def test_what_a_running_call_holds_is_held(host: Host) -> None:
+    seen = []
+
+    def on_call() -> None:
+        host.collect()
+        seen.append(gone())
+
+    host.on_call = on_call
+    thing = Thing()
+    gone = weakref.ref(thing)
+    assert host.exports.hold(thing) is thing
+    assert seen == [thing]
+
+
+def test_they_are_let_go_by_themselves(host: Host) -> None:
+    for _ in range(5000):
+        host.exports.id(Thing())
+    assert len(host.instance.store._objects) < 3000
+
+
+def test_numbers_are_used_again(host: Host) -> None:
+    for _ in range(3):
+        for _ in range(500):
+            host.exports.id(Thing())
+        host.collect()
+    assert len(host.instance.store._objects._objects) <= 1500
+
+
+def test_they_die_with_the_instance() -> None:
+    host = Host()
+    thing = Thing()
+    gone = weakref.ref(thing)
+    host.exports.put(0, thing)
+    del thing, host
+    gc.collect()
+    assert gone() is None
+
+
+def test_threads_pass_objects_while_others_collect(host: Host) -> None:
+    wrong = []
+
+    def work() -> None:
+        for i in range(1500):
+            thing = Thing()
+            if host.exports.through(thing) is not thing:
+                wrong.append(i)
+
+    def collect() -> None:
+        while any(worker.is_alive() for worker in workers):
+            host.instance.store.gc()
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    collector = threading.Thread(target=collect)
+    for thread in (*workers, collector):
+        thread.start()
+    for thread in (*workers, collector):
+        thread.join(60)
+    assert not wrong
+    assert not collector.is_alive()
+
+
+def test_an_exception_in_between_leaves_nothing_behind(host: Host) -> None:
+    def fail(thing: object) -> object:
+        raise KeyError("no")
+
+    instance = wamr.load(TEXT, {"host": {"pass": fail, "call": lambda: None}})
+    with pytest.raises(KeyError):
+        instance.exports.through(Thing())
+    assert not instance.store._objects.passing
+    with pytest.raises(TypeError):
+        instance.exports.put("x", Thing())
+    assert not instance.store._objects.passing
