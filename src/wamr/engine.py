@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from ._binding import lib
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DEFAULT_STACK = 1 << 20
 LEAST_STACK = 4096
 MOST_STACK = 1 << 30
@@ -65,10 +69,11 @@ class Engine:
             raise MemoryError("WAMR could not be started")
         self._started = True
 
-    def __del__(self) -> None:
+    # The default argument is still there when the interpreter has emptied this module at exit.
+    def __del__(self, _stop: Callable[[], None] = lib.wpy_runtime_stop) -> None:
         if self._started:
             self._started = False
-            lib.wpy_runtime_stop()
+            _stop()
 
     def __repr__(self) -> str:
         return "<wamr.Engine>"
