@@ -19,7 +19,7 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 TREES := $(wildcard cmake codegen src)
 SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.[ch]' -o -name '*.txt' -o -name '*.toml' \) \
-	-not -name '_procedural.py*' -not -path '*/.*' -not -path '*.egg-info/*')
+	-not -name '_procedural.py*' -not -name '_wamr.pyi' -not -path '*/.*' -not -path '*.egg-info/*')
 PYTHON_FILES := setup.py build_ffi.py cmake codegen src tests samples benchmarks
 
 help:
@@ -60,7 +60,7 @@ asan: $(VENV)/.dev
 
 clean:
 	rm -rf build dist $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
-	rm -f src/wamr/_wamr*.so src/wamr/_wamr*.pyd src/wamr/_procedural.py src/wamr/_procedural.pyi
+	rm -f src/wamr/_wamr*.so src/wamr/_wamr*.pyd src/wamr/_wamr.pyi src/wamr/_procedural.py*
 	find $(PYTHON_FILES) -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
 
 $(VENV)/.python:
