@@ -40,6 +40,7 @@ test: $(VENV)/.dev
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(RUN) build_ffi.py
 	$(BIN)/mypy
 
 format: $(VENV)/.lint

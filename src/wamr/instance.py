@@ -13,7 +13,7 @@ from weakref import ref as weak
 
 from ._binding import ffi, lib
 from .calls import raise_status, take_error
-from .errors import ClosedError, LinkError, MemoryLimitError
+from .errors import ClosedError, MemoryLimitError, link_error_from_text
 from .exports import Exports
 from .extern import Owner, func_of, handle, taken_in, waited
 from .func import Func, func_of_handle, instance_func
@@ -282,8 +282,7 @@ def _made(module: Module, c: Any) -> Any:  # noqa: RET503 - raise_status does no
     if status == lib.WPY_NO_MEMORY:
         raise MemoryError(text)
     if status == lib.WPY_LINK:
-        text = text.removeprefix("WASM module instantiate failed: ")
-        if text == "allocate linear memory failed":
+        if "allocate linear memory failed" in text:
             raise MemoryLimitError("there is no room for the module's memory")
-        raise LinkError(text)
+        raise link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

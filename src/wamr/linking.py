@@ -17,7 +17,7 @@ from .func import Func, host_func
 from .global_ import Global
 from .memory import Memory
 from .table import Table
-from .types import FuncType, GlobalType, ImportType, MemoryType, TableType
+from .types import FuncType, GlobalType, ImportType, MemoryType, TableType, described
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,10 +123,10 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
     """Return the item as an extern that matches the import."""
     where = f"import {wanted.module}.{wanted.name}"
     if item is None:
-        raise LinkError(f"{where} is missing: it is {_described(wanted.type)}")
+        raise LinkError(f"{where} is missing: it is {_a(wanted.type)}")
     if not isinstance(item, Extern):
         if callable(item):
-            raise LinkError(f"{where} must be {_described(wanted.type)}, not a function")
+            raise LinkError(f"{where} must be {_a(wanted.type)}, not a function")
         raise TypeError(
             f"{where} must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
         )
@@ -135,7 +135,7 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
     if item._owner.closed:
         raise ClosedError(f"{where}: {item!r}")
     if not _matches(item.type, wanted.type):
-        raise LinkError(f"{where} must be {_described(wanted.type)}, not {_described(item.type)}")
+        raise LinkError(f"{where} must be {_a(wanted.type)}, not {_a(item.type)}")
     return item
 
 
@@ -157,11 +157,5 @@ def _fits(given: Limits, wanted: Limits) -> bool:
     return wanted.max is None or (given.max is not None and given.max <= wanted.max)
 
 
-def _described(type: ExternType) -> str:  # noqa: A002
-    if isinstance(type, FuncType):
-        return f"a function {type}"
-    if isinstance(type, GlobalType):
-        return f"a global {type}"
-    if isinstance(type, TableType):
-        return f"a table {type}"
-    return f"a memory {type}"
+def _a(type: ExternType) -> str:  # noqa: A002
+    return f"a {described(type)}"
