@@ -18,6 +18,22 @@ _TESTS = "tests/regressions/test_wasi.py::"
 
 FAULTS: tuple[Cure, ...] = (
     Cure(
+        name="wasi-no-keywords",
+        file="core/iwasm/interpreter/wasm_loader.c",
+        expect="""\
+    /* Check the WASI application ABI */
+    if (!check_wasi_abi_compatibility(module,
+""",
+        replace="""\
+    /* Whether it is a command is asked by who runs it as one */
+    if (false
+        && !check_wasi_abi_compatibility(module,
+""",
+        why="Valid modules were refused for exporting something called _start or _initialize "
+        "without a memory, or of another type than WASI's.",
+        test=_TESTS + "test_names_of_wasi_are_no_keywords",
+    ),
+    Cure(
         name="fd-renumber",
         file=_POSIX,
         expect="""\
@@ -281,7 +297,7 @@ blocking_op_close(wasm_exec_env_t exec_env, os_file_handle handle,
                   bool is_stdio);
 """,
         why="Reading and writing are where Python comes in, and where one may wait.",
-        test="tests/test_wasi.py::test_output_goes_to_a_callable",
+        test="tests/test_stdio.py::test_output_goes_to_a_callable",
     ),
     Cure(
         name="wasi-hooks",
@@ -301,7 +317,7 @@ blocking_op_close(wasm_exec_env_t exec_env, os_file_handle handle,
     __wasi_errno_t error = os_readv(handle, iov, iovcnt, nread);
 """,
         why="See above.",
-        test="tests/test_wasi.py::test_input_comes_from_a_callable",
+        test="tests/test_stdio.py::test_input_comes_from_a_callable",
     ),
     Cure(
         name="wasi-hooks",
@@ -321,7 +337,7 @@ blocking_op_close(wasm_exec_env_t exec_env, os_file_handle handle,
     __wasi_errno_t error = os_writev(handle, iov, iovcnt, nwritten);
 """,
         why="See above.",
-        test="tests/test_wasi.py::test_output_goes_to_a_callable",
+        test="tests/test_stdio.py::test_output_goes_to_a_callable",
     ),
     Cure(
         name="wasi-hooks",
@@ -337,7 +353,7 @@ blocking_op_close(wasm_exec_env_t exec_env, os_file_handle handle,
 WamrPyWasiHooks wamrpy_wasi;
 """,
         why="The struct's one definition.",
-        test="tests/test_wasi.py::test_output_goes_to_a_callable",
+        test="tests/test_stdio.py::test_output_goes_to_a_callable",
     ),
     Cure(
         name="wasi-output",
@@ -355,7 +371,7 @@ WamrPyWasiHooks wamrpy_wasi;
 #else
 """,
         why="A program's output went the way of WAMR's messages, cut at its first NUL byte.",
-        test="tests/test_wasi.py::test_output_goes_to_a_callable",
+        test="tests/test_stdio.py::test_output_goes_to_a_callable",
     ),
     Cure(
         name="wasi-stdio-type",
@@ -377,7 +393,7 @@ WamrPyWasiHooks wamrpy_wasi;
     fo->file_handle = out;
 """,
         why="libc takes a character device that can't seek for a terminal.",
-        test="tests/test_wasi.py::test_nothing_is_a_terminal",
+        test="tests/test_stdio.py::test_nothing_is_a_terminal",
     ),
     Cure(
         name="wasi-is-ours",
@@ -411,7 +427,7 @@ WamrPyWasiHooks wamrpy_wasi;
     func_type = cur_func->u.func_import->func_type;
 """,
         why="A call may have taken long: the next check has to look at the clock.",
-        test="tests/test_wasi.py::test_timeout_counts_the_time_in_calls",
+        test="tests/test_wasi_waiting.py::test_timeout_counts_the_time_in_calls",
     ),
     Cure(
         name="native-returned",
@@ -425,7 +441,7 @@ WamrPyWasiHooks wamrpy_wasi;
     /* The exec_env's fuel is below zero. False: the exception is set. */
 """,
         why="See above.",
-        test="tests/test_wasi.py::test_timeout_counts_the_time_in_calls",
+        test="tests/test_wasi_waiting.py::test_timeout_counts_the_time_in_calls",
     ),
 )
 

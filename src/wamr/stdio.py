@@ -88,12 +88,9 @@ class Stream:
         elif isinstance(value, (str, os.PathLike)):
             self.path = os.path.abspath(checked_path(name, value))  # noqa: PTH100
             _check_file(self.path, fd)
-        elif hasattr(value, "write" if fd else "read"):
-            if _descriptor(value) is None:
-                self.source = value
-            else:
-                self.file = value
-        elif callable(value):
+        elif _descriptor(value) is not None:
+            self.file = value
+        elif hasattr(value, "write" if fd else "read") or callable(value):
             self.source = value
         elif fd == 0 and isinstance(value, (bytes, bytearray, memoryview)):
             self.source = bytes(value)

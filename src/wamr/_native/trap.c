@@ -101,13 +101,8 @@ wpy_after_exception(wpy_func *func)
     char *text = instance->wamr->cur_exception;
     int status = instance->status, code = instance->status_code;
 
-    if (status == WPY_OK) {
+    if (status == WPY_OK)
         status = WPY_TRAP;
-        if (strstr(text, "wasi proc exit")) {
-            status = WPY_EXIT;
-            code = (int)wasm_runtime_get_wasi_exit_code((WASMModuleInstanceCommon *)instance->wamr);
-        }
-    }
     wpy_record_push(func, status, code, text, true);
     text[0] = 0;
     instance->status = WPY_OK;

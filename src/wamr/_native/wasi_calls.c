@@ -1,8 +1,8 @@
 /* wasi_calls.c: the functions of WASI that are ours as a whole.
  *
  * poll_oneoff, because WAMR's sleeps where nothing can stop it, and knows but one clock at a time; random_get, because a
- * gigabyte takes seconds; and everything with sockets, which is refused. They are natives of WAMR's kind: pointers come
- * converted, checked for their first byte only.
+ * gigabyte takes seconds; proc_exit, to say more than a text; and everything with sockets, which is refused. They are
+ * natives of WAMR's kind: pointers come converted, checked for their first byte only.
  */
 #include "wasi.h"
 
@@ -193,6 +193,13 @@ random_get(WASMExecEnv *env, uint8_t *data, uint32_t size)
     return 0;
 }
 
+/* The code travels with the exception, also into instances that have no WASI. */
+static void
+proc_exit(WASMExecEnv *env, uint32_t code)
+{
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_EXIT, (int)code, "exit");
+}
+
 /* Whatever the arguments are. */
 static uint32_t
 no_socket(WASMExecEnv *env)
@@ -216,6 +223,7 @@ wpy_wasi_native(const char *name)
         void *function;
     } ours[] = {
         { "poll_oneoff", (void *)poll_oneoff }, { "random_get", (void *)random_get },
+        { "proc_exit", (void *)proc_exit },
         { "sock_accept", (void *)no_socket },   { "sock_recv", (void *)no_socket },
         { "sock_send", (void *)no_socket },     { "sock_shutdown", (void *)no_socket },
     };
