@@ -42,6 +42,8 @@ typedef struct WamrPyHooks {
     void (*trapped)(struct WASMExecEnv *);
     /* The exec_env's fuel is below zero. False: the exception is set. */
     bool (*checkpoint)(struct WASMExecEnv *);
+    /* A table is about to grow within its maximum. False: it must not. */
+    bool (*enlarge)(WASMModuleInstance *, WASMTableInstance *, uint32);
 } WamrPyHooks;
 extern WamrPyHooks wamrpy;
 
@@ -251,6 +253,26 @@ set_error_buf(char *error_buf, uint32 error_buf_size, const char *string)
                 if (opcode == WASM_OP_RETURN_CALL_INDIRECT)""",
         why="Such a function's type has been checked already.",
         test=_TESTS + "test_call_indirect_reaches_another_instance",
+    ),
+    Cure(
+        name="table-limits",
+        file=_RUNTIME,
+        expect="""\
+    if (total_size > table_inst->max_size) {
+        return false;
+    }
+""",
+        replace="""\
+    if (total_size > table_inst->max_size) {
+        return false;
+    }
+    if (wamrpy.enlarge && module_inst->custom_data
+        && !wamrpy.enlarge(module_inst, table_inst, inc_size)) {
+        return false;
+    }
+""",
+        why="A limit on table elements holds for table.grow, too.",
+        test=_TESTS + "test_table_grow_stops_at_the_limit",
     ),
     Cure(
         name="trap-frames",

@@ -187,15 +187,19 @@ class Instance:
             raise TypeError(f"module must be a Module, not {type(module).__name__}")
         if module.engine is not store.engine:
             raise ValueError("module is of another engine than store")
+        budget = store._budget
         if limits is None:
             limits = store.limits or ResourceLimits()
         elif not isinstance(limits, ResourceLimits):
             raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
+        else:
+            budget = limits._budget(budget)
         check_shape(imports, module)
         resolved = Resolved(store, module, imports, wasi is not None)
         state = State(store, module)
         c = resolved.c
         c.tag = state.tag
+        c.budget = budget
         c.stack_bytes = limits.stack_bytes or store.engine.config.stack_bytes
         c.timeout_ns = limits._timeout_ns
         c.fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
@@ -283,6 +287,8 @@ def _made(module: Module, c: Any) -> Any:  # noqa: RET503 - raise_status does no
         raise MemoryError(text)
     if status == lib.WPY_LINK:
         if "allocate linear memory failed" in text:
-            raise MemoryLimitError("there is no room for the module's memory")
+            raise MemoryLimitError("there is no room for the module's memory, or beyond the limits")
+        if "too many table elements" in text:
+            raise MemoryLimitError("the module's tables are beyond the limits")
         raise link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

@@ -1,14 +1,20 @@
 """Limits: what an instance may use before it is stopped.
 
-Pure values, checked when made. They are carried out in C: at the checkpoint that running code
-passes (src/wamr/_native/checkpoint.c) and at the entry of each call.
+Values, checked when made. They are carried out in C: time and fuel at the checkpoint that running
+code passes (src/wamr/_native/checkpoint.c), memory and tables by budgets (budget.c).
 """
 
 from __future__ import annotations
 
+from ._binding import ffi, lib
 from .engine import checked_stack
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 NO_FUEL_LIMIT = -1
+NO_LIMIT = (1 << 64) - 1
 MOST_SECONDS = 1e9
 
 
@@ -36,13 +42,28 @@ def checked_fuel(fuel: object) -> int:
     return fuel
 
 
+def checked_amount(name: str, amount: object) -> int:
+    """Return a limit of bytes or elements, the largest uint64 for None; TypeError, ValueError."""
+    if amount is None:
+        return NO_LIMIT
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise TypeError(f"{name} must be an int or None, not {type(amount).__name__}")
+    if not 0 <= amount < NO_LIMIT:
+        raise ValueError(f"{name} must be from 0 to 2**64 - 2, not {amount}")
+    return amount
+
+
 class ResourceLimits:
-    """What an instance may use.
+    """What an instance may use, over its whole life but `timeout`.
 
     timeout: seconds that each call from Python, and the start function, may take; None: no limit.
+    memory_bytes: size of the linear memories that it makes; memory.grow beyond it fails.
     stack_bytes: size of the wasm stack; None: the engine's.
+    table_elements: size of the tables that it makes, all together; table.grow beyond it fails.
     fuel: branches and calls that wasm code may execute over the instance's whole life; the same
     program uses the same fuel on every machine; None: no limit.
+    Given to a Store, timeout, stack_bytes and fuel are the defaults of its instances, memory_bytes
+    and table_elements sums over all that lives in it, host-made memories and tables too.
     Raises TypeError, ValueError.
 
     >>> from wamr import ResourceLimits
@@ -50,27 +71,54 @@ class ResourceLimits:
     ResourceLimits(timeout=0.5, fuel=10000)
     """
 
-    __slots__ = ("_timeout_ns", "fuel", "stack_bytes", "timeout")
+    __slots__ = (
+        "_memory",
+        "_table",
+        "_timeout_ns",
+        "fuel",
+        "memory_bytes",
+        "stack_bytes",
+        "table_elements",
+        "timeout",
+    )
     timeout: float | None
+    memory_bytes: int | None
     stack_bytes: int | None
+    table_elements: int | None
     fuel: int | None
 
     def __init__(
         self,
         *,
         timeout: float | None = None,
+        memory_bytes: int | None = None,
         stack_bytes: int | None = None,
+        table_elements: int | None = None,
         fuel: int | None = None,
     ) -> None:
         self._timeout_ns = checked_timeout(timeout)
+        self._memory = checked_amount("memory_bytes", memory_bytes)
+        self._table = checked_amount("table_elements", table_elements)
         checked_fuel(fuel)
         if stack_bytes is not None:
             checked_stack("stack_bytes", stack_bytes)
         self.timeout = timeout
+        self.memory_bytes = memory_bytes
         self.stack_bytes = stack_bytes
+        self.table_elements = table_elements
         self.fuel = fuel
 
     def __repr__(self) -> str:
-        given = {"timeout": self.timeout, "stack_bytes": self.stack_bytes, "fuel": self.fuel}
+        names = ("timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel")
+        given = {name: getattr(self, name) for name in names}
         text = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
         return f"ResourceLimits({text})"
+
+    def _budget(self, parent: Any) -> Any:
+        """Return a handle on a budget in C within `parent`, or that if none is needed."""
+        if self._memory == self._table == NO_LIMIT:
+            return parent
+        budget = lib.wpy_budget_new(parent, self._memory, self._table)
+        if not budget:
+            raise MemoryError("no room for a budget")
+        return ffi.gc(budget, lib.wpy_budget_release)

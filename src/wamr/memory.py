@@ -60,9 +60,11 @@ class Memory(Extern):
         if not isinstance(type, MemoryType):
             raise TypeError(f"type must be a MemoryType, not {_kind(type)}")
         limits = type.limits
-        c = lib.wpy_memory_new(limits.min, limits.max or 0, limits.max is not None)
+        c = lib.wpy_memory_new(limits.min, limits.max or 0, limits.max is not None, store._budget)
         if not c:
-            raise MemoryLimitError(f"there is no room for a memory of {limits.min} pages")
+            raise MemoryLimitError(
+                f"there is no room for {limits.min} pages, or it is beyond the store's limits"
+            )
         self._c = handle(c)
         self._owner = HostMade(store, self)
         self._view = None
@@ -194,7 +196,9 @@ class Memory(Extern):
             raise ClosedError("this Memory is closed")
         if status:
             limits = self.type.limits
-            most = f"at most {limits.max} pages" if limits.max is not None else "no more room"
+            most = "no more room, or beyond the limits"
+            if limits.max is not None and old[0] + delta > limits.max:
+                most = f"at most {limits.max} pages"
             raise MemoryLimitError(f"can't grow from {old[0]} by {delta} pages: {most}")
         return int(old[0])
 

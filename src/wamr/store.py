@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 
+from ._binding import ffi
 from .engine import Engine, default_engine
 from .errors import ClosedError
 from .limits import ResourceLimits
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 class Store:
     """Where instances live; things of two stores do not mix (ValueError), modules excepted.
 
-    engine: None for the process's default one. limits: the default of the store's instances.
+    engine: None for the process's default one. limits: the defaults of its instances; memory_bytes
+    and table_elements are sums over all that lives in it.
     Raises TypeError. Spec: section 4.2.3, stores.
 
     >>> from wamr import Store
@@ -42,7 +44,16 @@ class Store:
     <wamr.Store, closed>
     """
 
-    __slots__ = ("__weakref__", "_closed", "_objects", "_roots", "_things", "engine", "limits")
+    __slots__ = (
+        "__weakref__",
+        "_budget",
+        "_closed",
+        "_objects",
+        "_roots",
+        "_things",
+        "engine",
+        "limits",
+    )
     engine: Engine
     limits: ResourceLimits | None
 
@@ -57,6 +68,7 @@ class Store:
             raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
         self.engine = engine
         self.limits = limits
+        self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
         self._things: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._roots: weakref.WeakSet[Rooted] = weakref.WeakSet()  # may hold externrefs

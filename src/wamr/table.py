@@ -11,7 +11,6 @@ from operator import index as as_index
 from ._binding import ffi, lib
 from .errors import MemoryLimitError
 from .extern import Extern, Owner, handle, waited
-from .objects import NULL_REF
 from .store import checked_store
 from .types import MAX_TABLE, Limits, TableType, ValType
 from .values import from_cell, to_cell
@@ -49,10 +48,12 @@ class Table(Extern):
         self._element = type.element
         self._owner = Owner(store)
         c = lib.wpy_table_new(
-            type.element.code, limits.min, limits.max or 0, limits.max is not None, NULL_REF
+            type.element.code, limits.min, limits.max or 0, limits.max is not None, store._budget
         )
         if not c:
-            raise MemoryLimitError(f"there is no room for a table of {limits.min} elements")
+            raise MemoryLimitError(
+                f"there is no room for {limits.min} elements, or it is beyond the store's limits"
+            )
         self._c = handle(c)
         store._things.add(self._owner)
         store._roots.add(self)
@@ -113,7 +114,9 @@ class Table(Extern):
         finally:
             objects.leave()
         if status:
-            raise ValueError(f"can't grow from {old[0]} by {amount} elements: {self.type}")
+            raise ValueError(
+                f"can't grow from {old[0]} by {amount} elements: {self.type}, or beyond the limits"
+            )
         return int(old[0])
 
     def _position(self, index: int) -> int:

@@ -122,6 +122,7 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
     args.v1.host_managed_heap_size = 0; /* it would add pages that the module can see */
     args.custom_data = instance;
     wpy_region_reserve = memory && memory->flags & 2 ? (uint64_t)memory->max * WPY_PAGE : 0;
+    wpy_region_budget = module->wamr->import_memory_count ? NULL : instance->budget;
     instance->imports = imports;
     instance->making = true;
     if (module->wamr->import_global_count) {
@@ -134,6 +135,7 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
     instance->making = false;
     instance->imports = NULL;
     wpy_region_reserve = 0;
+    wpy_region_budget = NULL;
     return (WASMModuleInstance *)wamr;
 }
 
@@ -206,6 +208,7 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
     __atomic_add_fetch(&module->refs, 1, __ATOMIC_RELAXED);
     instance->module = module;
     instance->tag = imports->tag;
+    instance->budget = wpy_budget_retain(imports->budget);
     instance->thread = UINT64_MAX;
     wpy_instance_set_fuel(instance, imports->fuel);
     wpy_instance_set_timeout(instance, imports->timeout_ns);
@@ -277,6 +280,8 @@ wpy_instance_shut(wpy_instance *instance)
     wamr->cur_exec_env = NULL;
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
     instance->wamr = NULL;
+    wpy_budget_give(instance->budget, WPY_TABLE_ELEMENTS, instance->own_elements);
+    instance->own_elements = 0;
     if (instance->wasi)
         wpy_wasi_release(instance->wasi);
     instance->wasi = NULL;
@@ -323,6 +328,8 @@ wpy_instance_free(wpy_instance *instance)
             if (instance->imported[i] && instance->imported[i]->dispatch)
                 wpy_release(instance->imported[i]);
     wpy_refs_give(instance);
+    wpy_budget_give(instance->budget, WPY_TABLE_ELEMENTS, instance->own_elements);
+    wpy_budget_release(instance->budget);
     if (instance->wasi)
         wpy_wasi_release(instance->wasi);
     free(instance->imported);

@@ -114,6 +114,14 @@ struct wpy_module {
     int32_t initialize; /* a reactor's `_initialize`, or -1 */
 };
 
+/* ---- budgets (budget.c) ---- */
+
+typedef enum { WPY_MEMORY_BYTES, WPY_TABLE_ELEMENTS } wpy_resource;
+
+wpy_budget *wpy_budget_retain(wpy_budget *budget);
+bool wpy_budget_take(wpy_budget *budget, wpy_resource what, uint64_t amount);
+void wpy_budget_give(wpy_budget *budget, wpy_resource what, uint64_t amount);
+
 /* ---- objects ---- */
 
 enum { WPY_ATTN_CLOSED = 1, WPY_ATTN_TIMED = 2, WPY_ATTN_CLOSE_PENDING = 4 };
@@ -147,6 +155,8 @@ struct wpy_instance {
     wpy_table **tables;
     wpy_global **globals;
     wpy_wasi *wasi;
+    wpy_budget *budget;
+    uint64_t own_elements; /* of its tables that lie in WAMR's block, taken from the budget */
     bool linked;         /* the link hook has run */
     bool making;         /* inside wasm_instantiate */
     bool kept;           /* instantiation failed after it had an effect: stays until the group goes */
@@ -187,6 +197,7 @@ struct wpy_memory {
 
 struct wpy_table {
     wpy_object object;
+    wpy_budget *budget;
     WASMTableInstance *wamr;
     size_t mapped;
     uint32_t declared_max;
@@ -245,14 +256,16 @@ void wpy_host_free(wpy_func *func);
 wpy_dispatcher wpy_dispatcher_for(const char *shape); /* generated */
 
 /* ---- memory.c, table.c, global.c ---- */
-void *wpy_region_alloc(uint64_t size, uint64_t reserve);
+void *wpy_region_alloc(uint64_t size, uint64_t reserve, wpy_budget *budget);
 void wpy_region_free(void *base);
 void wpy_allocator(MemAllocOption *option);
 extern __thread uint64_t wpy_region_reserve; /* bytes to reserve for the next linear memory; 0: 4 GiB */
+extern __thread wpy_budget *wpy_region_budget; /* that its bytes are taken from */
 wpy_memory *wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits);
 void wpy_memory_drop(wpy_memory *memory); /* a user less */
 void wpy_memory_free(wpy_memory *memory);
-wpy_table *wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max);
+wpy_table *wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);
+bool wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *table, uint32_t delta);
 void wpy_table_free(wpy_table *table);
 void wpy_global_free(wpy_global *global);
 

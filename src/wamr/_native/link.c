@@ -105,13 +105,17 @@ link_tables(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
         if (i < imported)
             table = instance->imports->tables[i];
         else if (is_exported(module, 1, i)) {
-            table = wpy_table_map(limits->content, limits->min, limits->max, limits->flags & 2);
+            table = wpy_table_map(limits->content, limits->min, limits->max, limits->flags & 2, instance->budget);
             if (!table)
-                return fail(error, size, "out of memory");
+                return fail(error, size, "too many table elements");
             add(instance, &table->object, WPY_TABLE);
         }
-        else
+        else {
+            if (!wpy_budget_take(instance->budget, WPY_TABLE_ELEMENTS, limits->min))
+                return fail(error, size, "too many table elements");
+            instance->own_elements += limits->min;
             continue;
+        }
         instance->tables[i] = table;
         wamr->tables[i] = table->wamr;
     }

@@ -20,11 +20,13 @@
 #define BUCKETS 4096
 
 __thread uint64_t wpy_region_reserve;
+__thread wpy_budget *wpy_region_budget;
 
 /* Live regions by address, since WAMR's hook hands us only that; under the registry's lock. */
 typedef struct region {
     uint8_t *base;
     uint64_t reserved, committed;
+    wpy_budget *budget; /* that the committed bytes are taken from */
     struct region *next;
 } region;
 
@@ -79,14 +81,19 @@ return_pages(uint8_t *base, uint64_t size)
 }
 #endif
 
-/* `size` bytes of zeros that can grow in place up to `reserve`, or to less where address space is short; NULL: none. */
+/* `size` bytes of zeros that can grow in place up to `reserve`, or to less where address space is short; NULL: none, or
+   the budget has no room for them. */
 void *
-wpy_region_alloc(uint64_t size, uint64_t reserve)
+wpy_region_alloc(uint64_t size, uint64_t reserve, wpy_budget *budget)
 {
     region *r = malloc(sizeof *r), **bucket;
 
     if (!r)
         return NULL;
+    if (!wpy_budget_take(budget, WPY_MEMORY_BYTES, size)) {
+        free(r);
+        return NULL;
+    }
     if (reserve < size)
         reserve = size;
     while (!(r->base = reserve_pages(reserve))) {
@@ -96,8 +103,10 @@ wpy_region_alloc(uint64_t size, uint64_t reserve)
     }
     r->reserved = reserve;
     r->committed = size;
+    r->budget = wpy_budget_retain(budget);
     if (size && !commit_pages(r->base, size)) {
         return_pages(r->base, reserve);
+        wpy_budget_release(budget);
         goto fail;
     }
     wpy_registry_lock();
@@ -107,6 +116,7 @@ wpy_region_alloc(uint64_t size, uint64_t reserve)
     wpy_registry_unlock();
     return r->base;
 fail:
+    wpy_budget_give(budget, WPY_MEMORY_BYTES, size);
     free(r);
     return NULL;
 }
@@ -131,8 +141,12 @@ region_grow(void *base, uint64_t size)
     if (!r || size > r->reserved)
         return false;
     if (size > r->committed) {
-        if (!commit_pages(r->base + r->committed, size - r->committed))
+        if (!wpy_budget_take(r->budget, WPY_MEMORY_BYTES, size - r->committed))
             return false;
+        if (!commit_pages(r->base + r->committed, size - r->committed)) {
+            wpy_budget_give(r->budget, WPY_MEMORY_BYTES, size - r->committed);
+            return false;
+        }
         r->committed = size;
     }
     return true;
@@ -151,6 +165,8 @@ wpy_region_free(void *base)
     wpy_registry_unlock();
     if (r) {
         return_pages(r->base, r->reserved);
+        wpy_budget_give(r->budget, WPY_MEMORY_BYTES, r->committed);
+        wpy_budget_release(r->budget);
         free(r);
     }
 }
@@ -162,7 +178,7 @@ allocate(mem_alloc_usage_t usage, unsigned int size)
 {
     if (usage != Alloc_For_LinearMemory)
         return malloc(size);
-    return wpy_region_alloc(size ? size : FULL, wpy_region_reserve ? wpy_region_reserve : FULL);
+    return wpy_region_alloc(size ? size : FULL, wpy_region_reserve ? wpy_region_reserve : FULL, wpy_region_budget);
 }
 
 static void *
@@ -215,7 +231,7 @@ wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits)
         return NULL;
     memory->wamr = *inline_one;
     if (!memory->wamr.memory_data) { /* no pages yet: WAMR allocates none; the address is to stay what it is */
-        uint8_t *base = wpy_region_alloc(0, wpy_region_reserve ? wpy_region_reserve : FULL);
+        uint8_t *base = wpy_region_alloc(0, wpy_region_reserve ? wpy_region_reserve : FULL, wpy_region_budget);
         if (!base) {
             free(memory);
             return NULL;
@@ -228,9 +244,9 @@ wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits)
     return memory;
 }
 
-/* A memory of the host's, in a group of its own; a handle. NULL: no room for it. */
+/* A memory of the host's, in a group of its own; a handle. NULL: no room for it, or beyond the budget. */
 wpy_memory *
-wpy_memory_new(uint32_t min, uint32_t max, bool has_max)
+wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
     wpy_memory *memory = memory_new();
     wpy_group *group = memory ? wpy_group_new() : NULL;
@@ -238,7 +254,7 @@ wpy_memory_new(uint32_t min, uint32_t max, bool has_max)
     uint64_t reserve = (uint64_t)(has_max ? max : WPY_PAGE) * WPY_PAGE;
     WASMMemoryInstance *wamr;
 
-    if (!group || !(memory->wamr.memory_data = wpy_region_alloc(size, reserve ? reserve : WPY_PAGE))) {
+    if (!group || !(memory->wamr.memory_data = wpy_region_alloc(size, reserve ? reserve : WPY_PAGE, budget))) {
         if (group)
             wpy_group_free(group);
         free(memory);

@@ -84,6 +84,7 @@ wpy_setup(void)
         .call = wpy_call_hook,
         .trapped = wpy_trapped_hook,
         .checkpoint = wpy_checkpoint_hook,
+        .enlarge = wpy_enlarge_hook,
         .returned = wpy_returned_hook,
     };
     wpy_wasi_setup();

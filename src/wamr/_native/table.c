@@ -16,9 +16,9 @@ size_for(uint32_t elements)
     return offsetof(WASMTableInstance, elems) + (size_t)elements * sizeof(table_elem_type_t);
 }
 
-/* A table of our own, all null; no group yet. NULL: no room for it. */
+/* A table of our own, all null; no group yet. NULL: no room for it, or beyond the budget. */
 wpy_table *
-wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max)
+wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
     wpy_table *table = calloc(1, sizeof *table);
     uint32_t capacity = has_max && max < MOST_ELEMENTS ? max : MOST_ELEMENTS, i;
@@ -28,10 +28,16 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max)
     if (capacity < min)
         capacity = min;
     table->mapped = size_for(capacity);
-    if (!(table->wamr = wpy_region_alloc(table->mapped, table->mapped))) {
+    if (!wpy_budget_take(budget, WPY_TABLE_ELEMENTS, min)) {
         free(table);
         return NULL;
     }
+    if (!(table->wamr = wpy_region_alloc(table->mapped, table->mapped, NULL))) {
+        wpy_budget_give(budget, WPY_TABLE_ELEMENTS, min);
+        free(table);
+        return NULL;
+    }
+    table->budget = wpy_budget_retain(budget);
     table->element = element;
     table->declared_max = max;
     table->has_max = has_max;
@@ -46,25 +52,24 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max)
 void
 wpy_table_free(wpy_table *table)
 {
+    wpy_budget_give(table->budget, WPY_TABLE_ELEMENTS, table->wamr->cur_size);
+    wpy_budget_release(table->budget);
     wpy_region_free(table->wamr);
     free(table);
 }
 
-/* A table of the host's, in a group of its own; a handle. `init` must have been adopted by nobody or be null. */
+/* A table of the host's, in a group of its own; a handle. */
 wpy_table *
-wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, uint32_t init)
+wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
-    wpy_table *table = wpy_table_map(element, min, max, has_max);
+    wpy_table *table = wpy_table_map(element, min, max, has_max, budget);
     wpy_group *group = table ? wpy_group_new() : NULL;
-    uint32_t i;
 
     if (!group) {
         if (table)
             wpy_table_free(table);
         return NULL;
     }
-    for (i = 0; i < min; i++)
-        table->wamr->elems[i] = (table_elem_type_t)init;
     wpy_group_add(group, &table->object, WPY_TABLE);
     return table;
 }
@@ -128,7 +133,7 @@ wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_si
     if (status != WPY_OK)
         return status;
     *old_size = wamr->cur_size;
-    if (delta > wamr->max_size - wamr->cur_size)
+    if (delta > wamr->max_size - wamr->cur_size || !wpy_budget_take(table->budget, WPY_TABLE_ELEMENTS, delta))
         status = WPY_NO_MEMORY;
     else {
         for (i = 0; i < delta; i++)
@@ -137,4 +142,20 @@ wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_si
     }
     wpy_group_leave(&table->object, held);
     return status;
+}
+
+/* table.grow, within the table's own maximum; false: beyond the budget. */
+bool
+wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *grown, uint32_t delta)
+{
+    wpy_instance *instance = wamr->custom_data;
+    uint32_t i;
+
+    for (i = 0; i < wamr->table_count; i++)
+        if (instance->tables[i] && instance->tables[i]->wamr == grown)
+            return wpy_budget_take(instance->tables[i]->budget, WPY_TABLE_ELEMENTS, delta);
+    if (!wpy_budget_take(instance->budget, WPY_TABLE_ELEMENTS, delta))
+        return false;
+    instance->own_elements += delta;
+    return true;
 }

@@ -41,6 +41,7 @@ typedef struct wpy_memory wpy_memory;
 typedef struct wpy_table wpy_table;
 typedef struct wpy_global wpy_global;
 typedef struct wpy_wasi wpy_wasi;
+typedef struct wpy_budget wpy_budget;
 
 /* What wpy_take_error fills in. */
 typedef struct {
@@ -74,6 +75,7 @@ typedef struct {
     wpy_memory *memory;
     wpy_table **tables;
     wpy_global **globals;
+    wpy_budget *budget;   /* borrowed; NULL: no limits of memory and tables */
     wpy_wasi *wasi;       /* or NULL; counted by the instance, too */
     uint32_t stack_bytes;
     uint64_t timeout_ns;  /* of each call from Python; 0: none */
@@ -131,8 +133,12 @@ uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *
 wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count);
 void wpy_host_genuine(void);
 
+/* budget.c */
+wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements);
+void wpy_budget_release(wpy_budget *budget);
+
 /* memory.c */
-wpy_memory *wpy_memory_new(uint32_t min, uint32_t max, bool has_max);
+wpy_memory *wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);
 uint8_t *wpy_memory_data(wpy_memory *memory);
 uint64_t wpy_memory_size(wpy_memory *memory);
 uint32_t wpy_memory_pages(wpy_memory *memory);
@@ -144,7 +150,7 @@ bool wpy_memory_closed(wpy_memory *memory);
 void wpy_memory_close(wpy_memory *memory);
 
 /* table.c: elements are references: 0xFFFFFFFF is null */
-wpy_table *wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, uint32_t init);
+wpy_table *wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);
 uint32_t wpy_table_size(wpy_table *table);
 uint32_t wpy_table_max(wpy_table *table, bool *has_max);
 int wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out);
