@@ -1,0 +1,50 @@
+"""How fast wasm code itself runs: kernels, and what limits add to them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from .kernels import KERNELS
+from .lines import US, WASM3, Goal, Line, Samples, timed
+from .peers import everybody, us
+from .timing import Case, Pace, Sample, measure
+
+
+def _cases(kernel: str) -> dict[str, Case]:
+    text, argument = KERNELS[kernel]
+    cases = everybody(lambda peer: peer.call(text, "run", str(argument)))
+    results = {n: eval(x.statement, dict(x.names)) & 0xFFFFFFFF for n, x in cases.items()}
+    if len(set(results.values())) > 1:
+        raise ValueError(f"{kernel}: the engines do not agree: {results}")
+    return cases
+
+
+def _limited(pace: Pace) -> Samples:
+    """Return how many times as long a kernel takes under fuel and a timeout."""
+    import wamr
+
+    text, argument = KERNELS["fib"]
+    limits = wamr.ResourceLimits(fuel=1 << 60, timeout=3600)
+    limited = us().instance(text, limits=limits).exports.run.callable
+    plain = us().instance(text).exports.run.callable
+    cases = {
+        "limited": Case(f"f({argument})", {"f": limited}),
+        "plain": Case(f"f({argument})", {"f": plain}),
+    }
+    samples = measure(cases, pace)
+    a, b = samples["limited"], samples["plain"]
+    return {US: Sample(a.best / b.best, a.median / b.median, a.rounds)}
+
+
+LINES = (
+    *(
+        timed(
+            f"compute.{kernel}",
+            f"{kernel}({argument})",
+            partial(_cases, kernel),
+            Goal(times={WASM3: 1}),
+        )
+        for kernel, (_, argument) in KERNELS.items()
+    ),
+    Line("compute.limited", "fib under fuel and timeout, x fib", _limited, Goal(1.02), "x"),
+)

@@ -1,0 +1,91 @@
+"""Calls from wasm into Python, and what such calls raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .calls import RAISED
+from .lines import US, WASM3, WASMTIME, Goal, timed
+from .peers import Host, everybody, us
+from .timing import Case
+
+PASSING = """(module
+  (import "env" "f" (func $f (param i32 i32) (result i32)))
+  (func (export "run") (param i32 i32) (result i32)
+    (call $f (local.get 0) (local.get 1))))"""
+CALLING = """(module
+  (import "env" "f" (func $f))
+  (func (export "run") (call $f)))"""
+LOOPING = """(module
+  (import "env" "f" (func $f (param i32 i32) (result i32)))
+  (func (export "run") (param $n i32) (result i32) (local $sum i32)
+    (loop $again
+      (local.set $sum (call $f (local.get $sum) (local.get $n)))
+      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $sum)))"""
+TWO_RESULTS = """(module
+  (import "env" "f" (func $f (param i32 i32) (result i32 i32)))
+  (func (export "run") (param i32 i32) (result i32)
+    (call $f (local.get 0) (local.get 1))
+    i32.add))"""
+
+
+def add(a: int, b: int) -> int:
+    """Answer what most callbacks of these lines do."""
+    return a + b
+
+
+def _nothing() -> None:
+    return None
+
+
+def _swap(a: int, b: int) -> tuple[int, int]:
+    return b, a
+
+
+def _fail() -> None:
+    raise ValueError("a host function failed")
+
+
+def _round(text: str, host: Host, arguments: str = "") -> Callable[[], dict[str, Case]]:
+    return lambda: everybody(lambda peer: peer.call(text, "run", arguments, host))
+
+
+def _raising() -> dict[str, Case]:
+    cases = _round(CALLING, Host("v()", _fail))()
+    return {name: Case(RAISED.format(x.statement), x.names) for name, x in cases.items()}
+
+
+def _with_caller() -> dict[str, Case]:
+    import wamr
+
+    store = wamr.Store()
+    func = wamr.Func(store, None, _called, access_caller=True)
+    module = wamr.Module(store, PASSING)
+    run = wamr.Instance(store, module, {"env": {"f": func}}).exports.run.callable
+    return {US: Case("f(2, 3)", {"f": run, "u": us()})}
+
+
+def _called(caller: object, a: int, b: int) -> int:
+    return a + b
+
+
+LINES = (
+    timed(
+        "host.add",
+        "callback (i32, i32) -> i32, whole trip",
+        _round(PASSING, Host("i(ii)", add), "2, 3"),
+        Goal(times={WASM3: 3.2, WASMTIME: 1 / 25}),
+    ),
+    timed("host.nothing", "callback () -> ()", _round(CALLING, Host("v()", _nothing))),
+    timed(
+        "host.loop",
+        "1000 callbacks out of a loop",
+        _round(LOOPING, Host("i(ii)", add), "1000"),
+    ),
+    timed(
+        "host.two", "callback with 2 results", _round(TWO_RESULTS, Host("ii(ii)", _swap), "2, 3")
+    ),
+    timed("host.caller", "callback with access_caller", _with_caller),
+    timed("host.raise", "a host exception through wasm", _raising, Goal(most=3.5e-6)),
+)

@@ -1,0 +1,211 @@
+"""What a run says: a table that grows line by line, and the same as JSON.
+
+Under a peer's figure's side stands how many times as fast as that peer we are: "150x" is good,
+"0.40x" is not. With an older run to compare, a column tells what has become of our figure since
+then; how much the machine itself changed is judged by the peers, which did not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .lines import NAMES, US, WASM3, Goal, Line, Samples, Unit
+from .peers import versions
+from .timing import Sample
+
+FORMAT = 1
+MEAN_GOAL = 0.95  # the geometric mean of the kernels' times, beside pywasm3's
+
+
+@dataclass(frozen=True)
+class Result:
+    """A line, measured; or why not."""
+
+    line: Line
+    samples: Samples
+    problem: str = ""
+
+    def ratio(self, peer: str) -> float | None:
+        """Return how many times as fast, or small, as the peer we are."""
+        ours, theirs = self.samples.get(US), self.samples.get(peer)
+        if not ours or not theirs or not ours.best or peer == US:
+            return None
+        return ours.best / theirs.best if self.line.unit == "x" else theirs.best / ours.best
+
+
+# ------------------------------------------------------------------ the table
+class Table:
+    """Prints results as they come."""
+
+    def __init__(self, old: Mapping[str, Any] | None = None) -> None:
+        self._old = {line["key"]: line for line in old["lines"]} if old else None
+
+    def head(self) -> None:
+        """Print the names of the columns."""
+        before = f"{'before':>16}" if self._old is not None else ""
+        peers = "".join(f"{name:>20}" for name in NAMES[1:])
+        print(f"{'':<59}{US:>9}{'median':>10}{before}{peers}   goal")
+
+    def row(self, result: Result) -> None:
+        """Print a line."""
+        line = result.line
+        left = f"{line.key:<20} {line.title:<38}"
+        if result.problem:
+            print(f"{left}{'-':>9}  {result.problem}", flush=True)
+            return
+        ours = result.samples.get(US)
+        best, median = (ours.best, ours.median) if ours else (None, None)
+        figures = f"{shown(best, line.unit):>9}{shown(median, line.unit):>10}"
+        if self._old is not None:
+            figures += f"{self._before(result):>16}"
+        for peer in NAMES[1:]:
+            sample, ratio = result.samples.get(peer), result.ratio(peer)
+            times = f"{short(ratio)}x" if ratio else ""
+            figures += f"{shown(sample.best if sample else None, line.unit):>11} {times:>8}"
+        met = line.goal.met(result.samples)
+        verdict = {True: "met    ", False: "MISSED ", None: "       "}[met]
+        print(f"{left}{figures}   {verdict}{goal_text(line.goal, line.unit)}".rstrip(), flush=True)
+
+    def _before(self, result: Result) -> str:
+        assert self._old is not None
+        old = self._old.get(result.line.key, {}).get("results", {}).get(US)
+        ours = result.samples.get(US)
+        if not old or not ours or not old["best"]:
+            return "-"
+        change = 100 * (ours.best / old["best"] - 1)
+        return f"{shown(old['best'], result.line.unit)} {change:+.0f} %"
+
+    def foot(self, results: Iterable[Result]) -> None:
+        """Print what can only be told of all lines together."""
+        results = list(results)
+        mean = kernels_mean(results)
+        if mean is not None:
+            verdict = "met" if mean <= MEAN_GOAL else "MISSED"
+            print(
+                f"\ncompute: our times are {mean:.2f} of {WASM3}'s, geometric mean "
+                f"(goal: at most {MEAN_GOAL}; {verdict})"
+            )
+        if self._old is not None:
+            drift = machine_drift(results, self._old)
+            if drift is not None:
+                print(f"the peers' times are {drift:.2f} of those before: so much is the machine")
+
+
+def shown(value: float | None, unit: Unit) -> str:
+    """Return a figure in the unit that suits it."""
+    if value is None:
+        return "-"
+    if unit == "x":
+        return f"{value:.2f}x"
+    steps = (
+        ((1e6, "MB"), (1e3, "kB"), (1, "B"))
+        if unit == "B"
+        else ((1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+    )
+    for scale, name in steps:
+        if abs(value) >= scale:
+            return f"{short(value / scale)} {name}"
+    return f"{short(value / steps[-1][0])} {steps[-1][1]}"
+
+
+def short(value: float) -> str:
+    """Return about three digits."""
+    if abs(value) >= 99.95:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.2f}"
+
+
+def goal_text(goal: Goal, unit: Unit) -> str:
+    """Return the goal in words."""
+    parts = []
+    if goal.most is not None:
+        parts.append(f"<= {shown(goal.most, unit)}")
+    if goal.least is not None:
+        parts.append(f">= {shown(goal.least, unit)}")
+    for peer, times in goal.times.items():
+        if times < 1:
+            parts.append(f"{short(1 / times).removesuffix('.0')}x as fast as {peer}")
+        else:
+            parts.append(f"<= {times:g} x {peer}")
+    return ", ".join(parts)
+
+
+# ------------------------------------------------------------------ all lines together
+def _mean(ratios: Iterable[float]) -> float | None:
+    logs = [math.log(ratio) for ratio in ratios]
+    return math.exp(sum(logs) / len(logs)) if logs else None
+
+
+def kernels_mean(results: Iterable[Result]) -> float | None:
+    """Return the geometric mean of our kernels' times beside pywasm3's."""
+    ratios = [r.ratio(WASM3) for r in results if r.line.key.startswith("compute.")]
+    return _mean(1 / ratio for ratio in ratios if ratio)
+
+
+def machine_drift(results: Iterable[Result], old: Mapping[str, Any]) -> float | None:
+    """Return how the peers' times changed since the older run: geometric mean."""
+    return _mean(
+        sample.best / old[result.line.key]["results"][peer]["best"]
+        for result in results
+        if result.line.unit == "s" and result.line.key in old
+        for peer, sample in result.samples.items()
+        if peer != US and peer in old[result.line.key]["results"]
+    )
+
+
+# ------------------------------------------------------------------ JSON
+def as_json(results: Iterable[Result], pace: str) -> dict[str, Any]:
+    """Return a run as what `--json` writes and `--compare` reads."""
+    results = list(results)
+    return {
+        "format": FORMAT,
+        "pace": pace,
+        "machine": machine(),
+        "kernels_mean": kernels_mean(results),
+        "lines": [
+            {
+                "key": result.line.key,
+                "title": result.line.title,
+                "unit": result.line.unit,
+                "results": {name: _plain(sample) for name, sample in result.samples.items()},
+                "goal": goal_text(result.line.goal, result.line.unit),
+                "met": result.line.goal.met(result.samples),
+                "problem": result.problem,
+            }
+            for result in results
+        ],
+    }
+
+
+def _plain(sample: Sample) -> dict[str, float]:
+    return {"best": sample.best, "median": sample.median, "rounds": sample.rounds}
+
+
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on, besides us."""
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "versions": versions(),
+    }
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return an older run; ValueError if it is none."""
+    found = json.loads(path.read_text())
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by this version's --json")
+    return found
+
+
+def write(path: Path, run: Mapping[str, Any]) -> None:
+    """Keep a run."""
+    path.write_text(json.dumps(run, indent=1) + "\n")
