@@ -12,6 +12,7 @@ from . import Cure
 
 _HEADER = "core/iwasm/interpreter/wasm_runtime.h"
 _COMMON = "core/iwasm/common/wasm_runtime_common.c"
+_LOADER = "core/iwasm/interpreter/wasm_loader.c"
 _RUNTIME = "core/iwasm/interpreter/wasm_runtime.c"
 _INTERPRETER = "core/iwasm/interpreter/wasm_interp_fast.c"
 _TESTS = "tests/regressions/test_hooks.py::"
@@ -44,8 +45,12 @@ typedef struct WamrPyHooks {
     bool (*checkpoint)(struct WASMExecEnv *);
     /* A table is about to grow within its maximum. False: it must not. */
     bool (*enlarge)(WASMModuleInstance *, WASMTableInstance *, uint32);
+    /* While wamrpy_tracing: an instruction, where it is in the module's bytes,
+       and where in its function's compiled code. */
+    void (*trace)(uint32 function, const uint8 *at, uint32 compiled);
 } WamrPyHooks;
 extern WamrPyHooks wamrpy;
+extern os_thread_local_attribute bool wamrpy_tracing;
 
 /* What is added to the index of a function to make a reference of it. */
 #define WAMRPY_BASE(inst) ((inst)->reserved[0])
@@ -65,6 +70,7 @@ set_error_buf(char *error_buf, uint32 error_buf_size, const char *string)
 {""",
         replace="""\
 WamrPyHooks wamrpy;
+os_thread_local_attribute bool wamrpy_tracing;
 
 static void
 set_error_buf(char *error_buf, uint32 error_buf_size, const char *string)
@@ -273,6 +279,50 @@ set_error_buf(char *error_buf, uint32 error_buf_size, const char *string)
 """,
         why="A limit on table elements holds for table.grow, too.",
         test=_TESTS + "test_table_grow_stops_at_the_limit",
+    ),
+    Cure(
+        name="offsets",
+        file=_LOADER,
+        expect="""\
+    bool return_value = false;
+    WASMLoaderContext *loader_ctx;
+    BranchBlock *frame_csp_tmp;
+#if WASM_ENABLE_GC != 0
+    WASMRefTypeMap *param_reftype_maps, *local_reftype_maps;""",
+        replace="""\
+    bool return_value = false;
+    const bool traced = wamrpy_tracing;
+    WASMLoaderContext *loader_ctx;
+    BranchBlock *frame_csp_tmp;
+#if WASM_ENABLE_GC != 0
+    WASMRefTypeMap *param_reftype_maps, *local_reftype_maps;""",
+        why="The fast interpreter's code has no way back to the bytes it was made of; a module "
+        "that is loaded once more, with this on, tells it.",
+        test=_TESTS + "test_frames_have_offsets",
+    ),
+    Cure(
+        name="offsets",
+        file=_LOADER,
+        expect="""\
+    while (p < p_end) {
+        opcode = *p++;
+#if WASM_ENABLE_FAST_INTERP != 0
+        p_org = p;
+        disable_emit = false;
+""",
+        replace="""\
+    while (p < p_end) {
+        opcode = *p++;
+#if WASM_ENABLE_FAST_INTERP != 0
+        if (traced && loader_ctx->p_code_compiled)
+            wamrpy.trace(cur_func_idx, p - 1,
+                         (uint32)(loader_ctx->p_code_compiled
+                                  - func->code_compiled));
+        p_org = p;
+        disable_emit = false;
+""",
+        why="Each instruction, in the pass that writes code.",
+        test=_TESTS + "test_frames_have_offsets",
     ),
     Cure(
         name="trap-frames",

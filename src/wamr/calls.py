@@ -9,6 +9,8 @@ The C side of it is src/wamr/_native/call.c and entry.h.
 
 from __future__ import annotations
 
+from time import monotonic_ns
+
 from ._binding import ffi, lib
 from .errors import (
     ClosedError,
@@ -22,6 +24,7 @@ from .errors import (
 )
 from .host import take_pending
 from .limits import NO_FUEL_LIMIT
+from .locate import Locator
 from .values import Codec, codec_of
 
 TYPE_CHECKING = False
@@ -30,10 +33,12 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from .instance import State
+    from .module import Module
     from .types import FuncType
 
 ERROR_I = -0x1FEDCBA9  # as in entry.h
 ERROR_D = -7.3510238e-217
+NO_TIMEOUT = 1 << 63
 _CLASSES = {0x7F: "i", 0x7E: "i", 0x7D: "d", 0x7C: "d"}
 _NAMES = "abcdef"
 
@@ -44,7 +49,10 @@ def raise_status(error: Any, who: Any, what: str) -> NoReturn:
     status = error.status
     frames = _frames(who, error.frames) if error.frames else ()
     if status == lib.WPY_HOST:
-        raise take_pending()
+        raised = take_pending()
+        if isinstance(raised, Trap):
+            raised.frames += frames
+        raise raised
     if status == lib.WPY_CLOSED:
         raise ClosedError(f"{what}: its instance is closed")
     if status == lib.WPY_DEADLOCK:
@@ -85,14 +93,31 @@ def _frames(who: Any, count: int) -> tuple[Frame, ...]:
 
     array = ffi.new("wpy_frame[]", count)
     found = []
+    locators: dict[Module, Locator] = {}
     for i in range(lib.wpy_take_frames(who, array, count)):
-        state, index = state_of(array[i].tag), array[i].function
+        state, index, compiled = state_of(array[i].tag), array[i].function, array[i].compiled
         if state is None:
             found.append(Frame(index))
+<<<<<<< /tmp/tmpejkwuudw/mine
         else:
             module = state.module
             name = module._function_name(index)
-            found.append(Frame(index, name, None, None, module.name, state.instance()))
+            instance = state.instance() if state.made else None
+            found.append(Frame(index, name, None, None, module.name, instance))
+=======
+            continue
+        module = state.module
+        locator = locators.setdefault(module, Locator(module))
+        found.append(
+            Frame._lazy(
+                index,
+                module._function_name(index),
+                module.name,
+                state.instance(),
+                locator.asked(index, compiled),
+            )
+        )
+>>>>>>> /tmp/tmpejkwuudw/other
     return tuple(found)
 
 
@@ -139,13 +164,20 @@ class Call:
         buffer = ffi.buffer(memory)
         codec.pack_arguments(buffer, args, self.state, self)
         cells = ffi.cast("uint32_t *", memory)
+        limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
+        began = monotonic_ns() if limit != NO_TIMEOUT else 0
         status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
         while status:
             error = take_error(self.fn)
             if error is None or status != lib.WPY_BUSY:
                 raise_status(error, self.fn, str(self))
+            # Another thread is in there: what stops a call stops one that waits for its turn.
             if stop and stop[0]:
                 raise interrupted()
+            if limit != NO_TIMEOUT:
+                timeout_ns = limit - (monotonic_ns() - began)
+                if timeout_ns <= 0:
+                    raise trap_from_text("timed out")
             status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
         return codec.unpack_results(buffer, self.state)
 

@@ -13,7 +13,7 @@ from ._immutable import Immutable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from .instance import Instance
@@ -81,9 +81,13 @@ class TrapCode(enum.Enum):
 
 
 class Frame(Immutable):
-    """One level of the wasm call stack when a trap happened. Pickled without its instance."""
+    """One level of the wasm call stack when a trap happened. Pickled without its instance.
 
-    __slots__ = (  # noqa: RUF023 - in the order of __init__
+    The offsets are of the instruction, in the function's body and in the module's bytes; they are
+    found when first asked for.
+    """
+
+    _fields = (
         "func_index",
         "func_name",
         "func_offset",
@@ -91,6 +95,8 @@ class Frame(Immutable):
         "module_name",
         "instance",
     )
+    __slots__ = (*_fields, "_locate")
+    _locate: "Callable[[], tuple[int | None, int | None]]"
     func_index: int
     func_name: "str | None"
     func_offset: "int | None"
@@ -108,6 +114,35 @@ class Frame(Immutable):
         instance: "Instance | None" = None,
     ) -> None:
         self._fill(func_index, func_name, func_offset, module_offset, module_name, instance)
+
+    @classmethod
+    def _lazy(
+        cls,
+        func_index: int,
+        func_name: "str | None",
+        module_name: "str | None",
+        instance: "Instance | None",
+        locate: "Callable[[], tuple[int | None, int | None]]",
+    ) -> "Frame":
+        """Return a frame whose offsets `locate` tells."""
+        frame = object.__new__(cls)
+        for name, value in (
+            ("func_index", func_index),
+            ("func_name", func_name),
+            ("module_name", module_name),
+            ("instance", instance),
+            ("_locate", locate),
+        ):
+            object.__setattr__(frame, name, value)
+        return frame
+
+    def __getattr__(self, name: str) -> "int | None":
+        if name not in ("func_offset", "module_offset"):
+            raise AttributeError(f"a Frame has no attribute {name!r}")
+        func_offset, module_offset = self._locate()
+        object.__setattr__(self, "func_offset", func_offset)
+        object.__setattr__(self, "module_offset", module_offset)
+        return func_offset if name == "func_offset" else module_offset
 
     def __reduce__(self) -> "tuple[Any, ...]":
         return type(self), (*self._values()[:-1], None)

@@ -167,6 +167,26 @@ class Module:
             self._plan = {_text(x.name, x.name_size): (x.kind, x.index, _type(x)) for x in items}
         return self._plan
 
+    def _imported_functions(self) -> int:
+        return sum(isinstance(item.type, FuncType) for item in self.imports)
+
+    def _bodies(self, wanted: set[int]) -> dict[int, int]:
+        """Return where the bodies of these functions, by position in the code section, begin."""
+        reader = _Reader(self._bytes, 8)
+        kind = reader.byte()
+        while kind != 10:
+            size = reader.number()
+            reader.at += size
+            kind = reader.byte()
+        reader.number()
+        starts = {}
+        for position in range(reader.number()):
+            size = reader.number()
+            if position in wanted:
+                starts[position] = reader.at
+            reader.at += size
+        return starts
+
     def _function_name(self, index: int) -> str | None:
         """From the name section, else an export's name."""
         name = lib.wpy_module_function_name(self._c, index)

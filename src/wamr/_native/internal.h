@@ -278,10 +278,14 @@ void wpy_exception_move(wpy_instance *from, WASMModuleInstance *to);
 /* Sets an exception that is to come out with this status. */
 void wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text);
 
+/* ---- locate.c ---- */
+void wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled);
+
 /* ---- checkpoint.c ---- */
 bool wpy_checkpoint_hook(WASMExecEnv *env);
 COLD int wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel);
 void wpy_fuel_settle(wpy_instance *instance);
+int wpy_stopped(const wpy_thread *me);
 /* For code that waits: false: stop waiting, the exception is set. `woken`: by a signal. */
 bool wpy_wait_check(WASMExecEnv *env, bool woken);
 

@@ -85,6 +85,7 @@ wpy_setup(void)
         .trapped = wpy_trapped_hook,
         .checkpoint = wpy_checkpoint_hook,
         .enlarge = wpy_enlarge_hook,
+        .trace = wpy_trace_hook,
         .returned = wpy_returned_hook,
     };
     wpy_wasi_setup();

@@ -22,7 +22,7 @@ wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text)
 }
 
 static void
-note_frame(wpy_thread *me, uint64_t tag, uint32_t function)
+note_frame(wpy_thread *me, uint64_t tag, uint32_t function, uint32_t compiled)
 {
     if (me->frame_count == me->frame_room) {
         uint32_t room = me->frame_room ? me->frame_room * 2 : 16;
@@ -33,7 +33,8 @@ note_frame(wpy_thread *me, uint64_t tag, uint32_t function)
         me->frame_room = room;
     }
     me->frames[me->frame_count].tag = tag;
-    me->frames[me->frame_count++].function = function;
+    me->frames[me->frame_count].function = function;
+    me->frames[me->frame_count++].compiled = compiled;
 }
 
 /* The interpreter leaves an activation with an exception, and its frames still stand. */
@@ -46,8 +47,11 @@ wpy_trapped_hook(WASMExecEnv *env)
     WASMInterpFrame *frame = wasm_exec_env_get_cur_frame(env);
 
     for (; frame && (uint8 *)frame != me->top->base && me->frame_count < MOST_FRAMES; frame = frame->prev_frame)
-        if (frame->function)
-            note_frame(me, instance->tag, (uint32_t)(frame->function - wamr->e->functions));
+        if (frame->function && !frame->function->is_import_func) {
+            const uint8 *code = wasm_get_func_code(frame->function);
+            note_frame(me, instance->tag, (uint32_t)(frame->function - wamr->e->functions),
+                       code && frame->ip ? (uint32_t)(frame->ip - code) : 0);
+        }
 }
 
 /* Makes the instance's exception the one of `to`, whose code called it. */

@@ -54,7 +54,15 @@ typedef struct {
 typedef struct {
     uint64_t tag;      /* Python's name for the instance */
     uint32_t function; /* its index */
+    uint32_t compiled; /* how far it is in the interpreter's code of it; 0: not known */
 } wpy_frame;
+
+/* A place in the interpreter's code, and in the bytes of the module. */
+typedef struct {
+    uint32_t function; /* by position in the code section */
+    uint32_t compiled;
+    uint32_t offset;   /* UINT32_MAX: not known */
+} wpy_location;
 
 /* An import or export, described from the module's own bytes. */
 typedef struct {
@@ -102,6 +110,9 @@ uint32_t wpy_module_imports(wpy_module *module, const wpy_extern **out);
 uint32_t wpy_module_exports(wpy_module *module, const wpy_extern **out);
 const char *wpy_module_function_name(wpy_module *module, uint32_t index);
 bool wpy_module_import_is_wasi(wpy_module *module, uint32_t function_import);
+
+/* locate.c */
+bool wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_t count);
 
 /* instance.c */
 int wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out);
