@@ -16,6 +16,14 @@ settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
+@pytest.fixture
+def store():
+    from wamr import Store
+
+    with Store() as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def wat():
     """Turn module text into bytes; skips where the extra wamr[wat] is not installed."""

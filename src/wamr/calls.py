@@ -98,13 +98,6 @@ def _frames(who: Any, count: int) -> tuple[Frame, ...]:
         state, index, compiled = state_of(array[i].tag), array[i].function, array[i].compiled
         if state is None:
             found.append(Frame(index))
-<<<<<<< /tmp/tmpejkwuudw/mine
-        else:
-            module = state.module
-            name = module._function_name(index)
-            instance = state.instance() if state.made else None
-            found.append(Frame(index, name, None, None, module.name, instance))
-=======
             continue
         module = state.module
         locator = locators.setdefault(module, Locator(module))
@@ -113,11 +106,10 @@ def _frames(who: Any, count: int) -> tuple[Frame, ...]:
                 index,
                 module._function_name(index),
                 module.name,
-                state.instance(),
+                state.instance() if state.made else None,
                 locator.asked(index, compiled),
             )
         )
->>>>>>> /tmp/tmpejkwuudw/other
     return tuple(found)
 
 

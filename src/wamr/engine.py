@@ -90,13 +90,3 @@ def default_engine() -> Engine:
     if not _default:
         _default.append(Engine())
     return _default[0]
-
-
-def engine_of(name: str, store_or_engine: object) -> Engine:
-    """Return the engine of what a user gave as `name`."""
-    if isinstance(store_or_engine, Engine):
-        return store_or_engine
-    engine = getattr(store_or_engine, "engine", None)
-    if isinstance(engine, Engine):
-        return engine
-    raise TypeError(f"{name} must be a Store or an Engine, not {type(store_or_engine).__name__}")

@@ -8,8 +8,10 @@ same object in C.
 
 from __future__ import annotations
 
+from operator import index as as_index
+
 from ._binding import ffi, lib
-from .errors import ClosedError
+from .errors import ClosedError, trap_from_text
 from .objects import NULL_REF
 
 TYPE_CHECKING = False
@@ -27,19 +29,29 @@ def handle(pointer: Any) -> Any:
     return ffi.gc(pointer, lib.wpy_release)
 
 
+def checked_index(name: str, value: object) -> int:
+    """Return what a user gave as `name`, an int or what has __index__; TypeError."""
+    try:
+        return as_index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}") from None
+
+
 class Owner:
     """What the externs of one origin share: their store, and what must live as long as they do.
 
     Where owners are linked, each keeps the other: their C objects die together, and so may
-    callbacks only. These cycles are pure Python, for its collector to find.
+    callbacks only. These cycles are pure Python, for its collector to find. A host function is of
+    no group in C (`grouped`): it is kept and keeps nothing.
     """
 
-    __slots__ = ("__weakref__", "_keep", "closed", "store")
+    __slots__ = ("__weakref__", "_keep", "closed", "grouped", "store")
     store: Store
     closed: bool
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, grouped: bool = True) -> None:
         self.store = store
+        self.grouped = grouped
         self.closed = False
         self._keep: dict[int, object] = {}
 
@@ -48,10 +60,11 @@ class Owner:
         self._keep[id(thing)] = thing
 
     def link(self, other: Owner) -> None:
-        """Let this and `other` live as long as each other."""
+        """Let `other` live as long as this, and this as long as `other` if that is grouped."""
         if other is not self and id(other) not in self._keep:
             self._keep[id(other)] = other
-            other._keep[id(self)] = self
+            if other.grouped:
+                other._keep[id(self)] = self
 
     def close(self) -> None:
         """End the use of everything that is owned."""
@@ -66,6 +79,8 @@ def waited(attempt: Callable[[], int], what: str) -> int:
     status = attempt()
     while status == lib.WPY_BUSY:
         status = attempt()
+    if status in (lib.WPY_INTERRUPTED, lib.WPY_TIMEOUT):  # the call that this thread is in
+        raise trap_from_text("interrupted" if status == lib.WPY_INTERRUPTED else "timed out")
     if status == lib.WPY_DEADLOCK:
         raise RuntimeError(
             f"{what} would wait for ever: another thread is in its instance and waits for one that "

@@ -66,7 +66,7 @@ class Func(Extern):
             raise TypeError(f"type must be a FuncType or None, not {_kind(type)}")
         name = getattr(callback, "__name__", None) or "callback"
         host = Host(store, type, callback, name, access_caller)
-        self._fill_host(host, type, Owner(store))
+        self._fill_host(host, type, Owner(store, grouped=False))
 
     def _fill_host(self, host: Host, type: FuncType, owner: Owner) -> None:  # noqa: A002
         self._owner = owner
@@ -165,7 +165,7 @@ def instance_func(state: State, c: Any, type: FuncType, name: str | None) -> Fun
 def host_func(store: Store, type: FuncType, callback: Callable[..., Any], name: str) -> Func:  # noqa: A002
     """Return a Func for a plain callable, typed by the import that it is for."""
     func = object.__new__(Func)
-    func._fill_host(Host(store, type, callback, name), type, Owner(store))
+    func._fill_host(Host(store, type, callback, name), type, Owner(store, grouped=False))
     return func
 
 
@@ -184,7 +184,7 @@ def func_of_handle(c: Any) -> Func | None:
         host = host_of(lib.wpy_func_host_id(c))
         if host is not None:
             func = object.__new__(Func)
-            func._fill_host(host, host.type, Owner(host.store))
+            func._fill_host(host, host.type, Owner(host.store, grouped=False))
             lib.wpy_release(c)
             return func
     lib.wpy_release(c)

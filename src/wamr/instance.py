@@ -48,7 +48,7 @@ def state_of(tag: int) -> State | None:
 class State(Owner):
     """What an instance and everything from it share."""
 
-    __slots__ = ("_instance", "_memories", "c", "module", "tag")
+    __slots__ = ("_instance", "_memories", "c", "made", "module", "tag", "timeout_ns")
     c: Any
     module: Module
 
@@ -56,6 +56,8 @@ class State(Owner):
         super().__init__(store)
         self.module = module
         self.tag = next(_tags)
+        self.made = False  # its start function has run
+        self.timeout_ns = 0
         self._memories: list[weak[Memory]] = []
         self._instance: weak[Instance] | None = None
         _states[self.tag] = self
@@ -194,6 +196,11 @@ class Instance:
             raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
         else:
             budget = limits._budget(budget)
+        if wasi is not None:
+            from .wasi import WasiConfig
+
+            if not isinstance(wasi, WasiConfig):
+                raise TypeError(f"wasi must be a WasiConfig or None, not {type(wasi).__name__}")
         check_shape(imports, module)
         resolved = Resolved(store, module, imports, wasi is not None)
         state = State(store, module)
@@ -201,7 +208,7 @@ class Instance:
         c.tag = state.tag
         c.budget = budget
         c.stack_bytes = limits.stack_bytes or store.engine.config.stack_bytes
-        c.timeout_ns = limits._timeout_ns
+        c.timeout_ns = state.timeout_ns = limits._timeout_ns
         c.fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
         opened = None if wasi is None else wasi._open()
         if opened is not None:
@@ -214,6 +221,7 @@ class Instance:
         store._roots.add(state)
         self._fill(state)
         self._start()
+        state.made = True
 
     def _fill(self, state: State) -> None:
         self._state = state
@@ -241,13 +249,19 @@ class Instance:
 
     @property
     def fuel(self) -> int | None:
-        """What is left of its fuel; None: not limited. Settable."""
+        """What is left of its fuel; None: not limited. Settable. Raises ClosedError, TypeError."""
+        self._open()
         left = lib.wpy_instance_fuel(self._state.c)
         return None if left < 0 else int(left)
 
     @fuel.setter
     def fuel(self, fuel: int | None) -> None:
+        self._open()
         lib.wpy_instance_set_fuel(self._state.c, checked_fuel(fuel))
+
+    def _open(self) -> None:
+        if self._state.closed:
+            raise ClosedError("this Instance is closed")
 
     def interrupt(self) -> None:
         """End what runs in it with a Trap (INTERRUPTED); from any thread, or its host functions."""

@@ -7,13 +7,12 @@ store: callables, which become functions of the store that is instantiated in.
 
 from __future__ import annotations
 
-from .engine import Engine, engine_of
 from .errors import Trap
 from .extern import Extern
 from .instance import Instance
 from .linking import is_wasi
 from .module import Module
-from .store import Store, checked_store
+from .store import Store, checked_store, engine_of
 from .types import FuncType
 
 TYPE_CHECKING = False
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from .engine import Engine
     from .limits import ResourceLimits
     from .linking import ImportItem
     from .wasi import WasiConfig

@@ -36,6 +36,9 @@ _WASI = ("wasi_snapshot_preview1", "wasi_unstable")
 _KINDS = {Func: "function", Global: "global", Table: "table", Memory: "memory"}
 
 
+_ABSENT = object()
+
+
 class Resolved:
     """What goes into an instance: the C struct, and the externs that it came from."""
 
@@ -51,7 +54,7 @@ class Resolved:
             item = _find(imports, position, wanted, module)
             kind = wanted.type
             if isinstance(kind, FuncType):
-                if item is None and is_wasi(module, wanted, len(funcs)):
+                if item is _ABSENT and is_wasi(module, wanted, len(funcs)):
                     if not wasi:
                         raise LinkError(
                             f"{wanted.module}.{wanted.name} is WASI's: give the instance a "
@@ -59,7 +62,7 @@ class Resolved:
                         )
                     funcs.append(ffi.NULL)
                     continue
-                if item is not None and not isinstance(item, Extern) and callable(item):
+                if not isinstance(item, Extern) and callable(item):
                     item = host_func(store, kind, item, f"{wanted.module}.{wanted.name}")
             extern = _checked(store, item, wanted)
             self.externs.append(extern)
@@ -99,16 +102,16 @@ def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
 
 
 def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> Any:
-    """Return the item for an import, or None."""
+    """Return the item for an import, or _ABSENT."""
     from .instance import Instance
 
     if imports is None:
-        return None
+        return _ABSENT
     if not isinstance(imports, Mapping):
         return imports[position]
-    space = imports.get(wanted.module)
-    if space is None:
-        return None
+    space = imports.get(wanted.module, _ABSENT)
+    if space is _ABSENT:
+        return _ABSENT
     if isinstance(space, Instance):
         space = space.exports
     if not isinstance(space, Mapping):
@@ -116,13 +119,13 @@ def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> An
             f"imports[{wanted.module!r}] must be a mapping or an Instance, not "
             f"{type(space).__name__}"
         )
-    return space.get(wanted.name)
+    return space.get(wanted.name, _ABSENT)
 
 
 def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
     """Return the item as an extern that matches the import."""
     where = f"import {wanted.module}.{wanted.name}"
-    if item is None:
+    if item is _ABSENT:
         raise LinkError(f"{where} is missing: it is {_a(wanted.type)}")
     if not isinstance(item, Extern):
         if callable(item):

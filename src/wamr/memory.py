@@ -8,11 +8,9 @@ strictly for the rest.
 
 from __future__ import annotations
 
-from operator import index as as_index
-
 from ._binding import ffi, lib
 from .errors import ClosedError, MemoryLimitError
-from .extern import Extern, Owner, handle, waited
+from .extern import Extern, Owner, checked_index, handle, waited
 from .store import checked_store
 from .types import MAX_PAGES, Limits, MemoryType
 
@@ -115,19 +113,23 @@ class Memory(Extern):
         Raises IndexError if they are not all within the memory, TypeError, ClosedError.
         C: `wasm_memory_data`.
         """
-        return self._within(offset, size)[offset : offset + size].tobytes()
+        try:
+            return self._within(offset, size)[offset : offset + size].tobytes()
+        except TypeError:
+            return self.read(checked_index("offset", offset), checked_index("size", size))
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Write `data` from `offset` on.
 
         Raises IndexError if it does not fit into the memory, TypeError, ClosedError.
         """
+        if type(data) is not bytes:
+            data = _flat("data", data)
+        size = len(data)
         try:
-            size = len(data)
             self._within(offset, size)[offset : offset + size] = data
-        except (TypeError, ValueError):
-            flat = memoryview(data).cast("B")  # of another format, or no bytes at all
-            self._within(offset, len(flat))[offset : offset + len(flat)] = flat
+        except TypeError:
+            self.write(checked_index("offset", offset), bytes(data))
 
     def view(self, offset: int = 0, size: int | None = None, *, format: str = "B") -> memoryview:  # noqa: A002
         """Return a writable view, without a copy; it keeps the bytes alive.
@@ -136,9 +138,10 @@ class Memory(Extern):
         A view taken before the memory grows still shows the same bytes.
         Raises IndexError outside, ValueError for a size that is not whole items, ClosedError.
         """
-        if size is None:
-            self._renewed()
-            size = len(self) - offset
+        offset = checked_index("offset", offset)
+        if not isinstance(format, str):
+            raise TypeError(f"format must be a str, not {_kind(format)}")
+        size = max(len(self) - offset, 0) if size is None else checked_index("size", size)
         view = self._within(offset, size)[offset : offset + size]
         if format == "B":
             return view
@@ -154,27 +157,29 @@ class Memory(Extern):
         if isinstance(key, slice):
             start, stop = _range_of(key, len(self))
             return self.read(start, stop - start)
-        return self._within(0, 0)[self._position(key)]
+        position = self._position(key)
+        return self._within(position, 1)[position]
 
     def __setitem__(self, key: int | slice, value: int | bytes) -> None:
         """Set a byte, or the bytes of a slice to as many others."""
         if not isinstance(key, slice):
-            self._within(0, 0)[self._position(key)] = value  # type: ignore[assignment]
+            byte = checked_index("value", value)
+            if not 0 <= byte <= 0xFF:
+                raise ValueError(f"value must be a byte, 0 to 255, not {byte}")
+            position = self._position(key)
+            self._within(position, 1)[position] = byte
             return
         start, stop = _range_of(key, len(self))
-        if isinstance(value, int) or len(value) != stop - start:
-            raise ValueError(
-                f"a slice of {stop - start} bytes takes just as many, not {value!r:.60}"
-            )
-        self.write(start, value)
+        data = _flat("value", value)
+        if len(data) != stop - start:
+            raise ValueError(f"a slice of {stop - start} bytes takes as many, not {len(data)}")
+        self.write(start, data)
 
     def _position(self, key: int) -> int:
         size = len(self)
-        position = as_index(key)
+        position = checked_index("index", key)
         if not -size <= position < size:
             raise IndexError(f"byte {position} is not within the memory's {size} bytes")
-        if position >= len(self._within(0, 0)) or position < 0:
-            self._renewed()
         return position + size if position < 0 else position
 
     def grow(self, pages: int) -> int:
@@ -183,7 +188,7 @@ class Memory(Extern):
         Raises MemoryLimitError past the maximum, or what there is; ValueError below 0; TypeError.
         C: `wasm_memory_grow`. Spec: section 4.5.3, growing memories.
         """
-        delta = as_index(pages)
+        delta = checked_index("pages", pages)
         if delta < 0:
             raise ValueError(f"pages must not be negative: {delta}")
         self._open()
@@ -247,6 +252,15 @@ def _range_of(key: slice, size: int) -> tuple[int, int]:
     if step != 1:
         raise ValueError("a memory's slices have no step")
     return start, max(start, stop)
+
+
+def _flat(name: str, data: object) -> bytes | memoryview:
+    """Return the bytes of whatever has a buffer; TypeError."""
+    try:
+        view = memoryview(data)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be bytes or another buffer, not {_kind(data)}") from None
+    return view.cast("B") if view.c_contiguous and view.nbytes else view.tobytes()
 
 
 def _kind(value: object) -> str:

@@ -8,9 +8,10 @@ what is pickled, and where custom sections are found. It knows nothing of instan
 from __future__ import annotations
 
 from ._binding import ffi, lib
-from .engine import Engine, default_engine, engine_of
+from .engine import Engine, default_engine
 from .errors import CompileError, compile_error_from_text
 from .source import source_bytes
+from .store import engine_of
 from .types import (
     ExportType,
     FuncType,
@@ -40,7 +41,8 @@ class Module:
 
     store: the Store or Engine it is for; its engine is what counts.
     source: a path, the bytes of a module, or module text (needs the `wat` extra).
-    Raises CompileError (malformed, invalid or not supported), OSError for a path, TypeError.
+    Raises CompileError (malformed, invalid or not supported), OSError for a path, TypeError,
+    ClosedError.
     C: `wasm_runtime_load_ex`. Spec: section 4.5.1, `module_decode` and `module_validate`.
 
     >>> from wamr import Engine, Module

@@ -17,17 +17,24 @@ from .objects import Objects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Any
 
     from typing_extensions import Self
 
-    class Closable(Protocol):
-        def close(self) -> None: ...
-        def interrupt(self) -> None: ...
 
-    class Rooted(Protocol):
-        @property
-        def _c(self) -> Any: ...
+class _Members:
+    """Things remembered weakly. Unlike a WeakSet it can be listed while another thread adds one."""
+
+    __slots__ = ("_things",)
+
+    def __init__(self) -> None:
+        self._things: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+    def add(self, thing: object) -> None:
+        self._things[id(thing)] = thing
+
+    def alive(self) -> list[Any]:
+        return [thing for ref in self._things.valuerefs() if (thing := ref()) is not None]
 
 
 class Store:
@@ -70,8 +77,8 @@ class Store:
         self.limits = limits
         self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
-        self._things: weakref.WeakSet[Closable] = weakref.WeakSet()
-        self._roots: weakref.WeakSet[Rooted] = weakref.WeakSet()  # may hold externrefs
+        self._things = _Members()  # can be closed and interrupted
+        self._roots = _Members()  # have a handle `_c` and may hold externrefs
         self._objects = Objects()
 
     def close(self) -> None:
@@ -80,12 +87,12 @@ class Store:
         Afterwards all of it raises ClosedError. Instances that run are closed when they return.
         """
         self._closed = True
-        for thing in list(self._things):
+        for thing in self._things.alive():
             thing.close()
 
     def interrupt(self) -> None:
         """End whatever runs in this store with a Trap (INTERRUPTED); from any thread."""
-        for thing in list(self._things):
+        for thing in self._things.alive():
             thing.interrupt()
 
     def gc(self) -> None:
@@ -93,7 +100,7 @@ class Store:
 
         Runs by itself as they pile up. Does nothing while another thread passes references.
         """
-        self._objects.collect([root._c for root in list(self._roots)])
+        self._objects.collect([root._c for root in self._roots.alive()])
 
     def __enter__(self) -> Self:
         return self
@@ -114,7 +121,7 @@ class Store:
     def _enter_refs(self) -> Objects:
         """Begin to pass references; whoever does calls `leave` of what this returns."""
         objects = self._objects
-        if objects.crowded and not objects.collect([root._c for root in list(self._roots)]):
+        if objects.crowded and not objects.collect([root._c for root in self._roots.alive()]):
             objects.postpone()
         objects.enter()
         return objects
@@ -126,3 +133,13 @@ def checked_store(name: str, value: object) -> Store:
         raise TypeError(f"{name} must be a Store, not {type(value).__name__}")
     value._open()
     return value
+
+
+def engine_of(name: str, value: object) -> Engine:
+    """Return the engine of the open Store, or the Engine, that a user gave as `name`."""
+    if isinstance(value, Engine):
+        return value
+    if not isinstance(value, Store):
+        raise TypeError(f"{name} must be a Store or an Engine, not {type(value).__name__}")
+    value._open()
+    return value.engine

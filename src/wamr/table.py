@@ -6,11 +6,9 @@ that what it stands for lives as long as the table.
 
 from __future__ import annotations
 
-from operator import index as as_index
-
 from ._binding import ffi, lib
 from .errors import MemoryLimitError
-from .extern import Extern, Owner, handle, waited
+from .extern import Extern, Owner, checked_index, handle, waited
 from .store import checked_store
 from .types import MAX_TABLE, Limits, TableType, ValType
 from .values import from_cell, to_cell
@@ -58,8 +56,16 @@ class Table(Extern):
         store._things.add(self._owner)
         store._roots.add(self)
         if init is not None:
-            for position in range(limits.min):
-                self[position] = init
+            self._fill(init)
+
+    def _fill(self, init: Any) -> None:
+        objects = self.store._enter_refs()
+        try:
+            ref = to_cell(self._element.code, init, self, "init")
+            for position in range(self.type.limits.min):
+                lib.wpy_table_set(self._c, position, ref)
+        finally:
+            objects.leave()
 
     @property
     def type(self) -> TableType:
@@ -99,7 +105,7 @@ class Table(Extern):
 
         Raises ValueError past the maximum or below 0, TypeError. C: `wasm_table_grow`.
         """
-        amount = as_index(delta)
+        amount = checked_index("delta", delta)
         if amount < 0:
             raise ValueError(f"delta must not be negative: {amount}")
         self._open()
@@ -121,7 +127,7 @@ class Table(Extern):
 
     def _position(self, index: int) -> int:
         size = len(self)
-        position = as_index(index)
+        position = checked_index("index", index)
         if not 0 <= position < size:
             raise IndexError(f"element {position} is not within the table's {size} elements")
         return position

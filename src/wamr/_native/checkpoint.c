@@ -51,23 +51,30 @@ stop(wpy_instance *instance, int status, const char *text)
     return false;
 }
 
+/* What other threads and the clock say of this thread's calls: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. */
+int
+wpy_stopped(const wpy_thread *me)
+{
+    const wpy_activation *activation;
+
+    for (activation = me->top; activation; activation = activation->prev)
+        if (ATOMIC_LOAD(&activation->instance->stop_at) == activation->instance->generation
+            || (activation->stop && ATOMIC_LOAD(activation->stop)))
+            return WPY_INTERRUPTED;
+    return me->top && wpy_now() >= me->top->deadline ? WPY_TIMEOUT : WPY_OK;
+}
+
 /* All that stops code but the fuel. `woken`: a signal has come, don't wait until it is time to look. */
 static bool
 goes_on(wpy_instance *instance, bool woken)
 {
     wpy_thread *me = &wpy_self;
-    wpy_activation *activation;
     uint64_t now;
+    int status = wpy_stopped(me);
 
-    for (activation = me->top; activation; activation = activation->prev) {
-        wpy_instance *running = activation->instance;
-        if (ATOMIC_LOAD(&running->stop_at) == running->generation
-            || (activation->stop && ATOMIC_LOAD(activation->stop)))
-            return stop(instance, WPY_INTERRUPTED, "interrupted");
-    }
+    if (status != WPY_OK)
+        return stop(instance, status, status == WPY_TIMEOUT ? "timeout" : "interrupted");
     now = wpy_now();
-    if (now >= me->top->deadline)
-        return stop(instance, WPY_TIMEOUT, "timeout");
     if (woken || now - me->signals_at >= SIGNALS_EVERY_NS) {
         me->signals_at = now;
         if (is_main_thread() && wpy_py_signals() != 0)
@@ -103,11 +110,15 @@ wpy_checkpoint_hook(WASMExecEnv *env)
     for (activation = wpy_self.top; activation; activation = activation->prev)
         if (activation->instance == instance && activation->fuel_floor > floor)
             floor = activation->fuel_floor;
+    wpy_registry_lock(); /* another thread may set it */
     available = instance->fuel - floor;
+    if (available > 0) {
+        env->fuel = (int32)(available < WPY_SLICE ? available : WPY_SLICE);
+        instance->fuel -= env->fuel;
+    }
+    wpy_registry_unlock();
     if (available <= 0)
         return stop(instance, WPY_FUEL, "out of fuel");
-    env->fuel = (int32)(available < WPY_SLICE ? available : WPY_SLICE);
-    instance->fuel -= env->fuel;
     env->fuel--;
     return true;
 }
@@ -156,7 +167,9 @@ wpy_instance_fuel(wpy_instance *instance)
 
     if (!instance->fuel_counted)
         return -1;
+    wpy_registry_lock(); /* another thread may close it */
     left = instance->fuel + (instance->env && instance->env->fuel > 0 ? instance->env->fuel : 0);
+    wpy_registry_unlock();
     return left > 0 ? left : 0;
 }
 
@@ -164,10 +177,12 @@ wpy_instance_fuel(wpy_instance *instance)
 void
 wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel)
 {
+    wpy_registry_lock();
     if (instance->env && instance->env->fuel > 0)
         instance->env->fuel = 0;
     instance->fuel_counted = fuel >= 0;
     instance->fuel = fuel >= 0 ? fuel : WPY_FUEL_ENDLESS;
+    wpy_registry_unlock();
 }
 
 /* For each call from Python; 0: none. */

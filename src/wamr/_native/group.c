@@ -249,7 +249,8 @@ unlock(wpy_group *group)
         wpy_group_wake(group);
 }
 
-/* Waits for the lock of the group that `object` is in; a status. The thread does not own it yet. */
+/* Waits for the lock of the group that `object` is in; a status: also what stops the calls that
+   the thread is in already. The thread does not own it yet. */
 COLD int
 wpy_group_wait(wpy_object *object, wpy_thread *me)
 {
@@ -268,8 +269,10 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
             ours = sleep_for_lock(group, mine);
             stop_waiting(me);
         }
-        if (!ours)
-            return WPY_BUSY;
+        if (!ours) {
+            int status = wpy_stopped(me);
+            return status != WPY_OK ? status : WPY_BUSY;
+        }
         if (__atomic_load_n(&object->group, __ATOMIC_ACQUIRE) == group)
             return WPY_OK;
         unlock(group); /* merged meanwhile */

@@ -269,14 +269,18 @@ void
 wpy_instance_shut(wpy_instance *instance)
 {
     WASMModuleInstance *wamr = instance->wamr;
+    WASMExecEnv *env;
 
     __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
     __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
     if (!wamr)
         return;
-    if (instance->env)
-        wasm_exec_env_destroy(instance->env);
+    wpy_registry_lock(); /* another thread may look at its fuel */
+    env = instance->env;
     instance->env = NULL;
+    wpy_registry_unlock();
+    if (env)
+        wasm_exec_env_destroy(env);
     wamr->cur_exec_env = NULL;
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
     instance->wamr = NULL;
