@@ -38,7 +38,7 @@ class HeaderError(Exception):
 
 @dataclass(frozen=True)
 class Type:
-    """One C type: `name` is its base (`wasm_store_t`), `pointers` the `*` after, `text` all of it."""
+    """One C type: `name` is its base (`wasm_store_t`), `pointers` the `*` after it."""
 
     text: str
     name: str
@@ -237,7 +237,8 @@ class _Reader:
         self.lines.append(re.sub(rf"\b{OWN} ", "", self._text(declared, node.name)) + ";")
 
     def _text(self, node: c_ast.Node, name: str) -> str:
-        # A declaration without storage class: `static inline` and `extern` mean nothing to a reader.
+        # A declaration without storage class: `static inline` and `extern` mean nothing to a
+        # reader.
         declaration = c_ast.Decl(name, [], [], [], [], node, None, None)
         return str(self.generator.visit(declaration))
 

@@ -76,7 +76,7 @@ def stub(ffi: cffi.FFI) -> str:
             args = [f"a{i}: {_kind(arg)}" for i, arg in enumerate(kind.args)]
             params = ", ".join(["self", *args, *(["/"] if args else [])])
             lines.append(f"    def {name}({params}) -> {_kind(kind.result)}: ...")
-        elif tag == "variable":
+        elif tag in ("variable", "extern_python", "dllexport_python"):
             lines.append(f"    {name}: Any")
         elif tag == "constant":
             lines.append(f"    {name}: int")

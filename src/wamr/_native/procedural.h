@@ -18,6 +18,7 @@
 #define wasm_func_param_arity wpy_api_func_param_arity
 #define wasm_func_result_arity wpy_api_func_result_arity
 #define wasm_global_new wpy_api_global_new
+#define wasm_global_get wpy_api_global_get
 #define wasm_global_set wpy_api_global_set
 #define wasm_memory_new wpy_api_memory_new
 #define wasm_memory_grow wpy_api_memory_grow
@@ -63,6 +64,9 @@
 
 /* A callback for wasm_func_new_with_env that calls the function `env`, an export: so it can be an import. */
 wasm_trap_t *wpy_api_forward(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
+
+/* Whether this function is an export of an instance, not one of the host. */
+bool wpy_api_func_is_export(const wasm_func_t *func);
 
 /* A trap with this message; the store may be NULL. */
 wasm_trap_t *wpy_api_trap(wasm_store_t *store, const char *text);

@@ -59,8 +59,10 @@ instance_with(wasm_store_t *store, uint8 id, const small_module *section, uint8 
     binary.size = binary.num_elems = module.size;
     binary.size_of_elem = 1;
     binary.data = (char *)module.bytes;
-    if ((loaded = wasm_module_new(store, &binary)))
+    if ((loaded = wasm_module_new(store, &binary))) {
+        wpy_api_tables_grow((WASMModule *)*loaded);
         instance = wasm_instance_new_with_args(store, loaded, NULL, NULL, 1024, 0);
+    }
     return instance ? instance->inst_comm_rt : NULL;
 }
 
@@ -184,6 +186,32 @@ wpy_api_global_set(wasm_global_t *global, const wasm_val_t *value)
 
         memcpy(instance->global_data + instance->e->globals[global->global_idx_rt].data_offset, &index, sizeof index);
     }
+}
+
+/* WAMR's reads a function as an i32. */
+void
+wpy_api_global_get(const wasm_global_t *global, wasm_val_t *out)
+{
+    WASMModuleInstance *instance;
+    uint32 index;
+
+    if (!global || !out)
+        return;
+    memset(out, 0, sizeof *out);
+    if (!global->type || !global->inst_comm_rt)
+        return;
+    if (global->type->val_type->kind != WASM_FUNCREF) {
+        wasm_global_get(global, out);
+        out->kind = global->type->val_type->kind;
+        return;
+    }
+    out->kind = WASM_FUNCREF;
+    instance = (WASMModuleInstance *)global->inst_comm_rt;
+    if (global->inst_comm_rt->module_type != Wasm_Module_Bytecode)
+        return;
+    memcpy(&index, instance->global_data + instance->e->globals[global->global_idx_rt].data_offset, sizeof index);
+    if (index != NULL_REF)
+        out->of.ref = wasm_ref_new_internal(global->store, WASM_REF_func, index, global->inst_comm_rt);
 }
 
 wasm_global_t *

@@ -17,4 +17,7 @@
 wasm_trap_t *wpy_api_trap(wasm_store_t *store, const char *text);
 bool wpy_api_func_index(const wasm_ref_t *ref, const WASMModuleInstanceCommon *instance, uint32 *out);
 
+/* procedural_link.c */
+void wpy_api_tables_grow(WASMModule *module);
+
 #endif

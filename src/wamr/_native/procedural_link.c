@@ -3,6 +3,12 @@
  */
 #include "procedural_internal.h"
 
+bool
+wpy_api_func_is_export(const wasm_func_t *func)
+{
+    return func && func->inst_comm_rt && !func->with_env && !func->u.cb;
+}
+
 static bool
 same_kinds(const wasm_valtype_vec_t *types, const uint8 *runtime, uint32 count)
 {
@@ -90,6 +96,18 @@ imports_fit(const WASMModule *module, const wasm_extern_vec_t *imports, char *te
     return false;
 }
 
+/* WAMR gives room to grow to the tables only that the module's own code grows. */
+void
+wpy_api_tables_grow(WASMModule *module)
+{
+    uint32 i;
+
+    for (i = 0; i < module->import_table_count; i++)
+        module->import_tables[i].u.table.table_type.possible_grow = true;
+    for (i = 0; i < module->table_count; i++)
+        module->tables[i].table_type.possible_grow = true;
+}
+
 wasm_instance_t *
 wpy_api_instance_new_with_args_ex(wasm_store_t *store, const wasm_module_t *module, const wasm_extern_vec_t *imports,
                                 wasm_trap_t **trap, const InstantiationArgs *args)
@@ -103,6 +121,8 @@ wpy_api_instance_new_with_args_ex(wasm_store_t *store, const wasm_module_t *modu
     }
     else if ((*module)->module_type != Wasm_Module_Bytecode
              || imports_fit((const WASMModule *)*module, imports, text, sizeof text)) {
+        if ((*module)->module_type == Wasm_Module_Bytecode)
+            wpy_api_tables_grow((WASMModule *)*module);
         return wasm_instance_new_with_args_ex(store, module, imports, trap, args);
     }
     if (trap)

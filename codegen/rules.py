@@ -1,0 +1,186 @@
+"""What the generated wrappers go by: tables of what the header does not say, and names for its
+types.
+
+The functions written by hand stand here with their reasons (BY_HAND); the other tables say
+where WAMR differs from the marks of its header. Nothing here writes Python: that is
+`wrappers.py` and `procedural_stub.py`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass
+
+from .header import Function, Header, HeaderError, Type
+
+# Functions written by hand: the module of wamr._api that has them, and why.
+BY_HAND = {
+    "engines": {
+        "wasm_engine_new": "one engine per process, counted: the same pointer comes back",
+        "wasm_engine_new_with_config": "the same",
+        "wasm_engine_delete": "takes along the stores that are left, and refuses while one runs",
+        "wasm_store_new": "the root that everything of the store is tied to",
+        "wasm_store_delete": "takes along what is left of it, and refuses inside its own callback",
+    },
+    "modules": {
+        "wasm_module_new": "AOT code is refused unless it is trusted",
+        "wasm_module_new_ex": "the same; and C may keep pointing to the caller's bytes",
+        "wasm_module_deserialize": "the same as wasm_module_new",
+        "wasm_module_validate": "the same as wasm_module_new",
+        "wasm_module_delete": "C keeps the module until its store goes",
+        "wasm_module_share": "one pointer in C for what are two objects with two owners",
+        "wasm_module_obtain": "the same",
+    },
+    "functions": {
+        "wasm_func_new": "takes a Python function",
+        "wasm_func_new_with_env": "takes a Python function, and runs the finalizer once",
+        "wasm_func_copy": "copies share their callback",
+        "wasm_extern_copy": "the same, seen as an extern",
+        "wasm_func_call": "one thread at a time in a store; exceptions of callbacks; references",
+        "wasm_instance_new": "imports must be of this store; functions of other instances",
+        "wasm_instance_new_with_args": "the same",
+        "wasm_instance_new_with_args_ex": "the same",
+    },
+    "objects": {
+        "wasm_table_get": "gives a reference, or the very pointer that is in the table",
+        "wasm_table_set": "takes the reference over if it can set it",
+        "wasm_global_new": "the value may hold a reference",
+        "wasm_global_get": "the value may hold a new reference",
+        "wasm_global_set": "C takes any kind for the wanted one, and sets constants",
+        "wasm_val_delete": "C's frees the struct, which is Python's",
+        "wasm_instance_delete": "C frees it with the store, and runs the finalizer now",
+    },
+}
+
+# What the header does not mark as `own`, and is: WAMR makes a new object.
+OWN_RESULTS = re.compile(
+    r"wasm_\w+_as_ref(_const)?|wasm_ref_as_(func|global|table|memory|extern)(_const)?"
+    r"|wasm_extern_new_empty"
+)
+# The same object with one more handle on it.
+COUNTED = re.compile(
+    r"wasm_(trap|foreign|instance)_copy|wasm_ref_as_(trap|foreign|instance)(_const)?"
+    r"|wasm_engine_new_with_args"
+)
+# Another type for the same object.
+VIEWS = re.compile(
+    r"wasm_\w+_as_(extern|externtype)(_const)?|wasm_(extern|externtype)_as_(?!ref)\w+"
+)
+# Marked as `own`, and the argument itself: what `config` is must not be owned twice.
+ARGUMENT_BACK = re.compile(r"wasm_config_set_\w+")
+# NULL would crash C, and there is no answer that says failed.
+NEVER_NULL = {
+    "wasm_func_param_arity": "func",
+    "wasm_func_result_arity": "func",
+    "wasm_val_init_ptr": "out",
+    "wasm_val_ptr": "val",
+    "wasm_name_new_from_string": "s",
+    "wasm_name_new_from_string_nt": "s",
+}
+# Better names than those of the types, for parameters without one.
+NAMES = {
+    "size_t": "size",
+    "bool": "enable",
+    "wasm_valkind_t": "kind",
+    "wasm_externkind_t": "kind",
+    "wasm_mutability_t": "mutability",
+    "mem_alloc_type_t": "type",
+    "MemAllocOption": "option",
+    "wasm_name_t": "name",
+    "wasm_message_t": "message",
+    "wasm_val_t": "val",
+    "wasm_limits_t": "limits",
+    "wasm_func_callback_t": "callback",
+    "wasm_func_callback_with_env_t": "callback",
+    "char": "name",
+    "void": "info",
+    "function": "finalizer",
+}
+INTEGERS = {
+    "size_t",
+    "uint32_t",
+    "wasm_valkind_t",
+    "wasm_externkind_t",
+    "wasm_mutability_t",
+    "mem_alloc_type_t",
+    "wasm_table_size_t",
+    "wasm_memory_pages_t",
+}
+# Structs that callers make themselves.
+STRUCTS = {"wasm_val_t", "wasm_limits_t", "MemAllocOption", "LoadArgs", "InstantiationArgs"}
+VECTOR_TYPES = {"wasm_name_t": "byte", "wasm_message_t": "byte"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A parameter with the name that it has in Python."""
+
+    name: str
+    type: Type
+
+
+def handle(type_: Type, kinds: set[str]) -> str | None:
+    """`func` for `wasm_func_t *`."""
+    name = type_.name.removeprefix("wasm_").removesuffix("_t")
+    return name if type_.pointers == 1 and not type_.array and name in kinds else None
+
+
+def vector_of(type_: Type, vectors: set[str]) -> str | None:
+    """`val` for `wasm_val_vec_t *`."""
+    if type_.pointers != 1 or type_.array:
+        return None
+    if type_.name in VECTOR_TYPES:
+        return VECTOR_TYPES[type_.name]
+    name = type_.name.removeprefix("wasm_").removesuffix("_vec_t")
+    return name if type_.name.endswith("_vec_t") and name in vectors else None
+
+
+def constant(ctype: str) -> str:
+    """The name of the module's variable for the type of a pointer to this struct."""
+    return "_" + ctype.removeprefix("wasm_").removesuffix("_t")
+
+
+def named(function: Function, kinds: set[str], vectors: set[str]) -> list[Named]:
+    """The parameters with names of their own: the header's, or made of their types."""
+    names: list[str] = []
+    for parameter in function.parameters:
+        name, type_ = parameter.name, parameter.type
+        if not name:
+            name = NAMES.get(type_.name, "")
+            if type_.array:
+                name = "data"
+            elif not name and type_.name.endswith("_vec_t"):
+                name = "vec"
+            elif not name:
+                name = type_.name.removeprefix("wasm_").removesuffix("_t")
+        names.append(name + "_" if keyword.iskeyword(name) else name)
+    if len(names) == 2 and names[0] == names[1]:
+        names = ["a", "b"]
+    if len(set(names)) != len(names):
+        raise HeaderError(f"{function.prototype}: two parameters are called alike: {names}")
+    return [Named(n, p.type) for n, p in zip(names, function.parameters, strict=True)]
+
+
+def object_kinds(header: Header) -> set[str]:
+    """Types that one only has pointers to; `config`, whose fields are C's business; and modules."""
+    names = [*header.opaque, "wasm_config_t", "wasm_module_t", "wasm_shared_module_t"]
+    return {name.removeprefix("wasm_").removesuffix("_t") for name in names}
+
+
+def vector_kinds(header: Header) -> set[str]:
+    return {
+        name.removeprefix("wasm_").removesuffix("_vec_t")
+        for name in header.structs
+        if name.endswith("_vec_t")
+    }
+
+
+def declared_names(header: Header) -> list[str]:
+    """Everything of the header that has a name in Python."""
+    functions = [function.name for function in header.functions]
+    return [*functions, *header.aliases, *header.enums, *header.constants]
+
+
+def list_names(vectors: set[str]) -> list[str]:
+    return [f"wasm_{name}_vec_{way}_list" for name in sorted(vectors) for way in ("from", "to")]

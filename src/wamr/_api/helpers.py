@@ -1,0 +1,242 @@
+"""What `wamr.ffi` offers beyond C: lists and strings for vectors and names, values, comparisons,
+texts, callbacks.
+
+Everything here is made of the wrapped functions, so it is as safe as they are; nothing here is
+needed to port a C program, only to write a shorter one.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from .. import _procedural as c
+from .._binding import ffi, lib
+from . import lists, vectors
+from .arguments import integer
+from .callbacks import Callback, CallbackWithEnv, Finalizer
+from .handles import NULL, CData, find, kind, typeof
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable
+
+KIND_NAMES = {
+    lib.WASM_I32: "i32",
+    lib.WASM_I64: "i64",
+    lib.WASM_F32: "f32",
+    lib.WASM_F64: "f64",
+    lib.WASM_V128: "v128",
+    lib.WASM_EXTERNREF: "externref",
+    lib.WASM_FUNCREF: "funcref",
+}
+_NUMBERS = {lib.WASM_I32: "i32", lib.WASM_I64: "i64", lib.WASM_F32: "f32", lib.WASM_F64: "f64"}
+_VAL = typeof("wasm_val_t")
+
+# Values: as the macros of C
+
+
+def _val(kind_: int, field: str, value: Any) -> Any:
+    val = ffi.new("wasm_val_t *")
+    val.kind = kind_
+    setattr(val.of, field, value)
+    return val
+
+
+def WASM_I32_VAL(i: int) -> Any:  # noqa: N802
+    """A `wasm_val_t *` of kind i32."""
+    return _val(lib.WASM_I32, "i32", integer(i, "WASM_I32_VAL", "i"))
+
+
+def WASM_I64_VAL(i: int) -> Any:  # noqa: N802
+    """A `wasm_val_t *` of kind i64."""
+    return _val(lib.WASM_I64, "i64", integer(i, "WASM_I64_VAL", "i"))
+
+
+def WASM_F32_VAL(z: float) -> Any:  # noqa: N802
+    """A `wasm_val_t *` of kind f32."""
+    return _val(lib.WASM_F32, "f32", z)
+
+
+def WASM_F64_VAL(z: float) -> Any:  # noqa: N802
+    """A `wasm_val_t *` of kind f64."""
+    return _val(lib.WASM_F64, "f64", z)
+
+
+def WASM_REF_VAL(r: Any) -> Any:  # noqa: N802
+    """A `wasm_val_t *` of kind externref; None is the null reference."""
+    return _val(lib.WASM_EXTERNREF, "ref", _as_ref(r))
+
+
+def WASM_FUNCREF_VAL(r: Any) -> Any:  # noqa: N802
+    """A `wasm_val_t *` of kind funcref, for a reference from wasm_func_as_ref; None is null."""
+    return _val(lib.WASM_FUNCREF, "ref", _as_ref(r))
+
+
+def WASM_INIT_VAL() -> Any:  # noqa: N802
+    """A `wasm_val_t *` that holds the null reference."""
+    return WASM_REF_VAL(None)
+
+
+def _as_ref(value: Any) -> Any:
+    return NULL if value is None else ffi.cast("wasm_ref_t *", value)
+
+
+def wasm_val_value(val: Any) -> Any:
+    """The Python value of a `wasm_val_t`: int, float, or the pointer of a reference or None."""
+    name = _NUMBERS.get(val.kind)
+    if name is not None:
+        return getattr(val.of, name)
+    if val.kind in (lib.WASM_EXTERNREF, lib.WASM_FUNCREF):
+        return val.of.ref or None
+    raise ValueError(f"wasm_val_value: no kind has the number {val.kind}")
+
+
+# Vectors, names and lists
+
+
+def wasm_byte_vec_from_bytes(data: bytes) -> Any:
+    """A new `wasm_byte_vec_t *` with a copy of the bytes."""
+    return lists.from_list(vectors.vec("byte"), data)
+
+
+def wasm_byte_vec_to_bytes(vec: Any) -> bytes:
+    """The bytes of a vector; NULL has none."""
+    vec = vectors.read(vectors.vec("byte"), vec, "wasm_byte_vec_to_bytes", "vec")
+    return bytes(ffi.buffer(vec.data, vec.size)) if vec and vec.data else b""
+
+
+def wasm_name_from_str(text: str) -> Any:
+    """A new `wasm_name_t *` with the text in UTF-8, without a NUL at its end."""
+    if not isinstance(text, str):
+        raise TypeError(f"wasm_name_from_str: text must be a str, not {type(text).__name__}")
+    return lists.from_list(vectors.vec("byte"), text.encode())
+
+
+def wasm_name_to_str(name: Any) -> str:
+    """The text of a name or message, without the NUL that WAMR puts at the end of some."""
+    return wasm_byte_vec_to_bytes(name).removesuffix(b"\0").decode(errors="replace")
+
+
+def wasm_val_vec_from_values(vals: Iterable[Any]) -> Any:
+    """A `wasm_val_vec_t *` of values (from WASM_I32_VAL and its like), in memory of Python: no
+    delete.
+    """
+    return WASM_ARRAY_VEC("val", [_deref(v) for v in vals])
+
+
+def _deref(val: Any) -> Any:
+    if isinstance(val, CData):
+        found = typeof(val)
+        if found.kind == "pointer" and found.item == _VAL and val:
+            return val[0]
+        if found == _VAL:
+            return val
+    raise TypeError("a value must be a wasm_val_t, from WASM_I32_VAL for one")
+
+
+def wasm_val_vec_to_values(vec: Any) -> list[Any]:
+    """The Python values in a vector (see wasm_val_value)."""
+    return [wasm_val_value(val) for val in lists.to_list(vectors.vec("val"), vec)]
+
+
+# Arrays that a struct points to, by the struct's id (cffi pointers compare by address).
+_arrays: dict[int, tuple[Any, Any]] = {}
+
+
+def WASM_ARRAY_VEC(name: str, items: Iterable[Any] = ()) -> Any:  # noqa: N802
+    """A `wasm_<name>_vec_t *` over an array in memory of Python that does not own its items.
+
+    For arguments that C only reads or fills: imports, arguments and results. It needs no delete.
+    """
+    type_ = vectors.vec(name)
+    try:
+        data = ffi.new(type_.item, bytes(items) if name == "byte" else list(items))
+    except TypeError as error:
+        raise TypeError(
+            f"WASM_ARRAY_VEC: the items must be {type_.item.item.cname}: {error}"
+        ) from None
+    vec = ffi.new(type_.ctype)
+    vec.size = vec.num_elems = len(data)
+    vec.size_of_elem = type_.size
+    if len(data):
+        vec.data = data
+    key = id(vec)
+    _arrays[key] = (weakref.ref(vec, lambda _: _arrays.pop(key, None)), data)
+    return vec
+
+
+def WASM_EMPTY_VEC(name: str) -> Any:  # noqa: N802
+    """An empty `wasm_<name>_vec_t *`: for the `out` of a function, or no imports."""
+    return ffi.new(vectors.vec(name).ctype)
+
+
+# Files
+
+
+def load_module_file(store: Any, path: str | os.PathLike[str]) -> Any:
+    """The module in a file, or NULL as from wasm_module_new; OSError where it can't be read."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        data = file.read()
+    return c.wasm_module_new(store, WASM_ARRAY_VEC("byte", data))
+
+
+def wasm_module_load_error(binary: Any) -> str:
+    """Why wasm_module_new answers NULL for these bytes; an empty text: it would not."""
+    vec = binary if isinstance(binary, CData) else WASM_ARRAY_VEC("byte", binary)
+    vec = vectors.read(vectors.vec("byte"), vec, "wasm_module_load_error", "binary")
+    text = ffi.new("char[256]")
+    lib.wpy_api_load_error(vec, text, len(text))
+    return str(ffi.string(text).decode(errors="replace"))
+
+
+# Callbacks
+
+
+def wasm_func_callback(function: Callable[[Any, Any], Any]) -> Callback:
+    """Decorates a function of (args, results) for wasm_func_new.
+
+    It returns a trap or None. Both vectors are its own until it returns; `results` has the right
+    kinds already. C may call it as long as the store lives, so that long it is kept. An
+    exception becomes a trap.
+    """
+    return Callback(function)
+
+
+def wasm_func_callback_with_env(function: Callable[[Any, Any, Any], Any]) -> CallbackWithEnv:
+    """Decorates a function of (env, args, results) for wasm_func_new_with_env; env is any Python
+    object.
+    """
+    return CallbackWithEnv(function)
+
+
+def wasm_finalizer(function: Callable[[Any], Any]) -> Finalizer:
+    """Decorates a function of (info) for the finalizer of host information, or of a callback's
+    env.
+    """
+    return Finalizer(function)
+
+
+def wasm_trap_exception(trap: Any) -> BaseException | None:
+    """The exception of a callback that is behind this trap."""
+    thing = find(kind("trap"), trap, "wasm_trap_exception", "trap")[1]
+    return thing.extra if thing is not None else None
+
+
+def wasm_trap_to_str(trap: Any) -> str:
+    """The message of a trap."""
+    message = ffi.new("wasm_byte_vec_t *")
+    c.wasm_trap_message(trap, message)
+    text = wasm_name_to_str(message)
+    c.wasm_byte_vec_delete(message)
+    return text
+
+
+def wasm_memory_buffer(memory: Any) -> Any:
+    """The memory's bytes, writable: not for use after a grow or the store's end."""
+    data = c.wasm_memory_data(memory)
+    return (
+        ffi.buffer(data, c.wasm_memory_data_size(memory))
+        if data
+        else ffi.buffer(ffi.new("char[]", 0))
+    )

@@ -1,0 +1,82 @@
+"""Ownership that ends: what is deleted, given away to C, or refused because it is not the caller's
+to give.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from . import handles
+from .handles import Kind, Thing, by_address, dead, find
+
+
+def end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
+    """Ends the caller's ownership by `function`, a wasm_…_delete; the pointer to hand to C."""
+    thing = kind.live.get(id(value))
+    if thing is not None and thing.simple:
+        key = id(value)
+        del kind.live[key], by_address[value]
+        dead[key] = value
+        if len(dead) > handles.dead_limit:
+            handles.sweep()
+        return value
+    return _end(kind, value, function, parameter)
+
+
+def _end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
+    value, thing = find(kind, value, function, parameter)
+    if thing is None:
+        return value
+    if thing.owner is not None:
+        _not_yours(thing, function, parameter)
+    if thing.count > 1:
+        thing.count -= 1
+        return value
+    refuse_running(thing, function, parameter)
+    thing.bury(f"was deleted by {function}")
+    return value
+
+
+def refuse_running(thing: Thing, function: str, parameter: str) -> None:
+    """Raises where a call is running in the very function."""
+    call = thing.store.extra.active if thing.store is not None else None
+    while call is not None:
+        if call[0] is thing:
+            raise ValueError(f"{function}: {parameter} is being called")
+        call = call[3]
+
+
+def _not_yours(thing: Thing, function: str, parameter: str) -> NoReturn:
+    owner = thing.owner
+    assert owner is not None
+    raise ReferenceError(f"{function}: {parameter} belongs to {owner.describe()}, which deletes it")
+
+
+def claim(kind: Kind, value: Any, function: str, parameter: str) -> tuple[Any, Thing | None]:
+    """An `own` argument: it must be the caller's to give."""
+    pointer, thing = find(kind, value, function, parameter)
+    if thing is not None and thing.owner is not None:
+        _not_yours(thing, function, parameter)
+    return pointer, thing
+
+
+def distinct(function: str, *things: Thing | None) -> None:
+    """Nothing can be given away twice in one call."""
+    real = [thing for thing in things if thing is not None]
+    if len(set(real)) != len(real):
+        raise ReferenceError(f"{function}: one argument is given twice")
+
+
+def given(thing: Thing | None, owner: Thing, function: str) -> None:
+    """C put the object into `owner`: its handles so far are void."""
+    if thing is not None:
+        thing.retire(f"was given to {function}")
+        thing.leave()
+        thing.owner = owner
+        thing.belong(owner)
+
+
+def consumed(thing: Thing | None, function: str) -> None:
+    """C took the object and ended it."""
+    if thing is not None:
+        thing.bury(f"was given to {function}")
