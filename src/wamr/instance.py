@@ -28,7 +28,7 @@ from .types import FuncType, TableType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
     from typing_extensions import Self
 
@@ -56,6 +56,7 @@ class State(Owner):
         super().__init__(store)
         self.module = module
         self.tag = next(_tags)
+        self.c = None
         self.made = False  # its start function has run
         self.timeout_ns = 0
         self._memories: list[weak[Memory]] = []
@@ -214,11 +215,14 @@ class Instance:
         if opened is not None:
             c.wasi = opened.c
             state.keep(opened.streams)
-        state.c = handle(_made(module, c))
-        for extern in resolved.externs:
-            state.link(extern._owner)
-        store._things.add(state)
-        store._roots.add(state)
+        failed = _make(state, c)
+        if state.c is not None:
+            for extern in resolved.externs:
+                state.link(extern._owner)
+            store._things.add(state)
+            store._roots.add(state)
+        if failed:
+            _raise_failed(module, failed)
         self._fill(state)
         self._start()
         state.made = True
@@ -289,12 +293,19 @@ class Instance:
         raise TypeError("an Instance cannot be copied or pickled: it holds running code")
 
 
-def _made(module: Module, c: Any) -> Any:  # noqa: RET503 - raise_status does not return
-    """Return the new instance in C, not started yet."""
+def _make(state: State, c: Any) -> int:
+    """Make the instance in C, not started yet; a status.
+
+    One whose segments failed is there, too: its functions may be in tables that others have.
+    """
     out = ffi.new("wpy_instance **")
-    status = waited(lambda: lib.wpy_instance_new(module._c, c, out), "linking")
-    if status == lib.WPY_OK:
-        return out[0]
+    status = waited(lambda: lib.wpy_instance_new(state.module._c, c, out), "linking")
+    if out[0]:
+        state.c = handle(out[0])
+    return status
+
+
+def _raise_failed(module: Module, status: int) -> NoReturn:
     error = take_error(module._c)
     text = ffi.string(error.text).decode("utf-8", "replace")
     if status == lib.WPY_NO_MEMORY:

@@ -169,8 +169,8 @@ make(wpy_instance *instance, const wpy_imports *imports)
     return instance->kept ? WPY_TRAP : WPY_LINK;
 }
 
-/* Links and initialises; no code runs. *out: a handle. Otherwise a status, with a record of `module` unless it is
-   WPY_BUSY or WPY_DEADLOCK. */
+/* Links and initialises; no code runs. *out: a handle, also on one whose segments failed, which others may call through
+   a table. Otherwise NULL and a status, with a record of `module` unless another thread is in the way. */
 int
 wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out)
 {
@@ -220,7 +220,7 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
     if (instance->kept && instance->env)
         __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
     wpy_group_leave(&instance->object, held || !anchor);
-    if (status != WPY_OK) {
+    if (status != WPY_OK && !instance->kept) {
         wpy_release(instance);
         instance = NULL;
     }

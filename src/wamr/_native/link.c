@@ -71,12 +71,17 @@ link_memory(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
         return true;
     own = wamr->memories[0];
     if (wamr->module->import_memory_count) {
+        bool open;
+
         memory = instance->imports->memory;
+        wpy_registry_lock();
+        if ((open = memory->users > 0)) /* another thread may have closed it meanwhile */
+            memory->users++;
+        wpy_registry_unlock();
+        if (!open)
+            return fail(error, size, "the imported memory is closed");
         if (own->memory_data)
             wasm_deallocate_linear_memory(own);
-        wpy_registry_lock();
-        memory->users++;
-        wpy_registry_unlock();
     }
     else {
         if (!(memory = wpy_memory_adopt(own, instance->module->memory)))
