@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -86,6 +88,30 @@ def took(most: float, least: float = 0.0) -> Iterator[None]:
     begin = time.monotonic()
     yield
     assert least <= time.monotonic() - begin < most
+
+
+_EXCHANGER = """
+import ctypes, sys
+a, b = (name.encode() for name in sys.argv[1:])
+exchange = ctypes.CDLL(None).renameat2
+while exchange(-100, a, -100, b, 2) == 0:
+    pass
+"""
+
+
+@contextlib.contextmanager
+def exchanging(a: Path, b: Path) -> Iterator[None]:
+    """Let another process exchange two files with each other all the time (Linux)."""
+    process = subprocess.Popen([sys.executable, "-c", _EXCHANGER, a, b])
+    try:
+        before = a.lstat().st_ino
+        while a.lstat().st_ino == before and process.poll() is None:
+            time.sleep(0.001)
+        yield
+        assert process.poll() is None, "it has stopped"
+    finally:
+        process.kill()
+        process.wait()
 
 
 def imports(names: Iterable[str] = tuple(SIGNATURES)) -> str:
