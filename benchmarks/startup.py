@@ -31,7 +31,7 @@ def _seconds(statement: str) -> float:
 def _compiled() -> None:
     """Write our bytecode, as an installation does: a checkout may have none."""
     home = Path(str(importlib.import_module("wamr").__file__)).parent
-    command = [sys.executable, "-m", "compileall", "-q", home]
+    command = [sys.executable, "-m", "compileall", "-q", str(home)]
     subprocess.run(command, check=False, capture_output=True)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from .calls import MODULE
 from .kernels import KERNELS
@@ -12,7 +13,7 @@ from .lines import US, Goal, Line, Samples
 from .peers import everybody, us
 from .timing import Case, Pace, Sample
 
-CALLS = 20_000
+ALONE = 0.15  # seconds that one thread works
 
 
 def _together(works: Iterable[Callable[[], object]]) -> float:
@@ -26,35 +27,29 @@ def _together(works: Iterable[Callable[[], object]]) -> float:
     return time.perf_counter() - start
 
 
+def _rate(cases: Sequence[Case], pace: Pace) -> Sample:
+    """Return how much more is done when each case has a thread than when the first is alone."""
+    timers = [case.timer() for case in cases]
+    wanted = ALONE / 10 if pace.quick else ALONE
+    count = max(1, int(wanted / (timers[0](10) / 1e10)))
+    works = [partial(timer, count) for timer in timers]
+    alone, together = [], []
+    for _ in range(max(3, pace.rounds // 3)):
+        alone.append(_together(works[:1]))
+        together.append(_together(works))
+    one, all_ = Sample.of(alone), Sample.of(together)
+    times = len(cases)
+    return Sample(times * one.best / all_.best, times * one.median / all_.median, one.rounds)
+
+
 def _two_instances(pace: Pace) -> Samples:
-    """Return how many times the work of one thread two do."""
     text, argument = KERNELS["fib"]
-    pairs = [everybody(lambda peer: peer.call(text, "run", str(argument))) for _ in range(2)]
-    samples = {}
-    for name in pairs[0]:
-        works = [_repeated(pair[name], 5) for pair in pairs]
-        values = []
-        for _ in range(max(3, pace.rounds // 2)):
-            alone = _together(works[:1])
-            values.append(2 * alone / _together(works))
-        samples[name] = Sample.of(values, more=True)
-    return samples
-
-
-def _repeated(case: Case, count: int) -> Callable[[], object]:
-    timer = case.timer()
-    return lambda: timer(count)
+    one, other = (everybody(lambda peer: peer.call(text, "run", str(argument))) for _ in "12")
+    return {name: _rate([one[name], other[name]], pace) for name in one}
 
 
 def _one_instance(pace: Pace) -> Samples:
-    """Return the rate of sixteen threads' calls of one instance beside that of one thread's."""
-    case = us().call(MODULE, "add", "2, 3")
-    calls = CALLS // 10 if pace.quick else CALLS
-    values = []
-    for _ in range(max(3, pace.rounds // 2)):
-        alone = _together([_repeated(case, 16 * calls)])
-        values.append(alone / _together([_repeated(case, calls)] * 16))
-    return {US: Sample.of(values, more=True)}
+    return {US: _rate([us().call(MODULE, "add", "2, 3")] * 16, pace)}
 
 
 LINES = (
