@@ -75,6 +75,42 @@ CURES: tuple[Cure, ...] = (
         test=_TESTS + "test_tail_call_with_v128_parameters",
     ),
     Cure(
+        name="copy-v128",
+        file=_INTERPRETER,
+        expect="""\
+            tmp_buf[buf_index + 1] = frame_lp[src + 1];
+#if WASM_ENABLE_GC != 0
+""",
+        replace="""\
+            tmp_buf[buf_index + 1] = frame_lp[src + 1];
+            if (cell == 4) {
+                tmp_buf[buf_index + 2] = frame_lp[src + 2];
+                tmp_buf[buf_index + 3] = frame_lp[src + 3];
+            }
+#if WASM_ENABLE_GC != 0
+""",
+        why="Of a v128 among several results or block parameters only the lower half was copied.",
+        test=_TESTS + "test_v128_among_several_results_and_parameters_of_blocks",
+    ),
+    Cure(
+        name="copy-v128",
+        file=_INTERPRETER,
+        expect="""\
+            frame_lp[dst + 1] = tmp_buf[buf_index + 1];
+#if WASM_ENABLE_GC != 0
+""",
+        replace="""\
+            frame_lp[dst + 1] = tmp_buf[buf_index + 1];
+            if (cell == 4) {
+                frame_lp[dst + 2] = tmp_buf[buf_index + 2];
+                frame_lp[dst + 3] = tmp_buf[buf_index + 3];
+            }
+#if WASM_ENABLE_GC != 0
+""",
+        why="The other half of that copy.",
+        test=_TESTS + "test_v128_among_several_results_and_parameters_of_blocks",
+    ),
+    Cure(
         name="elem-null",
         file=_RUNTIME,
         expect="""\

@@ -68,6 +68,21 @@ def test_tail_call_with_v128_parameters(wat: Wat) -> None:
     assert wamr.load(wat(text)).exports.go() == 4321
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(local.get 0) (local.get 1)",
+        "(block (result i32 v128) (local.get 0) (local.get 1))",
+        "(block (result i32 v128) (local.get 0) (local.get 1) (br 0))",
+        "(local.get 0) (local.get 1) (i32.const 1) (if (param i32 v128) (result i32 v128) (then))",
+        "(local.get 0) (local.get 1) (loop (param i32 v128) (result i32 v128))",
+    ],
+)
+def test_v128_among_several_results_and_parameters_of_blocks(wat: Wat, body: str) -> None:
+    text = f'(module (func (export "f") (param i32 v128) (result i32 v128) {body}))'
+    assert wamr.load(wat(text)).exports.f(7, bytes(range(16))) == (7, bytes(range(16)))
+
+
 def test_null_in_an_active_element_segment(wat: Wat) -> None:
     text = """(module
         (table 2 funcref)
