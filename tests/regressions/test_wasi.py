@@ -28,9 +28,10 @@ pytestmark = [
 def in_process(code: str, *args: object) -> None:
     """Run the code in a process that may hang or crash."""
     prelude = "import os, sys; from pathlib import Path; import guests; from guests import *\n"
+    path = [str(Path(guests.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-c", prelude + textwrap.dedent(code), *map(str, args)],
-        env={**os.environ, "PYTHONPATH": str(Path(guests.__file__).parent)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
         timeout=60,
