@@ -125,6 +125,61 @@ CURES: tuple[Cure, ...] = (
         test=_TESTS + "test_null_in_an_active_element_segment",
     ),
     Cure(
+        name="elem-global",
+        file=_RUNTIME,
+        expect="""\
+#endif /* end of WASM_ENABLE_GC != 0 */
+                    break;
+                }
+#if WASM_ENABLE_GC != 0
+                case INIT_EXPR_TYPE_GET_GLOBAL:
+""",
+        replace="""\
+#endif /* end of WASM_ENABLE_GC != 0 */
+                    break;
+                }
+#if WASM_ENABLE_GC == 0
+                case INIT_EXPR_TYPE_GET_GLOBAL:
+                    ref = (void *)(uintptr_t)globals[init_expr->u.unary.v
+                                                         .global_index]
+                              .initial_value.u32;
+                    break;
+#endif
+#if WASM_ENABLE_GC != 0
+                case INIT_EXPR_TYPE_GET_GLOBAL:
+""",
+        why="`global.get` in an active element segment, which names an imported constant, became "
+        "function 0.",
+        test=_TESTS + "test_imported_constant_in_an_element_segment",
+    ),
+    Cure(
+        name="elem-global",
+        file=_INTERPRETER,
+        expect="""\
+                        for (i = 0; i < n; i++) {
+                            /* UINT32_MAX indicates that it is a null ref */
+                            bh_assert(init_values[i].init_expr_type
+""",
+        replace="""\
+                        for (i = 0; i < n; i++) {
+#if WASM_ENABLE_GC == 0
+                            if (init_values[i].init_expr_type
+                                == INIT_EXPR_TYPE_GET_GLOBAL) {
+                                table_elems[i] =
+                                    (table_elem_type_t)module->e
+                                        ->globals[init_values[i]
+                                                      .u.unary.v.global_index]
+                                        .initial_value.u32;
+                                continue;
+                            }
+#endif
+                            /* UINT32_MAX indicates that it is a null ref */
+                            bh_assert(init_values[i].init_expr_type
+""",
+        why="In a passive one it became the function with the number of the global.",
+        test=_TESTS + "test_imported_constant_in_an_element_segment",
+    ),
+    Cure(
         name="memory-limits",
         file=_LOADER,
         expect="    if (!module->possible_memory_grow) {\n",

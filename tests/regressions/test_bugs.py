@@ -94,6 +94,41 @@ def test_null_in_an_active_element_segment(wat: Wat) -> None:
     assert [exports.is_null(0), exports.is_null(1)] == [1, 0]
 
 
+def test_imported_constant_in_an_element_segment(wat: Wat) -> None:
+    text = """(module
+        (import "m" "number" (global i32))
+        (import "m" "function" (global $function funcref))
+        (import "m" "object" (global $object externref))
+        (table $functions 4 funcref)
+        (table $objects (export "objects") 4 externref)
+        (func $first (result i32) (i32.const 7))
+        (func $second (result i32) (i32.const 8))
+        (elem (table $functions) (i32.const 0) funcref
+          (global.get $function) (ref.func $first))
+        (elem (table $objects) (i32.const 0) externref (global.get $object) (ref.null extern))
+        (elem $passive funcref (ref.func $second) (global.get $function))
+        (global (export "again") funcref (global.get $function))
+        (func (export "init")
+          (table.init $functions $passive (i32.const 2) (i32.const 0) (i32.const 2)))
+        (func (export "call") (param i32) (result i32)
+          (call_indirect $functions (result i32) (local.get 0))))"""
+    store = wamr.Store()
+    function = wamr.Func(store, wamr.FuncType.parse("() -> i32"), lambda: 42)
+    thing = ["anything"]
+    kinds = wamr.ValType.I32, wamr.ValType.FUNCREF, wamr.ValType.EXTERNREF
+    constants = [
+        wamr.Global(store, wamr.GlobalType(kind), value)
+        for kind, value in zip(kinds, (3, function, thing), strict=True)
+    ]
+    exports = wamr.Instance(store, wamr.Module(store, wat(text)), constants).exports
+    assert [exports.call(0), exports.call(1)] == [42, 7]
+    exports.init()
+    assert [exports.call(2), exports.call(3)] == [8, 42]
+    assert exports.again.value == function
+    assert exports.objects[0] is thing
+    assert exports.objects[1] is None
+
+
 def test_memory_that_its_module_never_grows(wat: Wat) -> None:
     memory = wamr.load(wat('(module (memory (export "m") 2 4))')).exports.m
     assert memory.grow(2) == 2
