@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from operator import index as as_index
 
-from ._binding import ffi, lib
+from ._binding import lib
 from .errors import ClosedError, trap_from_text
 from .objects import NULL_REF
 
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from .func import Func
     from .store import Store
     from .types import ExternType
-
-
-def handle(pointer: Any) -> Any:
-    """Return the C pointer as a handle that gives itself back."""
-    return ffi.gc(pointer, lib.wpy_release)
 
 
 def checked_index(name: str, value: object) -> int:

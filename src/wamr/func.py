@@ -10,7 +10,8 @@ from __future__ import annotations
 from ._binding import ffi, lib
 from .calls import Call, callable_for
 from .errors import ClosedError
-from .extern import Extern, Owner, handle
+from .extern import Extern, Owner
+from .handles import handle
 from .host import Host
 from .limits import checked_fuel, checked_timeout
 from .store import checked_store

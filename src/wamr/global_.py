@@ -7,7 +7,8 @@ arguments and results of calls do.
 from __future__ import annotations
 
 from ._binding import ffi, lib
-from .extern import Extern, Owner, handle, waited
+from .extern import Extern, Owner, waited
+from .handles import handle
 from .store import checked_store
 from .types import GlobalType
 from .values import ValueCodec

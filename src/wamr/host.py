@@ -15,6 +15,7 @@ from struct import pack, unpack
 from weakref import ref
 
 from ._binding import ffi, lib
+from .handles import handle
 from .values import codec_of
 
 TYPE_CHECKING = False
@@ -99,7 +100,7 @@ class Host:
         fn = lib.wpy_host_new(kinds + results, len(kinds), len(results))
         if not fn:
             raise MemoryError("no room for another host function, or its type is too large")
-        self.fn = ffi.gc(fn, lib.wpy_release)
+        self.fn = handle(fn)
         self.id = lib.wpy_func_host_id(fn)
         self.store = store
         self.type = type

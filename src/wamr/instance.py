@@ -15,9 +15,10 @@ from ._binding import ffi, lib
 from .calls import raise_status, take_error
 from .errors import ClosedError, MemoryLimitError, link_error_from_text
 from .exports import Exports
-from .extern import Owner, func_of, handle, taken_in, waited
+from .extern import Owner, func_of, taken_in, waited
 from .func import Func, func_of_handle, instance_func
 from .global_ import instance_global
+from .handles import handle
 from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel
 from .linking import Resolved, check_shape
 from .memory import Memory, instance_memory

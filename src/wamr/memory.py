@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from ._binding import ffi, lib
 from .errors import ClosedError, MemoryLimitError
-from .extern import Extern, Owner, checked_index, handle, waited
+from .extern import Extern, Owner, checked_index, waited
+from .handles import giver, handle
 from .store import checked_store
 from .types import MAX_PAGES, Limits, MemoryType
 
@@ -93,7 +94,7 @@ class Memory(Extern):
         if not data:
             pin(None)
             raise ClosedError("this Memory is closed")
-        self._view = view = memoryview(ffi.buffer(ffi.gc(data, pin), size))
+        self._view = view = memoryview(ffi.buffer(ffi.gc(data, giver(pin)), size))
         return view
 
     def _within(self, offset: int, size: int) -> memoryview:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ._binding import ffi, lib
 from .errors import MemoryLimitError
-from .extern import Extern, Owner, checked_index, handle, waited
+from .extern import Extern, Owner, checked_index, waited
+from .handles import handle
 from .store import checked_store
 from .types import MAX_TABLE, Limits, TableType, ValType
 from .values import from_cell, to_cell

@@ -1,0 +1,77 @@
+"""Runs each test here in a process of its own.
+
+What these tests are about kills processes: without its cure, a fault of WAMR would end the whole
+run. So the test's body runs in a forked child, which sends back how it went; a child that dies is a
+failed test. Where there is no fork, the body runs as usual.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+
+SECONDS = 60  # a child that hangs is a failed test, too
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not hasattr(os, "fork"):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    kind, text = in_child(lambda: pyfuncitem.obj(**arguments))
+    if kind == "skipped":
+        pytest.skip(text)
+    if kind != "passed":
+        pytest.fail(text, pytrace=False)
+    return True
+
+
+def in_child(body: Callable[[], object]) -> tuple[str, str]:
+    """Run `body` in a forked child; "passed", "skipped" or "failed", and the reason."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        run_and_exit(body, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return "failed", f"the process was killed by {name}"
+    if not answer:
+        return "failed", f"the process ended with code {os.WEXITSTATUS(status)}"
+    kind, text = pickle.loads(answer)
+    return kind, text
+
+
+def run_and_exit(body: Callable[[], object], writer: int) -> NoReturn:
+    # A core dump and a traceback of the crash would only be noise when one is expected.
+    faulthandler.disable()
+    if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(SECONDS)
+    try:
+        body()
+        outcome = ("passed", "")
+    except pytest.skip.Exception as skip:
+        outcome = ("skipped", str(skip))
+    except BaseException:
+        outcome = ("failed", traceback.format_exc())
+    try:
+        os.write(writer, pickle.dumps(outcome))
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
