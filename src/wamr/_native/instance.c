@@ -113,7 +113,6 @@ static WASMModuleInstance *
 instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uint32_t size)
 {
     wpy_module *module = instance->module;
-    const wpy_extern *memory = module->memory;
     struct InstantiationArgs2 args;
     WASMModuleInstanceCommon *wamr;
 
@@ -121,7 +120,6 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
     args.v1.default_stack_size = imports->stack_bytes;
     args.v1.host_managed_heap_size = 0; /* it would add pages that the module can see */
     args.custom_data = instance;
-    wpy_region_reserve = memory && memory->flags & 2 ? (uint64_t)memory->max * WPY_PAGE : 0;
     wpy_region_budget = module->wamr->import_memory_count ? NULL : instance->budget;
     instance->imports = imports;
     instance->making = true;
@@ -134,7 +132,6 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
         os_mutex_unlock(&module->mutex);
     instance->making = false;
     instance->imports = NULL;
-    wpy_region_reserve = 0;
     wpy_region_budget = NULL;
     return (WASMModuleInstance *)wamr;
 }

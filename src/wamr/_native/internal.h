@@ -255,12 +255,12 @@ bool wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *ar
 void wpy_host_free(wpy_func *func);
 wpy_dispatcher wpy_dispatcher_for(const char *shape); /* generated */
 
-/* ---- memory.c, table.c, global.c ---- */
-void *wpy_region_alloc(uint64_t size, uint64_t reserve, wpy_budget *budget);
+/* ---- region.c, memory.c, table.c, global.c ---- */
+void *wpy_region_alloc(uint64_t size, wpy_budget *budget);
+void *wpy_region_exact(uint64_t size);
 void wpy_region_free(void *base);
 void wpy_allocator(MemAllocOption *option);
-extern __thread uint64_t wpy_region_reserve; /* bytes to reserve for the next linear memory; 0: 4 GiB */
-extern __thread wpy_budget *wpy_region_budget; /* that its bytes are taken from */
+extern __thread wpy_budget *wpy_region_budget; /* that the next linear memory's bytes are taken from */
 wpy_memory *wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits);
 void wpy_memory_drop(wpy_memory *memory); /* a user less */
 void wpy_memory_free(wpy_memory *memory);

@@ -1,215 +1,11 @@
-/* memory.c: linear memories that never move.
+/* memory.c: linear memories, whose bytes stay where they are.
  *
- * A memory's whole address range, up to its declared maximum or 4 GiB, is reserved when it is made, and committed as it
- * grows. So a Python view of it stays valid while it grows, and WAMR may keep its base in a register. The reservation
- * costs address space only; where that is short (`ulimit -v`) less is reserved, and growing beyond it fails as growing
- * may. WAMR allocates through the hook below: its sizes are 32 bits wide, so 4 GiB arrive as 0.
- *
- * A memory outlives the instance that made it, as long as a view pins it: `users` are open instances that have it (and
- * the host, if it made it), `pins` are views. The region goes when both are 0, the struct with its group.
+ * The bytes are a region (region.c) that grows in place, so a Python view of them stays valid while the memory grows, and
+ * WAMR may keep their address in a register. A memory outlives the instance that made it, as long as a view pins it:
+ * `users` are open instances that have it (and the host, if it made it), `pins` are views. The region goes when both are
+ * 0, the struct with its group.
  */
 #include "internal.h"
-
-#if defined(BH_PLATFORM_WINDOWS)
-#include <windows.h>
-#else
-#include <sys/mman.h>
-#endif
-
-#define FULL ((uint64_t)1 << 32)
-#define BUCKETS 4096
-
-__thread uint64_t wpy_region_reserve;
-__thread wpy_budget *wpy_region_budget;
-
-/* Live regions by address, since WAMR's hook hands us only that; under the registry's lock. */
-typedef struct region {
-    uint8_t *base;
-    uint64_t reserved, committed;
-    wpy_budget *budget; /* that the committed bytes are taken from */
-    struct region *next;
-} region;
-
-static region *regions[BUCKETS];
-
-static region **
-bucket_of(const void *base)
-{
-    return &regions[((uintptr_t)base >> 16) % BUCKETS];
-}
-
-#if defined(BH_PLATFORM_WINDOWS)
-static void *
-reserve_pages(uint64_t size)
-{
-    return VirtualAlloc(NULL, (SIZE_T)size, MEM_RESERVE, PAGE_NOACCESS);
-}
-
-static bool
-commit_pages(uint8_t *base, uint64_t size)
-{
-    return VirtualAlloc(base, (SIZE_T)size, MEM_COMMIT, PAGE_READWRITE) != NULL;
-}
-
-static void
-return_pages(uint8_t *base, uint64_t size)
-{
-    (void)size;
-    VirtualFree(base, 0, MEM_RELEASE);
-}
-#else
-#if !defined(MAP_NORESERVE)
-#define MAP_NORESERVE 0
-#endif
-static void *
-reserve_pages(uint64_t size)
-{
-    void *base = mmap(NULL, (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return base == MAP_FAILED ? NULL : base;
-}
-
-static bool
-commit_pages(uint8_t *base, uint64_t size)
-{
-    return mprotect(base, (size_t)size, PROT_READ | PROT_WRITE) == 0;
-}
-
-static void
-return_pages(uint8_t *base, uint64_t size)
-{
-    munmap(base, (size_t)size);
-}
-#endif
-
-/* `size` bytes of zeros that can grow in place up to `reserve`, or to less where address space is short; NULL: none, or
-   the budget has no room for them. */
-void *
-wpy_region_alloc(uint64_t size, uint64_t reserve, wpy_budget *budget)
-{
-    region *r = malloc(sizeof *r), **bucket;
-
-    if (!r)
-        return NULL;
-    if (!wpy_budget_take(budget, WPY_MEMORY_BYTES, size)) {
-        free(r);
-        return NULL;
-    }
-    if (reserve < size)
-        reserve = size;
-    while (!(r->base = reserve_pages(reserve))) {
-        if (reserve == size)
-            goto fail;
-        reserve = reserve / 2 > size ? reserve / 2 : size;
-    }
-    r->reserved = reserve;
-    r->committed = size;
-    r->budget = wpy_budget_retain(budget);
-    if (size && !commit_pages(r->base, size)) {
-        return_pages(r->base, reserve);
-        wpy_budget_release(budget);
-        goto fail;
-    }
-    wpy_registry_lock();
-    bucket = bucket_of(r->base);
-    r->next = *bucket;
-    *bucket = r;
-    wpy_registry_unlock();
-    return r->base;
-fail:
-    wpy_budget_give(budget, WPY_MEMORY_BYTES, size);
-    free(r);
-    return NULL;
-}
-
-static region *
-find_region(const void *base)
-{
-    region *r;
-
-    wpy_registry_lock();
-    for (r = *bucket_of(base); r && r->base != base; r = r->next)
-        ;
-    wpy_registry_unlock();
-    return r;
-}
-
-static bool
-region_grow(void *base, uint64_t size)
-{
-    region *r = find_region(base);
-
-    if (!r || size > r->reserved)
-        return false;
-    if (size > r->committed) {
-        if (!wpy_budget_take(r->budget, WPY_MEMORY_BYTES, size - r->committed))
-            return false;
-        if (!commit_pages(r->base + r->committed, size - r->committed)) {
-            wpy_budget_give(r->budget, WPY_MEMORY_BYTES, size - r->committed);
-            return false;
-        }
-        r->committed = size;
-    }
-    return true;
-}
-
-void
-wpy_region_free(void *base)
-{
-    region **link, *r;
-
-    wpy_registry_lock();
-    for (link = bucket_of(base); *link && (*link)->base != base; link = &(*link)->next)
-        ;
-    if ((r = *link))
-        *link = r->next;
-    wpy_registry_unlock();
-    if (r) {
-        return_pages(r->base, r->reserved);
-        wpy_budget_give(r->budget, WPY_MEMORY_BYTES, r->committed);
-        wpy_budget_release(r->budget);
-        free(r);
-    }
-}
-
-/* ---- WAMR's allocator ---- */
-
-static void *
-allocate(mem_alloc_usage_t usage, unsigned int size)
-{
-    if (usage != Alloc_For_LinearMemory)
-        return malloc(size);
-    return wpy_region_alloc(size ? size : FULL, wpy_region_reserve ? wpy_region_reserve : FULL, wpy_region_budget);
-}
-
-static void *
-reallocate(mem_alloc_usage_t usage, bool full_size_mapped, void *base, unsigned int size)
-{
-    (void)full_size_mapped;
-    if (usage != Alloc_For_LinearMemory)
-        return realloc(base, size);
-    if (!base)
-        return allocate(usage, size);
-    return region_grow(base, size ? size : FULL) ? base : NULL;
-}
-
-static void
-release(mem_alloc_usage_t usage, void *base)
-{
-    if (usage != Alloc_For_LinearMemory)
-        free(base);
-    else if (base)
-        wpy_region_free(base);
-}
-
-void
-wpy_allocator(MemAllocOption *option)
-{
-    option->allocator.malloc_func = (void *)allocate;
-    option->allocator.realloc_func = (void *)reallocate;
-    option->allocator.free_func = (void *)release;
-}
-
-/* ---- memories ---- */
 
 static wpy_memory *
 memory_new(void)
@@ -231,7 +27,7 @@ wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits)
         return NULL;
     memory->wamr = *inline_one;
     if (!memory->wamr.memory_data) { /* no pages yet: WAMR allocates none; the address is to stay what it is */
-        uint8_t *base = wpy_region_alloc(0, wpy_region_reserve ? wpy_region_reserve : FULL, wpy_region_budget);
+        uint8_t *base = wpy_region_alloc(0, wpy_region_budget);
         if (!base) {
             free(memory);
             return NULL;
@@ -251,10 +47,9 @@ wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
     wpy_memory *memory = memory_new();
     wpy_group *group = memory ? wpy_group_new() : NULL;
     uint64_t size = (uint64_t)min * WPY_PAGE;
-    uint64_t reserve = (uint64_t)(has_max ? max : WPY_PAGE) * WPY_PAGE;
     WASMMemoryInstance *wamr;
 
-    if (!group || !(memory->wamr.memory_data = wpy_region_alloc(size, reserve ? reserve : WPY_PAGE, budget))) {
+    if (!group || !(memory->wamr.memory_data = wpy_region_alloc(size, budget))) {
         if (group)
             wpy_group_free(group);
         free(memory);
@@ -323,10 +118,12 @@ wpy_memory_free(wpy_memory *memory)
     free(memory);
 }
 
-/* Views hold the bytes, beyond the close of everything else. */
+/* Views hold the bytes, beyond the close of everything else, and a handle: Python's collector ends views and handles in
+   any order. */
 void
 wpy_memory_pin(wpy_memory *memory)
 {
+    wpy_retain(memory);
     wpy_registry_lock();
     memory->pins++;
     wpy_registry_unlock();
@@ -339,6 +136,7 @@ wpy_memory_unpin(wpy_memory *memory)
     memory->pins--;
     wpy_registry_unlock();
     free_region_if_unused(memory);
+    wpy_release(memory);
 }
 
 bool

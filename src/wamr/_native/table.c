@@ -32,7 +32,7 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
         free(table);
         return NULL;
     }
-    if (!(table->wamr = wpy_region_alloc(table->mapped, table->mapped, NULL))) {
+    if (!(table->wamr = wpy_region_exact(table->mapped))) {
         wpy_budget_give(budget, WPY_TABLE_ELEMENTS, min);
         free(table);
         return NULL;

@@ -1,0 +1,291 @@
+/* region.c: ranges of address space that bytes are committed in as they are needed; and WAMR's allocator.
+ *
+ * A linear memory's whole range, 4 GiB where there is so much address space, is reserved when it is made, and committed as
+ * it grows, so it never moves. Where address space is short (`ulimit -v`) less is reserved, and growing beyond it fails,
+ * as growing may. Making and unmapping a range are what instances would spend most of their time on, so a few freed ones
+ * with little committed are kept, zeroed when they are freed.
+ *
+ * WAMR allocates through the hook below: its sizes are 32 bits wide, so 4 GiB arrive as 0.
+ */
+#include "internal.h"
+
+#if defined(BH_PLATFORM_WINDOWS)
+#include <windows.h>
+#else
+#include <sys/mman.h>
+#endif
+
+#define FULL ((uint64_t)1 << 32)
+#define BUCKETS 4096
+
+/* What is kept: at most so many freed regions, each with at most so much committed. */
+#define POOL 64
+#define POOLED_BYTES (256 * 1024)
+
+__thread wpy_budget *wpy_region_budget;
+
+/* Live regions by address, since WAMR's hook hands us only that; under the registry's lock. */
+typedef struct region {
+    uint8_t *base;
+    uint64_t reserved, committed;
+    uint64_t size;      /* what is used of it: committed may be more, in one that was used before */
+    wpy_budget *budget; /* that `size` is taken from */
+    struct region *next;
+} region;
+
+static region *regions[BUCKETS];
+static region *pool[POOL];
+static uint32_t pooled;
+
+static region **
+bucket_of(const void *base)
+{
+    return &regions[((uintptr_t)base >> 16) % BUCKETS];
+}
+
+#if defined(BH_PLATFORM_WINDOWS)
+static void *
+reserve_pages(uint64_t size)
+{
+    return VirtualAlloc(NULL, (SIZE_T)size, MEM_RESERVE, PAGE_NOACCESS);
+}
+
+static bool
+commit_pages(uint8_t *base, uint64_t size)
+{
+    return VirtualAlloc(base, (SIZE_T)size, MEM_COMMIT, PAGE_READWRITE) != NULL;
+}
+
+static void
+return_pages(uint8_t *base, uint64_t size)
+{
+    (void)size;
+    VirtualFree(base, 0, MEM_RELEASE);
+}
+#else
+#if !defined(MAP_NORESERVE)
+#define MAP_NORESERVE 0
+#endif
+static void *
+reserve_pages(uint64_t size)
+{
+    void *base = mmap(NULL, (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+static bool
+commit_pages(uint8_t *base, uint64_t size)
+{
+    return mprotect(base, (size_t)size, PROT_READ | PROT_WRITE) == 0;
+}
+
+static void
+return_pages(uint8_t *base, uint64_t size)
+{
+    munmap(base, (size_t)size);
+}
+#endif
+
+/* One that was freed, zeroed, or NULL. */
+static region *
+from_pool(void)
+{
+    region *r = NULL;
+
+    wpy_registry_lock();
+    if (pooled)
+        r = pool[--pooled];
+    wpy_registry_unlock();
+    return r;
+}
+
+/* A new one; as much as can be had, but `size` at least. */
+static region *
+reserve_region(uint64_t size, uint64_t reserve)
+{
+    region *r = malloc(sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->committed = 0;
+    while (!(r->base = reserve_pages(reserve))) {
+        if (reserve == size) {
+            free(r);
+            return NULL;
+        }
+        reserve = reserve / 2 > size ? reserve / 2 : size;
+    }
+    r->reserved = reserve;
+    return r;
+}
+
+static void
+drop_region(region *r)
+{
+    return_pages(r->base, r->reserved);
+    free(r);
+}
+
+static bool
+commit_up_to(region *r, uint64_t size)
+{
+    if (size > r->committed) {
+        if (!commit_pages(r->base + r->committed, size - r->committed))
+            return false;
+        r->committed = size;
+    }
+    return true;
+}
+
+static void *
+enter_region(region *r, uint64_t size, wpy_budget *budget)
+{
+    region **bucket = bucket_of(r->base);
+
+    r->size = size;
+    r->budget = wpy_budget_retain(budget);
+    wpy_registry_lock();
+    r->next = *bucket;
+    *bucket = r;
+    wpy_registry_unlock();
+    return r->base;
+}
+
+/* `size` bytes of zeros that can grow in place, up to 4 GiB where there is address space. NULL: there is no room, or none
+   in the budget. */
+void *
+wpy_region_alloc(uint64_t size, wpy_budget *budget)
+{
+    region *r;
+
+    if (!wpy_budget_take(budget, WPY_MEMORY_BYTES, size))
+        return NULL;
+    if (!(r = from_pool()))
+        r = reserve_region(size, FULL);
+    if (r && commit_up_to(r, size))
+        return enter_region(r, size, budget);
+    if (r)
+        drop_region(r);
+    wpy_budget_give(budget, WPY_MEMORY_BYTES, size);
+    return NULL;
+}
+
+/* The same of exactly this size, not from the pool nor for it: tables. */
+void *
+wpy_region_exact(uint64_t size)
+{
+    region *r = reserve_region(size, size);
+
+    if (r && commit_up_to(r, size))
+        return enter_region(r, size, NULL);
+    if (r)
+        drop_region(r);
+    return NULL;
+}
+
+static region *
+find_region(const void *base)
+{
+    region *r;
+
+    wpy_registry_lock();
+    for (r = *bucket_of(base); r && r->base != base; r = r->next)
+        ;
+    wpy_registry_unlock();
+    return r;
+}
+
+static bool
+region_grow(void *base, uint64_t size)
+{
+    region *r = find_region(base);
+
+    if (!r || size > r->reserved)
+        return false;
+    if (size > r->size) {
+        if (!wpy_budget_take(r->budget, WPY_MEMORY_BYTES, size - r->size))
+            return false;
+        if (!commit_up_to(r, size)) {
+            wpy_budget_give(r->budget, WPY_MEMORY_BYTES, size - r->size);
+            return false;
+        }
+        r->size = size;
+    }
+    return true;
+}
+
+/* Zeroed now, not when it is used again: what it held must not linger. */
+static bool
+to_pool(region *r)
+{
+    bool kept = false;
+
+    if (r->reserved != FULL || r->committed > POOLED_BYTES)
+        return false;
+    memset(r->base, 0, (size_t)r->committed);
+    wpy_registry_lock();
+    if (pooled < POOL) {
+        pool[pooled++] = r;
+        kept = true;
+    }
+    wpy_registry_unlock();
+    return kept;
+}
+
+void
+wpy_region_free(void *base)
+{
+    region **link, *r;
+
+    wpy_registry_lock();
+    for (link = bucket_of(base); *link && (*link)->base != base; link = &(*link)->next)
+        ;
+    if ((r = *link))
+        *link = r->next;
+    wpy_registry_unlock();
+    if (!r)
+        return;
+    wpy_budget_give(r->budget, WPY_MEMORY_BYTES, r->size);
+    wpy_budget_release(r->budget);
+    if (!to_pool(r))
+        drop_region(r);
+}
+
+/* ---- WAMR's allocator ---- */
+
+static void *
+allocate(mem_alloc_usage_t usage, unsigned int size)
+{
+    if (usage != Alloc_For_LinearMemory)
+        return malloc(size);
+    return wpy_region_alloc(size ? size : FULL, wpy_region_budget);
+}
+
+static void *
+reallocate(mem_alloc_usage_t usage, bool full_size_mapped, void *base, unsigned int size)
+{
+    (void)full_size_mapped;
+    if (usage != Alloc_For_LinearMemory)
+        return realloc(base, size);
+    if (!base)
+        return allocate(usage, size);
+    return region_grow(base, size ? size : FULL) ? base : NULL;
+}
+
+static void
+release(mem_alloc_usage_t usage, void *base)
+{
+    if (usage != Alloc_For_LinearMemory)
+        free(base);
+    else if (base)
+        wpy_region_free(base);
+}
+
+void
+wpy_allocator(MemAllocOption *option)
+{
+    option->allocator.malloc_func = (void *)allocate;
+    option->allocator.realloc_func = (void *)reallocate;
+    option->allocator.free_func = (void *)release;
+}
+
