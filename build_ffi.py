@@ -70,8 +70,14 @@ def read(place: iwasm.Layout) -> header.Header:
 
 
 def check_link(libraries: Iterable[Path], declared: header.Header) -> None:
-    """Stops the build where a declared function is in none of the libraries."""
-    symbols.check(libraries, [f.name for f in declared.functions if not f.inline])
+    """Stops the build where a declared function, or one that stands in for it, is in no library."""
+    native = place.native
+    names = [f.name for f in declared.functions if not f.inline]
+    redirections = (native / "procedural.h").read_text(encoding="utf-8")
+    names += re.findall(r"^#define wasm_\w+ (wpy_api_\w+)$", redirections, re.M)
+    for file in ("procedural.h", "wpy.h"):
+        names += re.findall(r"^[\w ]+[ *](wpy_\w+)\([^;]*\);", cdef_block(native / file), re.M)
+    symbols.check(libraries, names)
 
 
 def builder(place: iwasm.Layout, declared: header.Header) -> cffi.FFI:

@@ -65,7 +65,7 @@ COUNTED = re.compile(
 )
 # Another type for the same object.
 VIEWS = re.compile(
-    r"wasm_\w+_as_(extern|externtype)(_const)?|wasm_(extern|externtype)_as_(?!ref)\w+"
+    r"wasm_(?!ref_)\w+_as_(extern|externtype)(_const)?|wasm_(extern|externtype)_as_(?!ref)\w+"
 )
 # Marked as `own`, and the argument itself: what `config` is must not be owned twice.
 ARGUMENT_BACK = re.compile(r"wasm_config_set_\w+")

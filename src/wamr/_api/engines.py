@@ -14,6 +14,11 @@ from .._binding import lib
 from . import handles
 from .handles import Thing, again, find, kind, own_in
 
+# WAMR allocates nothing without a runtime. C programs make types before their engine, and delete
+# them after it, so here the runtime stays.
+if not lib.wpy_runtime_start():
+    raise ImportError("wamr.ffi: the runtime can't be started")
+
 ENGINE, CONFIG, STORE = kind("engine"), kind("config"), kind("store")
 
 

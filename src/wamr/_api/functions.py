@@ -174,7 +174,7 @@ def wasm_func_call(func: Any, args: Any, results: Any) -> Any:
         func, thing = handles.need(FUNC, func, "wasm_func_call", "func")
     try:
         plain = typeof(args) is _VALS and typeof(results) is _VALS
-    except TypeError:
+    except (TypeError, ffi.error):
         plain = False
     if not plain:
         args = vectors.struct(VALS, args, "wasm_func_call", "args")

@@ -122,17 +122,7 @@ def wasm_val_vec_from_values(vals: Iterable[Any]) -> Any:
     """A `wasm_val_vec_t *` of values (from WASM_I32_VAL and its like), in memory of Python: no
     delete.
     """
-    return WASM_ARRAY_VEC("val", [_deref(v) for v in vals])
-
-
-def _deref(val: Any) -> Any:
-    if isinstance(val, CData):
-        found = typeof(val)
-        if found.kind == "pointer" and found.item == _VAL and val:
-            return val[0]
-        if found == _VAL:
-            return val
-    raise TypeError("a value must be a wasm_val_t, from WASM_I32_VAL for one")
+    return WASM_ARRAY_VEC("val", vals)
 
 
 def wasm_val_vec_to_values(vec: Any) -> list[Any]:
@@ -150,12 +140,7 @@ def WASM_ARRAY_VEC(name: str, items: Iterable[Any] = ()) -> Any:  # noqa: N802
     For arguments that C only reads or fills: imports, arguments and results. It needs no delete.
     """
     type_ = vectors.vec(name)
-    try:
-        data = ffi.new(type_.item, bytes(items) if name == "byte" else list(items))
-    except TypeError as error:
-        raise TypeError(
-            f"WASM_ARRAY_VEC: the items must be {type_.item.item.cname}: {error}"
-        ) from None
+    data = vectors.new_array(type_, items, "WASM_ARRAY_VEC", "items")
     vec = ffi.new(type_.ctype)
     vec.size = vec.num_elems = len(data)
     vec.size_of_elem = type_.size

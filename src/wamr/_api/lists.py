@@ -6,26 +6,19 @@ from typing import Any
 
 from .._binding import ffi, lib
 from . import handles
-from .handles import CData, Kind, by_address, typeof
+from .handles import Kind, by_address
 from .vectors import Vec, array, made, read
 
 
 def from_list(type_: Vec, items: Any) -> Any:
     """A new vector with the items; it owns those that are objects, as after wasm_…_vec_new."""
     function = f"wasm_{type_.name}_vec_from_list"
-    if type_.name == "byte" and isinstance(items, (bytes, bytearray, memoryview)):
-        items = bytes(items)
-    else:
-        items = [item[0] if type_.name == "val" and _is_pointer(item) else item for item in items]
+    items = items if isinstance(items, (bytes, bytearray, memoryview)) else list(items)
     data, claimed = array(type_, len(items), items, function)
     pointer = ffi.new(type_.ctype)
     getattr(lib, f"wasm_{type_.name}_vec_new")(pointer, len(items), data)
     made(type_, pointer, claimed, function)
     return pointer
-
-
-def _is_pointer(item: Any) -> bool:
-    return isinstance(item, CData) and typeof(item).kind == "pointer"
 
 
 def to_list(type_: Vec, vec: Any) -> list[Any]:

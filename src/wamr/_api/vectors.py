@@ -246,10 +246,7 @@ def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[T
             return NULL, []
         length = len(value) if found.kind == "array" else size
     else:
-        try:
-            value = ffi.new(type_.item, value)
-        except TypeError as error:
-            raise TypeError(f"{function}: data must be {_items(type_)}: {error}") from None
+        value = new_array(type_, value, function, "data")
         length = len(value)
     if length < size:
         raise ValueError(f"{function}: data has {length} items where size says {size}")
@@ -262,6 +259,33 @@ def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[T
             claimed.append(thing)
     ownership.distinct(function, *claimed)
     return value, claimed
+
+
+def new_array(type_: Vec, items: Any, function: str, parameter: str) -> Any:
+    """The items in an array of Python's; a value may be a pointer to one."""
+    try:
+        if type_.name == "val":
+            items = [item[0] if _is_pointer(item) else item for item in items]
+        elif type_.name == "byte":
+            items = bytes(items) if _is_buffer(items) else _joined(list(items))
+        else:
+            items = list(items)
+        return ffi.new(type_.item, items)
+    except TypeError as error:
+        raise TypeError(f"{function}: {parameter} must be {_items(type_)}: {error}") from None
+
+
+def _is_pointer(item: Any) -> bool:
+    return isinstance(item, CData) and typeof(item).kind == "pointer" and bool(item)
+
+
+def _joined(items: list[Any]) -> bytes:
+    """From numbers, or from what a vector's data gives when it is read."""
+    return b"".join(item if isinstance(item, bytes) else bytes([item]) for item in items)
+
+
+def _is_buffer(items: Any) -> bool:
+    return isinstance(items, (bytes, bytearray, memoryview))
 
 
 def _items(type_: Vec) -> str:

@@ -123,7 +123,11 @@ wpy_api_instance_new_with_args_ex(wasm_store_t *store, const wasm_module_t *modu
              || imports_fit((const WASMModule *)*module, imports, text, sizeof text)) {
         if ((*module)->module_type == Wasm_Module_Bytecode)
             wpy_api_tables_grow((WASMModule *)*module);
-        return wasm_instance_new_with_args_ex(store, module, imports, trap, args);
+        wasm_instance_t *instance = wasm_instance_new_with_args_ex(store, module, imports, trap, args);
+
+        if (instance)
+            instance->store = store; /* WAMR leaves it out */
+        return instance;
     }
     if (trap)
         *trap = wpy_api_trap(store, text);
