@@ -47,12 +47,14 @@ _NAMES = "abcdef"
 def raise_status(error: Any, who: Any, what: str) -> NoReturn:
     """Raise what a wpy_error tells of, `who` failed in; `what` names it for users."""
     status = error.status
-    frames = _frames(who, error.frames) if error.frames else ()
     if status == lib.WPY_HOST:
         raised = take_pending()
         if isinstance(raised, Trap):
-            raised.frames += frames
+            raised.frames += _frames(who, error.frames)
+        elif error.frames:
+            lib.wpy_take_frames(who, ffi.NULL, 0)
         raise raised
+    frames = _frames(who, error.frames) if error.frames else ()
     if status == lib.WPY_CLOSED:
         raise ClosedError(f"{what}: its instance is closed")
     if status == lib.WPY_DEADLOCK:
@@ -186,21 +188,30 @@ class Call:
 def callable_for(call: Call) -> Callable[..., Any]:
     """Return a plain function that calls the wasm function."""
     codec = call.codec
-    kinds, results = codec.type._param_kinds, codec.type._result_kinds
-    entry = None
-    if codec.plain and len(results) <= 1 and len(kinds) <= len(_NAMES):
-        result = _CLASSES[results[0]] if results else "v"
-        shape = f"{result}_{''.join([_CLASSES[kind] for kind in kinds])}"
-        entry = getattr(lib, f"wpy_c_{shape}", None)
+    if codec.way is None:
+        codec.way = _way(codec)
+    make, entry, signature = codec.way
     if entry is None:
 
         def wasm_function(*args: object) -> Any:
             return call.general(args)
     else:
-        wasm_function = _factory(result, len(kinds))(entry, call.fn, call.general, call.after)
+        wasm_function = make(entry, call.fn, call.general, call.after)
     wasm_function.__name__ = call.name
-    wasm_function.__qualname__ = str(call)
+    wasm_function.__qualname__ = call.name + signature
     return wasm_function
+
+
+def _way(codec: Codec) -> tuple[Any, Any, str]:
+    """Return what makes closures, the entry in C (None: there is none), and the type as text."""
+    kinds, results = codec.type._param_kinds, codec.type._result_kinds
+    signature = str(codec.type)
+    if not codec.plain or len(results) > 1 or len(kinds) > len(_NAMES):
+        return None, None, signature
+    result = _CLASSES[results[0]] if results else "v"
+    shape = f"{result}_{''.join([_CLASSES[kind] for kind in kinds])}"
+    entry = getattr(lib, f"wpy_c_{shape}", None)
+    return _factory(result, len(kinds)), entry, signature
 
 
 _factories: dict[tuple[str, int], Callable[..., Callable[..., Any]]] = {}

@@ -51,7 +51,17 @@ class Module:
     (ExportType('f', FuncType("(i32) -> ()")),)
     """
 
-    __slots__ = ("__weakref__", "_bytes", "_c", "_exports", "_imports", "_plan", "engine")
+    __slots__ = (
+        "__weakref__",
+        "_bytes",
+        "_c",
+        "_exports",
+        "_function_names",
+        "_imports",
+        "_name",
+        "_plan",
+        "engine",
+    )
     engine: Engine
 
     def __init__(self, store: Store | Engine, source: Source) -> None:
@@ -71,6 +81,8 @@ class Module:
         self._c = ffi.gc(pointer, lib.wpy_module_release)
         self._bytes = data
         self.engine = engine
+        self._name: tuple[str | None] | None = None
+        self._function_names: dict[int, str | None] = {}
         self._imports: tuple[ImportType, ...] | None = None
         self._exports: tuple[ExportType, ...] | None = None
         self._plan: dict[str, tuple[int, int, ExternType]] | None = None
@@ -100,6 +112,11 @@ class Module:
     @property
     def name(self) -> str | None:
         """The module's own name, from its name section."""
+        if self._name is None:
+            self._name = (self._own_name(),)
+        return self._name[0]
+
+    def _own_name(self) -> str | None:
         section = self.custom_section("name")
         if section and section[0] == 0:
             reader = _Reader(section, 1)
@@ -191,6 +208,11 @@ class Module:
 
     def _function_name(self, index: int) -> str | None:
         """From the name section, else an export's name."""
+        if index not in self._function_names:
+            self._function_names[index] = self._find_function_name(index)
+        return self._function_names[index]
+
+    def _find_function_name(self, index: int) -> str | None:
         name = lib.wpy_module_function_name(self._c, index)
         if name:
             text: str = ffi.string(name).decode("utf-8", "replace")

@@ -188,7 +188,7 @@ class Ref:
         return f"Ref({self.value!r}, {self.type!r})"
 
 
-def unwrapped(kind: int, value: object, store: Store | None, where: str) -> object:
+def unwrapped(kind: int, value: object, store: Store | None, where: object) -> object:
     """Return what is in a Val, Ref or Foreign that goes where a value of this kind is wanted."""
     if isinstance(value, Val):
         if value.type.code != kind:

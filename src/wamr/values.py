@@ -46,15 +46,27 @@ _BITS = {0x7F: 32, 0x7E: 64}
 class Codec:
     """Packs and unpacks the values of one function type."""
 
-    __slots__ = ("_kinds", "_pack", "_result_kinds", "_unpack", "bytes", "plain", "refs", "type")
+    __slots__ = (
+        "_kinds",
+        "_pack",
+        "_result_kinds",
+        "_unpack",
+        "bytes",
+        "plain",
+        "refs",
+        "type",
+        "way",
+    )
     type: FuncType
     bytes: int  # of the cells: room for arguments or results, whichever takes more
     plain: bool  # numbers only
     refs: bool  # externrefs among them: who packs or unpacks them says so to the store
+    way: Any  # what `calls` found out about calling functions of this type
 
     def __init__(self, type: FuncType) -> None:  # noqa: A002
         kinds, results = type._param_kinds, type._result_kinds
         self.type = type
+        self.way = None
         self._kinds = kinds
         self._result_kinds = results
         self._pack = Struct("=" + "".join([_FORMATS[k] for k in kinds]))
@@ -121,10 +133,27 @@ def _pack(
         else:
             return
     parts = []
-    for i, (kind, value) in enumerate(zip(kinds, values, strict=True)):
-        where = f"{what}: {role} {i + 1}" if len(kinds) > 1 else f"{what}: its {role}"
+    where = _Where(what, role, len(kinds))
+    for kind, value in zip(kinds, values, strict=True):
         parts.append(to_bytes(kind, value, place, where))
+        where.position += 1
     buffer[: packer.size] = b"".join(parts)
+
+
+class _Where:
+    """Which value of a call is meant, as text only when something is wrong with it."""
+
+    __slots__ = ("count", "position", "role", "what")
+
+    def __init__(self, what: object, role: str, count: int) -> None:
+        self.what = what
+        self.role = role
+        self.count = count
+        self.position = 1
+
+    def __str__(self) -> str:
+        which = f"{self.role} {self.position}" if self.count > 1 else f"its {self.role}"
+        return f"{self.what}: {which}"
 
 
 def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: Place) -> tuple[Any, ...]:
@@ -134,14 +163,14 @@ def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: Place) -> tuple[An
     return tuple([from_cell(kind, value, place) for kind, value in zip(kinds, values, strict=True)])
 
 
-def to_bytes(kind: int, value: object, place: Place | None, where: str) -> bytes:
+def to_bytes(kind: int, value: object, place: Place | None, where: object) -> bytes:
     """Return the cells of `value`, or raise what is wrong with it; place None: no reference."""
     if isinstance(value, Val) and value.type.code == kind and value._bytes:
         return value._bytes if _LITTLE or kind == 0x7B else value._bytes[::-1]
     return _STRUCTS[kind].pack(to_cell(kind, value, place, where))
 
 
-def to_cell(kind: int, value: object, place: Place | None, where: str) -> Any:
+def to_cell(kind: int, value: object, place: Place | None, where: object) -> Any:
     """Return `value` as struct packs it for this kind, or raise what is wrong with it."""
     if isinstance(value, _WRAPPED):
         value = unwrapped(kind, value, place.store if place else None, where)
@@ -157,7 +186,7 @@ def from_cell(kind: int, cell: Any, place: Place) -> Any:
     return cell
 
 
-def _integer(kind: int, value: object, place: Place | None, where: str) -> int:
+def _integer(kind: int, value: object, place: Place | None, where: object) -> int:
     bits = _BITS[kind]
     try:
         number = as_index(value)  # type: ignore[arg-type]
@@ -170,7 +199,7 @@ def _integer(kind: int, value: object, place: Place | None, where: str) -> int:
     return number - (1 << bits) if number >= 1 << bits - 1 else number
 
 
-def _real(kind: int, value: object, where: str) -> float:
+def _real(kind: int, value: object, where: object) -> float:
     try:
         if not isinstance(value, (str, bytes, bytearray)):  # float() would read those
             return float(value)  # type: ignore[arg-type]
@@ -183,11 +212,11 @@ def _real(kind: int, value: object, where: str) -> float:
     raise TypeError(f"{where} must be a float or int ({name}), not {_shown(value)}")
 
 
-def _f64(kind: int, value: object, place: Place | None, where: str) -> float:
+def _f64(kind: int, value: object, place: Place | None, where: object) -> float:
     return _real(kind, value, where)
 
 
-def _f32(kind: int, value: object, place: Place | None, where: str) -> float:
+def _f32(kind: int, value: object, place: Place | None, where: object) -> float:
     number = _real(kind, value, where)
     try:
         _F32.pack(number)
@@ -196,7 +225,7 @@ def _f32(kind: int, value: object, place: Place | None, where: str) -> float:
     return number
 
 
-def _v128(kind: int, value: object, place: Place | None, where: str) -> bytes:
+def _v128(kind: int, value: object, place: Place | None, where: object) -> bytes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError(f"{where} must be 16 bytes (v128), not {_shown(value)}")
     data = bytes(value)
@@ -205,11 +234,11 @@ def _v128(kind: int, value: object, place: Place | None, where: str) -> bytes:
     return data
 
 
-def _externref(kind: int, value: object, place: Place, where: str) -> int:
+def _externref(kind: int, value: object, place: Place, where: object) -> int:
     return place.store._objects.number(value)
 
 
-def _funcref(kind: int, value: object, place: Place, where: str) -> int:
+def _funcref(kind: int, value: object, place: Place, where: object) -> int:
     from .func import Func
 
     if value is None:
@@ -225,7 +254,7 @@ _LITTLE = byteorder == "little"
 _WRAPPED = (Val, Ref, Foreign)
 _STRUCTS = {kind: Struct("=" + text) for kind, text in _FORMATS.items()}
 _F32 = _STRUCTS[0x7D]
-_TO_CELL: dict[int, Callable[[int, object, Any, str], Any]] = {
+_TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {
     0x7F: _integer,
     0x7E: _integer,
     0x7D: _f32,
