@@ -1,4 +1,6 @@
-"""A `world` for each test: an engine, a store and an instance of one module with a bit of everything."""
+"""A `world` for each test: an engine, a store and an instance of one module with a bit of
+everything.
+"""
 
 import pytest
 from capi import World

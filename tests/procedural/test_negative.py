@@ -1,7 +1,7 @@
 """Every pointer of every function: NULL, the wrong kind, no pointer at all, dead, unknown.
 
-The calls are made from the header, so that no function is forgotten. They run in forked children, a batch each: a
-crash is a failure that names its call.
+The calls are made from the header, so that no function is forgotten. They run in forked
+children, a batch each: a crash is a failure that names its call.
 """
 
 import contextlib
@@ -13,10 +13,38 @@ from capi import NEGATIVE, NULL, World, api, ffi, header, in_child
 FAILED = (None, False, 0, 0.0, -1.0)
 # Those where NULL is as good as any other value, so that success is an answer, too.
 NULL_IS_FINE = {
-    "a", "b", "init", "imports", "trap", "data", "message", "info", "finalizer", "env", "option",
-    "opts", "out", "src", "vec", "params", "results", "config", "args", "valtype", "p", "p1", "p2",
-    "p3", "r", "r1", "r2", "ref", "store", "val", "t",
-}  # fmt: skip
+    "a",
+    "b",
+    "init",
+    "imports",
+    "trap",
+    "data",
+    "message",
+    "info",
+    "finalizer",
+    "env",
+    "option",
+    "opts",
+    "out",
+    "src",
+    "vec",
+    "params",
+    "results",
+    "config",
+    "args",
+    "valtype",
+    "p",
+    "p1",
+    "p2",
+    "p3",
+    "r",
+    "r1",
+    "r2",
+    "ref",
+    "store",
+    "val",
+    "t",
+}
 
 
 def signatures():

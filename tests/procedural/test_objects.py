@@ -80,7 +80,13 @@ def test_func_new_with_env(world):
     assert len(seen) == 2
 
 
-@positive("wasm_global_new", "wasm_global_get", "wasm_global_set", "wasm_global_type", "wasm_global_delete")  # fmt: skip
+@positive(
+    "wasm_global_new",
+    "wasm_global_get",
+    "wasm_global_set",
+    "wasm_global_type",
+    "wasm_global_delete",
+)
 def test_global(world):
     type_ = world.new("globaltype")
     made = c.wasm_global_new(world.store, type_, api.WASM_I32_VAL(5))
@@ -103,7 +109,15 @@ def test_global(world):
         api.WASM_I32_VAL(2**31)
 
 
-@positive("wasm_table_new", "wasm_table_size", "wasm_table_grow", "wasm_table_get", "wasm_table_set", "wasm_table_type", "wasm_table_delete")  # fmt: skip
+@positive(
+    "wasm_table_new",
+    "wasm_table_size",
+    "wasm_table_grow",
+    "wasm_table_get",
+    "wasm_table_set",
+    "wasm_table_type",
+    "wasm_table_delete",
+)
 def test_table(world):
     table = world.table()
     assert c.wasm_table_size(table) == 4
@@ -150,7 +164,15 @@ def test_table_of_externrefs(world):
         api.wasm_ref_copy(gone)
 
 
-@positive("wasm_memory_new", "wasm_memory_size", "wasm_memory_grow", "wasm_memory_data", "wasm_memory_data_size", "wasm_memory_type", "wasm_memory_delete")  # fmt: skip
+@positive(
+    "wasm_memory_new",
+    "wasm_memory_size",
+    "wasm_memory_grow",
+    "wasm_memory_data",
+    "wasm_memory_data_size",
+    "wasm_memory_type",
+    "wasm_memory_delete",
+)
 def test_memory(world):
     type_ = world.new("memorytype")
     own = c.wasm_memory_new(world.store, type_)
@@ -333,7 +355,15 @@ def test_trap_message(world):
     assert api.wasm_byte_vec_to_bytes(out) == b""
 
 
-@positive("wasm_trap_origin", "wasm_trap_trace", "wasm_frame_instance", "wasm_frame_func_index", "wasm_frame_func_offset", "wasm_frame_module_offset", "wasm_frame_delete")  # fmt: skip
+@positive(
+    "wasm_trap_origin",
+    "wasm_trap_trace",
+    "wasm_frame_instance",
+    "wasm_frame_func_index",
+    "wasm_frame_func_offset",
+    "wasm_frame_module_offset",
+    "wasm_frame_delete",
+)
 def test_frames(world):
     trap = world.boom()
     assert "unreachable" in api.wasm_trap_to_str(trap)

@@ -6,7 +6,16 @@ from capi import NULL, api, c, ffi, positive
 AOT = b"\0aot\x05\0\0\0"
 
 
-@positive("wasm_config_new", "wasm_config_set_mem_alloc_opt", "wasm_config_set_linux_perf_opt", "wasm_config_set_segue_flags", "wasm_config_delete", "wasm_engine_new_with_config", "wasm_engine_new_with_args", "wasm_engine_delete")  # fmt: skip
+@positive(
+    "wasm_config_new",
+    "wasm_config_set_mem_alloc_opt",
+    "wasm_config_set_linux_perf_opt",
+    "wasm_config_set_segue_flags",
+    "wasm_config_delete",
+    "wasm_engine_new_with_config",
+    "wasm_engine_new_with_args",
+    "wasm_engine_delete",
+)
 def test_config():
     config = c.wasm_config_new()
     assert config.mem_alloc_type == api.Alloc_With_System_Allocator
@@ -130,7 +139,13 @@ def test_module_name(world):
         c.wasm_module_set_name(world.module, "a\0b")
 
 
-@positive("wasm_instance_new", "wasm_instance_new_with_args", "wasm_instance_new_with_args_ex", "wasm_instance_exports", "wasm_instance_delete")  # fmt: skip
+@positive(
+    "wasm_instance_new",
+    "wasm_instance_new_with_args",
+    "wasm_instance_new_with_args_ex",
+    "wasm_instance_exports",
+    "wasm_instance_delete",
+)
 def test_instance_new(world):
     args = ffi.new("InstantiationArgs *")
     args.default_stack_size = 65536

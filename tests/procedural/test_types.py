@@ -1,10 +1,21 @@
-"""Types and their vectors: each function does what the C documentation says, on the way that C programs take."""
+"""Types and their vectors: each function does what the C documentation says, on the way that C
+programs take.
+"""
 
 import pytest
 from capi import NULL, POSITIVE, api, c, each, ffi, positive
 
 KINDS = ["i32", "i64", "f32", "f64", "v128", "externref", "funcref"]
-TYPES = ["valtype", "functype", "globaltype", "tabletype", "memorytype", "externtype", "importtype", "exporttype"]  # fmt: skip
+TYPES = [
+    "valtype",
+    "functype",
+    "globaltype",
+    "tabletype",
+    "memorytype",
+    "externtype",
+    "importtype",
+    "exporttype",
+]
 VECTORS = [*TYPES, "byte", "val", "frame", "extern"]
 EXTERN_TYPES = {
     "functype": "FUNC",
@@ -41,7 +52,15 @@ def test_numbers_and_references():
         api.wasm_valtype_delete(valtype)
 
 
-SHORT = {"i32": "i32", "i64": "i64", "f32": "f32", "f64": "f64", "v128": "v128", "anyref": "externref", "funcref": "funcref"}  # fmt: skip
+SHORT = {
+    "i32": "i32",
+    "i64": "i64",
+    "f32": "f32",
+    "f64": "f64",
+    "v128": "v128",
+    "anyref": "externref",
+    "funcref": "funcref",
+}
 
 
 @pytest.mark.parametrize("name", each(POSITIVE, "wasm_valtype_new_{}", list(SHORT)))
@@ -78,7 +97,12 @@ def test_functype(world):
     c.wasm_functype_delete(functype)
 
 
-@positive("wasm_globaltype_new", "wasm_globaltype_content", "wasm_globaltype_mutability", "wasm_globaltype_delete")  # fmt: skip
+@positive(
+    "wasm_globaltype_new",
+    "wasm_globaltype_content",
+    "wasm_globaltype_mutability",
+    "wasm_globaltype_delete",
+)
 def test_globaltype():
     globaltype = c.wasm_globaltype_new(api.wasm_valtype_new_f32(), api.WASM_VAR)
     assert api.wasm_valtype_kind(c.wasm_globaltype_content(globaltype)) == api.WASM_F32
@@ -86,7 +110,9 @@ def test_globaltype():
     c.wasm_globaltype_delete(globaltype)
 
 
-@positive("wasm_tabletype_new", "wasm_tabletype_element", "wasm_tabletype_limits", "wasm_tabletype_delete")  # fmt: skip
+@positive(
+    "wasm_tabletype_new", "wasm_tabletype_element", "wasm_tabletype_limits", "wasm_tabletype_delete"
+)
 def test_tabletype(world):
     tabletype = c.wasm_tabletype_new(api.wasm_valtype_new_funcref(), world.limits(2, 9))
     assert api.wasm_valtype_kind(c.wasm_tabletype_element(tabletype)) == api.WASM_FUNCREF
@@ -137,7 +163,14 @@ def test_externtype_casts(world, name, suffix):
         getattr(api, f"wasm_{name}_delete")(type_)
 
 
-@positive("wasm_importtype_new", "wasm_importtype_module", "wasm_importtype_name", "wasm_importtype_type", "wasm_importtype_is_linked", "wasm_importtype_delete")  # fmt: skip
+@positive(
+    "wasm_importtype_new",
+    "wasm_importtype_module",
+    "wasm_importtype_name",
+    "wasm_importtype_type",
+    "wasm_importtype_is_linked",
+    "wasm_importtype_delete",
+)
 def test_importtype(world):
     def make(module, name):
         names = api.wasm_name_from_str(module), api.wasm_name_from_str(name)
@@ -155,7 +188,9 @@ def test_importtype(world):
         c.wasm_importtype_delete(other)
 
 
-@positive("wasm_exporttype_new", "wasm_exporttype_name", "wasm_exporttype_type", "wasm_exporttype_delete")  # fmt: skip
+@positive(
+    "wasm_exporttype_new", "wasm_exporttype_name", "wasm_exporttype_type", "wasm_exporttype_delete"
+)
 def test_exporttype(world):
     exporttype = c.wasm_exporttype_new(api.wasm_name_from_str("n\u00e4me"), world.new("externtype"))
     assert api.wasm_name_to_str(c.wasm_exporttype_name(exporttype)) == "n\u00e4me"
@@ -269,7 +304,15 @@ def test_sizes_that_are_not_true_are_refused(world, name):
         getattr(api, f"wasm_{name}_vec_new")(vec(name), 3, world.items(name)[:1])
 
 
-@positive("wasm_name_new", "wasm_name_new_empty", "wasm_name_new_new_uninitialized", "wasm_name_copy", "wasm_name_delete", "wasm_name_new_from_string", "wasm_name_new_from_string_nt")  # fmt: skip
+@positive(
+    "wasm_name_new",
+    "wasm_name_new_empty",
+    "wasm_name_new_new_uninitialized",
+    "wasm_name_copy",
+    "wasm_name_delete",
+    "wasm_name_new_from_string",
+    "wasm_name_new_from_string_nt",
+)
 def test_names():
     name, other = vec("byte"), vec("byte")
     c.wasm_name_new(name, 2, b"hi")

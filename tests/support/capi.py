@@ -1,8 +1,9 @@
 """What the tests of the procedural layer share.
 
-`c` is `wamr.ffi` with a memory: it records which functions a test has called. `@positive(…)` and `@negative(…)`
-name the functions that a test is about and fail it when it does not call them; test_complete.py checks that each
-declared function has both. `World` makes a valid argument of every type, fresh where the function takes it over.
+`c` is `wamr.ffi` with a memory: it records which functions a test has called. `@positive(…)`
+and `@negative(…)` name the functions that a test is about and fail it when it does not call
+them; test_complete.py checks that each declared function has both. `World` makes a valid
+argument of every type, fresh where the function takes it over.
 """
 
 from __future__ import annotations

@@ -267,7 +267,10 @@ def new_array(type_: Vec, items: Any, function: str, parameter: str) -> Any:
         if type_.name == "val":
             items = [item[0] if _is_pointer(item) else item for item in items]
         elif type_.name == "byte":
-            items = bytes(items) if _is_buffer(items) else _joined(list(items))
+            text = bytes(items) if _is_buffer(items) else _joined(list(items))
+            data = ffi.new(type_.item, len(text))  # of bytes, cffi would add a NUL
+            ffi.buffer(data)[:] = text
+            return data
         else:
             items = list(items)
         return ffi.new(type_.item, items)

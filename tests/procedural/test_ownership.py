@@ -1,0 +1,391 @@
+"""Who owns what: dead, given away, borrowed, reused addresses, and what goes with a store or an engine."""
+
+import gc
+import threading
+import time
+
+import pytest
+from capi import NULL, api, ffi, in_child
+
+
+def test_an_address_that_is_reused_is_another_object():
+    old = api.wasm_valtype_new_i32()
+    address = int(ffi.cast("uintptr_t", old))
+    api.wasm_valtype_delete(old)
+    for _ in range(1000):
+        new = api.wasm_valtype_new_f64()
+        if int(ffi.cast("uintptr_t", new)) == address:
+            break
+    else:
+        pytest.skip("the allocator does not reuse it")
+    assert new == old, "cffi can't tell them apart"
+    assert api.wasm_valtype_kind(new) == api.WASM_F64
+    with pytest.raises(ReferenceError, match="valtype was deleted by wasm_valtype_delete"):
+        api.wasm_valtype_kind(old)
+    with pytest.raises(ReferenceError, match="wasm_valtype_delete"):
+        api.wasm_valtype_delete(old)
+    api.wasm_valtype_delete(new)
+
+
+def test_dead_handles_are_remembered_as_long_as_somebody_holds_them():
+    from wamr._api import handles
+
+    held = []
+    for _ in range(3):
+        for index in range(6000):
+            valtype = api.wasm_valtype_new_i32()
+            if index % 1000 == 0:
+                held.append(valtype)
+            api.wasm_valtype_delete(valtype)
+        del valtype
+    assert len(handles.dead) < 14000
+    for valtype in held:
+        with pytest.raises(ReferenceError, match="was deleted"):
+            api.wasm_valtype_kind(valtype)
+
+
+def test_what_is_given_away_is_the_new_owners():
+    valtype = api.wasm_valtype_new_i32()
+    globaltype = api.wasm_globaltype_new(valtype, api.WASM_CONST)
+    for use in (api.wasm_valtype_kind, api.wasm_valtype_delete):
+        with pytest.raises(ReferenceError, match="was given to wasm_globaltype_new"):
+            use(valtype)
+    content = api.wasm_globaltype_content(globaltype)
+    assert api.wasm_valtype_kind(content) == api.WASM_I32
+    with pytest.raises(ReferenceError, match="belongs to a wasm_globaltype_t"):
+        api.wasm_valtype_delete(content)
+    with pytest.raises(ReferenceError, match="belongs to a wasm_globaltype_t"):
+        api.wasm_globaltype_new(content, api.WASM_CONST)
+    api.wasm_globaltype_delete(globaltype)
+    with pytest.raises(ReferenceError, match="went with a wasm_globaltype_t"):
+        api.wasm_valtype_kind(content)
+
+
+def test_nothing_is_given_away_twice_in_one_call():
+    valtype = api.wasm_valtype_new_i32()
+    with pytest.raises(ReferenceError, match="twice"):
+        api.wasm_functype_new_2_0(valtype, valtype)
+    with pytest.raises(ReferenceError, match="twice"):
+        api.wasm_valtype_vec_from_list([valtype, valtype])
+    vec = api.wasm_valtype_vec_from_list([valtype])
+    with pytest.raises(ReferenceError, match="twice"):
+        api.wasm_functype_new(vec, vec)
+    assert api.wasm_functype_new(vec, None)
+
+
+def test_a_failed_call_takes_nothing(world):
+    valtype = api.wasm_valtype_new_i32()
+    for bad in (None, world.limits(1, 2)):
+        assert not api.wasm_tabletype_new(valtype, bad)
+    with pytest.raises(TypeError):
+        api.wasm_globaltype_new(valtype, "const")
+    with pytest.raises(OverflowError):
+        api.wasm_globaltype_new(valtype, 256)
+    assert api.wasm_valtype_kind(valtype) == api.WASM_I32
+    api.wasm_valtype_delete(valtype)
+
+
+def test_a_vector_that_a_type_took_over_is_not_the_callers(world):
+    params = world.valtypes(["i32"])
+    functype = api.wasm_functype_new(params, None)
+    with pytest.raises(ReferenceError, match="belongs to a wasm_functype_t"):
+        api.wasm_valtype_vec_delete(params)
+    with pytest.raises(ReferenceError, match="belongs to a wasm_functype_t"):
+        api.wasm_functype_new(None, params)
+    borrowed = api.wasm_functype_params(functype)
+    with pytest.raises(ReferenceError, match="belongs to a wasm_functype_t"):
+        api.wasm_valtype_vec_delete(borrowed)
+    element = borrowed.data[0]
+    assert api.wasm_valtype_kind(element) == api.WASM_I32
+    api.wasm_functype_delete(functype)
+    with pytest.raises(ReferenceError):
+        api.wasm_valtype_kind(element)
+    with pytest.raises(ReferenceError):
+        api.wasm_valtype_vec_copy(ffi.new("wasm_valtype_vec_t *"), borrowed)
+
+
+def test_pointers_read_from_a_vector_are_followed(world):
+    from wamr._api import handles
+
+    functype = api.wasm_functype_new(world.valtypes(["i32"]), None)
+    vec = api.wasm_functype_params(functype)
+    for _ in range(1000):
+        assert api.wasm_valtype_kind(vec.data[0]) == api.WASM_I32
+    assert len(handles.kind("valtype").live) < 300
+    api.wasm_functype_delete(functype)
+
+
+def test_elements_written_by_hand_are_looked_at():
+    vec = ffi.new("wasm_valtype_vec_t *")
+    api.wasm_valtype_vec_new_uninitialized(vec, 3)
+    kept = api.wasm_valtype_new_i32()
+    vec.data[0], vec.data[1], vec.num_elems = kept, kept, 2
+    with pytest.raises(ReferenceError, match=r"data\[1\] is in the vector twice"):
+        api.wasm_valtype_vec_delete(vec)
+    vec.data[1] = ffi.cast("wasm_valtype_t *", 0x1230)
+    with pytest.raises(ReferenceError, match=r"data\[1\] is no live"):
+        api.wasm_valtype_vec_delete(vec)
+    gone = api.wasm_valtype_new_i32()
+    vec.data[1] = gone
+    api.wasm_valtype_delete(gone)
+    with pytest.raises(ReferenceError, match=r"data\[1\] is no live"):
+        api.wasm_valtype_vec_copy(ffi.new("wasm_valtype_vec_t *"), vec)
+    vec.data[1] = NULL
+    api.wasm_valtype_vec_delete(vec)
+    with pytest.raises(ReferenceError):
+        api.wasm_valtype_kind(kept)
+
+
+def test_data_that_c_did_not_allocate_is_not_freed():
+    vec = api.WASM_ARRAY_VEC("valtype", [api.wasm_valtype_new_i32()])
+    with pytest.raises(ReferenceError, match="not made by wasm_valtype_vec_new"):
+        api.wasm_valtype_vec_delete(vec)
+    with pytest.raises(ReferenceError, match="not made by wasm_valtype_vec_new"):
+        api.wasm_functype_new(vec, None)
+    with pytest.raises(ReferenceError):
+        api.wasm_byte_vec_delete(api.WASM_ARRAY_VEC("byte", b"abc"))
+
+
+def test_everything_of_a_store_goes_with_it(world):
+    things = {
+        name: world.new(name)
+        for name in (
+            "func",
+            "global",
+            "table",
+            "memory",
+            "extern",
+            "ref",
+            "trap",
+            "foreign",
+            "frame",
+        )
+    }
+    functype = world.new("functype")
+    api.wasm_store_delete(world.store)
+    for name, thing in things.items():
+        for verb in ("copy", "delete"):
+            with pytest.raises(ReferenceError, match=f"wasm_{name}_{verb}: .* went with its store"):
+                getattr(api, f"wasm_{name}_{verb}")(thing)
+    for call in (
+        lambda: api.wasm_store_delete(world.store),
+        lambda: api.wasm_module_new(world.store, world.binary),
+        lambda: api.wasm_module_get_name(world.module),
+        lambda: api.wasm_instance_delete(world.instance),
+        lambda: api.wasm_extern_vec_delete(world.exports),
+        lambda: api.wasm_func_call(world.func, None, None),
+    ):
+        with pytest.raises((ReferenceError, TypeError)):
+            call()
+    assert api.wasm_repr(functype) == "functype (i32) -> (i64)"
+
+
+def test_everything_of_an_engine_goes_with_it():
+    engine = api.wasm_engine_new()
+    if api.wasm_engine_new() is engine:
+        api.wasm_engine_delete(engine)
+    store = api.wasm_store_new(engine)
+    trap = api.wasm_trap_new(store, None)
+    api.wasm_engine_delete(engine)
+    for call in (
+        lambda: api.wasm_store_delete(store),
+        lambda: api.wasm_trap_delete(trap),
+        lambda: api.wasm_store_new(engine),
+        lambda: api.wasm_engine_delete(engine),
+    ):
+        with pytest.raises(ReferenceError):
+            call()
+
+
+def call_inside(world, action):
+    """Calls wasm that calls a callback that does `action`; the trap's text, or None."""
+
+    @api.wasm_func_callback
+    def callback(args, results):
+        action(args, results)
+
+    type_ = api.wasm_func_type(world.host)
+    host = api.wasm_func_new(world.store, type_, callback)
+    imports = api.WASM_ARRAY_VEC("extern", [api.wasm_func_as_extern(host), world.imports.data[1]])
+    instance = api.wasm_instance_new(world.store, world.module, imports, None)
+    exports = ffi.new("wasm_extern_vec_t *")
+    api.wasm_instance_exports(instance, exports)
+    func = api.wasm_extern_as_func(exports.data[5])
+    args = api.wasm_val_vec_from_values([api.WASM_I32_VAL(21)])
+    results = ffi.new("wasm_val_vec_t *")
+    api.wasm_val_vec_new_uninitialized(results, 1)
+    world.inside = func, args, results
+    trap = api.wasm_func_call(*world.inside)
+    return api.wasm_trap_to_str(trap) if trap else None
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda w: api.wasm_store_delete(w.store),
+        lambda w: api.wasm_func_delete(w.inside[0]),
+        lambda w: api.wasm_val_vec_delete(w.inside[2]),
+    ],
+    ids=["store", "function", "results"],
+)
+def test_what_a_running_call_needs_can_not_be_deleted_by_its_callback(world, action):
+    text = call_inside(world, lambda args, results: action(world))
+    assert "Exception: " in text
+    assert "ValueError" in text or "ReferenceError" in text
+    assert not call_inside(world, lambda args, results: None)
+
+
+def test_an_engine_with_a_running_store_is_not_deleted(world):
+    def action(args, results):
+        while True:
+            api.wasm_engine_delete(world.engine)
+
+    assert "is running a function" in call_inside(world, action)
+    assert api.wasm_store_new(world.engine)
+
+
+def test_a_callback_can_delete_other_things_and_call_wasm(world):
+    def action(args, results):
+        api.wasm_instance_delete(world.new("instance"))
+        out = api.WASM_ARRAY_VEC("val", [api.WASM_INIT_VAL()])
+        two = api.wasm_val_vec_from_values([api.WASM_I32_VAL(20), api.WASM_I32_VAL(22)])
+        assert not api.wasm_func_call(world.func("add"), two, out)
+        results.data[0].of.i32 = api.wasm_val_vec_to_values(out)[0]
+
+    assert call_inside(world, action) is None
+    assert api.wasm_val_vec_to_values(world.inside[2]) == [42]
+
+
+def test_a_callback_may_keep_its_vectors(world):
+    kept = []
+    assert call_inside(world, lambda args, results: kept.append((args, results))) is None
+    gc.collect()
+    (args, results) = kept[0]
+    assert api.wasm_val_vec_to_values(args) == [21]
+    assert results.size == 1
+    with pytest.raises(ReferenceError):
+        api.wasm_val_vec_delete(args)
+
+
+def test_threads_take_turns_in_a_store(world):
+    running, most = [], []
+
+    def action(args, results):
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.01)
+        running.pop()
+
+    assert call_inside(world, action) is None
+    threads = [
+        threading.Thread(target=api.wasm_func_call, args=(world.inside[0], world.inside[1], out))
+        for out in [api.WASM_ARRAY_VEC("val", [api.WASM_INIT_VAL()]) for _ in range(8)]
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 9
+    assert set(most) == {1}
+
+
+def test_a_store_that_another_thread_is_in_is_not_deleted(world):
+    entered, leave = threading.Event(), threading.Event()
+
+    def action(args, results):
+        entered.set()
+        leave.wait(5)
+
+    thread = threading.Thread(target=call_inside, args=(world, action))
+    thread.start()
+    assert entered.wait(5)
+    with pytest.raises(ValueError, match="is running a function"):
+        api.wasm_store_delete(world.store)
+    leave.set()
+    thread.join()
+    api.wasm_store_delete(world.store)
+
+
+def test_calls_are_checked_against_the_type(world):
+    def text(args, results):
+        trap = api.wasm_func_call(world.func("add"), args, results)
+        return api.wasm_trap_to_str(trap)
+
+    one, two = [api.WASM_I32_VAL(1)], [api.WASM_I32_VAL(1), api.WASM_I64_VAL(2)]
+    values = api.wasm_val_vec_from_values
+    room = values([api.WASM_INIT_VAL()])
+    assert text(None, room) == "2 arguments are expected, not 0"
+    assert text(values(one), room) == "2 arguments are expected, not 1"
+    assert text(values(one * 3), room) == "2 arguments are expected, not 3"
+    assert text(values(two), room) == "argument 1 must be of kind i32, not i64"
+    assert text(values(one * 2), None) == "room for 1 results is needed, not 0"
+    assert text(values(one * 2), values([])) == "room for 1 results is needed, not 0"
+    with pytest.raises(ValueError, match="wasm_func_call: func must not be NULL"):
+        api.wasm_func_call(None, room, room)
+
+
+def test_exceptions_of_callbacks_are_traps_that_remember_them(world):
+    error = KeyError("oh \0 no")
+
+    def action(args, results):
+        raise error
+
+    text = call_inside(world, action)
+    assert text == "Exception: KeyError: 'oh \\x00 no'"
+    trap = api.wasm_func_call(*world.inside)
+    assert api.wasm_trap_exception(trap) is error
+    assert api.wasm_trap_exception(world.boom()) is None
+
+    def interrupt(args, results):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        call_inside(world, interrupt)
+
+
+def test_callbacks_with_wrong_answers_trap(world):
+    def wrong_kind(args, results):
+        results.data[0].kind = api.WASM_F64
+
+    assert "result 0 has the kind 3, not 0" in call_inside(world, wrong_kind)
+
+    @api.wasm_func_callback
+    def wrong_answer(args, results):
+        return 5
+
+    type_ = api.wasm_func_type(world.host)
+    host = api.wasm_func_new(world.store, type_, wrong_answer)
+    imports = api.WASM_ARRAY_VEC("extern", [api.wasm_func_as_extern(host), world.imports.data[1]])
+    assert api.wasm_instance_new(world.store, world.module, imports, None)
+    args = api.wasm_val_vec_from_values([api.WASM_I32_VAL(1)])
+    trap = api.wasm_func_call(host, args, api.wasm_val_vec_from_values([api.WASM_INIT_VAL()]))
+    assert "TypeError" in api.wasm_trap_to_str(trap)
+
+
+def test_a_callback_returns_a_trap_of_its_own(world):
+    given = []
+
+    @api.wasm_func_callback
+    def refuse(args, results):
+        given.append(api.wasm_trap_new(world.store, api.wasm_name_from_str("refused\0")))
+        return given[0]
+
+    host = api.wasm_func_new(world.store, api.wasm_func_type(world.host), refuse)
+    imports = api.WASM_ARRAY_VEC("extern", [api.wasm_func_as_extern(host), world.imports.data[1]])
+    assert api.wasm_instance_new(world.store, world.module, imports, None)
+    args = api.wasm_val_vec_from_values([api.WASM_I32_VAL(1)])
+    trap = api.wasm_func_call(host, args, api.wasm_val_vec_from_values([api.WASM_INIT_VAL()]))
+    assert api.wasm_trap_to_str(trap) == "Exception: refused"
+    with pytest.raises(ReferenceError, match="was given to the runtime by a callback"):
+        api.wasm_trap_delete(given[0])
+
+
+def test_a_store_in_a_forked_child(world):
+    def run():
+        results = api.wasm_val_vec_from_values([api.WASM_INIT_VAL()])
+        args = api.wasm_val_vec_from_values([api.WASM_I32_VAL(20), api.WASM_I32_VAL(22)])
+        assert not api.wasm_func_call(world.func("add"), args, results)
+        assert api.wasm_val_vec_to_values(results) == [42]
+        world.close()
+
+    assert not in_child([("a call", run)])
