@@ -242,6 +242,14 @@ FAULTS: tuple[Cure, ...] = (
         test=_TESTS + "test_opening_a_huge_file_takes_no_memory",
     ),
     Cure(
+        name="empty-path",
+        file="core/iwasm/libraries/libc-wasi/sandboxed-system-primitives/src/str.c",
+        expect="    size_t l = strnlen(s, n);\n",
+        replace="    size_t l = n ? strnlen(s, n) : 0;\n",
+        why="An empty path at the very end of the memory has no native address: NULL.",
+        test=_TESTS + "test_empty_path_at_the_end_of_the_memory",
+    ),
+    Cure(
         name="ioctl-argument",
         file=_FILES,
         expect="    ret = ioctl(handle, request, args);\n",

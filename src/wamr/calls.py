@@ -68,7 +68,7 @@ def raise_status(error: Any, who: Any, what: str) -> NoReturn:
             f"a host function called by {what} returned an int out of range for i32"
         )
     if status == lib.WPY_EXIT:
-        trap: Trap = ExitTrap(error.code)
+        trap: Trap = ExitTrap(error.code & 0xFFFFFFFF)
     elif status == lib.WPY_TIMEOUT:
         trap = TimeoutTrap("timed out")
         trap.code = TrapCode.TIMEOUT

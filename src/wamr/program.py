@@ -103,7 +103,7 @@ def run(
             left = None if timeout is None else max(0.0, timeout - (monotonic() - begin))
             instance.exports["_start"].call(timeout=left)
         except ExitTrap as trap:
-            returncode = trap.exit_code & 0xFFFFFFFF
+            returncode = trap.exit_code
         except TimeoutTrap as trap:
             if timeout is None or monotonic() - begin < timeout:
                 raise  # its limits' or a callable's
