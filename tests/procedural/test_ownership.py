@@ -1,4 +1,6 @@
-"""Who owns what: dead, given away, borrowed, reused addresses, and what goes with a store or an engine."""
+"""Who owns what: dead, given away, borrowed, reused addresses, and what goes with a store or an
+engine.
+"""
 
 import gc
 import threading

@@ -88,7 +88,7 @@ def _about(registry, names):
 
 
 def each(registry, template, names):
-    """For parametrized tests: registers template.format(name) for each name, and gives the names."""
+    """For parametrized tests: registers template.format(name) for each name; the names."""
     for name in names:
         registry.setdefault(template.format(name), []).append(template)
     return names

@@ -6,6 +6,7 @@ vectors of a running call, traps with exceptions behind them, imports that belon
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from threading import get_ident
 from typing import Any
 
@@ -14,6 +15,7 @@ from . import arguments, callbacks, handles, vectors
 from .callbacks import Callback, Host
 from .engines import STORE, Store
 from .handles import NULL, CData, Thing, find, kind, null, own_in, typeof
+from .modules import links
 
 FUNC, FUNCTYPE, REF, TRAP = kind("func"), kind("functype"), kind("ref"), kind("trap")
 EXTERN, INSTANCE, MODULE = kind("extern"), kind("instance"), kind("module")
@@ -291,7 +293,8 @@ def _instance_new(
     outer = state.active
     state.active = (None, None, None, outer, get_ident())
     try:
-        instance = make(place, code, given, out, *rest)
+        with links.get(code) or nullcontext():
+            instance = make(place, code, given, out, *rest)
     finally:
         state.active = outer
         state.leave(turn)

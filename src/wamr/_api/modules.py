@@ -6,6 +6,7 @@ as bytes that are no module are, until `wasm_trust_aot` says otherwise.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from .._binding import ffi, lib
@@ -18,6 +19,10 @@ BYTES = vectors.vec("byte")
 _LOAD_ARGS = typeof("LoadArgs *")
 _AOT = b"\0aot"
 _trusted = False
+
+
+# Linking writes into the module, which threads may share: one after the other.
+links: dict[Any, threading.RLock] = {}
 
 
 def wasm_trust_aot(trust: bool) -> None:
@@ -81,6 +86,8 @@ def wasm_module_delete(module: Any) -> None:
 
 def wasm_module_share(module: Any) -> Any:
     pointer, thing = find(MODULE, module, "wasm_module_share", "module")
+    if pointer:
+        links.setdefault(pointer, threading.RLock())
     shared = own_in(None, SHARED, lib.wasm_module_share(pointer))
     if shared and thing is not None and thing.store is not None and thing.store.parent is not None:
         SHARED.live[id(shared)].belong(thing.store.parent)
