@@ -45,17 +45,18 @@ def show(caller: wamr.Instance, offset: int, size: int) -> None:
     print("wasm says:", caller.exports.memory.read(offset, size).decode())
 
 
+scaler = wamr.Func(store, None, scale)
+print("the type of scale:", scaler.type)
+
+module = wamr.Module(store, MODULE)
 imports = {
-    "env": {
-        "wanted": wanted,
-        "divmod": divmod,  # anything callable; a tuple is several results
-        "scale": wamr.Func(store, None, scale),
-        "print": wamr.Func(store, None, show, access_caller=True),
-    }
+    "wanted": wanted,
+    "divmod": divmod,  # anything callable; a tuple is several results
+    "scale": scaler,
+    "print": wamr.Func(store, None, show, access_caller=True),
 }
-exports = wamr.Instance(store, wamr.Module(store, MODULE), imports).exports
+exports = wamr.Instance(store, module, {"env": imports}).exports
 
 print("multiples of seven below 100:", exports.count(100))
 print("200 minutes:", exports.split(200))
 print("half of 2**40 + 1:", exports.scaled(2**40 + 1))
-print("the type of scale:", imports["env"]["scale"].type)

@@ -43,10 +43,10 @@ for name, arguments in attempts.items():
     except wamr.Trap as trap:
         print(f"{name}: {trap.code.name}: {trap.message}")
 
-# Every trap is a RuntimeError; some are the builtin that Python would raise.
+# Every trap is a RuntimeError; some are what Python would raise, too: this one a RecursionError.
 try:
     exports.forever()
-except RecursionError as trap:
+except wamr.StackOverflowTrap as trap:
     print(f"forever: {type(trap).__name__} after more than 100 calls: {len(trap.frames) > 100}")
 
 # After a trap the instance can be called again. What the code had written is still there.

@@ -30,7 +30,7 @@ def run_doctest(source, page, line, namespace):
     test = doctest.DocTestParser().get_doctest(source, {}, page, page, line)
     test.globs = namespace
     report = io.StringIO()
-    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)  # not as pytest's -v
     runner.run(test, out=report.write, clear_globs=False)
     assert not report.getvalue(), report.getvalue()
 
@@ -75,7 +75,7 @@ def test_examples_of_a_page(page):
 @pytest.mark.parametrize("name", sorted(p.stem for p in ROOT.glob("src/wamr/*.py")))
 def test_examples_in_docstrings(name, capsys):
     module = importlib.import_module("wamr" if name == "__init__" else f"wamr.{name}")
-    result = doctest.testmod(module, optionflags=FLAGS)
+    result = doctest.testmod(module, verbose=False, optionflags=FLAGS)
     assert result.failed == 0, capsys.readouterr().out
 
 

@@ -23,11 +23,11 @@ greeting: () -> (i32, i32)
 add: (i32, i32) -> i32
 """,
     "callbacks.py": """\
+the type of scale: (i64, f64) -> f64
 wasm says: counting...
 multiples of seven below 100: 15
 200 minutes: (3, 20)
 half of 2**40 + 1: 549755813888.5
-the type of scale: (i64, f64) -> f64
 """,
     "exceptions.py": """\
 item 1: 251
