@@ -105,7 +105,7 @@ def _host(shape: str) -> str:
     )
     call = f"wpy_py_{shape}((int)func->index{''.join(f', a{k}' for k in range(len(params)))})"
     if result == "v":
-        answer = f"(void)results;\n    return {call} == 0 || wpy_host_failed(env);"
+        answer = f"(void)results;\n    return {call} == 0 || wpy_host_failed(env, func);"
     else:
         answer = f"return wpy_put_result_{result}(env, func, results, {call});"
     return (

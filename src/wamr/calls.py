@@ -22,7 +22,7 @@ from .errors import (
     TrapCode,
     trap_from_text,
 )
-from .host import take_pending
+from .host import out_of_range, take_pending
 from .limits import NO_FUEL_LIMIT
 from .locate import Locator
 from .values import Codec, codec_of
@@ -48,7 +48,7 @@ def raise_status(error: Any, who: Any, what: str) -> NoReturn:
     """Raise what a wpy_error tells of, `who` failed in; `what` names it for users."""
     status = error.status
     if status == lib.WPY_HOST:
-        raised = take_pending()
+        raised = take_pending(error.code)
         if isinstance(raised, Trap):
             raised.frames += _frames(who, error.frames)
         elif error.frames:
@@ -64,9 +64,7 @@ def raise_status(error: Any, who: Any, what: str) -> NoReturn:
         )
     text = ffi.string(error.text).decode("utf-8", "replace")
     if status == lib.WPY_HOST_RANGE:
-        raise OverflowError(
-            f"a host function called by {what} returned an int out of range for i32"
-        )
+        raise out_of_range(error.code, text.rpartition(" ")[2])
     if status == lib.WPY_EXIT:
         trap: Trap = ExitTrap(error.code & 0xFFFFFFFF)
     elif status == lib.WPY_TIMEOUT:

@@ -55,12 +55,22 @@ def _extern(function: Callable[..., int]) -> Callable[..., int]:
     return made
 
 
-def take_pending() -> BaseException:
-    """Return the exception that wasm was unwound for in this thread."""
+def take_pending(number: int) -> BaseException:
+    """Return the exception that wasm was unwound for in this thread by this host function."""
     error = _pending.pop(get_ident(), None)
     if error is None:  # Python was too deep to keep it
         return RecursionError("a host function failed where Python could not keep its exception")
+    if error.__traceback__ is None and isinstance(error, OverflowError):  # cffi's, of the result
+        return out_of_range(number, "the int that it returned")
     return error
+
+
+def out_of_range(number: int, value: str) -> OverflowError:
+    """Return the error for a result that is too large for i32."""
+    host = host_of(number) or "a host function"
+    return OverflowError(
+        f"{host}: its result is out of range for i32 (-2**31 to 2**32 - 1): {value}"
+    )
 
 
 def host_of(number: int) -> Host | None:

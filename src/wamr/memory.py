@@ -152,6 +152,10 @@ class Memory(Extern):
             raise ValueError(
                 f"{size} bytes are no whole items of format {format!r}: {error}"
             ) from None
+        except ValueError:
+            raise ValueError(
+                f"format must be one character, as in struct, not {format!r}"
+            ) from None
 
     def __getitem__(self, key: int | slice) -> int | bytes:
         """Return a byte, or the bytes of a slice, as `bytes` would."""

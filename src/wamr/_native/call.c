@@ -34,27 +34,35 @@ wpy_func_init(wpy_func *func, WASMFuncType *type)
     func->proxy.u.func_import = &func->import_struct;
 }
 
+static WASMFuncType *
+type_of(const WASMModule *module, uint32_t index)
+{
+    uint32_t imported = module->import_function_count;
+
+    return index < imported ? module->import_functions[index].u.function.func_type
+                            : module->functions[index - imported]->func_type;
+}
+
 /* The function with this index in the instance, made when first asked for; an imported one is what was imported. Lives
-   as long as the group. NULL: no such function, a closed instance, or out of memory. */
+   as long as the group, even if it is asked for when the instance is closed. NULL: no such function, or out of memory. */
 wpy_func *
 wpy_func_borrow(wpy_instance *instance, uint32_t index)
 {
     wpy_func *func;
-    WASMFunctionInstance *wamr;
 
     if (index >= instance->func_count)
         return NULL;
     if ((func = __atomic_load_n(&instance->funcs[index], __ATOMIC_ACQUIRE)))
         return func;
-    if (!instance->wamr || !(func = calloc(1, sizeof *func)))
+    if (!(func = calloc(1, sizeof *func)))
         return NULL;
-    wamr = &instance->wamr->e->functions[index];
     func->instance = instance;
     func->index = index;
-    func->wamr = wamr;
-    wpy_func_init(func, wamr->is_import_func ? wamr->u.func_import->func_type : wamr->u.func->func_type);
+    wpy_func_init(func, type_of(instance->module->wamr, index));
     func->object.kind = WPY_FUNC;
     wpy_registry_lock();
+    if (instance->wamr) /* else it is closed, and never runs again */
+        func->wamr = &instance->wamr->e->functions[index];
     if (instance->funcs[index]) { /* another thread was faster */
         free(func);
         func = instance->funcs[index];

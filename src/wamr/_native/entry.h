@@ -19,8 +19,8 @@
 #define WPY_HOST_FAILED_I ((int64_t)0x8BADF00D5AFEC0DE)
 #define WPY_HOST_FAILED_D 0xFFFFC0DE0BADF00Du
 
-COLD bool wpy_host_failed(WASMExecEnv *env);
-COLD bool wpy_host_out_of_range(WASMExecEnv *env);
+COLD bool wpy_host_failed(WASMExecEnv *env, const wpy_func *func);
+COLD bool wpy_host_out_of_range(WASMExecEnv *env, const wpy_func *func, int64_t value);
 COLD bool wpy_host_was_genuine(void);
 
 static ALWAYS_INLINE bool
@@ -140,12 +140,12 @@ wpy_put_result_i(WASMExecEnv *env, const wpy_func *func, uint32_t *results, int6
 {
     if (func->narrow_result) {
         if (UNLIKELY(!fits_i32(value)))
-            return value == WPY_HOST_FAILED_I ? wpy_host_failed(env) : wpy_host_out_of_range(env);
+            return value == WPY_HOST_FAILED_I ? wpy_host_failed(env, func) : wpy_host_out_of_range(env, func, value);
         results[0] = (uint32_t)value;
         return true;
     }
     if (UNLIKELY(value == WPY_HOST_FAILED_I) && !wpy_host_was_genuine())
-        return wpy_host_failed(env);
+        return wpy_host_failed(env, func);
     memcpy(results, &value, 8);
     return true;
 }
@@ -157,7 +157,7 @@ wpy_put_result_d(WASMExecEnv *env, const wpy_func *func, uint32_t *results, doub
 
     memcpy(&bits, &value, 8);
     if (UNLIKELY(bits == WPY_HOST_FAILED_D) && !wpy_host_was_genuine())
-        return wpy_host_failed(env);
+        return wpy_host_failed(env, func);
     if (func->narrow_result) {
         float narrow = (float)value;
         memcpy(results, &narrow, 4);

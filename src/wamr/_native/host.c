@@ -36,23 +36,26 @@ wpy_host_was_genuine(void)
 }
 
 COLD bool
-wpy_host_failed(WASMExecEnv *env)
+wpy_host_failed(WASMExecEnv *env, const wpy_func *func)
 {
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, 0, "host function failed");
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, (int)func->index, "host function failed");
     return false;
 }
 
 COLD bool
-wpy_host_out_of_range(WASMExecEnv *env)
+wpy_host_out_of_range(WASMExecEnv *env, const wpy_func *func, int64_t value)
 {
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST_RANGE, 0, "host function's result is out of range");
+    char text[64];
+
+    snprintf(text, sizeof text, "out of range: %lld", (long long)value); /* Python reads the last word */
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST_RANGE, (int)func->index, text);
     return false;
 }
 
 static bool
 dispatch_cells(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
-    return wpy_py_cells((int)func->index, (uint32_t *)args, results) == 0 || wpy_host_failed(env);
+    return wpy_py_cells((int)func->index, (uint32_t *)args, results) == 0 || wpy_host_failed(env, func);
 }
 
 /* Into another instance: its results, or its exception, become the caller's. */

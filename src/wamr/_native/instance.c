@@ -115,7 +115,15 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
     wpy_module *module = instance->module;
     struct InstantiationArgs2 args;
     WASMModuleInstanceCommon *wamr;
+    uint64_t elements = 0;
+    uint32_t i;
 
+    for (i = module->wamr->import_table_count; i < module->table_count; i++)
+        elements += module->spaces[i].min; /* tables come first there */
+    if (elements > WPY_MOST_ELEMENTS) {
+        snprintf(error, size, "too many table elements");
+        return NULL;
+    }
     wasm_runtime_instantiation_args_set_defaults(&args);
     args.v1.default_stack_size = imports->stack_bytes;
     args.v1.host_managed_heap_size = 0; /* it would add pages that the module can see */

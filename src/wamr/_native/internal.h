@@ -33,6 +33,9 @@
 #define WPY_NULL_REF UINT32_MAX
 #define WPY_PAGE 65536u
 
+/* Of one table, and of all that a module makes: 80 MB. Elements are written when a table is made, so a module must not ask for as many as there may be. */
+#define WPY_MOST_ELEMENTS 10000000u
+
 /* How many checks (branches and calls, see checkpoint.c) pass between two visits of the slow path. A prime, so that no
    loop falls into step with it. */
 #define WPY_SLICE 65521

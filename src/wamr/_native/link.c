@@ -208,6 +208,8 @@ wpy_unlink_hook(WASMModuleInstanceCommon *common)
         wpy_memory_drop(instance->memory);
         instance->memory = NULL;
     }
+    wpy_registry_lock(); /* another thread may ask for a function */
     instance->wamr = NULL;
+    wpy_registry_unlock();
     return false;
 }

@@ -130,7 +130,7 @@ wpy_refs_find(uint32_t ref)
     else {
         wpy_instance *instance = __atomic_load_n(&pages[ref >> PAGE_BITS], __ATOMIC_ACQUIRE);
 
-        if (!instance || !instance->wamr || ref - instance->ref_base >= instance->func_count)
+        if (!instance || ref - instance->ref_base >= instance->func_count)
             return NULL;
         return wpy_func_borrow(instance, ref - instance->ref_base);
     }

@@ -7,9 +7,6 @@
  */
 #include "internal.h"
 
-/* WAMR's limit of what a table.grow may reach is larger; this many elements take 80 MB of address space. */
-#define MOST_ELEMENTS 10000000u
-
 static size_t
 size_for(uint32_t elements)
 {
@@ -21,10 +18,14 @@ wpy_table *
 wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
     wpy_table *table = calloc(1, sizeof *table);
-    uint32_t capacity = has_max && max < MOST_ELEMENTS ? max : MOST_ELEMENTS, i;
+    uint32_t capacity = has_max && max < WPY_MOST_ELEMENTS ? max : WPY_MOST_ELEMENTS, i;
 
     if (!table)
         return NULL;
+    if (min > WPY_MOST_ELEMENTS) {
+        free(table);
+        return NULL;
+    }
     if (capacity < min)
         capacity = min;
     table->mapped = size_for(capacity);

@@ -20,9 +20,9 @@
 enum wpy_status {
     WPY_OK,
     WPY_TRAP,        /* the text says why */
-    WPY_HOST,        /* a Python exception waits in host.py's table of pending ones */
+    WPY_HOST,        /* a Python exception waits in host.py's table of pending ones; code: the host id */
     WPY_RANGE,       /* an argument is out of the range of its type; code: its position */
-    WPY_HOST_RANGE,  /* the same for the result of a host function */
+    WPY_HOST_RANGE,  /* the same for the result of a host function; code: its id; the text ends with the value */
     WPY_BUSY,        /* another thread is in there: try again */
     WPY_DEADLOCK,    /* it would wait for itself */
     WPY_CLOSED,

@@ -1,0 +1,470 @@
+"""Memories: slices against a bytearray, strict reads and writes, views, growth."""
+
+import array
+import gc
+import struct
+import weakref
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from wamr import (
+    ClosedError,
+    Extern,
+    Limits,
+    Memory,
+    MemoryLimitError,
+    MemoryType,
+    Store,
+    load,
+)
+
+PAGE = 65_536
+
+
+@pytest.fixture
+def memory(store):
+    return Memory(store, MemoryType(Limits(1, 3)))
+
+
+# ------------------------------------------------------------------ made
+def test_a_new_one_is_zero(memory):
+    assert len(memory) == PAGE
+    assert memory.pages == 1
+    assert memory[0:PAGE] == bytes(PAGE)
+    assert memory.type == MemoryType(Limits(1, 3))
+    assert isinstance(memory, Extern)
+    assert repr(memory) == "<wamr.Memory, 1 pages>"
+
+
+def test_type_tells_the_present_size(store):
+    memory = Memory(store, MemoryType(Limits(0)))
+    assert memory.type == MemoryType(Limits(0))
+    memory.grow(2)
+    assert memory.type == MemoryType(Limits(2))
+    exported = load('(module (memory (export "m") 1 65536))').exports.m
+    assert exported.type == MemoryType(Limits(1, 65_536))
+    exported.grow(3)
+    assert exported.type == MemoryType(Limits(4, 65_536))
+
+
+@pytest.mark.parametrize("bad", [None, 5, Limits(1), "memory"])
+def test_type_of_a_wrong_kind(store, bad):
+    with pytest.raises(TypeError, match=f"type must be a MemoryType, not {type(bad).__name__}"):
+        Memory(store, bad)
+    with pytest.raises(TypeError, match=f"store must be a Store, not {type(bad).__name__}"):
+        Memory(bad, MemoryType(Limits(1)))
+
+
+def test_the_largest_possible(store):
+    memory = Memory(store, MemoryType(Limits(65_536)))
+    assert len(memory) == 1 << 32
+    memory[-1] = 7
+    assert memory.read((1 << 32) - 1, 1) == b"\7"
+    assert memory[(1 << 32) - 2 :] == b"\0\7"
+    view = memory.view()
+    assert len(view) == 1 << 32
+    assert view[-1] == 7
+    with pytest.raises(MemoryLimitError):
+        memory.grow(1)
+
+
+def test_an_empty_one(store):
+    memory = Memory(store, MemoryType(Limits(0)))
+    assert len(memory) == 0
+    assert memory[:] == b""
+    assert memory.read(0, 0) == b""
+    assert bytes(memory.view()) == b""
+    memory.write(0, b"")
+    for use in (lambda: memory[0], lambda: memory.read(0, 1), lambda: memory.write(0, b"x")):
+        with pytest.raises(IndexError):
+            use()
+
+
+def test_no_address_space_is_a_memory_error(store):
+    kept = []
+    with pytest.raises(MemoryLimitError):  # 2 ** 47 bytes of addresses end somewhere
+        for _ in range(40_000):
+            kept.append(Memory(store, MemoryType(Limits(65_536))))  # noqa: PERF401
+    del kept
+    assert len(Memory(store, MemoryType(Limits(1)))) == PAGE
+
+
+# ------------------------------------------------------------------ as a bytearray
+SMALL = PAGE  # one page
+positions = st.one_of(
+    st.integers(-SMALL - 5, SMALL + 5), st.integers(0, 40), st.none(), st.just(2**70)
+)
+
+
+class LikeBytearray(RuleBasedStateMachine):
+    """Whatever is done to both, a memory shows what a bytearray of its size shows."""
+
+    @initialize()
+    def begin(self):
+        self.store = Store()
+        self.memory = Memory(self.store, MemoryType(Limits(1, 2)))
+        self.model = bytearray(SMALL)
+
+    @rule(start=positions, stop=positions)
+    def read_slice(self, start, stop):
+        assert self.memory[start:stop] == bytes(self.model[start:stop])
+
+    @rule(index=st.integers(-SMALL - 5, SMALL + 5))
+    def read_byte(self, index):
+        try:
+            expected = self.model[index]
+        except IndexError:
+            with pytest.raises(IndexError, match=f"byte {index} is not within"):
+                self.memory[index]
+        else:
+            assert self.memory[index] == expected
+
+    @rule(index=st.integers(-SMALL - 5, SMALL + 5), value=st.integers(0, 255))
+    def write_byte(self, index, value):
+        try:
+            self.model[index] = value
+        except IndexError:
+            with pytest.raises(IndexError):
+                self.memory[index] = value
+        else:
+            self.memory[index] = value
+
+    @rule(start=positions, data=st.binary(max_size=40))
+    def write_slice(self, start, data):
+        first, last, _ = slice(start, None).indices(SMALL)
+        stop = min(first + len(data), last)
+        self.model[first:stop] = data[: stop - first]
+        self.memory[first:stop] = data[: stop - first]
+        if stop > first:
+            with pytest.raises(ValueError, match="takes as many"):
+                self.memory[first:stop] = data[: stop - first] + b"x"
+
+    @rule(offset=st.integers(-3, SMALL + 3), data=st.binary(max_size=40))
+    def write(self, offset, data):
+        if 0 <= offset <= SMALL - len(data):
+            self.memory.write(offset, data)
+            self.model[offset : offset + len(data)] = data
+        else:
+            with pytest.raises(IndexError, match=f"{len(data)} bytes at {offset} are not within"):
+                self.memory.write(offset, data)
+
+    @rule(offset=st.integers(-3, SMALL + 3), size=st.integers(-3, 50))
+    def read(self, offset, size):
+        if offset >= 0 and size >= 0 and offset + size <= SMALL:
+            assert self.memory.read(offset, size) == self.model[offset : offset + size]
+            assert self.memory.view(offset, size) == self.model[offset : offset + size]
+        else:
+            for use in (self.memory.read, self.memory.view):
+                with pytest.raises(IndexError, match=f"{size} bytes at {offset} are not within"):
+                    use(offset, size)
+
+    def teardown(self):
+        assert self.memory[:] == bytes(self.model)
+        self.store.close()
+
+
+TestLikeBytearray = LikeBytearray.TestCase
+
+
+def test_slices_have_no_step(memory):
+    for key in (slice(None, None, 2), slice(None, None, -1), slice(5, 0, -1)):
+        with pytest.raises(ValueError, match="no step"):
+            memory[key]
+        with pytest.raises(ValueError, match="no step"):
+            memory[key] = b"x"
+    assert memory[0:2:1] == b"\0\0"
+
+
+@pytest.mark.parametrize("key", [None, "0", 0.0, (0, 1), b""])
+def test_keys_of_a_wrong_kind(memory, key):
+    with pytest.raises(TypeError, match=f"index must be an int, not {type(key).__name__}"):
+        memory[key]
+    with pytest.raises(TypeError, match=f"index must be an int, not {type(key).__name__}"):
+        memory[key] = 0
+    with pytest.raises(TypeError):
+        memory["a":"b"]
+
+
+def test_values_of_a_wrong_kind(memory):
+    for bad in (None, "x", 1.0, b"x", [1]):
+        with pytest.raises(TypeError, match=f"value must be an int, not {type(bad).__name__}"):
+            memory[0] = bad
+    for bad in (-1, 256, 2**70):
+        with pytest.raises(ValueError, match=f"value must be a byte, 0 to 255, not {bad}"):
+            memory[0] = bad
+    for bad in (None, "xx", 5, 1.0, [1, 2]):
+        with pytest.raises(TypeError, match=f"value must be bytes .* not {type(bad).__name__}"):
+            memory[0:2] = bad
+    assert memory[0:2] == b"\0\0"
+
+
+def test_what_has_index_is_an_integer(memory):
+    class Five:
+        def __index__(self):
+            return 5
+
+    memory[Five()] = Five()
+    assert memory[5] == memory[Five()] == 5
+    assert memory.read(Five(), Five()) == b"\5\0\0\0\0"
+    memory.write(Five(), b"\6")
+    assert bytes(memory.view(Five(), Five())) == b"\6\0\0\0\0"
+    assert memory[Five() : Five()] == b""
+    assert Memory(memory.store, MemoryType(Limits(0, 9))).grow(Five()) == 0
+
+
+def test_iteration_ends():
+    memory = load('(module (memory (export "m") 1) (data (i32.const 0) "abc"))').exports.m
+    assert list(memory)[:4] == [97, 98, 99, 0]
+    assert sum(1 for _ in memory) == PAGE
+    assert 99 in memory
+    assert 100 not in memory
+    assert list(zip(memory, "abcd", strict=False))[2] == (99, "c")
+
+
+# ------------------------------------------------------------------ strict reads and writes
+@pytest.mark.parametrize("bad", [None, "0", 1.0, b"", [1]])
+def test_read_and_write_name_a_wrong_argument(memory, bad):
+    kind = type(bad).__name__
+    with pytest.raises(TypeError, match=f"offset must be an int, not {kind}"):
+        memory.read(bad, 1)
+    with pytest.raises(TypeError, match=f"size must be an int, not {kind}"):
+        memory.read(0, bad)
+    with pytest.raises(TypeError, match=f"offset must be an int, not {kind}"):
+        memory.write(bad, b"x")
+    with pytest.raises(TypeError, match=f"offset must be an int, not {kind}"):
+        memory.view(bad, 1)
+    if bad is not None:
+        with pytest.raises(TypeError, match=f"size must be an int, not {kind}"):
+            memory.view(0, bad)
+
+
+@pytest.mark.parametrize("bad", [None, "text", 5, [1, 2], object()])
+def test_write_of_what_is_no_buffer(memory, bad):
+    with pytest.raises(TypeError, match=f"data must be bytes .* not {type(bad).__name__}"):
+        memory.write(0, bad)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\1\2\3\4",
+        bytearray(b"\1\2\3\4"),
+        memoryview(b"\1\2\3\4"),
+        memoryview(b"\1\0\2\0\3\0\4\0")[::2],
+        array.array("B", b"\1\2\3\4"),
+        array.array("b", b"\1\2\3\4"),
+        array.array("i", b"\1\2\3\4"),
+        memoryview(bytearray(b"\1\2\3\4")).cast("B", (2, 2)),
+        memoryview(b"\1\2\3\4").cast("c"),
+        memoryview(b"\1\2\3\4").cast("f"),
+    ],
+    ids=repr,
+)
+def test_every_buffer_can_be_written(memory, data):
+    memory.write(10, data)
+    assert memory[8:16] == b"\0\0\1\2\3\4\0\0"
+    memory[20:24] = data
+    assert memory[20:24] == b"\1\2\3\4"
+
+
+def test_empty_buffers(memory):
+    for data in (b"", bytearray(), array.array("i"), memoryview(b"abc")[3:]):
+        memory.write(PAGE, data)
+        with pytest.raises(IndexError):
+            memory.write(PAGE + 1, data)
+        memory[3:3] = data
+
+
+def test_a_memory_is_written_into_itself(memory):
+    memory.write(0, b"abcdef")
+    memory.write(2, memory.view(0, 6))
+    assert memory[0:8] == b"ababcdef"
+    memory[0:4] = memory.view(4, 4)
+    assert memory[0:8] == b"cdefcdef"
+
+
+# ------------------------------------------------------------------ views
+def test_a_view_is_writable_and_no_copy(memory):
+    view = memory.view(100, 8)
+    view[:3] = b"abc"
+    assert memory[100:103] == b"abc"
+    memory[103] = 1
+    assert view[3] == 1
+    assert len(view) == 8
+    assert (view.format, view.readonly) == ("B", False)
+    assert len(memory.view()) == PAGE
+    assert len(memory.view(PAGE)) == 0
+    assert len(memory.view(5)) == PAGE - 5
+
+
+def test_views_in_other_formats(memory):
+    memory.write(8, struct.pack("=4i", 1, -2, 3, -4))
+    assert memory.view(8, 16, format="i").tolist() == [1, -2, 3, -4]
+    assert memory.view(9, 4, format="B").tolist() == list(memory.read(9, 4))
+    wide = memory.view(format="d")
+    assert len(wide) == PAGE // 8
+    wide[4] = 2.5
+    assert memory.read(32, 8) == struct.pack("=d", 2.5)
+    assert memory.view(1, 4, format="I")[0] == int.from_bytes(memory[1:5], "little")
+
+
+def test_views_that_cannot_be(memory):
+    for args in ((-1, 1), (0, -1), (PAGE, 1), (PAGE + 1,), (0, PAGE + 1), (2**70, 0), (0, 2**70)):
+        with pytest.raises(IndexError, match="not within the memory's 65536 bytes"):
+            memory.view(*args)
+    with pytest.raises(ValueError, match="3 bytes are no whole items of format 'i'"):
+        memory.view(0, 3, format="i")
+    with pytest.raises(ValueError, match="zz"):
+        memory.view(0, 4, format="zz")
+    for bad in (None, 5, b"B"):
+        with pytest.raises(TypeError, match=f"format must be a str, not {type(bad).__name__}"):
+            memory.view(format=bad)
+    with pytest.raises(TypeError):
+        memory.view(0, 4, "i")
+    assert len(memory.view(4, 0, format="i")) == 0
+
+
+def test_views_stay_valid_when_the_memory_grows(memory):
+    view, all_of_it = memory.view(0, 4), memory.view()
+    memory.grow(2)
+    view[0] = 5
+    assert memory[0] == all_of_it[0] == 5
+    assert len(all_of_it) == PAGE
+    assert len(memory.view()) == 3 * PAGE
+    memory[2 * PAGE] = 9
+    assert memory.view(2 * PAGE)[0] == 9
+
+
+@pytest.mark.parametrize("how", ["close", "close store", "collect"])
+@pytest.mark.parametrize("origin", ["host", "instance"])
+def test_views_outlive_everything_else(origin, how):
+    store = Store()
+    if origin == "host":
+        owner = memory = Memory(store, MemoryType(Limits(1)))
+    else:
+        owner = load('(module (memory (export "m") 1))')
+        store = owner.store
+        memory = owner.exports.m
+    memory.write(0, b"kept")
+    view = memory.view()
+    inner = view[0:4]
+    alive = weakref.ref(memory)
+    if how == "close store" or (how == "close" and origin == "host"):
+        store.close()
+    elif how == "close":
+        owner.close()
+    del owner, memory, store
+    gc.collect()
+    assert alive() is None
+    assert bytes(view[:4]) == b"kept"
+    view[PAGE - 1] = 1
+    del view
+    gc.collect()
+    assert bytes(inner) == b"kept"
+    inner[0] = 1
+
+
+def test_an_instance_whose_memory_is_viewed_may_come_and_go_many_times():
+    views = []
+    for i in range(200):
+        instance = load('(module (memory (export "m") 1))')
+        view = instance.exports.m.view(0, 8)
+        view[0] = i % 256
+        views.append(view)
+        instance.close()
+    assert [view[0] for view in views] == [i % 256 for i in range(200)]
+
+
+# ------------------------------------------------------------------ growth
+def test_grow_answers_the_old_size(memory):
+    assert memory.grow(0) == 1
+    assert memory.grow(1) == 1
+    assert memory.grow(1) == 2
+    assert len(memory) == 3 * PAGE
+    assert memory[PAGE:] == bytes(2 * PAGE)
+
+
+@pytest.mark.parametrize("pages", [3, 65_536, 2**31, 2**32, 2**32 - 1, 2**40, 2**70])
+def test_grow_past_the_maximum(memory, pages):
+    memory[0] = 1
+    with pytest.raises(MemoryLimitError, match=f"from 1 by {pages} pages: at most 3") as caught:
+        memory.grow(pages)
+    assert isinstance(caught.value, MemoryError)
+    assert memory.pages == 1
+    assert memory[0] == 1
+
+
+def test_grow_by_what_cannot_be(memory):
+    for bad in (-1, -(2**70)):
+        with pytest.raises(ValueError, match=f"pages must not be negative: {bad}"):
+            memory.grow(bad)
+    for bad in (None, "1", 1.0):
+        with pytest.raises(TypeError, match=f"pages must be an int, not {type(bad).__name__}"):
+            memory.grow(bad)
+
+
+def test_without_a_maximum_it_grows_to_4_gib(store):
+    memory = Memory(store, MemoryType(Limits(1)))
+    assert memory.grow(65_535) == 1
+    assert len(memory) == 1 << 32
+    memory[-1] = 1
+    with pytest.raises(MemoryLimitError, match="no more room"):
+        memory.grow(1)
+
+
+def test_growth_is_seen_from_both_sides():
+    text = """(module (memory (export "m") 1 10)
+        (func (export "size") (result i32) (memory.size))
+        (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+        (func (export "peek") (param i32) (result i32) (i32.load8_u (local.get 0))))"""
+    exports = load(text).exports
+    memory = exports.m
+    assert memory[PAGE - 1] == 0
+    assert exports.grow(2) == 1
+    assert (memory.pages, len(memory)) == (3, 3 * PAGE)
+    memory[3 * PAGE - 1] = 5
+    assert exports.peek(3 * PAGE - 1) == 5
+    assert memory.grow(1) == 3
+    assert exports.size() == 4
+    memory[-1] = 6
+    assert exports.peek(4 * PAGE - 1) == 6
+    assert exports.grow(100) == -1
+    assert memory[-1] == 6
+
+
+@given(st.lists(st.integers(0, 5), max_size=12))
+def test_growing_in_any_steps_equals_growing_once(steps):
+    with Store() as store:
+        memory = Memory(store, MemoryType(Limits(1, 20)))
+        size = 1
+        for step in steps:
+            if size + step <= 20:
+                assert memory.grow(step) == size
+                size += step
+            else:
+                with pytest.raises(MemoryLimitError):
+                    memory.grow(step)
+        assert memory.pages == size
+        memory[size * PAGE - 1] = 1
+
+
+# ------------------------------------------------------------------ the end
+def test_closed(store, memory):
+    view = memory.view()
+    store.close()
+    assert repr(memory) == "<wamr.Memory, closed>"
+    with pytest.raises(ClosedError, match="this Memory is closed"):
+        memory.read(0, 1)
+    assert view[0] == 0
+
+
+def test_equality_and_identity():
+    text = '(module (memory (export "a") 1) (export "b" (memory 0)))'
+    exports, others = load(text).exports, load(text).exports
+    assert exports.a == exports.b
+    assert hash(exports.a) == hash(exports.b)
+    assert exports.a != others.a
+    assert exports.a != bytes(PAGE)
