@@ -237,23 +237,6 @@ function_section(walk *w, cursor *c)
     return true;
 }
 
-static bool
-space_section(walk *w, cursor *c, void (*type)(cursor *, wpy_extern *), uint32_t kind)
-{
-    uint32_t i, index = 0, count = count_of(c);
-
-    for (i = 0; i < w->space_count; i++)
-        index += w->module->spaces[i].kind == kind;
-    for (i = 0; i < count && !c->sour; i++) {
-        wpy_extern item = { 0 };
-        type(c, &item);
-        item.index = index++;
-        if (!add_space(w, &item))
-            return false;
-    }
-    return true;
-}
-
 /* The initialiser of a global: a constant expression up to its end. */
 static void
 skip_expression(cursor *c)
@@ -287,18 +270,21 @@ skip_expression(cursor *c)
     }
 }
 
+/* Tables, memories or globals, after the imported ones of their kind. */
 static bool
-global_section(walk *w, cursor *c)
+space_section(walk *w, cursor *c, void (*type)(cursor *, wpy_extern *), uint32_t kind)
 {
     uint32_t i, index = 0, count = count_of(c);
 
     for (i = 0; i < w->space_count; i++)
-        index += w->module->spaces[i].kind == 3;
+        index += w->module->spaces[i].kind == kind;
     for (i = 0; i < count && !c->sour; i++) {
         wpy_extern item = { 0 };
-        global_type(c, &item);
+
+        type(c, &item);
+        if (kind == 3)
+            skip_expression(c);
         item.index = index++;
-        skip_expression(c);
         if (!add_space(w, &item))
             return false;
     }
@@ -441,7 +427,7 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
                 ok = space_section(&w, &c, memory_type, 2);
                 break;
             case 6:
-                ok = global_section(&w, &c);
+                ok = space_section(&w, &c, global_type, 3);
                 break;
             case 7:
                 ok = module->exports ? false : export_section(&w, &c);
