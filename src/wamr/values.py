@@ -266,7 +266,10 @@ _TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - what is wrong is its type
+        return type(value).__name__
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
 
 
