@@ -1,0 +1,184 @@
+"""`wamr bench`: how long loading, instantiating and calling take.
+
+Each step is repeated for a while; best and median tell of the code, the difference between them of
+the machine. A call is that of an exported function, over and over in one instance, or a whole
+program, in a new instance each time and without output.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from itertools import repeat
+from time import perf_counter
+
+from .execute import check, instantiated
+from .options import Parser, add_module, add_surroundings, seconds, surroundings
+from .output import OK, TIMEOUT, TRAPPED, Failure, complain, fail, table
+from .source import binary, name_of, shown
+from .values import arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import Any
+
+_ABOUT = """Measure how long a module takes to load, to instantiate, and to run.
+
+Without --invoke the call is the whole program, where the module is one; what it writes is
+discarded, and instantiating is not counted in."""
+_EXAMPLES = """examples:
+  wamr bench module.wasm
+  wamr bench --invoke fib fib.wasm 20
+  wamr bench --seconds 5 --json python.wasm -c pass
+"""
+_MOST = 100_000  # times that are kept to find the median
+_AT_ONCE = 100
+_SHORT = 20e-6
+
+
+def add_bench(commands: Any) -> tuple[str, set[str]]:
+    parser: Parser = commands.add_parser(
+        "bench",
+        help="measure load, instantiate, call",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        usage="wamr bench [OPTION ...] MODULE [ARGUMENT ...]",
+    )
+    add_module(parser)
+    parser.add_argument("--invoke", metavar="NAME", help="measure calls of this function")
+    parser.add_argument(
+        "--seconds",
+        metavar="N",
+        type=seconds,
+        default=1.0,
+        help="how long to repeat each step, at least once; 1 by default",
+    )
+    parser.add_argument("--json", action="store_true", help="for machines; times in seconds")
+    add_surroundings(parser, fuel=False)
+    parser.set_defaults(execute=_bench)
+    return "bench", {
+        "--invoke",
+        "--seconds",
+        "--dir",
+        "--env",
+        "--timeout",
+        "--memory",
+        "--stack",
+    }
+
+
+def _bench(given: argparse.Namespace) -> int:
+    from wamr import TimeoutTrap, Trap
+
+    try:
+        steps = _measured(given)
+    except TimeoutTrap:
+        raise Failure(
+            f"{shown(given.module)}: timed out after {given.timeout:g} s", TIMEOUT
+        ) from None
+    except Trap as trap:
+        complain(f"wamr bench: {shown(given.module)}: trap: {trap}")
+        return TRAPPED
+    if given.json:
+        import json
+
+        print(json.dumps({name: _summary(times) for name, times in steps.items()}, indent=2))
+        return OK
+    rows = []
+    for name, times in steps.items():
+        found = _summary(times)
+        rows.append([name, _time(found["best"]), _time(found["median"]), len(times)])
+    print(table(shown(given.module), ["step", "best", "median", "times"], rows))
+    return OK
+
+
+def _measured(given: argparse.Namespace) -> dict[str, list[float]]:
+    from wamr import CompileError, Engine, Module, Store
+
+    engine = Engine()
+    try:
+        data = binary(given.module)
+        module = Module(engine, data)
+    except CompileError as error:
+        raise Failure(f"{shown(given.module)}: {error}") from None
+    exports = {export.name for export in module.exports}
+    if given.invoke is not None or given.args or "_start" in exports:
+        check(given.module, module, given.invoke)
+    own = [] if given.invoke is not None else given.args
+    around = surroundings(given, [name_of(given.module), *own])
+
+    def instance() -> Any:
+        return instantiated(Store(engine), module, given.module, around)
+
+    steps = {"load": _times(lambda: Module(engine, data), given.seconds)}
+    steps["instantiate"] = _times(instance, given.seconds)
+    if given.invoke is not None:
+        func = instance().exports[given.invoke]
+        values = arguments(given.invoke, func, given.args)
+        _exits_never(given.invoke, lambda: func(*values))
+        steps["call"] = _times(lambda: func(*values), given.seconds)
+    elif "_start" in exports:
+        steps["call"] = _times(_program, given.seconds, instance)
+    return steps
+
+
+def _program(instance: Any) -> None:
+    from wamr import ExitTrap
+
+    with suppress(ExitTrap):
+        instance.exports["_start"]()
+
+
+def _exits_never(name: str, call: Callable[[], object]) -> None:
+    from wamr import ExitTrap
+
+    try:
+        call()
+    except ExitTrap as trap:
+        fail(f"{name} ends the program, with exit code {trap.exit_code}")
+
+
+def _times(
+    step: Callable[..., object], length: float, prepare: Callable[[], object] | None = None
+) -> list[float]:
+    """Return how long each of the runs took, for `length` seconds; `prepare` is not counted.
+
+    What is too short for the clock is measured by the hundred.
+    """
+    times: list[float] = []
+    end = perf_counter() + length
+    if prepare is None:
+        for many in (1, _AT_ONCE):
+            begin = perf_counter()
+            for _ in repeat(None, many):
+                step()
+            once = (perf_counter() - begin) / many
+            if once > _SHORT:
+                break
+        while once <= _SHORT and perf_counter() < end and len(times) < _MOST:
+            begin = perf_counter()
+            for _ in repeat(None, _AT_ONCE):
+                step()
+            times.append((perf_counter() - begin) / _AT_ONCE)
+    while not times or (perf_counter() < end and len(times) < _MOST):
+        given: tuple[object, ...] = () if prepare is None else (prepare(),)
+        begin = perf_counter()
+        result = step(*given)
+        times.append(perf_counter() - begin)
+        del result, given
+    return times
+
+
+def _summary(times: list[float]) -> dict[str, float]:
+    middle = sorted(times)[len(times) // 2]
+    return {"best": min(times), "median": middle, "times": len(times)}
+
+
+def _time(value: float) -> str:
+    for unit, factor in (("s", 1.0), ("ms", 1e3)):
+        if value * factor >= 1:
+            return f"{value * factor:.2f} {unit}"
+    plain = (getattr(sys.stdout, "encoding", None) or "ascii").lower()
+    return f"{value * 1e6:.2f} {'µs' if plain.startswith('utf') else 'us'}"

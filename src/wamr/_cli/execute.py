@@ -1,0 +1,135 @@
+"""`wamr run`: a program as a native one, or one function of a module.
+
+stdin, stdout and stderr are the process's own; what the program writes goes out as it comes.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .options import Parser, add_module, add_surroundings, surroundings
+from .output import OK, TIMEOUT, TRAPPED, Failure, complain, fail, harmless
+from .source import compiled, name_of, shown
+from .values import arguments, results
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+    from wamr import Func, Instance, Module
+
+_ABOUT = """Run a WASI command, or one function of a module.
+
+Everything behind MODULE is the program's own. It sees no file, no directory and no environment
+variable but those named here; stdin, stdout and stderr are this process's."""
+_EXAMPLES = """exit codes:
+  the program's own; 124 after --timeout; 130 after Ctrl-C; 134 for a trap, whose message and
+  WebAssembly traceback are on stderr; 2 and one line on stderr if it could not be started
+
+arguments with --invoke, by the function's type:
+  i32, i64: 7, -7, 0xff    f32, f64: 1.5, 1e9, 0x1.8p3, inf, nan    v128: 0x0102...    null
+  results are printed one per line
+
+examples:
+  wamr run hello.wasm
+  wamr run python.wasm -c 'import sys; print(sys.argv)' one two
+  wamr run --dir .::/work:rw --env LANG=C tool.wasm /work/input.txt
+  wamr run --timeout 5 --memory 256M --fuel 1000000000 untrusted.wasm < input
+  wamr run --invoke add add.wasm 2 3
+"""
+
+
+def add_run(commands: Any) -> tuple[str, set[str]]:
+    parser: Parser = commands.add_parser(
+        "run",
+        help="run a program, or one function",
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        usage="wamr run [OPTION ...] MODULE [ARGUMENT ...]",
+    )
+    add_module(parser)
+    parser.add_argument("--invoke", metavar="NAME", help="call this function instead of _start")
+    add_surroundings(parser)
+    parser.set_defaults(execute=_run)
+    return "run", {"--invoke", "--dir", "--env", "--timeout", "--memory", "--fuel", "--stack"}
+
+
+def _run(given: argparse.Namespace) -> int:
+    from wamr import ExitTrap, TimeoutTrap, Trap
+
+    try:
+        _call(given)
+    except ExitTrap as trap:
+        return _exit_code(trap.exit_code)
+    except TimeoutTrap:
+        raise Failure(
+            f"{shown(given.module)}: timed out after {given.timeout:g} s", TIMEOUT
+        ) from None
+    except Trap as trap:
+        complain(f"wamr run: {shown(given.module)}: trap: {trap}")
+        return TRAPPED
+    return OK
+
+
+def _call(given: argparse.Namespace) -> None:
+    from wamr import Store
+
+    name = given.invoke
+    own = [] if name is not None else given.args
+    stdio = {"stdin": "inherit", "stdout": "inherit", "stderr": "inherit"}
+    around = surroundings(given, [name_of(given.module), *own], **stdio)
+    store = Store()
+    module = compiled(store, given.module)
+    check(given.module, module, name)
+    instance = instantiated(store, module, given.module, around)
+    if name is None:
+        instance.exports["_start"]()
+        return
+    func: Func = instance.exports[name]
+    value = func(*arguments(name, func, given.args))
+    for line in results(func, value):
+        print(harmless(line), flush=True)
+
+
+def instantiated(store: Any, module: Module, path: str, around: dict[str, Any]) -> Instance:
+    """Return the instance; what does not link is a Failure."""
+    from wamr import Instance, LinkError, MemoryLimitError
+
+    try:
+        return Instance(store, module, **around)
+    except (LinkError, MemoryLimitError) as error:
+        raise Failure(f"{shown(path)}: {error}") from None
+
+
+def check(path: str, module: Module, name: str | None) -> None:
+    """Fail if the function to be called, None for _start, is not there."""
+    from wamr import FuncType
+
+    exports = {export.name: export.type for export in module.exports}
+    functions = [e for e, type_ in exports.items() if isinstance(type_, FuncType)]
+    wanted = "_start" if name is None else name
+    type_ = exports.get(wanted)
+    if name is None and type_ != FuncType(()):
+        if type_ is not None:
+            fail(f"{shown(path)}: _start must be a function () -> (), not {type_}")
+        what = "a reactor" if "_initialize" in exports else "no WASI command"
+        fail(f"{shown(path)}: {what}: it has no _start; --invoke calls {_some(functions)}")
+    if type_ is None:
+        fail(f"{shown(path)}: it exports no {name!r}, but {_some(functions)}")
+    if not isinstance(type_, FuncType):
+        fail(f"{shown(path)}: its export {name!r} is no function")
+
+
+def _some(names: list[str]) -> str:
+    """Return a few of the names, for people."""
+    shown_names = ", ".join(names[:6])
+    return (f"{shown_names}, …" if len(names) > 6 else shown_names) or "no functions at all"
+
+
+def _exit_code(code: int) -> int:
+    """Return the program's exit code as the system can pass it on."""
+    if os.name == "posix":
+        return code & 0xFF
+    code &= 0xFFFFFFFF
+    return code - (1 << 32) if code >= 1 << 31 else code

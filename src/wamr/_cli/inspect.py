@@ -1,0 +1,144 @@
+"""`wamr inspect`: what is in a module, also in one that does not run here, with the reason."""
+
+from __future__ import annotations
+
+from .options import Parser, add_module
+from .output import OK, Failure, harmless, table
+from .sections import Contents
+from .source import read, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+_ABOUT = """Show what a module imports and exports, its sections and their sizes, the features of
+WebAssembly that it uses, and whether it is a WASI command (has _start), a reactor (has
+_initialize) or neither. A module that does not run here is shown, too, with the reason."""
+_EXAMPLES = """examples:
+  wamr inspect module.wasm
+  wamr inspect --json module.wasm | jq '.imports[].name'
+  curl … | wamr inspect -
+"""
+_MAGIC = b"\0asm"
+_COMPONENT = b"\x0d\0\x01\0"
+_TITLES = {
+    "command": "a WASI command: wamr run",
+    "reactor": "a reactor: wamr run --invoke",
+    "library": "neither a WASI command nor a reactor",
+    "component": "a component",
+}
+
+
+def add_inspect(commands: Any) -> tuple[str, None]:
+    parser: Parser = commands.add_parser(
+        "inspect", help="show what is in a module", description=_ABOUT, epilog=_EXAMPLES
+    )
+    add_module(parser)
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(execute=_inspect)
+    return "inspect", None
+
+
+def _inspect(given: argparse.Namespace) -> int:
+    found = described(_bytes(given.module))
+    if given.json:
+        import json
+
+        print(json.dumps({"file": shown(given.module), **found}, indent=2))
+    else:
+        print(as_text(shown(given.module), found))
+    return OK
+
+
+def _bytes(path: str) -> bytes:
+    from wamr import CompileError, UnavailableError
+    from wamr.source import source_bytes
+
+    data = read(path)
+    if data.startswith(_MAGIC):
+        return data
+    try:
+        data = source_bytes(data)
+    except (CompileError, UnavailableError) as error:
+        raise Failure(f"{shown(path)}: {error}") from None
+    if not data.startswith(_MAGIC):
+        raise Failure(f"{shown(path)}: this is AOT code, which can't be looked into")
+    return data
+
+
+def described(data: bytes) -> dict[str, Any]:
+    """Return what the module is, ready for JSON."""
+    component = data[4:8] == _COMPONENT
+    contents = Contents(data)
+    reason = _reason(data)
+    return {
+        "size": len(data),
+        "name": contents.name,
+        "kind": "component" if component else contents.kind,
+        "runs": reason is None,
+        "reason": reason,
+        "problem": None if component else contents.problem,
+        "features": [
+            {"name": name, "supported": name in _supported()} for name in sorted(contents.features)
+        ],
+        "start": contents.start,
+        "memories": contents.memories(),
+        "sections": contents.sections,
+        "imports": contents.imports,
+        "exports": contents.exports,
+    }
+
+
+def _supported() -> frozenset[str]:
+    from wamr import FEATURES
+
+    return FEATURES | {"nontrapping-float-to-int"}  # of WebAssembly 2.0, never left out
+
+
+def _reason(data: bytes) -> str | None:
+    """Return why WAMR refuses the module, or None."""
+    from wamr import CompileError, Engine, Module
+
+    try:
+        Module(Engine(), data)
+    except CompileError as error:
+        return str(error)
+    return None
+
+
+def as_text(name: str, found: dict[str, Any]) -> str:
+    """Return the tables that people read."""
+    named = f" {found['name']!r}" if found["name"] else ""
+    features = [
+        f["name"] if f["supported"] else f"{f['name']} (not supported here)"
+        for f in found["features"]
+    ]
+    lines = [f"{name}: module{named}, {found['size']:,} bytes, {_TITLES[found['kind']]}"]
+    lines.append("runs here: yes" if found["runs"] else f"runs here: no: {found['reason']}")
+    if found["problem"] and not found["runs"]:
+        lines.append(f"malformed: {found['problem']}")
+    lines.append(f"features: {', '.join(features) or 'those of WebAssembly 1.0'}")
+    if found["memories"]:
+        lines.append(f"memory: {'; '.join(found['memories'])} of 64 KiB")
+    if found["start"] is not None:
+        lines.append(f"start function: {found['start']}")
+    parts = [
+        "\n".join(map(harmless, lines)),
+        table(
+            "sections",
+            ["name", "items", "offset", "size"],
+            [[s["name"], s["items"], s["offset"], s["size"]] for s in found["sections"]],
+        ),
+        table(
+            "imports",
+            ["module", "name", "kind", "type"],
+            [[i["module"], i["name"], i["kind"], i["type"]] for i in found["imports"]],
+        ),
+        table(
+            "exports",
+            ["name", "kind", "type"],
+            [[e["name"], e["kind"], e["type"]] for e in found["exports"]],
+        ),
+    ]
+    return "\n\n".join([part for part in parts if part])

@@ -1,0 +1,89 @@
+"""Arguments of a function from text, and its results as text, both by the function's type.
+
+Integers: decimal or 0x…, signed or unsigned. Floats: decimal, 0x1.8p3, inf, nan. v128: an integer,
+0x…, whose lowest byte is the first in memory. References: null. What is printed can be given again.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from .output import fail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from wamr import Func, ValType
+
+
+def arguments(name: str, func: Func, texts: list[str]) -> list[Any]:
+    """Return the values for a call."""
+    kinds = func.type.params
+    if len(texts) != len(kinds):
+        wants = f"{len(kinds)} argument{'' if len(kinds) == 1 else 's'}"
+        fail(f"{name}{func.type} takes {wants}, not {len(texts)}")
+    return [
+        _value(f"argument {i} of {name}", kind, text)
+        for i, (kind, text) in enumerate(zip(kinds, texts, strict=True), 1)
+    ]
+
+
+def _value(where: str, kind: ValType, text: str) -> Any:
+    from wamr import Val
+
+    name = str(kind)
+    try:
+        if name in ("funcref", "externref"):
+            if text == "null":
+                return None
+            fail(f"{where} is of type {name}, of which only null can be written, not {text!r}")
+        if name == "v128":
+            return Val.from_bits(kind, _integer(text)).value
+        return Val(kind, _integer(text) if name in ("i32", "i64") else _float(text)).value
+    except OverflowError:
+        fail(f"{where} is out of the range of {name}: {text!r}")
+    except ValueError:
+        fail(f"{where} must be of type {name}, not {text!r}")
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return int(text, 0)
+
+
+def _float(text: str) -> float:
+    return float.fromhex(text) if "0x" in text.lower() else float(text)
+
+
+def results(func: Func, value: Any) -> list[str]:
+    """Return one text per result."""
+    kinds = func.type.results
+    values = () if not kinds else (value,) if len(kinds) == 1 else value
+    return [_text(str(kind), each) for kind, each in zip(kinds, values, strict=True)]
+
+
+def _text(kind: str, value: Any) -> str:
+    if value is None:
+        return "null"
+    if kind == "f32":
+        return _shortest(value)
+    if kind == "v128":
+        return f"0x{int.from_bytes(value, 'little'):032x}"
+    return str(value)
+
+
+def _shortest(value: float) -> str:
+    """Return the shortest decimal number that is this f32."""
+    for digits in range(1, 9):
+        text = f"{value:.{digits}g}"
+        try:
+            if struct.pack("<f", float(text)) == struct.pack("<f", value):
+                return repr(float(text))
+        except OverflowError:  # rounded up beyond the greatest f32
+            continue
+    return (
+        repr(value) if value != value or value in (float("inf"), -float("inf")) else f"{value:.9g}"
+    )
