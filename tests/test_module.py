@@ -225,13 +225,10 @@ def test_name_comes_from_the_name_section(store):
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"\0\1", b"\0\5\x7fab", b"\0\x80", b"\1\0"])
-def test_a_broken_name_section_gives_no_name_at_worst(store, content):
-    try:
-        module = Module(store, HEADER + section(b"name", content))
-    except CompileError:
-        return
-    assert module.name is None or isinstance(module.name, str)
-    assert "wamr.Module" in repr(module)
+def test_a_broken_name_section_gives_no_name(store, content):
+    module = Module(store, HEADER + section(b"name", content))
+    assert module.name is None
+    assert repr(module) == "<wamr.Module, 0 imports, 0 exports>"
 
 
 def test_names_may_be_any_text(store):

@@ -1,10 +1,10 @@
 """Cures: our edits to WAMR, kept as data and applied to a copy of the tree in the build folder.
 
 The modules beside this one hold them by purpose: ``bugs`` (faults of WAMR itself), ``procedural``
-(faults of its wasm-c-api), ``hooks`` (what linking and direct host calls need) and ``checkpoint``
-(the one check that stops wasm). Each exposes ``CURES``, a tuple that is applied in order. A cure
-states the exact text that it expects; if that is not there exactly once, the build stops, so a new
-WAMR can't silently lose one.
+(faults of its wasm-c-api), ``hooks`` (what linking and direct host calls need), ``checkpoint`` (the
+one check that stops wasm), ``wasi``, and ``spec`` (where WAMR is not as the specification says).
+Each exposes ``CURES``, a tuple that is applied in order. A cure states the exact text that it
+expects; if that is not there exactly once, the build stops, so a new WAMR can't silently lose one.
 
 The copy is written incrementally: a file whose text has not changed keeps its time stamp, so an
 unchanged build compiles nothing. ``WAMR_WITHOUT_CURE=name[,name]`` leaves cures out: that is how
@@ -19,7 +19,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-MODULES = ("bugs", "procedural", "hooks", "checkpoint", "wasi")
+MODULES = ("bugs", "procedural", "hooks", "checkpoint", "wasi", "spec")
 
 
 class CureError(SystemExit):

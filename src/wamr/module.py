@@ -120,8 +120,12 @@ class Module:
         section = self.custom_section("name")
         if section and section[0] == 0:
             reader = _Reader(section, 1)
-            reader.number()
-            return reader.text()
+            try:
+                reader.number()
+                name = reader.text()
+            except IndexError:  # cut short; no reason for a module to be invalid
+                return None
+            return name if reader.at <= len(section) else None
         return None
 
     def custom_section(self, name: str) -> bytes | None:
@@ -215,7 +219,8 @@ class Module:
     def _find_function_name(self, index: int) -> str | None:
         name = lib.wpy_module_function_name(self._c, index)
         if name:
-            text: str = ffi.string(name).decode("utf-8", "replace")
+            # the cured loader writes NUL as C0 80
+            text: str = ffi.string(name).replace(b"\xc0\x80", b"\0").decode("utf-8", "replace")
             return text
         for export, (kind, at, _) in self._exported().items():
             if kind == 0 and at == index:
