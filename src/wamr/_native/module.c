@@ -8,6 +8,18 @@
 
 bool wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size);
 
+/* Has describe.c read the module as WAMR did? Indices of the one are used in arrays of the other. */
+static bool
+agrees(const wpy_module *module)
+{
+    const WASMModule *wamr = module->wamr;
+
+    return module->arena && module->import_count == wamr->import_count && module->export_count == wamr->export_count
+           && module->table_count == wamr->import_table_count + wamr->table_count
+           && module->global_count == wamr->import_global_count + wamr->global_count
+           && !module->memory == !(wamr->import_memory_count + wamr->memory_count);
+}
+
 /* NULL: `error` says why, in WAMR's words. The bytes are copied. */
 wpy_module *
 wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size)
@@ -43,7 +55,7 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
     module->bytes = NULL;
     if (!module->wamr)
         goto fail;
-    if (!module->arena) {
+    if (!agrees(module)) {
         snprintf(error, error_size, "its imports and exports could not be read");
         goto fail;
     }
