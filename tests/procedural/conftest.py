@@ -1,9 +1,10 @@
-"""A `world` for each test: an engine, a store and an instance of one module with a bit of
-everything.
+"""A `world` for each test: an engine, a store and an instance of one module with many exports.
+
+After each test, all that it has left is deleted, and nothing may be left in the books.
 """
 
 import pytest
-from capi import World
+from capi import World, sweep
 
 
 @pytest.fixture
@@ -13,6 +14,7 @@ def world(wat):
     made.close()
 
 
-@pytest.fixture
-def store(world):
-    return world.store
+@pytest.fixture(autouse=True)
+def _nothing_left():
+    yield
+    sweep()

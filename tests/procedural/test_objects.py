@@ -349,6 +349,7 @@ def test_trap_message(world):
     trap = c.wasm_trap_new(world.store, api.wasm_name_from_str("oh no\0"))
     c.wasm_trap_message(trap, out)
     assert api.wasm_byte_vec_to_bytes(out) == b"oh no\0"
+    api.wasm_byte_vec_delete(out)
     c.wasm_trap_delete(trap)
     silent = c.wasm_trap_new(world.store, None)
     c.wasm_trap_message(silent, out)

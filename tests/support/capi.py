@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from wamr import _procedural
 from wamr import ffi as api
+from wamr._api import lists
 
 ROOT = Path(__file__).resolve().parents[2]
 ffi, lib, NULL = api.ffi, api.lib, api.ffi.NULL
@@ -375,3 +377,51 @@ def _failure(name, run):
     except BaseException as error:
         return f"{name}: {type(error).__name__}: {error}"
     return None
+
+
+# The vectors that C has filled since the last sweep.
+FILLED = []
+
+
+def _record(module, name):
+    original = getattr(module, name)
+
+    @functools.wraps(original)
+    def recorded(vec, pointer, *more, **named):
+        if "owner" not in named:
+            FILLED.append((vec, pointer))
+        return original(vec, pointer, *more, **named)
+
+    setattr(module, name, recorded)
+
+
+for _module, _name in (
+    (_procedural, "made"),
+    (_procedural, "fill"),
+    (lists, "made"),
+):
+    _record(_module, _name)
+
+
+def sweep():
+    """Deletes what a test has left, as its caller would; the books must then be empty."""
+    from wamr._api import handles, vectors
+
+    for engine in [thing.handle for thing in {*handles.kind("engine").live.values()}]:
+        while not api.wasm_repr(engine).startswith("dead"):
+            api.wasm_engine_delete(engine)
+    for vec, pointer in FILLED:
+        block = vectors.blocks.get(pointer.data) if pointer and pointer.data else None
+        if isinstance(block, int) or (block is not None and block.owner is None):
+            if not isinstance(block, int):
+                pointer.num_elems = min(pointer.num_elems, len(block.children or ()))
+            getattr(api, f"wasm_{vec.name}_vec_delete")(pointer)
+    FILLED.clear()
+    for kind in list(handles.KINDS.values()):
+        for thing in {*kind.live.values()}:
+            if thing.owner is None and thing.kind is kind:
+                for _ in range(thing.count):
+                    getattr(api, kind.delete)(thing.handle)
+    left = {str(thing.kind) for thing in handles.by_address.values()}
+    assert not left, left
+    assert not vectors.blocks

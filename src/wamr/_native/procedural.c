@@ -258,6 +258,16 @@ runtime_function(const wasm_func_t *func)
     return aot_lookup_function_with_idx((AOTModuleInstance *)func->inst_comm_rt, func->func_idx_rt);
 }
 
+static void
+forget_frames(Vector *frames)
+{
+    size_t i;
+
+    for (i = 0; i < frames->num_elems; i++)
+        wasm_runtime_free(((WASMCApiFrame *)frames->data)[i].lp);
+    bh_vector_destroy(frames);
+}
+
 wasm_trap_t *
 wpy_api_func_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_vec_t *results)
 {
@@ -299,8 +309,8 @@ wpy_api_func_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_
     if (env->handle != os_self_thread())
         wasm_exec_env_set_thread_info(env); /* or the limits of another thread's stack are checked */
     wasm_runtime_set_exception(func->inst_comm_rt, NULL);
-    if (instance->frames)
-        instance->frames->num_elems = 0; /* of an earlier trap */
+    if (instance->frames && instance->frames->num_elems)
+        forget_frames(instance->frames); /* of an earlier trap: a call that ends before its first frame has none */
     if (wasm_runtime_call_wasm(env, runtime_function(func), count, cells)) {
         if (func->type->results->num_elems)
             from_cells(func, cells, results);
