@@ -393,6 +393,19 @@ def test_who_stops_reading_ends_it_quietly(started, here, wat, command):
     assert process.stderr.read() == b""
 
 
+@posix
+def test_without_any_stdio(cli, here):
+    for args, code in [
+        (("run", "args.wasm"), 7),
+        (("run", "cat.wasm"), 0),
+        (("run", "nowhere.wasm"), 2),
+        (("inspect", "args.wasm"), 0),
+        (("validate", "-"), 2),
+    ]:
+        command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "wamr", *args]
+        assert subprocess.run(command, cwd=here, check=False, timeout=60).returncode == code, args
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk(cli):
     with Path("/dev/full").open("w") as full:

@@ -64,6 +64,12 @@ def test_it_depends_on_cffi_only(wheel: Path) -> None:
     assert metadata["License-Expression"] == "Apache-2.0 WITH LLVM-exception"
 
 
+def test_it_brings_the_command(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/entry_points.txt")]
+        assert "wamr = wamr.__main__:main" in archive.read(name).decode().splitlines()
+
+
 def test_it_is_small(wheel: Path) -> None:
     assert wheel.stat().st_size <= 1_000_000
 

@@ -214,8 +214,10 @@ def _element(reader: Reader) -> None:
     begin, flags = reader.at, reader.number()
     if flags > 7:
         raise Malformed(begin, f"an element segment of an unknown kind ({flags})")
-    if flags:
-        reader.features.add("bulk-memory" if flags & 1 else "reference-types")
+    if flags & 4 or flags == 3:  # of expressions, or declared only
+        reader.features.add("reference-types")
+    if flags in (1, 2, 5):
+        reader.features.add("bulk-memory")
     if not flags & 1:
         if flags & 2:
             reader.number()
