@@ -104,6 +104,14 @@ PROGRAMS |= {
 
 
 @pytest.fixture(scope="module", autouse=True)
+def the_same_package():
+    """The processes run elsewhere: a relative path in PYTHONPATH would be another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(wamr.__file__).parent.parent))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
 def here(tmp_path_factory, wat):
     folder = tmp_path_factory.mktemp("cli")
     for name, text in PROGRAMS.items():
