@@ -316,12 +316,13 @@ What the lines of a function mean is told in wamr/_api/handles.py and its neighb
 """
 
 from ._api import engines, functions, modules, objects
+from ._api.arrays import array
 from ._api.arguments import address, boolean, integer, present, struct, text
 from ._api.lists import from_list, to_list
 from ._api.handles import again, borrow, find, kind, need, own, own_in, typeof, use, view
 from ._api.objects import set_finalizer, set_host_info
 from ._api.ownership import claim, distinct, end, given
-from ._api.vectors import array, borrowed, borrowed_struct, fill, give, made, read, take, vec
+from ._api.vectors import borrowed, borrowed_struct, fill, give, made, read, take, vec
 from ._api.vectors import end as end_vector
 from ._api.vectors import struct as vector
 from ._binding import lib

@@ -61,7 +61,7 @@ def files(tmp_path, monkeypatch, wat):
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/procedural.md"])
 def test_examples_of_a_page(page):
     namespace = {}
     blocks = python_blocks(page)

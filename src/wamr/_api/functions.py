@@ -71,6 +71,7 @@ class HostShare:
 
     def share(self, thing: Thing) -> None:
         self.copies += 1
+        thing.simple = False
         thing.ended = self._copy_went
 
     def _copy_went(self) -> None:

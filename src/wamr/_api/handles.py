@@ -57,7 +57,7 @@ class Thing:
 
     kind: Kind
     handle: Any = None
-    # Nothing but kind and handle: ending it is a matter of three dictionaries.
+    # Nothing but a handle and maybe a store: ending it is a matter of three dictionaries.
     simple = True
     # Where an object without a handle is: an element of a vector that nobody has looked at.
     address: Any = None
@@ -222,9 +222,10 @@ def own_in(store: Thing | None, kind: Kind, pointer: Any) -> Any:
         thing = Thing()
         thing.kind = kind
         thing.handle = pointer
-        thing.simple = False
         kind.live[id(pointer)] = thing
-        if kind.addressed and by_address.setdefault(pointer, thing) is not thing:
+        if not kind.addressed:
+            thing.simple = False
+        elif by_address.setdefault(pointer, thing) is not thing:
             by_address[pointer].bury("is gone")
             by_address[pointer] = thing
         if store is not None:

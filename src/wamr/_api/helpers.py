@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _procedural as c
 from .._binding import ffi, lib
-from . import lists, vectors
+from . import arrays, lists, vectors
 from .arguments import integer
 from .callbacks import Callback, CallbackWithEnv, Finalizer
 from .handles import NULL, CData, find, kind, typeof
@@ -140,7 +140,7 @@ def WASM_ARRAY_VEC(name: str, items: Iterable[Any] = ()) -> Any:  # noqa: N802
     For arguments that C only reads or fills: imports, arguments and results. It needs no delete.
     """
     type_ = vectors.vec(name)
-    data = vectors.new_array(type_, items, "WASM_ARRAY_VEC", "items")
+    data = arrays.new_array(type_, items, "WASM_ARRAY_VEC", "items")
     vec = ffi.new(type_.ctype)
     vec.size = vec.num_elems = len(data)
     vec.size_of_elem = type_.size

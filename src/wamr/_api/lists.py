@@ -6,8 +6,9 @@ from typing import Any
 
 from .._binding import ffi, lib
 from . import handles
+from .arrays import array
 from .handles import Kind, by_address
-from .vectors import Vec, array, made, read
+from .vectors import Vec, made, read
 
 
 def from_list(type_: Vec, items: Any) -> Any:

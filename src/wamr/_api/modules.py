@@ -72,6 +72,7 @@ def wasm_module_new_ex(store: Any, binary: Any, args: Any) -> Any:
         thing = MODULE.live[id(module)]
         thing.extra = given
         if not lib.wasm_module_is_underlying_binary_freeable(module):
+            thing.simple = False
             thing.ended = vectors.lend(BYTES, given, thing)
     return module
 

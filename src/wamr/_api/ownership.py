@@ -14,6 +14,11 @@ def end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
     """Ends the caller's ownership by `function`, a wasm_…_delete; the pointer to hand to C."""
     thing = kind.live.get(id(value))
     if thing is not None and thing.simple:
+        store = thing.parent
+        if store is not None:
+            if store.extra.active is not None:
+                return _end(kind, value, function, parameter)
+            store.children.discard(thing)  # type: ignore[union-attr]
         key = id(value)
         del kind.live[key], by_address[value]
         dead[key] = value
