@@ -348,3 +348,23 @@ def test_trap_tells_its_frames(wat: Wat) -> None:
     with pytest.raises(wamr.Trap, match="unreachable") as caught:
         exports.via()
     assert [frame.func_name for frame in caught.value.frames][:2] == ["deep", "outer"]
+
+
+def test_frames_have_offsets(wat: Wat) -> None:
+    code = wat("""(module
+        (func $divide (param i32) (result i32)
+          (i32.div_s (i32.const 7) (local.get 0)))
+        (func (export "go") (result i32) (call $divide (i32.const 0))))""")
+    with pytest.raises(wamr.Trap, match="divide by zero") as caught:
+        wamr.load(code).exports.go()
+    places = [frame.module_offset for frame in caught.value.frames]
+    assert [code[place] for place in places if place] == [0x6D, 0x10]  # i32.div_s, call
+
+
+def test_table_grow_stops_at_the_limit(wat: Wat) -> None:
+    text = """(module
+        (table 4 funcref)
+        (func (export "grow") (param i32) (result i32)
+          (table.grow 0 (ref.null func) (local.get 0))))"""
+    exports = wamr.load(wat(text), limits=wamr.ResourceLimits(table_elements=6)).exports
+    assert [exports.grow(n) for n in (3, 1, 1, 1)] == [-1, 4, 5, -1]
