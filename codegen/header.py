@@ -194,12 +194,7 @@ class _Reader:
 
     def _struct(self, node: c_ast.Struct | c_ast.Union, name: str | None = None) -> None:
         if node.decls is not None:
-            fields = [
-                Parameter(d.name, self._type(d.type))
-                for d in node.decls
-                if not isinstance(d.type, c_ast.TypeDecl)
-                or not isinstance(d.type.type, (c_ast.Struct, c_ast.Union))
-            ]
+            fields = [Parameter(d.name, self._type(d.type)) for d in node.decls]
             self.header.structs[name or node.name] = fields
             if node.name in self.header.opaque:
                 self.header.opaque.remove(node.name)

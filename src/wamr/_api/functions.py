@@ -85,8 +85,8 @@ class HostShare:
             finalize()
 
 
-def wasm_func_new(store: Any, type: Any, callback: Any) -> Any:  # noqa: A002
-    return _func_new("wasm_func_new", store, type, callback, None, None)
+def wasm_func_new(store: Any, functype: Any, callback: Any) -> Any:
+    return _func_new("wasm_func_new", store, functype, callback, None, None)
 
 
 def wasm_func_new_with_env(store: Any, type: Any, callback: Any, env: Any, finalizer: Any) -> Any:  # noqa: A002
@@ -98,7 +98,7 @@ def _func_new(
 ) -> Any:
     with_env = function == "wasm_func_new_with_env"
     place, parent = find(STORE, store, function, "store")
-    described = handles.use(FUNCTYPE, type_, function, "type")
+    described = handles.use(FUNCTYPE, type_, function, "type" if with_env else "functype")
     if isinstance(callback, Callback):
         if callback.with_env is not with_env:
             made = "wasm_func_callback_with_env" if with_env else "wasm_func_callback"
