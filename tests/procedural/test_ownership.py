@@ -391,3 +391,34 @@ def test_a_store_in_a_forked_child(world):
         world.close()
 
     assert not in_child([("a call", run)])
+
+
+def test_a_finalizer_may_delete_what_goes_with_the_store(world, capsys):
+    seen, traps = [], [world.trap() for _ in range(20)]
+
+    def finalizer(info):
+        seen.append(info)
+        for trap in traps:
+            if not api.wasm_repr(trap).startswith("dead"):
+                api.wasm_trap_delete(trap)
+        api.wasm_store_delete(world.store)
+
+    for trap in traps:
+        info = ffi.cast("void *", 64)
+        api.wasm_trap_set_host_info_with_finalizer(trap, info, finalizer)
+    api.wasm_store_delete(world.store)
+    assert len(seen) == 20
+    assert "wasm_store_delete: store was deleted by wasm_store_delete" in capsys.readouterr().err
+
+
+def test_sizes_that_are_too_large_make_empty_vectors():
+    for size in (2**32, 2**40, 2**64 - 1):
+        for name in ("byte", "val", "valtype", "memorytype"):
+            out = ffi.new(f"wasm_{name}_vec_t *")
+            getattr(api, f"wasm_{name}_vec_new_uninitialized")(out, size)
+            assert out.data == NULL
+            getattr(api, f"wasm_{name}_vec_delete")(out)
+    out = ffi.new("wasm_byte_vec_t *")
+    for size in (2**64, -1):
+        with pytest.raises(OverflowError):
+            api.wasm_byte_vec_new_uninitialized(out, size)

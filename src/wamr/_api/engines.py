@@ -103,9 +103,9 @@ def wasm_engine_delete(engine: Any) -> None:
             for store in stores:
                 refuse_while_running(store, "wasm_engine_delete", "engine")
             for store in stores:
-                _close(store, "went with its engine, which was deleted by wasm_engine_delete")
-            for child in list(thing.children or ()):
-                child.free()
+                if store in (thing.children or ()):
+                    _close(store, "went with its engine, which was deleted by wasm_engine_delete")
+            _free_children(thing)
             thing.bury("was deleted by wasm_engine_delete")
     lib.wasm_engine_delete(pointer)
 
@@ -136,14 +136,19 @@ def refuse_while_running(store: Thing, function: str, parameter: str) -> None:
         raise ValueError(f"{function}: {parameter} is running a function")
 
 
+def _free_children(thing: Thing) -> None:
+    # One by one: a finalizer may delete others, or make some.
+    while thing.children:
+        next(iter(thing.children)).free()
+
+
 def _close(store: Thing, why: str) -> None:
     state: Store = store.extra
     turn = state.enter()
     try:
         pointer = store.place()
         store.retire(why)
-        for child in list(store.children or ()):
-            child.free()
+        _free_children(store)
         store.bury(why)
         lib.wasm_store_delete(pointer)
         hosts, state.hosts = state.hosts, []
