@@ -231,6 +231,29 @@ wasm_module_imports(const wasm_module_t *module, own wasm_importtype_vec_t *out)
         test=_TESTS + "test_kinds_of_element_segments",
     ),
     Cure(
+        name="data-flags",
+        file=_LOADER,
+        expect="            mem_flag = mem_index & 0x03;\n",
+        replace="            mem_flag = mem_index < 3 ? mem_index : 3;\n",
+        why="The same for data segments, of which there are three kinds.",
+        test=_TESTS + "test_kinds_of_data_segments",
+    ),
+    Cure(
+        name="shared-table",
+        file="core/iwasm/common/wasm_loader_common.c",
+        expect="""\
+                                      "tables cannot be shared", is_aot);
+        }
+""",
+        replace="""\
+                                      "tables cannot be shared", is_aot);
+            return false;
+        }
+""",
+        why="WAMR said so, and loaded the module.",
+        test=_TESTS + "test_no_table_is_shared",
+    ),
+    Cure(
         name="name-section",
         file=_LOADER,
         expect="""\

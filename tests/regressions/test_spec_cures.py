@@ -16,7 +16,7 @@ from wamr import Val, ValType
 
 Wat = Callable[[str], bytes]
 
-SECTIONS = "custom types imports functions tables memory globals exports start elements code"
+SECTIONS = "custom types imports functions tables memory globals exports start elements code data"
 NUMBERS = {section: number for number, section in enumerate(SECTIONS.split())}
 VOID = b"\x60\0\0"  # () -> ()
 NOTHING = b"\2\0\x0b"  # the body of a function
@@ -185,6 +185,32 @@ def test_kinds_of_element_segments(flags: bytes) -> None:
         load(data)
     else:
         with pytest.raises(wamr.CompileError, match="unknown element segment kind"):
+            load(data)
+
+
+@pytest.mark.parametrize("flags", [b"\0", b"\x04", b"\x80\1", b"\x82\1"], ids=bytes.hex)
+def test_kinds_of_data_segments(flags: bytes) -> None:
+    offset = b"\x41\0\x0b"
+    data = binary(memory=vec(b"\0\1"), data=vec(flags + offset + name("x")))
+    if flags == b"\0":
+        load(data)
+    else:
+        with pytest.raises(wamr.CompileError, match="unknown memory"):
+            load(data)
+
+
+@pytest.mark.parametrize("flags", [b"\0", b"\1", b"\2", b"\3"], ids=bytes.hex)
+@pytest.mark.parametrize("imported", [False, True])
+def test_no_table_is_shared(flags: bytes, imported: bool) -> None:
+    table = b"\x70" + flags + (b"\1\2" if flags in b"\1\3" else b"\1")
+    if imported:
+        data = binary(imports=vec(name("m") + name("t") + b"\1" + table))
+    else:
+        data = binary(tables=vec(table))
+    if flags in (b"\0", b"\1"):
+        load(data)
+    else:
+        with pytest.raises(wamr.CompileError, match="tables cannot be shared"):
             load(data)
 
 
