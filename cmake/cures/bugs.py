@@ -14,6 +14,20 @@ _INTERPRETER = "core/iwasm/interpreter/wasm_interp_fast.c"
 _EXEC_ENV = "core/iwasm/common/wasm_exec_env.c"
 _TESTS = "tests/regressions/test_bugs.py::"
 
+# What the loader takes memory for, by a number that the module claims.
+_COUNTS = (
+    "type_count",
+    "import_count",
+    "func_count",
+    "table_count",
+    "global_count",
+    "export_count",
+    "function_count",  # in an element segment
+    "ref_count",
+    "table_segment_count",
+    "data_seg_count",
+)
+
 CURES: tuple[Cure, ...] = (
     Cure(
         name="const-expr-null",
@@ -178,6 +192,84 @@ CURES: tuple[Cure, ...] = (
 """,
         why="In a passive one it became the function with the number of the global.",
         test=_TESTS + "test_imported_constant_in_an_element_segment",
+    ),
+    Cure(
+        name="const-expr-length",
+        file=_LOADER,
+        expect="""\
+    while (flag != WASM_OP_END) {
+        switch (flag) {
+            /* i32.const */
+            case INIT_EXPR_TYPE_I32_CONST:
+""",
+        replace="""\
+    while (flag != WASM_OP_END) {
+        if (p - *p_buf > 4096) {
+            set_error_buf(error_buf, error_buf_size,
+                          "constant expression too long");
+            goto fail;
+        }
+        switch (flag) {
+            /* i32.const */
+            case INIT_EXPR_TYPE_I32_CONST:
+""",
+        why="Additions nest, and what computes and frees them calls itself: 100 000 of them "
+        "overran the native stack.",
+        test=_TESTS + "test_long_constant_expression",
+    ),
+    Cure(
+        name="locals-count",
+        file=_LOADER,
+        expect="""\
+                type = read_uint8(p_code);
+                local_count += sub_local_count;
+""",
+        replace="""\
+                type = read_uint8(p_code);
+                local_count += sub_local_count;
+                if (local_count > UINT16_MAX) {
+                    set_error_buf(error_buf, error_buf_size,
+                                  "local count too large");
+                    return false;
+                }
+""",
+        why="The number of locals was looked at after memory for them was taken, gigabytes, and "
+        "their size in cells had been computed in 32 bits: 2**31 of type i64 were 0.",
+        test=_TESTS + "test_billions_of_locals",
+    ),
+    Cure(
+        name="counts",
+        file=_LOADER,
+        expect="""\
+#define read_leb_int32(p, p_end, res)                                   \\
+""",
+        replace="""\
+/* Each item takes a byte at least. */
+#define CHECK_COUNT(p, p_end, count)                                  \\
+    do {                                                              \\
+        if ((count) > (uint64)((p_end) - (p))) {                      \\
+            set_error_buf(error_buf, error_buf_size, "unexpected end"); \\
+            goto fail;                                                \\
+        }                                                             \\
+    } while (0)
+
+#define read_leb_int32(p, p_end, res)                                   \\
+""",
+        why="Memory for as many items as a section claims was taken and zeroed before the first "
+        "was read: a module of 30 bytes took 4 GB.",
+        test=_TESTS + "test_counts_without_items",
+    ),
+    *(
+        Cure(
+            name="counts",
+            file=_LOADER,
+            expect=f"    read_leb_uint32(p, p_end, {count});\n",
+            replace=f"    read_leb_uint32(p, p_end, {count});\n"
+            f"    CHECK_COUNT(p, p_end, {count});\n",
+            why="See the macro.",
+            test=_TESTS + "test_counts_without_items",
+        )
+        for count in _COUNTS
     ),
     Cure(
         name="memory-limits",

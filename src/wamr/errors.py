@@ -306,7 +306,11 @@ def link_error_from_text(text: str) -> LinkError:
     return LinkError(_REWORDED[text][1] if text in _REWORDED else text or "unknown reason")
 
 
-_COMPILE_PREFIXES = ("WASM module load failed: ", "AOT module load failed: ")
+_COMPILE_PREFIXES = (
+    "WASM module load failed: ",
+    "AOT module load failed: ",
+    "WASM module instantiate failed: ",  # said of names while loading
+)
 
 _EXPLAINED = {
     "": "the module was refused without a reason",

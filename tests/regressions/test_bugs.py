@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mutants import leb, section
 
 import wamr
 
@@ -158,3 +159,69 @@ def test_instances_do_not_touch_their_stack(wat: Wat) -> None:
 
 def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.parametrize("count", [1000, 100_000, 1_000_000])
+@pytest.mark.parametrize("order", ["left", "right"])
+@pytest.mark.parametrize("place", ["global", "data", "cut short"])
+def test_long_constant_expression(count: int, order: str, place: str) -> None:
+    """Sums of zeros; beyond some length they may be refused."""
+    zero, add = b"\x41\0", b"\x6a"
+    code = zero + (zero + add) * count if order == "left" else zero * (count + 1) + add * count
+    if place == "data":
+        module = HEADER + section(5, b"\1\0\1") + section(11, b"\1\0" + code + b"\x0b\1x")
+    else:
+        end = b"\x0b" if place == "global" else b""
+        module = HEADER + section(6, b"\1\x7f\0" + code + end) + section(7, b"\1\1g\3\0")
+    if count == 1000 and place != "cut short":
+        exports = wamr.load(module).exports
+        assert place == "data" or exports.g.value == 0
+    else:
+        with pytest.raises(wamr.CompileError):
+            wamr.load(module)
+
+
+TYPE, FUNCTION, CODE = b"\1\x60\0\0", b"\1\0", b"\1\2\0\x0b"
+SIGNATURE = section(1, TYPE) + section(3, FUNCTION)
+TABLE, MEMORY = section(4, b"\1\x70\0\1"), section(5, b"\1\0\1")
+MANY = leb(2**26 - 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits its address space")
+@pytest.mark.parametrize(
+    "module",
+    {
+        "types": section(1, MANY + b"\x60\0\0"),
+        "imports": section(1, TYPE) + section(2, MANY + b"\1m\1f\0\0"),
+        "functions": section(1, TYPE) + section(3, MANY + b"\0") + section(10, MANY + b"\2\0\x0b"),
+        "tables": section(4, MANY + b"\x70\0\1"),
+        "globals": section(6, MANY + b"\x7f\0\x41\0\x0b"),
+        "exports": SIGNATURE + section(7, MANY + b"\1f\0\0") + section(10, CODE),
+        "segments": SIGNATURE + TABLE + section(9, MANY + b"\0\x41\0\x0b\1\0") + section(10, CODE),
+        "elements": SIGNATURE + TABLE + section(9, b"\1\0\x41\0\x0b" + MANY) + section(10, CODE),
+        "expressions": SIGNATURE + TABLE + section(9, b"\1\5\x70" + MANY) + section(10, CODE),
+        "data": MEMORY + section(11, MANY + b"\0\x41\0\x0b\1x"),
+    }.items(),
+    ids=lambda item: item[0],
+)
+def test_counts_without_items(module: tuple[str, bytes]) -> None:
+    import resource
+
+    wamr.load(HEADER)  # the first load takes memory, too
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(wamr.CompileError):
+        wamr.load(HEADER + module[1])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+
+
+@pytest.mark.parametrize("kind", [0x7F, 0x7E, 0x7B], ids=["i32", "i64", "v128"])
+@pytest.mark.parametrize("count", [2**16, 2**30, 2**31, 2**32 - 1])
+def test_billions_of_locals(kind: int, count: int) -> None:
+    import resource
+
+    body = b"\1" + leb(count) + bytes([kind]) + b"\x20\1\x1a\x0b"
+    module = HEADER + SIGNATURE + section(10, b"\1" + leb(len(body)) + body)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(wamr.CompileError, match=r"local count too large|too many locals"):
+        wamr.load(module)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
