@@ -8,6 +8,7 @@ failed test. Where there is no fork, the body runs as usual.
 from __future__ import annotations
 
 import faulthandler
+import mmap
 import os
 import pickle
 import signal
@@ -19,6 +20,17 @@ from typing import NoReturn
 import pytest
 
 SECONDS = 60  # a child that hangs is a failed test, too
+_note = mmap.mmap(-1, 256)  # shared with the children
+
+
+@pytest.fixture
+def note() -> Callable[[object], None]:
+    """Note what is tried next: the failure of a test that dies there tells it."""
+
+    def write(what: object) -> None:
+        _note[:] = repr(what).encode()[:256].ljust(256)
+
+    return write
 
 
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
@@ -38,6 +50,7 @@ def in_child(body: Callable[[], object]) -> tuple[str, str]:
     """Run `body` in a forked child; "passed", "skipped" or "failed", and the reason."""
     sys.stdout.flush()
     sys.stderr.flush()
+    _note[:] = b" " * 256
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -49,7 +62,8 @@ def in_child(body: Callable[[], object]) -> tuple[str, str]:
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
-        return "failed", f"the process was killed by {name}"
+        noted = _note[:].decode().strip()
+        return "failed", f"the process was killed by {name}{f', at {noted}' if noted else ''}"
     if not answer:
         return "failed", f"the process ended with code {os.WEXITSTATUS(status)}"
     kind, text = pickle.loads(answer)
