@@ -102,7 +102,7 @@ def run(name: str, test: str) -> str:
     if done.returncode == 1:
         if killed := re.search(r"killed by (SIG\w+)", text):
             return f"dies of {killed[1]}"
-        error = r"^(?:E +)?(?:wamr\.errors\.)?(\w+(?:Error|Trap)\b.*)$"
+        error = r"^(?:E +)?(?:wamr\.errors\.)?(\w*(?:Error|Trap)\b.*)$"
         found = re.search(error, text, re.MULTILINE)
         return f"fails: {found[1][:90] if found else text[-200:]}"
     if done.returncode < 0:
