@@ -22,6 +22,7 @@ from .errors import (
     TrapCode,
     trap_from_text,
 )
+from .extern import forked
 from .host import out_of_range, take_pending
 from .limits import NO_FUEL_LIMIT
 from .locate import Locator
@@ -57,6 +58,8 @@ def raise_status(error: Any, who: Any, what: str) -> NoReturn:
     frames = _frames(who, error.frames) if error.frames else ()
     if status == lib.WPY_CLOSED:
         raise ClosedError(f"{what}: its instance is closed")
+    if status == lib.WPY_FORKED:
+        raise forked(what)
     if status == lib.WPY_DEADLOCK:
         raise RuntimeError(
             f"{what} would wait for ever: another thread is in its instance and waits for one that "

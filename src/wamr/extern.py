@@ -69,6 +69,13 @@ class Owner:
         """End what runs: nothing does."""
 
 
+def forked(what: object) -> RuntimeError:
+    """Return the error for what another thread was in when this process was forked."""
+    return RuntimeError(
+        f"{what}: another thread was in its instance when this process was forked; make a new one"
+    )
+
+
 def waited(attempt: Callable[[], int], what: str) -> int:
     """Return the status of what may have to wait for another thread's call."""
     status = attempt()
@@ -76,6 +83,8 @@ def waited(attempt: Callable[[], int], what: str) -> int:
         status = attempt()
     if status in (lib.WPY_INTERRUPTED, lib.WPY_TIMEOUT):  # the call that this thread is in
         raise trap_from_text("interrupted" if status == lib.WPY_INTERRUPTED else "timed out")
+    if status == lib.WPY_FORKED:
+        raise forked(what)
     if status == lib.WPY_DEADLOCK:
         raise RuntimeError(
             f"{what} would wait for ever: another thread is in its instance and waits for one that "

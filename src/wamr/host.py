@@ -147,23 +147,24 @@ class Host:
 
     def _cells_with_refs(self, args: Any, results: Any) -> None:
         codec = self._codec
-        objects = self.store._enter_refs()
+        # What this thread was passing when it came into wasm is on the wasm stack by now.
+        passing = self.store._objects.passing
+        before = passing.pop(get_ident(), None)
         try:
-            values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), self)
-        finally:
-            objects.leave()
-        # While the callback runs, what this thread passed before is on the wasm stack.
-        passing = objects.passing.pop(get_ident(), None)
-        try:
+            objects = self.store._enter_refs()
+            try:
+                values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), self)
+            finally:
+                objects.leave()
             result = self.run(*values)
+            objects = self.store._enter_refs()
+            try:
+                codec.pack_results(ffi.buffer(results, codec.bytes), result, self, self)
+            finally:
+                objects.leave()
         finally:
-            if passing is not None:
-                objects.passing[get_ident()] = passing
-        objects = self.store._enter_refs()
-        try:
-            codec.pack_results(ffi.buffer(results, codec.bytes), result, self, self)
-        finally:
-            objects.leave()
+            if before is not None:
+                passing[get_ident()] = before
 
     def integer(self, result: object) -> int:
         """Return a result that was not just an int as one."""

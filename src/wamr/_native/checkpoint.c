@@ -107,6 +107,7 @@ wpy_checkpoint_hook(WASMExecEnv *env)
     env->fuel = 0; /* the check that brought us here is paid from the next slice */
     if (!goes_on(instance, false))
         return false;
+    wpy_fuel_settle(instance); /* a signal handler may have run code of the same instance */
     for (activation = wpy_self.top; activation; activation = activation->prev)
         if (activation->instance == instance && activation->fuel_floor > floor)
             floor = activation->fuel_floor;

@@ -15,6 +15,7 @@
 #define SPINS 200
 #define WAIT_US 50000
 
+static wpy_group *all_groups;       /* under the registry's lock */
 static wpy_thread *waiting_threads; /* under the registry's lock, as wpy_thread.wants */
 
 wpy_group *
@@ -33,7 +34,31 @@ wpy_group_new(void)
         free(group);
         return NULL;
     }
+    wpy_registry_lock();
+    group->next_group = all_groups;
+    group->link_group = &all_groups;
+    if (all_groups)
+        all_groups->link_group = &group->next_group;
+    all_groups = group;
+    wpy_registry_unlock();
     return group;
+}
+
+/* Only the thread that forked is left: what others were in stays as they left it, and nobody may come in. */
+void
+wpy_groups_forked(void)
+{
+    wpy_group *group;
+
+    for (group = all_groups; group; group = group->next_group) {
+        uintptr_t owner = group->owner & ~(uintptr_t)1;
+
+        os_mutex_init(&group->mutex); /* somebody may have held it */
+        os_cond_init(&group->cond);
+        group->waiting = 0;
+        group->orphaned = owner && owner != (uintptr_t)&wpy_self;
+    }
+    waiting_threads = NULL;
 }
 
 static void
@@ -43,8 +68,18 @@ group_destroy(wpy_group *group)
         wpy_group *next = group->absorbed;
         uint32_t i;
 
-        for (i = 0; i < group->adopted_count; i++)
+        for (i = 0; i < group->adopted_count; i++) {
+            wpy_registry_lock();
+            if (group->adopted[i]->adopter == group) /* the next group may have the same address */
+                group->adopted[i]->adopter = NULL;
+            wpy_registry_unlock();
             wpy_release(group->adopted[i]);
+        }
+        wpy_registry_lock();
+        *group->link_group = group->next_group;
+        if (group->next_group)
+            group->next_group->link_group = group->link_group;
+        wpy_registry_unlock();
         os_cond_destroy(&group->cond);
         os_mutex_destroy(&group->mutex);
         free(group->adopted);
@@ -261,6 +296,8 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
         wpy_group *group = __atomic_load_n(&object->group, __ATOMIC_ACQUIRE);
         bool ours = false;
 
+        if (UNLIKELY(group->orphaned))
+            return WPY_FORKED;
         for (spin = 0; spin < SPINS && !ours; spin++)
             ours = try_lock(group, mine);
         if (!ours) {

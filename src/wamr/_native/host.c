@@ -58,31 +58,43 @@ dispatch_cells(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t 
     return wpy_py_cells((int)func->index, (uint32_t *)args, results) == 0 || wpy_host_failed(env, func);
 }
 
+/* Cells of a call that may lie on the native stack: more could jump over its guard. */
+#define MOST_ON_STACK 256
+
 /* Into another instance: its results, or its exception, become the caller's. */
 static bool
 call_instance(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
     WASMModuleInstance *caller = (WASMModuleInstance *)env->module_inst;
     uint32_t count = func->param_cells > func->result_cells ? func->param_cells : func->result_cells;
-    uint32_t *cells = alloca((count + 2) * sizeof *cells);
+    uint32_t *heap = NULL, *cells;
     wpy_instance *instance = func->instance;
     wpy_activation activation;
     int status;
 
+    if (count <= MOST_ON_STACK)
+        cells = alloca((count + 2) * sizeof *cells);
+    else if (!(cells = heap = malloc((count + 2) * sizeof *cells))) {
+        wpy_stop(caller, WPY_TRAP, 0, "out of memory");
+        return false;
+    }
     memcpy(cells, args, func->param_cells * sizeof *cells);
     status = wpy_enter(instance, &activation, WPY_NO_TIMEOUT, -1);
     if (UNLIKELY(status != WPY_OK)) {
         wpy_stop(caller, status, 0, "the instance of an imported function is closed");
+        free(heap);
         return false;
     }
     wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells, cells);
     if (UNLIKELY(instance->wamr->cur_exception[0])) {
         wpy_exception_move(instance, caller);
         wpy_leave(&activation);
+        free(heap);
         return false;
     }
     wpy_leave(&activation);
     memcpy(results, cells, func->result_cells * sizeof *cells);
+    free(heap);
     return true;
 }
 

@@ -59,6 +59,8 @@ struct wpy_group {
     korp_mutex mutex;
     korp_cond cond;
     uint32_t waiting;       /* under `mutex` */
+    bool orphaned;          /* its owner is a thread of the process that this one was forked from */
+    wpy_group *next_group, **link_group; /* of all groups, under the registry's lock */
     uint32_t handles;       /* under the registry's lock, as all below */
     wpy_object *objects;
     wpy_group *absorbed;    /* groups that this one has taken in: a thread may still wait on their locks */
@@ -195,7 +197,6 @@ struct wpy_memory {
     bool host;       /* made by the host: not closed by an instance */
     uint32_t users;  /* open instances that have it, plus one for the host's */
     uint32_t pins;   /* views */
-    bool freed;
 };
 
 struct wpy_table {
@@ -222,6 +223,7 @@ uint64_t wpy_now(void); /* ns, monotonic */
 
 /* ---- group.c ---- */
 wpy_group *wpy_group_new(void);
+void wpy_groups_forked(void); /* in the child, under the registry's lock */
 void wpy_group_free(wpy_group *group);
 /* Puts `object` into `group`, with one handle on it. */
 void wpy_group_add(wpy_group *group, wpy_object *object, uint32_t kind);

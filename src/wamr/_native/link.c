@@ -205,8 +205,7 @@ wpy_unlink_hook(WASMModuleInstanceCommon *common)
     }
     if (instance->memory) {
         wamr->memories[0] = NULL;
-        wpy_memory_drop(instance->memory);
-        instance->memory = NULL;
+        wpy_memory_drop(instance->memory); /* the pointer stays: another thread may be asking for it */
     }
     wpy_registry_lock(); /* another thread may ask for a function */
     instance->wamr = NULL;

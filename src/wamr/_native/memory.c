@@ -73,16 +73,16 @@ wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 static void
 free_region_if_unused(wpy_memory *memory)
 {
-    bool unused;
+    uint8_t *data = NULL;
 
-    wpy_registry_lock();
-    unused = !memory->users && !memory->pins && !memory->freed;
-    memory->freed |= unused;
-    wpy_registry_unlock();
-    if (unused && memory->wamr.memory_data) {
-        wpy_region_free(memory->wamr.memory_data);
+    wpy_registry_lock(); /* taken away under it, so that who pins it now does not find it */
+    if (!memory->users && !memory->pins) {
+        data = memory->wamr.memory_data;
         memory->wamr.memory_data = NULL;
     }
+    wpy_registry_unlock();
+    if (data)
+        wpy_region_free(data);
 }
 
 /* A user less: an instance that has it is closed, or the host's own. */
@@ -113,7 +113,7 @@ wpy_memory_close(wpy_memory *memory)
 void
 wpy_memory_free(wpy_memory *memory)
 {
-    if (!memory->freed && memory->wamr.memory_data)
+    if (memory->wamr.memory_data)
         wpy_region_free(memory->wamr.memory_data);
     free(memory);
 }
@@ -180,13 +180,16 @@ wpy_memory_grow(wpy_memory *memory, uint32_t delta, uint32_t *old_pages)
 
     if (status != WPY_OK)
         return status;
+    wpy_memory_pin(memory); /* whoever closes it now does not take the bytes away */
     if (wpy_memory_closed(memory)) {
         wpy_group_leave(&memory->object, held);
+        wpy_memory_unpin(memory);
         return WPY_CLOSED;
     }
     *old_pages = memory->wamr.cur_page_count;
     if (delta)
         grown = wasm_memory_enlarge(&memory->wamr, delta);
     wpy_group_leave(&memory->object, held);
+    wpy_memory_unpin(memory);
     return grown ? WPY_OK : WPY_NO_MEMORY;
 }

@@ -40,7 +40,7 @@ static uint32_t pooled;
 static region **
 bucket_of(const void *base)
 {
-    return &regions[((uintptr_t)base >> 16) % BUCKETS];
+    return &regions[(((uint64_t)(uintptr_t)base >> 12) * 0x9E3779B97F4A7C15u >> 40) % BUCKETS];
 }
 
 #if defined(BH_PLATFORM_WINDOWS)

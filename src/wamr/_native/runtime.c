@@ -64,6 +64,31 @@ wpy_now(void)
 }
 #endif
 
+#if !defined(BH_PLATFORM_WINDOWS)
+static pthread_key_t thread_key;
+
+static void
+forked(void)
+{
+    wpy_groups_forked();
+    wpy_registry_unlock();
+}
+
+/* What a thread leaves behind: frames that nobody took. */
+static void
+thread_ended(void *self)
+{
+    wpy_thread *thread = self;
+    uint32_t i;
+
+    for (i = 0; i < thread->record_count; i++)
+        free(thread->records[i].frames);
+    free(thread->frames);
+    thread->frames = NULL;
+    thread->record_count = thread->frame_count = thread->frame_room = 0;
+}
+#endif
+
 /* Once per process, before anything else here. */
 bool
 wpy_setup(void)
@@ -75,7 +100,8 @@ wpy_setup(void)
     if (os_mutex_init(&registry) != 0)
         return false;
 #if !defined(BH_PLATFORM_WINDOWS)
-    pthread_atfork(wpy_registry_lock, wpy_registry_unlock, wpy_registry_unlock);
+    pthread_atfork(wpy_registry_lock, wpy_registry_unlock, forked);
+    pthread_key_create(&thread_key, thread_ended);
 #endif
     wamrpy = (WamrPyHooks){
         .link = wpy_link_hook,
@@ -119,6 +145,9 @@ wpy_thread_arrived(wpy_instance *instance, wpy_thread *me)
         wpy_registry_lock();
         me->serial = ++last_serial;
         wpy_registry_unlock();
+#if !defined(BH_PLATFORM_WINDOWS)
+        pthread_setspecific(thread_key, me);
+#endif
     }
     if (instance->env) {
         wasm_exec_env_set_thread_info(instance->env);

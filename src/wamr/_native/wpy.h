@@ -31,7 +31,8 @@ enum wpy_status {
     WPY_FUEL,
     WPY_EXIT,        /* proc_exit; code: its argument */
     WPY_LINK,        /* instantiation only */
-    WPY_NO_MEMORY
+    WPY_NO_MEMORY,
+    WPY_FORKED       /* a thread was in there that this process has not: it was forked meanwhile */
 };
 
 typedef struct wpy_module wpy_module;

@@ -1,0 +1,53 @@
+"""Longer runs by flag: `WAMR_STRESS=10 pytest tests/stress` does ten times as much."""
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+FACTOR = float(os.environ.get("WAMR_STRESS", "1"))
+
+
+@pytest.fixture(scope="session")
+def times():
+    """Scale a number of repetitions."""
+    return lambda count: max(1, int(count * FACTOR))
+
+
+@pytest.fixture(scope="session")
+def resident():
+    """Tell how many bytes this process has in memory when its garbage is gone."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("reads /proc/self/statm")
+
+    def read():
+        gc.collect()
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def script():
+    """Run a program in an interpreter of its own; what it prints is returned."""
+
+    def run(code, *, timeout=60, returncode=0, stderr=""):
+        done = subprocess.run(
+            [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == returncode, done.stderr
+        assert stderr in done.stderr
+        if not stderr:
+            assert done.stderr == ""
+        return done.stdout
+
+    return run

@@ -1,0 +1,383 @@
+"""What users rely on: the names, the parameters, and that importing costs little.
+
+SIGNATURES is the contract of the classes, checked against what is there, parameter by parameter. A
+change here is a change of what was promised.
+"""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import pytest
+
+import wamr
+
+SIGNATURES = """
+def load(source, imports=None, *, wasi=None, limits=None): ...
+def wat2wasm(text): ...
+def run(args, *, input=None, stdin=None, stdout=None, stderr=None, capture_output=False, text=None,
+        encoding=None, errors=None, env=None, dirs=None, timeout=None, limits=None,
+        check=False): ...
+
+class Engine:
+    def __init__(self, config=None): ...
+
+class Store:
+    def __init__(self, engine=None, *, limits=None): ...
+    engine: ...
+    def interrupt(self): ...
+    def gc(self): ...
+    def close(self): ...
+    def __enter__(self): ...
+    def __exit__(self, *args): ...
+
+class Module:
+    name: ...
+    imports: ...
+    exports: ...
+    def custom_section(self, name): ...
+    def validate(store, source): ...
+    def serialize(self): ...
+    def deserialize(store, data): ...
+
+class Instance:
+    def __init__(self, store, module, imports=None, *, wasi=None, limits=None): ...
+    module: ...
+    exports: ...
+    fuel: ...
+    def interrupt(self): ...
+    def close(self): ...
+    def __enter__(self): ...
+    def __exit__(self, *args): ...
+
+class Exports:
+    def __getattr__(self, name): ...
+    def __getitem__(self, name): ...
+    def __iter__(self): ...
+    def __len__(self): ...
+
+class Linker:
+    def __init__(self, store): ...
+    def define(self, module, name, item, *, replace=False): ...
+    def get(self, module, name): ...
+    def trap_missing(self, module): ...
+    def func(self, module, name=None): ...
+    def define_instance(self, module, instance): ...
+    def define_wasi(self, wasi): ...
+    def instantiate(self, module, *, store=None, wasi=None, limits=None): ...
+
+class Extern:
+    store: ...
+    type: ...
+
+class Func:
+    def __init__(self, store, type, callback, *, access_caller=False): ...
+    type: ...
+    name: ...
+    callable: ...
+    def __call__(self, *args): ...
+    def call(self, *args, timeout=None, fuel=None): ...
+    def call_async(self, *args, timeout=None, fuel=None): ...
+
+class Global:
+    def __init__(self, store, type, value): ...
+    type: ...
+    value: ...
+
+class Table:
+    def __init__(self, store, type, init=None): ...
+    type: ...
+    def __len__(self): ...
+    def __getitem__(self, index): ...
+    def __setitem__(self, index, value): ...
+    def grow(self, delta, init=None): ...
+
+class Memory:
+    def __init__(self, store, type): ...
+    type: ...
+    pages: ...
+    def __len__(self): ...
+    def __getitem__(self, key): ...
+    def __setitem__(self, key, value): ...
+    def read(self, offset, size): ...
+    def write(self, offset, data): ...
+    def view(self, offset=0, size=None, *, format="B"): ...
+    def grow(self, pages): ...
+
+class Limits:
+    def __init__(self, min, max=None): ...
+    min: ...
+    max: ...
+
+class FuncType:
+    def __init__(self, params, results=()): ...
+    params: ...
+    results: ...
+
+class GlobalType:
+    def __init__(self, content, mutable=False): ...
+    content: ...
+    mutable: ...
+
+class TableType:
+    def __init__(self, element, limits): ...
+    element: ...
+    limits: ...
+
+class MemoryType:
+    def __init__(self, limits): ...
+    limits: ...
+
+class ImportType:
+    module: ...
+    name: ...
+    type: ...
+
+class ExportType:
+    name: ...
+    type: ...
+
+class Val:
+    def __init__(self, type, value): ...
+    type: ...
+    value: ...
+    def from_bits(type, bits): ...
+    bits: ...
+
+class Ref:
+    type: ...
+    is_null: ...
+    value: ...
+
+class Foreign:
+    def __init__(self, store, value): ...
+    value: ...
+
+class Dir:
+    def __init__(self, path, *, writable=False): ...
+
+class WasiConfig:
+    def __init__(self, *, args=(), env=None, dirs=None, stdin=b"", stdout=None, stderr=None): ...
+
+class ResourceLimits:
+    def __init__(self, *, timeout=None, memory_bytes=None, stack_bytes=None, table_elements=None,
+                 fuel=None): ...
+
+class Trap:
+    def __init__(self, message): ...
+    message: ...
+    code: ...
+    frames: ...
+
+class ExitTrap:
+    exit_code: ...
+
+class Frame:
+    func_index: ...
+    func_name: ...
+    func_offset: ...
+    module_offset: ...
+    module_name: ...
+    instance: ...
+"""
+
+BASES = {
+    "CompileError": (wamr.WasmError, ValueError),
+    "LinkError": (wamr.WasmError,),
+    "ClosedError": (wamr.WasmError, ValueError),
+    "UnavailableError": (wamr.WasmError, NotImplementedError),
+    "MemoryLimitError": (wamr.WasmError, MemoryError),
+    "Trap": (wamr.WasmError, RuntimeError),
+    "ExitTrap": (wamr.Trap,),
+    "StackOverflowTrap": (wamr.Trap, RecursionError),
+    "TimeoutTrap": (wamr.Trap, TimeoutError),
+    "FuelTrap": (wamr.Trap,),
+    "Func": (wamr.Extern,),
+    "Global": (wamr.Extern,),
+    "Table": (wamr.Extern,),
+    "Memory": (wamr.Extern,),
+    "Exports": (typing.Mapping,),
+}
+
+
+def promised():
+    """Pairs of a dotted name and its node in SIGNATURES."""
+    for node in ast.parse(SIGNATURES).body:
+        if isinstance(node, ast.ClassDef):
+            for member in node.body:
+                name = getattr(member, "name", None) or member.target.id
+                yield f"{node.name}.{name}", member
+        else:
+            yield node.name, node
+
+
+PROMISED = dict(promised())
+
+
+def parameters_of(node):
+    """The parameters of a def in SIGNATURES as (name, kind, default)."""
+    args = node.args
+    plain = [*args.posonlyargs, *args.args]
+    defaults = [inspect.Parameter.empty] * (len(plain) - len(args.defaults))
+    defaults += [ast.literal_eval(default) for default in args.defaults]
+    found = [(arg.arg, "plain", value) for arg, value in zip(plain, defaults, strict=True)]
+    if args.vararg:
+        found.append((args.vararg.arg, "*", inspect.Parameter.empty))
+    for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+        found.append((arg.arg, "keyword", ast.literal_eval(default)))
+    return found
+
+
+def parameters_there(function):
+    kinds = {
+        inspect.Parameter.POSITIONAL_ONLY: "plain",
+        inspect.Parameter.POSITIONAL_OR_KEYWORD: "plain",
+        inspect.Parameter.VAR_POSITIONAL: "*",
+        inspect.Parameter.KEYWORD_ONLY: "keyword",
+    }
+    signature = inspect.signature(function)
+    return [(p.name, kinds[p.kind], p.default) for p in signature.parameters.values()]
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_what_is_promised_is_there_with_its_parameters(name):
+    node = PROMISED[name]
+    owner, _, attribute = name.rpartition(".")
+    holder = getattr(wamr, owner) if owner else wamr
+    if isinstance(node, ast.AnnAssign):
+        annotated = {key for cls in holder.__mro__ for key in getattr(cls, "__annotations__", {})}
+        assert hasattr(holder, attribute) or attribute in annotated
+        return
+    assert parameters_there(getattr(holder, attribute)) == parameters_of(node)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_classes_are_also_what_a_programmer_would_catch(name):
+    assert issubclass(getattr(wamr, name), BASES[name])
+    for base in BASES[name]:
+        assert issubclass(getattr(wamr, name), base)
+
+
+@pytest.mark.parametrize("name", wamr.__all__)
+def test_everything_exported_exists(name):
+    assert getattr(wamr, name) is not None
+    assert name in dir(wamr)
+
+
+def test_everything_promised_is_exported():
+    names = {name.partition(".")[0] for name in PROMISED} | set(BASES) | {"WasmError", "TrapCode"}
+    assert names <= set(wamr.__all__)
+    assert sorted(wamr.__all__) == sorted(set(wamr.__all__))
+
+
+def test_nothing_is_made_up_on_demand():
+    with pytest.raises(AttributeError, match="module 'wamr' has no attribute 'nonsense'"):
+        wamr.nonsense  # noqa: B018
+    with pytest.raises(ImportError):
+        exec("from wamr import nonsense")
+
+
+def test_star_gives_all_and_only_that():
+    namespace = {}
+    exec("from wamr import *", namespace)
+    del namespace["__builtins__"]
+    assert sorted(namespace) == sorted(wamr.__all__)
+
+
+def test_public_classes_say_what_they_are():
+    for name in wamr.__all__:
+        thing = getattr(wamr, name)
+        if isinstance(thing, type):
+            assert thing.__doc__, name
+            assert thing.__module__.startswith("wamr."), name
+
+
+def test_versions():
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", wamr.__version__)
+    assert wamr.WAMR_VERSION == "2.4.3"
+    assert re.fullmatch(r"[0-9a-f]{40}", wamr.WAMR_COMMIT)
+    assert {"simd", "tail-call", "bulk-memory", "reference-types"} <= wamr.FEATURES
+    assert type(wamr.FEATURES) is frozenset
+
+
+def test_trap_codes():
+    assert {code.name for code in wamr.TrapCode} == {
+        "UNREACHABLE",
+        "MEMORY_OUT_OF_BOUNDS",
+        "TABLE_OUT_OF_BOUNDS",
+        "UNDEFINED_ELEMENT",
+        "UNINITIALIZED_ELEMENT",
+        "INDIRECT_CALL_TYPE_MISMATCH",
+        "INTEGER_DIVIDE_BY_ZERO",
+        "INTEGER_OVERFLOW",
+        "INVALID_CONVERSION_TO_INTEGER",
+        "STACK_OVERFLOW",
+        "OUT_OF_FUEL",
+        "TIMEOUT",
+        "INTERRUPTED",
+        "EXIT",
+        "HOST",
+        "OTHER",
+    }
+
+
+# ------------------------------------------------------------------ what importing costs
+HEAVY = {
+    "asyncio",
+    "ctypes",
+    "dataclasses",
+    "importlib.metadata",
+    "inspect",
+    "json",
+    "logging",
+    "pathlib",
+    "re",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "traceback",
+    "typing",
+    "typing_extensions",
+    "wamr._annotations",
+    "wamr._api",
+    "wamr._procedural",
+    "wamr.ffi",
+    "wamr.program",
+    "wamr.wasi",
+    "wasmtime",
+}
+
+
+def modules_after(code):
+    """What a fresh interpreter has imported after `code`, without what `site` brings in."""
+    places = [str(Path(wamr.__file__).parent.parent), *filter(None, sys.path)]
+    start = f"import sys; sys.path[:] = {places!r}; before = set(sys.modules)\n"
+    end = "\nprint('\\n'.join(set(sys.modules) - before))"
+    command = [sys.executable, "-S", "-c", start + code + end]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_brings_in_nothing_it_need_not():
+    assert modules_after("import wamr") & HEAVY == set()
+
+
+def test_using_a_binary_module_brings_in_nothing_more():
+    data = wamr.wat2wasm(
+        '(module (import "m" "f" (func)) (memory (export "m") 1) (func (export "f") (call 0)))'
+    )
+    code = (
+        f"import wamr\ninstance = wamr.load({data!r}, [lambda: None])\n"
+        "instance.exports.f()\ninstance.exports.m.write(0, b'x')"
+    )
+    assert modules_after(code) & HEAVY == set()
+
+
+def test_the_procedural_layer_is_apart():
+    loaded = modules_after("import wamr.ffi")
+    assert {"wamr.ffi", "wamr"} <= loaded
+    assert loaded & {"asyncio", "subprocess", "wasmtime", "wamr.program"} == set()
