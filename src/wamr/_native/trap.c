@@ -146,7 +146,8 @@ wpy_take_frames(const void *who, wpy_frame *out, uint32_t size)
         return 0;
     record = &me->records[--me->record_count];
     count = record->frame_count < size ? record->frame_count : size;
-    memcpy(out, record->frames, count * sizeof *out);
+    if (count)
+        memcpy(out, record->frames, count * sizeof *out);
     free(record->frames);
     record->frames = NULL;
     return count;
