@@ -14,6 +14,7 @@
 
 #define SPINS 200
 #define WAIT_US 50000
+#define ORPHANED ((uintptr_t)2) /* no thread is there */
 
 static wpy_group *all_groups;       /* under the registry's lock */
 static wpy_thread *waiting_threads; /* under the registry's lock, as wpy_thread.wants */
@@ -57,6 +58,8 @@ wpy_groups_forked(void)
         os_cond_init(&group->cond);
         group->waiting = 0;
         group->orphaned = owner && owner != (uintptr_t)&wpy_self;
+        if (group->orphaned)
+            group->owner = ORPHANED; /* a new thread may get the address of the one that is no more */
     }
     waiting_threads = NULL;
 }

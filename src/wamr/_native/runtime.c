@@ -125,16 +125,23 @@ wpy_runtime_start(void)
 {
     RuntimeInitArgs args;
 
+    bool started;
+
     memset(&args, 0, sizeof args);
     args.mem_alloc_type = Alloc_With_Allocator;
     wpy_allocator(&args.mem_alloc_option);
-    return wasm_runtime_full_init(&args);
+    wpy_registry_lock(); /* WAMR's own lock must not be held over a fork */
+    started = wasm_runtime_full_init(&args);
+    wpy_registry_unlock();
+    return started;
 }
 
 void
 wpy_runtime_stop(void)
 {
+    wpy_registry_lock();
     wasm_runtime_destroy();
+    wpy_registry_unlock();
 }
 
 /* This thread has not been in `instance` last: its stack's bounds are not those that the exec_env knows. */
