@@ -324,7 +324,7 @@ def test_little_address_space(script):
                 kept.append(instance)
             except MemoryError as error:
                 errors.add(type(error).__name__)
-        assert len(kept) > 5, kept
+        assert len(kept) >= 15, len(kept)
         assert errors <= {"MemoryLimitError", "MemoryError"}, errors
         assert errors
         assert all(k.exports.f() == i % 256 for i, k in enumerate(kept))
@@ -358,7 +358,8 @@ def test_recursion_between_python_and_wasm_in_a_fresh_process(script):
         thread = threading.Thread(target=nest, args=(100_000,))
         thread.start()
         thread.join()
-        """
+        """,
+        stderr=None,  # where Python can't even call what keeps an exception, cffi writes of it
     )
     assert len(out.split()) == 9
     assert set(out.split()) <= {"RecursionError", "StackOverflowTrap"}

@@ -99,7 +99,21 @@ from_pool(void)
     return r;
 }
 
-/* A new one; as much as can be had, but `size` at least. */
+/* Where address space is short: about a quarter of what there is, the rest stays for other memories and for Python; but
+   `least`. */
+static uint64_t
+share_of(uint64_t reserve, uint64_t least)
+{
+    uint8_t *base = NULL;
+
+    while (reserve > least && !(base = reserve_pages(reserve)))
+        reserve /= 2;
+    if (base)
+        return_pages(base, reserve);
+    return reserve / 4 > least ? reserve / 4 : least;
+}
+
+/* A new one of `reserve` bytes, where address space is short of less, but `size` at least. */
 static region *
 reserve_region(uint64_t size, uint64_t reserve)
 {
@@ -108,12 +122,13 @@ reserve_region(uint64_t size, uint64_t reserve)
     if (!r)
         return NULL;
     r->committed = 0;
-    while (!(r->base = reserve_pages(reserve))) {
-        if (reserve == size) {
-            free(r);
-            return NULL;
-        }
-        reserve = reserve / 2 > size ? reserve / 2 : size;
+    if (!(r->base = reserve_pages(reserve))) {
+        reserve = share_of(reserve, size);
+        r->base = reserve ? reserve_pages(reserve) : NULL;
+    }
+    if (!r->base) {
+        free(r);
+        return NULL;
     }
     r->reserved = reserve;
     return r;
