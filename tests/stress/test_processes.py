@@ -308,6 +308,7 @@ def test_a_thread_is_in_wasm_at_the_end(daemon):
 
 # ------------------------------------------------------------------ running out
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sets RLIMIT_AS")
+@pytest.mark.usefixtures("unsanitized")
 def test_little_address_space(script):
     out = script(
         """
