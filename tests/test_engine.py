@@ -1,6 +1,8 @@
 """Engines and their configuration; that WAMR's start and stop follows no order of destruction."""
 
+import copy
 import gc
+import pickle
 import weakref
 
 import pytest
@@ -89,3 +91,11 @@ def test_an_engine_takes_a_config_only(config):
         TypeError, match=f"config must be a Config or None, not {type(config).__name__}"
     ):
         Engine(config)
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_engine_is_neither_copied_nor_pickled(how):
+    engine = Engine()
+    assert repr(engine) == "<wamr.Engine>"
+    with pytest.raises(TypeError, match="an Engine cannot be copied or pickled"):
+        how(engine)

@@ -258,3 +258,23 @@ def test_callable_of_a_closed_instance():
 def test_callable_is_all_one_needs_to_keep():
     fast = load('(module (func (export "f") (result i32) (i32.const 6)))').exports.f.callable
     assert fast() == 6
+
+
+def test_function_references_through_a_host_function_that_python_calls(store):
+    taken = []
+
+    def swap(func, other):
+        taken.append((func, other))
+        return other, func
+
+    both = [ValType.FUNCREF, ValType.FUNCREF]
+    func = Func(store, FuncType(both, both), swap)
+    one = Func(store, None, add)
+    assert func(one, None) == (None, one)
+    assert taken == [(one, None)]
+    with pytest.raises(TypeError, match=r"argument 1 must be a Func .*, not int 5"):
+        func(5, None)
+    with pytest.raises(ValueError, match="argument 2 is a function of another store"):
+        func(None, Func(Store(), None, add))
+    with pytest.raises(TypeError, match=r"result 2 must be a Func or None \(funcref\), not "):
+        Func(store, FuncType(both, both), lambda *given: (None, given))(None, None)

@@ -326,3 +326,11 @@ def test_equality_and_identity(store):
     assert hash(exports.a) == hash(exports.b)
     assert exports.a != load(text).exports.a
     assert Table(store, FUNCS) != Table(store, FUNCS)
+
+
+def test_a_function_of_300_parameters_comes_out_whole():
+    names = " ".join(["i32", "f64", "v128"] * 100)
+    text = f"""(module (func $f (param {names}) (result {names}) unreachable)
+        (table (export "t") funcref (elem $f)))"""
+    type_ = load(text).exports.t[0].type
+    assert str(type_) == f"({names.replace(' ', ', ')}) -> ({names.replace(' ', ', ')})"
