@@ -227,8 +227,8 @@ def test_functions_with_large_frames_overflow_the_stack_cleanly() -> None:
                 wamr.load(data, limits=limits).exports.f()
 
 
-def test_chain_of_instances_with_large_frames_overflows_cleanly() -> None:
-    """Each has a wasm stack of its own; the native one is what they share."""
+def test_chain_of_instances_with_large_frames_stays_off_the_native_stack() -> None:
+    """Each has a wasm stack of its own; the native one, which they share, has no room for all."""
     count = 8000  # v128 parameters: 128 KB, in wasm and in C
     params = b"\x7b" * count
     signature = section(1, b"\1\x60" + leb(count) + params + b"\0")
@@ -245,5 +245,4 @@ def test_chain_of_instances_with_large_frames_overflows_cleanly() -> None:
     between = wamr.Module(store, link)
     for _ in range(200):
         last = wamr.Instance(store, between, {"m": last})
-    with pytest.raises(wamr.StackOverflowTrap):
-        last.exports.f(*[bytes(16)] * count)
+    assert last.exports.f(*[bytes(16)] * count) is None
