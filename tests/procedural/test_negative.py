@@ -48,9 +48,9 @@ NULL_IS_FINE = {
 
 
 def signatures():
+    declared = header()
     from codegen import rules
 
-    declared = header()
     kinds, vectors = rules.object_kinds(declared), rules.vector_kinds(declared)
     return [
         (function, rules.named(function, kinds, vectors), kinds, vectors)
