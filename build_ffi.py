@@ -5,7 +5,7 @@ setup.py runs this for `ffibuilder`. What is declared to cffi comes from four pl
     wasm_c_api.h                    WAMR's own header, cleaned (codegen/header.py)
     src/wamr/_native/procedural.h   what WAMR declares and does not define, made real by our C
     src/wamr/_native/wpy.h          our C under the classes
-    codegen/shapes.py               entries by shape of a call, generated
+    codegen/shapes.py               entries by shape of a host function's call, generated
 
 The same pass over the header generates the procedural wrappers (codegen/wrappers.py), so the
 three can't drift apart. Nothing is compiled here: setup.py compiles the libraries and then the
@@ -33,6 +33,9 @@ INCLUDES = """
 #include "convert.h"
 #include "procedural.h"
 #include "wpy.h"
+#ifndef PYPY_VERSION
+#include "cpython/init.h"
+#endif
 """
 # Python's side of a callback of the procedural layer (src/wamr/_callbacks.py).
 CALLBACKS = """
@@ -87,7 +90,7 @@ def builder(place: iwasm.Layout, declared: header.Header) -> cffi.FFI:
     ffi.cdef(cdef_block(place.native / "wpy.h"))
     ffi.cdef(shapes.cdef())
     ffi.cdef(CALLBACKS)
-    ffi.set_source("wamr._wamr", INCLUDES + shapes.header())
+    ffi.set_source("wamr._wamr", INCLUDES)
     return ffi
 
 

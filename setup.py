@@ -11,6 +11,7 @@ import platform
 import shutil
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ class build_ext(_build_ext):  # noqa: N801
         if os.name != "nt":  # pyenv's and conda's Pythons name their own folder; ours needs none
             linker = self.compiler.linker_so
             self.compiler.linker_so = [w for w in linker if not w.startswith("-Wl,-rpath")]
+            self.compiler._compile = _strictly(self.compiler._compile)
         super().build_extensions()
 
     def _check(self, built: iwasm.Iwasm) -> None:
@@ -60,9 +62,12 @@ class build_ext(_build_ext):  # noqa: N801
     def _complete(self, extension: Extension, built: iwasm.Iwasm) -> None:
         libraries = [str(path) for path in built.libraries]
         extension.extra_objects = libraries
-        extension.depends = [*libraries, *map(str, iwasm.layout(ROOT).native.glob("*.h"))]
+        place = iwasm.layout(ROOT)
+        extension.depends = [*libraries, *map(str, place.native.rglob("*.h"))]
         extension.include_dirs += [str(path) for path in built.include_dirs]
         extension.define_macros += built.define_macros
+        if sys.implementation.name == "cpython":
+            extension.sources += map(str, sorted((place.native / "cpython").glob("*.c")))
         if ABI3:
             extension.define_macros.append(("Py_LIMITED_API", "0x030A0000"))
         extension.libraries += built.system_libraries
@@ -74,6 +79,19 @@ class build_ext(_build_ext):  # noqa: N801
             *built.compile_args,
         ]
         extension.extra_link_args += [*_link_args(), *built.link_args]
+
+
+def _strictly(compile_one: Callable[..., None]) -> Callable[..., None]:
+    """Compile our own C of the extension as the rest of it: fast, and without a warning."""
+
+    def compile_(
+        target: str, source: str, ext: str, args: list[str], more: list[str], *rest: Any
+    ) -> None:
+        if Path(source).parent.name == "cpython":
+            more = [*more, "-O2", "-Wall", "-Wextra", *(["-Werror"] if iwasm.strict(ROOT) else [])]
+        compile_one(target, source, ext, args, more, *rest)
+
+    return compile_
 
 
 def _link_args() -> list[str]:

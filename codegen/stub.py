@@ -53,6 +53,21 @@ class FFI:
 
 ffi: FFI
 
+# src/wamr/_native/cpython/
+def function(
+    address: int, name: str, doc: str, kinds: bytes, results: bytes, cells: int, call: Any, /
+) -> Callable[..., Any]: ...
+
+class Caller:
+    callable: Callable[..., Any]
+    def __call__(self, *args: Any) -> Any: ...
+
+class Window:
+    def read(self, offset: int, size: int) -> bytes: ...
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None: ...
+    def _show(self, address: int, size: int, keep: object, /) -> None: ...
+    def _hide(self) -> None: ...
+
 class Lib:
 '''
 

@@ -197,9 +197,12 @@ def test_a_function_without_any_name():
 
 def test_signature_is_readable():
     func = load('(module (func (export "f") (param i32 f64 i32)))').exports.f
-    assert str(inspect.signature(func.callable)) == "(a, b, c, /)"
+    assert str(inspect.signature(func.callable)) == "(i32_0, f64_1, i32_2, /)"
+    assert func.callable.__name__ == "f"
+    assert func.callable.__doc__ == "(i32, f64, i32) -> ()"
     assert func.__text_signature__ == "(i32_0, f64_1, i32_2, /)"
-    assert str(inspect.signature(func)) != ""
+    assert str(inspect.signature(func)) == "(i32_0, f64_1, i32_2, /)"
+    assert list(inspect.signature(Func).parameters)[:3] == ["store", "type", "callback"]
 
 
 def test_repr(store):

@@ -192,13 +192,29 @@ class Trap(WasmError, RuntimeError):
 
     message: str
     code: TrapCode = TrapCode.HOST
-    frames: "tuple[Frame, ...]" = ()
+    _frames: "tuple[Frame, ...] | Callable[[], tuple[Frame, ...]]" = ()
 
     def __init__(self, message: str) -> None:
         if not isinstance(message, str):
             raise TypeError(f"message must be a str, not {type(message).__name__}")
         super().__init__(message)
         self.message = message
+
+    @property
+    def frames(self) -> "tuple[Frame, ...]":
+        """The wasm call stack, innermost first; made when first asked for."""
+        frames = self._frames
+        if not isinstance(frames, tuple):
+            frames = self._frames = frames()
+        return frames
+
+    @frames.setter
+    def frames(self, frames: "tuple[Frame, ...]") -> None:
+        self._frames = frames
+
+    def __reduce__(self) -> "str | tuple[Any, ...]":
+        _ = self.frames  # as they are, not what makes them
+        return super().__reduce__()
 
     def __str__(self) -> str:
         if not self.frames:
@@ -296,7 +312,8 @@ def trap_from_text(text: str, frames: "Iterable[Frame]" = (), *, exit_code: int 
             message = text if code is TrapCode.OTHER else code.value
         trap = _CLASSES.get(code, Trap)(message or "unknown trap")
         trap.code = code
-    trap.frames = tuple(frames)
+    if frames:
+        trap._frames = tuple(frames)
     return trap
 
 

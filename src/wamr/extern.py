@@ -118,7 +118,7 @@ def func_of(number: int) -> Func | None:
 class Extern:
     """Base of Func, Global, Table and Memory. `==`: the same object of the same instance."""
 
-    __slots__ = ("__weakref__", "_c", "_owner")
+    __slots__ = ()  # each of the four has `_c`, `_owner` and `__weakref__`: bases in C go before
     _c: Any
     _owner: Owner
 

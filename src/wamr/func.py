@@ -7,7 +7,7 @@ linking.py's business.
 
 from __future__ import annotations
 
-from ._binding import ffi, lib
+from ._binding import Caller, ffi, lib
 from .calls import Call, callable_for
 from .errors import ClosedError
 from .extern import Extern, Owner
@@ -21,13 +21,26 @@ from .values import codec_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from inspect import Signature
     from typing import Any
 
     from .instance import State
     from .store import Store
 
 
-class Func(Extern):
+class _Signature:
+    """What inspect.signature shows of a Func; of the class, what it has found itself."""
+
+    def __get__(self, func: Func | None, owner: object) -> Signature | None:
+        if func is None:
+            return None
+        from inspect import Parameter, Signature
+
+        kinds = enumerate(map(str, func._type.params))
+        return Signature([Parameter(f"{kind}_{i}", Parameter.POSITIONAL_ONLY) for i, kind in kinds])
+
+
+class Func(Caller, Extern):
     """A function that can be called, imported, and passed as a funcref.
 
     store: where it lives. type: its type; None: from the annotations of `callback`. callback: what
@@ -44,11 +57,14 @@ class Func(Extern):
     <wamr.Func double (i32) -> i32>
     >>> func(21)
     42
+
+    Calling it: i32 and i64 from int, signed or unsigned, f32 and f64 from float or int, v128 from
+    16 bytes, externref any object, funcref a Func or None. It returns None, a value, or a tuple;
+    integers come back signed. A call raises TypeError, OverflowError, Trap, ClosedError, and what a
+    host function raised. `callable` is the same call as a plain function, the fastest way in.
     """
 
-    __slots__ = ("_host", "_name", "_type", "callable")
-    callable: Callable[..., Any]
-    _owner: Owner
+    __slots__ = ("__weakref__", "_c", "_host", "_name", "_owner", "_type")
 
     def __init__(
         self,
@@ -98,15 +114,7 @@ class Func(Extern):
         names = [f"{kind}_{i}" for i, kind in enumerate(map(str, self._type.params))]
         return f"({', '.join(names)}{', /' if names else ''})"
 
-    def __call__(self, *args: Any) -> Any:
-        """Call it.
-
-        Arguments: i32 and i64 from int, signed or unsigned, f32 and f64 from float or int, v128
-        from 16 bytes, externref any object, funcref a Func or None. Returns None, a value, or a
-        tuple; integers come back signed. Raises TypeError, OverflowError, Trap, ClosedError, and
-        what a host function raised.
-        """
-        return self.callable(*args)
+    __signature__ = _Signature()
 
     def call(self, *args: Any, timeout: float | None = None, fuel: int | None = None) -> Any:
         """Call it with limits for this call.

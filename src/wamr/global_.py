@@ -35,7 +35,7 @@ class Global(Extern):
     <wamr.Global, mutable i32, 42>
     """
 
-    __slots__ = ("_codec", "_type")
+    __slots__ = ("__weakref__", "_c", "_codec", "_owner", "_type")
     _type: GlobalType
 
     def __init__(self, store: Store, type: GlobalType, value: Any) -> None:  # noqa: A002

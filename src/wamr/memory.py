@@ -8,7 +8,7 @@ strictly for the rest.
 
 from __future__ import annotations
 
-from ._binding import ffi, lib
+from ._binding import Window, ffi, lib
 from .errors import ClosedError, MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import giver, handle
@@ -37,7 +37,7 @@ class _Pin:
         lib.wpy_memory_unpin(self._c)
 
 
-class Memory(Extern):
+class Memory(Window, Extern):
     """Linear memory: bytes that wasm code and Python share.
 
     store: where it lives. type: its limits, in pages of 65 536 bytes.
@@ -51,7 +51,7 @@ class Memory(Extern):
     (b'hello', 1)
     """
 
-    __slots__ = ("_view",)
+    __slots__ = ("__weakref__", "_c", "_owner", "_view")
     _view: memoryview | None
 
     def __init__(self, store: Store, type: MemoryType) -> None:  # noqa: A002
@@ -95,6 +95,7 @@ class Memory(Extern):
             pin(None)
             raise ClosedError("this Memory is closed")
         self._view = view = memoryview(ffi.buffer(ffi.gc(data, giver(pin)), size))
+        self._show(int(ffi.cast("uintptr_t", data)), size, view)
         return view
 
     def _within(self, offset: int, size: int) -> memoryview:
@@ -108,29 +109,21 @@ class Memory(Extern):
             )
         return view
 
-    def read(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset` on.
-
-        Raises IndexError if they are not all within the memory, TypeError, ClosedError.
-        C: `wasm_memory_data`.
-        """
+    # What the base's read and write do not do at once: the memory has grown, or something is wrong.
+    def _read(self, offset: int, size: int) -> bytes:
         try:
             return self._within(offset, size)[offset : offset + size].tobytes()
         except TypeError:
-            return self.read(checked_index("offset", offset), checked_index("size", size))
+            return self._read(checked_index("offset", offset), checked_index("size", size))
 
-    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
-        """Write `data` from `offset` on.
-
-        Raises IndexError if it does not fit into the memory, TypeError, ClosedError.
-        """
+    def _write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         if type(data) is not bytes:
             data = _flat("data", data)
         size = len(data)
         try:
             self._within(offset, size)[offset : offset + size] = data
         except TypeError:
-            self.write(checked_index("offset", offset), bytes(data))
+            self._write(checked_index("offset", offset), bytes(data))
 
     def view(self, offset: int = 0, size: int | None = None, *, format: str = "B") -> memoryview:  # noqa: A002
         """Return a writable view, without a copy; it keeps the bytes alive.
@@ -214,6 +207,7 @@ class Memory(Extern):
 
     def _closed_below(self) -> None:
         self._view = None
+        self._hide()
 
     def __repr__(self) -> str:
         if self._owner.closed:

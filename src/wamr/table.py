@@ -36,7 +36,7 @@ class Table(Extern):
     ('x', 2, 3, None)
     """
 
-    __slots__ = ("_element",)
+    __slots__ = ("__weakref__", "_c", "_element", "_owner")
     _element: ValType
 
     def __init__(self, store: Store, type: TableType, init: Any = None) -> None:  # noqa: A002

@@ -52,27 +52,25 @@ class Codec:
         "_result_kinds",
         "_unpack",
         "bytes",
-        "plain",
+        "doc",
         "refs",
         "type",
-        "way",
     )
     type: FuncType
     bytes: int  # of the cells: room for arguments or results, whichever takes more
-    plain: bool  # numbers only
+    doc: str  # of a function of this type: its signature and the type as text
     refs: bool  # externrefs among them: who packs or unpacks them says so to the store
-    way: Any  # what `calls` found out about calling functions of this type
 
     def __init__(self, type: FuncType) -> None:  # noqa: A002
         kinds, results = type._param_kinds, type._result_kinds
         self.type = type
-        self.way = None
         self._kinds = kinds
         self._result_kinds = results
         self._pack = Struct("=" + "".join([_FORMATS[k] for k in kinds]))
         self._unpack = Struct("=" + "".join([_FORMATS[k] for k in results]))
         self.bytes = max(self._pack.size, self._unpack.size, 8)
-        self.plain = not (kinds + results).strip(_PLAIN)
+        names = [f"{kind}_{i}" for i, kind in enumerate(map(str, type.params))]
+        self.doc = f"({', '.join(names)}{', /' if names else ''})\n--\n\n{type}"
         self.refs = 0x6F in kinds or 0x6F in results
 
     def pack_arguments(

@@ -1,18 +1,12 @@
-/* entry.h: the pieces that the generated entries are put together from (codegen/shapes.py writes shapes.c).
+/* entry.h: the pieces that the dispatchers of host functions are put together from (codegen/shapes.py writes shapes.c).
  *
  * A shape names classes: i is any integer as int64_t, d is f32 or f64 as double, v no result. Whether a parameter takes
- * one cell or two is a bit of the function (`narrow`): one predicted branch instead of one entry per exact type. An
- * error answers the sentinel of the result's class; since that may be a genuine result as well, it only makes Python
- * look for the record of an error (wpy_take_error).
+ * one cell or two is a bit of the function (`narrow`): one predicted branch instead of one dispatcher per exact type.
  */
 #ifndef WPY_ENTRY_H
 #define WPY_ENTRY_H
 
 #include "internal.h"
-
-#define WPY_ERROR_V 1
-#define WPY_ERROR_I (-0x1FEDCBA9) /* one digit of a Python int: comparing with it is cheap */
-#define WPY_ERROR_D (-7.3510238e-217)
 
 /* What a failed Python callback answers. It alone decides, since nothing else is sure to run when Python fails at its
    recursion limit. Where it may be a genuine result, Python says so beforehand (wpy_host_genuine). */
@@ -28,85 +22,6 @@ fits_i32(int64_t value)
 {
     return (uint64_t)(value + 0x80000000LL) <= 0x17FFFFFFFULL;
 }
-
-#define WPY_ENTER(ERROR)                                                                                             \
-    wpy_activation activation;                                                                                       \
-    uint32_t cells[16], *cell = cells;                                                                               \
-    int status;                                                                                                      \
-    if (UNLIKELY(!func->instance))                                                                                   \
-        status = WPY_CLOSED;                                                                                         \
-    else                                                                                                             \
-        status = wpy_enter(func->instance, &activation, 0, -1);                                                      \
-    if (UNLIKELY(status != WPY_OK)) {                                                                                \
-        wpy_record_push(func, status, 0, "", false);                                                                 \
-        return ERROR;                                                                                                \
-    }
-
-#define WPY_PUT_I(value, k)                                                                                          \
-    if (func->narrow & (1u << (k))) {                                                                                \
-        if (UNLIKELY(!fits_i32(value))) {                                                                            \
-            status = (k);                                                                                            \
-            goto out_of_range;                                                                                       \
-        }                                                                                                            \
-        *cell++ = (uint32_t)(value);                                                                                 \
-    }                                                                                                                \
-    else {                                                                                                           \
-        int64_t wide = (value);                                                                                      \
-        memcpy(cell, &wide, 8);                                                                                      \
-        cell += 2;                                                                                                   \
-    }
-
-#define WPY_PUT_D(value, k)                                                                                          \
-    if (func->narrow & (1u << (k))) {                                                                                \
-        float narrow = (float)(value);                                                                               \
-        memcpy(cell++, &narrow, 4);                                                                                  \
-    }                                                                                                                \
-    else {                                                                                                           \
-        double wide = (value);                                                                                       \
-        memcpy(cell, &wide, 8);                                                                                      \
-        cell += 2;                                                                                                   \
-    }
-
-#define WPY_RUN(ERROR)                                                                                               \
-    (void)cell;                                                                                                      \
-    status = wpy_run(func, cells);                                                                                   \
-    wpy_leave(&activation);                                                                                          \
-    if (UNLIKELY(status != WPY_OK))                                                                                  \
-        return ERROR;
-
-#define WPY_OUT_OF_RANGE(ERROR)                                                                                      \
-    out_of_range:                                                                                                    \
-    __attribute__((unused, cold));                                                                                   \
-    wpy_leave(&activation);                                                                                          \
-    wpy_record_push(func, WPY_RANGE, status, "", false);                                                             \
-    return ERROR;
-
-static ALWAYS_INLINE int64_t
-wpy_result_i(const wpy_func *func, const uint32_t *cells)
-{
-    int64_t wide;
-
-    if (func->narrow_result)
-        return (int32_t)cells[0];
-    memcpy(&wide, cells, 8);
-    return wide;
-}
-
-static ALWAYS_INLINE double
-wpy_result_d(const wpy_func *func, const uint32_t *cells)
-{
-    double wide;
-    float narrow;
-
-    if (func->narrow_result) {
-        memcpy(&narrow, cells, 4);
-        return narrow;
-    }
-    memcpy(&wide, cells, 8);
-    return wide;
-}
-
-/* ---- the other way: a host function's arguments from cells, its result into cells ---- */
 
 static ALWAYS_INLINE int64_t
 wpy_get_i(const wpy_func *func, const uint32_t **cell, int k)

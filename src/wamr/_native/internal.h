@@ -40,6 +40,9 @@
    loop falls into step with it. */
 #define WPY_SLICE 65521
 
+/* The most bytes of code that a function may run through, with all it calls, to count as bounded: a few microseconds. */
+#define WPY_BOUNDED 1000
+
 /* ---- groups and what lives in them (group.c) ---- */
 
 typedef struct wpy_group wpy_group;
@@ -313,31 +316,39 @@ wpy_instance_of(WASMExecEnv *env)
 
 COLD void wpy_thread_arrived(wpy_instance *instance, wpy_thread *me);
 
-/* Takes the group's lock unless this thread has it and opens an activation; a status. */
+/* Takes the group's lock unless this thread has it; a status: if not `wait`, WPY_BUSY instead of waiting. */
 static ALWAYS_INLINE int
-wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
+wpy_lock(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, bool wait)
 {
-    wpy_thread *me = &wpy_self;
     uintptr_t mine = (uintptr_t)me;
     wpy_group *group = __atomic_load_n(&instance->object.group, __ATOMIC_ACQUIRE);
     uintptr_t owner = ATOMIC_LOAD(&group->owner);
-    int status;
 
     activation->outermost = true;
     if (owner != 0 || !__atomic_compare_exchange_n(&group->owner, &owner, mine, false, __ATOMIC_ACQUIRE,
                                                    __ATOMIC_RELAXED)) {
-        if (LIKELY((owner & ~(uintptr_t)1) == mine))
+        if (LIKELY((owner & ~(uintptr_t)1) == mine)) {
             activation->outermost = false;
-        else if ((status = wpy_group_wait(&instance->object, me)) != WPY_OK)
-            return status;
+            return WPY_OK;
+        }
+        return wait ? wpy_group_wait(&instance->object, me) : WPY_BUSY;
     }
-    else if (UNLIKELY(__atomic_load_n(&instance->object.group, __ATOMIC_RELAXED) != group)) {
+    if (UNLIKELY(__atomic_load_n(&instance->object.group, __ATOMIC_RELAXED) != group)) {
         /* the group was merged into another before we had its lock */
         if (__atomic_exchange_n(&group->owner, 0, __ATOMIC_SEQ_CST) & 1)
             wpy_group_wake(group);
-        if ((status = wpy_group_wait(&instance->object, me)) != WPY_OK)
-            return status;
+        return wait ? wpy_group_wait(&instance->object, me) : WPY_BUSY;
     }
+    return WPY_OK;
+}
+
+/* Opens an activation of this thread, which has the lock; a status. If it is not WPY_OK, the lock is given back. */
+static ALWAYS_INLINE int
+wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
+{
+    wpy_group *group;
+    int status;
+
     if (UNLIKELY(instance->thread != me->serial))
         wpy_thread_arrived(instance, me);
     activation->prev = me->top;
@@ -362,6 +373,26 @@ wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_n
     ATOMIC_STORE(&instance->depth, instance->depth + 1);
     me->top = activation;
     return WPY_OK;
+}
+
+/* Takes the lock, waiting for it if need be, and opens an activation; a status. */
+static ALWAYS_INLINE int
+wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
+{
+    wpy_thread *me = &wpy_self;
+    int status = wpy_lock(instance, me, activation, true);
+
+    return UNLIKELY(status != WPY_OK) ? status : wpy_activate(instance, me, activation, timeout_ns, fuel);
+}
+
+/* The same without limits and without waiting: WPY_BUSY. */
+static ALWAYS_INLINE int
+wpy_enter_now(wpy_instance *instance, wpy_activation *activation)
+{
+    wpy_thread *me = &wpy_self;
+    int status = wpy_lock(instance, me, activation, false);
+
+    return UNLIKELY(status != WPY_OK) ? status : wpy_activate(instance, me, activation, 0, -1);
 }
 
 static ALWAYS_INLINE void

@@ -5,7 +5,7 @@
  * caller, who gives it back with `wpy_release`. Objects that are linked to each other form a group (group.c): they share
  * a lock and are freed together, when the last handle on any of them is gone.
  *
- * cffi releases the GIL around every function here. A function that may wait for a group's lock says so by answering
+ * cffi releases the GIL around every function here; cpython/function.c keeps it for wpy_call_now. A function that may wait for a group's lock says so by answering
  * WPY_BUSY after 50 ms: the caller (Python) runs its signal handlers and tries again.
  */
 #ifndef WPY_H
@@ -131,8 +131,10 @@ wpy_memory *wpy_instance_memory(wpy_instance *instance);
 wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
 wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
 
-/* call.c; calls by shape are generated (codegen/shapes.py) */
+/* call.c */
 int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop);
+int wpy_call_now(wpy_func *func, uint32_t *cells);
+bool wpy_func_bounded(wpy_func *func);
 wpy_func *wpy_func_of_ref(uint32_t ref);
 uint32_t wpy_func_ref(wpy_func *func);
 wpy_instance *wpy_func_instance(wpy_func *func);

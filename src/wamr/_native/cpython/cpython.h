@@ -1,0 +1,27 @@
+/* cpython.h: the types of the extension module that are made with CPython's own C API.
+ *
+ * cffi is the way between Python and our C everywhere but on the two paths that are gone millions of times: a call
+ * (function.c) and a few bytes of memory (window.c). There a call through cffi costs more than what it does. These two
+ * files keep to the limited API of 3.10, like all of the module; where they are not (PyPy), Python does the same more
+ * slowly (src/wamr/_plain.py). Nothing here knows WAMR, and the rest of our C knows nothing of Python.
+ */
+#ifndef WPY_CPYTHON_H
+#define WPY_CPYTHON_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include "wpy.h"
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#if !defined(__GNUC__) && !defined(__clang__)
+#define __builtin_expect(x, y) (x)
+#endif
+
+/* Each adds what it has to the module; -1 with an exception. */
+int wpy_add_function(PyObject *module);
+int wpy_add_window(PyObject *module);
+
+#endif

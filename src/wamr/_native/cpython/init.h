@@ -1,0 +1,23 @@
+/* init.h: makes the types of this folder part of the module that cffi generates. Included by its source only. */
+#ifndef WPY_INIT_H
+#define WPY_INIT_H
+
+int wpy_add_function(PyObject *module);
+int wpy_add_window(PyObject *module);
+
+static PyObject *
+wpy_init(const char *name, Py_ssize_t version, const struct _cffi_type_context_s *context)
+{
+    PyObject *module = _cffi_init(name, version, context);
+
+    if (module && (wpy_add_function(module) < 0 || wpy_add_window(module) < 0)) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}
+
+/* What the generated PyInit__wamr calls, further down in its file. */
+#define _cffi_init wpy_init
+
+#endif

@@ -1,0 +1,14 @@
+"""A pytest plugin: the package as it is where there is no C API of CPython (src/wamr/_plain.py)."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+_FOLDER = Path(importlib.util.find_spec("wamr").submodule_search_locations[0])
+(_FILE,) = _FOLDER.glob("_wamr*.so")
+_SPEC = importlib.util.spec_from_file_location("wamr._wamr", _FILE)
+_MODULE = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_MODULE)
+for _name in ("Caller", "Window", "function"):
+    delattr(_MODULE, _name)
+sys.modules["wamr._wamr"] = _MODULE

@@ -1,0 +1,169 @@
+"""Functions that are sure to end soon keep the GIL; nothing else does, however it is dressed up."""
+
+import sys
+import threading
+import time
+
+import pytest
+
+from wamr import Func, FuncType, Instance, Linker, Module, Store, load
+from wamr._binding import lib
+
+BOUNDED = {
+    "nothing": "",
+    "arithmetic": "(drop (i32.add (i32.const 1) (i32.const 2)))",
+    "memory": "(i32.store (i32.const 0) (i32.load (i32.const 4)))",
+    "forward branches": "(block (br_if 0 (i32.const 1)) (br 0))",
+    "br_table": "(block (block (br_table 0 1 (i32.const 5))))",
+    "if": "(if (i32.const 1) (then (nop)) (else (unreachable)))",
+    "a call back": "(call $leaf) (call $leaf)",
+    "a trap": "(unreachable)",
+    "saturating": "(drop (i32.trunc_sat_f64_s (f64.const 1e9)))",
+    "a table's element": "(drop (table.get 0 (i32.const 0)))",
+    "memory.size": "(drop (memory.size))",
+    "v128": "(drop (i8x16.swizzle (v128.const i64x2 1 2) (v128.const i64x2 3 4)))",
+}
+UNBOUNDED = {
+    "a loop": "(loop (br_if 0 (i32.const 0)))",
+    "a loop in dead code": "(return) (loop)",
+    "a loop deep inside": "(block (if (i32.const 1) (then (block (loop)))))",
+    "itself": "(call $f)",
+    "a call of one with a loop": "(call $looping)",
+    "two levels down": "(call $indirectly_looping)",
+    "a function further down": "(call $later)",
+    "an import": "(call $host)",
+    "a table": "(call_indirect (i32.const 0))",
+    "a tail call of itself": "(return_call $f)",
+    "a tail call through a table": "(return_call_indirect (i32.const 0))",
+    "growing": "(drop (memory.grow (i32.const 1)))",
+    "memory.fill": "(memory.fill (i32.const 0) (i32.const 0) (i32.const 60000))",
+    "memory.copy": "(memory.copy (i32.const 0) (i32.const 1) (i32.const 60000))",
+    "memory.init": "(memory.init $data (i32.const 0) (i32.const 0) (i32.const 1))",
+    "table.grow": "(drop (table.grow 0 (ref.null func) (i32.const 1)))",
+    "table.fill": "(table.fill 0 (i32.const 0) (ref.null func) (i32.const 1))",
+    "table.copy": "(table.copy (i32.const 0) (i32.const 0) (i32.const 1))",
+    "too much code": "(drop (i32.add (i32.const 1) (i32.const 2)))" * 300,
+    "too much code called": "(call $long)" * 12,
+}
+
+
+def module(body):
+    long = "(drop (i32.const 1))" * 40
+    return f"""(module
+        (import "env" "host" (func $host))
+        (memory 1) (table 2 funcref) (elem (i32.const 0) $leaf) (data $data "x")
+        (func $leaf)
+        (func $long {long})
+        (func $looping (loop))
+        (func $indirectly_looping (call $looping))
+        (func $f (export "f") {body})
+        (func $later))"""
+
+
+@pytest.mark.parametrize("body", BOUNDED.values(), ids=BOUNDED)
+def test_what_keeps_the_gil(body):
+    f = load(module(body), {"env": {"host": lambda: None}}).exports.f
+    assert lib.wpy_func_bounded(f._c)
+
+
+@pytest.mark.parametrize("body", UNBOUNDED.values(), ids=UNBOUNDED)
+def test_what_does_not(body):
+    f = load(module(body), {"env": {"host": lambda: None}}).exports.f
+    assert not lib.wpy_func_bounded(f._c)
+
+
+def test_costs_that_double_at_each_level_do_not_overflow():
+    levels = "".join(f"(func $f{i} (call $f{i - 1}) (call $f{i - 1}))" for i in range(1, 80))
+    inst = load(f'(module (func $f0) {levels} (export "low" (func 4)) (export "f" (func 79)))')
+    assert lib.wpy_func_bounded(inst.exports.low._c)
+    assert not lib.wpy_func_bounded(inst.exports.f._c)
+
+
+def test_functions_of_others_are_judged_where_they_are():
+    store = Store()
+    host = Func(store, FuncType.parse("() -> ()"), lambda: None)
+    assert not lib.wpy_func_bounded(host._c)
+    maker = Instance(
+        store, Module(store, '(module (func (export "short")) (func (export "long") (loop)))')
+    )
+    linker = Linker(store)
+    linker.define_instance("m", maker)
+    user = linker.instantiate(
+        Module(
+            store,
+            """(module (import "m" "short" (func $short)) (import "m" "long" (func $long))
+            (func (export "calls") (call $short))
+            (export "short" (func $short)) (export "long" (func $long)))""",
+        )
+    )
+    assert lib.wpy_func_bounded(user.exports.short._c)
+    assert not lib.wpy_func_bounded(user.exports.long._c)
+    assert not lib.wpy_func_bounded(user.exports.calls._c)  # an import may be anything
+
+
+SPIN = "(loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+
+
+@pytest.fixture
+def others():
+    """How often another thread has had the GIL, which nobody is asked to give up."""
+    seen, stop, started = [], threading.Event(), threading.Event()
+
+    def run():
+        while not stop.is_set():
+            seen.append(None)
+            started.set()
+            time.sleep(0)
+
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=run)
+    thread.start()
+    started.wait()
+    sys.setswitchinterval(1000)
+    yield seen
+    sys.setswitchinterval(interval)
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="only CPython has this way in")
+def test_other_threads_wait_for_a_bounded_function_and_run_beside_others(others):
+    exports = load(
+        f"""(module (func (export "short") (param i32) (result i32) (local.get 0))
+        (func (export "long") (param i32) {SPIN}))"""
+    ).exports
+    short, long = exports.short, exports.long
+    time.sleep(0.01)
+    before = len(others)
+    for i in range(10_000):
+        short(i)
+    assert len(others) == before
+    while len(others) == before:  # ends, since the GIL is given up
+        long(100_000)
+
+
+def test_a_bounded_function_waits_for_another_thread_without_the_gil():
+    entered, leave = threading.Event(), threading.Event()
+
+    def host():
+        entered.set()
+        leave.wait()
+
+    exports = load(
+        """(module (import "env" "host" (func $host)) (func (export "hold") (call $host))
+        (func (export "short") (result i32) (i32.const 7)))""",
+        {"env": {"host": host}},
+    ).exports
+    holder = threading.Thread(target=exports.hold)
+    holder.start()
+    entered.wait()
+    results = []
+    waiter = threading.Thread(target=lambda: results.append(exports.short()))
+    waiter.start()
+    waiter.join(0.2)
+    assert waiter.is_alive()
+    assert results == []
+    leave.set()  # would never come if the waiter kept the GIL
+    waiter.join()
+    holder.join()
+    assert results == [7]
