@@ -1,11 +1,10 @@
 """The cffi builder: what `wamr._wamr` is made from, as a table of contents.
 
-setup.py runs this for `ffibuilder`. What is declared to cffi comes from four places:
+setup.py runs this for `ffibuilder`. What is declared to cffi comes from three places:
 
     wasm_c_api.h                    WAMR's own header, cleaned (codegen/header.py)
     src/wamr/_native/procedural.h   what WAMR declares and does not define, made real by our C
     src/wamr/_native/wpy.h          our C under the classes
-    codegen/shapes.py               entries by shape of a host function's call, generated
 
 The same pass over the header generates the procedural wrappers (codegen/wrappers.py), so the
 three can't drift apart. Nothing is compiled here: setup.py compiles the libraries and then the
@@ -25,7 +24,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "cmake")) if path not in sys.path]
 
 import iwasm  # noqa: E402
-from codegen import header, shapes, stub, symbols, wrappers  # noqa: E402
+from codegen import header, stub, symbols, wrappers  # noqa: E402
 
 # Definitions that decide which functions wasm_c_api.c defines; the rest of its conditions are off.
 DEFINES = {"WASM_ENABLE_INTERP": "1", "WASM_ENABLE_AOT": "1", "WASM_ENABLE_REF_TYPES": "1"}
@@ -37,8 +36,15 @@ INCLUDES = """
 #include "cpython/init.h"
 #endif
 """
-# Python's side of a callback of the procedural layer (src/wamr/_callbacks.py).
+# What our C calls of Python: the classes' half (host.py, stdio.py), and the procedural layer's
+# (_api/callbacks.py).
 CALLBACKS = """
+extern "Python+C" {
+    int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
+    int wpy_py_signals(void);
+    int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);
+    int wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size);
+}
 extern "Python" {
     wasm_trap_t *wpy_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
     void wpy_api_finalizer(void *info);
@@ -88,7 +94,6 @@ def builder(place: iwasm.Layout, declared: header.Header) -> cffi.FFI:
     ffi.cdef(declared.cdef)
     ffi.cdef(cdef_block(place.native / "procedural.h"))
     ffi.cdef(cdef_block(place.native / "wpy.h"))
-    ffi.cdef(shapes.cdef())
     ffi.cdef(CALLBACKS)
     ffi.set_source("wamr._wamr", INCLUDES)
     return ffi
@@ -97,7 +102,6 @@ def builder(place: iwasm.Layout, declared: header.Header) -> cffi.FFI:
 place = iwasm.layout(ROOT)
 iwasm.prepare(ROOT)
 declared = read(place)
-shapes.write(place.generated)
 wrappers.write(ROOT / "src" / "wamr", declared)
 ffibuilder = builder(place, declared)
 stub.write(ROOT / "src" / "wamr", ffibuilder)

@@ -39,8 +39,7 @@ class build_ext(_build_ext):  # noqa: N801
 
     def run(self) -> None:
         place = iwasm.layout(ROOT)
-        c_files = [*place.native.glob("*.c"), *place.generated.glob("*.c")]
-        built = iwasm.build(ROOT, None, c_files)
+        built = iwasm.build(ROOT, None, place.native.glob("*.c"))
         self._check(built)
         for extension in self.extensions:
             self._complete(extension, built)

@@ -49,11 +49,6 @@ class Layout:
         return self.build / "wamr"
 
     @property
-    def generated(self) -> Path:
-        """C written by build_ffi.py, compiled into the library wpy."""
-        return self.build / "generated"
-
-    @property
     def native(self) -> Path:
         """Our own C."""
         return self.root / "src" / "wamr" / "_native"
@@ -72,7 +67,7 @@ class Layout:
     @property
     def include_dirs(self) -> list[Path]:
         """What the extension module needs: our headers, and WAMR's public ones."""
-        return [self.native, self.generated, self.tree / "core" / "iwasm" / "include"]
+        return [self.native, self.tree / "core" / "iwasm" / "include"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ def prepare(root: Path, build_dir: Path | None = None) -> Path:
     """Find WAMR's tree, make its cured copy and return that."""
     place = Layout(root.resolve(), build_dir.resolve()) if build_dir else layout(root)
     try:
-        place.generated.mkdir(parents=True, exist_ok=True)
+        place.build.mkdir(parents=True, exist_ok=True)
         tree = sources.resolve(place.root, place.build)
         cures.apply(tree.path, place.tree, sources.PARTS)
     except OSError as error:
@@ -185,7 +180,7 @@ def _configure(place: Layout, c_files: list[Path]) -> None:
         "CMAKE_C_FLAGS_RELEASE": "/O2 /DNDEBUG" if os.name == "nt" else "-O3 -DNDEBUG",
         "WAMR_ROOT_DIR": place.tree.as_posix(),
         "WPY_SOURCES": ";".join(path.as_posix() for path in c_files),
-        "WPY_INCLUDE": f"{place.native.as_posix()};{place.generated.as_posix()}",
+        "WPY_INCLUDE": place.native.as_posix(),
         "WPY_SANITIZE": ",".join(sanitizers()),
         # Only for those who can change our C: a newer compiler must not break an installation.
         "WPY_WERROR": "ON" if strict(place.root) else "OFF",

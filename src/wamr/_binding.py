@@ -1,18 +1,18 @@
 """The one door to C: whoever needs the extension imports from here.
 
-`ffi` and `lib` are cffi's. `function`, `Caller` and `Window` are made with CPython's own C API
-(src/wamr/_native/cpython/), for the two paths where a call through cffi costs more than what it
-does; elsewhere they are those of `_plain`.
+`ffi` and `lib` are cffi's. The other names are made with CPython's own C API
+(src/wamr/_native/cpython/), for the paths where a call through cffi costs more than what it does;
+where there is none, they are those of `_plain`.
 """
 
 from ._wamr import ffi, lib
 
 try:
-    from ._wamr import Caller, Window, function
+    from ._wamr import Callback, Caller, Window, function, take_raised
 except ImportError:  # PyPy
-    from ._plain import Caller, Window, function  # type: ignore[assignment]
+    from ._plain import Callback, Caller, Window, function, take_raised  # type: ignore[assignment]
 
-__all__ = ["Caller", "Window", "ffi", "function", "lib"]
+__all__ = ["Callback", "Caller", "Window", "ffi", "function", "lib", "take_raised"]
 
 # Hooks, locks and the fork handlers of our C stand before anything else is called.
 if not lib.wpy_setup():

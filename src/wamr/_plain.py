@@ -1,6 +1,6 @@
 """What src/wamr/_native/cpython/ does, in Python: for implementations without CPython's C API.
 
-The same three names with the same meanings, told there. They take every call the long way, which
+The same names with the same meanings, told there. They take every call the long way, which
 PyPy's compiler makes short again. This module knows nothing of C.
 """
 
@@ -34,6 +34,20 @@ class Caller:
 
     def __call__(self, *args: Any) -> Any:
         return self.callable(*args)
+
+
+class Callback:
+    """What C calls under a number: through `host.wpy_py_cells`."""
+
+    __slots__ = ()
+    by_cells = True
+
+    def _ready(self, number: int, run: Callable[..., Any]) -> None:
+        """Be told the number."""
+
+
+def take_raised() -> None:
+    """Return the exception that waits in this thread: none does here."""
 
 
 class Window:

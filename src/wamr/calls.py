@@ -15,7 +15,7 @@ from ._binding import ffi, function, lib
 from .errors import ClosedError, ExitTrap, Trap, trap_from_text
 from .extern import forked
 from .frames import frames_of, notes_of
-from .host import out_of_range, take_pending
+from .host import take_pending
 from .limits import NO_FUEL_LIMIT
 from .values import Codec, codec_of
 
@@ -58,7 +58,7 @@ def error_of(
     if status == _TRAP:
         trap = trap_from_text(text)
     elif status == _HOST:
-        raised = take_pending(code)
+        raised = take_pending()
         if notes and isinstance(raised, Trap):
             new = frames_of(notes)
             raised.frames += new if isinstance(new, tuple) else new()
@@ -68,14 +68,14 @@ def error_of(
     elif status in _TEXTS:
         trap = trap_from_text(_TEXTS[status])
     else:
-        return _refused(status, code, text, what)
+        return _refused(status, text, what)
     if notes:
         trap._frames = frames_of(notes, state)
     return trap
 
 
-def _refused(status: int, code: int, text: str, what: object) -> Exception:
-    """Return the error of a call that never began, or whose host function is to blame."""
+def _refused(status: int, text: str, what: object) -> Exception:
+    """Return the error of a call that never began."""
     if status == lib.WPY_CLOSED:
         return ClosedError(f"{what}: its instance is closed")
     if status == lib.WPY_FORKED:
@@ -85,8 +85,6 @@ def _refused(status: int, code: int, text: str, what: object) -> Exception:
             f"{what} would wait for ever: another thread is in its instance and waits for one that "
             "this thread is in"
         )
-    if status == lib.WPY_HOST_RANGE:
-        return out_of_range(code, text.rpartition(" ")[2])
     return trap_from_text(text)
 
 

@@ -54,11 +54,13 @@ class Codec:
         "bytes",
         "doc",
         "refs",
+        "result_bytes",
         "type",
     )
     type: FuncType
     bytes: int  # of the cells: room for arguments or results, whichever takes more
     doc: str  # of a function of this type: its signature and the type as text
+    result_bytes: int
     refs: bool  # externrefs among them: who packs or unpacks them says so to the store
 
     def __init__(self, type: FuncType) -> None:  # noqa: A002
@@ -68,6 +70,7 @@ class Codec:
         self._result_kinds = results
         self._pack = Struct("=" + "".join([_FORMATS[k] for k in kinds]))
         self._unpack = Struct("=" + "".join([_FORMATS[k] for k in results]))
+        self.result_bytes = self._unpack.size
         self.bytes = max(self._pack.size, self._unpack.size, 8)
         names = [f"{kind}_{i}" for i, kind in enumerate(map(str, type.params))]
         self.doc = f"({', '.join(names)}{', /' if names else ''})\n--\n\n{type}"

@@ -9,15 +9,9 @@
 void
 wpy_func_init(wpy_func *func, WASMFuncType *type)
 {
-    uint32_t i;
-
     func->type = type;
     func->param_cells = type->param_cell_num;
     func->result_cells = type->ret_cell_num;
-    for (i = 0; i < type->param_count && i < 32; i++)
-        if (type->types[i] == VALUE_TYPE_I32 || type->types[i] == VALUE_TYPE_F32)
-            func->narrow |= 1u << i;
-    func->narrow_result = type->ret_cell_num == 1;
     func->import_struct.module_name = "host";
     func->import_struct.field_name = "function";
     func->import_struct.func_type = type;

@@ -2,11 +2,12 @@
  *
  * An imported function's slot points at a wpy_func (link.c), and the interpreter hands us the argument cells and the
  * place for the results. If the function belongs to an instance, that one is called on its own wasm stack, in the same
- * thread and without Python. If it is a host function, its dispatcher (one per shape, generated; or the generic one
- * below) calls Python. A Python exception stays on the Python side, in host.py's table of pending ones; wasm unwinds
- * with the status WPY_HOST until a caller in Python takes it out again.
+ * thread and without Python. If it is a host function, Python is called: by cpython/callback.c, or, if the type has
+ * references, by host.py. A Python exception stays on the Python side; wasm unwinds with the status WPY_HOST until a
+ * caller in Python takes it out again (host.py, take_pending).
  */
 #include "entry.h"
+#include "internal.h"
 
 #if defined(_MSC_VER)
 #include <malloc.h>
@@ -14,48 +15,37 @@
 #include <alloca.h>
 #endif
 
-/* Python's side, declared in the cdef by codegen/shapes.py. Answers 0, or 1: failed. */
+/* Python's side, declared in build_ffi.py. Answers 0, or 1: failed. */
 extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
 
-static __thread bool genuine;
+static wpy_host_entry host_entry; /* NULL: Python is called through cells only */
 
-/* The result that Python is about to return looks like a failure but is none. */
 void
-wpy_host_genuine(void)
+wpy_host_set_entry(wpy_host_entry entry)
 {
-    genuine = true;
+    host_entry = entry;
 }
 
-COLD bool
-wpy_host_was_genuine(void)
-{
-    bool was = genuine;
-
-    genuine = false;
-    return was;
-}
-
-COLD bool
-wpy_host_failed(WASMExecEnv *env, const wpy_func *func)
+static COLD bool
+host_failed(WASMExecEnv *env, const wpy_func *func)
 {
     wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, (int)func->index, "host function failed");
-    return false;
-}
-
-COLD bool
-wpy_host_out_of_range(WASMExecEnv *env, const wpy_func *func, int64_t value)
-{
-    char text[64];
-
-    snprintf(text, sizeof text, "out of range: %lld", (long long)value); /* Python reads the last word */
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST_RANGE, (int)func->index, text);
     return false;
 }
 
 static bool
 dispatch_cells(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
-    return wpy_py_cells((int)func->index, (uint32_t *)args, results) == 0 || wpy_host_failed(env, func);
+    return wpy_py_cells((int)func->index, (uint32_t *)args, results) == 0 || host_failed(env, func);
+}
+
+static bool
+dispatch_values(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
+{
+    const WASMFuncType *type = func->type;
+
+    return host_entry(func->index, type->types, type->param_count, type->result_count, args, results) == 0
+           || host_failed(env, func);
 }
 
 /* Cells of a call that may lie on the native stack: more could jump over its guard. */
@@ -114,39 +104,15 @@ wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, u
     return true;
 }
 
-static char
-class_of(uint8_t kind)
-{
-    return kind == VALUE_TYPE_F32 || kind == VALUE_TYPE_F64 ? 'd' : 'i';
-}
-
 static bool
-is_number(uint8_t kind)
+has_references(const WASMFuncType *type)
 {
-    return kind == VALUE_TYPE_I32 || kind == VALUE_TYPE_I64 || kind == VALUE_TYPE_F32 || kind == VALUE_TYPE_F64;
-}
+    uint32_t i;
 
-/* The dispatcher of the type's shape, if it has one; references and vectors go through cells. */
-static wpy_dispatcher
-find_dispatcher(const WASMFuncType *type)
-{
-    char shape[16];
-    uint32_t i, count = type->param_count;
-
-    if (count > 8 || type->result_count > 1)
-        return dispatch_cells;
-    for (i = 0; i < count + type->result_count; i++)
-        if (!is_number(type->types[i]))
-            return dispatch_cells;
-    shape[0] = type->result_count ? class_of(type->types[count]) : 'v';
-    shape[1] = '_';
-    for (i = 0; i < count; i++)
-        shape[2 + i] = class_of(type->types[i]);
-    shape[2 + count] = 0;
-    {
-        wpy_dispatcher found = wpy_dispatcher_for(shape);
-        return found ? found : dispatch_cells;
-    }
+    for (i = 0; i < (uint32_t)type->param_count + type->result_count; i++)
+        if (type->types[i] < VALUE_TYPE_V128)
+            return true;
+    return false;
 }
 
 static uint32_t
@@ -160,9 +126,10 @@ cells_of(const uint8_t *kinds, uint32_t count)
 }
 
 /* A host function of this type (a byte of the binary format per value); a handle. Its id (wpy_func_host_id) is what
-   Python is called with; ids of freed functions are used again. NULL: out of memory, or too many cells. */
+   Python is called with; ids of freed functions are used again. `by_cells`: Python takes its values from cells itself.
+   NULL: out of memory, or too many cells. */
 wpy_func *
-wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count)
+wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells)
 {
     size_t size = sizeof(WASMFuncType) + param_count + result_count;
     uint32_t param_cells = cells_of(kinds, param_count), result_cells = cells_of(kinds + param_count, result_count);
@@ -180,7 +147,7 @@ wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count)
     type->ret_cell_num = (uint16)result_cells;
     memcpy(type->types, kinds, (size_t)param_count + result_count);
     wpy_func_init(func, type);
-    func->dispatch = find_dispatcher(type);
+    func->dispatch = host_entry && !by_cells && !has_references(type) ? dispatch_values : dispatch_cells;
     func->object.kind = WPY_FUNC;
     func->object.refs = 1;
     if (!wpy_refs_take_host(func)) {

@@ -170,7 +170,7 @@ struct wpy_instance {
     bool kept;           /* instantiation failed after it had an effect: stays until the group goes */
 };
 
-/* Calls Python; false: it failed, and its exception waits (or WPY_HOST_RANGE was stopped with). */
+/* Calls Python; false: it failed, and its exception waits. */
 typedef bool (*wpy_dispatcher)(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results);
 
 struct wpy_func {
@@ -178,10 +178,8 @@ struct wpy_func {
     /* a function of an instance */
     wpy_instance *instance;
     WASMFunctionInstance *wamr;
-    /* every function; bit k of `narrow`: parameter k takes one cell (i32, f32) */
-    uint32_t narrow;
+    /* every function */
     uint16_t param_cells, result_cells;
-    bool narrow_result;
     WASMFuncType *type;
     uint32_t index; /* in its instance, or the host id */
     uint32_t ref;   /* host function: its reference */
@@ -261,7 +259,6 @@ wpy_func *wpy_func_borrow(wpy_instance *instance, uint32_t index);
 void wpy_func_init(wpy_func *func, WASMFuncType *type);
 bool wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results);
 void wpy_host_free(wpy_func *func);
-wpy_dispatcher wpy_dispatcher_for(const char *shape); /* generated */
 
 /* ---- region.c, memory.c, table.c, global.c ---- */
 void *wpy_region_alloc(uint64_t size, wpy_budget *budget);

@@ -20,9 +20,8 @@
 enum wpy_status {
     WPY_OK,
     WPY_TRAP,        /* the text says why */
-    WPY_HOST,        /* a Python exception waits in host.py's table of pending ones; code: the host id */
-    WPY_RANGE,       /* an argument is out of the range of its type; code: its position */
-    WPY_HOST_RANGE,  /* the same for the result of a host function; code: its id; the text ends with the value */
+    WPY_HOST,        /* a Python exception waits on Python's side (host.py) */
+    WPY_RANGE,       /* no such element */
     WPY_BUSY,        /* another thread is in there: try again */
     WPY_DEADLOCK,    /* it would wait for itself */
     WPY_CLOSED,
@@ -144,8 +143,7 @@ uint32_t wpy_func_host_id(wpy_func *func);
 uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count);
 
 /* host.c */
-wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count);
-void wpy_host_genuine(void);
+wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells);
 
 /* budget.c */
 wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements);

@@ -1,9 +1,9 @@
 /* cpython.h: the types of the extension module that are made with CPython's own C API.
  *
- * cffi is the way between Python and our C everywhere but on the two paths that are gone millions of times: a call
- * (function.c) and a few bytes of memory (window.c). There a call through cffi costs more than what it does. These two
- * files keep to the limited API of 3.10, like all of the module; where they are not (PyPy), Python does the same more
- * slowly (src/wamr/_plain.py). Nothing here knows WAMR, and the rest of our C knows nothing of Python.
+ * cffi is the way between Python and our C everywhere but on the paths that are gone millions of times: a call into
+ * wasm (function.c) and out of it (callback.c), and a few bytes of memory (window.c). There a call through cffi costs
+ * more than what it does. They keep to the limited API of 3.10, like all of the module; where they are not (PyPy), Python
+ * does the same more slowly (src/wamr/_plain.py). Nothing here knows WAMR, and the rest of our C knows nothing of Python.
  */
 #ifndef WPY_CPYTHON_H
 #define WPY_CPYTHON_H
@@ -13,6 +13,7 @@
 #include <structmember.h>
 
 #include "wpy.h"
+#include "entry.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -23,5 +24,6 @@
 /* Each adds what it has to the module; -1 with an exception. */
 int wpy_add_function(PyObject *module);
 int wpy_add_window(PyObject *module);
+int wpy_add_callback(PyObject *module);
 
 #endif

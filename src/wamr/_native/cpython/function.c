@@ -10,7 +10,7 @@
  * would cost more than the function, and beside a busy thread much more. `Caller` is the base of wamr.Func: calling it
  * calls its member `callable`, with nothing of Python in between.
  */
-#include "cpython.h"
+#include "values.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -18,8 +18,6 @@
 
 /* Cells that need no block of their own. */
 #define FEW_CELLS 64
-
-enum { I32 = 0x7F, I64 = 0x7E, F32 = 0x7D, F64 = 0x7C, V128 = 0x7B };
 
 typedef struct {
     PyObject_HEAD
@@ -38,106 +36,6 @@ typedef struct {
 static PyTypeObject *callee_type;
 static PyObject *name_general;
 
-/* ---- values ---- */
-
-/* Writes `value` as the kind's cells and moves on; false: not one that is converted here, no exception is set. */
-static bool
-put(uint8_t kind, PyObject *value, uint32_t **cell)
-{
-    int overflow = 0;
-    long long integer;
-    double real;
-    float narrow;
-
-    switch (kind) {
-    case I32:
-    case I64:
-        if (UNLIKELY(!PyLong_Check(value)))
-            return false;
-        integer = PyLong_AsLongLongAndOverflow(value, &overflow);
-        if (kind == I32) {
-            if (UNLIKELY(overflow || integer < INT32_MIN || integer > UINT32_MAX))
-                return false;
-            *(*cell)++ = (uint32_t)integer;
-            return true;
-        }
-        if (UNLIKELY(overflow)) { /* an unsigned one, perhaps */
-            unsigned long long natural;
-            if (overflow < 0)
-                return false;
-            natural = PyLong_AsUnsignedLongLong(value);
-            if (natural == (unsigned long long)-1 && PyErr_Occurred()) {
-                PyErr_Clear();
-                return false;
-            }
-            integer = (long long)natural;
-        }
-        memcpy(*cell, &integer, 8);
-        *cell += 2;
-        return true;
-    case F32:
-    case F64:
-        if (LIKELY(PyFloat_Check(value)))
-            real = PyFloat_AsDouble(value);
-        else if (PyLong_Check(value)) {
-            real = PyLong_AsDouble(value);
-            if (real == -1.0 && PyErr_Occurred()) {
-                PyErr_Clear();
-                return false;
-            }
-        }
-        else
-            return false;
-        if (kind == F32) {
-            narrow = (float)real; /* beyond its range: infinite */
-            memcpy((*cell)++, &narrow, 4);
-            return true;
-        }
-        memcpy(*cell, &real, 8);
-        *cell += 2;
-        return true;
-    case V128:
-        if (UNLIKELY(!PyBytes_Check(value) || PyBytes_Size(value) != 16))
-            return false;
-        memcpy(*cell, PyBytes_AsString(value), 16);
-        *cell += 4;
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* The value of the kind's cells, and moves on; NULL with an exception. */
-static PyObject *
-get(uint8_t kind, const uint32_t **cell)
-{
-    const uint32_t *at = *cell;
-    long long integer;
-    double real;
-    float narrow;
-
-    switch (kind) {
-    case I32:
-        *cell += 1;
-        return PyLong_FromLong((int32_t)*at);
-    case I64:
-        *cell += 2;
-        memcpy(&integer, at, 8);
-        return PyLong_FromLongLong(integer);
-    case F32:
-        *cell += 1;
-        memcpy(&narrow, at, 4);
-        return PyFloat_FromDouble(narrow);
-    case F64:
-        *cell += 2;
-        memcpy(&real, at, 8);
-        return PyFloat_FromDouble(real);
-    default:
-        *cell += 4;
-        return PyBytes_FromStringAndSize((const char *)at, 16);
-    }
-}
-
 static PyObject *
 results_of(const Callee *callee, const uint32_t *cell)
 {
@@ -145,13 +43,13 @@ results_of(const Callee *callee, const uint32_t *cell)
     uint32_t i;
 
     if (callee->result_count == 1)
-        return get(callee->results[0], &cell);
+        return wpy_get(callee->results[0], &cell);
     if (!callee->result_count)
         Py_RETURN_NONE;
     if (!(tuple = PyTuple_New(callee->result_count)))
         return NULL;
     for (i = 0; i < callee->result_count; i++) {
-        PyObject *value = get(callee->results[i], &cell);
+        PyObject *value = wpy_get(callee->results[i], &cell);
         if (!value) {
             Py_DECREF(tuple);
             return NULL;
@@ -235,7 +133,7 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
         return PyErr_NoMemory();
     cell = cells;
     for (i = 0; i < callee->param_count; i++)
-        if (UNLIKELY(!put(callee->kinds[i], args[i], &cell))) {
+        if (UNLIKELY(!wpy_put(callee->kinds[i], args[i], &cell))) {
             result = general(callee, args, count);
             goto end;
         }
@@ -303,15 +201,6 @@ static PyType_Spec callee_spec = {
     .slots = callee_slots,
 };
 
-static bool
-all_plain(const uint8_t *kinds, uint32_t count)
-{
-    while (count--)
-        if (kinds[count] < V128)
-            return false;
-    return true;
-}
-
 /* function(address, name, doc, kinds, result kinds, cells, call) */
 static PyObject *
 make(PyObject *module, PyObject *args)
@@ -349,7 +238,7 @@ make(PyObject *module, PyObject *args)
     callee->param_count = (uint32_t)param_count;
     callee->result_count = (uint32_t)result_count;
     callee->cells = cells;
-    callee->direct = all_plain(callee->kinds, callee->param_count) && all_plain(callee->results, callee->result_count);
+    callee->direct = wpy_all_plain(callee->kinds, callee->param_count) && wpy_all_plain(callee->results, callee->result_count);
 #ifndef Py_GIL_DISABLED
     callee->bounded = wpy_func_bounded(callee->fn);
 #endif
