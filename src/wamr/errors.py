@@ -299,22 +299,39 @@ _CLASSES: "dict[TrapCode, type[Trap]]" = {
 }
 
 
+_known: "dict[str, tuple[type[Trap], str, TrapCode]]" = {}  # what was made of texts before
+
+
 def trap_from_text(text: str, frames: "Iterable[Frame]" = (), *, exit_code: int = 0) -> Trap:
     """Return the trap that WAMR's `text` tells of; exit_code: what a "wasi proc exit" gave."""
-    text = _without_prefixes(text, _TRAP_PREFIXES)
-    if text == "wasi proc exit":
-        trap: Trap = ExitTrap(exit_code)
+    known = _known.get(text)
+    if known is None:
+        known = _understood(text)
+        if len(_known) < 100:  # some texts hold numbers
+            _known[text] = known
+    class_, message, code = known
+    if class_ is Trap:
+        trap = Trap.__new__(Trap, message)  # what __init__ checks is known
+        trap.message = message
     else:
-        if text in _REWORDED:
-            code, message = _REWORDED[text]
-        else:
-            code = _CODES.get(text, TrapCode.OTHER)
-            message = text if code is TrapCode.OTHER else code.value
-        trap = _CLASSES.get(code, Trap)(message or "unknown trap")
-        trap.code = code
+        trap = ExitTrap(exit_code) if class_ is ExitTrap else class_(message)
+    trap.code = code
     if frames:
         trap._frames = tuple(frames)
     return trap
+
+
+def _understood(text: str) -> "tuple[type[Trap], str, TrapCode]":
+    """Return class, message and code for a text of WAMR's."""
+    text = _without_prefixes(text, _TRAP_PREFIXES)
+    if text == "wasi proc exit":
+        return ExitTrap, text, TrapCode.EXIT
+    if text in _REWORDED:
+        code, message = _REWORDED[text]
+    else:
+        code = _CODES.get(text, TrapCode.OTHER)
+        message = text if code is TrapCode.OTHER else code.value
+    return _CLASSES.get(code, Trap), message or "unknown trap", code
 
 
 def link_error_from_text(text: str) -> LinkError:

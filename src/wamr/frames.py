@@ -7,6 +7,7 @@ where all of them are of an instance that is kept until then.
 
 from __future__ import annotations
 
+from functools import partial
 from struct import Struct
 
 from ._binding import ffi, lib
@@ -15,6 +16,7 @@ from .locate import Locator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .instance import State
@@ -32,30 +34,21 @@ def notes_of(who: Any, count: int) -> bytes:
     return bytes(ffi.buffer(array))[: taken * _NOTE.size]
 
 
-class Notes:
-    """Notes of one instance, which is kept; `()` makes frames of them."""
-
-    __slots__ = ("_made", "_notes", "_state")
-
-    def __init__(self, notes: bytes, state: State) -> None:
-        self._notes = notes
-        self._state = state
-        self._made = state.made
-
-    def __call__(self) -> tuple[Frame, ...]:
-        """Return the frames, innermost first."""
-        state = self._state
-        instance = state.instance() if self._made else None
-        locator = Locator(state.module)
-        return tuple(
-            [
-                _frame(state.module, index, compiled, instance, locator)
-                for _, index, compiled in _NOTE.iter_unpack(self._notes)
-            ]
-        )
+def _made(notes: bytes, state: State, finished: bool) -> tuple[Frame, ...]:
+    """Return the frames of notes of one instance; finished: it was made when they were taken."""
+    module, instance = state.module, state.instance() if finished else None
+    locator = Locator(module)
+    return tuple(
+        [
+            _frame(module, index, compiled, instance, locator)
+            for _, index, compiled in _NOTE.iter_unpack(notes)
+        ]
+    )
 
 
-def frames_of(notes: bytes, state: State | None = None) -> tuple[Frame, ...] | Notes:
+def frames_of(
+    notes: bytes, state: State | None = None
+) -> tuple[Frame, ...] | Callable[[], tuple[Frame, ...]]:
     """Return the frames, or what makes them; state: of the function that was called."""
     if state is not None:
         tag = state.tag
@@ -63,7 +56,7 @@ def frames_of(notes: bytes, state: State | None = None) -> tuple[Frame, ...] | N
             len(notes) == _NOTE.size
             or all(other == tag for other, _, _ in _NOTE.iter_unpack(notes))
         ):
-            return Notes(notes, state)
+            return partial(_made, notes, state, state.made)
     from .instance import state_of
 
     found = []

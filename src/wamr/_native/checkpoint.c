@@ -18,6 +18,9 @@
 
 #define SIGNALS_EVERY_NS 50000000u
 
+/* Timeouts from here on need no exact clock, and may end with a slice. */
+#define SHORT_NS 50000000u
+
 /* Python's side: runs what signals have asked for; not 0: an exception waits to come out. */
 extern int wpy_py_signals(void);
 
@@ -135,10 +138,15 @@ wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t time
     else if (instance->timeout_ns && (!timeout_ns || instance->timeout_ns < timeout_ns))
         timeout_ns = instance->timeout_ns;
     if (timeout_ns) {
-        uint64_t deadline = wpy_now() + timeout_ns;
+        uint64_t deadline;
+        if (timeout_ns < SHORT_NS) { /* may fall into the rest of a slice */
+            deadline = wpy_now() + timeout_ns;
+            wpy_fuel_settle(instance);
+        }
+        else
+            deadline = wpy_soon() + timeout_ns;
         if (deadline < activation->deadline)
             activation->deadline = deadline;
-        wpy_fuel_settle(instance); /* a short deadline may fall into the rest of a slice */
     }
     if (fuel >= 0) {
         wpy_fuel_settle(instance);

@@ -221,6 +221,7 @@ struct wpy_global {
 void wpy_registry_lock(void);
 void wpy_registry_unlock(void);
 uint64_t wpy_now(void); /* ns, monotonic */
+uint64_t wpy_soon(void); /* the same a little later, and cheaper */
 
 /* ---- group.c ---- */
 wpy_group *wpy_group_new(void);

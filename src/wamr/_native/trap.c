@@ -67,6 +67,17 @@ wpy_exception_move(wpy_instance *from, WASMModuleInstance *to)
     from->status = WPY_OK;
 }
 
+static void
+copy_text(char *to, const char *from, size_t room)
+{
+    size_t size = strlen(from);
+
+    if (size >= room)
+        size = room - 1;
+    memcpy(to, from, size);
+    to[size] = 0;
+}
+
 /* A record for `who`; with the thread's frames, if they belong to it. */
 COLD void
 wpy_record_push(const void *who, int status, int code, const char *text, bool frames)
@@ -83,7 +94,7 @@ wpy_record_push(const void *who, int status, int code, const char *text, bool fr
     record->who = who;
     record->status = status;
     record->code = code;
-    snprintf(record->text, sizeof record->text, "%s", text);
+    copy_text(record->text, text, sizeof record->text);
     record->frames = NULL;
     record->frame_count = 0;
     if (frames && me->frame_count) {
@@ -128,7 +139,7 @@ wpy_take_error(const void *who, wpy_error *out)
     out->status = record->status;
     out->code = record->code;
     out->frames = record->frame_count;
-    snprintf(out->text, sizeof out->text, "%s", record->text);
+    copy_text(out->text, record->text, sizeof out->text);
     if (!record->frame_count)
         me->record_count--;
     return out->status;
