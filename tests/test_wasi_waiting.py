@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 import time
+from pathlib import Path
 
 import guests
 import pytest
@@ -192,3 +195,132 @@ def test_a_broken_pipe_is_an_error_of_the_guest() -> None:
     os.close(ours)
     assert guest.write(1, b"x") == 64
     os.close(theirs)
+
+
+# ------------------------------------------------------------------ FIFOs in a directory
+@pytest.fixture
+def fifo(tmp_path: Path) -> Guest:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("needs FIFOs")
+    os.mkfifo(tmp_path / "fifo")
+    return Guest(dirs={"/": wamr.Dir(tmp_path, writable=True)})
+
+
+BOTH_ENDS = guests.READ | guests.WRITE | guests.SEEK | guests.SET_FLAGS  # so that it has a reader
+
+
+def fill(guest: Guest, fd: int, **limits: float) -> None:
+    while guest.write(fd, b"x" * 8192, **limits) == 0:
+        pass
+
+
+def test_timeout_ends_writing_to_a_fifo(fifo: Guest) -> None:
+    error, fd = fifo.open("fifo", rights=BOTH_ENDS)
+    assert error == 0
+    with took(1.0, 0.1), pytest.raises(wamr.TimeoutTrap):
+        fill(fifo, fd, timeout=0.1)
+    with took(0.25, 0.1), pytest.raises(wamr.TimeoutTrap):
+        fifo.write(fd, b"no room", timeout=0.1)
+    assert fifo.read(fd) == b"x" * 4096
+    assert fifo.write(fd, b"room again", timeout=5) == 0
+
+
+def test_interrupt_and_ctrl_c_end_writing_to_a_fifo(fifo: Guest) -> None:
+    error, fd = fifo.open("fifo", rights=BOTH_ENDS)
+    assert error == 0
+    with pytest.raises(wamr.TimeoutTrap):
+        fill(fifo, fd, timeout=0.1)
+    for what, kind in (
+        (fifo.instance.interrupt, wamr.Trap),
+        (lambda: os.kill(os.getpid(), 2), KeyboardInterrupt),
+    ):
+        timer = threading.Timer(0.1, what)
+        timer.start()
+        with took(0.5, 0.1), pytest.raises(kind):
+            fifo.write(fd, b"no room")
+        timer.join()
+
+
+def test_a_large_write_to_a_fifo_arrives_whole(fifo: Guest, tmp_path: Path) -> None:
+    got = bytearray()
+
+    def drain() -> None:
+        with (tmp_path / "fifo").open("rb") as file:
+            while piece := file.read(10_000):
+                got.extend(piece)
+
+    error, fd = fifo.open("fifo", rights=BOTH_ENDS)
+    assert error == 0
+    drainer = threading.Thread(target=drain)
+    drainer.start()
+    data = bytes(range(256)) * 64
+    for _ in range(20):
+        assert fifo.write(fd, data) == 0
+        assert fifo.u32() == len(data)
+    assert fifo.fd_close(fd) == 0
+    drainer.join()
+    assert got == data * 20
+
+
+def test_a_fifo_that_shall_not_block_does_not(fifo: Guest) -> None:
+    again, nonblock = 6, 4
+    assert fifo.open("fifo", rights=guests.WRITE | guests.SEEK)[0] == 60  # nobody reads
+    error, fd = fifo.open("fifo", rights=BOTH_ENDS, flags=nonblock)
+    assert error == 0
+    with took(0.2):
+        assert fifo.read(fd) == again
+        fill(fifo, fd)
+        assert fifo.write(fd, b"x" * 8192) == again
+    assert fifo.read(fd) == b"x" * 4096
+    assert fifo.fd_fdstat_set_flags(fd, 0) == 0
+    fifo.write(fd, b"x" * 4096)
+    with took(0.25, 0.1), pytest.raises(wamr.TimeoutTrap):
+        fifo.write(fd, b"x", timeout=0.1)
+    assert fifo.fd_fdstat_set_flags(fd, nonblock) == 0
+    assert fifo.write(fd, b"x") == again
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere reading can't be asked not to wait")
+@pytest.mark.parametrize("reading", [True, False], ids=["read", "write"])
+def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
+    """Several wake up for one byte, or for room for one: the time of the others goes on."""
+    ours, theirs = os.pipe()
+    ended: list[object] = []
+
+    def one() -> None:
+        guest = Guest(**({"stdin": ours} if reading else {"stdout": theirs}))
+        try:
+            ended.append(
+                guest.read(0, 1, timeout=0.4)
+                if reading
+                else guest.write(1, b"x" * 4096, timeout=0.4)
+            )
+        except wamr.TimeoutTrap:
+            ended.append(wamr.TimeoutTrap)
+
+    if not reading:
+        os.set_blocking(theirs, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(theirs, b"x" * 4096)
+        os.set_blocking(theirs, True)
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.1)
+    if reading:
+        os.write(theirs, b"x")
+    else:
+        os.read(ours, 4096)
+    deadline = time.monotonic() + 5
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+    stuck = sum(thread.is_alive() for thread in threads)
+    os.close(theirs)
+    os.close(ours)
+    for thread in threads:
+        thread.join()
+    assert stuck == 0
+    assert sorted(map(str, ended)) == sorted(
+        map(str, [b"x" if reading else 0] + [wamr.TimeoutTrap] * 7)
+    )

@@ -7,15 +7,23 @@ WAMR_WITHOUT_CURE=name pip install -e ., then run it.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
 import guests
 import pytest
-from guests import FOLLOW, READ, SET_SIZE, SET_TIMES, WRITE, Guest, descriptors, exchanging
+from guests import (
+    FOLLOW,
+    READ,
+    SET_SIZE,
+    SET_TIMES,
+    WRITE,
+    Guest,
+    descriptors,
+    exchanging,
+    in_process,
+)
 
 import wamr
 
@@ -23,20 +31,6 @@ pytestmark = [
     pytest.mark.usefixtures("wat"),
     pytest.mark.skipif(os.name == "nt", reason="about files and descriptors of POSIX"),
 ]
-
-
-def in_process(code: str, *args: object) -> None:
-    """Run the code in a process that may hang or crash."""
-    prelude = "import os, sys; from pathlib import Path; import guests; from guests import *\n"
-    done = subprocess.run(
-        [sys.executable, "-c", prelude + textwrap.dedent(code), *map(str, args)],
-        env={**os.environ, "PYTHONPATH": str(Path(guests.__file__).parent)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -112,6 +114,20 @@ def exchanging(a: Path, b: Path) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
+
+
+def in_process(code: str, *args: object) -> None:
+    """Run the code, with all of this module, in a process that may hang or crash."""
+    prelude = "import os, sys, wamr; from pathlib import Path; from guests import *\n"
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + textwrap.dedent(code), *map(str, args)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def imports(names: Iterable[str] = tuple(SIGNATURES)) -> str:

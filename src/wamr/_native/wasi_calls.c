@@ -200,12 +200,14 @@ proc_exit(WASMExecEnv *env, uint32_t code)
     wpy_stop((WASMModuleInstance *)env->module_inst, WPY_EXIT, (int)code, "exit");
 }
 
-/* Whatever the arguments are. */
+/* Of a descriptor, whatever the other arguments are: to a guest none is a socket. */
 static uint32_t
-no_socket(WASMExecEnv *env)
+no_socket(WASMExecEnv *env, __wasi_fd_t fd)
 {
-    (void)env;
-    return __WASI_ENOTSOCK;
+    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
+    __wasi_fdstat_t status;
+
+    return wasmtime_ssp_fd_fdstat_get(env, context->curfds, fd, &status) ? __WASI_EBADF : __WASI_ENOTSOCK;
 }
 
 static uint32_t

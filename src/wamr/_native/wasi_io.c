@@ -10,7 +10,10 @@
 #include <errno.h>
 #include <limits.h>
 #if !defined(BH_PLATFORM_WINDOWS)
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 #endif
@@ -73,6 +76,16 @@ wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
     (void)output;
     return true;
 }
+
+static bool
+may_block(os_file_handle handle)
+{
+    (void)handle;
+    return false;
+}
+
+#define read_ready os_readv
+#define write_ready os_writev
 #else
 bool
 wpy_sleep(uint64_t ns)
@@ -97,6 +110,46 @@ wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
             return false;
         timeout = (int)((wpy_wait_ns(UINT64_MAX) + 999999) / 1000000);
     }
+}
+
+/* A file that the guest has opened: a FIFO or a device, and the guest has not asked for EAGAIN. */
+static bool
+may_block(os_file_handle handle)
+{
+    struct stat status;
+
+    return fstat(handle, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)
+           && !(fcntl(handle, F_GETFL) & O_NONBLOCK);
+}
+
+/* What was ready a moment ago, others may have taken or filled since: where the system can, ask for EAGAIN then. The
+   descriptor itself can't be made non-blocking, since the host and its other programs share it. */
+static __wasi_errno_t
+read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int count, size_t *size)
+{
+#if defined(RWF_NOWAIT)
+    ssize_t got = preadv2(handle, (const struct iovec *)iov, count, -1, RWF_NOWAIT);
+
+    if (got >= 0)
+        *size = (size_t)got;
+    if (got >= 0 || errno == EAGAIN)
+        return got >= 0 ? 0 : __WASI_EAGAIN;
+#endif
+    return os_readv(handle, iov, count, size);
+}
+
+static __wasi_errno_t
+write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count, size_t *size)
+{
+#if defined(RWF_NOWAIT)
+    ssize_t put = pwritev2(handle, (const struct iovec *)iov, count, -1, RWF_NOWAIT);
+
+    if (put >= 0)
+        *size = (size_t)put;
+    if (put >= 0 || errno == EAGAIN)
+        return put >= 0 ? 0 : __WASI_EAGAIN;
+#endif
+    return os_writev(handle, iov, count, size);
 }
 #endif
 
@@ -131,14 +184,20 @@ read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_
 {
     wpy_instance *instance = wpy_instance_of(env);
     wpy_stream *stream = instance ? wpy_stream_of(instance, handle) : NULL;
+    __wasi_errno_t error;
 
     if (!instance)
         return os_readv(handle, iov, count, size);
     if (stream && stream->kind == WPY_STREAM_PYTHON)
         return read_python(env, instance->wasi, iov, count, size);
-    if ((!stream || stream->kind == WPY_STREAM_OTHER) && !wait_ready(env, handle, false))
-        return __WASI_EINTR;
-    return os_readv(handle, iov, count, size);
+    if (stream ? stream->kind != WPY_STREAM_OTHER : !may_block(handle))
+        return os_readv(handle, iov, count, size);
+    do {
+        if (!wait_ready(env, handle, false))
+            return __WASI_EINTR;
+        error = read_ready(handle, iov, count, size);
+    } while (error == __WASI_EAGAIN || error == __WASI_EINTR);
+    return error;
 }
 
 /* ---- writing ---- */
@@ -180,7 +239,7 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
 
             if (!wait_ready(env, handle, true))
                 return __WASI_EINTR;
-            error = os_writev(handle, &piece, 1, &written);
+            error = write_ready(handle, &piece, 1, &written);
             if (error == __WASI_EAGAIN || error == __WASI_EINTR)
                 continue; /* the host's descriptor may be non-blocking: the guest does not know */
             if (error)
@@ -202,7 +261,7 @@ write_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciove
     *size = 0;
     if (stream && stream->kind == WPY_STREAM_PYTHON)
         return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov, count, size);
-    if (stream && stream->kind == WPY_STREAM_OTHER)
+    if (instance && (stream ? stream->kind == WPY_STREAM_OTHER : may_block(handle)))
         return write_waiting(env, handle, iov, count, size);
     return os_writev(handle, iov, count, size);
 }

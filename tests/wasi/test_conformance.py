@@ -1,0 +1,192 @@
+"""WASI preview 1 as its public test suite has it: a program in C asks for everything, and says what
+it should get (program/*.c); the same program under wasmtime agrees, but for what is listed here.
+
+A step is a line "what = got / wanted". What needs an odd runtime (stdio, directories that lead out,
+races, waiting) is in tests/test_sandbox.py, test_stdio.py and test_wasi_waiting.py.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import wamr
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="expects the errnos of Linux")
+
+GROUPS = [
+    "descriptors",
+    "positions",
+    "sizes",
+    "timestamps",
+    "flags",
+    "rights",
+    "renumbering",
+    "listing",
+    "opening",
+    "creating",
+    "following",
+    "links",
+    "directories",
+    "renaming",
+    "slashes",
+    "clocks",
+    "polling",
+    "sockets",
+    "libc",
+    "meaningless",
+]
+# wasmtime has no rights, and traps for numbers of no meaning.
+TRAPS = ["rights", "meaningless"]
+
+# So it finds other reasons: the access mode, or that something leads out.
+BADF, INVAL, PERM, NOTSUP, NOTCAPABLE = 8, 28, 63, 58, 76
+FOR_RIGHTS = {BADF, INVAL, PERM, NOTSUP}
+
+# What wasmtime answers otherwise: one vector at a time (as it may), no fd_allocate, no flags for
+# writing through, pwrite at its place in spite of appending, an errno for no descriptor to poll,
+# and for a slash behind a directory that is to be removed.
+OTHERWISE: dict[str, dict[str, int]] = {
+    "positions": {
+        "read so many": 3,
+        "read the last": -1,
+        "the position moves": 3,
+        "is nothing": 3,
+        "pread so many": 3,
+        "pread does not move": 9,
+        "pwrite so many": 2,
+        "pwrite does not move": 9,
+        "pwritten": -1,
+        "appends, too": -1,
+    },
+    "sizes": {
+        "allocate within": NOTSUP,
+        "allocate beyond": NOTSUP,
+        "makes it longer": 100,
+        "allocate nothing": NOTSUP,
+        "allocate far too much": NOTSUP,
+        "keeps its size": 100,
+        "size as before": 100,
+    },
+    "flags": {
+        "open to write through": NOTSUP,
+        "close what writes through": BADF,
+        "open to write data through": NOTSUP,
+        "close that, too": BADF,
+    },
+    "opening": {"nor does it hold any": BADF},
+    "renumbering": {"prestat: no room": 37, "nor has it a name": 54},
+    "directories": {"remove with a slash": INVAL, "nothing": 51},
+    "slashes": {
+        "unlink a link to a directory": 31,
+        "make over a dangling link": 20,
+        "remove a link to a directory": INVAL,
+        "remove a directory": INVAL,
+    },
+    "polling": {
+        "no descriptor": BADF,
+        "no descriptor: one event": 99,
+        "no descriptor: whose": 0,
+        "no descriptor: error": 0,
+    },
+}
+
+
+class Step(NamedTuple):
+    got: int
+    wanted: int
+
+
+def steps(output: str) -> dict[str, Step]:
+    found: dict[str, Step] = {}
+    for line in output.splitlines():
+        match = re.fullmatch(r"(.+) = (-?\d+) / (-?\d+)", line)
+        assert match, line
+        assert match[1] not in found, f"two steps are called {match[1]}"
+        found[match[1]] = Step(int(match[2]), int(match[3]))
+    return found
+
+
+@pytest.fixture(scope="session")
+def module(conformance: Path) -> wamr.Module:
+    return wamr.Module(wamr.Engine(), conformance)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
+
+
+def run(module: wamr.Module, work: Path, *args: str) -> Any:
+    dirs = {"/": wamr.Dir(work, writable=True)}
+    return wamr.run([module, *args], dirs=dirs, env={"NAME": "value"}, capture_output=True)
+
+
+def run_under_wasmtime(program: Any, work: Path, group: str) -> str:
+    import wasmtime
+
+    config = wasmtime.WasiConfig()
+    config.argv = ["conformance", group]
+    config.env = [("NAME", "value")]
+    config.preopen_dir(str(work), "/")
+    config.stdout_file = str(work.parent / "stdout")
+    store = wasmtime.Store(program[0])
+    store.set_wasi(config)
+    linker = wasmtime.Linker(program[0])
+    linker.define_wasi()
+    start: Any = linker.instantiate(store, program[1]).exports(store)["_start"]
+    start(store)
+    return (work.parent / "stdout").read_text()
+
+
+@pytest.fixture(scope="session")
+def theirs(conformance: Path) -> tuple[Any, Any]:
+    wasmtime = pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+    engine = wasmtime.Engine()
+    return engine, wasmtime.Module(engine, conformance.read_bytes())
+
+
+# ------------------------------------------------------------------ the tests
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_step_answers_what_it_should(group: str, module: wamr.Module, work: Path) -> None:
+    done = run(module, work, group)
+    found = steps(done.stdout.decode())
+    assert done.returncode == 0, done.stdout
+    assert len(found) > 10
+    assert {what: step for what, step in found.items() if step.got != step.wanted} == {}
+    outside = {path.name for path in work.parent.iterdir()}
+    assert outside == {"work"}, "it has made something outside"
+
+
+@pytest.mark.parametrize("group", [group for group in GROUPS if group not in TRAPS])
+def test_wasmtime_agrees(group: str, theirs: Any, work: Path) -> None:
+    found = steps(run_under_wasmtime(theirs, work, group))
+    differing = {what: step.got for what, step in found.items() if step.got != step.wanted}
+    for what, got in list(differing.items()):
+        if found[what].wanted == NOTCAPABLE and got in FOR_RIGHTS:
+            del differing[what]
+    assert differing == OTHERWISE.get(group, {})
+
+
+def test_a_wrong_answer_is_seen(module: wamr.Module, work: Path) -> None:
+    found = steps(run(module, work, "wrong").stdout.decode())
+    assert found == {"right": Step(0, 0), "wrong": Step(BADF, 0)}
+    with pytest.raises(AssertionError, match="no such group"):
+        steps(run(module, work, "no such group").stdout.decode())
+
+
+def test_what_a_group_needs_it_must_get(module: wamr.Module, work: Path) -> None:
+    (work / "file").mkdir()  # where it wants a file
+    done = run(module, work, "positions")
+    assert done.returncode == 2
+    assert done.stdout.startswith(b"can't create file: errno 31")
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 125, 126, 255, 4_000_000_000])
+def test_exit_codes(code: int, module: wamr.Module, work: Path) -> None:
+    assert run(module, work, "exit", str(code)).returncode == code
