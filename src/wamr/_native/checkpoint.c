@@ -18,8 +18,8 @@
 
 #define SIGNALS_EVERY_NS 50000000u
 
-/* Timeouts from here on need no exact clock, and may end with a slice. */
-#define SHORT_NS 50000000u
+/* Timeouts from here on may be counted from the end of a slice. */
+#define SHORT_NS 1000000u
 
 /* Python's side: runs what signals have asked for; not 0: an exception waits to come out. */
 extern int wpy_py_signals(void);
@@ -54,17 +54,35 @@ stop(wpy_instance *instance, int status, const char *text)
     return false;
 }
 
+uint64_t
+wpy_deadline(wpy_activation *activation, uint64_t now)
+{
+    uint64_t nearest;
+
+    if (activation->deadline == WPY_UNCOUNTED) {
+        nearest = activation->prev ? wpy_deadline(activation->prev, now) : UINT64_MAX;
+        if (activation->timeout_ns && now + activation->timeout_ns < nearest)
+            nearest = now + activation->timeout_ns;
+        activation->deadline = nearest;
+    }
+    return activation->deadline;
+}
+
 /* What other threads and the clock say of this thread's calls: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. */
 int
 wpy_stopped(const wpy_thread *me)
 {
     const wpy_activation *activation;
+    uint64_t now;
 
     for (activation = me->top; activation; activation = activation->prev)
         if (ATOMIC_LOAD(&activation->instance->stop_at) == activation->instance->generation
             || (activation->stop && ATOMIC_LOAD(activation->stop)))
             return WPY_INTERRUPTED;
-    return me->top && wpy_now() >= me->top->deadline ? WPY_TIMEOUT : WPY_OK;
+    if (!me->top || me->top->deadline == UINT64_MAX)
+        return WPY_OK;
+    now = wpy_now();
+    return now >= wpy_deadline(me->top, now) ? WPY_TIMEOUT : WPY_OK;
 }
 
 /* All that stops code but the fuel. `woken`: a signal has come, don't wait until it is time to look. */
@@ -138,15 +156,12 @@ wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t time
     else if (instance->timeout_ns && (!timeout_ns || instance->timeout_ns < timeout_ns))
         timeout_ns = instance->timeout_ns;
     if (timeout_ns) {
-        uint64_t deadline;
+        activation->timeout_ns = timeout_ns;
+        activation->deadline = WPY_UNCOUNTED;
         if (timeout_ns < SHORT_NS) { /* may fall into the rest of a slice */
-            deadline = wpy_now() + timeout_ns;
+            wpy_deadline(activation, wpy_now());
             wpy_fuel_settle(instance);
         }
-        else
-            deadline = wpy_soon() + timeout_ns;
-        if (deadline < activation->deadline)
-            activation->deadline = deadline;
     }
     if (fuel >= 0) {
         wpy_fuel_settle(instance);

@@ -96,6 +96,8 @@ wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, u
 
     if (!func->dispatch)
         return call_instance(env, func, args, results);
+    if (UNLIKELY(wpy_self.top->deadline == WPY_UNCOUNTED))
+        wpy_deadline(wpy_self.top, wpy_now());
     if (!func->dispatch(env, func, args, results))
         return false;
     /* time has passed that the checkpoint does not count: let it look at the clock now */

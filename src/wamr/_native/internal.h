@@ -75,11 +75,16 @@ typedef struct wpy_activation {
     struct wpy_activation *prev;
     wpy_instance *instance;
     uint8_t *base;      /* where its first frame begins on the wasm stack */
-    uint64_t deadline;  /* the nearest of this and all outer ones; UINT64_MAX: none */
+    uint64_t deadline;  /* the nearest of this and all outer ones; UINT64_MAX: none; WPY_UNCOUNTED: see wpy_deadline */
+    uint64_t timeout_ns; /* its own; 0: none */
     int64_t fuel_floor; /* stop when the instance's fuel falls below this */
     const uint32_t *stop; /* atomic, the caller's: not 0: it is to end; NULL: nobody will ask */
     bool outermost;     /* it took the group's lock and gives it back */
 } wpy_activation;
+
+/* A timeout is counted from the first look at the clock, which comes within a slice, or before anything that takes time:
+   most calls end without one. */
+#define WPY_UNCOUNTED (UINT64_MAX - 1)
 
 #define WPY_RECORDS 8
 
@@ -221,7 +226,6 @@ struct wpy_global {
 void wpy_registry_lock(void);
 void wpy_registry_unlock(void);
 uint64_t wpy_now(void); /* ns, monotonic */
-uint64_t wpy_soon(void); /* the same a little later, and cheaper */
 
 /* ---- group.c ---- */
 wpy_group *wpy_group_new(void);
@@ -292,6 +296,8 @@ bool wpy_checkpoint_hook(WASMExecEnv *env);
 COLD int wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel);
 void wpy_fuel_settle(wpy_instance *instance);
 int wpy_stopped(const wpy_thread *me);
+/* The nearest deadline of an activation and its outer ones, all of which are counted by now. */
+uint64_t wpy_deadline(wpy_activation *activation, uint64_t now);
 /* For code that waits: false: stop waiting, the exception is set. `woken`: by a signal. */
 bool wpy_wait_check(WASMExecEnv *env, bool woken);
 
@@ -352,6 +358,7 @@ wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation,
     activation->prev = me->top;
     activation->instance = instance;
     activation->deadline = me->top ? me->top->deadline : UINT64_MAX;
+    activation->timeout_ns = 0;
     activation->fuel_floor = INT64_MIN;
     activation->stop = NULL;
     if (ATOMIC_LOAD(&instance->depth) == 0)

@@ -64,25 +64,6 @@ wpy_now(void)
 }
 #endif
 
-/* A time from now until the end of the clock's tick, 10 ms at most: what a deadline that is not close is counted from. */
-uint64_t
-wpy_soon(void)
-{
-#if defined(CLOCK_MONOTONIC_COARSE)
-    struct timespec tick, now;
-    static uint64_t tick_ns; /* the same for every thread that finds it out */
-
-    if (UNLIKELY(!ATOMIC_LOAD(&tick_ns))) {
-        if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0)
-            return wpy_now();
-        ATOMIC_STORE(&tick_ns, (uint64_t)tick.tv_sec * 1000000000u + (uint64_t)tick.tv_nsec);
-    }
-    if (clock_gettime(CLOCK_MONOTONIC_COARSE, &now) == 0)
-        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + ATOMIC_LOAD(&tick_ns);
-#endif
-    return wpy_now();
-}
-
 #if !defined(BH_PLATFORM_WINDOWS)
 static pthread_key_t thread_key;
 

@@ -51,12 +51,12 @@ wpy_stream_of(wpy_instance *instance, os_file_handle handle)
 uint64_t
 wpy_wait_ns(uint64_t until)
 {
-    uint64_t now = wpy_now(), end = now + WPY_SLICE_NS;
+    uint64_t now = wpy_now(), end = now + WPY_SLICE_NS, deadline = wpy_deadline(wpy_self.top, now);
 
     if (until < end)
         end = until;
-    if (wpy_self.top->deadline < end)
-        end = wpy_self.top->deadline;
+    if (deadline < end)
+        end = deadline;
     return end > now ? end - now : 0;
 }
 
