@@ -128,7 +128,7 @@ def test_numbers_are_used_again(host: Host) -> None:
         for _ in range(500):
             host.exports.id(Thing())
         host.collect()
-    assert len(host.instance.store._objects._objects) <= 1500
+    assert host.instance.store._objects.count <= 1500
 
 
 def test_they_die_with_the_instance() -> None:

@@ -8,11 +8,29 @@ where there is none, they are those of `_plain`.
 from ._wamr import ffi, lib
 
 try:
-    from ._wamr import Callback, Caller, Window, function, take_raised
+    from ._wamr import Callback, Caller, Numbers, Window, function, set_wrapped, take_raised
 except ImportError:  # PyPy
-    from ._plain import Callback, Caller, Window, function, take_raised  # type: ignore[assignment]
+    from ._plain import (  # type: ignore[assignment]
+        Callback,
+        Caller,
+        Numbers,
+        Window,
+        function,
+        set_wrapped,
+        take_raised,
+    )
 
-__all__ = ["Callback", "Caller", "Window", "ffi", "function", "lib", "take_raised"]
+__all__ = [
+    "Callback",
+    "Caller",
+    "Numbers",
+    "Window",
+    "ffi",
+    "function",
+    "lib",
+    "set_wrapped",
+    "take_raised",
+]
 
 # Hooks, locks and the fork handlers of our C stand before anything else is called.
 if not lib.wpy_setup():

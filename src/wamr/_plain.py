@@ -6,14 +6,26 @@ PyPy's compiler makes short again. This module knows nothing of C.
 
 from __future__ import annotations
 
+from _thread import RLock, get_ident
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
 
+NULL_REF = 0xFFFFFFFF
+
+
 def function(
-    address: int, name: str, doc: str, kinds: bytes, results: bytes, cells: int, call: Any
+    address: int,
+    name: str,
+    doc: str,
+    kinds: bytes,
+    results: bytes,
+    cells: int,
+    call: Any,
+    numbers: Numbers,
 ) -> Callable[..., Any]:
     """Return a plain function that calls a function in C."""
 
@@ -48,6 +60,109 @@ class Callback:
 
 def take_raised() -> None:
     """Return the exception that waits in this thread: none does here."""
+
+
+def set_wrapped(classes: tuple[type, ...]) -> None:
+    """Name the classes whose instances stand for something else: here all calls look."""
+
+
+class Numbers:
+    """Objects by number, for those who only know numbers."""
+
+    __slots__ = ("_indices", "_lock", "_objects", "_spare", "_threads", "_touched", "limit")
+
+    def __init__(self) -> None:
+        self._objects: list[Any] = []
+        self._indices: dict[int, int] = {}  # id(object) -> number
+        self._spare: list[int] = []
+        self._touched: set[int] | None = None  # numbers given out during a collection
+        self._lock = RLock()  # a signal handler may come in between
+        self._threads: dict[int, int] = {}  # thread -> how many of its calls pass references
+        self.limit = 0
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @property
+    def count(self) -> int:
+        """How many numbers there are, free ones among them."""
+        return len(self._objects)
+
+    @property
+    def passing(self) -> int:
+        """How many calls pass references."""
+        return sum(self._threads.values())
+
+    def number(self, value: object) -> int:
+        """Return the number of an object, which is held from now on."""
+        if value is None:
+            return NULL_REF
+        with self._lock:
+            number = self._indices.get(id(value))
+            if number is None:
+                if self._spare:
+                    number = self._spare.pop()
+                    self._objects[number] = value
+                else:
+                    number = len(self._objects)
+                    self._objects.append(value)
+                self._indices[id(value)] = number
+            if self._touched is not None:
+                self._touched.add(number)
+            return number
+
+    def object(self, number: int) -> Any:
+        """Return the object of a number that came out of wasm."""
+        return None if number == NULL_REF else self._objects[number]
+
+    def enter(self) -> None:
+        """Say that this thread passes references from here on."""
+        thread = get_ident()
+        self._threads[thread] = self._threads.get(thread, 0) + 1
+
+    def leave(self) -> None:
+        """Say that it has done so."""
+        thread = get_ident()
+        left = self._threads[thread] - 1
+        if left:
+            self._threads[thread] = left
+        else:
+            del self._threads[thread]
+
+    def aside(self) -> int:
+        """Say that what this thread passed is where wasm keeps it; returns what back wants."""
+        return self._threads.pop(get_ident(), 0)
+
+    def back(self, count: int) -> None:
+        """Say that it is on its way again."""
+        if count:
+            self._threads[get_ident()] = count
+
+    def begin(self) -> int:
+        """Begin to collect: return how many numbers are to be marked; -1: not now."""
+        with self._lock:
+            if self._touched is not None or self._threads:
+                return -1
+            self._touched = set()
+            return len(self._objects)
+
+    def sweep(self, reached: bytes) -> list[Any] | None:
+        """Let go of what was not marked: a list of it; None: not now."""
+        gone = []
+        with self._lock:
+            if self._threads:
+                return None
+            for identity, number in list(self._indices.items()):
+                if number < len(reached) and not reached[number] and number not in self._touched:  # type: ignore[operator]
+                    del self._indices[identity]
+                    gone.append(self._objects[number])
+                    self._objects[number] = None
+                    self._spare.append(number)
+        return gone
+
+    def end(self) -> None:
+        """End a collection."""
+        self._touched = None
 
 
 class Window:

@@ -162,4 +162,5 @@ def callable_for(call: Call) -> Callable[..., Any]:
         codec.type._result_kinds,
         codec.bytes // 4,
         call,
+        call.state.store._objects,
     )

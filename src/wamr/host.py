@@ -132,8 +132,8 @@ class Host(Callback):
     def _cells_with_refs(self, args: Any, results: Any) -> None:
         codec = self._codec
         # What this thread was passing when it came into wasm is on the wasm stack by now.
-        passing = self.store._objects.passing
-        before = passing.pop(get_ident(), None)
+        passing = self.store._objects
+        before = passing.aside()
         try:
             objects = self.store._enter_refs()
             try:
@@ -147,8 +147,7 @@ class Host(Callback):
             finally:
                 objects.leave()
         finally:
-            if before is not None:
-                passing[get_ident()] = before
+            passing.back(before)
 
     def packed(self, result: object) -> bytes:
         """Return the cells of a result that C does not know what to do with; TypeError, …."""

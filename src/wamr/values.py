@@ -15,6 +15,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
+from ._binding import set_wrapped
 from .objects import NULL_REF
 from .types import FuncType, ValType
 from .val import Foreign, Ref, Val, unwrapped
@@ -253,6 +254,7 @@ def _funcref(kind: int, value: object, place: Place, where: object) -> int:
 
 _LITTLE = byteorder == "little"
 _WRAPPED = (Val, Ref, Foreign)
+set_wrapped(_WRAPPED)
 _STRUCTS = {kind: Struct("=" + text) for kind, text in _FORMATS.items()}
 _F32 = _STRUCTS[0x7D]
 _TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {

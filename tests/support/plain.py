@@ -9,6 +9,14 @@ _FOLDER = Path(importlib.util.find_spec("wamr").submodule_search_locations[0])
 _SPEC = importlib.util.spec_from_file_location("wamr._wamr", _FILE)
 _MODULE = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_MODULE)
-for _name in ("Callback", "Caller", "Window", "function", "take_raised"):
+for _name in (
+    "Callback",
+    "Caller",
+    "Numbers",
+    "Window",
+    "function",
+    "set_wrapped",
+    "take_raised",
+):
     delattr(_MODULE, _name)
 sys.modules["wamr._wamr"] = _MODULE

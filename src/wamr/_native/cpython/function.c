@@ -10,6 +10,7 @@
  * would cost more than the function, and beside a busy thread much more. `Caller` is the base of wamr.Func: calling it
  * calls its member `callable`, with nothing of Python in between.
  */
+#include "numbers.h"
 #include "values.h"
 
 #include <stddef.h>
@@ -23,11 +24,12 @@ typedef struct {
     PyObject_HEAD
     wpy_func *fn;    /* lives as long as `call` */
     PyObject *call;  /* NULL: cleared by the collector */
+    PyObject *numbers; /* of the store's externrefs; NULL: there are none in the type */
     PyMethodDef def; /* what the builtin function is made from */
     char *text;      /* its name and docstring, and the kinds */
     const uint8_t *kinds, *results;
     uint32_t param_count, result_count, cells;
-    bool direct; /* no references: those are Python's business */
+    bool direct; /* no function references: those are Python's business */
 #ifndef Py_GIL_DISABLED
     bool bounded;
 #endif
@@ -36,6 +38,19 @@ typedef struct {
 static PyTypeObject *callee_type;
 static PyObject *name_general;
 
+/* One argument, or an externref. */
+static inline bool
+put(const Callee *callee, uint8_t kind, PyObject *value, uint32_t **cell)
+{
+    return UNLIKELY(kind == EXTERNREF) ? wpy_number_of(callee->numbers, value, (*cell)++) : wpy_put(kind, value, cell);
+}
+
+static inline PyObject *
+get(const Callee *callee, uint8_t kind, const uint32_t **cell)
+{
+    return UNLIKELY(kind == EXTERNREF) ? wpy_object_of(callee->numbers, *(*cell)++) : wpy_get(kind, cell);
+}
+
 static PyObject *
 results_of(const Callee *callee, const uint32_t *cell)
 {
@@ -43,13 +58,13 @@ results_of(const Callee *callee, const uint32_t *cell)
     uint32_t i;
 
     if (callee->result_count == 1)
-        return wpy_get(callee->results[0], &cell);
+        return get(callee, callee->results[0], &cell);
     if (!callee->result_count)
         Py_RETURN_NONE;
     if (!(tuple = PyTuple_New(callee->result_count)))
         return NULL;
     for (i = 0; i < callee->result_count; i++) {
-        PyObject *value = wpy_get(callee->results[i], &cell);
+        PyObject *value = get(callee, callee->results[i], &cell);
         if (!value) {
             Py_DECREF(tuple);
             return NULL;
@@ -123,17 +138,23 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Callee *callee = (Callee *)self;
     uint32_t few[FEW_CELLS], *cells = few, *cell;
+    wpy_passing passing;
     PyObject *result;
     int status = WPY_BUSY;
     uint32_t i;
 
     if (UNLIKELY((size_t)count != callee->param_count || !callee->direct || !callee->call))
         return general(callee, args, count);
-    if (UNLIKELY(callee->cells > FEW_CELLS) && !(cells = malloc(callee->cells * sizeof *cells)))
-        return PyErr_NoMemory();
+    if (UNLIKELY(callee->numbers != NULL) && !wpy_pass_begin(callee->numbers, &passing))
+        return general(callee, args, count);
+    if (UNLIKELY(callee->cells > FEW_CELLS) && !(cells = malloc(callee->cells * sizeof *cells))) {
+        cells = few;
+        result = PyErr_NoMemory();
+        goto end;
+    }
     cell = cells;
     for (i = 0; i < callee->param_count; i++)
-        if (UNLIKELY(!wpy_put(callee->kinds[i], args[i], &cell))) {
+        if (UNLIKELY(!put(callee, callee->kinds[i], args[i], &cell))) {
             result = general(callee, args, count);
             goto end;
         }
@@ -152,6 +173,8 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
     else
         result = results_of(callee, cells);
 end:
+    if (UNLIKELY(callee->numbers != NULL))
+        wpy_pass_end(&passing);
     if (UNLIKELY(cells != few))
         free(cells);
     return result;
@@ -164,13 +187,15 @@ callee_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((Callee *)self)->call);
+    Py_VISIT(((Callee *)self)->numbers);
     return 0;
 }
 
 static int
 callee_clear(PyObject *self)
 {
-    Py_CLEAR(((Callee *)self)->call);
+    Py_CLEAR(((Callee *)self)->call); /* from here on it can't be called: `numbers` may go, too */
+    Py_CLEAR(((Callee *)self)->numbers);
     return 0;
 }
 
@@ -201,7 +226,13 @@ static PyType_Spec callee_spec = {
     .slots = callee_slots,
 };
 
-/* function(address, name, doc, kinds, result kinds, cells, call) */
+static bool
+has(uint8_t kind, const uint8_t *kinds, uint32_t count)
+{
+    return memchr(kinds, kind, count) != NULL;
+}
+
+/* function(address, name, doc, kinds, result kinds, cells, call, numbers) */
 static PyObject *
 make(PyObject *module, PyObject *args)
 {
@@ -209,20 +240,20 @@ make(PyObject *module, PyObject *args)
     const char *name, *doc, *kinds, *results;
     Py_ssize_t param_count, result_count;
     unsigned int cells;
-    PyObject *outer, *function;
+    PyObject *outer, *numbers, *function;
     Callee *callee;
     size_t name_room, doc_room;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "Kssy#y#IO:function", &address, &name, &doc, &kinds, &param_count, &results,
-                          &result_count, &cells, &outer))
+    if (!PyArg_ParseTuple(args, "Kssy#y#IOO:function", &address, &name, &doc, &kinds, &param_count, &results,
+                          &result_count, &cells, &outer, &numbers))
         return NULL;
     if (!(callee = PyObject_GC_New(Callee, callee_type)))
         return NULL;
     name_room = strlen(name) + 1;
     doc_room = name_room + strlen(doc);
     callee->fn = (wpy_func *)(uintptr_t)address;
-    callee->call = NULL;
+    callee->call = callee->numbers = NULL;
     callee->text = malloc(name_room + doc_room + (size_t)(param_count + result_count));
     if (!callee->text) {
         Py_DECREF(callee);
@@ -238,7 +269,11 @@ make(PyObject *module, PyObject *args)
     callee->param_count = (uint32_t)param_count;
     callee->result_count = (uint32_t)result_count;
     callee->cells = cells;
-    callee->direct = wpy_all_plain(callee->kinds, callee->param_count) && wpy_all_plain(callee->results, callee->result_count);
+    callee->direct = !has(FUNCREF, callee->kinds, (uint32_t)(param_count + result_count));
+    if (has(EXTERNREF, callee->kinds, (uint32_t)(param_count + result_count))) {
+        Py_INCREF(numbers);
+        callee->numbers = numbers;
+    }
 #ifndef Py_GIL_DISABLED
     callee->bounded = wpy_func_bounded(callee->fn);
 #endif

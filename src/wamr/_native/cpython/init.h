@@ -5,13 +5,16 @@
 int wpy_add_function(PyObject *module);
 int wpy_add_window(PyObject *module);
 int wpy_add_callback(PyObject *module);
+int wpy_add_numbers(PyObject *module);
 
 static PyObject *
 wpy_init(const char *name, Py_ssize_t version, const struct _cffi_type_context_s *context)
 {
     PyObject *module = _cffi_init(name, version, context);
 
-    if (module && (wpy_add_function(module) < 0 || wpy_add_window(module) < 0 || wpy_add_callback(module) < 0)) {
+    if (module
+        && (wpy_add_function(module) < 0 || wpy_add_window(module) < 0 || wpy_add_callback(module) < 0
+            || wpy_add_numbers(module) < 0)) {
         Py_DECREF(module);
         return NULL;
     }

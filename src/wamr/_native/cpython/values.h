@@ -11,17 +11,7 @@
 #include <string.h>
 
 /* Value types, as in the binary format. */
-enum { I32 = 0x7F, I64 = 0x7E, F32 = 0x7D, F64 = 0x7C, V128 = 0x7B };
-
-/* Whether all are numbers or vectors, which is what is converted here. */
-static inline bool
-wpy_all_plain(const uint8_t *kinds, uint32_t count)
-{
-    while (count--)
-        if (kinds[count] < V128)
-            return false;
-    return true;
-}
+enum { I32 = 0x7F, I64 = 0x7E, F32 = 0x7D, F64 = 0x7C, V128 = 0x7B, FUNCREF = 0x70, EXTERNREF = 0x6F };
 
 /* Writes `value` as the kind's cells and moves on; false: not one that is converted here, no exception is set. */
 static inline bool
