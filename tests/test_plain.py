@@ -11,7 +11,10 @@ TESTS = Path(__file__).parent
 
 @pytest.mark.parametrize(
     "names",
-    [["calls", "func", "host", "exports"], ["memory", "table", "linking", "limits", "objects"]],
+    [
+        ["calls", "func", "host", "exports", "module"],
+        ["memory", "table", "linking", "limits", "objects"],
+    ],
     ids=str,
 )
 def test_the_same_tests_pass(names):

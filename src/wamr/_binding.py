@@ -8,13 +8,23 @@ where there is none, they are those of `_plain`.
 from ._wamr import ffi, lib
 
 try:
-    from ._wamr import Callback, Caller, Numbers, Window, function, set_wrapped, take_raised
+    from ._wamr import (
+        Callback,
+        Caller,
+        Numbers,
+        Window,
+        described,
+        function,
+        set_wrapped,
+        take_raised,
+    )
 except ImportError:  # PyPy
     from ._plain import (  # type: ignore[assignment]
         Callback,
         Caller,
         Numbers,
         Window,
+        described,
         function,
         set_wrapped,
         take_raised,
@@ -25,6 +35,7 @@ __all__ = [
     "Caller",
     "Numbers",
     "Window",
+    "described",
     "ffi",
     "function",
     "lib",

@@ -1,12 +1,14 @@
 """What src/wamr/_native/cpython/ does, in Python: for implementations without CPython's C API.
 
 The same names with the same meanings, told there. They take every call the long way, which
-PyPy's compiler makes short again. This module knows nothing of C.
+PyPy's compiler makes short again.
 """
 
 from __future__ import annotations
 
 from _thread import RLock, get_ident
+
+from ._wamr import ffi, lib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +38,33 @@ def function(
     signature, _, wasm_function.__doc__ = doc.partition("\n--\n\n")
     wasm_function.__text_signature__ = signature  # type: ignore[attr-defined]
     return wasm_function
+
+
+def described(address: int, imports: bool) -> list[tuple[Any, ...]]:
+    """Return what a module imports or exports, a tuple each."""
+    out = ffi.new("const wpy_extern **")
+    read = lib.wpy_module_imports if imports else lib.wpy_module_exports
+    count = read(ffi.cast("wpy_module *", address), out)
+    return [_tuple_of(out[0][i]) for i in range(count)]
+
+
+def _tuple_of(item: Any) -> tuple[Any, ...]:
+    module = _bytes(item.module, item.module_size).decode() if item.module else None
+    head = (item.kind, item.index, module, _bytes(item.name, item.name_size).decode())
+    if item.kind == 0:
+        params, results = item.params, item.results
+        return (
+            *head,
+            _bytes(params, item.param_count),
+            _bytes(results, item.result_count),
+            0,
+            0,
+        )
+    return (*head, item.content, item.flags, item.min, item.max)
+
+
+def _bytes(pointer: Any, size: int) -> bytes:
+    return bytes(ffi.buffer(pointer, size)) if size else b""
 
 
 class Caller:

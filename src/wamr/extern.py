@@ -76,9 +76,13 @@ def forked(what: object) -> RuntimeError:
     )
 
 
-def waited(attempt: Callable[[], int], what: str) -> int:
-    """Return the status of what may have to wait for another thread's call."""
-    status = attempt()
+def waited(attempt: Callable[[], int], what: str, status: int | None = None) -> int:
+    """Return the status of what may have to wait for another thread's call.
+
+    status: of a first attempt, if there was one.
+    """
+    if status is None:
+        status = attempt()
     while status == lib.WPY_BUSY:
         status = attempt()
     if status in (lib.WPY_INTERRUPTED, lib.WPY_TIMEOUT):  # the call that this thread is in

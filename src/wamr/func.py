@@ -88,7 +88,7 @@ class Func(Caller, Extern):
     def _fill_host(self, host: Host, type: FuncType, owner: Owner) -> None:  # noqa: A002
         self._owner = owner
         owner.keep(host)
-        owner.store._things.add(owner)
+        owner.store._things.add(id(owner), owner)
         self._host: Host | None = host
         self._c = host.fn
         self._type = type

@@ -50,8 +50,8 @@ class Global(Extern):
         if not c:
             raise MemoryError("no room for a global")
         self._c = handle(c)
-        store._things.add(self._owner)
-        store._roots.add(self)
+        store._things.add(id(self._owner), self._owner)
+        store._roots.add(id(self), self)
         self._set(value)
 
     @property

@@ -8,7 +8,6 @@ number, its tag: frames of a trap, callers and function references come back as 
 from __future__ import annotations
 
 from itertools import count
-from weakref import WeakValueDictionary
 from weakref import ref as weak
 
 from ._binding import ffi, lib
@@ -23,7 +22,7 @@ from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel
 from .linking import Resolved, check_shape
 from .memory import Memory, instance_memory
 from .module import Module
-from .store import Store, checked_store
+from .store import Members, Store, checked_store
 from .table import instance_table
 from .types import FuncType, TableType
 
@@ -37,13 +36,15 @@ if TYPE_CHECKING:
     from .linking import Imports
     from .wasi import WasiConfig
 
+_NO_LIMITS = ResourceLimits()
 _tags = count(1)
-_states: WeakValueDictionary[int, State] = WeakValueDictionary()
+_states = Members()
 
 
 def state_of(tag: int) -> State | None:
     """Return the State that C knows by this number, if it is alive."""
-    return _states.get(tag)
+    state: State | None = _states.get(tag)
+    return state
 
 
 class State(Owner):
@@ -62,7 +63,7 @@ class State(Owner):
         self.timeout_ns = 0
         self._memories: list[weak[Memory]] = []
         self._instance: weak[Instance] | None = None
-        _states[self.tag] = self
+        _states.add(self.tag, self)
 
     @property
     def _c(self) -> Any:
@@ -193,7 +194,7 @@ class Instance:
             raise ValueError("module is of another engine than store")
         budget = store._budget
         if limits is None:
-            limits = store.limits or ResourceLimits()
+            limits = store.limits or _NO_LIMITS
         elif not isinstance(limits, ResourceLimits):
             raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
         else:
@@ -220,8 +221,8 @@ class Instance:
         if state.c is not None:
             for extern in resolved.externs:
                 state.link(extern._owner)
-            store._things.add(state)
-            store._roots.add(state)
+            store._things.add(id(state), state)
+            store._roots.add(id(state), state)
         if failed:
             _raise_failed(module, failed)
         self._fill(state)
@@ -300,7 +301,9 @@ def _make(state: State, c: Any) -> int:
     One whose segments failed is there, too: its functions may be in tables that others have.
     """
     out = ffi.new("wpy_instance **")
-    status = waited(lambda: lib.wpy_instance_new(state.module._c, c, out), "linking")
+    status = lib.wpy_instance_new(state.module._c, c, out)
+    if status:
+        status = waited(lambda: lib.wpy_instance_new(state.module._c, c, out), "linking", status)
     if out[0]:
         state.c = handle(out[0])
     return status

@@ -75,6 +75,8 @@ class Resolved:
             else:
                 globals_.append(extern._c)
         self.c = c = ffi.new("wpy_imports *")
+        if not self.externs and not funcs:
+            return
         self._arrays = (
             ffi.new("wpy_func *[]", funcs),
             ffi.new("wpy_table *[]", tables),

@@ -225,7 +225,7 @@ class HostMade(Owner):
 
         super().__init__(store)
         self._memory = ref(memory)
-        store._things.add(self)
+        store._things.add(id(self), self)
 
     def close(self) -> None:
         """Let the memory's bytes go, if no instance has them."""

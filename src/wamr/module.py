@@ -7,7 +7,7 @@ what is pickled, and where custom sections are found. It knows nothing of instan
 
 from __future__ import annotations
 
-from ._binding import ffi, lib
+from ._binding import described, ffi, lib
 from .engine import Engine, default_engine
 from .errors import CompileError, compile_error_from_text
 from .source import source_bytes
@@ -91,12 +91,11 @@ class Module:
     def imports(self) -> tuple[ImportType, ...]:
         """What the module asks for, in its order."""
         if self._imports is None:
-            out = ffi.new("const wpy_extern **")
-            count = lib.wpy_module_imports(self._c, out)
-            items = [out[0][i] for i in range(count)]
             self._imports = tuple(
-                ImportType(_text(x.module, x.module_size), _text(x.name, x.name_size), _type(x))
-                for x in items
+                [
+                    ImportType._of(module, name, _type(kind, *rest))
+                    for kind, _, module, name, *rest in described(self._address(), True)
+                ]
             )
         return self._imports
 
@@ -105,7 +104,7 @@ class Module:
         """What the module offers, in its order."""
         if self._exports is None:
             self._exports = tuple(
-                ExportType(name, type_) for name, (_, _, type_) in self._exported().items()
+                [ExportType._of(name, type_) for name, (_, _, type_) in self._exported().items()]
             )
         return self._exports
 
@@ -184,11 +183,14 @@ class Module:
     # name -> (kind, index in its kind, type); what instances make their exports from
     def _exported(self) -> dict[str, tuple[int, int, ExternType]]:
         if self._plan is None:
-            out = ffi.new("const wpy_extern **")
-            count = lib.wpy_module_exports(self._c, out)
-            items = [out[0][i] for i in range(count)]
-            self._plan = {_text(x.name, x.name_size): (x.kind, x.index, _type(x)) for x in items}
+            self._plan = {
+                name: (kind, index, _type(kind, *rest))
+                for kind, index, _, name, *rest in described(self._address(), False)
+            }
         return self._plan
+
+    def _address(self) -> int:
+        return int(ffi.cast("uintptr_t", self._c))
 
     def _imported_functions(self) -> int:
         return sum(isinstance(item.type, FuncType) for item in self.imports)
@@ -232,25 +234,29 @@ def _unpickled(data: bytes) -> Module:
     return Module(default_engine(), data)
 
 
-def _text(pointer: object, size: int) -> str:
-    return bytes(ffi.buffer(pointer, size)).decode("utf-8") if size else ""
+_types: dict[tuple[Any, ...], ExternType] = {}  # equal types of modules are one object
+_MOST_TYPES = 4096
 
 
-def _valtype(code: int) -> ValType:
-    return ValType(_KINDS[code])
-
-
-def _type(item: Any) -> ExternType:
-    """Return the type that a wpy_extern describes."""
-    kind = item.kind
+def _type(kind: int, *parts: Any) -> ExternType:
+    """Return the type that `described` tells of."""
     if kind == 0:
-        params = bytes(ffi.buffer(item.params, item.param_count)) if item.param_count else b""
-        results = bytes(ffi.buffer(item.results, item.result_count)) if item.result_count else b""
-        return FuncType._from_kinds(params, results)
-    if kind == 3:
-        return GlobalType(_valtype(item.content), bool(item.flags & 1))
-    limits = Limits(item.min, item.max if item.flags & 2 else None)
-    return MemoryType(limits) if kind == 2 else TableType(_valtype(item.content), limits)
+        return FuncType._from_kinds(parts[0], parts[1])
+    key = (kind, *parts)
+    found = _types.get(key)
+    if found is None:
+        if len(_types) >= _MOST_TYPES:
+            _types.clear()
+        content, flags, least, most = parts
+        limits = Limits(least, most if flags & 2 else None) if kind != 3 else None
+        if limits is None:
+            found = GlobalType(ValType(_KINDS[content]), bool(flags & 1))
+        elif kind == 2:
+            found = MemoryType(limits)
+        else:
+            found = TableType(ValType(_KINDS[content]), limits)
+        _types[key] = found
+    return found
 
 
 class _Reader:

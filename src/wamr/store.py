@@ -8,6 +8,7 @@ keeps the store alive. It knows of instances and host-made things only that they
 from __future__ import annotations
 
 import weakref
+from functools import partial
 
 from ._binding import ffi
 from .engine import Engine, default_engine
@@ -22,19 +23,30 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class _Members:
-    """Things remembered weakly. Unlike a WeakSet it can be listed while another thread adds one."""
+class Members:
+    """Things remembered weakly, under a key each, without a call in Python as they come and go.
 
-    __slots__ = ("_things",)
+    Unlike a WeakValueDictionary it can be listed while another thread adds one.
+    """
+
+    __slots__ = ("_refs",)
 
     def __init__(self) -> None:
-        self._things: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._refs: dict[int, weakref.ref[Any]] = {}
 
-    def add(self, thing: object) -> None:
-        self._things[id(thing)] = thing
+    def add(self, key: int, thing: object) -> None:
+        """Remember `thing` as long as it lives."""
+        refs = self._refs
+        refs[key] = weakref.ref(thing, partial(refs.pop, key))  # pop's default is the dead one
+
+    def get(self, key: int) -> Any:
+        """Return the thing of this key, or None."""
+        ref = self._refs.get(key)
+        return None if ref is None else ref()
 
     def alive(self) -> list[Any]:
-        return [thing for ref in self._things.valuerefs() if (thing := ref()) is not None]
+        """Return all there are."""
+        return [thing for ref in list(self._refs.values()) if (thing := ref()) is not None]
 
 
 class Store:
@@ -77,8 +89,8 @@ class Store:
         self.limits = limits
         self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
-        self._things = _Members()  # can be closed and interrupted
-        self._roots = _Members()  # have a handle `_c` and may hold externrefs
+        self._things = Members()  # can be closed and interrupted
+        self._roots = Members()  # have a handle `_c` and may hold externrefs
         self._objects = Objects()
 
     def close(self) -> None:

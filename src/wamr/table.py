@@ -54,8 +54,8 @@ class Table(Extern):
                 f"there is no room for {limits.min} elements, or it is beyond the store's limits"
             )
         self._c = handle(c)
-        store._things.add(self._owner)
-        store._roots.add(self)
+        store._things.add(id(self._owner), self._owner)
+        store._roots.add(id(self), self)
         if init is not None:
             self._fill(init)
 

@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Annotated, Any, TypeAlias
 
+    from .values import Codec
+
 MAX_PAGES = 65_536  # 4 GiB, all that 32-bit addresses reach
 MAX_TABLE = 2**32 - 1
 
@@ -135,7 +137,9 @@ class FuncType(Immutable):
     (ValType.I32, ValType.F64)
     """
 
-    __slots__ = ("_param_kinds", "_result_kinds", "params", "results")
+    _fields = ("_param_kinds", "_result_kinds", "params", "results")
+    __slots__ = (*_fields, "_codec")
+    _codec: "Codec"  # set by `values`, when values of this type are first passed
     params: tuple[ValType, ...]
     results: tuple[ValType, ...]
     _param_kinds: bytes  # one code per parameter
@@ -301,6 +305,16 @@ class ImportType(Immutable):
     def __init__(self, module: str, name: str, type: "ExternType") -> None:
         self._fill(_name("module", module), _name("name", name), _extern_type(type))
 
+    @classmethod
+    def _of(cls, module: str, name: str, type: "ExternType") -> "ImportType":
+        """Return one of parts that need no check."""
+        made = object.__new__(cls)
+        set_ = object.__setattr__
+        set_(made, "module", module)
+        set_(made, "name", name)
+        set_(made, "type", type)
+        return made
+
     def __str__(self) -> str:
         return f"import {self.module!r} {self.name!r}: {described(self.type)}"
 
@@ -314,6 +328,15 @@ class ExportType(Immutable):
 
     def __init__(self, name: str, type: "ExternType") -> None:
         self._fill(_name("name", name), _extern_type(type))
+
+    @classmethod
+    def _of(cls, name: str, type: "ExternType") -> "ExportType":
+        """Return one of parts that need no check."""
+        made = object.__new__(cls)
+        set_ = object.__setattr__
+        set_(made, "name", name)
+        set_(made, "type", type)
+        return made
 
     def __str__(self) -> str:
         return f"export {self.name!r}: {described(self.type)}"

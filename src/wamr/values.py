@@ -276,17 +276,14 @@ def _shown(value: object) -> str:
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
 
 
-_codecs: dict[FuncType, Codec] = {}
-
-
 def codec_of(type: FuncType) -> Codec:  # noqa: A002
-    """Return the codec of a function type; equal types share one."""
-    codec = _codecs.get(type)
-    if codec is None:
-        if len(_codecs) > 1000:  # no end of types is made in a program's life
-            _codecs.clear()
-        codec = _codecs[type] = Codec(type)
-    return codec
+    """Return the codec of a function type, which keeps it."""
+    try:
+        return type._codec
+    except AttributeError:
+        codec = Codec(type)
+        object.__setattr__(type, "_codec", codec)
+        return codec
 
 
 class ValueCodec:

@@ -14,6 +14,7 @@ for _name in (
     "Caller",
     "Numbers",
     "Window",
+    "described",
     "function",
     "set_wrapped",
     "take_raised",

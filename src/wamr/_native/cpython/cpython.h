@@ -26,5 +26,6 @@ int wpy_add_function(PyObject *module);
 int wpy_add_window(PyObject *module);
 int wpy_add_callback(PyObject *module);
 int wpy_add_numbers(PyObject *module);
+int wpy_add_described(PyObject *module);
 
 #endif

@@ -6,6 +6,7 @@ int wpy_add_function(PyObject *module);
 int wpy_add_window(PyObject *module);
 int wpy_add_callback(PyObject *module);
 int wpy_add_numbers(PyObject *module);
+int wpy_add_described(PyObject *module);
 
 static PyObject *
 wpy_init(const char *name, Py_ssize_t version, const struct _cffi_type_context_s *context)
@@ -14,7 +15,7 @@ wpy_init(const char *name, Py_ssize_t version, const struct _cffi_type_context_s
 
     if (module
         && (wpy_add_function(module) < 0 || wpy_add_window(module) < 0 || wpy_add_callback(module) < 0
-            || wpy_add_numbers(module) < 0)) {
+            || wpy_add_numbers(module) < 0 || wpy_add_described(module) < 0)) {
         Py_DECREF(module);
         return NULL;
     }
