@@ -90,9 +90,10 @@ wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fue
     wpy_activation activation;
     int status;
 
-    if (!func->instance)
-        return WPY_CLOSED; /* a host function: Python calls those itself */
-    status = wpy_enter(func->instance, &activation, timeout_ns, fuel);
+    if (!func->instance) /* a host function: Python calls those itself */
+        status = WPY_CLOSED;
+    else
+        status = wpy_enter(func->instance, &activation, timeout_ns, fuel);
     if (UNLIKELY(status != WPY_OK)) {
         wpy_record_push(func, status, 0, "", false);
         return status;

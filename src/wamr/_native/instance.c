@@ -132,7 +132,7 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
     instance->imports = imports;
     instance->making = true;
     if (module->wamr->import_global_count) {
-        os_mutex_lock(&module->mutex);
+        wpy_module_lock(module);
         lend_globals(module->wamr, imports);
     }
     wamr = wasm_runtime_instantiate_ex2((WASMModuleCommon *)module->wamr, &args, error, size);
@@ -150,6 +150,7 @@ make(wpy_instance *instance, const wpy_imports *imports)
 {
     char error[EXCEPTION_BUF_LEN];
     WASMModuleInstance *wamr;
+    int status;
 
     error[0] = 0;
     if (!keep_functions(instance, imports)) {
@@ -157,21 +158,47 @@ make(wpy_instance *instance, const wpy_imports *imports)
         return WPY_NO_MEMORY;
     }
     wamr = instantiate(instance, imports, error, sizeof error);
-    if (wamr || instance->kept) { /* also a kept one can be called, through a table */
-        instance->env = wasm_exec_env_create((WASMModuleInstanceCommon *)instance->wamr, imports->stack_bytes);
-        if (instance->env)
-            instance->env->fuel = 0;
-        instance->wamr->cur_exec_env = instance->env;
-        instance->wamr->cur_exception[0] = 0;
-    }
-    if (wamr && instance->env)
+    if (wamr)
         return WPY_OK;
-    if (wamr) {
-        wpy_record_push(instance->module, WPY_NO_MEMORY, 0, "no room for its stack", false);
-        return WPY_NO_MEMORY;
-    }
-    wpy_record_push(instance->module, instance->kept ? WPY_TRAP : WPY_LINK, 0, error, false);
-    return instance->kept ? WPY_TRAP : WPY_LINK;
+    status = instance->linked ? WPY_TRAP : instance->status != WPY_OK ? instance->status : WPY_LINK;
+    instance->status = WPY_OK;
+    if (instance->kept) /* it can be called, through a table */
+        instance->wamr->cur_exception[0] = 0;
+    wpy_record_push(instance->module, status, 0, error, false);
+    return status;
+}
+
+/* Frees what was made for an instance that could not be: nobody has seen it, and no reference to it is anywhere. The
+   group, which is locked and others have, stays. */
+static void
+discard(wpy_instance *instance)
+{
+    const WASMModule *module = instance->module->wamr;
+    wpy_group *group = instance->object.group;
+    uint32_t i;
+
+#define DISCARD(thing, how)                                                                                          \
+    do {                                                                                                             \
+        if (thing) {                                                                                                 \
+            wpy_group_remove(&(thing)->object);                                                                      \
+            how(thing);                                                                                              \
+        }                                                                                                            \
+    } while (0)
+
+    if (!module->import_memory_count)
+        DISCARD(instance->memory, wpy_memory_free);
+    for (i = module->import_table_count; instance->tables && i < instance->module->table_count; i++)
+        DISCARD(instance->tables[i], wpy_table_free);
+    for (i = module->import_global_count; instance->globals && i < instance->module->global_count; i++)
+        DISCARD(instance->globals[i], wpy_global_free);
+    for (i = module->import_function_count; instance->funcs && i < instance->func_count; i++)
+        DISCARD(instance->funcs[i], free);
+#undef DISCARD
+    wpy_group_remove(&instance->object);
+    wpy_instance_free(instance);
+    wpy_registry_lock();
+    group->handles--; /* not the last: what was imported has some */
+    wpy_registry_unlock();
 }
 
 /* Links and initialises; no code runs. *out: a handle, also on one whose segments failed, which others may call through
@@ -220,15 +247,17 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
     if ((instance->wasi = imports->wasi))
         wpy_wasi_retain(instance->wasi);
     status = make(instance, imports);
-    if (status != WPY_OK)
-        __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
-    if (instance->kept && instance->env)
-        __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
-    wpy_group_leave(&instance->object, held || !anchor);
     if (status != WPY_OK && !instance->kept) {
-        wpy_release(instance);
+        if (anchor) {
+            discard(instance);
+            wpy_group_leave(anchor, held);
+        }
+        else
+            wpy_release(instance); /* and its group */
         instance = NULL;
     }
+    else
+        wpy_group_leave(&instance->object, held || !anchor);
     *out = instance;
     return status;
 }
@@ -296,27 +325,23 @@ wpy_instance_shut(wpy_instance *instance)
     instance->wasi = NULL;
 }
 
-/* Closes it now, or, while it runs (in a callback of its own, or in another thread), when that call returns. */
+/* Closes it now, or, while it runs (in a callback of its own, or in another thread) or another thread is in its group, when
+   that call returns. */
 int
 wpy_instance_close(wpy_instance *instance)
 {
-    bool held;
-    int status;
+    bool held, shut = false;
 
     __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
-    if (ATOMIC_LOAD(&instance->depth) == 0) {
-        status = wpy_group_enter(&instance->object, &held);
-        if (status == WPY_OK) {
-            if (instance->depth == 0)
-                wpy_instance_shut(instance);
-            else
-                __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
-            wpy_group_leave(&instance->object, held);
-            return WPY_OK;
-        }
+    if (ATOMIC_LOAD(&instance->depth) == 0 && wpy_group_enter(&instance->object, &held) == WPY_OK) {
+        if ((shut = instance->depth == 0))
+            wpy_instance_shut(instance);
+        wpy_group_leave(&instance->object, held);
     }
-    /* the next call that leaves finds it; the group's end does, if there is none */
-    __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
+    if (!shut) { /* the call that runs in it does, or whoever is in the group when it leaves */
+        __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
+        wpy_group_sweep(&instance->object);
+    }
     return WPY_OK;
 }
 

@@ -67,7 +67,8 @@ struct wpy_group {
     uint32_t handles;       /* under the registry's lock, as all below */
     wpy_object *objects;
     wpy_group *absorbed;    /* groups that this one has taken in: a thread may still wait on their locks */
-    wpy_func **adopted;     /* host functions that sit in tables or globals of the group */
+    bool sweep;             /* atomic, set under the registry's lock: instances wait for their close */
+    wpy_func **adopted;     /* a hash set: host functions that sit in tables or globals of the group */
     uint32_t adopted_count, adopted_room;
 };
 
@@ -117,6 +118,7 @@ struct wpy_module {
     WASMModule *wamr;
     uint8_t *bytes;     /* WAMR's copy; it writes into it */
     korp_mutex mutex;   /* held while an instance with imported globals is made, see instance.c */
+    uint32_t forks;     /* wpy_forks when the mutex was made; under the registry's lock */
     wpy_extern *imports, *exports;
     uint32_t import_count, export_count;
     wpy_extern *memory; /* the module's memory, imported or own, or NULL; points into `spaces` */
@@ -126,6 +128,9 @@ struct wpy_module {
     int32_t start;      /* the start function's index or -1 */
     int32_t initialize; /* a reactor's `_initialize`, or -1 */
 };
+
+extern uint32_t wpy_forks; /* how often this process was forked from another since it began; under the registry's lock */
+void wpy_module_lock(wpy_module *module);
 
 /* ---- budgets (budget.c) ---- */
 
@@ -172,7 +177,7 @@ struct wpy_instance {
     uint64_t own_elements; /* of its tables that lie in WAMR's block, taken from the budget */
     bool linked;         /* the link hook has run */
     bool making;         /* inside wasm_instantiate */
-    bool kept;           /* instantiation failed after it had an effect: stays until the group goes */
+    bool kept;           /* instantiation failed when its functions may have been in others' tables: stays until the group goes */
 };
 
 /* Calls Python; false: it failed, and its exception waits. */
@@ -188,7 +193,6 @@ struct wpy_func {
     WASMFuncType *type;
     uint32_t index; /* in its instance, or the host id */
     uint32_t ref;   /* host function: its reference */
-    wpy_group *adopter; /* host function: the group that adopted it last; to compare with only */
     /* what an import slot or a table's foreign entry points at */
     wpy_dispatcher dispatch;
     WASMFunctionImport import_struct;
@@ -233,15 +237,29 @@ void wpy_groups_forked(void); /* in the child, under the registry's lock */
 void wpy_group_free(wpy_group *group);
 /* Puts `object` into `group`, with one handle on it. */
 void wpy_group_add(wpy_group *group, wpy_object *object, uint32_t kind);
+/* For an object that nobody has seen yet. */
+void wpy_group_remove(wpy_object *object);
+/* Makes one group of the groups of the given objects; a status. All other objects must be unlocked or ours. */
+int wpy_group_merge(wpy_object *into, wpy_object *other);
+
+/* ---- lock.c ---- */
 /* The slow half of wpy_enter: waits up to 50 ms; a status. */
 COLD int wpy_group_wait(wpy_object *object, wpy_thread *me);
 COLD void wpy_group_wake(wpy_group *group);
 /* Takes the lock of the group an object is in, for short work outside of calls; *held: it was taken by this call. */
 int wpy_group_enter(wpy_object *object, bool *held);
 void wpy_group_leave(wpy_object *object, bool held);
-/* Makes one group of the groups of the given objects; a status. All other objects must be unlocked or ours. */
-int wpy_group_merge(wpy_object *into, wpy_object *other);
+/* The locks of both groups, as above; this thread never waits for one while it has the other by this call only. */
+int wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *held_a, bool *held_b);
+void wpy_group_unlock(wpy_group *group);
+/* When nobody is in the group any more, instances of it that wait for their close are closed. */
+void wpy_group_sweep(wpy_object *object);
+void wpy_group_forked(wpy_group *group);
+void wpy_waiting_forked(void);
+
+/* ---- adopt.c ---- */
 bool wpy_group_adopt(wpy_group *group, wpy_func *host);
+void wpy_group_hand_on(wpy_group *into, wpy_group *from);
 
 /* ---- instance.c ---- */
 void wpy_instance_free(wpy_instance *instance);

@@ -16,6 +16,13 @@ fail(char *error, uint32_t size, const char *text)
 }
 
 static bool
+no_memory(wpy_instance *instance, char *error, uint32_t size)
+{
+    instance->status = WPY_NO_MEMORY;
+    return fail(error, size, "out of memory");
+}
+
+static bool
 is_exported(const wpy_module *module, uint32_t kind, uint32_t index)
 {
     uint32_t i;
@@ -45,7 +52,7 @@ link_functions(wpy_instance *instance, WASMModuleInstance *wamr, char *error, ui
     if (!count)
         return true;
     if (!(instance->import_structs = calloc(count, sizeof *instance->import_structs)))
-        return fail(error, size, "out of memory");
+        return no_memory(instance, error, size);
     for (i = 0; i < count; i++) {
         wpy_func *func = instance->imported[i];
         WASMFunctionImport *own = &module->import_functions[i].u.function, *slot = &instance->import_structs[i];
@@ -85,7 +92,7 @@ link_memory(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
     }
     else {
         if (!(memory = wpy_memory_adopt(own, instance->module->memory)))
-            return fail(error, size, "out of memory");
+            return no_memory(instance, error, size);
         add(instance, &memory->object, WPY_MEMORY);
     }
     instance->memory = memory;
@@ -102,7 +109,7 @@ link_tables(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
     if (!wamr->table_count)
         return true;
     if (!(instance->tables = calloc(wamr->table_count, sizeof *instance->tables)))
-        return fail(error, size, "out of memory");
+        return no_memory(instance, error, size);
     for (i = 0; i < wamr->table_count; i++) {
         const wpy_extern *limits = &module->spaces[i]; /* tables come first */
         wpy_table *table;
@@ -136,7 +143,7 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
     if (!count)
         return true;
     if (!(instance->globals = calloc(count, sizeof *instance->globals)))
-        return fail(error, size, "out of memory");
+        return no_memory(instance, error, size);
     for (i = 0; i < count; i++) {
         WASMGlobalInstance *own = &wamr->e->globals[i];
         uint8 *data = wamr->global_data + own->data_offset;
@@ -154,7 +161,7 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
             global = instance->imports->globals[i];
         else if (is_exported(module, 3, i)) {
             if (!(global = calloc(1, sizeof *global)))
-                return fail(error, size, "out of memory");
+                return no_memory(instance, error, size);
             global->content = own->type;
             global->mutable_ = own->is_mutable;
             memcpy(global->cell, data, wasm_value_type_size(own->type));
@@ -169,6 +176,21 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
     return true;
 }
 
+/* The stack that its code runs on. Made before the segments are written, since afterwards it is too late to fail. */
+static bool
+make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
+{
+    WASMExecEnv *env = wasm_exec_env_create((WASMModuleInstanceCommon *)wamr, instance->imports->stack_bytes);
+
+    if (!env) {
+        instance->status = WPY_NO_MEMORY;
+        return fail(error, size, "no room for its stack");
+    }
+    env->fuel = 0;
+    instance->env = wamr->cur_exec_env = env;
+    return true;
+}
+
 /* Before segments and code; false: `error` says why. What was done so far, the unlink hook undoes. */
 bool
 wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
@@ -180,28 +202,34 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     instance->func_count = wamr->e->function_count;
     wamr->default_wasm_stack_size = instance->imports->stack_bytes; /* WAMR sets it later, after what may fail */
     if (!(instance->funcs = calloc((size_t)instance->func_count + 1, sizeof *instance->funcs)))
-        return fail(error, size, "out of memory");
+        return no_memory(instance, error, size);
     memcpy(instance->funcs, instance->imported, wamr->module->import_function_count * sizeof *instance->funcs);
     if (!wpy_refs_take(instance))
         return fail(error, size, "too many functions in this process");
     wamr->reserved[0] = instance->ref_base; /* where the cured interpreter looks for it */
     instance->linked = link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size)
                        && link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size)
-                       && (!instance->wasi || wpy_wasi_link(instance->wasi, instance, error, size));
+                       && (!instance->wasi || wpy_wasi_link(instance->wasi, instance, error, size))
+                       && make_stack(instance, wamr, error, size);
     return instance->linked;
 }
 
 /* First thing when WAMR frees an instance. True: leave it alone. An instance whose segments did not fit may have put
-   functions into shared tables before: those stay callable, says the specification, so it stays until the group goes. */
+   functions into tables of others before: those stay callable, says the specification, so it stays until the group
+   goes. */
 bool
 wpy_unlink_hook(WASMModuleInstanceCommon *common)
 {
     WASMModuleInstance *wamr = (WASMModuleInstance *)common;
     wpy_instance *instance = wamr->custom_data;
 
-    if (instance->making && instance->linked) {
+    if (instance->making && instance->linked && wamr->module->import_table_count) {
         instance->kept = true;
         return true;
+    }
+    if (instance->making && instance->env) {
+        wasm_exec_env_destroy(instance->env);
+        instance->env = wamr->cur_exec_env = NULL;
     }
     if (instance->memory) {
         wamr->memories[0] = NULL;

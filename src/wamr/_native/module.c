@@ -41,6 +41,7 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
         return NULL;
     }
     module->refs = 1;
+    module->forks = wpy_forks;
     if (!(module->bytes = malloc(size ? size : 1)))
         goto fail;
     memcpy(module->bytes, bytes, size);
@@ -80,6 +81,20 @@ wpy_module_release(wpy_module *module)
     os_mutex_destroy(&module->mutex);
     free(module);
     wpy_runtime_stop();
+}
+
+/* For as long as an instance with imported globals is made. A process that was forked meanwhile has a mutex that a thread
+   holds which it has not; what that was making, it has not either. */
+void
+wpy_module_lock(wpy_module *module)
+{
+    wpy_registry_lock();
+    if (module->forks != wpy_forks) {
+        os_mutex_init(&module->mutex);
+        module->forks = wpy_forks;
+    }
+    wpy_registry_unlock();
+    os_mutex_lock(&module->mutex);
 }
 
 /* Borrowed from the module, as are the texts in it. */

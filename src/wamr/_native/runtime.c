@@ -17,6 +17,7 @@ __thread wpy_thread wpy_self;
 
 static korp_mutex registry;
 static uint64_t last_serial;
+uint32_t wpy_forks;
 
 /* WAMR prints through these two (see CMakeLists.txt); a library has no business on its host's stdout. */
 int
@@ -70,6 +71,7 @@ static pthread_key_t thread_key;
 static void
 forked(void)
 {
+    wpy_forks++;
     wpy_groups_forked();
     wpy_registry_unlock();
 }

@@ -3,8 +3,10 @@
  * WAMR keeps an exception as a text in the instance. Ours have a status beside it (wpy_instance.status): who stopped the
  * code, and why. While an exception unwinds, the frames it passes are noted in the thread, innermost first, also across
  * instances. The entry from Python turns all that into a record of the thread, tagged with the function that was called,
- * and answers its sentinel; Python then takes the record. Between the two a signal handler or a destructor may run other
- * calls that fail, so records are a short stack.
+ * and answers a status; Python then takes the record. Between the two a signal handler or a destructor may run other
+ * calls that fail, so records are a short stack; and when what a handler raises comes out there, nobody takes the record.
+ * So whoever asks gets the newest one of its function, and each status has one of its own: what was left behind is never
+ * seen, and pushed out in time.
  */
 #include "internal.h"
 
@@ -124,24 +126,42 @@ wpy_after_exception(wpy_func *func)
     return status;
 }
 
-/* The newest record, if it is of `who`: its status, with its frames left for wpy_take_frames. WPY_OK: there is none, the
-   sentinel was a genuine result. */
+static wpy_record *
+newest_of(const void *who)
+{
+    uint32_t i;
+
+    for (i = wpy_self.record_count; i-- > 0;)
+        if (wpy_self.records[i].who == who)
+            return &wpy_self.records[i];
+    return NULL;
+}
+
+static void
+end_record(wpy_record *record)
+{
+    wpy_thread *me = &wpy_self;
+    wpy_record *last = &me->records[--me->record_count];
+
+    free(record->frames);
+    memmove(record, record + 1, (size_t)(last - record) * sizeof *record);
+}
+
+/* The newest record of `who`: its status, with its frames left for wpy_take_frames. WPY_OK: there is none. */
 int
 wpy_take_error(const void *who, wpy_error *out)
 {
-    wpy_thread *me = &wpy_self;
-    wpy_record *record;
+    wpy_record *record = newest_of(who);
 
     out->status = WPY_OK;
-    if (!me->record_count || me->records[me->record_count - 1].who != who)
+    if (!record)
         return WPY_OK;
-    record = &me->records[me->record_count - 1];
     out->status = record->status;
     out->code = record->code;
     out->frames = record->frame_count;
     copy_text(out->text, record->text, sizeof out->text);
     if (!record->frame_count)
-        me->record_count--;
+        end_record(record);
     return out->status;
 }
 
@@ -149,17 +169,14 @@ wpy_take_error(const void *who, wpy_error *out)
 uint32_t
 wpy_take_frames(const void *who, wpy_frame *out, uint32_t size)
 {
-    wpy_thread *me = &wpy_self;
-    wpy_record *record;
+    wpy_record *record = newest_of(who);
     uint32_t count;
 
-    if (!me->record_count || me->records[me->record_count - 1].who != who)
+    if (!record)
         return 0;
-    record = &me->records[--me->record_count];
     count = record->frame_count < size ? record->frame_count : size;
     if (count)
         memcpy(out, record->frames, count * sizeof *out);
-    free(record->frames);
-    record->frames = NULL;
+    end_record(record);
     return count;
 }

@@ -113,7 +113,7 @@ failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
     wpy_error error;
     PyObject *tuple, *text, *frames, *result = NULL;
 
-    if (!wpy_take_error(callee->fn, &error)) { /* none was made: only a function of no instance does that */
+    if (!wpy_take_error(callee->fn, &error)) { /* can't be: each status but WPY_BUSY has one */
         error.status = WPY_CLOSED;
         error.text[0] = 0;
         error.code = 0;
