@@ -317,4 +317,53 @@ CURES: tuple[Cure, ...] = (
         "interpreter writes each frame before it reads it.",
         test=_TESTS + "test_instances_do_not_touch_their_stack",
     ),
+    Cure(
+        name="small-stack",
+        file=_EXEC_ENV,
+        expect="            stack_boundary ? stack_boundary + WASM_STACK_GUARD_SIZE : NULL;\n",
+        replace="            stack_boundary ? stack_boundary + guard_size() : NULL;\n",
+        why="In a thread whose stack is smaller than the guard, every call was an overflow.",
+        test=_TESTS + "test_threads_with_small_stacks",
+    ),
+    Cure(
+        name="small-stack",
+        file=_EXEC_ENV,
+        expect="""\
+void
+wasm_exec_env_set_thread_info(WASMExecEnv *exec_env)
+{
+""",
+        replace="""\
+/* At most half of this thread's stack. */
+static uint32
+guard_size(void)
+{
+    static os_thread_local_attribute uint32 known;
+    size_t size = 0;
+
+    if (known)
+        return known;
+#if defined(__linux__)
+    pthread_attr_t attr;
+    void *addr;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        if (pthread_attr_getstack(&attr, &addr, &size) != 0)
+            size = 0;
+        pthread_attr_destroy(&attr);
+    }
+#elif defined(__APPLE__)
+    size = pthread_get_stacksize_np(pthread_self());
+#endif
+    known = size && size / 2 < WASM_STACK_GUARD_SIZE ? (uint32)(size / 2)
+                                                     : WASM_STACK_GUARD_SIZE;
+    return known;
+}
+
+void
+wasm_exec_env_set_thread_info(WASMExecEnv *exec_env)
+{
+""",
+        why="See above.",
+        test=_TESTS + "test_threads_with_small_stacks",
+    ),
 )

@@ -225,3 +225,37 @@ def test_billions_of_locals(kind: int, count: int) -> None:
     with pytest.raises(wamr.CompileError, match=r"local count too large|too many locals"):
         wamr.load(module)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
+
+
+@pytest.mark.parametrize("kib", [64, 128, 256])
+def test_threads_with_small_stacks(kib: int) -> None:
+    import threading
+
+    text = """(module (import "m" "f" (func $f (param i32) (result i32)))
+        (func $deep (export "deep") (param i32) (result i32)
+          (if (result i32) (local.get 0)
+            (then (i32.add (call $deep (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))
+            (else (i32.const 0))))
+        (func (export "host") (param i32) (result i32) (call $f (local.get 0))))"""
+    ended: list[object] = []
+
+    def body() -> None:
+        def again(n: int) -> int:
+            return instance.exports.host(n - 1) + 1 if n else 0
+
+        instance = wamr.load(text, [again])
+        for name in ("deep", "host"):
+            call = instance.exports[name]
+            ended.append(call(5))
+            with pytest.raises(wamr.StackOverflowTrap):
+                call(100_000_000)
+            ended.append(call(3))
+
+    before = threading.stack_size(kib * 1024)
+    try:
+        thread = threading.Thread(target=body)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert ended == [5, 3, 5, 3]

@@ -93,10 +93,11 @@ def test_paths_begin_at_a_directory(tmp_path: Path) -> None:
 
 def test_entries_tell_nothing_of_the_host(tmp_path: Path) -> None:
     for i in range(20):
-        (tmp_path / str(i)).touch()
+        (tmp_path / str(i)).mkdir()
     guest = Guest(dirs={"/": tmp_path})
-    for _ in range(3):
-        guest.open("no such file", rights=guests.ALL)  # whatever lies on the stack then
+    for path in ("", "0/" * 119 + "x", "1", "2/../" * 50):
+        if path:  # something else lies on the stack each time
+            guest.path_filestat_get(3, FOLLOW, path, guest.OUT)
         assert guest.fd_readdir(3, 8192, 4096, 0, guest.OUT) == 0
         data, seen = guest.memory.read(8192, guest.u32()), 0
         while data:

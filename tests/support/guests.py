@@ -119,9 +119,10 @@ def exchanging(a: Path, b: Path) -> Iterator[None]:
 def in_process(code: str, *args: object) -> None:
     """Run the code, with all of this module, in a process that may hang or crash."""
     prelude = "import os, sys, wamr; from pathlib import Path; from guests import *\n"
+    path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-c", prelude + textwrap.dedent(code), *map(str, args)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
         timeout=60,
