@@ -1,0 +1,115 @@
+"""No path of our C takes more instructions than counts.txt says; and counting tells the truth.
+
+Where nothing can be counted or compared these tests say why and are skipped, unless
+WAMR_RATCHET=required says that this machine is one that has to (.ci/run does).
+"""
+
+import os
+import shutil
+from collections import Counter
+
+import counting
+import pytest
+
+
+@pytest.fixture(scope="module")
+def fit():
+    """Call something; skip where it is Unfit, or fail where that must not be."""
+
+    def call(function, *arguments):
+        try:
+            return function(*arguments)
+        except counting.Unfit as reason:
+            if os.environ.get("WAMR_RATCHET") == "required":
+                pytest.fail(f"nothing was compared: {reason}")
+            pytest.skip(str(reason))
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def counted(fit, wat):
+    return fit(counting.count)
+
+
+def test_no_path_takes_more_instructions_than_recorded(counted, fit):
+    recorded = fit(counting.recorded, fit(counting.compiler))
+    changes = counting.compare(recorded, counting.totals(counted))
+    assert changes
+    wrong = counting.report(changes, counted)
+    assert not wrong, f"\n{wrong}"
+
+
+def test_a_path_that_does_more_is_told_with_the_functions_it_is_in(counted, fit):
+    more = fit(counting.count, counting.MODULE, "MORE_WORK")
+    changes = counting.compare(counting.totals(counted), counting.totals(more))
+    assert [x.path for x in changes if x.verdict] == ["call"]
+    text = counting.report(changes, more)
+    assert "call " in text
+    assert "grew by more than 3%" in text
+    assert "wpy_call_cells" in text
+    assert "counting.py --update" in text
+
+
+def test_counts_are_those_of_one_time(counted):
+    per_round = counting.totals(counted)["interpret"] / 1000
+    assert 10 < per_round < 1000  # one round of a loop of seven instructions
+
+
+def test_a_path_that_fails_counts_as_nothing(fit, counted):
+    module = counting.MODULE.replace('(export "add")', '(export "sum")')
+    with pytest.raises(RuntimeError, match="the module has no export add"):
+        fit(counting.count, module)
+
+
+@pytest.mark.parametrize(
+    ("new", "verdict"),
+    [
+        (1000.0, ""),
+        (1030.0, ""),
+        (1030.1, "grew by more than 3%"),
+        (900.0, ""),
+        (899.9, "shrank by more than 10%: lower the ratchet"),
+        (None, "is recorded and not counted any more"),
+    ],
+)
+def test_how_much_is_too_much(new, verdict):
+    assert counting.Change("path", 1000.0, new).verdict == verdict
+
+
+def test_paths_of_one_side_only_are_told():
+    changes = counting.compare({"gone": 1.0, "kept": 5.0}, {"kept": 5.0, "new": 2.0})
+    assert {x.path: x.verdict for x in changes} == {
+        "gone": "is recorded and not counted any more",
+        "kept": "",
+        "new": "is not recorded",
+    }
+    assert counting.report(changes[:0], {}) == ""
+    assert "is not recorded" in counting.report(changes, {"new": Counter()})
+
+
+def test_each_compiler_has_its_own_counts(tmp_path):
+    file = tmp_path / "counts.txt"
+    shutil.copy(counting.COUNTS, file)
+    counting.record("gcc 99.1.0 pdp11", {"call": 17.04, "load": 3.0}, file)
+    counting.record("gcc 98.1.0 pdp11", {"call": 18.0}, file)
+    counting.record("gcc 99.1.0 pdp11", {"call": 16.0}, file)
+    assert counting.recorded("gcc 99.1.0 pdp11", file) == {"call": 16.0}
+    assert counting.recorded("gcc 98.1.0 pdp11", file) == {"call": 18.0}
+    words = counting.COUNTS.read_text(encoding="utf-8").partition("\n[")[0]
+    assert file.read_text(encoding="utf-8").startswith(words)
+    with pytest.raises(counting.Unfit, match=r"nothing is recorded for gcc 97.* gcc 98\.1\.0"):
+        counting.recorded("gcc 97.1.0 pdp11", file)
+
+
+def test_only_a_release_is_compared(monkeypatch):
+    monkeypatch.setenv("WAMR_DEBUG", "1")
+    with pytest.raises(counting.Unfit, match="not a variant"):
+        counting.count()
+
+
+def test_without_valgrind_that_is_the_reason(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    with pytest.raises(counting.Unfit, match=r"no valgrind|Linux only"):
+        counting.count()
