@@ -84,12 +84,18 @@ def descriptors() -> int:
     return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
+SLACK = 5.0
+
+
 @contextlib.contextmanager
 def took(most: float, least: float = 0.0) -> Iterator[None]:
-    """Check that the block takes so many seconds."""
+    """Check that the block takes so many seconds: at least, and at most on an idle machine.
+
+    A busy one may take SLACK more; what never ends takes longer than that.
+    """
     begin = time.monotonic()
     yield
-    assert least <= time.monotonic() - begin < most
+    assert least <= time.monotonic() - begin < most + SLACK
 
 
 _EXCHANGER = """
