@@ -241,7 +241,7 @@ def parameters_there(function):
     }
     parameters = list(inspect.signature(function).parameters.values())
     if isinstance(function, type(object.__init__)):  # in C: it takes no keywords, but can't say so
-        parameters.pop()
+        parameters = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
     return [(p.name, kinds[p.kind], p.default) for p in parameters]
 
 

@@ -208,6 +208,12 @@ class Window:
         """Write `data` from `offset` on."""
         self._write(offset, data)  # type: ignore[attr-defined]
 
+    def __getitem__(self, key: int | slice) -> Any:
+        return self._item(key)  # type: ignore[attr-defined]
+
+    def __setitem__(self, key: int | slice, value: int | bytes) -> None:
+        self._set_item(key, value)  # type: ignore[attr-defined]
+
     def _show(self, address: int, size: int, keep: object) -> None:
         """Be told where the bytes are."""
 

@@ -150,16 +150,15 @@ class Memory(Window, Extern):
                 f"format must be one character, as in struct, not {format!r}"
             ) from None
 
-    def __getitem__(self, key: int | slice) -> int | bytes:
-        """Return a byte, or the bytes of a slice, as `bytes` would."""
+    # memory[…], likewise: a byte, or the bytes of a slice, as `bytes` would.
+    def _item(self, key: int | slice) -> int | bytes:
         if isinstance(key, slice):
             start, stop = _range_of(key, len(self))
             return self.read(start, stop - start)
         position = self._position(key)
         return self._within(position, 1)[position]
 
-    def __setitem__(self, key: int | slice, value: int | bytes) -> None:
-        """Set a byte, or the bytes of a slice to as many others."""
+    def _set_item(self, key: int | slice, value: int | bytes) -> None:
         if not isinstance(key, slice):
             byte = checked_index("value", value)
             if not 0 <= byte <= 0xFF:

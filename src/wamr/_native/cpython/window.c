@@ -2,7 +2,7 @@
  *
  * `Window` is the base of wamr.Memory. It knows where the bytes are and how many, and holds what keeps them there; what
  * is within is copied here. Everything else, a range that is not within, an index that is no int, data that is no bytes,
- * goes to `_read` and `_write` of the subclass (src/wamr/memory.py), which look whether the memory has grown, and say
+ * goes to `_read`, `_write`, `_item` and `_set_item` of the subclass (src/wamr/memory.py), which look whether the memory has grown, and say
  * what is wrong. All of it runs under the GIL, which nobody gives up between a look at the size and the copy.
  */
 #include "cpython.h"
@@ -16,7 +16,7 @@ typedef struct {
     PyObject *keep;
 } Window;
 
-static PyObject *name_read, *name_write;
+static PyObject *name_read, *name_write, *name_item, *name_set_item;
 
 /* An offset or a size; -1: not for us, no exception is set. */
 static Py_ssize_t
@@ -82,6 +82,81 @@ write_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *n
         return general(self, name_write, args, count, names);
     memcpy(window->data + offset, PyBytes_AsString(args[1]), (size_t)size);
     Py_RETURN_NONE;
+}
+
+/* The bounds of `[a:b]`, if they are what they look like at any size of the memory: not from its end, within what we know. */
+static bool
+part_of(const Window *window, PyObject *key, Py_ssize_t *offset, Py_ssize_t *size)
+{
+    Py_ssize_t start, stop, step;
+
+    if (PySlice_Unpack(key, &start, &stop, &step) < 0) {
+        PyErr_Clear();
+        return false;
+    }
+    if (step != 1 || start < 0 || stop < start || stop > window->size || !window->keep)
+        return false;
+    *offset = start;
+    *size = stop - start;
+    return true;
+}
+
+static PyObject *
+get_item(PyObject *self, PyObject *key)
+{
+    Window *window = (Window *)self;
+    Py_ssize_t offset, size;
+
+    if (PySlice_Check(key)) {
+        if (LIKELY(part_of(window, key, &offset, &size)))
+            return PyBytes_FromStringAndSize(window->data + offset, size);
+    }
+    else if (LIKELY((offset = index_of(key)) >= 0 && offset < window->size && window->keep))
+        return PyLong_FromLong((unsigned char)window->data[offset]);
+    return PyObject_CallMethodObjArgs(self, name_item, key, NULL);
+}
+
+/* For those who go through it one by one. */
+static PyObject *
+item_at(PyObject *self, Py_ssize_t index)
+{
+    PyObject *key = PyLong_FromSsize_t(index), *value;
+
+    if (!key)
+        return NULL;
+    value = get_item(self, key);
+    Py_DECREF(key);
+    return value;
+}
+
+static int
+set_item(PyObject *self, PyObject *key, PyObject *value)
+{
+    Window *window = (Window *)self;
+    PyObject *done;
+    Py_ssize_t offset, size;
+
+    if (UNLIKELY(!value)) {
+        PyErr_SetString(PyExc_TypeError, "bytes of a memory can't be deleted");
+        return -1;
+    }
+    if (PySlice_Check(key)) {
+        if (PyBytes_Check(value) && part_of(window, key, &offset, &size) && PyBytes_Size(value) == size) {
+            memcpy(window->data + offset, PyBytes_AsString(value), (size_t)size);
+            return 0;
+        }
+    }
+    else if ((offset = index_of(key)) >= 0 && offset < window->size && window->keep) {
+        Py_ssize_t byte = index_of(value);
+        if (LIKELY(byte >= 0 && byte <= 255)) {
+            window->data[offset] = (char)byte;
+            return 0;
+        }
+    }
+    if (!(done = PyObject_CallMethodObjArgs(self, name_set_item, key, value, NULL)))
+        return -1;
+    Py_DECREF(done);
+    return 0;
 }
 
 /* _show(address, size, keep): from now on there are these bytes to see, as long as `keep` lives. */
@@ -169,6 +244,8 @@ static PyMethodDef methods[] = {
 static PyType_Slot slots[] = {
     { Py_tp_dealloc, dealloc }, { Py_tp_traverse, traverse },
     { Py_tp_clear, clear },     { Py_tp_methods, methods },
+    { Py_mp_subscript, get_item }, { Py_mp_ass_subscript, set_item },
+    { Py_sq_item, item_at },
     { Py_tp_doc, "Bytes in C that can be read and written." },
     { 0, NULL },
 };
@@ -191,5 +268,7 @@ wpy_add_window(PyObject *module)
     }
     name_read = PyUnicode_InternFromString("_read");
     name_write = PyUnicode_InternFromString("_write");
-    return name_read && name_write ? 0 : -1;
+    name_item = PyUnicode_InternFromString("_item");
+    name_set_item = PyUnicode_InternFromString("_set_item");
+    return name_read && name_write && name_item && name_set_item ? 0 : -1;
 }
