@@ -297,6 +297,12 @@ typedef struct WamrPyWasiHooks {
                             const struct __wasi_iovec_t *, int, size_t *);
     __wasi_errno_t (*writev)(wasm_exec_env_t, os_file_handle,
                              const struct __wasi_ciovec_t *, int, size_t *);
+    __wasi_errno_t (*preadv)(wasm_exec_env_t, os_file_handle,
+                             const struct __wasi_iovec_t *, int,
+                             __wasi_filesize_t, size_t *);
+    __wasi_errno_t (*pwritev)(wasm_exec_env_t, os_file_handle,
+                              const struct __wasi_ciovec_t *, int,
+                              __wasi_filesize_t, size_t *);
 } WamrPyWasiHooks;
 extern WamrPyWasiHooks wamrpy_wasi;
 
@@ -346,6 +352,48 @@ blocking_op_close(wasm_exec_env_t exec_env, os_file_handle handle,
 """,
         why="See above.",
         test="tests/test_stdio.py::test_output_goes_to_a_callable",
+    ),
+    Cure(
+        name="wasi-hooks",
+        file=_BLOCKING + ".c",
+        expect="""\
+    if (!wasm_runtime_begin_blocking_op(exec_env)) {
+        return __WASI_EINTR;
+    }
+    __wasi_errno_t ret = os_preadv(handle, iov, iovcnt, offset, nread);
+""",
+        replace="""\
+    if (wamrpy_wasi.preadv)
+        return wamrpy_wasi.preadv(exec_env, handle, iov, iovcnt, offset,
+                                  nread);
+    if (!wasm_runtime_begin_blocking_op(exec_env)) {
+        return __WASI_EINTR;
+    }
+    __wasi_errno_t ret = os_preadv(handle, iov, iovcnt, offset, nread);
+""",
+        why="A gigabyte at once takes longer than a timeout may be late.",
+        test="tests/test_wasi_waiting.py::test_much_at_once_can_be_stopped",
+    ),
+    Cure(
+        name="wasi-hooks",
+        file=_BLOCKING + ".c",
+        expect="""\
+    if (!wasm_runtime_begin_blocking_op(exec_env)) {
+        return __WASI_EINTR;
+    }
+    __wasi_errno_t error = os_pwritev(handle, iov, iovcnt, offset, nwritten);
+""",
+        replace="""\
+    if (wamrpy_wasi.pwritev)
+        return wamrpy_wasi.pwritev(exec_env, handle, iov, iovcnt, offset,
+                                  nwritten);
+    if (!wasm_runtime_begin_blocking_op(exec_env)) {
+        return __WASI_EINTR;
+    }
+    __wasi_errno_t error = os_pwritev(handle, iov, iovcnt, offset, nwritten);
+""",
+        why="A gigabyte at once takes longer than a timeout may be late.",
+        test="tests/test_wasi_waiting.py::test_much_at_once_can_be_stopped",
     ),
     Cure(
         name="wasi-hooks",

@@ -3,7 +3,7 @@
  * WAMR's fd_read and fd_write have looked at rights and pointers and call the hooks here with the host's descriptor: so
  * a stream stays what it is when the guest renumbers it. Python's streams go straight to wasi.py, a piece at a time, so
  * that nothing piles up. On all that may block (pipes, terminals, FIFOs) we wait in slices and look at what stops the
- * code in between, as the checkpoint does.
+ * code in between, as the checkpoint does; files are read and written in pieces for the same reason.
  */
 #include "wasi.h"
 
@@ -153,6 +153,68 @@ write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
 }
 #endif
 
+/* ---- files ---- */
+
+typedef enum { READ, WRITE, READ_AT, WRITE_AT } transfer;
+
+static __wasi_errno_t
+transfer_once(transfer what, os_file_handle handle, const void *iov, int count, __wasi_filesize_t at, size_t *size)
+{
+    switch (what) {
+        case READ:
+            return os_readv(handle, iov, count, size);
+        case WRITE:
+            return os_writev(handle, iov, count, size);
+        case READ_AT:
+            return os_preadv(handle, iov, count, at, size);
+        default:
+            return os_pwritev(handle, iov, count, at, size);
+    }
+}
+
+static bool
+is_much(const struct __wasi_iovec_t *iov, int count)
+{
+    uint64_t size = 0;
+    int i;
+
+    for (i = 0; i < count && size <= PIECE; i++)
+        size += iov[i].buf_len;
+    return size > PIECE;
+}
+
+/* A gigabyte takes seconds: what is much goes in pieces, with a look at what stops the code in between. */
+static __wasi_errno_t
+transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
+              __wasi_filesize_t at, size_t *size)
+{
+    int i;
+
+    if (!is_much(iov, count))
+        return transfer_once(what, handle, iov, count, at, size);
+    *size = 0;
+    for (i = 0; i < count; i++) {
+        struct __wasi_iovec_t rest = iov[i];
+
+        while (rest.buf_len) {
+            struct __wasi_iovec_t piece = { rest.buf, rest.buf_len < PIECE ? rest.buf_len : PIECE };
+            size_t done = 0;
+            __wasi_errno_t error = transfer_once(what, handle, &piece, 1, at + *size, &done);
+
+            if (error)
+                return *size ? 0 : error;
+            *size += done;
+            if (done < piece.buf_len)
+                return 0;
+            if (!wpy_wait_check(env, false))
+                return __WASI_EINTR;
+            rest.buf += done;
+            rest.buf_len -= done;
+        }
+    }
+    return 0;
+}
+
 /* ---- reading ---- */
 
 static __wasi_errno_t
@@ -184,6 +246,7 @@ read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_
 {
     wpy_instance *instance = wpy_instance_of(env);
     wpy_stream *stream = instance ? wpy_stream_of(instance, handle) : NULL;
+    struct __wasi_iovec_t first;
     __wasi_errno_t error;
 
     if (!instance)
@@ -191,7 +254,14 @@ read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_
     if (stream && stream->kind == WPY_STREAM_PYTHON)
         return read_python(env, instance->wasi, iov, count, size);
     if (stream ? stream->kind != WPY_STREAM_OTHER : !may_block(handle))
-        return os_readv(handle, iov, count, size);
+        return transfer_file(env, READ, handle, iov, count, 0, size);
+    for (; count > 1 && iov->buf_len == 0; count--)
+        iov++;
+    if (count && iov->buf_len > PIECE) { /* a device may have any amount */
+        first = (struct __wasi_iovec_t){ iov->buf, PIECE };
+        iov = &first;
+        count = 1;
+    }
     do {
         if (!wait_ready(env, handle, false))
             return __WASI_EINTR;
@@ -263,13 +333,32 @@ write_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciove
         return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov, count, size);
     if (instance && (stream ? stream->kind == WPY_STREAM_OTHER : may_block(handle)))
         return write_waiting(env, handle, iov, count, size);
-    return os_writev(handle, iov, count, size);
+    return transfer_file(env, WRITE, handle, (const struct __wasi_iovec_t *)iov, count, 0, size);
+}
+
+static __wasi_errno_t
+read_at_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
+             __wasi_filesize_t at, size_t *size)
+{
+    return transfer_file(env, READ_AT, handle, iov, count, at, size);
+}
+
+static __wasi_errno_t
+write_at_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
+              __wasi_filesize_t at, size_t *size)
+{
+    return transfer_file(env, WRITE_AT, handle, (const struct __wasi_iovec_t *)iov, count, at, size);
 }
 
 void
 wpy_wasi_setup(void)
 {
-    wamrpy_wasi = (WamrPyWasiHooks){ .readv = read_hook, .writev = write_hook };
+    wamrpy_wasi = (WamrPyWasiHooks){
+        .readv = read_hook,
+        .writev = write_hook,
+        .preadv = read_at_hook,
+        .pwritev = write_at_hook,
+    };
 }
 
 /* A WASI call has returned: time has passed that the checkpoint does not count. */
