@@ -62,6 +62,26 @@ def test_the_stub_names_everything():
     assert {f.name for f in header().functions} <= functions
 
 
+def test_type_checkers_see_what_the_star_gives():
+    """They do not follow an `__all__` that is made at run time, but read wamr/ffi.pyi."""
+    import ast
+    from pathlib import Path
+
+    def names(module):
+        stub = Path(module.__file__).with_suffix(".pyi")
+        for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom):
+                yield from (a.asname for a in node.names if a.name == a.asname)
+            elif isinstance(node, ast.FunctionDef):
+                yield node.name
+            elif isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
+                yield from ast.literal_eval(node.value)
+
+    stars = set(names(_procedural))
+    assert stars >= set(_procedural.__all__)
+    assert set(names(api)) == set(api.__all__) - set(_procedural.__all__)
+
+
 def test_every_function_has_a_positive_and_a_negative_test(request):
     files = {item.path.name for item in request.session.items if "procedural" in str(item.path)}
     if not {"test_types.py", "test_objects.py", "test_runtime.py", "test_negative.py"} <= files:
