@@ -30,6 +30,7 @@ def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[T
         value = new_array(type_, value, function, "data")
         length = len(value)
     if length < size:
+        ffi.new("size_t *", size)  # an OverflowError where C has no such size
         raise ValueError(f"{function}: data has {length} items where size says {size}")
     if type_.element is None:
         return value, []
