@@ -67,6 +67,8 @@ def _parameter(parameter: Named, kinds: set[str], vectors: set[str]) -> str:
         return "str | bytes | _CData | None"
     if type_.pointers == 1 and type_.name in STRUCTS:
         return f"{type_.name} | _CData | None"
+    if parameter.name == "env":
+        return "Any"  # for Python's callbacks, any object
     if type_.pointers or type_.function:
         return "_CData | None" if type_.name == "void" or type_.pointers == 2 else "Any"
     if type_.name.startswith("wasm_func_callback"):

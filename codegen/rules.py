@@ -109,6 +109,8 @@ INTEGERS = {
 }
 # Structs that callers make themselves.
 STRUCTS = {"wasm_val_t", "wasm_limits_t", "MemAllocOption", "LoadArgs", "InstantiationArgs"}
+# Vectors of objects of a store; the others are of types, which belong to none.
+STORED = {"extern", "frame"}
 VECTOR_TYPES = {"wasm_name_t": "byte", "wasm_message_t": "byte"}
 
 

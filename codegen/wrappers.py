@@ -19,6 +19,7 @@ from .rules import (
     INTEGERS,
     NEVER_NULL,
     OWN_RESULTS,
+    STORED,
     STRUCTS,
     VIEWS,
     Named,
@@ -111,6 +112,7 @@ class Wrapper:
         self.vectors = vectors
         self.parameters = named(function, kinds, vectors)
         self.lines: list[str] = []
+        self.before: list[str] = []
         self.after: list[str] = []
         self.taken: list[str] = []
         self.arguments: list[str] = []
@@ -120,6 +122,7 @@ class Wrapper:
         for parameter in self.parameters:
             self._argument(parameter)
         call = f"lib.{function.name}({', '.join(self.arguments)})"
+        self.lines += self.before
         self._result(call)
         head = f"def {function.name}({', '.join(p.name for p in self.parameters)}):"
         body = "".join(f"    {line}\n" for line in [*self.lines])
@@ -212,6 +215,11 @@ class Wrapper:
             self.lines.append(f"{name} = vector(_{vector}_vec, {name}, {where})")
             if not self.function.name.endswith(("_vec_new", "_vec_new_empty")):
                 store = "_thing and _thing.store" if self._out_of_store() else "None"
+                if vector in STORED and self.function.name.endswith("_vec_copy"):
+                    self.before.append(
+                        f'_store = store_of(_{vector}_vec, vec, "{self.function.name}")'
+                    )
+                    store = "_store"
                 self.after.append(f"fill(_{vector}_vec, {name}, {store})")
         elif type_.own and self.function.name == f"wasm_{vector}_vec_delete":
             self.lines.append(f'{name} = end_vector(_{vector}_vec, {name}, "{self.function.name}")')
@@ -322,7 +330,7 @@ from ._api.lists import from_list, to_list
 from ._api.handles import again, borrow, find, kind, need, own, own_in, typeof, use, view
 from ._api.objects import set_finalizer, set_host_info
 from ._api.ownership import claim, distinct, end, given
-from ._api.vectors import borrowed, borrowed_struct, fill, give, made, read, take, vec
+from ._api.vectors import borrowed, borrowed_struct, fill, give, made, read, store_of, take, vec
 from ._api.vectors import end as end_vector
 from ._api.vectors import struct as vector
 from ._binding import lib

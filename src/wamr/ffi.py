@@ -17,6 +17,7 @@ together with the constants, `ffi`, `lib` and the helpers of wamr/_api. It share
 with the classes, but no objects.
 """
 
+from ._api.arguments import integer
 from ._api.helpers import (
     WASM_ARRAY_VEC,
     WASM_EMPTY_VEC,
@@ -66,7 +67,7 @@ from ._procedural import LISTS as _LISTS
 
 def KILOBYTE(n: int) -> int:  # noqa: N802
     """As the macro of C."""
-    return n * 1024
+    return integer(n, "KILOBYTE", "n") * 1024
 
 
 # The helpers; what follows is the header's.

@@ -51,9 +51,39 @@ def test_values():
     for wrong in ("1", 1.5, None):
         with pytest.raises(TypeError):
             api.WASM_I32_VAL(wrong)
-    with pytest.raises(TypeError):
-        api.wasm_val_vec_from_values([1, 2])
+    assert api.wasm_val_value(vec.data[0]) == -(2**31)
     assert api.KILOBYTE(2) == 2048
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "error", "text"),
+    [
+        ("wasm_val_value", [5], TypeError, "val must be a"),
+        ("wasm_val_value", [None], ValueError, "val must not be NULL"),
+        ("wasm_val_same", [1, 2], TypeError, "a must be a"),
+        ("wasm_limits_same", [1, 2], TypeError, "a must be a"),
+        ("wasm_byte_vec_same", [1, 2], TypeError, "a must be a"),
+        ("WASM_F32_VAL", ["1"], TypeError, "z must be a number, not str"),
+        ("WASM_F64_VAL", [None], TypeError, "z must be a number, not NoneType"),
+        ("WASM_REF_VAL", [5], TypeError, "r must be a pointer or None, not int"),
+        ("WASM_FUNCREF_VAL", [2.5], TypeError, "r must be a pointer or None, not float"),
+        ("WASM_ARRAY_VEC", ["vals", []], ValueError, "name must be one of byte, .* not 'vals'"),
+        ("WASM_EMPTY_VEC", [5], ValueError, "name must be one of byte, .* not 5"),
+        ("wasm_val_vec_from_values", [None], TypeError, "vals must be a list"),
+        ("wasm_val_vec_from_values", [[1, 2]], TypeError, "vals must be a list"),
+        ("wasm_val_vec_to_values", [5], TypeError, "vec must be a"),
+        ("wasm_byte_vec_from_bytes", ["text"], TypeError, "data must be bytes, not str"),
+        ("wasm_byte_vec_from_list", [[300]], OverflowError, "data: bytes must be in range"),
+        ("wasm_byte_vec_from_list", [[b"ab"]], TypeError, "b'ab' is not one byte"),
+        ("wasm_name_to_str", [5], TypeError, "name must be a"),
+        ("wasm_module_load_error", [5], TypeError, "binary must be a"),
+        ("wasm_trust_aot", ["yes"], TypeError, "trust must be a bool, not str"),
+        ("KILOBYTE", ["x"], TypeError, "n must be an integer, not str"),
+    ],
+)
+def test_helpers_say_what_they_expect(name, arguments, error, text):
+    with pytest.raises(error, match=f"^{name}: .*{text}"):
+        getattr(api, name)(*arguments)
 
 
 def test_load_module_file(world, tmp_path):
@@ -121,6 +151,9 @@ def test_comparisons(world):
     assert not api.wasm_functype_same(world.new("functype"), world.functype(["i32"], []))
     assert not api.wasm_functype_same(world.new("functype"), None)
     assert api.wasm_functype_same(None, None)
+    assert api.wasm_limits_same(None, None)
+    assert not api.wasm_limits_same(world.limits(1, 2), None)
+    assert not api.wasm_val_same(api.WASM_I32_VAL(1), NULL)
     assert api.wasm_limits_same(world.limits(1, 2), world.limits(1, 2))
     assert not api.wasm_limits_same(world.limits(1, 2), world.limits(1, 3))
     dead = world.new("functype")
@@ -156,6 +189,10 @@ def test_texts(world):
     assert api.wasm_repr(world.vec("valtype")) == "valtype_vec [valtype i32, valtype i32]"
     assert api.wasm_repr(world.vec("byte")) == "byte_vec b'abc'"
     assert api.wasm_repr(ffi.new("InstantiationArgs *")).startswith("InstantiationArgs ")
+    assert api.wasm_repr(ffi.new("MemAllocOption *")).startswith("MemAllocOption at ")
+    for index, name in enumerate(("func", "global")):
+        placeholder = api.wasm_extern_new_empty(world.store, index)
+        assert api.wasm_repr(placeholder) == f"extern {name} placeholder"
     assert api.wasm_repr(None) == api.wasm_repr(NULL) == "NULL"
     gone = world.new("trap")
     api.wasm_trap_delete(gone)

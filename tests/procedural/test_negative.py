@@ -1,4 +1,5 @@
-"""Every pointer of every function: NULL, the wrong kind, no pointer at all, dead, unknown.
+"""Every argument of every function: NULL, the wrong kind, no pointer at all, dead, unknown; numbers
+that are none, or out of range.
 
 The calls are made from the header, so that no function is forgotten. They run in forked
 children, a batch each: a crash is a failure that names its call.
@@ -104,6 +105,11 @@ def wrong_case(wat, function, parameters, kinds, vectors, position, wrong):
     raise AssertionError(f"{wrong!r} gives {answer!r}")
 
 
+def range_case(wat, function, parameters, kinds, vectors, position, number):
+    with pytest.raises(OverflowError):
+        call_with(wat, function, parameters, kinds, vectors, position, lambda *_: number)
+
+
 def dead_case(wat, function, parameters, kinds, vectors, position, way):
     parameter = parameters[position]
     kind = parameter.type.name.removeprefix("wasm_").removesuffix("_t")
@@ -132,13 +138,18 @@ def cases(wat, function, parameters, kinds, vectors):
     from codegen import rules
 
     for position, parameter in enumerate(parameters):
-        if not is_pointer(parameter):
-            continue
 
         def case(run, what, *more, at=position):
             name = f"{function.name}({parameters[at].name}={what})"
             return name, lambda: run(wat, function, parameters, kinds, vectors, at, *more)
 
+        if not is_pointer(parameter):
+            for wrong in (None, "text", 2.5, [], ffi.new("int *")):
+                yield case(wrong_case, f"a {type(wrong).__name__}", wrong)
+            if parameter.type.name != "bool":
+                for number in (-1, 2**64):
+                    yield case(range_case, str(number), number)
+            continue
         yield case(null_case, "None", None)
         if parameter.type.name != "char":
             yield case(null_case, "NULL", NULL)
@@ -161,7 +172,7 @@ BATCHES = 16
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_pointers(wat, batch):
+def test_arguments(wat, batch):
     mine = signatures()[batch::BATCHES]
     failures = in_child([case for signature in mine for case in cases(wat, *signature)])
     assert not failures, "\n".join(failures)
@@ -183,10 +194,10 @@ def test_every_function_refuses_one_argument_more(wat):
 
 
 def register():
-    for function, parameters, _, _ in signatures():
-        NEGATIVE.setdefault(function.name, []).append("one argument more")
-        if any(is_pointer(p) for p in parameters):
-            NEGATIVE[function.name].append("test_pointers")
+    """The cases that the tests above will run, by function."""
+    for signature in signatures():
+        names = [name for name, _ in cases(None, *signature)]
+        NEGATIVE.setdefault(signature[0].name, []).extend(names or ["one argument more"])
 
 
 with contextlib.suppress(pytest.skip.Exception):  # without a header there is nothing to call

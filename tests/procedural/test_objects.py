@@ -382,3 +382,16 @@ def test_frames(world):
     assert not c.wasm_trap_origin(made)
     c.wasm_trap_trace(made, frames)
     assert frames.size == 0
+
+
+def test_an_env_that_is_no_pointer_is_nothing_for_a_finalizer_of_c(world):
+    finalizer = ffi.callback("void(void *)", lambda info: None)
+    callback = api.wasm_func_callback_with_env(lambda env, args, results: None)
+    with pytest.raises(TypeError, match="wasm_func_new_with_env: env must be a pointer or None"):
+        api.wasm_func_new_with_env(world.store, world.new("functype"), callback, {}, finalizer)
+    seen = []
+    func = api.wasm_func_new_with_env(
+        world.store, world.new("functype"), callback, {"a": 1}, api.wasm_finalizer(seen.append)
+    )
+    api.wasm_func_delete(func)
+    assert seen == [{"a": 1}]

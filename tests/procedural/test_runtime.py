@@ -87,6 +87,17 @@ def test_module_new_ex(world):
     del name
 
 
+def test_a_module_has_a_copy_of_its_name(world):
+    args = ffi.new("LoadArgs *")
+    args.name = name = ffi.new("char[]", b"mine")
+    args.clone_wasm_binary = True
+    module = api.wasm_module_new_ex(world.store, world.binary, args)
+    name[0:4] = b"gone"
+    assert ffi.string(api.wasm_module_get_name(module)) == b"mine"
+    args.name = NULL
+    assert api.wasm_module_new_ex(world.store, world.binary, args)
+
+
 @positive("wasm_module_imports", "wasm_module_exports")
 def test_module_types(world):
     imports, exports = ffi.new("wasm_importtype_vec_t *"), ffi.new("wasm_exporttype_vec_t *")

@@ -81,7 +81,7 @@ def struct(ctype: Any, value: Any, function: str, parameter: str) -> Any:
         if found == ctype.item:
             return ffi.addressof(value)
         if found.kind == "array" and found.item == ctype.item and len(value):
-            return value
+            return ffi.addressof(value, 0)
         if value == NULL:
             return NULL
         shown = found.cname

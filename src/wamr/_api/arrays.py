@@ -7,7 +7,7 @@ from typing import Any
 from .._binding import ffi
 from . import ownership
 from .handles import NULL, CData, Thing, typeof
-from .vectors import Vec
+from .vectors import Vec, common_store
 
 
 def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[Thing]]:
@@ -30,6 +30,7 @@ def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[T
         value = new_array(type_, value, function, "data")
         length = len(value)
     if length < size:
+        ffi.new("size_t *", size)  # an OverflowError where C has no such size
         raise ValueError(f"{function}: data has {length} items where size says {size}")
     if type_.element is None:
         return value, []
@@ -39,6 +40,7 @@ def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[T
         if thing is not None:
             claimed.append(thing)
     ownership.distinct(function, *claimed)
+    common_store(claimed, function)
     return value, claimed
 
 
@@ -57,6 +59,8 @@ def new_array(type_: Vec, items: Any, function: str, parameter: str) -> Any:
         return ffi.new(type_.item, items)
     except TypeError as error:
         raise TypeError(f"{function}: {parameter} must be {_items(type_)}: {error}") from None
+    except ValueError as error:  # of bytes()
+        raise OverflowError(f"{function}: {parameter}: {error}") from None
 
 
 def _is_pointer(item: Any) -> bool:
@@ -65,6 +69,9 @@ def _is_pointer(item: Any) -> bool:
 
 def _joined(items: list[Any]) -> bytes:
     """From numbers, or from what a vector's data gives when it is read."""
+    for item in items:
+        if isinstance(item, bytes) and len(item) != 1:
+            raise TypeError(f"{item!r} is not one byte")
     return b"".join(item if isinstance(item, bytes) else bytes([item]) for item in items)
 
 

@@ -53,18 +53,40 @@ class Store:
             return []  # a call inside a call
         with _gates:
             gate = self.gate = self.gate or threading.Condition()
-        with gate:
-            self.waiting += 1
-            try:
-                while True:
-                    try:
-                        self.turn.pop()
-                    except IndexError:
-                        gate.wait()
-                    else:
-                        return self.turn
-            finally:
-                self.waiting -= 1
+        me = threading.get_ident()
+        _waits[me] = self
+        try:
+            if self._waits_for(me):
+                raise RuntimeError(
+                    "this would wait for ever: the store is in use by a thread that waits for a "
+                    "store which this thread is in"
+                )
+            with gate:
+                self.waiting += 1
+                try:
+                    while True:
+                        try:
+                            self.turn.pop()
+                        except IndexError:
+                            gate.wait()
+                        else:
+                            return self.turn
+                finally:
+                    self.waiting -= 1
+        finally:
+            del _waits[me]
+
+    def _waits_for(self, thread: int) -> bool:
+        """Whether the thread in this store waits for `thread`, over others maybe."""
+        state: Store | None = self
+        for _ in range(len(_waits) + 1):
+            active = state.active if state is not None else None
+            if active is None:
+                return False
+            if active[4] == thread:
+                return True
+            state = _waits.get(active[4])
+        return False
 
     def leave(self, turn: list[None]) -> None:
         turn.append(None)
@@ -78,6 +100,8 @@ class Store:
 
 
 _gates = threading.Lock()
+# Which store each waiting thread waits for.
+_waits: dict[int, Store] = {}
 
 
 def wasm_engine_new() -> Any:

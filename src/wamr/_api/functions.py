@@ -22,7 +22,10 @@ EXTERN, INSTANCE, MODULE = kind("extern"), kind("instance"), kind("module")
 VALS, EXTERNS = vectors.vec("val"), vectors.vec("extern")
 
 _VALS = VALS.ctype
-_live_func = FUNC.live.get
+_calls = FUNC.calls
+# What a call without arguments or results hands over: one object, so that the next is as fast.
+_NO_VALS = ffi.cast(_VALS, 0)
+_MUCH = 2 ** (8 * ffi.sizeof("uintptr_t")) - 1
 _CALLBACK = typeof("wasm_func_callback_t")
 _CALLBACK_WITH_ENV = typeof("wasm_func_callback_with_env_t")
 _FINALIZER = typeof("void(*)(void *)")
@@ -143,7 +146,8 @@ def _env_finalizer(finalizer: Any, env: Any, function: str) -> Any:
         code = arguments.pointer(_FINALIZER, finalizer, function, "finalizer")
         if not code:
             return None
-        return lambda: code(arguments.address(env, function, "env"))
+        place = arguments.address(env, function, "env")
+        return lambda: code(place)
     if finalizer is not None and not callable(finalizer):
         raise TypeError(
             f"{function}: finalizer must be made with @wasm_finalizer, be a function pointer or "
@@ -171,55 +175,93 @@ def _copy(kind: handles.Kind, value: Any, function: str, parameter: str, copy: A
     return result
 
 
+class Call:
+    """What the calls of one handle need, made at the first and found by its address."""
+
+    __slots__ = ("args", "func", "results", "room", "signature", "state", "store", "thing", "turn")
+
+    def __init__(self, func: Any) -> None:
+        self.func, self.thing = handles.need(FUNC, func, "wasm_func_call", "func")
+        signature = self.thing.extra
+        if signature is None:
+            signature = self.thing.extra = Signature(self.func)
+        self.thing.simple = False
+        self.signature: Signature = signature
+        self.store = self.thing.store
+        self.state: Store = Store() if self.store is None else self.store.extra
+        self.turn = self.state.turn
+        # The vectors of the last call, which most often are those of the next, and how much there
+        # is behind them: C compares that with what is in the structs by then.
+        self.args = self.results = None
+        self.room = ffi.new("uintptr_t[4]")
+
+    def look(self, args: Any, results: Any) -> tuple[Any, Any]:
+        """The vectors as C gets them, if they are what they should be."""
+        given = vectors.struct(VALS, args, "wasm_func_call", "args")
+        out = vectors.struct(VALS, results, "wasm_func_call", "results")
+        self.args = self.results = None
+        for at, vec, name in ((0, given, "args"), (2, out, "results")):
+            data = vec.data if vec else NULL
+            block = vectors.blocks.get(data) if data else None
+            capacity = block.capacity if isinstance(block, vectors.Block) else block
+            if capacity is not None and vec.size > capacity:
+                raise ValueError(
+                    f"wasm_func_call: {name} says {vec.size} where there are {capacity}"
+                )
+            self.room[at] = int(ffi.cast("uintptr_t", data))
+            self.room[at + 1] = _MUCH if capacity is None else capacity
+        self.args, self.results = given, out
+        return given, out
+
+
+def _call_of(func: Any) -> Call:
+    call = Call(func)
+    _calls[call.func] = call
+    return call
+
+
 def wasm_func_call(func: Any, args: Any, results: Any) -> Any:
-    thing = _live_func(id(func))
-    if thing is None:
-        func, thing = handles.need(FUNC, func, "wasm_func_call", "func")
     try:
-        plain = typeof(args) is _VALS and typeof(results) is _VALS
-    except (TypeError, ffi.error):
-        plain = False
-    if not plain:
-        args = vectors.struct(VALS, args, "wasm_func_call", "args")
-        results = vectors.struct(VALS, results, "wasm_func_call", "results")
-    signature = thing.extra
-    if signature is None:
-        signature = thing.extra = Signature(func)
-    store = thing.store
-    if store is None:
-        return own_in(None, TRAP, lib.wasm_func_call(func, args, results))
-    state = store.extra
-    turn = state.turn
+        call = _calls[func]
+        if call.func is not func:
+            call = _call_of(func)
+    except (KeyError, TypeError):
+        call = _call_of(func)
+    if args is None:
+        args = _NO_VALS
+    if results is None:
+        results = _NO_VALS
+    state, turn = call.state, call.turn
     try:
         turn.pop()
     except IndexError:
-        turn = _wait(state, thing, func)
+        turn = state.wait()
     outer = state.active
-    state.active = (thing, args, results, outer, get_ident())
     try:
-        if signature.refs:
-            _check_refs(signature, args)
-        trap = lib.wasm_func_call(func, args, results)
+        if args is not call.args or results is not call.results:
+            args, results = call.look(args, results)
+        state.active = (call.thing, args, results, outer, get_ident())
+        if call.thing.over:
+            find(FUNC, func, "wasm_func_call", "func")
+            raise ReferenceError("wasm_func_call: func is being deleted by another thread")
+        if call.signature.refs:
+            _check_refs(call.signature, args)
+        trap = lib.wpy_api_call(func, args, results, call.room)
+        if trap:
+            while trap == call.room:  # the structs have changed since they were looked at
+                args, results = call.look(args, results)
+                trap = lib.wpy_api_call(func, args, results, call.room)
+            if trap:
+                return new_trap(trap, call.store)
+        if call.signature.refs:
+            for index in call.signature.refs_out:
+                own_in(call.store, REF, results.data[index].of.ref)
+        return trap
     finally:
         state.active = outer
         turn.append(None)
         if state.waiting:
             state.wake()
-    if trap:
-        return new_trap(trap, store)
-    if signature.refs:
-        for index in signature.refs_out:
-            own_in(store, REF, results.data[index].of.ref)
-    return trap
-
-
-def _wait(state: Store, thing: Thing, func: Any) -> list[None]:
-    """Another thread may be in the store; when it is out, the function may be gone."""
-    turn = state.wait()
-    if _live_func(id(func)) is not thing:
-        state.leave(turn)
-        find(FUNC, func, "wasm_func_call", "func")
-    return turn
 
 
 def _check_refs(signature: Signature, args: Any) -> None:

@@ -17,6 +17,7 @@ parts of a type with the type.
 from __future__ import annotations
 
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from .._binding import ffi, lib
@@ -47,6 +48,8 @@ class Kind:
         # C.
         self.addressed = name not in ("module", "shared_module")
         self.delete = f"wasm_{name}_delete"
+        # Of functions: what a call needs, by the handle (functions.Call).
+        self.calls: dict[Any, Any] = {}
 
     def __repr__(self) -> str:
         return f"wasm_{self.name}_t *"
@@ -59,6 +62,9 @@ class Thing:
     handle: Any = None
     # Nothing but a handle and maybe a store: ending it is a matter of three dictionaries.
     simple = True
+    # The C object is gone, or goes now. Set before anybody looks whether it is in use; who uses it
+    # says so first and looks at this then: so one of two threads sees the other.
+    over = False
     # Where an object without a handle is: an element of a vector that nobody has looked at.
     address: Any = None
     owner: Thing | None = None
@@ -118,6 +124,7 @@ class Thing:
 
     def bury(self, why: str) -> None:
         """The C object is gone, or goes now, and with it what it owns."""
+        self.over = True
         if self.kind.addressed:
             place = self.place()
             if by_address.get(place) is self:
@@ -149,6 +156,8 @@ class Thing:
 
 def _retire(kind: Kind, handle: Any, why: str) -> None:
     kind.live.pop(id(handle), None)
+    if kind.calls:
+        kind.calls.pop(handle, None)
     dead[id(handle)] = handle
     _ends[id(handle)] = why
 
@@ -172,17 +181,27 @@ def kind_of(handle: Any) -> Kind:
 dead_limit = 4096
 
 
+_sweeping = threading.Lock()
+
+
 def sweep() -> None:
     """Lets go of dead handles that nobody else holds."""
     global dead_limit  # noqa: PLW0603
-    gone = _unheld(dead)
-    if _getrefcount is None:
-        # Nobody can tell: the oldest half goes, and what it leaves is found out by its address.
-        gone = list(dead)[: len(dead) // 2]
-    for key in gone:
-        del dead[key]
-        _ends.pop(key, None)
-    dead_limit = max(4096, 2 * len(dead))
+    if not _sweeping.acquire(blocking=False):
+        return  # another thread does it
+    try:
+        gone = _unheld(dead)
+        if _getrefcount is None:
+            # Nobody can tell: the oldest half goes, and what it leaves is found out by its address.
+            gone = list(dead)[: len(dead) // 2]
+        for key in gone:
+            # The reason first: the next handle with this id may come as soon as this one has gone.
+            if _ends:
+                _ends.pop(key, None)
+            del dead[key]
+        dead_limit = max(4096, 2 * len(dead))
+    finally:
+        _sweeping.release()
 
 
 def _unheld(handles: dict[int, Any], base: int = 0) -> list[int]:
@@ -191,7 +210,8 @@ def _unheld(handles: dict[int, Any], base: int = 0) -> list[int]:
     count = _getrefcount
     if count is None:
         return []
-    return [key for key, handle in handles.items() if count(handle) <= base]
+    # A copy, which is made at once: other threads go on adding to the dictionary.
+    return [key for key, handle in handles.copy().items() if count(handle) <= base]
 
 
 # What the reference count of an object is that only such a dictionary holds.

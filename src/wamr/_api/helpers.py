@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from .. import _procedural as c
 from .._binding import ffi, lib
 from . import arrays, lists, vectors
-from .arguments import integer
+from .arguments import address, integer, struct
+from .arguments import present as given
 from .callbacks import Callback, CallbackWithEnv, Finalizer
-from .handles import NULL, CData, find, kind, typeof
+from .handles import find, kind, typeof
 
 if TYPE_CHECKING:
     import os
@@ -31,7 +32,7 @@ KIND_NAMES = {
     lib.WASM_FUNCREF: "funcref",
 }
 _NUMBERS = {lib.WASM_I32: "i32", lib.WASM_I64: "i64", lib.WASM_F32: "f32", lib.WASM_F64: "f64"}
-_VAL = typeof("wasm_val_t")
+_VAL_POINTER = typeof("wasm_val_t *")
 
 # Values: as the macros of C
 
@@ -55,22 +56,22 @@ def WASM_I64_VAL(i: int) -> Any:  # noqa: N802
 
 def WASM_F32_VAL(z: float) -> Any:  # noqa: N802
     """A `wasm_val_t *` of kind f32."""
-    return _val(lib.WASM_F32, "f32", z)
+    return _val(lib.WASM_F32, "f32", _real(z, "WASM_F32_VAL"))
 
 
 def WASM_F64_VAL(z: float) -> Any:  # noqa: N802
     """A `wasm_val_t *` of kind f64."""
-    return _val(lib.WASM_F64, "f64", z)
+    return _val(lib.WASM_F64, "f64", _real(z, "WASM_F64_VAL"))
 
 
 def WASM_REF_VAL(r: Any) -> Any:  # noqa: N802
     """A `wasm_val_t *` of kind externref; None is the null reference."""
-    return _val(lib.WASM_EXTERNREF, "ref", _as_ref(r))
+    return _val(lib.WASM_EXTERNREF, "ref", _as_ref(r, "WASM_REF_VAL"))
 
 
 def WASM_FUNCREF_VAL(r: Any) -> Any:  # noqa: N802
     """A `wasm_val_t *` of kind funcref, for a reference from wasm_func_as_ref; None is null."""
-    return _val(lib.WASM_FUNCREF, "ref", _as_ref(r))
+    return _val(lib.WASM_FUNCREF, "ref", _as_ref(r, "WASM_FUNCREF_VAL"))
 
 
 def WASM_INIT_VAL() -> Any:  # noqa: N802
@@ -78,12 +79,20 @@ def WASM_INIT_VAL() -> Any:  # noqa: N802
     return WASM_REF_VAL(None)
 
 
-def _as_ref(value: Any) -> Any:
-    return NULL if value is None else ffi.cast("wasm_ref_t *", value)
+def _as_ref(value: Any, function: str) -> Any:
+    return ffi.cast("wasm_ref_t *", address(value, function, "r"))
+
+
+def _real(value: Any, function: str) -> float:
+    try:
+        return float(value) if isinstance(value, int) else value.__float__()
+    except AttributeError:
+        raise TypeError(f"{function}: z must be a number, not {type(value).__name__}") from None
 
 
 def wasm_val_value(val: Any) -> Any:
     """The Python value of a `wasm_val_t`: int, float, or the pointer of a reference or None."""
+    val = given(struct(_VAL_POINTER, val, "wasm_val_value", "val"), "wasm_val_value", "val")
     name = _NUMBERS.get(val.kind)
     if name is not None:
         return getattr(val.of, name)
@@ -97,12 +106,19 @@ def wasm_val_value(val: Any) -> Any:
 
 def wasm_byte_vec_from_bytes(data: bytes) -> Any:
     """A new `wasm_byte_vec_t *` with a copy of the bytes."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"wasm_byte_vec_from_bytes: data must be bytes, not {type(data).__name__}")
     return lists.from_list(vectors.vec("byte"), data)
 
 
 def wasm_byte_vec_to_bytes(vec: Any) -> bytes:
     """The bytes of a vector; NULL has none."""
-    vec = vectors.read(vectors.vec("byte"), vec, "wasm_byte_vec_to_bytes", "vec")
+    return bytes_of(vec, "wasm_byte_vec_to_bytes", "vec")
+
+
+def bytes_of(vec: Any, function: str, parameter: str) -> bytes:
+    """The bytes of the vector that is this function's parameter."""
+    vec = vectors.read(vectors.vec("byte"), vec, function, parameter)
     return bytes(ffi.buffer(vec.data, vec.size)) if vec and vec.data else b""
 
 
@@ -115,19 +131,20 @@ def wasm_name_from_str(text: str) -> Any:
 
 def wasm_name_to_str(name: Any) -> str:
     """The text of a name or message, without the NUL that WAMR puts at the end of some."""
-    return wasm_byte_vec_to_bytes(name).removesuffix(b"\0").decode(errors="replace")
+    return bytes_of(name, "wasm_name_to_str", "name").removesuffix(b"\0").decode(errors="replace")
 
 
 def wasm_val_vec_from_values(vals: Iterable[Any]) -> Any:
     """A `wasm_val_vec_t *` of values (from WASM_I32_VAL and its like), in memory of Python: no
     delete.
     """
-    return WASM_ARRAY_VEC("val", vals)
+    return _array_vec(vectors.vec("val"), vals, "wasm_val_vec_from_values", "vals")
 
 
 def wasm_val_vec_to_values(vec: Any) -> list[Any]:
     """The Python values in a vector (see wasm_val_value)."""
-    return [wasm_val_value(val) for val in lists.to_list(vectors.vec("val"), vec)]
+    vals = vectors.read(vectors.vec("val"), vec, "wasm_val_vec_to_values", "vec")
+    return [wasm_val_value(vals.data[index]) for index in range(vals.num_elems if vals else 0)]
 
 
 # Arrays that a struct points to, by the struct's id (cffi pointers compare by address).
@@ -139,21 +156,33 @@ def WASM_ARRAY_VEC(name: str, items: Iterable[Any] = ()) -> Any:  # noqa: N802
 
     For arguments that C only reads or fills: imports, arguments and results. It needs no delete.
     """
-    type_ = vectors.vec(name)
-    data = arrays.new_array(type_, items, "WASM_ARRAY_VEC", "items")
+    return _array_vec(_vec_type(name, "WASM_ARRAY_VEC"), items, "WASM_ARRAY_VEC", "items")
+
+
+def _array_vec(type_: vectors.Vec, items: Iterable[Any], function: str, parameter: str) -> Any:
+    data = arrays.new_array(type_, items, function, parameter)
     vec = ffi.new(type_.ctype)
     vec.size = vec.num_elems = len(data)
     vec.size_of_elem = type_.size
     if len(data):
         vec.data = data
-    key = id(vec)
-    _arrays[key] = (weakref.ref(vec, lambda _: _arrays.pop(key, None)), data)
+    struct = vec[0]  # lives as long as anything that leads to it, and always is the same object
+    key = id(struct)
+    _arrays[key] = (weakref.ref(struct, lambda _: _arrays.pop(key, None)), data)
     return vec
 
 
 def WASM_EMPTY_VEC(name: str) -> Any:  # noqa: N802
     """An empty `wasm_<name>_vec_t *`: for the `out` of a function, or no imports."""
-    return ffi.new(vectors.vec(name).ctype)
+    return ffi.new(_vec_type(name, "WASM_EMPTY_VEC").ctype)
+
+
+def _vec_type(name: str, function: str) -> vectors.Vec:
+    found = vectors.VECS.get(name) if isinstance(name, str) else None
+    if found is None:
+        known = ", ".join(sorted(vectors.VECS))
+        raise ValueError(f"{function}: name must be one of {known}, not {name!r}")
+    return found
 
 
 # Files
@@ -168,8 +197,10 @@ def load_module_file(store: Any, path: str | os.PathLike[str]) -> Any:
 
 def wasm_module_load_error(binary: Any) -> str:
     """Why wasm_module_new answers NULL for these bytes; an empty text: it would not."""
-    vec = binary if isinstance(binary, CData) else WASM_ARRAY_VEC("byte", binary)
-    vec = vectors.read(vectors.vec("byte"), vec, "wasm_module_load_error", "binary")
+    function, bytes_ = "wasm_module_load_error", vectors.vec("byte")
+    if isinstance(binary, (bytes, bytearray, memoryview)):
+        binary = _array_vec(bytes_, binary, function, "binary")
+    vec = vectors.read(bytes_, binary, function, "binary")
     text = ffi.new("char[256]")
     lib.wpy_api_load_error(vec, text, len(text))
     return str(ffi.string(text).decode(errors="replace"))

@@ -28,6 +28,9 @@ def to_list(type_: Vec, vec: Any) -> list[Any]:
     if not pointer:
         return []
     items = [pointer.data[index] for index in range(pointer.num_elems)]
+    if type_.name == "val":
+        # Copies, in memory of their own: what indexing gives is a view of the vector's.
+        return [ffi.new("wasm_val_t *", item)[0] for item in items]
     if type_.element is None:
         return items
     return [_known(type_.element, item) for item in items]

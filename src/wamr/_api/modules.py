@@ -28,7 +28,7 @@ links: dict[Any, threading.RLock] = {}
 def wasm_trust_aot(trust: bool) -> None:
     """From now on, load AOT code or (the default) refuse it. It runs outside of the sandbox."""
     global _trusted  # noqa: PLW0603
-    _trusted = trust
+    _trusted = arguments.boolean(trust, "wasm_trust_aot", "trust")
 
 
 def _loadable(binary: Any) -> bool:
@@ -67,6 +67,9 @@ def wasm_module_new_ex(store: Any, binary: Any, args: Any) -> Any:
     if not options or not _loadable(given):
         return null(MODULE)
     module = own_in(parent, MODULE, lib.wasm_module_new_ex(place, given, options))
+    if module and options.name:
+        # C keeps the pointer, and the caller may not keep what it leads to.
+        lib.wasm_module_set_name(module, ffi.new("char[]", ffi.string(options.name)))
     if module and not options.clone_wasm_binary:
         # The module points to the vector and, maybe, into its data.
         thing = MODULE.live[id(module)]

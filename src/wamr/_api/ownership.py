@@ -15,8 +15,10 @@ def end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
     thing = kind.live.get(id(value))
     if thing is not None and thing.simple:
         store = thing.parent
+        thing.over = True
         if store is not None:
             if store.extra.active is not None:
+                thing.over = False
                 return _end(kind, value, function, parameter)
             store.children.discard(thing)  # type: ignore[union-attr]
         key = id(value)
@@ -43,12 +45,22 @@ def _end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
 
 
 def refuse_running(thing: Thing, function: str, parameter: str) -> None:
-    """Raises where a call is running in the very function."""
-    call = thing.store.extra.active if thing.store is not None else None
-    while call is not None:
-        if call[0] is thing:
-            raise ValueError(f"{function}: {parameter} is being called")
-        call = call[3]
+    """Raises where a call is running in the very function, or in one that `thing` owns; otherwise
+    no call of them can begin any more.
+    """
+    family = [thing]
+    for member in family:
+        member.over = True
+        family += member.children or ()
+    for store in {member.store for member in family if member.store is not None}:
+        call = store.extra.active
+        while call is not None:
+            if call[0] in family:
+                for member in family:
+                    member.over = False
+                what = "is being called" if call[0] is thing else "holds what is being called"
+                raise ValueError(f"{function}: {parameter} {what}")
+            call = call[3]
 
 
 def _not_yours(thing: Thing, function: str, parameter: str) -> NoReturn:

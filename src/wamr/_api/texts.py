@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _procedural as c
 from .._binding import ffi, lib
+from . import vectors
+from .arguments import struct
 from .handles import CData, dead, how_ended, typeof
-from .helpers import KIND_NAMES, wasm_byte_vec_to_bytes, wasm_name_to_str, wasm_trap_to_str
+from .helpers import KIND_NAMES, bytes_of, wasm_name_to_str, wasm_trap_to_str
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_LIMITS, _VAL = typeof("wasm_limits_t *"), typeof("wasm_val_t *")
 _PREFIX, _SUFFIX = "wasm_", "_t *"
 _EXTERN_NAMES = ("func", "global", "table", "memory")
 
@@ -42,7 +45,7 @@ def wasm_repr(pointer: Any) -> str:
 
 
 def _short(type_: Any) -> str:
-    name: str = type_.cname.removeprefix("struct ").removesuffix(" *")
+    name: str = type_.cname.removeprefix("struct ").removeprefix("union ").removesuffix(" *")
     if name == "WASMModuleCommon *":
         return "module"
     return name.removeprefix(_PREFIX).removesuffix("_t")
@@ -128,6 +131,8 @@ def _global(global_: Any) -> str:
     text = _of_type(
         "global", global_, "wasm_global_type", "wasm_globaltype_delete", _globaltype_body
     )
+    if text == "global placeholder":
+        return text
     value = ffi.new("wasm_val_t *")
     c.wasm_global_get(global_, value)
     text = f"{text} = {_val_body(value)}"
@@ -171,8 +176,9 @@ def _frame(frame: Any) -> str:
 
 
 def _vec(name: str, vec: Any) -> str:
+    vec = vectors.read(vectors.vec(name), vec, "wasm_repr", "pointer")
     if name == "byte":
-        return f"byte_vec {wasm_byte_vec_to_bytes(vec)!r}"
+        return f"byte_vec {bytes_of(vec, 'wasm_repr', 'pointer')!r}"
     if name == "val":
         items = [_val_body(vec.data[index]) for index in range(vec.num_elems)]
     else:
@@ -252,6 +258,9 @@ wasm_exporttype_same = _same("exporttype", _exporttype)
 
 def wasm_limits_same(a: Any, b: Any) -> bool:
     """Whether two `wasm_limits_t *` have the same minimum and maximum."""
+    a, b = struct(_LIMITS, a, "wasm_limits_same", "a"), struct(_LIMITS, b, "wasm_limits_same", "b")
+    if not a or not b:
+        return not a and not b
     return bool(a.min == b.min and a.max == b.max)
 
 
@@ -259,6 +268,9 @@ def wasm_val_same(a: Any, b: Any) -> bool:
     """Whether two `wasm_val_t` have the same kind and the same bits (so NaN is the same as
     itself).
     """
+    a, b = struct(_VAL, a, "wasm_val_same", "a"), struct(_VAL, b, "wasm_val_same", "b")
+    if not a or not b:
+        return not a and not b
     if a.kind != b.kind:
         return False
     size = 4 if a.kind in (lib.WASM_I32, lib.WASM_F32) else 8
@@ -269,4 +281,5 @@ def wasm_val_same(a: Any, b: Any) -> bool:
 
 def wasm_byte_vec_same(a: Any, b: Any) -> bool:
     """Whether two `wasm_byte_vec_t *` hold the same bytes."""
-    return wasm_byte_vec_to_bytes(a) == wasm_byte_vec_to_bytes(b)
+    function = "wasm_byte_vec_same"
+    return bytes_of(a, function, "a") == bytes_of(b, function, "b")

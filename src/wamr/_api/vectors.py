@@ -15,7 +15,7 @@ from . import handles, ownership
 from .handles import NULL, CData, Kind, Thing, by_address, dead, how_ended, kind, typeof
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # By the address of the data. Of vectors of plain values that are the caller's, only the size needs
 # to be known.
@@ -93,7 +93,7 @@ def struct(type_: Vec, value: Any, function: str, parameter: str) -> Any:
         if found == type_.ctype.item:
             return ffi.addressof(value)
         if found.kind == "array" and found.item == type_.ctype.item and len(value):
-            return value
+            return ffi.addressof(value, 0)
         if value == NULL:
             return NULL
         raise TypeError(f"{function}: {parameter} must be a {type_!r}, not {found.cname}")
@@ -210,6 +210,7 @@ def kind_of_struct(type_: Any) -> Kind:
         found.live = {}
         found.addressed = True
         found.delete = ""
+        found.calls = {}
         _struct_kinds[type_] = found
     return found
 
@@ -241,10 +242,23 @@ def made(type_: Vec, pointer: Any, claimed: list[Thing], function: str) -> None:
     if type_.element is None:
         blocks[data] = pointer.size
         return
-    store = claimed[0].store if claimed else None
-    block = _block(type_, pointer, store, None)
+    block = _block(type_, pointer, common_store(claimed, function), None)
     for thing in claimed:
         ownership.given(thing, block, function)
+
+
+def common_store(things: Iterable[Thing], function: str) -> Thing | None:
+    """The store that a vector of these goes with: there can only be one."""
+    stores = {thing.store for thing in things}
+    if len(stores) > 1:
+        raise ValueError(f"{function}: the elements of a vector must be of one store")
+    return next(iter(stores), None)
+
+
+def store_of(type_: Vec, pointer: Any, function: str) -> Thing | None:
+    """The store that a copy of this vector goes with."""
+    data = [pointer.data[index] for index in range(pointer.num_elems)] if pointer else ()
+    return common_store([by_address[item] for item in data if item], function)
 
 
 def take(type_: Vec, value: Any, function: str, parameter: str) -> tuple[Any, Block | None]:
@@ -289,6 +303,9 @@ def _settle(block: Block, pointer: Any, element: Kind, function: str, parameter:
         if thing in found:
             raise ReferenceError(f"{function}: {where} is in the vector twice")
         found.add(thing)
+    store = common_store(found, function)
+    if block.store is None and store is not None:
+        _bind(block, pointer, store)
     for thing in found:
         if thing.owner is None:
             ownership.given(thing, block, f"a wasm_{block.vec.name}_vec_t")
@@ -312,6 +329,7 @@ def end(type_: Vec, value: Any, function: str) -> Any:
             return pointer
     pointer, block = take(type_, value, function, "vec")
     if block is not None:
+        ownership.refuse_running(block, function, "vec")
         block.bury(f"was deleted by {function}")
     return pointer
 

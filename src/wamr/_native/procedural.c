@@ -328,6 +328,15 @@ done:
 }
 
 wasm_trap_t *
+wpy_api_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_vec_t *results, const uintptr_t room[4])
+{
+    if ((args && ((uintptr_t)args->data != room[0] || args->size > room[1]))
+        || (results && ((uintptr_t)results->data != room[2] || results->size > room[3])))
+        return (wasm_trap_t *)room;
+    return wpy_api_func_call(func, args, results);
+}
+
+wasm_trap_t *
 wpy_api_forward(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results)
 {
     return wpy_api_func_call(env, args, results);

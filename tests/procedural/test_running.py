@@ -1,0 +1,168 @@
+"""What a running call needs stays, whoever wants it gone; threads take turns, and none waits for
+ever.
+"""
+
+import sys
+import threading
+
+import pytest
+from capi import api, ffi
+
+ECHO = """
+(module (import "host" "f" (func $f (param i32) (result i32)))
+  (func (export "g") (param i32) (result i32) local.get 0 call $f))
+"""
+
+
+class Echo:
+    """A store with a function that calls `action` and returns its argument."""
+
+    def __init__(self, wat2wasm, action):
+        self.engine = api.wasm_engine_new()
+        self.store = api.wasm_store_new(self.engine)
+        i32 = api.wasm_valtype_new_i32
+        type_ = api.wasm_functype_new_1_1(i32(), i32())
+
+        @api.wasm_func_callback
+        def callback(args, results):
+            action(args.data[0].of.i32)
+            results.data[0].of.i32 = args.data[0].of.i32
+
+        self.host = api.wasm_func_new(self.store, type_, callback)
+        api.wasm_functype_delete(type_)
+        module = api.wasm_module_new(self.store, api.WASM_ARRAY_VEC("byte", wat2wasm(ECHO)))
+        imports = api.WASM_ARRAY_VEC("extern", [api.wasm_func_as_extern(self.host)])
+        self.instance = api.wasm_instance_new(self.store, module, imports, None)
+        self.exports = api.WASM_EMPTY_VEC("extern")
+        api.wasm_instance_exports(self.instance, self.exports)
+        self.func = api.wasm_extern_as_func(self.exports.data[0])
+
+    def call(self, value=1, func=None):
+        """The result, or the text of the trap."""
+        results = api.wasm_val_vec_from_values([api.WASM_INIT_VAL()])
+        args = api.wasm_val_vec_from_values([api.WASM_I32_VAL(value)])
+        trap = api.wasm_func_call(func or self.func, args, results)
+        return api.wasm_trap_to_str(trap) if trap else results.data[0].of.i32
+
+
+def copied_by_hand(echo):
+    vec = api.WASM_EMPTY_VEC("extern")
+    api.wasm_extern_vec_new_uninitialized(vec, 2)
+    vec.data[0] = api.wasm_func_as_extern(api.wasm_func_copy(echo.func))
+    vec.num_elems = 1
+    return vec
+
+
+VECTORS = {
+    "exports": lambda echo: echo.exports,
+    "another struct": lambda echo: ffi.new("wasm_extern_vec_t *", echo.exports[0]),
+    "a list": lambda echo: api.wasm_extern_vec_from_list(
+        [api.wasm_func_as_extern(api.wasm_func_copy(echo.func))]
+    ),
+    "by hand": copied_by_hand,
+}
+
+
+@pytest.mark.parametrize("which", VECTORS)
+def test_a_vector_that_owns_the_running_function_is_not_deleted(wat, which):
+    def action(_):
+        api.wasm_extern_vec_delete(vec)
+
+    echo = Echo(wat, action)
+    vec = VECTORS[which](echo)
+    func = api.wasm_extern_as_func(vec.data[0])
+    assert "wasm_extern_vec_delete: vec holds what is being called" in echo.call(1, func)
+    action(1)  # afterwards it may
+    with pytest.raises(ReferenceError, match="wasm_func_call: func"):
+        echo.call(1, func)
+
+
+def test_another_thread_deletes_nothing_that_runs(wat):
+    entered, leave = threading.Event(), threading.Event()
+
+    def action(_):
+        entered.set()
+        leave.wait(30)
+
+    echo = Echo(wat, action)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(echo.call(7)))
+    thread.start()
+    assert entered.wait(30)
+    for delete, what in (
+        (api.wasm_extern_vec_delete, echo.exports),
+        (api.wasm_store_delete, echo.store),
+    ):
+        with pytest.raises(ValueError, match=delete.__name__):
+            delete(what)
+    leave.set()
+    thread.join()
+    assert found == [7]
+    api.wasm_extern_vec_delete(echo.exports)
+
+
+def test_two_threads_that_wait_for_each_other_are_told(wat):
+    both = threading.Barrier(2)
+    echoes = []
+
+    def other_than(index):
+        def action(value):
+            if value:
+                both.wait(30)
+                text = echoes[1 - index].call(0)
+                if text != 0:
+                    raise LookupError(text)
+
+        return action
+
+    echoes += [Echo(wat, other_than(0)), Echo(wat, other_than(1))]
+    found = []
+    threads = [
+        threading.Thread(target=lambda echo=echo: found.append(echo.call(1))) for echo in echoes
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    # One of them at least; the other may then go on.
+    assert any("would wait for ever" in str(answer) for answer in found), found
+    assert [echo.call(0) for echo in echoes] == [0, 0]
+
+
+def test_threads_may_make_and_delete_at_the_same_time():
+    """The books of the dead are swept while other threads write into them."""
+    errors = []
+
+    def run():
+        try:
+            for _ in range(10_000):
+                api.wasm_valtype_delete(api.wasm_valtype_new_i32())
+        except Exception as error:
+            errors.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=run) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not errors
+
+
+def test_a_function_that_is_deleted_between_two_calls_is_found_out(wat):
+    echo = Echo(wat, lambda _: None)
+    func = api.wasm_func_copy(echo.func)
+    assert echo.call(5, func) == 5
+    api.wasm_func_delete(func)
+    other = api.wasm_func_copy(echo.func)  # most likely at the same address
+    assert echo.call(6, other) == 6
+    with pytest.raises(ReferenceError, match="wasm_func_call: func was deleted"):
+        echo.call(7, func)
+    for wrong in ([], {}, 5, "text", echo.instance, ffi.cast("void *", other)):
+        with pytest.raises(TypeError, match="wasm_func_call: func must be"):
+            api.wasm_func_call(wrong, None, None)
