@@ -134,15 +134,17 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> object:
-    home = _LATER.get(name)
-    if home is None:
-        raise AttributeError(f"module 'wamr' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker would think that there are all names
 
-    value: object = getattr(import_module(f"wamr.{home}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        home = _LATER.get(name)
+        if home is None:
+            raise AttributeError(f"module 'wamr' has no attribute {name!r}")
+        from importlib import import_module
+
+        value: object = getattr(import_module(f"wamr.{home}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

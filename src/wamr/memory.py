@@ -17,7 +17,9 @@ from .types import MAX_PAGES, Limits, MemoryType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, SupportsIndex, overload
+
+    from typing_extensions import Buffer
 
     from .store import Store
 
@@ -116,7 +118,7 @@ class Memory(Window, Extern):
         except TypeError:
             return self._read(checked_index("offset", offset), checked_index("size", size))
 
-    def _write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    def _write(self, offset: int, data: Buffer) -> None:
         if type(data) is not bytes:
             data = _flat("data", data)
         size = len(data)
@@ -150,7 +152,14 @@ class Memory(Window, Extern):
                 f"format must be one character, as in struct, not {format!r}"
             ) from None
 
-    def __getitem__(self, key: int | slice) -> int | bytes:
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, key: SupportsIndex) -> int: ...
+        @overload
+        def __getitem__(self, key: slice) -> bytes: ...
+
+    def __getitem__(self, key: SupportsIndex | slice) -> int | bytes:
         """Return a byte, or the bytes of a slice, as `bytes` would."""
         if isinstance(key, slice):
             start, stop = _range_of(key, len(self))
@@ -158,7 +167,14 @@ class Memory(Window, Extern):
         position = self._position(key)
         return self._within(position, 1)[position]
 
-    def __setitem__(self, key: int | slice, value: int | bytes) -> None:
+    if TYPE_CHECKING:
+
+        @overload
+        def __setitem__(self, key: SupportsIndex, value: SupportsIndex) -> None: ...
+        @overload
+        def __setitem__(self, key: slice, value: Buffer) -> None: ...
+
+    def __setitem__(self, key: SupportsIndex | slice, value: SupportsIndex | Buffer) -> None:
         """Set a byte, or the bytes of a slice to as many others."""
         if not isinstance(key, slice):
             byte = checked_index("value", value)
@@ -173,7 +189,7 @@ class Memory(Window, Extern):
             raise ValueError(f"a slice of {stop - start} bytes takes as many, not {len(data)}")
         self.write(start, data)
 
-    def _position(self, key: int) -> int:
+    def _position(self, key: SupportsIndex) -> int:
         size = len(self)
         position = checked_index("index", key)
         if not -size <= position < size:
