@@ -3,6 +3,7 @@
 import itertools
 import sys
 import threading
+from array import array
 from decimal import Decimal
 from fractions import Fraction
 
@@ -102,7 +103,21 @@ def test_integers_from_integers_only(echo, kind, bad):
 
 
 @pytest.mark.parametrize("kind", ["f32", "f64"])
-@pytest.mark.parametrize("bad", [None, "2", b"2", bytearray(b"2"), [2], 2j, object(), float])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None,
+        "2",
+        b"2",
+        bytearray(b"2"),
+        memoryview(b"2"),
+        array("b", b"2"),
+        [2],
+        2j,
+        object(),
+        float,
+    ],
+)
 def test_floats_from_floats_and_integers_only(echo, kind, bad):
     with pytest.raises(TypeError, match=f"{kind}.*argument.*must be a float or int \\({kind}\\)"):
         echo[kind](bad)

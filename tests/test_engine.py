@@ -7,7 +7,8 @@ import weakref
 
 import pytest
 
-from wamr import Config, Engine, Instance, Module, Store, load
+import wamr
+from wamr import Config, Engine, Instance, Module, Store, UnavailableError, load
 from wamr.engine import default_engine
 
 ANSWER = '(module (func (export "answer") (result i32) (i32.const 42)))'
@@ -83,6 +84,63 @@ def test_a_stack_of_a_size_that_cannot_be_is_refused(bytes_):
 def test_a_stack_of_a_wrong_kind_is_refused(bytes_):
     with pytest.raises(TypeError, match=f"stack_bytes must be an int, not {type(bytes_).__name__}"):
         Config(stack_bytes=bytes_)
+
+
+def test_what_later_builds_may_have_is_named_and_unavailable(tmp_path):
+    assert "aot" not in wamr.FEATURES
+    with pytest.raises(UnavailableError, match=r'tier="auto" .*"aot" is not in wamr\.FEATURES'):
+        Config(tier="auto")
+    for cache_dir in (tmp_path, str(tmp_path)):
+        with pytest.raises(UnavailableError, match=r'cache_dir .*"aot" is not in wamr\.FEATURES'):
+            Config(cache_dir=cache_dir)
+    plain = Config(tier="interpreter", cache_dir=None)
+    assert (plain.tier, plain.cache_dir) == ("interpreter", None)
+    assert plain == Config()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"tier": "jit"}, ValueError, 'tier must be "interpreter" or "auto", not \'jit\''),
+        ({"tier": "Auto"}, ValueError, "tier must be .* not 'Auto'"),
+        ({"tier": None}, TypeError, "tier must be a str, not NoneType"),
+        ({"tier": 1}, TypeError, "tier must be a str, not int"),
+        ({"cache_dir": 1}, TypeError, "cache_dir must be a path or None, not int"),
+        ({"cache_dir": b"x"}, TypeError, "cache_dir must be a path or None, not bytes"),
+        ({"cache_dir": 1, "tier": "auto"}, TypeError, "cache_dir must be a path or None"),
+    ],
+)
+def test_other_tiers_and_caches_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        Config(**options)
+
+
+def test_a_config_is_a_value():
+    config = Config(stack_bytes=8192)
+    assert config == Config(stack_bytes=8192) != Config()
+    assert {config: 1}[pickle.loads(pickle.dumps(config))] == 1
+    with pytest.raises(AttributeError, match="Config is immutable: can't set 'stack_bytes'"):
+        config.stack_bytes = 0
+    with pytest.raises(TypeError):
+        Config(8192)
+
+
+def test_an_engine_whose_making_failed_goes_quietly(capsys):
+    class Failing(Engine):
+        def __init__(self):
+            raise OSError
+
+    with pytest.raises(OSError):
+        Failing()
+    gc.collect()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_to_do_about_two_engines_is_said():
+    with pytest.raises(
+        ValueError, match=r"of another engine .* Store\(engine\) and Module\(engine"
+    ):
+        Instance(Store(), Module(Engine(), ANSWER))
 
 
 @pytest.mark.parametrize("config", [0, "x", Config, {}])

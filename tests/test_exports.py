@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from wamr import Func, FuncType, Global, Instance, Memory, Module, Table, load
+from wamr import Exports, Func, FuncType, Global, Instance, Memory, Module, Table, load
 
 MIXED = """(module
     (memory (export "zz") 1) (func $f (export "b") (result i32) (i32.const 1))
@@ -41,6 +41,13 @@ def test_attribute_and_subscript_are_the_same_object(exports):
     assert exports.日本() == 1
     assert exports[""]() == 1
     assert exports["g 1"].value == 5
+
+
+def test_one_that_was_never_made_has_nothing():
+    empty = Exports.__new__(Exports)
+    for use in (repr, dir, len, list, lambda it: it["b"], lambda it: it.b):
+        with pytest.raises(AttributeError, match="this Exports has no _wamr_"):
+            use(empty)
 
 
 def test_what_is_not_there(exports):

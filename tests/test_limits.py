@@ -1,5 +1,7 @@
 """Limits: time, fuel and stack, of an instance, of a store, of one call; nested and exhausted."""
 
+import copy
+import pickle
 import threading
 import time
 
@@ -74,6 +76,23 @@ def test_options_are_by_name():
         ResourceLimits(1)
     with pytest.raises(TypeError):
         ResourceLimits(time=1)
+
+
+def test_limits_are_a_value():
+    limits = ResourceLimits(timeout=1, fuel=5)
+    assert limits == ResourceLimits(timeout=1.0, fuel=5) != ResourceLimits(fuel=5)
+    assert {limits: 1}[pickle.loads(pickle.dumps(limits))] == 1
+    assert copy.deepcopy(limits) == limits
+
+
+@pytest.mark.parametrize(
+    "name", ["timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel"]
+)
+def test_limits_do_not_change(name):
+    limits = ResourceLimits()
+    with pytest.raises(AttributeError, match=f"ResourceLimits is immutable: can't set '{name}'"):
+        setattr(limits, name, 1)
+    assert limits == ResourceLimits()
 
 
 # ------------------------------------------------------------------ timeouts

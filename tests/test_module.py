@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import wamr
 from wamr import (
     CompileError,
     Engine,
@@ -28,6 +29,7 @@ from wamr import (
     Store,
     TableType,
     Trap,
+    UnavailableError,
     ValType,
     wat2wasm,
 )
@@ -126,6 +128,37 @@ def test_bad_code_is_a_compile_error_that_says_why(store, data, reason):
     assert isinstance(caught.value, ValueError)
     assert "WASM module load failed" not in str(caught.value)
     assert not Module.validate(store, data)
+
+
+AOT = b"\0aot\5\0\0\0" + bytes(40)
+
+
+def test_aot_code_has_to_be_trusted_and_is_unavailable_then(store, tmp_path):
+    path = tmp_path / "code.aot"
+    path.write_bytes(AOT)
+    for source in (AOT, bytearray(AOT), path, str(path)):
+        with pytest.raises(CompileError, match=r"AOT code, .* only trusted=True takes it"):
+            Module(store, source)
+        with pytest.raises(
+            UnavailableError, match=r'"aot" is not in wamr\.FEATURES\); give the wasm'
+        ):
+            Module(store, source, trusted=True)
+    assert "aot" not in wamr.FEATURES
+    assert not Module.validate(store, AOT)
+    with pytest.raises(CompileError, match="AOT code"):
+        Module.deserialize(store, AOT)
+
+
+def test_trust_changes_nothing_for_wasm(store):
+    assert Module(store, HEADER, trusted=True).exports == ()
+    with pytest.raises(CompileError, match="invalid section id"):
+        Module(store, HEADER + b"\x7f\1\0", trusted=True)
+
+
+@pytest.mark.parametrize("trusted", [None, 1, "yes"])
+def test_trust_is_a_bool(store, trusted):
+    with pytest.raises(TypeError, match=f"trusted must be a bool, not {type(trusted).__name__}"):
+        Module(store, AOT, trusted=trusted)
 
 
 def test_every_truncation_is_refused_or_a_module(store):

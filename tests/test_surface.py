@@ -23,6 +23,12 @@ def run(args, *, input=None, stdin=None, stdout=None, stderr=None, capture_outpu
         encoding=None, errors=None, env=None, dirs=None, timeout=None, limits=None,
         check=False): ...
 
+class Config:
+    def __init__(self, *, stack_bytes=1048576, tier="interpreter", cache_dir=None): ...
+    stack_bytes: ...
+    tier: ...
+    cache_dir: ...
+
 class Engine:
     def __init__(self, config=None): ...
 
@@ -36,6 +42,7 @@ class Store:
     def __exit__(self, *args): ...
 
 class Module:
+    def __init__(self, store, source, *, trusted=False): ...
     name: ...
     imports: ...
     exports: ...
@@ -270,10 +277,19 @@ def test_everything_exported_exists(name):
     assert name in dir(wamr)
 
 
+ALIASES = {"ExternType", "ImportItem", "Imports", "Source", "Stdio", "Value"}
+
+
 def test_everything_promised_is_exported():
     names = {name.partition(".")[0] for name in PROMISED} | set(BASES) | {"WasmError", "TrapCode"}
+    names |= ALIASES
     assert names <= set(wamr.__all__)
     assert sorted(wamr.__all__) == sorted(set(wamr.__all__))
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_aliases_are_types_at_run_time_too(name):
+    assert typing.get_args(getattr(wamr, name))
 
 
 def test_nothing_is_made_up_on_demand():
@@ -345,6 +361,7 @@ HEAVY = {
     "typing",
     "typing_extensions",
     "wamr._annotations",
+    "wamr.aliases",
     "wamr._api",
     "wamr._procedural",
     "wamr.ffi",

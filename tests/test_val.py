@@ -113,6 +113,15 @@ def test_vals_are_equal_by_type_and_bits() -> None:
     assert len({Val(EXTERNREF, thing), Val(EXTERNREF, thing), Val(I32, 1), Val(I32, 1)}) == 2
 
 
+@pytest.mark.parametrize("made", [Val(I32, 1), Ref(None, FUNCREF), Foreign(Store(), [])], ids=repr)
+def test_what_was_made_does_not_change(made: object) -> None:
+    before = repr(made)
+    for name in ("type", "value", "bits", "store", "is_null"):
+        with pytest.raises(AttributeError):
+            setattr(made, name, 5)
+    assert repr(made) == before
+
+
 def test_a_reference_has_no_bits() -> None:
     with pytest.raises(TypeError, match="has no bits"):
         _ = Val(EXTERNREF, "x").bits

@@ -56,6 +56,7 @@ from .wat import wat2wasm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .aliases import ImportItem, Imports, Source, Stdio, Value
     from .program import run
     from .types import ExternType, externref, f32, f64, funcref, i32, i64, v128
     from .wasi import Dir, WasiConfig
@@ -81,7 +82,9 @@ __all__ = [
     "FuncType",
     "Global",
     "GlobalType",
+    "ImportItem",
     "ImportType",
+    "Imports",
     "Instance",
     "Limits",
     "LinkError",
@@ -92,7 +95,9 @@ __all__ = [
     "Module",
     "Ref",
     "ResourceLimits",
+    "Source",
     "StackOverflowTrap",
+    "Stdio",
     "Store",
     "Table",
     "TableType",
@@ -102,6 +107,7 @@ __all__ = [
     "UnavailableError",
     "Val",
     "ValType",
+    "Value",
     "WasiConfig",
     "WasmError",
     "__version__",
@@ -122,20 +128,23 @@ _LATER = {
     "run": "program",
     "Dir": "wasi",
     "WasiConfig": "wasi",
+    **dict.fromkeys(("ImportItem", "Imports", "Source", "Stdio", "Value"), "aliases"),
     "ExternType": "types",
     **dict.fromkeys(("i32", "i64", "f32", "f64", "v128", "funcref", "externref"), "types"),
 }
 
 
-def __getattr__(name: str) -> object:
-    home = _LATER.get(name)
-    if home is None:
-        raise AttributeError(f"module 'wamr' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker would think that there are all names
 
-    value: object = getattr(import_module(f"wamr.{home}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        home = _LATER.get(name)
+        if home is None:
+            raise AttributeError(f"module 'wamr' has no attribute {name!r}")
+        from importlib import import_module
+
+        value: object = getattr(import_module(f"wamr.{home}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

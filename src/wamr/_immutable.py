@@ -53,3 +53,16 @@ class Immutable:
 
     def __reduce__(self) -> "tuple[Any, ...]":
         return type(self), self._values()
+
+
+class Options(Immutable):
+    """An `Immutable` whose parameters are given by name."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> "tuple[Any, ...]":
+        return _by_name, (type(self), dict(zip(self._fields, self._values(), strict=True)))
+
+
+def _by_name(cls: "type[Options]", options: "dict[str, object]") -> Options:
+    return cls(**options)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from typing_extensions import Buffer
+
 
 NULL_REF = 0xFFFFFFFF
 
@@ -204,7 +206,7 @@ class Window:
         data: bytes = self._read(offset, size)  # type: ignore[attr-defined]
         return data
 
-    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    def write(self, offset: int, data: Buffer) -> None:
         """Write `data` from `offset` on."""
         self._write(offset, data)  # type: ignore[attr-defined]
 

@@ -9,10 +9,14 @@ This module knows nothing of what lives in an engine.
 from __future__ import annotations
 
 from ._binding import lib
+from ._immutable import Options
+from .errors import UnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from os import PathLike
+    from typing import Literal
 
 DEFAULT_STACK = 1 << 20
 LEAST_STACK = 4096
@@ -28,21 +32,59 @@ def checked_stack(name: str, value: object) -> int:
     return value
 
 
-class Config:
+def _checked_tier(tier: object) -> str:
+    if not isinstance(tier, str):
+        raise TypeError(f"tier must be a str, not {type(tier).__name__}")
+    if tier == "auto":
+        raise UnavailableError(
+            'tier="auto" would compile hot functions ahead of time, which this build can\'t ("aot" '
+            'is not in wamr.FEATURES); tier="interpreter" runs all modules'
+        )
+    if tier != "interpreter":
+        raise ValueError(f'tier must be "interpreter" or "auto", not {tier!r}')
+    return tier
+
+
+def _checked_cache(cache_dir: object) -> None:
+    if cache_dir is None:
+        return
+    from os import PathLike
+
+    if not isinstance(cache_dir, (str, PathLike)):
+        raise TypeError(f"cache_dir must be a path or None, not {type(cache_dir).__name__}")
+    raise UnavailableError(
+        'cache_dir would keep compiled code, which this build makes none of ("aot" is not in '
+        "wamr.FEATURES); leave it out"
+    )
+
+
+class Config(Options):
     """How the instances of an engine run.
 
     stack_bytes: size of each instance's wasm stack (operands, locals and frames), 4096 to 2**30;
-    `ResourceLimits` may give an instance another. Raises TypeError, ValueError.
+    `ResourceLimits` may give an instance another. tier: "interpreter"; "auto" and a cache_dir, for
+    compiled code, are what later builds may have, and an UnavailableError here.
+    Immutable, comparable. Raises TypeError, ValueError, UnavailableError.
     """
 
-    __slots__ = ("stack_bytes",)
+    __slots__ = ("stack_bytes", "tier", "cache_dir")  # noqa: RUF023 - in the order of __init__
     stack_bytes: int
+    tier: Literal["interpreter", "auto"]
+    cache_dir: str | PathLike[str] | None
 
-    def __init__(self, *, stack_bytes: int = DEFAULT_STACK) -> None:
-        self.stack_bytes = checked_stack("stack_bytes", stack_bytes)
+    def __init__(
+        self,
+        *,
+        stack_bytes: int = DEFAULT_STACK,
+        tier: Literal["interpreter", "auto"] = "interpreter",
+        cache_dir: str | PathLike[str] | None = None,
+    ) -> None:
+        stack_bytes = checked_stack("stack_bytes", stack_bytes)
+        _checked_cache(cache_dir)
+        self._fill(stack_bytes, _checked_tier(tier), cache_dir)
 
     def __repr__(self) -> str:
-        return f"Config(stack_bytes={self.stack_bytes})"
+        return f"{type(self).__name__}(stack_bytes={self.stack_bytes})"
 
 
 class Engine:
@@ -71,7 +113,7 @@ class Engine:
 
     # The default argument is still there when the interpreter has emptied this module at exit.
     def __del__(self, _stop: Callable[[], None] = lib.wpy_runtime_stop) -> None:
-        if self._started:
+        if getattr(self, "_started", False):  # not if a subclass failed before its base's __init__
             self._started = False
             _stop()
 

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .extern import Extern
+    from .func import Func
+    from .global_ import Global
     from .instance import State
+    from .memory import Memory
+    from .table import Table
 
 
-class Exports(Mapping[str, "Extern"]):
+class Exports(Mapping[str, "Func | Global | Table | Memory"]):
     """exports["add"], exports.add, len, iteration in the module's order.
 
     A name that is not there is a KeyError, or an AttributeError.
@@ -34,6 +37,8 @@ class Exports(Mapping[str, "Extern"]):
         object.__setattr__(self, "_wamr_items", {})
 
     def __getattr__(self, name: str) -> Any:
+        if name in Exports.__slots__:  # it was not made by its __init__
+            raise AttributeError(f"this Exports has no {name}")
         try:
             return self[name]
         except KeyError:

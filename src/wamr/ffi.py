@@ -17,99 +17,28 @@ together with the constants, `ffi`, `lib` and the helpers of wamr/_api. It share
 with the classes, but no objects.
 """
 
-from ._api.arguments import integer
-from ._api.helpers import (
-    WASM_ARRAY_VEC,
-    WASM_EMPTY_VEC,
-    WASM_F32_VAL,
-    WASM_F64_VAL,
-    WASM_FUNCREF_VAL,
-    WASM_I32_VAL,
-    WASM_I64_VAL,
-    WASM_INIT_VAL,
-    WASM_REF_VAL,
-    load_module_file,
-    wasm_byte_vec_from_bytes,
-    wasm_byte_vec_to_bytes,
-    wasm_finalizer,
-    wasm_func_callback,
-    wasm_func_callback_with_env,
-    wasm_memory_buffer,
-    wasm_module_load_error,
-    wasm_name_from_str,
-    wasm_name_to_str,
-    wasm_trap_exception,
-    wasm_trap_to_str,
-    wasm_val_value,
-    wasm_val_vec_from_values,
-    wasm_val_vec_to_values,
-)
-from ._api.modules import wasm_trust_aot
-from ._api.texts import (
-    wasm_byte_vec_same,
-    wasm_exporttype_same,
-    wasm_externtype_same,
-    wasm_functype_same,
-    wasm_globaltype_same,
-    wasm_importtype_same,
-    wasm_limits_same,
-    wasm_memorytype_same,
-    wasm_repr,
-    wasm_tabletype_same,
-    wasm_val_same,
-    wasm_valtype_same,
-)
-from ._binding import ffi, lib
+from ._api import helpers as _helpers
+from ._api import texts as _texts
+from ._api.arguments import integer as _integer
+from ._api.helpers import *  # noqa: F403
+from ._api.modules import wasm_trust_aot as wasm_trust_aot  # noqa: PLC0414
+from ._api.texts import *  # noqa: F403
+from ._binding import ffi as ffi  # noqa: PLC0414
+from ._binding import lib as lib  # noqa: PLC0414
 from ._procedural import *  # noqa: F403
 from ._procedural import DECLARED as _DECLARED
 from ._procedural import LISTS as _LISTS
 
+TYPE_CHECKING = False
+
 
 def KILOBYTE(n: int) -> int:  # noqa: N802
     """As the macro of C."""
-    return integer(n, "KILOBYTE", "n") * 1024
+    return _integer(n, "KILOBYTE", "n") * 1024
 
 
-# The helpers; what follows is the header's.
-__all__ = [
-    "KILOBYTE",
-    "WASM_ARRAY_VEC",
-    "WASM_EMPTY_VEC",
-    "WASM_F32_VAL",
-    "WASM_F64_VAL",
-    "WASM_FUNCREF_VAL",
-    "WASM_I32_VAL",
-    "WASM_I64_VAL",
-    "WASM_INIT_VAL",
-    "WASM_REF_VAL",
-    "load_module_file",
-    "wasm_byte_vec_from_bytes",
-    "wasm_byte_vec_same",
-    "wasm_byte_vec_to_bytes",
-    "wasm_exporttype_same",
-    "wasm_externtype_same",
-    "wasm_finalizer",
-    "wasm_func_callback",
-    "wasm_func_callback_with_env",
-    "wasm_functype_same",
-    "wasm_globaltype_same",
-    "wasm_importtype_same",
-    "wasm_limits_same",
-    "wasm_memory_buffer",
-    "wasm_memorytype_same",
-    "wasm_module_load_error",
-    "wasm_name_from_str",
-    "wasm_name_to_str",
-    "wasm_repr",
-    "wasm_tabletype_same",
-    "wasm_trap_exception",
-    "wasm_trap_to_str",
-    "wasm_trust_aot",
-    "wasm_val_same",
-    "wasm_val_value",
-    "wasm_val_vec_from_values",
-    "wasm_val_vec_to_values",
-    "wasm_valtype_same",
-]
-HELPERS = [*__all__, *_LISTS]
-__all__ += ["ffi", "lib", *_LISTS, *_DECLARED]  # noqa: PLE0604
+# What is ours; the rest is the header's. Type checkers, which can't follow lists that are computed,
+# take from the imports above what `from wamr.ffi import *` gives.
+if not TYPE_CHECKING:
+    HELPERS = ["KILOBYTE", "wasm_trust_aot", *_helpers.__all__, *_texts.__all__, *_LISTS]
+    __all__ = ["ffi", "lib", *HELPERS, *_DECLARED]  # noqa: PLE0604

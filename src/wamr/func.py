@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inspect import Signature
     from typing import Any
 
+    from .aliases import Value
     from .instance import State
     from .store import Store
 
@@ -116,7 +117,7 @@ class Func(Caller, Extern):
 
     __signature__ = _Signature()
 
-    def call(self, *args: Any, timeout: float | None = None, fuel: int | None = None) -> Any:
+    def call(self, *args: Value, timeout: float | None = None, fuel: int | None = None) -> Any:
         """Call it with limits for this call.
 
         timeout: seconds it may take (TimeoutTrap). fuel: branches and calls that it may execute in
@@ -128,7 +129,7 @@ class Func(Caller, Extern):
         return self._call().general(args, timeout_ns, units)
 
     async def call_async(
-        self, *args: Any, timeout: float | None = None, fuel: int | None = None
+        self, *args: Value, timeout: float | None = None, fuel: int | None = None
     ) -> Any:
         """Call it in a thread of the event loop's; cancelling stops the wasm code.
 

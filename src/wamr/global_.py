@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .aliases import Value
     from .store import Store
     from .types import ExternType
 
@@ -38,7 +39,7 @@ class Global(Extern):
     __slots__ = ("__weakref__", "_c", "_codec", "_owner", "_type")
     _type: GlobalType
 
-    def __init__(self, store: Store, type: GlobalType, value: Any) -> None:  # noqa: A002
+    def __init__(self, store: Store, type: GlobalType, value: Value) -> None:  # noqa: A002
         checked_store("store", store)
         if not isinstance(type, GlobalType):
             raise TypeError(f"type must be a GlobalType, not {_kind(type)}")
@@ -72,13 +73,13 @@ class Global(Extern):
             objects.leave()
 
     @value.setter
-    def value(self, value: Any) -> None:
+    def value(self, value: Value) -> None:
         self._open()
         if not self._type.mutable:
             raise AttributeError(f"this global is constant: {self._type}")
         self._set(value)
 
-    def _set(self, value: Any) -> None:
+    def _set(self, value: Value) -> None:
         cells = ffi.new("char[16]")
         objects = self.store._enter_refs()
         try:

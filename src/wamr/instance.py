@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .aliases import Imports
     from .extern import Extern
-    from .linking import Imports
     from .wasi import WasiConfig
 
 _NO_LIMITS = ResourceLimits()
@@ -191,7 +191,10 @@ class Instance:
         if not isinstance(module, Module):
             raise TypeError(f"module must be a Module, not {type(module).__name__}")
         if module.engine is not store.engine:
-            raise ValueError("module is of another engine than store")
+            raise ValueError(
+                "module is of another engine than store: make both with the same one, as in "
+                "Store(engine) and Module(engine, …), or the module with the store"
+            )
         budget = store._budget
         if limits is None:
             limits = store.limits or _NO_LIMITS
@@ -211,7 +214,7 @@ class Instance:
         c.tag = state.tag
         c.budget = budget
         c.stack_bytes = limits.stack_bytes or store.engine.config.stack_bytes
-        c.timeout_ns = state.timeout_ns = limits._timeout_ns
+        c.timeout_ns = state.timeout_ns = limits._timeout_ns()
         c.fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
         opened = None if wasi is None else wasi._open()
         if opened is not None:

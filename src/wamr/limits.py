@@ -7,6 +7,7 @@ code passes (src/wamr/_native/checkpoint.c), memory and tables by budgets (budge
 from __future__ import annotations
 
 from ._binding import ffi, lib
+from ._immutable import Options
 from .engine import checked_stack
 
 TYPE_CHECKING = False
@@ -53,7 +54,7 @@ def checked_amount(name: str, amount: object) -> int:
     return amount
 
 
-class ResourceLimits:
+class ResourceLimits(Options):
     """What an instance may use, over its whole life but `timeout`.
 
     timeout: seconds that each call from Python, and the start function, may take; None: no limit.
@@ -64,23 +65,14 @@ class ResourceLimits:
     program uses the same fuel on every machine; None: no limit.
     Given to a Store, timeout, stack_bytes and fuel are the defaults of its instances, memory_bytes
     and table_elements sums over all that lives in it, host-made memories and tables too.
-    Raises TypeError, ValueError.
+    Immutable, comparable. Raises TypeError, ValueError.
 
     >>> from wamr import ResourceLimits
     >>> ResourceLimits(timeout=0.5, fuel=10_000)
     ResourceLimits(timeout=0.5, fuel=10000)
     """
 
-    __slots__ = (
-        "_memory",
-        "_table",
-        "_timeout_ns",
-        "fuel",
-        "memory_bytes",
-        "stack_bytes",
-        "table_elements",
-        "timeout",
-    )
+    __slots__ = ("timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel")  # noqa: RUF023 - in the order of __init__
     timeout: float | None
     memory_bytes: int | None
     stack_bytes: int | None
@@ -96,29 +88,30 @@ class ResourceLimits:
         table_elements: int | None = None,
         fuel: int | None = None,
     ) -> None:
-        self._timeout_ns = checked_timeout(timeout)
-        self._memory = checked_amount("memory_bytes", memory_bytes)
-        self._table = checked_amount("table_elements", table_elements)
+        checked_timeout(timeout)
+        checked_amount("memory_bytes", memory_bytes)
+        checked_amount("table_elements", table_elements)
         checked_fuel(fuel)
         if stack_bytes is not None:
             checked_stack("stack_bytes", stack_bytes)
-        self.timeout = timeout
-        self.memory_bytes = memory_bytes
-        self.stack_bytes = stack_bytes
-        self.table_elements = table_elements
-        self.fuel = fuel
+        self._fill(timeout, memory_bytes, stack_bytes, table_elements, fuel)
 
     def __repr__(self) -> str:
-        names = ("timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel")
-        given = {name: getattr(self, name) for name in names}
-        text = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
-        return f"ResourceLimits({text})"
+        given = zip(self._fields, self._values(), strict=True)
+        text = ", ".join([f"{name}={value}" for name, value in given if value is not None])
+        return f"{type(self).__name__}({text})"
+
+    def _timeout_ns(self) -> int:
+        """Return the timeout in ns, 0 for none."""
+        return checked_timeout(self.timeout)
 
     def _budget(self, parent: Any) -> Any:
         """Return a handle on a budget in C within `parent`, or that if none is needed."""
-        if self._memory == self._table == NO_LIMIT:
+        memory = checked_amount("memory_bytes", self.memory_bytes)
+        table = checked_amount("table_elements", self.table_elements)
+        if memory == table == NO_LIMIT:
             return parent
-        budget = lib.wpy_budget_new(parent, self._memory, self._table)
+        budget = lib.wpy_budget_new(parent, memory, table)
         if not budget:
             raise MemoryError("no room for a budget")
         return ffi.gc(budget, lib.wpy_budget_release)

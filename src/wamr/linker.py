@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from .aliases import ImportItem
     from .engine import Engine
     from .limits import ResourceLimits
-    from .linking import ImportItem
     from .wasi import WasiConfig
 
     Function = TypeVar("Function", bound=Callable[..., Any])

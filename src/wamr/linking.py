@@ -21,16 +21,12 @@ from .types import FuncType, GlobalType, ImportType, MemoryType, TableType, desc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from typing import Any
 
-    from .instance import Instance
+    from .aliases import Imports
     from .module import Module
     from .store import Store
     from .types import ExternType, Limits
-
-    ImportItem: TypeAlias = Func | Global | Table | Memory | Callable[..., Any]
-    Imports: TypeAlias = Sequence[ImportItem] | Mapping[str, Mapping[str, ImportItem] | Instance]
 
 _WASI = ("wasi_snapshot_preview1", "wasi_unstable")
 _KINDS = {Func: "function", Global: "global", Table: "table", Memory: "memory"}

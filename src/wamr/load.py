@@ -8,9 +8,8 @@ from .store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .aliases import Imports, Source
     from .limits import ResourceLimits
-    from .linking import Imports
-    from .source import Source
     from .wasi import WasiConfig
 
 

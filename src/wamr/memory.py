@@ -17,7 +17,9 @@ from .types import MAX_PAGES, Limits, MemoryType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, SupportsIndex, overload
+
+    from typing_extensions import Buffer
 
     from .store import Store
 
@@ -116,7 +118,7 @@ class Memory(Window, Extern):
         except TypeError:
             return self._read(checked_index("offset", offset), checked_index("size", size))
 
-    def _write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+    def _write(self, offset: int, data: Buffer) -> None:
         if type(data) is not bytes:
             data = _flat("data", data)
         size = len(data)
@@ -151,14 +153,14 @@ class Memory(Window, Extern):
             ) from None
 
     # memory[…], likewise: a byte, or the bytes of a slice, as `bytes` would.
-    def _item(self, key: int | slice) -> int | bytes:
+    def _item(self, key: SupportsIndex | slice) -> int | bytes:
         if isinstance(key, slice):
             start, stop = _range_of(key, len(self))
             return self.read(start, stop - start)
         position = self._position(key)
         return self._within(position, 1)[position]
 
-    def _set_item(self, key: int | slice, value: int | bytes) -> None:
+    def _set_item(self, key: SupportsIndex | slice, value: SupportsIndex | Buffer) -> None:
         if not isinstance(key, slice):
             byte = checked_index("value", value)
             if not 0 <= byte <= 0xFF:
@@ -172,7 +174,7 @@ class Memory(Window, Extern):
             raise ValueError(f"a slice of {stop - start} bytes takes as many, not {len(data)}")
         self.write(start, data)
 
-    def _position(self, key: int) -> int:
+    def _position(self, key: SupportsIndex) -> int:
         size = len(self)
         position = checked_index("index", key)
         if not -size <= position < size:

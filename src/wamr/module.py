@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ._binding import described, ffi, lib
 from .engine import Engine, default_engine
-from .errors import CompileError, compile_error_from_text
+from .errors import CompileError, UnavailableError, compile_error_from_text
 from .source import source_bytes
 from .store import engine_of
 from .types import (
@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .source import Source
+    from .aliases import Source
     from .store import Store
     from .types import ExternType
 
@@ -41,8 +41,9 @@ class Module:
 
     store: the Store or Engine it is for; its engine is what counts.
     source: a path, the bytes of a module, or module text (needs the `wat` extra).
+    trusted: whether AOT code may be taken, which WAMR runs without checking it.
     Raises CompileError (malformed, invalid or not supported), OSError for a path, TypeError,
-    ClosedError.
+    ClosedError; UnavailableError for AOT code, while "aot" is not in `wamr.FEATURES`.
     C: `wasm_runtime_load_ex`. Spec: section 4.5.1, `module_decode` and `module_validate`.
 
     >>> from wamr import Engine, Module
@@ -64,16 +65,16 @@ class Module:
     )
     engine: Engine
 
-    def __init__(self, store: Store | Engine, source: Source) -> None:
+    def __init__(self, store: Store | Engine, source: Source, *, trusted: bool = False) -> None:
         engine = engine_of("store", store)
-        self._load(engine, source_bytes(source))
+        if not isinstance(trusted, bool):
+            raise TypeError(f"trusted must be a bool, not {type(trusted).__name__}")
+        data = source_bytes(source)
+        if data[:4] == AOT_MAGIC:
+            raise _no_aot(trusted)
+        self._load(engine, data)
 
     def _load(self, engine: Engine, data: bytes) -> None:
-        if data[:4] == AOT_MAGIC:
-            raise CompileError(
-                "this is AOT code, which WAMR runs without checking it; give the wasm module that "
-                "it was compiled from"
-            )
         error = ffi.new("char[256]")
         pointer = lib.wpy_module_new(ffi.from_buffer(data), len(data), error, 256)
         if not pointer:
@@ -228,6 +229,19 @@ class Module:
             if kind == 0 and at == index:
                 return export
         return None
+
+
+def _no_aot(trusted: bool) -> Exception:
+    """Return the error for AOT code."""
+    if trusted:
+        return UnavailableError(
+            'this build can\'t run AOT code ("aot" is not in wamr.FEATURES); give the wasm module '
+            "that it was compiled from"
+        )
+    return CompileError(
+        "this is AOT code, which runs without being checked: only trusted=True takes it; give the "
+        "wasm module that it was compiled from"
+    )
 
 
 def _unpickled(data: bytes) -> Module:

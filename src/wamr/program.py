@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from copy import copy
 from subprocess import CalledProcessError, CompletedProcess, TimeoutExpired
 from time import monotonic
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .stdio import Stdio
+    from .aliases import Stdio
     from .wasi import Dir
 
 _NO_ARGUMENTS = FuncType(())
@@ -168,9 +167,15 @@ def _with_timeout(limits: ResourceLimits | None, timeout: float | None) -> Resou
         raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
     if timeout is None or (limits and limits.timeout is not None and limits.timeout < timeout):
         return limits
-    limits = copy(limits) if limits else ResourceLimits()
-    limits.timeout, limits._timeout_ns = timeout, checked_timeout(timeout)
-    return limits
+    if limits is None:
+        return ResourceLimits(timeout=timeout)
+    return ResourceLimits(
+        timeout=timeout,
+        memory_bytes=limits.memory_bytes,
+        stack_bytes=limits.stack_bytes,
+        table_elements=limits.table_elements,
+        fuel=limits.fuel,
+    )
 
 
 # ------------------------------------------------------------------ stdio

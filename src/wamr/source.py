@@ -13,9 +13,7 @@ from .wat import wat2wasm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview"
+    from .aliases import Source
 
 WASM_MAGIC = b"\0asm"
 AOT_MAGIC = b"\0aot"

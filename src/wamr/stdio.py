@@ -19,19 +19,8 @@ from .host import _failed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import IO, Any, TypeAlias
+    from typing import Any, TypeAlias
 
-    # a str is a path, but "inherit"
-    Stdio: TypeAlias = (
-        int
-        | bytes
-        | str
-        | os.PathLike[str]
-        | IO[bytes]
-        | Callable[[bytes], object]
-        | Callable[[int], bytes]
-        | None
-    )
     Read: TypeAlias = Callable[[int], bytes]
     Write: TypeAlias = Callable[[bytes], object]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .aliases import Value
     from .store import Store
 
 
@@ -39,7 +40,7 @@ class Table(Extern):
     __slots__ = ("__weakref__", "_c", "_element", "_owner")
     _element: ValType
 
-    def __init__(self, store: Store, type: TableType, init: Any = None) -> None:  # noqa: A002
+    def __init__(self, store: Store, type: TableType, init: Value = None) -> None:  # noqa: A002
         checked_store("store", store)
         if not isinstance(type, TableType):
             raise TypeError(f"type must be a TableType, not {_kind(type)}")
@@ -59,7 +60,7 @@ class Table(Extern):
         if init is not None:
             self._fill(init)
 
-    def _fill(self, init: Any) -> None:
+    def _fill(self, init: Value) -> None:
         objects = self.store._enter_refs()
         try:
             ref = to_cell(self._element.code, init, self, "init")
@@ -91,7 +92,7 @@ class Table(Extern):
         finally:
             objects.leave()
 
-    def __setitem__(self, index: int, value: Any) -> None:
+    def __setitem__(self, index: int, value: Value) -> None:
         """Set an element; IndexError outside, TypeError, ValueError. C: `wasm_table_set`."""
         position = self._position(index)
         objects = self.store._enter_refs()
@@ -101,7 +102,7 @@ class Table(Extern):
         finally:
             objects.leave()
 
-    def grow(self, delta: int, init: Any = None) -> int:
+    def grow(self, delta: int, init: Value = None) -> int:
         """Grow by so many elements and return the old size.
 
         Raises ValueError past the maximum or below 0, TypeError. C: `wasm_table_grow`.

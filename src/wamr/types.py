@@ -354,20 +354,22 @@ if TYPE_CHECKING:
     externref: TypeAlias = Annotated[Any, "externref"]  # noqa: PYI042
 
 
-def __getattr__(name: str) -> "Any":
-    """Make the aliases and `ExternType` when first asked for: they need `typing`."""
-    made: object
-    if name == "ExternType":
-        made = FuncType | GlobalType | TableType | MemoryType
-    elif name in _BY_NAME:
-        import typing
+if not TYPE_CHECKING:  # a type checker would think that there are all names
 
-        python = {"i": int, "f": float, "v": bytes}.get(name.rstrip("0123456789"), typing.Any)
-        made = typing.Annotated[python, name]
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = made
-    return made
+    def __getattr__(name: str) -> "Any":
+        """Make the aliases and `ExternType` when first asked for: they need `typing`."""
+        made: object
+        if name == "ExternType":
+            made = FuncType | GlobalType | TableType | MemoryType
+        elif name in _BY_NAME:
+            import typing
+
+            python = {"i": int, "f": float, "v": bytes}.get(name.rstrip("0123456789"), typing.Any)
+            made = typing.Annotated[python, name]
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = made
+        return made
 
 
 def functype_from_annotations(

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .aliases import Value
     from .func import Func
     from .store import Store
 
@@ -36,13 +37,12 @@ class Val:
     '0x7fa00001'
     """
 
-    __slots__ = ("_bytes", "_value", "type")
-    type: ValType
+    __slots__ = ("_bytes", "_type", "_value")
 
-    def __init__(self, type: ValType, value: Any) -> None:  # noqa: A002
+    def __init__(self, type: ValType, value: Value) -> None:  # noqa: A002
         if not isinstance(type, ValType):
             raise TypeError(f"type must be a ValType, not {_kind(type)}")
-        self.type = type
+        self._type = type
         self._value = value
         self._bytes = b""
         if type in _REFERENCES:
@@ -68,10 +68,15 @@ class Val:
         if not 0 <= bits < 1 << 8 * size:
             raise OverflowError(f"bits must be from 0 to 2**{8 * size} - 1 for {type}, not {bits}")
         val = object.__new__(cls)
-        val.type = type
+        val._type = type
         val._bytes = bits.to_bytes(size, "little")
         val._value = None
         return val
+
+    @property
+    def type(self) -> ValType:
+        """Its type."""
+        return self._type
 
     @property
     def value(self) -> Any:
@@ -113,13 +118,21 @@ class Foreign:
     Passed to wasm it is the object itself. Raises TypeError, ClosedError. C: `wasm_foreign_new`.
     """
 
-    __slots__ = ("__weakref__", "store", "value")
-    store: Store
-    value: Any
+    __slots__ = ("__weakref__", "_store", "_value")
 
     def __init__(self, store: Store, value: object) -> None:
-        self.store = checked_store("store", store)
-        self.value = value
+        self._store = checked_store("store", store)
+        self._value = value
+
+    @property
+    def store(self) -> Store:
+        """The store that it is for."""
+        return self._store
+
+    @property
+    def value(self) -> Any:
+        """The object."""
+        return self._value
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Foreign):
@@ -147,9 +160,7 @@ class Ref:
     True
     """
 
-    __slots__ = ("type", "value")
-    type: ValType
-    value: Any
+    __slots__ = ("_type", "_value")
 
     def __init__(self, value: Func | Foreign | None, type: ValType | None = None) -> None:  # noqa: A002
         from .func import Func
@@ -168,8 +179,18 @@ class Ref:
             raise TypeError(f"type must be FUNCREF or EXTERNREF, not {type!r}")
         if type is ValType.FUNCREF and natural is not type:
             raise TypeError("a Foreign is no funcref")
-        self.type = type or natural
-        self.value = value
+        self._type = type or natural
+        self._value = value
+
+    @property
+    def type(self) -> ValType:
+        """FUNCREF or EXTERNREF."""
+        return self._type
+
+    @property
+    def value(self) -> Func | Foreign | None:
+        """What it refers to; None: nothing."""
+        return self._value
 
     @property
     def is_null(self) -> bool:

@@ -203,7 +203,7 @@ def _integer(kind: int, value: object, place: Place | None, where: object) -> in
 
 def _real(kind: int, value: object, where: object) -> float:
     try:
-        if not isinstance(value, (str, bytes, bytearray)):  # float() would read those
+        if hasattr(value, "__float__") or hasattr(value, "__index__"):  # float() reads text, too
             return float(value)  # type: ignore[arg-type]
     except OverflowError:
         name = "f32" if kind == 0x7D else "f64"

@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from .stdio import Stdio
+    from .aliases import Stdio
 
     Path: TypeAlias = str | os.PathLike[str]
 

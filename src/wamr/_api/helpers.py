@@ -22,6 +22,33 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
 
+__all__ = [
+    "WASM_ARRAY_VEC",
+    "WASM_EMPTY_VEC",
+    "WASM_F32_VAL",
+    "WASM_F64_VAL",
+    "WASM_FUNCREF_VAL",
+    "WASM_I32_VAL",
+    "WASM_I64_VAL",
+    "WASM_INIT_VAL",
+    "WASM_REF_VAL",
+    "load_module_file",
+    "wasm_byte_vec_from_bytes",
+    "wasm_byte_vec_to_bytes",
+    "wasm_finalizer",
+    "wasm_func_callback",
+    "wasm_func_callback_with_env",
+    "wasm_memory_buffer",
+    "wasm_module_load_error",
+    "wasm_name_from_str",
+    "wasm_name_to_str",
+    "wasm_trap_exception",
+    "wasm_trap_to_str",
+    "wasm_val_value",
+    "wasm_val_vec_from_values",
+    "wasm_val_vec_to_values",
+]
+
 KIND_NAMES = {
     lib.WASM_I32: "i32",
     lib.WASM_I64: "i64",

@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LIMITS, _VAL = typeof("wasm_limits_t *"), typeof("wasm_val_t *")
+
+__all__ = [
+    "wasm_byte_vec_same",
+    "wasm_exporttype_same",
+    "wasm_externtype_same",
+    "wasm_functype_same",
+    "wasm_globaltype_same",
+    "wasm_importtype_same",
+    "wasm_limits_same",
+    "wasm_memorytype_same",
+    "wasm_repr",
+    "wasm_tabletype_same",
+    "wasm_val_same",
+    "wasm_valtype_same",
+]
+
 _PREFIX, _SUFFIX = "wasm_", "_t *"
 _EXTERN_NAMES = ("func", "global", "table", "memory")
 

@@ -35,7 +35,7 @@ static __thread PyObject *raised;
 static int
 keep_exception(void)
 {
-    PyObject *type, *value, *traceback;
+    PyObject *type, *value, *traceback, *before = raised;
 
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
@@ -43,8 +43,8 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    Py_XDECREF(raised);
     raised = value;
+    Py_XDECREF(before); /* last: it may run any code, this function, too */
     return 1;
 }
 
@@ -123,7 +123,7 @@ called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, con
     PyObject *callback = id < room ? registry[id] : NULL, *run = callback ? ((Callback *)callback)->run : NULL, *value;
     int failed = 1;
 
-    if (UNLIKELY(!run)) {
+    if (UNLIKELY(!run || !Py_REFCNT(callback))) { /* none, or on its way out: what goes with it may run code */
         PyErr_SetString(PyExc_ReferenceError, "the host function is gone: nothing keeps its callback alive");
         keep_exception();
         PyGILState_Release(state);
