@@ -17,7 +17,7 @@ from .types import MAX_PAGES, Limits, MemoryType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, SupportsIndex, overload
+    from typing import Any, SupportsIndex
 
     from typing_extensions import Buffer
 

@@ -28,7 +28,7 @@ wamr\.(linker\.Function|locate\.Offsets|stdio\.(Read|Write)|values\.Place|wasi\.
 wamr\.stdio\.<callable.subtype.of.object>      # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: they can't be bases together, which typing has no word for before 3.15.
-NEWER = r"wamr\._wamr\.(Callback|Caller|Window)"
+NEWER = r"wamr\._wamr\.(Callback|Caller|Numbers|Window)"
 
 
 def mypy(*args, cwd):
