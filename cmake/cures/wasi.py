@@ -142,6 +142,58 @@ FAULTS: tuple[Cure, ...] = (
         test=_TESTS + "test_opening_asks_for_more_than_there_is",
     ),
     Cure(
+        name="fdstat-inheriting",
+        file=_POSIX,
+        expect="""\
+                              .fs_rights_inheriting = fe->rights_inheriting,
+                              .fs_flags = flags };
+
+    rwlock_unlock(&ft->lock);
+""",
+        replace="""\
+                              .fs_rights_inheriting = fe->rights_inheriting,
+                              .fs_flags = flags };
+    // Said, not given: path_open looks at what is in the table.
+    if (fo->type == __WASI_FILETYPE_DIRECTORY)
+        buf->fs_rights_inheriting |= __WASI_RIGHT_FD_WRITE;
+
+    rwlock_unlock(&ft->lock);
+""",
+        why="wasi-libc asks path_open for no more than the directory says it can give: in a "
+        "read-only one, open(O_RDWR) succeeded, and what was written got lost at the next flush.",
+        test=_TESTS + "test_directories_tell_of_writing_so_that_it_is_asked_for",
+    ),
+    Cure(
+        name="fdstat-inheriting",
+        file=_POSIX,
+        expect="""\
+    error =
+        fd_table_get_entry(ft, fd, fs_rights_base, fs_rights_inheriting, &fe);
+    if (error != 0) {
+        rwlock_unlock(&ft->lock);
+        return error;
+    }
+
+    // Restrict the rights on the file descriptor.
+""",
+        replace="""\
+    error = fd_table_get_entry(ft, fd, 0, 0, &fe);
+    if (error == 0 && fe->object->type == __WASI_FILETYPE_DIRECTORY)
+        fs_rights_inheriting &= fe->rights_inheriting | ~__WASI_RIGHT_FD_WRITE;
+    if (error == 0)
+        error = fd_table_get_entry(ft, fd, fs_rights_base, fs_rights_inheriting,
+                                   &fe);
+    if (error != 0) {
+        rwlock_unlock(&ft->lock);
+        return error;
+    }
+
+    // Restrict the rights on the file descriptor.
+""",
+        why="A guest may ask to keep what fd_fdstat_get told it.",
+        test=_TESTS + "test_directories_tell_of_writing_so_that_it_is_asked_for",
+    ),
+    Cure(
         name="path-validate",
         file=_POSIX,
         expect="""\

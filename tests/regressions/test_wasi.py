@@ -111,6 +111,28 @@ def test_opening_asks_for_more_than_there_is(tmp_path: Path) -> None:
         assert guest.open("file", rights=much)[0] == guests.NOTCAPABLE
 
 
+def test_directories_tell_of_writing_so_that_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "file").write_text("x")
+    guest = Guest(dirs={"/": tmp_path})
+    error, sub = guest.open("sub", oflags=guests.DIRECTORY, **guests.LISTING)
+    assert error == 0
+    for fd, path in ((3, "sub/file"), (sub, "file")):
+        base, told = guest.rights(fd)
+        assert (base & WRITE, told & WRITE) == (0, WRITE)
+        # what wasi-libc does for open(O_RDWR), and for open(O_RDONLY)
+        assert guest.open(path, dir=fd, rights=(READ | WRITE) & told)[0] == guests.NOTCAPABLE
+        error, file = guest.open(path, dir=fd, rights=READ & told, inheriting=told)
+        assert error == 0
+        assert guest.rights(file)[0] & WRITE == 0
+        assert guest.write(file, b"y") == guests.NOTCAPABLE
+        # what it was told it may keep, and that changes nothing
+        assert guest.fd_fdstat_set_rights(fd, base, told) == 0
+        assert guest.open(path, dir=fd, rights=WRITE)[0] == guests.NOTCAPABLE
+        assert guest.fd_fdstat_set_rights(fd, base, told | SET_TIMES) == guests.NOTCAPABLE
+    assert (tmp_path / "sub" / "file").read_text() == "x"
+
+
 def test_links_do_not_ask_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inside, elsewhere = tmp_path / "inside", tmp_path / "elsewhere"
     inside.mkdir()
