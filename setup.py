@@ -133,5 +133,11 @@ def _arguments() -> dict[str, Any]:
     return {"cffi_modules": ["build_ffi.py:ffibuilder"], "options": options}
 
 
+def _licences() -> list[str]:
+    """WAMR's has the text of ours, and stands beside it where its tree is: in an sdist, always."""
+    licences = ["LICENSE", "NOTICE", f"{sources.SUBMODULE}/LICENSE"]
+    return [name for name in licences if (ROOT / name).is_file()]
+
+
 os.chdir(ROOT)  # cffi_modules and pyproject.toml are relative to it
-setup(cmdclass={"build_ext": build_ext, "sdist": sdist}, **_arguments())
+setup(license_files=_licences(), cmdclass={"build_ext": build_ext, "sdist": sdist}, **_arguments())

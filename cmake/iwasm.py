@@ -12,6 +12,7 @@ This module knows nothing of Python's C API, cffi or setuptools.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
@@ -30,6 +31,9 @@ import cures
 import sources
 
 CMAKE_AT_LEAST = (3, 16)
+LONGEST_NAME = (
+    100  # of a variant's folder: paths below it get long, too, and Windows ends them at 260
+)
 
 
 class BuildError(SystemExit):
@@ -91,7 +95,11 @@ def layout(root: Path) -> Layout:
     names += ["debug"] if debug() else []
     names += sanitizers()
     names += [f"without-{name}" for name in cures.left_out()]
-    return Layout(root.resolve(), root.resolve() / "build" / "-".join(names))
+    name = "-".join(names)
+    if len(name) > LONGEST_NAME:  # a folder of its own, still, that file systems take
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        name = f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"
+    return Layout(root.resolve(), root.resolve() / "build" / name)
 
 
 def prepare(root: Path, build_dir: Path | None = None) -> Path:

@@ -24,6 +24,7 @@ from wamr.errors import (
     WasmError,
     compile_error_from_text,
     link_error_from_text,
+    out_of_memory,
     trap_from_text,
 )
 
@@ -250,6 +251,18 @@ def test_any_text_becomes_a_trap_and_a_compile_error(text):
     assert isinstance(trap_from_text(text), Trap)
     assert isinstance(link_error_from_text(text), LinkError)
     assert isinstance(compile_error_from_text(text), CompileError)
+
+
+def test_only_whole_texts_tell_of_lack_of_memory():
+    for text in (
+        "WASM module load failed: allocate memory failed",
+        "WASM module instantiate failed: allocate memory failed",
+        "Init wasi environment failed: init fd table failed",
+        "out of memory",
+    ):
+        assert str(out_of_memory(text)) == "out of memory"
+    assert out_of_memory("unknown import out of memory") is None
+    assert out_of_memory("") is None
 
 
 @pytest.mark.parametrize(

@@ -366,6 +366,21 @@ def compile_error_from_text(text: str) -> CompileError:
     return CompileError(_EXPLAINED.get(text, text))
 
 
+_MEMORY = {
+    "allocate memory failed",
+    "failed to allocate bitmaps",
+    "init fd table failed",
+    "out of memory",
+    "out of memory for WASI's descriptors",
+}
+
+
+def out_of_memory(text: str) -> "MemoryError | None":
+    """Return the error if a module was not loaded or instantiated for lack of memory only."""
+    prefixes = (*_COMPILE_PREFIXES, "Init wasi environment failed: ")
+    return MemoryError("out of memory") if _without_prefixes(text, prefixes) in _MEMORY else None
+
+
 def _without_prefixes(text: str, prefixes: "tuple[str, ...]") -> str:
     shortened = True
     while shortened:

@@ -12,7 +12,7 @@ from weakref import ref as weak
 
 from ._binding import ffi, lib
 from .calls import raise_status, take_error
-from .errors import ClosedError, MemoryLimitError, link_error_from_text
+from .errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
 from .exports import Exports
 from .extern import Owner, func_of, taken_in, waited
 from .func import Func, func_of_handle, instance_func
@@ -322,5 +322,5 @@ def _raise_failed(module: Module, status: int) -> NoReturn:
             raise MemoryLimitError("there is no room for the module's memory, or beyond the limits")
         if "too many table elements" in text:
             raise MemoryLimitError("the module's tables are beyond the limits")
-        raise link_error_from_text(text)
+        raise out_of_memory(text) or link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

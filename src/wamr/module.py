@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ._binding import described, ffi, lib
 from .engine import Engine, default_engine
-from .errors import CompileError, UnavailableError, compile_error_from_text
+from .errors import CompileError, UnavailableError, compile_error_from_text, out_of_memory
 from .source import source_bytes
 from .store import engine_of
 from .types import (
@@ -78,7 +78,8 @@ class Module:
         error = ffi.new("char[256]")
         pointer = lib.wpy_module_new(ffi.from_buffer(data), len(data), error, 256)
         if not pointer:
-            raise compile_error_from_text(ffi.string(error).decode("utf-8", "replace"))
+            text = ffi.string(error).decode("utf-8", "replace")
+            raise out_of_memory(text) or compile_error_from_text(text)
         self._c = ffi.gc(pointer, lib.wpy_module_release)
         self._bytes = data
         self.engine = engine

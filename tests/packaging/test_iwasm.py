@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import cures
 import iwasm
 
 
@@ -17,6 +18,22 @@ def test_each_variant_has_a_folder_of_its_own(root: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("WAMR_WITHOUT_CURE", "elem-null")
     variant = iwasm.layout(root).build
     assert variant.name == f"{plain.name}-debug-address-undefined-without-elem-null"
+
+
+def test_also_one_without_many_cures_and_its_name_is_short(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = sorted({cure.name for cure in cures.all_cures()})
+    folders = set()
+    for count in range(len(names) + 1):
+        monkeypatch.setenv("WAMR_WITHOUT_CURE", ",".join(names[:count]))
+        build = iwasm.layout(root).build
+        assert build == iwasm.layout(root).build
+        assert build.parent == root / "build"
+        assert len(build.name) <= iwasm.LONGEST_NAME
+        folders.add(build)
+    assert len(folders) == len(names) + 1
+    assert len(",".join(names)) > 255  # as a name, what no file system takes
 
 
 @pytest.mark.parametrize("asked", ["adress", "address,thread"])

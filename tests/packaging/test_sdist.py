@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
+import iwasm
 import sources
 
 pytestmark = pytest.mark.packaging
@@ -60,3 +66,37 @@ def test_it_has_nothing_that_was_built(names: set[str]) -> None:
 
 def test_it_is_small(sdist: Path) -> None:
     assert sdist.stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("populated", [False, True])
+def test_a_checkout_without_the_tree_builds_one_with_every_licence_and_no_warning(
+    root: Path, tmp_path: Path, run: Callable[..., Any], populated: bool
+) -> None:
+    tree = sources.resolve(root, iwasm.layout(root).build).path
+    clean, built = tmp_path / "clean", tmp_path / "built"
+    left = shutil.ignore_patterns("build", "dist", ".*", "wamr-src", "*.egg-info", "*.so", "tests")
+    shutil.copytree(root, clean, ignore=left)
+    if populated:
+        for part in sources.PARTS:
+            copy = shutil.copytree if (tree / part).is_dir() else shutil.copy2
+            (clean / "wamr-src").mkdir(exist_ok=True)
+            copy(tree / part, clean / "wamr-src" / part)
+    done = run(
+        *(sys.executable, "-m", "build", "--sdist", "--outdir", built, clean),
+        env=os.environ | {"WAMR_SRC": "" if populated else str(tree)},
+    )
+    output = done.stdout + done.stderr
+    assert "running sdist" in output
+    assert "DeprecationWarning" not in output
+    assert "did not match" not in output
+    (archive,) = built.iterdir()
+    with tarfile.open(archive) as unpacked:
+        unpacked.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.glob("wamr-*")
+    assert (folder / "LICENSE").read_text() == (folder / "wamr-src" / "LICENSE").read_text()
+    listed = [
+        line.partition(": ")[2]
+        for line in (folder / "PKG-INFO").read_text().splitlines()
+        if line.startswith("License-File: ")
+    ]
+    assert listed == ["LICENSE", "NOTICE", *(["wamr-src/LICENSE"] if populated else [])]

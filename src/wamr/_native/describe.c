@@ -26,6 +26,15 @@ typedef struct {
     uint32_t space_count, space_room;
 } walk;
 
+/* The block; its lack is told apart from what is malformed. */
+static void *
+need(walk *w, void *block)
+{
+    if (!block)
+        w->module->no_memory = true;
+    return block;
+}
+
 bool wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size);
 
 static uint8_t
@@ -121,7 +130,7 @@ add_function(walk *w, uint32_t type)
 {
     if (w->function_count == w->function_room) {
         uint32_t room = w->function_room ? w->function_room * 2 : 64;
-        uint32_t *more = realloc(w->functions, room * sizeof *more);
+        uint32_t *more = need(w, realloc(w->functions, room * sizeof *more));
         if (!more)
             return false;
         w->functions = more;
@@ -138,7 +147,7 @@ add_space(walk *w, const wpy_extern *item)
 
     if (w->space_count == w->space_room) {
         uint32_t room = w->space_room ? w->space_room * 2 : 16;
-        wpy_extern *more = realloc(module->spaces, room * sizeof *more);
+        wpy_extern *more = need(w, realloc(module->spaces, room * sizeof *more));
         if (!more)
             return false;
         module->spaces = more;
@@ -167,7 +176,7 @@ type_section(walk *w, cursor *c)
 {
     uint32_t i, count = count_of(c);
 
-    if (!(w->types = calloc(count + 1, sizeof *w->types)))
+    if (!(w->types = need(w, calloc(count + 1, sizeof *w->types))))
         return false;
     for (i = 0; i < count && !c->sour; i++) {
         signature *s = &w->types[i];
@@ -188,7 +197,7 @@ import_section(walk *w, cursor *c)
     wpy_module *module = w->module;
     uint32_t i, count = count_of(c), indices[4] = { 0 };
 
-    if (!(module->imports = calloc(count + 1, sizeof *module->imports)))
+    if (!(module->imports = need(w, calloc(count + 1, sizeof *module->imports))))
         return false;
     for (i = 0; i < count && !c->sour; i++) {
         wpy_extern *item = &module->imports[i];
@@ -297,7 +306,7 @@ export_section(walk *w, cursor *c)
     wpy_module *module = w->module;
     uint32_t i, k, count = count_of(c);
 
-    if (!(module->exports = calloc(count + 1, sizeof *module->exports)))
+    if (!(module->exports = need(w, calloc(count + 1, sizeof *module->exports))))
         return false;
     for (i = 0; i < count && !c->sour; i++) {
         wpy_extern *item = &module->exports[i];
@@ -335,7 +344,7 @@ static bool
 sort_spaces(walk *w)
 {
     wpy_module *module = w->module;
-    wpy_extern *sorted = calloc(w->space_count + 1, sizeof *sorted);
+    wpy_extern *sorted = need(w, calloc(w->space_count + 1, sizeof *sorted));
     uint32_t kind, i, n = 0;
 
     if (!sorted)
@@ -380,7 +389,7 @@ keep_texts(walk *w)
         for (i = 0; i < counts[k]; i++)
             size += (uint64_t)lists[k][i].module_size + lists[k][i].name_size + lists[k][i].param_count
                     + lists[k][i].result_count;
-    if (!(room = module->arena = malloc(size)))
+    if (!(room = module->arena = need(w, malloc(size))))
         return false;
     for (k = 0; k < 2; k++)
         for (i = 0; i < counts[k]; i++) {

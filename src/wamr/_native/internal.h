@@ -125,6 +125,7 @@ struct wpy_module {
     wpy_extern *spaces; /* all tables, the memory, and all globals, imported ones first; for their true limits */
     uint32_t table_count, global_count;
     uint8_t *arena;     /* names and types of the descriptions */
+    bool no_memory;     /* for all that, as describe.c found */
     int32_t start;      /* the start function's index or -1 */
     int32_t initialize; /* a reactor's `_initialize`, or -1 */
 };

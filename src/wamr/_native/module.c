@@ -57,7 +57,8 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
     if (!module->wamr)
         goto fail;
     if (!agrees(module)) {
-        snprintf(error, error_size, "its imports and exports could not be read");
+        snprintf(error, error_size, "%s",
+                 module->no_memory ? "out of memory" : "its imports and exports could not be read");
         goto fail;
     }
     return module;

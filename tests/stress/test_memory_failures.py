@@ -1,0 +1,59 @@
+"""Every allocation of our C fails once: an exception or success, no crash, and nothing lost."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
+SCENARIOS = [
+    "make_module",
+    "make_store",
+    "make_things",
+    "instantiate_alone",
+    "instantiate_linked",
+    "instantiate_with_half_of_the_limits",
+    "link_instances",
+    "call",
+    "trap",
+    "grow",
+    "pass_functions",
+    "wasi_program",
+]
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="preloads a library, and forks"),
+    pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler"),
+]
+
+
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory, unsanitized, wat):
+    library = tmp_path_factory.mktemp("failing") / "failing.so"
+    subprocess.run(
+        ["cc", "-O2", "-shared", "-fPIC", "-o", library, SUPPORT / "failing.c", "-ldl"], check=True
+    )
+
+    def run(*names):
+        done = subprocess.run(
+            [sys.executable, SUPPORT / "failing.py", *names],
+            env=os.environ | {"LD_PRELOAD": str(library)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split()
+
+    return run
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_each_allocation_fails_once_and_then_all_after_it(failing, scenario):
+    name, succeeded, raised, wrong = failing(scenario)
+    assert name == scenario
+    assert int(succeeded) + int(raised) > 0  # it did fail
+    assert wrong == "0"
