@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import importlib.util
 import os
 import platform
 import re
@@ -75,7 +76,7 @@ class Unfit(Exception):
 # ------------------------------------------------------------------ what there is
 def compiler() -> str:
     """Return the compiler that the libraries were made with, as its section is called; Unfit."""
-    command = _cc()
+    command = _cc(_place())
     version = _output([command, "--version"])
     name = next((n for n in ("clang", "gcc") if n in version or n == "gcc"), "")
     number = re.search(r"\b(\d+\.\d+\.\d+)\b", version)
@@ -84,8 +85,17 @@ def compiler() -> str:
     return f"{name} {number[1]} {platform.machine()}"
 
 
-def _cc() -> str:
-    cache = iwasm.layout(ROOT).cmake / "CMakeCache.txt"
+def _place() -> iwasm.Layout:
+    """Return where the libraries of the wamr that is imported are; prove.py has several."""
+    spec = importlib.util.find_spec("wamr._wamr")
+    for folder in Path(spec.origin).parents if spec and spec.origin else ():
+        if folder.parent == ROOT / "build":
+            return iwasm.Layout(ROOT, folder)
+    return iwasm.layout(ROOT)
+
+
+def _cc(place: iwasm.Layout) -> str:
+    cache = place.cmake / "CMakeCache.txt"
     if not cache.is_file():
         raise Unfit(f"our C was not built in this folder: there is no {cache} (make test)")
     text = cache.read_text(encoding="utf-8")
@@ -139,21 +149,32 @@ def _check_header(cc: str) -> None:
 
 
 # ------------------------------------------------------------------ counting
-def count(module: str = MODULE, *defines: str) -> dict[str, Counter[str]]:
+def count(*defines: str, module: str = MODULE) -> dict[str, Counter[str]]:
     """Return for each path how many instructions each function takes, for one time; Unfit.
 
-    module, defines: for the driver; only the tests of this count give others.
+    defines, module: for the driver; only the tests of this count give others.
     """
     from wamr.wat import wat2wasm
 
+    return _count(wat2wasm(module), [], defines)
+
+
+def count_loading(binary: bytes) -> dict[str, Counter[str]]:
+    """Return what it takes to `load` and to `instantiate` a module once; Unfit."""
+    return _count(binary, ["load"], [])
+
+
+def _count(
+    binary: bytes, arguments: Iterable[str], defines: Iterable[str]
+) -> dict[str, Counter[str]]:
     _check_machine()
-    place = iwasm.layout(ROOT)
-    cc = _cc()
+    place = _place()
+    cc = _cc(place)
     _check_built(place)
     _check_header(cc)
     with TemporaryDirectory() as folder:
-        driver, binary = Path(folder, "driver"), Path(folder, "module.wasm")
-        binary.write_bytes(wat2wasm(module))
+        driver, module = Path(folder, "driver"), Path(folder, "module.wasm")
+        module.write_bytes(binary)
         _output(
             [
                 *(cc, "-std=gnu11", "-O2", "-g0", "-fno-builtin", "-Wall", "-Wextra", "-Werror"),
@@ -169,7 +190,7 @@ def count(module: str = MODULE, *defines: str) -> dict[str, Counter[str]]:
             [
                 *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no"),
                 *("--compress-strings=no", "--compress-pos=no", "--dump-line=no"),
-                *(f"--callgrind-out-file={folder}/counts", str(driver), str(binary)),
+                *(f"--callgrind-out-file={folder}/counts", str(driver), *arguments, str(module)),
             ]
         )
         files = sorted(Path(folder).glob("counts.*"), key=lambda path: int(path.suffix[1:]))

@@ -1,11 +1,13 @@
 /* driver.c: does each of our C's operations a number of times, under callgrind, and has it count each one alone.
  *
  *     valgrind --tool=callgrind --instr-atstart=no --collect-atstart=no … ./driver module.wasm
+ *     …                                                                  ./driver load module.wasm
  *
  * It stands where Python stands: it calls what wpy.h has, and is what wasm calls. Each path runs a few times first, so
  * that what only the first call does (pools that fill, functions that are looked up) is not counted, and then COUNT
  * times between two marks; callgrind writes one file for each, with the path's name in it (counting.py reads them).
- * Every answer is looked at: a path that fails is not a fast one.
+ * Every answer is looked at: a path that fails is not a fast one. The second way loads and instantiates once, without
+ * imports: `load` and `instantiate` of a module that is not ours.
  */
 #include "entry.h"
 #include "wpy.h"
@@ -289,21 +291,50 @@ nothing(void)
 }
 
 static void
-count(const char *name, void (*path)(void))
+count(const char *name, void (*path)(void), int warm, int times)
 {
     void (*volatile called)(void) = path;
     char mark[64];
     int i;
 
-    for (i = 0; i < WARM; i++)
+    for (i = 0; i < warm; i++)
         called();
-    snprintf(mark, sizeof mark, "%s %d", name, COUNT);
+    snprintf(mark, sizeof mark, "%s %d", name, times);
     CALLGRIND_ZERO_STATS;
     CALLGRIND_TOGGLE_COLLECT;
-    for (i = 0; i < COUNT; i++)
+    for (i = 0; i < times; i++)
         called();
     CALLGRIND_TOGGLE_COLLECT;
     CALLGRIND_DUMP_STATS_AT(mark);
+}
+
+/* The same that path_instantiate does, of a module that imports nothing, or only functions like ours. */
+static void
+instantiate_any(void)
+{
+    const wpy_extern *imported;
+    uint32_t i, many = wpy_module_imports(module, &imported);
+    wpy_func **funcs = malloc((many + 1) * sizeof *funcs);
+    wpy_imports imports = { .funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .tag = 1 };
+    wpy_instance *made = NULL;
+
+    CHECK(funcs);
+    for (i = 0; i < many; i++)
+        funcs[i] = host;
+    CHECK(wpy_instance_new(module, &imports, &made) == WPY_OK);
+    wpy_release(made);
+    free(funcs);
+}
+
+static int
+load_only(void)
+{
+    CALLGRIND_START_INSTRUMENTATION;
+    count("nothing", nothing, 0, 1);
+    count("load", path_load, 0, 1);
+    module = loaded();
+    count("instantiate", instantiate_any, 0, 1);
+    return 0;
 }
 
 int
@@ -312,11 +343,13 @@ main(int argc, char **argv)
     const uint8_t kinds[] = { 0x7F, 0x7F, 0x7F };
     size_t i;
 
-    CHECK(argc == 2 && RUNNING_ON_VALGRIND);
-    read_module(argv[1]);
+    CHECK((argc == 2 || (argc == 3 && !strcmp(argv[1], "load"))) && RUNNING_ON_VALGRIND);
+    read_module(argv[argc - 1]);
     CHECK(wpy_setup() && wpy_runtime_start());
     wpy_host_set_entry(entered);
     CHECK((host = wpy_host_new(kinds, 2, 1, false)) && (host_by_cells = wpy_host_new(kinds, 2, 1, true)));
+    if (argc == 3)
+        return load_only();
     module = loaded();
     instance = instantiated();
     add = wpy_instance_func(instance, export_index("add"));
@@ -330,8 +363,8 @@ main(int argc, char **argv)
     global = wpy_instance_global(instance, export_index("global"));
     CHECK(add && run && run_by_cells && loop && trap && indirect && memory && table && global);
     CALLGRIND_START_INSTRUMENTATION;
-    count("nothing", nothing);
+    count("nothing", nothing, 0, COUNT);
     for (i = 0; i < sizeof paths / sizeof *paths; i++)
-        count(paths[i].name, paths[i].path);
+        count(paths[i].name, paths[i].path, WARM, COUNT);
     return 0;
 }

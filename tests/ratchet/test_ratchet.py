@@ -4,27 +4,11 @@ Where nothing can be counted or compared these tests say why and are skipped, un
 WAMR_RATCHET=required says that this machine is one that has to (.ci/run does).
 """
 
-import os
 import shutil
 from collections import Counter
 
 import counting
 import pytest
-
-
-@pytest.fixture(scope="module")
-def fit():
-    """Call something; skip where it is Unfit, or fail where that must not be."""
-
-    def call(function, *arguments):
-        try:
-            return function(*arguments)
-        except counting.Unfit as reason:
-            if os.environ.get("WAMR_RATCHET") == "required":
-                pytest.fail(f"nothing was compared: {reason}")
-            pytest.skip(str(reason))
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +25,7 @@ def test_no_path_takes_more_instructions_than_recorded(counted, fit):
 
 
 def test_a_path_that_does_more_is_told_with_the_functions_it_is_in(counted, fit):
-    more = fit(counting.count, counting.MODULE, "MORE_WORK")
+    more = fit(counting.count, "MORE_WORK")
     changes = counting.compare(counting.totals(counted), counting.totals(more))
     assert [x.path for x in changes if x.verdict] == ["call"]
     text = counting.report(changes, more)
@@ -56,10 +40,10 @@ def test_counts_are_those_of_one_time(counted):
     assert 10 < per_round < 1000  # one round of a loop of seven instructions
 
 
-def test_a_path_that_fails_counts_as_nothing(fit, counted):
+def test_a_path_that_fails_counts_as_nothing(counted):
     module = counting.MODULE.replace('(export "add")', '(export "sum")')
     with pytest.raises(RuntimeError, match="the module has no export add"):
-        fit(counting.count, module)
+        counting.count(module=module)
 
 
 @pytest.mark.parametrize(

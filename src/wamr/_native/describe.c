@@ -304,7 +304,7 @@ static bool
 export_section(walk *w, cursor *c)
 {
     wpy_module *module = w->module;
-    uint32_t i, k, count = count_of(c);
+    uint32_t i, count = count_of(c);
 
     if (!(module->exports = need(w, calloc(count + 1, sizeof *module->exports))))
         return false;
@@ -321,18 +321,6 @@ export_section(walk *w, cursor *c)
             if (item->name_size == 11 && !memcmp(item->name, "_initialize", 11) && item->param_count == 0
                 && item->result_count == 0)
                 module->initialize = (int32_t)item->index;
-        }
-        else {
-            for (k = 0; k < w->space_count; k++) {
-                wpy_extern *space = &module->spaces[k];
-                if (space->kind == item->kind && space->index == item->index) {
-                    item->content = space->content;
-                    item->flags = space->flags;
-                    item->min = space->min;
-                    item->max = space->max;
-                    break;
-                }
-            }
         }
         module->export_count = i + 1;
     }
@@ -363,6 +351,27 @@ sort_spaces(walk *w)
     free(module->spaces);
     module->spaces = sorted;
     return true;
+}
+
+/* An exported table, memory or global is told by what it is, and marked as exported. */
+static void
+describe_exported_spaces(wpy_module *module, uint32_t space_count)
+{
+    uint32_t first[4] = { 0, 0, module->table_count, space_count - module->global_count }, i;
+    uint32_t counts[4] = { 0, module->table_count, first[3] - first[2], module->global_count };
+
+    for (i = 0; i < module->export_count; i++) {
+        wpy_extern *item = &module->exports[i], *space;
+
+        if (item->kind == 0 || item->kind > 3 || item->index >= counts[item->kind])
+            continue; /* WAMR says what is wrong with it */
+        space = &module->spaces[first[item->kind] + item->index];
+        item->content = space->content;
+        item->flags = space->flags & 3;
+        item->min = space->min;
+        item->max = space->max;
+        space->flags |= WPY_EXPORTED;
+    }
 }
 
 static uint8_t *
@@ -450,6 +459,8 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
         ok = ok && !c.sour;
     }
     ok = ok && !whole.sour && sort_spaces(&w) && keep_texts(&w);
+    if (ok)
+        describe_exported_spaces(module, w.space_count);
     free(w.types);
     free(w.functions);
     return ok;

@@ -113,6 +113,9 @@ extern __thread wpy_thread wpy_self;
 
 /* ---- modules ---- */
 
+/* In the flags of a module's `spaces`, beside those of wpy_extern. */
+#define WPY_EXPORTED 4
+
 struct wpy_module {
     uint32_t refs; /* atomic */
     WASMModule *wamr;

@@ -22,17 +22,6 @@ no_memory(wpy_instance *instance, char *error, uint32_t size)
     return fail(error, size, "out of memory");
 }
 
-static bool
-is_exported(const wpy_module *module, uint32_t kind, uint32_t index)
-{
-    uint32_t i;
-
-    for (i = 0; i < module->export_count; i++)
-        if (module->exports[i].kind == kind && module->exports[i].index == index)
-            return true;
-    return false;
-}
-
 /* Adds an object that the link makes to the instance's group, without a handle. */
 static void
 add(wpy_instance *instance, wpy_object *object, uint32_t kind)
@@ -116,7 +105,7 @@ link_tables(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
 
         if (i < imported)
             table = instance->imports->tables[i];
-        else if (is_exported(module, 1, i)) {
+        else if (limits->flags & WPY_EXPORTED) {
             table = wpy_table_map(limits->content, limits->min, limits->max, limits->flags & 2, instance->budget);
             if (!table)
                 return fail(error, size, "too many table elements");
@@ -137,8 +126,9 @@ link_tables(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
 static bool
 link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
 {
-    const wpy_module *module = instance->module;
     uint32_t imported = wamr->module->import_global_count, count = wamr->e->global_count, i;
+    const wpy_module *module = instance->module;
+    const wpy_extern *globals = module->spaces + module->table_count + (module->memory != NULL);
 
     if (!count)
         return true;
@@ -159,7 +149,7 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
         }
         if (i < imported)
             global = instance->imports->globals[i];
-        else if (is_exported(module, 3, i)) {
+        else if (globals[i].flags & WPY_EXPORTED) {
             if (!(global = calloc(1, sizeof *global)))
                 return no_memory(instance, error, size);
             global->content = own->type;

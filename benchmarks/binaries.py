@@ -1,0 +1,119 @@
+"""Modules of any size, made as bytes: text of 30 MB would take longer to read than to load.
+
+`code` is what a compiler leaves: many functions, each a loop with arithmetic and memory. The others
+have very many of one thing and little else: that shows what costs more the more there is of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+
+I32, I64 = b"\x7f", b"\x7e"
+HEAD = b"\0asm\1\0\0\0"
+TYPE = b"\x60\x02\x7f\x7f\x01\x7f"  # (i32, i32) -> i32
+MEMORY = b"\x05\x03\x01\x00\x01"  # a section: one page
+IMMUTABLE = b"\x7f\x00\x41\x07\x0b"  # an i32, 7
+
+
+def number(value: int) -> bytes:
+    """Return an unsigned LEB128."""
+    data = bytearray()
+    while True:
+        value, low = value >> 7, value & 0x7F
+        if not value:
+            return bytes([*data, low])
+        data.append(low | 0x80)
+
+
+def _name(text: str) -> bytes:
+    data = text.encode()
+    return number(len(data)) + data
+
+
+def _section(id_: int, content: bytes) -> bytes:
+    return bytes([id_]) + number(len(content)) + content
+
+
+def _vector(id_: int, items: Iterable[bytes]) -> bytes:
+    listed = list(items)
+    return _section(id_, number(len(listed)) + b"".join(listed))
+
+
+def _body(seed: int) -> bytes:
+    """Return a function of about 60 bytes; they differ in their constants."""
+    constant = b"\x41" + number(seed & 0x3F) + b"\x41" + number(seed >> 6 & 0x3F) + b"\x6c"
+    code = (
+        b"\x01\x01\x7f"  # a local i32
+        b"\x03\x40"  # loop
+        b"\x20\x00\x20\x02\x6a\x41\xfc\xff\x03\x71\x22\x02"  # l = (a + l) & 0xfffc
+        b"\x20\x02\x28\x02\x08\x20\x01\x73" + constant + b"\x6a\x36\x02\x04"  # a store
+        b"\x20\x01\x41\x01\x6b\x22\x01\x0d\x00"  # once more while --b
+        b"\x0b"
+        b"\x20\x02\x0b"
+    )
+    return number(len(code)) + code
+
+
+def _functions(count: int) -> bytes:
+    return _section(1, b"\x01" + TYPE) + _vector(3, [b"\0"] * count)
+
+
+@cache
+def code(size: int) -> bytes:
+    """Return a module of about so many bytes, almost all of them code."""
+    count = max(1, (size - 60) // (len(_body(64)) + 1))
+    export = _vector(7, [_name("run") + b"\0\0"])
+    bodies = _vector(10, map(_body, range(count)))
+    return HEAD + _functions(count) + MEMORY + export + bodies
+
+
+def exports(count: int) -> bytes:
+    """Return a module that exports so many functions."""
+    names_ = _vector(7, (_name(f"function{i}") + b"\0" + number(i) for i in range(count)))
+    return HEAD + _functions(count) + MEMORY + names_ + _vector(10, map(_body, range(count)))
+
+
+def names(count: int) -> bytes:
+    """Return a module with a name section of so many functions."""
+    each = (number(i) + _name(f"some::namespace::function{i}") for i in range(count))
+    section = _section(0, _name("name") + _vector(1, each))
+    bodies = _vector(10, map(_body, range(count)))
+    return HEAD + _functions(count) + MEMORY + bodies + section
+
+
+def imports(count: int) -> bytes:
+    """Return a module that imports so many functions."""
+    each = (_name("env") + _name(f"function{i}") + b"\0\0" for i in range(count))
+    return HEAD + _section(1, b"\x01" + TYPE) + _vector(2, each)
+
+
+def globals_(count: int) -> bytes:
+    """Return a module that has so many globals and exports them."""
+    names_ = _vector(7, (_name(f"global{i}") + b"\3" + number(i) for i in range(count)))
+    return HEAD + _vector(6, [IMMUTABLE] * count) + names_
+
+
+def types(count: int) -> bytes:
+    """Return a module with so many types, all different: bits of the parameters are the number."""
+    each = []
+    for i in range(count):
+        params = b"".join(I64 if i >> bit & 1 else I32 for bit in range(20))
+        each.append(b"\x60" + number(20) + params + b"\0")
+    return HEAD + _vector(1, each)
+
+
+def segments(count: int) -> bytes:
+    """Return a module with so many data segments."""
+    data = (b"\0\x41" + number(i & 0x3F) + b"\x0b" + _name("bytes") for i in range(count))
+    return HEAD + MEMORY + _vector(11, data)
+
+
+SHAPES: dict[str, Callable[[int], bytes]] = {
+    "exports": exports,
+    "names": names,
+    "imports": imports,
+    "globals": globals_,
+    "types": types,
+    "segments": segments,
+}

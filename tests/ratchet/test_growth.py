@@ -1,0 +1,37 @@
+"""What is there twice takes twice as long, to load and to instantiate: instructions are counted.
+
+A curve that bends upward is a way to hang a process with a small module, since neither loading nor
+instantiating can be interrupted.
+"""
+
+import counting
+import pytest
+
+from benchmarks import binaries
+
+FEW, TIMES = 500, 8
+SHAPES = {**binaries.SHAPES, "code": lambda count: binaries.code(count * 60)}
+
+
+def bends(few, many):
+    """Return the paths that take clearly more than in proportion, each with how many times more."""
+    grown = {path: many[path].total() / few[path].total() for path in few}
+    return {path: times for path, times in grown.items() if times > TIMES * 1.25}
+
+
+def counted(shape, fit):
+    return [fit(counting.count_loading, SHAPES[shape](count)) for count in (FEW, FEW * TIMES)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_loading_takes_in_proportion(shape, fit):
+    few, many = counted(shape, fit)
+    assert few.keys() == {"load", "instantiate"}
+    bent = bends(few, many)
+    assert not bent, "\n".join(f"{path}:\n{counting.most(many[path])}" for path in bent)
+
+
+def test_a_curve_that_bends_is_seen(fit):
+    few, many = counted("exports", fit)
+    worse = {path: functions + functions for path, functions in many.items()}
+    assert bends(few, worse).keys() == {"load", "instantiate"}
