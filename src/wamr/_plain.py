@@ -7,6 +7,7 @@ PyPy's compiler makes short again.
 from __future__ import annotations
 
 from _thread import RLock, get_ident
+from struct import pack
 
 from ._wamr import ffi, lib
 
@@ -52,17 +53,13 @@ def described(address: int, imports: bool) -> list[tuple[Any, ...]]:
 
 def _tuple_of(item: Any) -> tuple[Any, ...]:
     module = _bytes(item.module, item.module_size).decode() if item.module else None
-    head = (item.kind, item.index, module, _bytes(item.name, item.name_size).decode())
     if item.kind == 0:
-        params, results = item.params, item.results
-        return (
-            *head,
-            _bytes(params, item.param_count),
-            _bytes(results, item.result_count),
-            0,
-            0,
-        )
-    return (*head, item.content, item.flags, item.min, item.max)
+        params = _bytes(item.params, item.param_count)
+        results = _bytes(item.results, item.result_count)
+        type_ = pack("=BI", 0, len(params)) + params + results
+    else:
+        type_ = pack("=BBBII", item.kind, item.content, item.flags, item.min, item.max)
+    return item.kind, item.index, module, _bytes(item.name, item.name_size).decode(), type_
 
 
 def _bytes(pointer: Any, size: int) -> bytes:

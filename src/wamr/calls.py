@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .types import FuncType
 
 NO_TIMEOUT = 1 << 63
+_cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 _TEXTS = {  # as trap_from_text knows them
     lib.WPY_TIMEOUT: "timed out",
     lib.WPY_INTERRUPTED: "interrupted",
@@ -155,7 +156,7 @@ def callable_for(call: Call) -> Callable[..., Any]:
     """Return a plain function that calls the wasm function."""
     codec = call.codec
     return function(
-        int(ffi.cast("uintptr_t", call.fn)),
+        int(_cast(_UINTPTR, call.fn)),
         call.name.replace("\0", "\\0"),
         codec.doc,
         codec.type._param_kinds,

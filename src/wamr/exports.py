@@ -49,7 +49,7 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
         item = self._wamr_items.get(name)
         if item is None:
             item = self._wamr_items[name] = self._wamr_state.export(name)
-            if not hasattr(Exports, name):
+            if name not in _METHODS:
                 self.__dict__[name] = item
         return item
 
@@ -82,3 +82,6 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
 
     def __reduce__(self) -> str:
         raise TypeError("an Exports cannot be copied or pickled: it belongs to an instance")
+
+
+_METHODS = frozenset(dir(Exports))

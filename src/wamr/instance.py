@@ -101,7 +101,8 @@ class State(Owner):
         c = lib.wpy_instance_func(self.c, index)
         if not c:
             raise MemoryError("no room for a function")
-        if lib.wpy_func_tag(c) != self.tag:  # an imported one, exported again: the original
+        if index < self.module._imported_functions() and lib.wpy_func_tag(c) != self.tag:
+            # an imported one, exported again: the original
             func = func_of_handle(c)
             if func is not None:
                 return func

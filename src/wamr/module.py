@@ -7,6 +7,8 @@ what is pickled, and where custom sections are found. It knows nothing of instan
 
 from __future__ import annotations
 
+from struct import Struct
+
 from ._binding import described, ffi, lib
 from .engine import Engine, default_engine
 from .errors import CompileError, UnavailableError, compile_error_from_text, out_of_memory
@@ -25,12 +27,11 @@ from .types import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from .aliases import Source
     from .store import Store
     from .types import ExternType
 
+_cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 AOT_MAGIC = b"\0aot"
 _KINDS = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x6F: "externref"}
 _KINDS[0x70] = "funcref"
@@ -57,6 +58,7 @@ class Module:
         "_bytes",
         "_c",
         "_exports",
+        "_function_imports",
         "_function_names",
         "_imports",
         "_name",
@@ -86,6 +88,7 @@ class Module:
         self._name: tuple[str | None] | None = None
         self._function_names: dict[int, str | None] = {}
         self._imports: tuple[ImportType, ...] | None = None
+        self._function_imports: int | None = None
         self._exports: tuple[ExportType, ...] | None = None
         self._plan: dict[str, tuple[int, int, ExternType]] | None = None
 
@@ -95,8 +98,8 @@ class Module:
         if self._imports is None:
             self._imports = tuple(
                 [
-                    ImportType._of(module, name, _type(kind, *rest))
-                    for kind, _, module, name, *rest in described(self._address(), True)
+                    ImportType._of(module, name, _types.get(type_) or _type(type_))
+                    for _, _, module, name, type_ in described(self._address(), True)
                 ]
             )
         return self._imports
@@ -186,16 +189,18 @@ class Module:
     def _exported(self) -> dict[str, tuple[int, int, ExternType]]:
         if self._plan is None:
             self._plan = {
-                name: (kind, index, _type(kind, *rest))
-                for kind, index, _, name, *rest in described(self._address(), False)
+                name: (kind, index, _types.get(type_) or _type(type_))
+                for kind, index, _, name, type_ in described(self._address(), False)
             }
         return self._plan
 
     def _address(self) -> int:
-        return int(ffi.cast("uintptr_t", self._c))
+        return int(_cast(_UINTPTR, self._c))
 
     def _imported_functions(self) -> int:
-        return sum(isinstance(item.type, FuncType) for item in self.imports)
+        if self._function_imports is None:
+            self._function_imports = sum(isinstance(x.type, FuncType) for x in self.imports)
+        return self._function_imports
 
     def _bodies(self, wanted: set[int]) -> dict[int, int]:
         """Return where the bodies of these functions, by position in the code section, begin."""
@@ -249,28 +254,28 @@ def _unpickled(data: bytes) -> Module:
     return Module(default_engine(), data)
 
 
-_types: dict[tuple[Any, ...], ExternType] = {}  # equal types of modules are one object
+_types: dict[bytes, ExternType] = {}  # equal types of modules are one object
 _MOST_TYPES = 4096
+_COUNT = Struct("=xI")
+_PARTS = Struct("=BBBII")
 
 
-def _type(kind: int, *parts: Any) -> ExternType:
-    """Return the type that `described` tells of."""
-    if kind == 0:
-        return FuncType._from_kinds(parts[0], parts[1])
-    key = (kind, *parts)
-    found = _types.get(key)
-    if found is None:
-        if len(_types) >= _MOST_TYPES:
-            _types.clear()
-        content, flags, least, most = parts
-        limits = Limits(least, most if flags & 2 else None) if kind != 3 else None
-        if limits is None:
+def _type(text: bytes) -> ExternType:
+    """Return the type that `described` tells of with these bytes."""
+    if len(_types) >= _MOST_TYPES:
+        _types.clear()
+    if text[0] == 0:
+        split = 5 + _COUNT.unpack_from(text)[0]
+        found: ExternType = FuncType._from_kinds(text[5:split], text[split:])
+    else:
+        kind, content, flags, least, most = _PARTS.unpack(text)
+        if kind == 3:
             found = GlobalType(ValType(_KINDS[content]), bool(flags & 1))
-        elif kind == 2:
-            found = MemoryType(limits)
         else:
-            found = TableType(ValType(_KINDS[content]), limits)
-        _types[key] = found
+            limits = Limits(least, most if flags & 2 else None)
+            element = ValType(_KINDS[content]) if kind == 1 else ValType.FUNCREF
+            found = MemoryType(limits) if kind == 2 else TableType(element, limits)
+    _types[text] = found
     return found
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 65_536  # 4 GiB, all that 32-bit addresses reach
 MAX_TABLE = 2**32 - 1
+_set = object.__setattr__
 
 
 class ValType(enum.Enum):
@@ -309,10 +310,9 @@ class ImportType(Immutable):
     def _of(cls, module: str, name: str, type: "ExternType") -> "ImportType":
         """Return one of parts that need no check."""
         made = object.__new__(cls)
-        set_ = object.__setattr__
-        set_(made, "module", module)
-        set_(made, "name", name)
-        set_(made, "type", type)
+        _set(made, "module", module)
+        _set(made, "name", name)
+        _set(made, "type", type)
         return made
 
     def __str__(self) -> str:
@@ -333,9 +333,8 @@ class ExportType(Immutable):
     def _of(cls, name: str, type: "ExternType") -> "ExportType":
         """Return one of parts that need no check."""
         made = object.__new__(cls)
-        set_ = object.__setattr__
-        set_(made, "name", name)
-        set_(made, "type", type)
+        _set(made, "name", name)
+        _set(made, "type", type)
         return made
 
     def __str__(self) -> str:

@@ -1,35 +1,72 @@
 /* describe.c: what a module imports or exports, as tuples.
  *
- * `described(address, imports)` answers one tuple for each: (kind, index, module or None, name, a, b, min, max). For a
- * function a and b are the bytes of its parameters' and its results' types; for the others a is the type of the element
- * or content and b the flags, both ints (wpy_extern in wpy.h tells what they mean). src/wamr/module.py makes types of it.
+ * `described(address, imports)` answers one tuple for each: (kind, index, module or None, name, type). The type is bytes
+ * that say all of it, so that equal ones are found in a dictionary: for a function the kind, the number of parameters (4
+ * bytes) and the value types, parameters first; for the others the kind, the element's or content's type, the flags
+ * (wpy_extern in wpy.h tells them), and the limits (4 bytes each). src/wamr/module.py makes types of them.
  */
 #include "cpython.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static PyObject *
+type_of(const wpy_extern *item)
+{
+    uint8_t few[64] = { item->kind }, *bytes = few;
+    size_t size = item->kind == 0 ? 5 + (size_t)item->param_count + item->result_count : 11;
+    PyObject *type;
+
+    if (size > sizeof few && !(bytes = malloc(size)))
+        return PyErr_NoMemory();
+    bytes[0] = item->kind;
+    if (item->kind == 0) {
+        memcpy(bytes + 1, &item->param_count, 4);
+        if (item->param_count)
+            memcpy(bytes + 5, item->params, item->param_count);
+        if (item->result_count)
+            memcpy(bytes + 5 + item->param_count, item->results, item->result_count);
+    }
+    else {
+        bytes[1] = item->content;
+        bytes[2] = item->flags;
+        memcpy(bytes + 3, &item->min, 4);
+        memcpy(bytes + 7, &item->max, 4);
+    }
+    type = PyBytes_FromStringAndSize((const char *)bytes, (Py_ssize_t)size);
+    if (bytes != few)
+        free(bytes);
+    return type;
+}
+
+static PyObject *
+text_of(const uint8_t *text, uint32_t size)
+{
+    if (!text)
+        Py_RETURN_NONE;
+    return PyUnicode_DecodeUTF8((const char *)text, size, "strict");
+}
 
 static PyObject *
 one(const wpy_extern *item)
 {
-    PyObject *module, *name;
+    PyObject *parts[5] = { PyLong_FromLong(item->kind), PyLong_FromUnsignedLong(item->index),
+                           text_of(item->module, item->module_size), NULL, type_of(item) };
+    PyObject *tuple = PyTuple_New(5);
+    bool complete = tuple != NULL;
+    int i;
 
-    name = PyUnicode_DecodeUTF8((const char *)item->name, item->name_size, "strict");
-    if (!name)
-        return NULL;
-    if (item->module)
-        module = PyUnicode_DecodeUTF8((const char *)item->module, item->module_size, "strict");
-    else {
-        Py_INCREF(Py_None);
-        module = Py_None;
+    parts[3] = PyUnicode_DecodeUTF8((const char *)item->name, item->name_size, "strict");
+    for (i = 0; i < 5; i++) {
+        complete = complete && parts[i];
+        if (tuple && parts[i])
+            PyTuple_SetItem(tuple, i, parts[i]);
+        else
+            Py_XDECREF(parts[i]);
     }
-    if (!module) {
-        Py_DECREF(name);
-        return NULL;
-    }
-    if (item->kind == 0)
-        return Py_BuildValue("iINNy#y#II", item->kind, item->index, module, name, (const char *)item->params,
-                             (Py_ssize_t)item->param_count, (const char *)item->results, (Py_ssize_t)item->result_count,
-                             0u, 0u);
-    return Py_BuildValue("iINNiiII", item->kind, item->index, module, name, item->content, item->flags, item->min,
-                         item->max);
+    if (!complete)
+        Py_CLEAR(tuple);
+    return tuple;
 }
 
 static PyObject *
