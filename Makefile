@@ -20,6 +20,9 @@ TREES := $(wildcard cmake codegen src)
 SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.[ch]' -o -name '*.txt' -o -name '*.toml' \) \
 	-not -name '_procedural.py*' -not -name '_wamr.pyi' -not -path '*/.*' -not -path '*.egg-info/*')
+LEAKS := $(CURDIR)/build/leaks
+SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
 PYTHON_FILES := setup.py build_ffi.py cmake codegen src tests samples benchmarks
 
 help:
@@ -50,14 +53,17 @@ format: $(VENV)/.lint
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks
 
-# The interpreter is not instrumented, so the sanitizer's library is loaded first; it can't see
-# what Python leaves to the end of the process.
+# The interpreter is not instrumented, so the sanitizer's library is loaded first. It can't see what
+# Python leaves to the end of the process, so leaks are looked for where nothing of ours may be left,
+# in the procedural layer, and tests/support/leaks.py tells ours from Python's.
 asan: $(VENV)/.dev
 	WAMR_SANITIZE=address,undefined $(PIP_INSTALL) --editable .
 	touch -d @0 $(VENV)/.dev
-	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
-	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc \
-	$(RUN) -m pytest -m 'not packaging' $(PYTEST_ARGS)
+	$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 $(RUN) -m pytest -m 'not packaging' $(PYTEST_ARGS)
+	rm -rf $(LEAKS) && mkdir -p $(LEAKS)
+	$(SANITIZED) ASAN_OPTIONS=detect_leaks=1:log_path=$(LEAKS)/log LSAN_OPTIONS=exitcode=0 \
+	$(RUN) -m pytest -q tests/procedural tests/regressions/test_procedural_cures.py
+	$(RUN) tests/support/leaks.py $(LEAKS)
 
 clean:
 	rm -rf build dist $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache src/*.egg-info

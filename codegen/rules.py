@@ -53,6 +53,32 @@ BY_HAND = {
     },
 }
 
+# What somebody who asks `help` wants to know, and the prototype does not say.
+NOTES = {
+    "wasm_func_call": (
+        "A trap says what went wrong in the function, or what of `args` and `results` does not fit",
+        "its type; NULL: all went well, and `results` is written. See wasm_trap_to_str, and",
+        "wasm_trap_exception for what a callback has raised.",
+    ),
+    "wasm_func_new": ("`callback` is made with @wasm_func_callback, or a function pointer.",),
+    "wasm_func_new_with_env": (
+        "`callback` is made with @wasm_func_callback_with_env, and `env` any object; or a function",
+        "pointer and a pointer.",
+    ),
+    "wasm_instance_new": (
+        "`imports` are in the order of wasm_module_imports. NULL: `trap` says which does not fit,",
+        "or what went wrong at the start.",
+    ),
+    "wasm_module_new": ("NULL: the bytes are no module; wasm_module_load_error says why.",),
+    "wasm_store_delete": ("What is left of the store goes with it, finalizers included.",),
+    "wasm_engine_delete": ("With the last handle, the stores that are left go with it.",),
+    "wasm_memory_grow": (
+        "False: the maximum, or what the machine has, is reached. Data pointers stay valid.",
+    ),
+    "wasm_table_set": ("True: a reference to a function is taken over.",),
+    "wasm_trap_new": ("As in C, `message` ends with a NUL.",),
+}
+
 # What the header does not mark as `own`, and is: WAMR makes a new object.
 OWN_RESULTS = re.compile(
     r"wasm_\w+_as_ref(_const)?|wasm_ref_as_(func|global|table|memory|extern)(_const)?"

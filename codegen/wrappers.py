@@ -18,6 +18,7 @@ from .rules import (
     COUNTED,
     INTEGERS,
     NEVER_NULL,
+    NOTES,
     OWN_RESULTS,
     STORED,
     STRUCTS,
@@ -96,6 +97,7 @@ def docstring(function: Function, parameters: list[Named]) -> str:
         lines.append("The result belongs to the caller.")
     elif result.pointers and result.name != "void" and parameters:
         lines.append(f"The result is borrowed: it lives as long as `{parameters[0].name}`.")
+    lines += NOTES.get(function.name, ())
     for module, functions in BY_HAND.items():
         if function.name in functions:
             lines.append(f"By hand in wamr/_api/{module}.py: {functions[function.name]}.")

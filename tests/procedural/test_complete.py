@@ -49,6 +49,7 @@ def test_wrappers_show_the_prototype_and_real_names():
         assert len(inspect.signature(wrapper).parameters) == len(function.parameters)
     assert str(inspect.signature(api.wasm_func_call)).startswith("(func")
     assert "By hand" in api.wasm_func_call.__doc__
+    assert "wasm_trap_exception" in api.wasm_func_call.__doc__
     assert "Takes over `params` and `results`" in api.wasm_functype_new.__doc__
     assert "borrowed" in api.wasm_functype_params.__doc__
 

@@ -154,6 +154,47 @@ def test_threads_may_make_and_delete_at_the_same_time():
     assert not errors
 
 
+def test_of_two_threads_that_delete_the_same_one_is_told(world):
+    import contextlib
+
+    def shared_foreign():
+        foreign = world.new("foreign")
+        api.wasm_foreign_set_host_info(foreign, ffi.cast("void *", 64))  # no longer a simple one
+        return foreign
+
+    makers = {
+        "valtype": api.wasm_valtype_new_i32,
+        "trap": world.trap,
+        "foreign": shared_foreign,
+        "valtype_vec": lambda: world.vec("valtype"),
+        "byte_vec": lambda: world.vec("byte"),
+    }
+    things = [(name, make()) for name, make in makers.items() for _ in range(100)]
+    done, threads = [], 4
+
+    def run():
+        for name, thing in things:
+            # Deleting a vector again is fine, when its struct says already that it is empty.
+            with contextlib.suppress(ReferenceError):
+                getattr(api, f"wasm_{name}_delete")(thing)
+                done.append(name)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        running = [threading.Thread(target=run) for _ in range(threads)]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    for name in ("valtype", "trap", "foreign"):
+        assert done.count(name) == 100
+    for name in ("valtype_vec", "byte_vec"):
+        assert 100 <= done.count(name) <= 400
+
+
 def test_a_function_that_is_deleted_between_two_calls_is_found_out(wat):
     echo = Echo(wat, lambda _: None)
     func = api.wasm_func_copy(echo.func)

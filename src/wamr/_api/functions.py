@@ -25,6 +25,7 @@ _VALS = VALS.ctype
 _calls = FUNC.calls
 # What a call without arguments or results hands over: one object, so that the next is as fast.
 _NO_VALS = ffi.cast(_VALS, 0)
+_NUMBERS = typeof("uintptr_t[7]")
 _MUCH = 2 ** (8 * ffi.sizeof("uintptr_t")) - 1
 _CALLBACK = typeof("wasm_func_callback_t")
 _CALLBACK_WITH_ENV = typeof("wasm_func_callback_with_env_t")
@@ -178,7 +179,7 @@ def _copy(kind: handles.Kind, value: Any, function: str, parameter: str, copy: A
 class Call:
     """What the calls of one handle need, made at the first and found by its address."""
 
-    __slots__ = ("args", "func", "results", "room", "signature", "state", "store", "thing", "turn")
+    __slots__ = ("func", "known", "refs", "signature", "state", "store", "thing", "turn")
 
     def __init__(self, func: Any) -> None:
         self.func, self.thing = handles.need(FUNC, func, "wasm_func_call", "func")
@@ -187,20 +188,20 @@ class Call:
             signature = self.thing.extra = Signature(self.func)
         self.thing.simple = False
         self.signature: Signature = signature
+        self.refs = signature.refs
         self.store = self.thing.store
         self.state: Store = Store() if self.store is None else self.store.extra
         self.turn = self.state.turn
-        # The vectors of the last call, which most often are those of the next, and how much there
-        # is behind them: C compares that with what is in the structs by then.
-        self.args = self.results = None
-        self.room = ffi.new("uintptr_t[4]")
+        # The vectors of the last call, which most often are those of the next, and all that C gets
+        # of them. C compares what was behind them with what is in the structs by then.
+        self.known: tuple[Any, Any, Any] = (None, None, None)
 
-    def look(self, args: Any, results: Any) -> tuple[Any, Any]:
-        """The vectors as C gets them, if they are what they should be."""
+    def look(self, args: Any, results: Any) -> tuple[Any, Any, Any]:
+        """The vectors and what C gets of them, if they are what they should be."""
         given = vectors.struct(VALS, args, "wasm_func_call", "args")
         out = vectors.struct(VALS, results, "wasm_func_call", "results")
-        self.args = self.results = None
-        for at, vec, name in ((0, given, "args"), (2, out, "results")):
+        numbers = [_number(self.func), _number(given), _number(out)]
+        for vec, name in ((given, "args"), (out, "results")):
             data = vec.data if vec else NULL
             block = vectors.blocks.get(data) if data else None
             capacity = block.capacity if isinstance(block, vectors.Block) else block
@@ -208,10 +209,14 @@ class Call:
                 raise ValueError(
                     f"wasm_func_call: {name} says {vec.size} where there are {capacity}"
                 )
-            self.room[at] = int(ffi.cast("uintptr_t", data))
-            self.room[at + 1] = _MUCH if capacity is None else capacity
-        self.args, self.results = given, out
-        return given, out
+            numbers += [_number(data), _MUCH if capacity is None else capacity]
+        # A new array each time: whoever is about to use the last one has what goes with it.
+        self.known = (given, out, ffi.new(_NUMBERS, numbers))
+        return self.known
+
+
+def _number(pointer: Any) -> int:
+    return int(ffi.cast("uintptr_t", pointer))
 
 
 def _call_of(func: Any) -> Call:
@@ -238,22 +243,23 @@ def wasm_func_call(func: Any, args: Any, results: Any) -> Any:
         turn = state.wait()
     outer = state.active
     try:
-        if args is not call.args or results is not call.results:
-            args, results = call.look(args, results)
+        known_args, known_results, known = call.known
+        if args is not known_args or results is not known_results:
+            args, results, known = call.look(args, results)
         state.active = (call.thing, args, results, outer, get_ident())
         if call.thing.over:
             find(FUNC, func, "wasm_func_call", "func")
             raise ReferenceError("wasm_func_call: func is being deleted by another thread")
-        if call.signature.refs:
+        if call.refs:
             _check_refs(call.signature, args)
-        trap = lib.wpy_api_call(func, args, results, call.room)
+        trap = lib.wpy_api_call(known)
         if trap:
-            while trap == call.room:  # the structs have changed since they were looked at
-                args, results = call.look(args, results)
-                trap = lib.wpy_api_call(func, args, results, call.room)
+            while trap == known:  # the structs have changed since they were looked at
+                args, results, known = call.look(args, results)
+                trap = lib.wpy_api_call(known)
             if trap:
                 return new_trap(trap, call.store)
-        if call.signature.refs:
+        if call.refs:
             for index in call.signature.refs_out:
                 own_in(call.store, REF, results.data[index].of.ref)
         return trap

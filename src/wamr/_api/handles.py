@@ -178,7 +178,7 @@ def kind_of(handle: Any) -> Kind:
     return kind(typeof(handle).cname.removeprefix("struct wasm_").removesuffix("_t *"))
 
 
-dead_limit = 4096
+dead_limit = 1024
 
 
 _sweeping = threading.Lock()
@@ -199,7 +199,7 @@ def sweep() -> None:
             if _ends:
                 _ends.pop(key, None)
             del dead[key]
-        dead_limit = max(4096, 2 * len(dead))
+        dead_limit = max(1024, 2 * len(dead))
     finally:
         _sweeping.release()
 
@@ -230,9 +230,9 @@ def own(kind: Kind, pointer: Any) -> Any:
         thing.kind = kind
         thing.handle = pointer
         kind.live[id(pointer)] = thing
-        if by_address.setdefault(pointer, thing) is not thing:
+        if pointer in by_address:
             by_address[pointer].bury("is gone")
-            by_address[pointer] = thing
+        by_address[pointer] = thing
     return pointer
 
 
@@ -245,8 +245,9 @@ def own_in(store: Thing | None, kind: Kind, pointer: Any) -> Any:
         kind.live[id(pointer)] = thing
         if not kind.addressed:
             thing.simple = False
-        elif by_address.setdefault(pointer, thing) is not thing:
-            by_address[pointer].bury("is gone")
+        else:
+            if pointer in by_address:
+                by_address[pointer].bury("is gone")
             by_address[pointer] = thing
         if store is not None:
             thing.store = thing.parent = store

@@ -12,7 +12,8 @@ from .handles import Kind, Thing, by_address, dead, find
 
 def end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
     """Ends the caller's ownership by `function`, a wasm_…_delete; the pointer to hand to C."""
-    thing = kind.live.get(id(value))
+    live, key = kind.live, id(value)
+    thing = live.get(key)
     if thing is not None and thing.simple:
         store = thing.parent
         thing.over = True
@@ -21,8 +22,9 @@ def end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
                 thing.over = False
                 return _end(kind, value, function, parameter)
             store.children.discard(thing)  # type: ignore[union-attr]
-        key = id(value)
-        del kind.live[key], by_address[value]
+        if live.pop(key, None) is None:  # another thread was faster
+            return _end(kind, value, function, parameter)
+        del by_address[value]
         dead[key] = value
         if len(dead) > handles.dead_limit:
             handles.sweep()
@@ -40,8 +42,16 @@ def _end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
         thing.count -= 1
         return value
     refuse_running(thing, function, parameter)
-    thing.bury(f"was deleted by {function}")
+    bury_once(thing, function, parameter)
     return value
+
+
+def bury_once(thing: Thing, function: str, parameter: str) -> None:
+    """Buries what `function` deletes: of two threads that delete the same, one must not reach C."""
+    mine = object()
+    if thing.__dict__.setdefault("buried_by", mine) is not mine:
+        raise ReferenceError(f"{function}: {parameter} is being deleted by another thread")
+    thing.bury(f"was deleted by {function}")
 
 
 def refuse_running(thing: Thing, function: str, parameter: str) -> None:

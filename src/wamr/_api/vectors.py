@@ -325,12 +325,12 @@ def end(type_: Vec, value: Any, function: str) -> Any:
         if data and blocks.get(data).__class__ is int:
             if type_.name == "val":
                 _refuse_running(data, function)
-            del blocks[data]
-            return pointer
+            if blocks.pop(data, None) is not None:  # else another thread was faster
+                return pointer
     pointer, block = take(type_, value, function, "vec")
     if block is not None:
         ownership.refuse_running(block, function, "vec")
-        block.bury(f"was deleted by {function}")
+        ownership.bury_once(block, function, "vec")
     return pointer
 
 

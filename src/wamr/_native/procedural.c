@@ -328,12 +328,15 @@ done:
 }
 
 wasm_trap_t *
-wpy_api_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_vec_t *results, const uintptr_t room[4])
+wpy_api_call(const uintptr_t *known)
 {
-    if ((args && ((uintptr_t)args->data != room[0] || args->size > room[1]))
-        || (results && ((uintptr_t)results->data != room[2] || results->size > room[3])))
-        return (wasm_trap_t *)room;
-    return wpy_api_func_call(func, args, results);
+    const wasm_val_vec_t *args = (const wasm_val_vec_t *)known[1];
+    wasm_val_vec_t *results = (wasm_val_vec_t *)known[2];
+
+    if ((args && ((uintptr_t)args->data != known[3] || args->size > known[4]))
+        || (results && ((uintptr_t)results->data != known[5] || results->size > known[6])))
+        return (wasm_trap_t *)known;
+    return wpy_api_func_call((const wasm_func_t *)known[0], args, results);
 }
 
 wasm_trap_t *

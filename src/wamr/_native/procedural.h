@@ -67,10 +67,10 @@ wasm_engine_t *wasm_engine_new_with_args(mem_alloc_type_t type, const MemAllocOp
 
 /* cdef begin */
 
-/* wasm_func_call, unless the vectors are not what Python knows of them: then it answers with `room`, which has the
-   address of the arguments' data, how many there is room for, and the same of the results. */
-wasm_trap_t *wpy_api_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_vec_t *results,
-                          const uintptr_t room[4]);
+/* wasm_func_call with everything in one place, as Python keeps it from one call to the next: the function, the
+   arguments, the results; the address of the arguments' data and how many there is room for; the same of the results.
+   Where the vectors are not so any more, it calls nothing and answers with `known`. */
+wasm_trap_t *wpy_api_call(const uintptr_t *known);
 
 /* A callback for wasm_func_new_with_env that calls the function `env`, an export: so it can be an import. */
 wasm_trap_t *wpy_api_forward(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
