@@ -127,3 +127,32 @@ def test_texts_of_vectors_that_say_too_much():
     stray = api.WASM_ARRAY_VEC("extern", [ffi.cast("wasm_extern_t *", 0x1230)])
     with pytest.raises(ReferenceError, match=r"wasm_repr: pointer.data\[0\] is no live"):
         api.wasm_repr(stray)
+
+
+def test_a_vector_that_was_given_away_is_not_read_after_its_new_owner(world):
+    module, name = api.wasm_name_from_str("m"), api.wasm_name_from_str("n")
+    importtype = api.wasm_importtype_new(module, name, world.new("externtype"))
+    assert api.wasm_name_to_str(name) == "n"
+    api.wasm_importtype_delete(importtype)
+    for use in (
+        lambda: api.wasm_name_to_str(name),
+        lambda: api.wasm_name_to_str(name[0]),
+        lambda: api.wasm_name_copy(api.WASM_EMPTY_VEC("byte"), name),
+        lambda: api.wasm_module_new(world.store, name),
+        lambda: api.wasm_repr(name),
+    ):
+        with pytest.raises(ReferenceError, match=r"\.data went with a wasm_importtype_t, which"):
+            use()
+    # As in C, the struct can be used for another one.
+    api.wasm_name_new_from_string(name, "new")
+    assert api.wasm_name_to_str(name) == "new"
+    api.wasm_name_delete(name)
+    assert api.wasm_name_to_str(name) == ""
+
+
+def test_exports_are_not_read_after_their_store(world):
+    api.wasm_store_delete(world.store)
+    with pytest.raises(ReferenceError, match=r"vec\.data went with its store"):
+        api.wasm_extern_vec_to_list(world.exports)
+    with pytest.raises(ReferenceError, match=r"vec\.data went with its store"):
+        api.wasm_extern_vec_copy(api.WASM_EMPTY_VEC("extern"), world.exports)

@@ -3,6 +3,7 @@
     handles.py    pointers to C objects: alive, dead, given away, borrowed
     ownership.py  what is deleted or given away
     vectors.py    the vectors and what they own
+    stale.py      vectors of the caller whose data has gone
     arrays.py     the data that they are made from
     lists.py      vectors from and to lists
     arguments.py  everything else that a function takes: numbers, text, structs

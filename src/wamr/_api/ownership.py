@@ -22,9 +22,9 @@ def end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
                 thing.over = False
                 return _end(kind, value, function, parameter)
             store.children.discard(thing)  # type: ignore[union-attr]
-        if live.pop(key, None) is None:  # another thread was faster
-            return _end(kind, value, function, parameter)
-        del by_address[value]
+        if by_address.pop(value, None) is None:
+            _too_late(function, parameter)
+        live.pop(key, None)
         dead[key] = value
         if len(dead) > handles.dead_limit:
             handles.sweep()
@@ -42,16 +42,15 @@ def _end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
         thing.count -= 1
         return value
     refuse_running(thing, function, parameter)
-    bury_once(thing, function, parameter)
+    if kind.addressed and by_address.pop(thing.place(), None) is None:
+        _too_late(function, parameter)
+    thing.bury(f"was deleted by {function}")
     return value
 
 
-def bury_once(thing: Thing, function: str, parameter: str) -> None:
-    """Buries what `function` deletes: of two threads that delete the same, one must not reach C."""
-    mine = object()
-    if thing.__dict__.setdefault("buried_by", mine) is not mine:
-        raise ReferenceError(f"{function}: {parameter} is being deleted by another thread")
-    thing.bury(f"was deleted by {function}")
+def _too_late(function: str, parameter: str) -> NoReturn:
+    """Of two threads that delete the same object, one must not reach C: it finds nothing to pop."""
+    raise ReferenceError(f"{function}: {parameter} is being deleted by another thread")
 
 
 def refuse_running(thing: Thing, function: str, parameter: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._binding import ffi, lib
-from . import handles, ownership
+from . import handles, ownership, stale
 from .handles import NULL, CData, Kind, Thing, by_address, dead, how_ended, kind, typeof
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Block(Thing):
     data: Any
     capacity: int
     struct: Any
+    # The caller's struct, if C does not empty it when the data goes.
+    given_by: Any = None
 
     def describe(self) -> str:
         if self.owner is not None:
@@ -55,6 +57,8 @@ class Block(Thing):
     def bury(self, why: str) -> None:
         if blocks.get(self.data) is self:
             del blocks[self.data]
+        if self.given_by is not None:
+            stale.note(self.given_by, self.data, why)
         self.leave()
         self.bury_children(why)
 
@@ -122,6 +126,8 @@ def read(type_: Vec, value: Any, function: str, parameter: str) -> Any:
         capacity = block if isinstance(block, int) else block.capacity
         if max(size, pointer.num_elems) > capacity:
             raise ValueError(f"{function}: {parameter} says {size} where there are {capacity}")
+    else:
+        stale.refuse(pointer, data, function, parameter)
     if type_.element is not None:
         for index in range(pointer.num_elems):
             handles.find(type_.element, data[index], function, f"{parameter}.data[{index}]")
@@ -152,10 +158,12 @@ def _block(type_: Vec, pointer: Any, store: Thing | None, owner: Thing | None) -
     block.capacity = pointer.size
     block.owner = owner
     blocks[block.data] = block
-    if owner is not None:
+    if owner is None:
+        block.given_by = pointer
+    else:
         block.store = owner.store
         block.belong(owner)
-    elif store is not None:
+    if owner is None and store is not None:
         _bind(block, pointer, store)
     return block
 
@@ -327,10 +335,22 @@ def end(type_: Vec, value: Any, function: str) -> Any:
                 _refuse_running(data, function)
             if blocks.pop(data, None) is not None:  # else another thread was faster
                 return pointer
-    pointer, block = take(type_, value, function, "vec")
-    if block is not None:
-        ownership.refuse_running(block, function, "vec")
-        ownership.bury_once(block, function, "vec")
+    pointer = struct(type_, value, function, "vec")
+    known, mine = blocks.get(pointer.data) if pointer and pointer.data else None, object()
+    if isinstance(known, Block) and known.__dict__.setdefault("ending", mine) is not mine:
+        # Its elements may go while they are looked at.
+        raise ReferenceError(f"{function}: vec is being deleted by another thread")
+    try:
+        pointer, block = take(type_, pointer, function, "vec")
+        if block is not None:
+            ownership.refuse_running(block, function, "vec")
+            if block.given_by == pointer:
+                block.given_by = None  # C empties it
+            block.bury(f"was deleted by {function}")
+    except BaseException:
+        if isinstance(known, Block):
+            known.__dict__.pop("ending", None)
+        raise
     return pointer
 
 
