@@ -79,7 +79,7 @@ def test_too_large_a_table_is_refused(store, size):
         f'(module (table (export "t") {size} externref))',
         "(module" + "(table 6000000 funcref)" * 2 + ")",
     ):
-        with pytest.raises(MemoryLimitError, match="tables are beyond the limits"):
+        with pytest.raises(MemoryLimitError, match="module's tables, or beyond the limits"):
             load(text)
 
 

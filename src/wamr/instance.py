@@ -322,6 +322,6 @@ def _raise_failed(module: Module, status: int) -> NoReturn:
         if "allocate linear memory failed" in text:
             raise MemoryLimitError("there is no room for the module's memory, or beyond the limits")
         if "too many table elements" in text:
-            raise MemoryLimitError("the module's tables are beyond the limits")
+            raise MemoryLimitError("there is no room for the module's tables, or beyond the limits")
         raise out_of_memory(text) or link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

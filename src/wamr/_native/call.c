@@ -64,7 +64,7 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
         wpy_group *group = instance->object.group;
         func->object.group = group;
         func->object.next = group->objects;
-        group->objects = &func->object;
+        __atomic_store_n(&group->objects, &func->object, __ATOMIC_RELEASE); /* who has the group's lock may read it */
         __atomic_store_n(&instance->funcs[index], func, __ATOMIC_RELEASE);
     }
     wpy_registry_unlock();

@@ -64,7 +64,8 @@ wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
 
     if (status != WPY_OK)
         return status;
-    for (other = object->group->objects; other; other = other->next) {
+    /* another thread may ask for a function meanwhile, which comes before the others */
+    for (other = __atomic_load_n(&object->group->objects, __ATOMIC_ACQUIRE); other; other = other->next) {
         if (other->kind == WPY_INSTANCE)
             mark_instance((wpy_instance *)other, marks, count);
         else if (other->kind == WPY_TABLE)

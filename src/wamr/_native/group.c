@@ -109,7 +109,7 @@ wpy_group_add(wpy_group *group, wpy_object *object, uint32_t kind)
     wpy_registry_lock();
     object->group = group;
     object->next = group->objects;
-    group->objects = object;
+    __atomic_store_n(&group->objects, object, __ATOMIC_RELEASE);
     group->handles++;
     wpy_registry_unlock();
 }

@@ -65,7 +65,7 @@ struct wpy_group {
     bool orphaned;          /* its owner is a thread of the process that this one was forked from */
     wpy_group *next_group, **link_group; /* of all groups, under the registry's lock */
     uint32_t handles;       /* under the registry's lock, as all below */
-    wpy_object *objects;
+    wpy_object *objects;    /* its head is atomic: whoever has the lock may walk along it, too */
     wpy_group *absorbed;    /* groups that this one has taken in: a thread may still wait on their locks */
     bool sweep;             /* atomic, set under the registry's lock: instances wait for their close */
     wpy_func **adopted;     /* a hash set: host functions that sit in tables or globals of the group */
@@ -291,6 +291,7 @@ void wpy_host_free(wpy_func *func);
 void *wpy_region_alloc(uint64_t size, wpy_budget *budget);
 void *wpy_region_exact(uint64_t size);
 void wpy_region_free(void *base);
+void wpy_regions_setup(void);
 void wpy_allocator(MemAllocOption *option);
 extern __thread wpy_budget *wpy_region_budget; /* that the next linear memory's bytes are taken from */
 wpy_memory *wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits);

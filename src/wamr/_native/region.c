@@ -28,6 +28,7 @@ __thread wpy_budget *wpy_region_budget;
 typedef struct region {
     uint8_t *base;
     uint64_t reserved, committed;
+    uint32_t mappings;
     uint64_t size;      /* what is used of it: committed may be more, in one that was used before */
     wpy_budget *budget; /* that `size` is taken from */
     struct region *next;
@@ -36,6 +37,46 @@ typedef struct region {
 static region *regions[BUCKETS];
 static region *pool[POOL];
 static uint32_t pooled;
+
+/* Of what Linux lets a process have, how many we take, and may: one for what is committed of a region, one for the rest.
+   Adjacent ones are one, so this is the most that it can be. */
+static uint32_t mappings, most_mappings = UINT32_MAX;
+#define MAPPINGS_FOR_OTHERS 2500 /* Python can't live without */
+
+/* Once per process. */
+void
+wpy_regions_setup(void)
+{
+#if defined(__linux__)
+    FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
+    unsigned long most;
+
+    if (file && fscanf(file, "%lu", &most) == 1 && most > 2 * MAPPINGS_FOR_OTHERS && most < UINT32_MAX)
+        most_mappings = (uint32_t)most - MAPPINGS_FOR_OTHERS;
+    if (file)
+        fclose(file);
+#endif
+}
+
+static bool
+take_mappings(uint32_t count)
+{
+    bool enough;
+
+    wpy_registry_lock();
+    if ((enough = mappings + count <= most_mappings))
+        mappings += count;
+    wpy_registry_unlock();
+    return enough;
+}
+
+static void
+give_mappings(uint32_t count)
+{
+    wpy_registry_lock();
+    mappings -= count;
+    wpy_registry_unlock();
+}
 
 static region **
 bucket_of(const void *base)
@@ -117,16 +158,21 @@ share_of(uint64_t reserve, uint64_t least)
 static region *
 reserve_region(uint64_t size, uint64_t reserve)
 {
+    uint32_t count = reserve > size ? 2 : 1;
     region *r = malloc(sizeof *r);
 
-    if (!r)
+    if (!r || !take_mappings(count)) {
+        free(r);
         return NULL;
+    }
     r->committed = 0;
+    r->mappings = count;
     if (!(r->base = reserve_pages(reserve))) {
         reserve = share_of(reserve, size);
         r->base = reserve ? reserve_pages(reserve) : NULL;
     }
     if (!r->base) {
+        give_mappings(count);
         free(r);
         return NULL;
     }
@@ -138,6 +184,7 @@ static void
 drop_region(region *r)
 {
     return_pages(r->base, r->reserved);
+    give_mappings(r->mappings);
     free(r);
 }
 

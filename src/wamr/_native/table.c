@@ -139,7 +139,7 @@ wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_si
     else {
         for (i = 0; i < delta; i++)
             wamr->elems[wamr->cur_size + i] = (table_elem_type_t)init;
-        wamr->cur_size += delta;
+        ATOMIC_STORE(&wamr->cur_size, wamr->cur_size + delta); /* wpy_table_size does not lock */
     }
     wpy_group_leave(&table->object, held);
     return status;

@@ -1,0 +1,96 @@
+"""Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import iwasm
+
+pytestmark = [
+    pytest.mark.packaging,
+    pytest.mark.skipif(bool(iwasm.missing_tools()), reason="needs cmake and ninja"),
+    pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler"),
+]
+
+BASE = """(module
+    (import "m" "host" (func $host (param i32) (result i32)))
+    (import "m" "g" (global $g (mut i32)))
+    (memory (export "memory") 1 50) (table (export "t") 4 200 funcref)
+    (global (export "own") (mut i32) (i32.const 0))
+    (func (export "go") (param i32) (result i32)
+        (global.set $g (i32.add (global.get $g) (i32.const 1)))
+        (i32.store (i32.const 8) (global.get $g))
+        (call $host (local.get 0))))"""
+USER = """(module
+    (import "a" "f" (func $f (param i32) (result i32)))
+    (import "b" "f" (func $g (param i32) (result i32)))
+    (func (export "sum") (param i32) (result i32)
+        (i32.add (call $f (local.get 0)) (call $g (local.get 0)))))"""
+
+# wpy_memory_size reads the number of pages without the lock that WAMR's growing is under.
+SUPPRESSIONS = "race:wasm_enlarge_memory_internal\n"
+
+Build = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    root = Path(__file__).resolve().parents[2]
+    folder = tmp_path_factory.mktemp("threads")
+    empty = folder / "empty.c"
+    empty.write_text("int main(void) { return 0; }\n")
+    flags = ["-g", "-O1", "-fsanitize=thread", "-Wall", "-Wextra"]
+    if subprocess.run(["cc", *flags, empty, "-o", folder / "empty"], check=False).returncode:
+        pytest.skip("the compiler has no ThreadSanitizer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WAMR_SANITIZE", "thread")
+        place = iwasm.layout(root)
+        built = iwasm.build(root, None, place.native.glob("*.c"))
+
+    def compiled(name: str, *more: str) -> Path:
+        program = folder / name
+        words = [*flags, *more, f"-I{place.native}", root / "tests" / "support" / "threads.c"]
+        libraries = [*built.libraries, *(f"-l{name}" for name in built.system_libraries)]
+        subprocess.run(["cc", *words, *libraries, "-o", program], check=True)
+        return program
+
+    return compiled
+
+
+@pytest.fixture(scope="module")
+def run(
+    tmp_path_factory: pytest.TempPathFactory, wat: Callable[[str], bytes]
+) -> Callable[..., str]:
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "base.wasm").write_bytes(wat(BASE))
+    (folder / "user.wasm").write_bytes(wat(USER))
+    (folder / "suppressions").write_text(SUPPRESSIONS)
+    rounds = str(int(200 * float(os.environ.get("WAMR_STRESS", "1"))))
+
+    def finished(program: Path) -> str:
+        done = subprocess.run(
+            [program, folder / "base.wasm", folder / "user.wasm", rounds],
+            env={"TSAN_OPTIONS": f"history_size=7 suppressions={folder / 'suppressions'}"},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert "line " not in done.stderr.partition("WARNING")[0], done.stderr
+        return done.stdout + done.stderr
+
+    return finished
+
+
+def test_threads_in_our_c_do_not_race(build: Build, run: Callable[..., str]) -> None:
+    assert run(build("threads")) == "done\n"
+
+
+def test_one_that_does_is_seen(build: Build, run: Callable[..., str]) -> None:
+    assert "ThreadSanitizer: data race" in run(build("racing", "-DRACE"))
