@@ -292,6 +292,7 @@ void *wpy_region_alloc(uint64_t size, wpy_budget *budget);
 void *wpy_region_exact(uint64_t size);
 void wpy_region_free(void *base);
 void wpy_regions_setup(void);
+void *wpy_malloc(size_t size);
 void wpy_allocator(MemAllocOption *option);
 extern __thread wpy_budget *wpy_region_budget; /* that the next linear memory's bytes are taken from */
 wpy_memory *wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits);

@@ -42,7 +42,7 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
     }
     module->refs = 1;
     module->forks = wpy_forks;
-    if (!(module->bytes = malloc(size ? size : 1)))
+    if (!(module->bytes = wpy_malloc(size ? size : 1)))
         goto fail;
     memcpy(module->bytes, bytes, size);
     /* what is malformed, WAMR says better below */
