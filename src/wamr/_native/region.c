@@ -39,7 +39,7 @@ static region *regions[BUCKETS];
 static region *pool[POOL]; /* atomic, each: it is emptied from within allocations, whatever locks their callers hold */
 
 /* Of what Linux lets a process have, how many we take, and may: one for what is committed of a region, one for the rest.
-   Adjacent ones are one, so this is the most that it can be. */
+   Adjacent ones are one, so this is the most that it can be. Atomic, for the same reason. */
 static uint32_t mappings, most_mappings = UINT32_MAX;
 #define MAPPINGS_FOR_OTHERS 2500 /* Python can't live without */
 
@@ -58,24 +58,19 @@ wpy_regions_setup(void)
 #endif
 }
 
-static bool
-take_mappings(uint32_t count)
-{
-    bool enough;
-
-    wpy_registry_lock();
-    if ((enough = mappings + count <= most_mappings))
-        mappings += count;
-    wpy_registry_unlock();
-    return enough;
-}
-
 static void
 give_mappings(uint32_t count)
 {
-    wpy_registry_lock();
-    mappings -= count;
-    wpy_registry_unlock();
+    __atomic_fetch_sub(&mappings, count, __ATOMIC_RELAXED);
+}
+
+static bool
+take_mappings(uint32_t count)
+{
+    if (__atomic_add_fetch(&mappings, count, __ATOMIC_RELAXED) <= most_mappings)
+        return true;
+    give_mappings(count);
+    return false;
 }
 
 static region **
