@@ -1,0 +1,21 @@
+"""Random calls: in forked children, so that a crash is a failure that tells its seed."""
+
+import pytest
+from capi import in_child
+from random_calls import RandomCalls
+
+
+@pytest.mark.parametrize("group", range(4))
+def test_random_calls_end_in_answers_and_exceptions(wat, group):
+    def case(seed):
+        def run():
+            calls = RandomCalls(wat, seed)
+            calls.run(1000)
+            # Neither all right nor all wrong, or nothing was tried.
+            assert calls.answered > 200
+            assert calls.refused > 20
+
+        return f"seed {seed}", run
+
+    failures = in_child([case(10 * group + index) for index in range(5)])
+    assert not failures, "\n".join(failures)
