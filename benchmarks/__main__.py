@@ -11,19 +11,23 @@ from . import report
 from .lines import Line
 from .timing import FULL, QUICK, Pace
 
-TOPICS = ("calls", "host", "modules", "memory", "threads", "startup", "programs", "compute")
+TOPICS = (
+    *("calls", "host", "modules", "memory", "threads", "startup", "programs", "compute"),
+    "scaling",
+)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Time wamr beside wasmtime-py and pywasm3.",
+        description="Time wamr beside wasmtime-py, pywasm3, and what else installs.",
         epilog=f"Topics: {', '.join(TOPICS)}.",
     )
     parser.add_argument("lines", nargs="*", help="topics or keys of lines; all of them otherwise")
     parser.add_argument("--quick", action="store_true", help="roughly, and without slow lines")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="show them beside ours")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw them")
     parser.add_argument("--install", action="store_true", help="time a fresh `pip install .`, too")
     parser.add_argument("--list", action="store_true", help="show what there is to measure")
     return parser.parse_args()
@@ -67,6 +71,8 @@ def main() -> int:
     machine = report.machine()
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     print(f"{versions}; {machine['python']}, {machine['system']}, {machine['cores']} cores")
+    for name, reason in machine["missing"].items():
+        print(f"not here: {name} ({reason})")
     table = report.Table(old)
     table.head()
     results = []
@@ -74,8 +80,13 @@ def main() -> int:
         results.append(_run(line, pace))
         table.row(results[-1])
     table.foot(results)
+    run = report.as_json(results, "quick" if options.quick else "full")
     if options.json:
-        report.write(options.json, report.as_json(results, "quick" if options.quick else "full"))
+        report.write(options.json, run)
+    if options.plot:
+        from . import plot
+
+        options.plot.write_text(plot.drawn(run), encoding="utf-8")
     return int(any(result.problem for result in results))
 
 

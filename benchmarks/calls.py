@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from .lines import US, WASM3, WASMTIME, Goal, Line, Samples, Unavailable, timed
+from .lines import US, WASM3, WASMER, WASMTIME, Goal, Line, Samples, Unavailable, timed
 from .peers import Peer, everybody, us
 from .timing import Case, Pace, Sample, measure
 
@@ -49,11 +49,9 @@ def _func() -> dict[str, Case]:
 
 def _vector() -> dict[str, Case]:
     def ask(peer: Peer) -> Case:
-        if peer.name == WASM3:
-            raise Unavailable("pywasm3 has no vectors")
+        if peer.name != US:
+            raise Unavailable("nobody else can pass vectors")
         case = peer.call(VECTOR, "f")
-        if peer.name == WASMTIME:  # which has no vectors in Python
-            raise Unavailable("wasmtime-py can't pass vectors")
         return Case("f(v)", {**case.names, "v": bytes(16)})
 
     return everybody(ask)
@@ -61,6 +59,8 @@ def _vector() -> dict[str, Case]:
 
 def _reference() -> dict[str, Case]:
     def ask(peer: Peer) -> Case:
+        if peer.name == WASMER:
+            raise Unavailable("wasmer-python can't pass references")
         case = peer.call(REFERENCE, "f", "o")
         return Case(case.statement, {**case.names, "o": object()})
 
@@ -72,12 +72,12 @@ def _trap(pace: Pace) -> Samples:
         case = peer.call(MODULE, "trap")
         return Case(RAISED.format(case.statement), case.names)
 
-    with _no_stderr():
+    with no_stderr():
         return measure(everybody(ask), pace)
 
 
 @contextmanager
-def _no_stderr() -> Iterator[None]:
+def no_stderr() -> Iterator[None]:
     """Send what C prints nowhere: pywasm3 shows each trap."""
     sys.stderr.flush()
     saved = os.dup(2)

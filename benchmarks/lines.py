@@ -15,7 +15,9 @@ from .timing import Case, Pace, Sample, measure
 US = "wamr"
 WASMTIME = "wasmtime-py"
 WASM3 = "pywasm3"
-NAMES = (US, WASMTIME, WASM3)
+WASMER = "wasmer"
+EXTISM = "extism"
+NAMES = (US, WASMTIME, WASM3, WASMER, EXTISM)
 
 Unit = Literal["s", "B", "x"]
 Samples = Mapping[str, Sample]
@@ -48,6 +50,15 @@ class Goal:
 
 
 @dataclass(frozen=True)
+class Point:
+    """Where a line is on a curve, all of whose points measure the same, of more and more."""
+
+    curve: str
+    x: float
+    axis: str  # what there is more and more of
+
+
+@dataclass(frozen=True)
 class Line:
     """One thing that is measured."""
 
@@ -57,6 +68,7 @@ class Line:
     goal: Goal = Goal()
     unit: Unit = "s"
     slow: bool = False  # left out by --quick, unless it is named
+    point: Point | None = None
 
 
 def timed(

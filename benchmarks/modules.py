@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 
 from .lines import US, WASMTIME, Goal, timed
@@ -52,11 +51,10 @@ def _instantiate() -> dict[str, Case]:
 def _only_instantiate() -> dict[str, Case]:
     cases: dict[str, Case] = {}
     for peer in peers():
-        case = peer.instantiate(small())
-        names: Mapping[str, object] = case.names
         if isinstance(peer, Wamr):
-            cases[peer.name] = Case("Instance(s, m)", names)
+            cases[peer.name] = Case("Instance(s, m)", peer.instantiate(small()).names)
         elif isinstance(peer, Wasmtime):
+            names = peer.instantiate(small()).names
             cases[peer.name] = Case("Instance(Store(e), m, [])", names)
     return cases
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from .lines import US, WASM3, WASMTIME, Unavailable
+from .lines import EXTISM, US, WASM3, WASMER, WASMTIME, Unavailable
 from .timing import Case
 
 PAGE = 65_536
@@ -263,16 +263,28 @@ def us() -> Wamr:
     return Wamr()
 
 
-@cache
 def peers() -> tuple[Peer, ...]:
     """Return everybody who is installed, us first."""
+    return tuple(_installed()[0])
+
+
+def missing() -> dict[str, str]:
+    """Return who is not installed, and why not."""
+    return _installed()[1]
+
+
+@cache
+def _installed() -> tuple[list[Peer], dict[str, str]]:
+    from .optional import Extism, Wasmer
+
     found: list[Peer] = [us()]
-    for kind in (Wasmtime, Wasm3):
+    absent = {}
+    for kind in (Wasmtime, Wasm3, Wasmer, Extism):
         try:
             found.append(kind())
-        except ImportError:
-            continue
-    return tuple(found)
+        except ImportError as error:
+            absent[kind.name] = str(error)
+    return found, absent
 
 
 def everybody(ask: Callable[[Peer], Case]) -> dict[str, Case]:
@@ -289,6 +301,7 @@ def everybody(ask: Callable[[Peer], Case]) -> dict[str, Case]:
 def versions() -> dict[str, str]:
     """Return the version of each who is installed."""
     packages = {WASMTIME: "wasmtime", WASM3: "pywasm3", US: "wamr"}
+    packages |= {WASMER: "wasmer", EXTISM: "extism"}
     found = {}
     for peer in peers():
         try:

@@ -11,13 +11,14 @@ import json
 import math
 import os
 import platform
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .lines import NAMES, US, WASM3, Goal, Line, Samples, Unit
-from .peers import versions
+from .lines import US, WASM3, Goal, Line, Samples, Unit
+from .peers import missing, peers, versions
 from .timing import Sample
 
 FORMAT = 1
@@ -46,12 +47,13 @@ class Table:
 
     def __init__(self, old: Mapping[str, Any] | None = None) -> None:
         self._old = {line["key"]: line for line in old["lines"]} if old else None
+        self._peers = [peer.name for peer in peers() if peer.name != US]
 
     def head(self) -> None:
         """Print the names of the columns."""
         before = f"{'before':>16}" if self._old is not None else ""
-        peers = "".join(f"{name:>20}" for name in NAMES[1:])
-        print(f"{'':<59}{US:>9}{'median':>10}{before}{peers}   goal")
+        names = "".join(f"{name:>20}" for name in self._peers)
+        print(f"{'':<59}{US:>9}{'median':>10}{before}{names}   goal")
 
     def row(self, result: Result) -> None:
         """Print a line."""
@@ -65,7 +67,7 @@ class Table:
         figures = f"{shown(best, line.unit):>9}{shown(median, line.unit):>10}"
         if self._old is not None:
             figures += f"{self._before(result):>16}"
-        for peer in NAMES[1:]:
+        for peer in self._peers:
             sample, ratio = result.samples.get(peer), result.ratio(peer)
             times = f"{short(ratio)}x" if ratio else ""
             figures += f"{shown(sample.best if sample else None, line.unit):>11} {times:>8}"
@@ -178,6 +180,7 @@ def as_json(results: Iterable[Result], pace: str) -> dict[str, Any]:
                 "goal": goal_text(result.line.goal, result.line.unit),
                 "met": result.line.goal.met(result.samples),
                 "problem": result.problem,
+                "point": asdict(result.line.point) if result.line.point else None,
             }
             for result in results
         ],
@@ -195,7 +198,16 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
         "versions": versions(),
+        "missing": missing(),
+        "processor": _processor(),
     }
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
+    found = re.search(r"(?m)^model name\s*: (.*)$", text)
+    return found[1] if found else platform.processor()
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import shutil
 import subprocess
 import sys
@@ -10,15 +10,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .lines import US, WASM3, WASMTIME, Goal, Line, Samples
+from .lines import EXTISM, US, WASM3, WASMER, WASMTIME, Goal, Line, Samples
+from .peers import peers
 from .timing import Pace, Sample
 
-IMPORTS = {US: "wamr", WASMTIME: "wasmtime", WASM3: "wasm3"}
+IMPORTS = {US: "wamr", WASMTIME: "wasmtime", WASM3: "wasm3", WASMER: "wasmer", EXTISM: "extism"}
 CLOCK = "from time import perf_counter as t; s = t(); {}; print(t() - s)"
 
 
 def _installed() -> dict[str, str]:
-    return {n: x for n, x in IMPORTS.items() if importlib.util.find_spec(x)}
+    return {peer.name: IMPORTS[peer.name] for peer in peers()}
 
 
 def _seconds(statement: str) -> float:
@@ -58,7 +59,9 @@ def _size(pace: Pace) -> Samples:
     for name, package in _installed().items():
         module = importlib.import_module("wamr._wamr" if name == US else package)
         home = Path(str(module.__file__))
-        libraries = [home] if home.suffix != ".py" else [*home.parent.glob("*/*.so")]
+        if name == EXTISM:  # the package is one thing, its library another
+            home = Path(str(importlib.import_module("extism_sys").__file__))
+        libraries = [home] if home.suffix != ".py" else [*home.parent.rglob("*.so")]
         if libraries:
             sizes[name] = Sample.one(sum(_stripped(path) for path in libraries))
     return sizes
