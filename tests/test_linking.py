@@ -469,3 +469,15 @@ def test_the_module_is_not_changed_by_linking(store):
     assert [doubled.exports.go(5), tripled.exports.go(5)] == [10, 15]
     with pytest.raises(LinkError):
         Instance(store, module)
+
+
+def test_a_global_of_an_extended_type_is_one_of_its_type(store):
+    class Named(GlobalType):
+        pass
+
+    module = Module(store, '(module (import "m" "g" (global (mut i32))) (export "g" (global 0)))')
+    given = Global(store, Named(ValType.I32, mutable=True), 7)
+    assert Instance(store, module, [given]).exports.g.value == 7
+    constant = Global(store, Named(ValType.I32), 7)
+    with pytest.raises(LinkError, match="must be a global mutable i32, not a global constant i32"):
+        Instance(store, module, [constant])

@@ -141,8 +141,10 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
 
 
 def _matches(given: ExternType, wanted: ExternType) -> bool:
-    if isinstance(wanted, (FuncType, GlobalType)):
+    if isinstance(wanted, FuncType):
         return given == wanted
+    if isinstance(wanted, GlobalType):  # equal, or of a subclass
+        return isinstance(given, GlobalType) and given._values() == wanted._values()
     if isinstance(wanted, MemoryType):
         return isinstance(given, MemoryType) and _fits(given.limits, wanted.limits)
     return (

@@ -149,7 +149,7 @@ class Memory(Window, Extern):
             ) from None
         except ValueError:
             raise ValueError(
-                f"format must be one character, as in struct, not {format!r}"
+                f"format must be one character that memoryview.cast knows, not {format!r}"
             ) from None
 
     # memory[…], likewise: a byte, or the bytes of a slice, as `bytes` would.
@@ -213,7 +213,8 @@ class Memory(Window, Extern):
     def __repr__(self) -> str:
         if self._owner.closed:
             return "<wamr.Memory, closed>"
-        return f"<wamr.Memory, {self.type.limits.min} pages>"
+        pages = self.type.limits.min
+        return f"<wamr.Memory, {pages} page{'' if pages == 1 else 's'}>"
 
 
 class HostMade(Owner):
