@@ -135,6 +135,17 @@ wpy_func_bounded(wpy_func *func)
            && func->instance->module->wamr->functions[func->index - imported]->cost <= WPY_BOUNDED;
 }
 
+/* How many pairs of its instructions run as one (cmake/cures/speed.py); what tests look at. */
+uint32_t
+wpy_func_pairs(wpy_func *func)
+{
+    const WASMModule *module = func->instance ? func->instance->module->wamr : NULL;
+
+    return module && func->index >= module->import_function_count
+               ? module->functions[func->index - module->import_function_count]->pairs
+               : 0;
+}
+
 /* Borrowed, to compare with; NULL: a host function. */
 wpy_instance *
 wpy_func_instance(wpy_func *func)

@@ -134,6 +134,7 @@ wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
 int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop);
 int wpy_call_now(wpy_func *func, uint32_t *cells);
 bool wpy_func_bounded(wpy_func *func);
+uint32_t wpy_func_pairs(wpy_func *func);
 wpy_func *wpy_func_of_ref(uint32_t ref);
 uint32_t wpy_func_ref(wpy_func *func);
 wpy_instance *wpy_func_instance(wpy_func *func);
