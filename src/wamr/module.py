@@ -109,7 +109,10 @@ class Module:
         """What the module offers, in its order."""
         if self._exports is None:
             self._exports = tuple(
-                [ExportType._of(name, type_) for name, (_, _, type_) in self._exported().items()]
+                [
+                    _export_types.get((name, type_)) or _export_type(name, type_)
+                    for _, _, _, name, type_ in described(self._address(), False)
+                ]
             )
         return self._exports
 
@@ -277,6 +280,17 @@ def _type(text: bytes) -> ExternType:
             found = MemoryType(limits) if kind == 2 else TableType(element, limits)
     _types[text] = found
     return found
+
+
+_export_types: dict[tuple[str, bytes], ExportType] = {}  # the same for exports
+
+
+def _export_type(name: str, text: bytes) -> ExportType:
+    """Return what an export of this name and type is; many modules have the same."""
+    if len(_export_types) >= _MOST_TYPES:
+        _export_types.clear()
+    found = ExportType._of(name, _types.get(text) or _type(text))
+    return _export_types.setdefault((name, text), found)
 
 
 class _Reader:
