@@ -18,7 +18,6 @@ PAIRS: dict[str, list[str]] = {
     **{f"I64_{name}": ["BR_IF"] for name in ("EQZ", *_SIGNED)},
     **{f"F64_{name}": ["BR_IF"] for name in _COMPARE},
     "I32_ADD": [
-        "BR",
         "I32_XOR_L",
         "I32_STORE_A",
         "I32_STORE_V",
@@ -105,7 +104,6 @@ def _seconds() -> dict[str, tuple[str, str, str, str]]:
     found = {
         "TEE": ("EXT_OP_TEE_LOCAL_FAST", "1", "3", "WAMRPY_TEE(*local = r)"),
         "TEE_I64": ("EXT_OP_TEE_LOCAL_FAST_I64", "1", "3", "WAMRPY_TEE(PUT_I64_TO_ADDR(local, r))"),
-        "BR": ("WASM_OP_BR", "WAMRPY_ANY", "4 + sizeof(void *)", "WAMRPY_BR"),
         "BR_IF": ("WASM_OP_BR_IF", "0", "6 + sizeof(void *)", "WAMRPY_BR_IF"),
         "IF": ("WASM_OP_IF", "0", "2 + 2 * sizeof(void *)", "WAMRPY_IF"),
         "RETURN": ("WASM_OP_RETURN", "0", "2", "WAMRPY_RETURN"),
@@ -212,11 +210,6 @@ _HANDLERS = """\
         uint32 *local = frame_lp + *frame_ip;                 \\
         how;                                                  \\
         frame_ip += 3;                                        \\
-    } while (0)
-#define WAMRPY_BR                                             \\
-    do {                                                      \\
-        CHECK_SUSPEND_FLAGS();                                \\
-        frame_ip = (uint8 *)LOAD_PTR(frame_ip + 4);           \\
     } while (0)
 #define WAMRPY_BR_IF                                          \\
     do {                                                      \\
