@@ -159,7 +159,8 @@ def main(step):
         gc.collect()
         count += step
     everything()
-    assert problems == [], problems
+    # A destructor without memory can't raise: Python only tells of it. Anything else is a fault.
+    assert set(problems) <= {"MemoryError()"}, problems
     print(errors)
 
 
