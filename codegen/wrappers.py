@@ -115,6 +115,7 @@ class Wrapper:
         self.parameters = named(function, kinds, vectors)
         self.lines: list[str] = []
         self.before: list[str] = []
+        self.last = ""
         self.after: list[str] = []
         self.taken: list[str] = []
         self.arguments: list[str] = []
@@ -124,7 +125,7 @@ class Wrapper:
         for parameter in self.parameters:
             self._argument(parameter)
         call = f"lib.{function.name}({', '.join(self.arguments)})"
-        self.lines += self.before
+        self.lines += [*self.before, self.last] if self.last else self.before
         self._result(call)
         head = f"def {function.name}({', '.join(p.name for p in self.parameters)}):"
         body = "".join(f"    {line}\n" for line in [*self.lines])
@@ -216,6 +217,9 @@ class Wrapper:
         if type_.own and name == "out":
             self.lines.append(f"{name} = vector(_{vector}_vec, {name}, {where})")
             if not self.function.name.endswith(("_vec_new", "_vec_new_empty")):
+                copied = ", vec" if self.function.name.endswith("_vec_copy") else ""
+                if not self.function.name.endswith("_vec_new_uninitialized"):
+                    self.last = f"clear(_{vector}_vec, {name}{copied})"
                 store = "_thing and _thing.store" if self._out_of_store() else "None"
                 if vector in STORED and self.function.name.endswith("_vec_copy"):
                     self.before.append(
@@ -332,7 +336,9 @@ from ._api.lists import from_list, to_list
 from ._api.handles import again, borrow, find, kind, need, own, own_in, typeof, use, view
 from ._api.objects import set_finalizer, set_host_info
 from ._api.ownership import claim, distinct, end, given
-from ._api.vectors import borrowed, borrowed_struct, fill, give, made, read, store_of, take, vec
+from ._api.vectors import (
+    borrowed, borrowed_struct, clear, fill, give, made, read, store_of, take, vec
+)
 from ._api.vectors import end as end_vector
 from ._api.vectors import struct as vector
 from ._binding import lib

@@ -275,6 +275,18 @@ wasm_trap_new_internal(wasm_store_t *store,""",
         test=_TESTS + "test_function_beyond_65535",
     ),
     Cure(
+        name="c-api-vector-lock",
+        file=_API,
+        expect="""\
+        if (!bh_vector_init((Vector *)out, size, sizeof(wasm_##name##_t), \\
+                            true)) {                                      \\""",
+        replace="""\
+        if (!bh_vector_init((Vector *)out, size, sizeof(wasm_##name##_t), \\
+                            false)) {                                     \\""",
+        why="Structs are copied, and the lock that all copies lead to was freed with each.",
+        test=_TESTS + "test_vectors_of_values_have_no_lock",
+    ),
+    Cure(
         name="c-api-global-store",
         file=_API,
         expect="""\

@@ -101,6 +101,35 @@ def test_another_thread_deletes_nothing_that_runs(wat):
     api.wasm_extern_vec_delete(echo.exports)
 
 
+def test_a_finalizer_may_call_into_the_store_that_goes(wat):
+    echo = Echo(wat, lambda _: None)
+    seen = []
+
+    def finalizer(_):
+        try:
+            seen.append(echo.call(3))
+        except ReferenceError:
+            seen.append("gone")
+        for call in (
+            lambda: api.wasm_store_delete(echo.store),
+            lambda: api.wasm_store_new(echo.engine),
+            lambda: api.wasm_engine_delete(echo.engine),
+        ):
+            try:
+                call()
+            except (ReferenceError, ValueError) as error:
+                seen.append(type(error))
+
+    for _ in range(4):
+        trap = api.wasm_trap_new(echo.store, None)
+        api.wasm_trap_set_host_info_with_finalizer(trap, ffi.cast("void *", 64), finalizer)
+    api.wasm_store_delete(echo.store)
+    assert seen.count(3) + seen.count("gone") == 4
+    assert seen.count(ReferenceError) == 4
+    with pytest.raises(ReferenceError):
+        echo.call(3)
+
+
 def test_two_threads_that_wait_for_each_other_are_told(wat):
     both = threading.Barrier(2)
     echoes = []

@@ -156,3 +156,51 @@ def test_exports_are_not_read_after_their_store(world):
         api.wasm_extern_vec_to_list(world.exports)
     with pytest.raises(ReferenceError, match=r"vec\.data went with its store"):
         api.wasm_extern_vec_copy(api.WASM_EMPTY_VEC("extern"), world.exports)
+
+
+def test_what_c_leaves_as_it_was_is_not_taken_for_its_own(world):
+    """NULL has nothing to copy, so C does not touch `out`."""
+    for name in ("byte", "val", "valtype", "memorytype", "extern"):
+        array = api.WASM_ARRAY_VEC(name, world.items(name))
+        for fill in (
+            lambda out, name=name: getattr(api, f"wasm_{name}_vec_copy")(out, None),
+            lambda out, name=name: getattr(api, f"wasm_{name}_vec_new")(out, 0, None),
+        ):
+            out = ffi.new(f"wasm_{name}_vec_t *", array[0])
+            fill(out)
+            assert (out.size, out.num_elems, out.data) == (0, 0, ffi.NULL)
+            getattr(api, f"wasm_{name}_vec_delete")(out)
+    out = api.WASM_ARRAY_VEC("extern", [world.by_name["add"]])
+    api.wasm_instance_exports(None, out)
+    assert not out.data
+    # One vector may be copied onto itself.
+    vec = api.wasm_byte_vec_from_bytes(b"abc")
+    old = ffi.new("wasm_byte_vec_t *", vec[0])
+    api.wasm_byte_vec_copy(vec, vec)
+    assert api.wasm_byte_vec_to_bytes(vec) == b"abc"
+    api.wasm_byte_vec_delete(vec)
+    api.wasm_byte_vec_delete(old)
+
+
+def test_a_copy_of_a_struct_is_not_the_next_vector_at_its_address():
+    vec = api.wasm_valtype_vec_from_list([api.wasm_valtype_new_i32()])
+    copy = ffi.new("wasm_valtype_vec_t *", vec[0])
+    copy.lock = ffi.cast("void *", 0x1230)
+    with pytest.raises(ReferenceError, match="no copy of the vector that has the data"):
+        api.wasm_valtype_vec_delete(copy)
+    api.wasm_valtype_vec_delete(vec)
+
+
+def test_a_struct_with_data_that_has_gone_is_no_other_vector():
+    name = api.wasm_name_from_str("m" * 40)
+    type_ = api.wasm_functype_as_externtype(api.wasm_functype_new_0_0())
+    importtype = api.wasm_importtype_new(name, api.wasm_name_from_str("n"), type_)
+    api.wasm_importtype_delete(importtype)
+    # Whether or not the allocator gives the same memory to one of these.
+    others = [api.wasm_name_from_str("f" * 40) for _ in range(100)]
+    with pytest.raises(ReferenceError, match=r"name\.data went with a wasm_importtype_t"):
+        api.wasm_name_to_str(name)
+    with pytest.raises(ReferenceError, match=r"vec\.data went with a wasm_importtype_t"):
+        api.wasm_byte_vec_delete(name)
+    for other in others:
+        api.wasm_name_delete(other)

@@ -165,3 +165,10 @@ def test_serialized_module_is_the_original(world):
     out = ffi.new("wasm_byte_vec_t *")
     api.wasm_module_serialize(world.module, out)
     assert api.wasm_byte_vec_to_bytes(out) == world.binary_bytes
+
+
+def test_vectors_of_values_have_no_lock():
+    for name, items in (("byte", b"abc"), ("val", [api.WASM_I32_VAL(1)])):
+        vec = getattr(api, f"wasm_{name}_vec_from_list")(items)
+        assert not vec.lock
+        getattr(api, f"wasm_{name}_vec_delete")(vec)

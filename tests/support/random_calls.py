@@ -190,11 +190,14 @@ class RandomCalls:
         elif name == "LoadArgs":
             struct.clone_wasm_binary = self.chance(0.5)
             struct.wasm_binary_freeable = self.chance(0.5)
-        elif name == "wasm_val_t" and self.chance(0.3):
+        elif name == "wasm_val_t":
+            struct.of.i32 = 3  # `spin` counts down from it, and from 0 it would take a while
+            if self.chance(0.7):
+                return struct
             struct.kind = self.random.choice([*KINDS, 4, 7])
             ref = self.any_of("ref")
-            if struct.kind == api.WASM_FUNCREF and ref is not None:
-                struct.of.ref = ref
+            if struct.kind == api.WASM_FUNCREF:
+                struct.of.ref = ffi.NULL if ref is None else ref
             elif struct.kind == api.WASM_EXTERNREF:
                 struct.of.ref = ffi.cast("wasm_ref_t *", 16 * self.random.randrange(9))
         return struct

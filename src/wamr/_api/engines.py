@@ -169,6 +169,9 @@ def _free_children(thing: Thing) -> None:
 def _close(store: Thing, why: str) -> None:
     state: Store = store.extra
     turn = state.enter()
+    outer = state.active
+    # Finalizers are Python that runs in here: they may call what is still there.
+    state.active = (None, None, None, outer, threading.get_ident())
     try:
         pointer = store.place()
         store.retire(why)
@@ -179,4 +182,5 @@ def _close(store: Thing, why: str) -> None:
         for host in hosts:
             host.finish()
     finally:
+        state.active = outer
         state.leave(turn)

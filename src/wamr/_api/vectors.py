@@ -31,6 +31,7 @@ class Vec:
         self.item = typeof(f"wasm_{name}_t{'' if name in ('byte', 'val') else ' *'}[]")
         self.element: Kind | None = None if name in ("byte", "val") else kind(name)
         self.size = ffi.sizeof(self.item.item)
+        self.empty = ffi.new(self.ctype)[0]
 
     def __repr__(self) -> str:
         return f"wasm_{self.name}_vec_t *"
@@ -43,6 +44,7 @@ class Block(Thing):
     data: Any
     capacity: int
     struct: Any
+    lock: Any
     # The caller's struct, if C does not empty it when the data goes.
     given_by: Any = None
 
@@ -113,6 +115,8 @@ def read(type_: Vec, value: Any, function: str, parameter: str) -> Any:
         return pointer
     data = pointer.data
     size = pointer.size
+    if stale.structs:
+        stale.refuse(pointer, data, function, parameter)
     if type_.element is None and data:
         capacity = blocks.get(data)
         if capacity.__class__ is int and size <= capacity:
@@ -126,17 +130,24 @@ def read(type_: Vec, value: Any, function: str, parameter: str) -> Any:
         capacity = block if isinstance(block, int) else block.capacity
         if max(size, pointer.num_elems) > capacity:
             raise ValueError(f"{function}: {parameter} says {size} where there are {capacity}")
-    else:
-        stale.refuse(pointer, data, function, parameter)
     if type_.element is not None:
         for index in range(pointer.num_elems):
             handles.find(type_.element, data[index], function, f"{parameter}.data[{index}]")
     return pointer
 
 
+def clear(type_: Vec, pointer: Any, source: Any = NULL) -> None:
+    """Before C writes a vector: where it fails, it may leave the struct as it was, and `fill` would
+    take that for what C has made.
+    """
+    if pointer and pointer != source:
+        pointer[0] = type_.empty
+
+
 def fill(type_: Vec, pointer: Any, store: Thing | None = None, owner: Thing | None = None) -> Any:
     """After C has written a vector: its data is a block, its elements are alive."""
     if pointer:
+        stale.forget(pointer)
         data = pointer.data
         if data and data not in blocks:
             if type_.element is None and owner is None:
@@ -156,6 +167,7 @@ def _block(type_: Vec, pointer: Any, store: Thing | None, owner: Thing | None) -
     block.vec = type_
     block.data = pointer.data
     block.capacity = pointer.size
+    block.lock = pointer.lock
     block.owner = owner
     blocks[block.data] = block
     if owner is None:
@@ -244,6 +256,7 @@ def borrowed_struct(name: str, pointer: Any, owner: Thing | None) -> Any:
 
 def made(type_: Vec, pointer: Any, claimed: list[Thing], function: str) -> None:
     """After wasm_…_vec_new: the vector owns the elements, if C could make it."""
+    stale.forget(pointer)
     data = pointer.data if pointer else None
     if not data:
         return
@@ -274,6 +287,8 @@ def take(type_: Vec, value: Any, function: str, parameter: str) -> tuple[Any, Bl
     pointer = struct(type_, value, function, parameter)
     if not pointer or not pointer.data:
         return pointer, None
+    if stale.structs:
+        stale.refuse(pointer, pointer.data, function, parameter)
     block = blocks.get(pointer.data)
     if block is None:
         raise ReferenceError(
@@ -289,6 +304,9 @@ def take(type_: Vec, value: Any, function: str, parameter: str) -> tuple[Any, Bl
         raise ValueError(
             f"{function}: {parameter} says {pointer.num_elems} where there are {block.capacity}"
         )
+    if pointer.lock != block.lock:
+        # A copy of another vector's struct, which has gone: its lock has, too.
+        raise ReferenceError(f"{function}: {parameter} is no copy of the vector that has the data")
     if type_.element is not None:
         _settle(block, pointer, type_.element, function, parameter)
     return pointer, block
@@ -330,6 +348,8 @@ def end(type_: Vec, value: Any, function: str) -> Any:
     if type_.element is None:
         pointer = struct(type_, value, function, "vec")
         data = pointer.data if pointer else None
+        if stale.structs:
+            stale.refuse(pointer, data, function, "vec")
         if data and blocks.get(data).__class__ is int:
             if type_.name == "val":
                 _refuse_running(data, function)

@@ -254,7 +254,7 @@ CAST(externtype, memorytype, extern_kind, WASM_EXTERN_MEMORY)
         if (!out)                                                                                               \
             return;                                                                                             \
         memset(out, 0, sizeof *out);                                                                            \
-        if (!size || !bh_vector_init((Vector *)out, size, sizeof *data, true))                                  \
+        if (!size || !bh_vector_init((Vector *)out, size, sizeof *data, false))                                 \
             return;                                                                                             \
         if (data) {                                                                                             \
             memcpy(out->data, data, size * sizeof *data);                                                       \
