@@ -19,8 +19,15 @@ from typing import NoReturn
 
 import pytest
 
-SECONDS = 60  # a child that hangs is a failed test, too
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+SECONDS = 240 if SANITIZED else 60  # a child that hangs is a failed test, too
 _note = mmap.mmap(-1, 256)  # shared with the children
+
+
+@pytest.fixture
+def roomier() -> int:
+    """How many times more of the native stack a call takes than in a build for use."""
+    return 16 if SANITIZED else 1
 
 
 @pytest.fixture

@@ -57,3 +57,9 @@ def test_each_allocation_fails_once_and_then_all_after_it(failing, scenario):
     assert name == scenario
     assert int(succeeded) + int(raised) > 0  # it did fail
     assert wrong == "0"
+
+
+def test_nesting_takes_few_allocations(failing):
+    """What grows step by step is copied whole at each step, where the system can't remap it."""
+    few, many = map(int, failing("nesting"))
+    assert few < many < few + 100

@@ -266,9 +266,24 @@ def child(scenario: Callable[..., object], world: World, n: int, last: int) -> i
     return ENOUGH if enough else outcome
 
 
+def allocations(data: bytes) -> int:
+    """Count them, of loading a module."""
+    store = Store()
+    fail_at(*our_addresses(), sys.maxsize, sys.maxsize)
+    Module(store, data)
+    return fail_at(0, 0, 0, 0)
+
+
+def nested(depth: int) -> bytes:
+    return wat2wasm(f"(module (func {'block ' * depth} {'end ' * depth}))")
+
+
 def main() -> None:
     names = sys.argv[1:]
     faulthandler.enable()
+    if names == ["nesting"]:
+        print(allocations(nested(10)), allocations(nested(50_000)))
+        return
     for scenario in SCENARIOS:
         if names and scenario.__name__ not in names:
             continue
