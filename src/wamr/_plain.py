@@ -22,25 +22,54 @@ if TYPE_CHECKING:
 NULL_REF = 0xFFFFFFFF
 
 
-def function(
-    address: int,
-    name: str,
-    doc: str,
-    kinds: bytes,
-    results: bytes,
-    cells: int,
-    call: Any,
-    numbers: Numbers,
-) -> Callable[..., Any]:
-    """Return a plain function that calls a function in C."""
+class Signature:
+    """What functions of one type share."""
+
+    __slots__ = ("doc", "text_signature", "type")
+
+    def __init__(self, type: Any, _kinds: bytes, _results: bytes, _cells: int, doc: str) -> None:  # noqa: A002
+        self.type = type
+        self.text_signature, _, self.doc = doc.partition("\n--\n\n")
+
+
+class Caller:
+    """What calls its `callable`."""
+
+    __slots__ = ("_held", "callable")
+    callable: Callable[..., Any]
+    _held: Any
+
+    def __call__(self, *args: Any) -> Any:
+        return self.callable(*args)
+
+    @property
+    def _address(self) -> int:
+        return int(ffi.cast("uintptr_t", self._held))
+
+
+_call: list[Callable[..., Any]] = []
+
+
+def set_call(class_: Callable[..., Any], _failed: object) -> None:
+    """Name the class that calls are left to."""
+    _call[:] = [class_]
+
+
+def bind(func: Caller, address: int, name: str, signature: Signature, owner: Any) -> None:
+    """Let a Caller call a function in C: a handle, which is taken over."""
+    if not address:
+        raise MemoryError
+    held = ffi.gc(ffi.cast("wpy_func *", address), lib.wpy_give)
+    call = _call[0](owner, address, signature.type, name, held)
 
     def wasm_function(*args: object) -> Any:
         return call.general(args)
 
     wasm_function.__name__ = wasm_function.__qualname__ = name
-    signature, _, wasm_function.__doc__ = doc.partition("\n--\n\n")
-    wasm_function.__text_signature__ = signature  # type: ignore[attr-defined]
-    return wasm_function
+    wasm_function.__doc__ = signature.doc
+    wasm_function.__text_signature__ = signature.text_signature  # type: ignore[attr-defined]
+    func.callable = wasm_function
+    func._held = held
 
 
 def described(address: int, imports: bool) -> list[tuple[Any, ...]]:
@@ -64,16 +93,6 @@ def _tuple_of(item: Any) -> tuple[Any, ...]:
 
 def _bytes(pointer: Any, size: int) -> bytes:
     return bytes(ffi.buffer(pointer, size)) if size else b""
-
-
-class Caller:
-    """What calls its `callable`."""
-
-    __slots__ = ("callable",)
-    callable: Callable[..., Any]
-
-    def __call__(self, *args: Any) -> Any:
-        return self.callable(*args)
 
 
 class Callback:

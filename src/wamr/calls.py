@@ -1,9 +1,9 @@
 """Calls from Python into wasm: what is beside the fast path, and what becomes of errors.
 
 The fast path is in C (src/wamr/_native/cpython/function.c): a plain function that converts numbers
-and vectors and calls. What it does not do itself it leaves to the function's `Call`: references,
-arguments that are no plain int, float or bytes, or wrong, waiting for another thread (`general`),
-and errors (`failed`). There values travel as packed cells (`values`). The C side of a call is
+and vectors and calls. What it does not do itself it leaves to a `Call` of it: references,
+arguments that are no plain int, float or bytes, or wrong, waiting for another thread (`general`);
+and errors to `failed`. There values travel as packed cells (`values`). The C side of a call is
 src/wamr/_native/call.c.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from time import monotonic_ns
 
-from ._binding import ffi, function, lib
+from ._binding import ffi, lib, set_call
 from .errors import ClosedError, ExitTrap, Trap, trap_from_text
 from .extern import forked
 from .frames import frames_of, notes_of
@@ -21,20 +21,20 @@ from .values import Codec, codec_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from .instance import State
     from .types import FuncType
 
 NO_TIMEOUT = 1 << 63
-_cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
+_cast, _FUNC = ffi.cast, ffi.typeof("wpy_func *")
 _TEXTS = {  # as trap_from_text knows them
     lib.WPY_TIMEOUT: "timed out",
     lib.WPY_INTERRUPTED: "interrupted",
     lib.WPY_FUEL: "out of fuel",
 }
 _TRAP, _HOST, _EXIT = lib.WPY_TRAP, lib.WPY_HOST, lib.WPY_EXIT
+_BEGUN = {_TRAP, _HOST, _EXIT, *_TEXTS}  # how calls end that did begin
 _BUSY = lib.WPY_BUSY
 
 
@@ -89,17 +89,28 @@ def _refused(status: int, text: str, what: object) -> Exception:
     return trap_from_text(text)
 
 
-# ------------------------------------------------------------------ one function
+# ------------------------------------------------------------------ one call
 class Call:
-    """What calling one function of an instance takes, beside the fast path."""
+    """A call of a function of an instance, beside the fast path.
 
-    __slots__ = ("codec", "fn", "name", "state")
+    address: of the function in C, which lives as long as `func`, or whoever calls.
+    """
 
-    def __init__(self, state: State, fn: Any, type: FuncType, name: str) -> None:  # noqa: A002
+    __slots__ = ("codec", "fn", "func", "name", "state")
+
+    def __init__(
+        self,
+        state: State,
+        address: int,
+        type: FuncType,  # noqa: A002
+        name: str,
+        func: object = None,
+    ) -> None:
         self.state = state
-        self.fn = fn
+        self.fn = _cast(_FUNC, address)
         self.codec = codec_of(type)
         self.name = name
+        self.func = func
 
     def __str__(self) -> str:
         return f"{self.name}{self.codec.type}"
@@ -143,25 +154,25 @@ class Call:
             status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
         return codec.unpack_results(buffer, self.state)
 
-    def failed(
-        self, args: tuple[object, ...], status: int, code: int, text: str, notes: bytes
-    ) -> Any:
-        """Raise what a call on the fast path ended with, or make it again and wait."""
-        if status == _BUSY:
-            return self.general(args)
-        raise error_of(status, code, text, notes, self, self.state)
+
+def failed(
+    state: State,
+    address: int,
+    type: FuncType,  # noqa: A002
+    name: str,
+    args: tuple[object, ...],
+    status: int,
+    code: int,
+    text: str,
+    notes: bytes,
+) -> Any:
+    """Raise what a call on the fast path ended with, or make it again and wait."""
+    if status in _BEGUN:
+        raise error_of(status, code, text, notes, None, state)
+    call = Call(state, address, type, name)
+    if status == _BUSY:
+        return call.general(args)
+    raise error_of(status, code, text, notes, call, state)
 
 
-def callable_for(call: Call) -> Callable[..., Any]:
-    """Return a plain function that calls the wasm function."""
-    codec = call.codec
-    return function(
-        int(_cast(_UINTPTR, call.fn)),
-        call.name.replace("\0", "\\0"),
-        codec.doc,
-        codec.type._param_kinds,
-        codec.type._result_kinds,
-        codec.bytes // 4,
-        call,
-        call.state.store._objects,
-    )
+set_call(Call, failed)

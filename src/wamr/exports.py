@@ -33,8 +33,8 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
     _wamr_state: State
 
     def __init__(self, state: State) -> None:
-        object.__setattr__(self, "_wamr_state", state)
-        object.__setattr__(self, "_wamr_items", {})
+        _set_state(self, state)
+        _set_items(self, {})
 
     def __getattr__(self, name: str) -> Any:
         if name in Exports.__slots__:  # it was not made by its __init__
@@ -85,3 +85,5 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
 
 
 _METHODS = frozenset(dir(Exports))
+# Setting an attribute raises; these are its slots, as `object.__setattr__` finds them.
+_set_state, _set_items = Exports._wamr_state.__set__, Exports._wamr_items.__set__  # type: ignore[attr-defined]

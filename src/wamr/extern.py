@@ -41,6 +41,7 @@ class Owner:
     """
 
     __slots__ = ("__weakref__", "_keep", "closed", "grouped", "store")
+    _c: Any = None  # a handle, of an instance's State
     store: Store
     closed: bool
 

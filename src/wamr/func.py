@@ -7,14 +7,14 @@ linking.py's business.
 
 from __future__ import annotations
 
-from ._binding import Caller, ffi, lib
-from .calls import Call, callable_for
+from ._binding import Caller, bind, ffi, lib
+from .calls import Call
 from .errors import ClosedError
 from .extern import Extern, Owner
 from .handles import handle
 from .host import Host
 from .limits import checked_fuel, checked_timeout
-from .store import checked_store
+from .store import checked_store, new_key
 from .types import FuncType, functype_from_annotations
 from .values import codec_of
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from .aliases import Value
     from .instance import State
     from .store import Store
+
+
+_new, _cast = object.__new__, ffi.cast
+_FUNC, _UINTPTR = ffi.typeof("wpy_func *"), ffi.typeof("uintptr_t")
 
 
 class _Signature:
@@ -65,7 +69,7 @@ class Func(Caller, Extern):
     host function raised. `callable` is the same call as a plain function, the fastest way in.
     """
 
-    __slots__ = ("__weakref__", "_c", "_host", "_name", "_owner", "_type")
+    __slots__ = ("__weakref__", "_host", "_name", "_owner", "_type")
 
     def __init__(
         self,
@@ -89,12 +93,20 @@ class Func(Caller, Extern):
     def _fill_host(self, host: Host, type: FuncType, owner: Owner) -> None:  # noqa: A002
         self._owner = owner
         owner.keep(host)
-        owner.store._things.add(id(owner), owner)
+        owner.store._things.add(new_key(), owner)
         self._host: Host | None = host
-        self._c = host.fn
         self._type = type
         self._name: str | None = host.name
         self.callable = _host_callable(self)
+
+    @property
+    def _c(self) -> Any:
+        """A handle of its own on the function in C."""
+        if self._host is not None:
+            return self._host.fn
+        c = _cast(_FUNC, self._address)
+        lib.wpy_retain(c)
+        return handle(c)
 
     @property
     def type(self) -> FuncType:
@@ -153,22 +165,25 @@ class Func(Caller, Extern):
             raise
 
     def _call(self) -> Call:
-        return Call(self._owner, self._c, self._type, self.__name__)  # type: ignore[arg-type]
+        return Call(self._owner, self._address, self._type, self.__name__, self)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         name = f" {self._name}" if self._name else ""
         return f"<wamr.Func{name} {self._type}{', closed' if self._owner.closed else ''}>"
 
 
-def instance_func(state: State, c: Any, type: FuncType, name: str | None) -> Func:  # noqa: A002
-    """Return a Func for a handle on a function of an instance."""
-    func = object.__new__(Func)
-    func._c = handle(c)
+def instance_func(state: State, address: int, type: FuncType, name: str | None) -> Func:  # noqa: A002
+    """Return a Func for a function of an instance; address: a handle on it, which it takes over."""
+    func = _new(Func)
     func._owner = state
     func._host = None
     func._type = type
     func._name = name
-    func.callable = callable_for(Call(state, func._c, type, name or "function"))
+    if name is None:
+        name = "function"
+    elif "\0" in name:
+        name = name.replace("\0", "\\0")
+    bind(func, address, name, codec_of(type).signature, state)
     return func
 
 
@@ -189,7 +204,7 @@ def func_of_handle(c: Any) -> Func | None:
         state = state_of(tag)
         if state is not None:
             index = lib.wpy_func_index(c)
-            return state.function(index, c)
+            return state.function(index, c, int(_cast(_UINTPTR, c)))
     else:
         host = host_of(lib.wpy_func_host_id(c))
         if host is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ._binding import ffi, lib
 from .extern import Extern, Owner, waited
 from .handles import handle
-from .store import checked_store
+from .store import checked_store, new_key
 from .types import GlobalType
 from .values import ValueCodec
 
@@ -51,8 +51,8 @@ class Global(Extern):
         if not c:
             raise MemoryError("no room for a global")
         self._c = handle(c)
-        store._things.add(id(self._owner), self._owner)
-        store._roots.add(id(self), self)
+        store._things.add(new_key(), self._owner)
+        store._roots.add(new_key(), self)
         self._set(value)
 
     @property

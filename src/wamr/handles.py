@@ -1,6 +1,7 @@
 """Handles: Python's references to C objects, and when they are given back.
 
-A handle is a cffi pointer that gives itself back when nobody has it any more. There is one trap:
+A handle is a cffi pointer that gives itself back when nobody has it any more; a Func's is in its
+plain function, which does the same (src/wamr/_native/cpython/function.c). There is one trap:
 Python's collector runs the finalizers of a cycle in any order, so an object's `__del__` may use a
 handle that is finalized already. What becomes free while it runs is therefore given back when it
 has ended, when every `__del__` has run; and nothing is after the interpreter's exit has begun,
@@ -32,6 +33,7 @@ class _Returns:
     def collecting(self, phase: str, _info: object) -> None:
         """Tell that the collector starts or has ended."""
         self.wait = phase == "start"
+        lib.wpy_give_later(self.wait)
         while self.late and not self.wait:
             release, pointer = self.late.pop()
             release(pointer)
@@ -41,6 +43,7 @@ class _Returns:
         if hasattr(gc, "callbacks"):
             gc.callbacks.remove(self.collecting)
         self.wait = True
+        lib.wpy_give_later(True)
 
 
 _returns = _Returns()
@@ -61,9 +64,6 @@ def giver(release: Callable[[Any], object]) -> Callable[[Any], None]:
     return give
 
 
-_release = giver(lib.wpy_release)
-
-
 def handle(pointer: Any) -> Any:
     """Return the C pointer as a handle that gives itself back."""
-    return ffi.gc(pointer, _release)
+    return ffi.gc(pointer, lib.wpy_give)

@@ -7,7 +7,6 @@ number, its tag: frames of a trap, callers and function references come back as 
 
 from __future__ import annotations
 
-from itertools import count
 from weakref import ref as weak
 
 from ._binding import ffi, lib
@@ -22,7 +21,7 @@ from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel
 from .linking import Resolved, check_shape
 from .memory import Memory, instance_memory
 from .module import Module
-from .store import Members, Store, checked_store
+from .store import Members, Store, checked_store, new_key
 from .table import instance_table
 from .types import FuncType, TableType
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from .wasi import WasiConfig
 
 _NO_LIMITS = ResourceLimits()
-_tags = count(1)
 _states = Members()
 
 
@@ -55,13 +53,16 @@ class State(Owner):
     module: Module
 
     def __init__(self, store: Store, module: Module) -> None:
-        super().__init__(store)
+        self.store = store  # as Owner does, in a step less
+        self.grouped = True
+        self.closed = False
+        self._keep = {}
         self.module = module
-        self.tag = next(_tags)
+        self.tag = new_key()
         self.c = None
         self.made = False  # its start function has run
         self.timeout_ns = 0
-        self._memories: list[weak[Memory]] = []
+        self._memories: list[weak[Memory]] | None = None
         self._instance: weak[Instance] | None = None
         _states.add(self.tag, self)
 
@@ -90,7 +91,7 @@ class State(Owner):
             return self._function_export(index, type_, name)
         if kind == 2:
             memory = instance_memory(self, lib.wpy_instance_memory(self.c))
-            self._memories.append(weak(memory))
+            self._memories = [*(self._memories or ()), weak(memory)]
             return memory
         if kind == 1:
             assert isinstance(type_, TableType)
@@ -98,19 +99,19 @@ class State(Owner):
         return instance_global(self, lib.wpy_instance_global(self.c, index), type_)
 
     def _function_export(self, index: int, type_: FuncType, name: str) -> Func:
-        c = lib.wpy_instance_func(self.c, index)
-        if not c:
-            raise MemoryError("no room for a function")
-        if index < self.module._imported_functions() and lib.wpy_func_tag(c) != self.tag:
-            # an imported one, exported again: the original
-            func = func_of_handle(c)
-            if func is not None:
-                return func
-            raise ClosedError(f"export {name!r}: the function it stands for is gone")
-        return instance_func(self, c, type_, name)
+        if index < self.module._imported_functions():
+            c = lib.wpy_instance_func(self.c, index)
+            if c and lib.wpy_func_tag(c) != self.tag:  # one that is exported again: the original
+                func = func_of_handle(c)
+                if func is not None:
+                    return func
+                raise ClosedError(f"export {name!r}: the function it stands for is gone")
+            if c:
+                lib.wpy_release(c)
+        return instance_func(self, lib.wpy_instance_func_address(self.c, index), type_, name)
 
-    def function(self, index: int, c: Any) -> Func:
-        """Return a Func for a handle on one of the instance's functions."""
+    def function(self, index: int, c: Any, address: int) -> Func:
+        """Return a Func for a handle on one of the instance's functions, which it takes over."""
         module = self.module
         count_ = ffi.new("uint32_t *")
         kinds = ffi.new("uint8_t[]", 256)
@@ -120,7 +121,7 @@ class State(Owner):
             lib.wpy_func_type(c, kinds, total, count_)
         codes = bytes(ffi.buffer(kinds, total))
         type_ = FuncType._from_kinds(codes[: count_[0]], codes[count_[0] :])
-        return instance_func(self, c, type_, module._function_name(index))
+        return instance_func(self, address, type_, module._function_name(index))
 
     # ---- where references go to and come from
     def ref_of_func(self, func: Func) -> int:
@@ -137,7 +138,7 @@ class State(Owner):
         if self.closed:
             return
         self.closed = True
-        for reference in self._memories:
+        for reference in self._memories or ():
             memory = reference()
             if memory is not None:
                 memory._closed_below()
@@ -208,29 +209,33 @@ class Instance:
 
             if not isinstance(wasi, WasiConfig):
                 raise TypeError(f"wasi must be a WasiConfig or None, not {type(wasi).__name__}")
-        check_shape(imports, module)
-        resolved = Resolved(store, module, imports, wasi is not None)
-        state = State(store, module)
-        c = resolved.c
-        c.tag = state.tag
-        c.budget = budget
-        c.stack_bytes = limits.stack_bytes or store.engine.config.stack_bytes
-        c.timeout_ns = state.timeout_ns = limits._timeout_ns()
-        c.fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
-        opened = None if wasi is None else wasi._open()
-        if opened is not None:
-            c.wasi = opened.c
-            state.keep(opened.streams)
-        failed = _make(state, c)
-        if state.c is not None:
-            for extern in resolved.externs:
-                state.link(extern._owner)
-            store._things.add(id(state), state)
-            store._roots.add(id(state), state)
-        if failed:
-            _raise_failed(module, failed)
+        if imports is not None:
+            check_shape(imports, module)
+        timeout_ns = 0 if limits.timeout is None else limits._timeout_ns()
+        fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
+        stack = limits.stack_bytes or store.engine.config.stack_bytes
+        if wasi is None and not module.imports:
+            state = State(store, module)
+            state.timeout_ns = timeout_ns
+            c = lib.wpy_instance_alone(module._c, state.tag, budget, stack, timeout_ns, fuel)
+            if not c:
+                _raise_failed(module)
+            state.c = handle(c)
+            store._things.add(state.tag, state)
+        else:
+            resolved = Resolved(store, module, imports, wasi is not None)
+            state = State(store, module)
+            state.timeout_ns = timeout_ns
+            c = resolved.c
+            c.tag = state.tag
+            c.budget = budget
+            c.stack_bytes = stack
+            c.timeout_ns = timeout_ns
+            c.fuel = fuel
+            _link(state, resolved, wasi)
         self._fill(state)
-        self._start()
+        if module._starts():
+            self._start()
         state.made = True
 
     def _fill(self, state: State) -> None:
@@ -299,23 +304,32 @@ class Instance:
         raise TypeError("an Instance cannot be copied or pickled: it holds running code")
 
 
-def _make(state: State, c: Any) -> int:
-    """Make the instance in C, not started yet; a status.
+def _link(state: State, resolved: Resolved, wasi: WasiConfig | None) -> None:
+    """Make the instance in C, not started yet.
 
     One whose segments failed is there, too: its functions may be in tables that others have.
     """
+    module, store, c = state.module, state.store, resolved.c
+    opened = None if wasi is None else wasi._open()
+    if opened is not None:
+        c.wasi = opened.c
+        state.keep(opened.streams)
     out = ffi.new("wpy_instance **")
-    status = lib.wpy_instance_new(state.module._c, c, out)
-    if status:
-        status = waited(lambda: lib.wpy_instance_new(state.module._c, c, out), "linking", status)
+    failed = lib.wpy_instance_new(module._c, c, out)
+    if failed:
+        failed = waited(lambda: lib.wpy_instance_new(module._c, c, out), "linking", failed)
     if out[0]:
         state.c = handle(out[0])
-    return status
+        for extern in resolved.externs:
+            state.link(extern._owner)
+        store._things.add(state.tag, state)
+    if failed:
+        _raise_failed(module)
 
 
-def _raise_failed(module: Module, status: int) -> NoReturn:
+def _raise_failed(module: Module) -> NoReturn:
     error = take_error(module._c)
-    text = ffi.string(error.text).decode("utf-8", "replace")
+    status, text = error.status, ffi.string(error.text).decode("utf-8", "replace")
     if status == lib.WPY_NO_MEMORY:
         raise MemoryError(text)
     if status == lib.WPY_LINK:

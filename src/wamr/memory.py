@@ -12,7 +12,7 @@ from ._binding import Window, ffi, lib
 from .errors import ClosedError, MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import giver, handle
-from .store import checked_store
+from .store import checked_store, new_key
 from .types import MAX_PAGES, Limits, MemoryType
 
 TYPE_CHECKING = False
@@ -227,7 +227,7 @@ class HostMade(Owner):
 
         super().__init__(store)
         self._memory = ref(memory)
-        store._things.add(id(self), self)
+        store._things.add(new_key(), self)
 
     def close(self) -> None:
         """Let the memory's bytes go, if no instance has them."""

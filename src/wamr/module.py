@@ -63,6 +63,7 @@ class Module:
         "_imports",
         "_name",
         "_plan",
+        "_starter",
         "engine",
     )
     engine: Engine
@@ -89,6 +90,7 @@ class Module:
         self._function_names: dict[int, str | None] = {}
         self._imports: tuple[ImportType, ...] | None = None
         self._function_imports: int | None = None
+        self._starter: bool | None = None
         self._exports: tuple[ExportType, ...] | None = None
         self._plan: dict[str, tuple[int, int, ExternType]] | None = None
 
@@ -199,6 +201,12 @@ class Module:
 
     def _address(self) -> int:
         return int(_cast(_UINTPTR, self._c))
+
+    def _starts(self) -> bool:
+        """Tell whether something runs when an instance is made."""
+        if self._starter is None:
+            self._starter = bool(lib.wpy_module_starts(self._c))
+        return self._starter
 
     def _imported_functions(self) -> int:
         if self._function_imports is None:

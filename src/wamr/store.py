@@ -7,8 +7,8 @@ keeps the store alive. It knows of instances and host-made things only that they
 
 from __future__ import annotations
 
-import weakref
-from functools import partial
+from itertools import count
+from weakref import ref
 
 from ._binding import ffi
 from .engine import Engine, default_engine
@@ -23,26 +23,43 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Members:
-    """Things remembered weakly, under a key each, without a call in Python as they come and go.
+_ROOM = 64
 
-    Unlike a WeakValueDictionary it can be listed while another thread adds one.
+
+new_key = count(1).__next__
+
+
+class Members:
+    """Things remembered weakly, under a key each that is used once.
+
+    Unlike a WeakValueDictionary it can be listed while another thread adds one. Nothing happens as
+    they go: what has gone is looked for when there are twice as many as there were.
     """
 
-    __slots__ = ("_refs",)
+    __slots__ = ("_full", "_refs")
 
     def __init__(self) -> None:
-        self._refs: dict[int, weakref.ref[Any]] = {}
+        self._refs: dict[int, ref[Any]] = {}
+        self._full = _ROOM
 
     def add(self, key: int, thing: object) -> None:
         """Remember `thing` as long as it lives."""
         refs = self._refs
-        refs[key] = weakref.ref(thing, partial(refs.pop, key))  # pop's default is the dead one
+        refs[key] = ref(thing)
+        if len(refs) >= self._full:
+            self._forget()
+
+    def _forget(self) -> None:
+        refs = self._refs
+        for key, found in refs.copy().items():  # a copy is made in one step
+            if found() is None:
+                refs.pop(key, None)
+        self._full = 2 * len(refs) + _ROOM
 
     def get(self, key: int) -> Any:
         """Return the thing of this key, or None."""
-        ref = self._refs.get(key)
-        return None if ref is None else ref()
+        found = self._refs.get(key)
+        return None if found is None else found()
 
     def alive(self) -> list[Any]:
         """Return all there are."""
@@ -89,8 +106,8 @@ class Store:
         self.limits = limits
         self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
-        self._things = Members()  # can be closed and interrupted
-        self._roots = Members()  # have a handle `_c` and may hold externrefs
+        self._things = Members()  # can be closed and interrupted; `_c`: may hold externrefs
+        self._roots = Members()  # others that have a handle `_c` and may hold externrefs
         self._objects = Objects()
 
     def close(self) -> None:
@@ -112,7 +129,7 @@ class Store:
 
         Runs by itself as they pile up. Does nothing while another thread passes references.
         """
-        self._objects.collect([root._c for root in self._roots.alive()])
+        self._objects.collect(self._handles())
 
     def __enter__(self) -> Self:
         return self
@@ -130,10 +147,15 @@ class Store:
         if self._closed:
             raise ClosedError("the store is closed")
 
+    def _handles(self) -> list[Any]:
+        """Return one on each group, at least, that may hold externrefs."""
+        things = self._things.alive() + self._roots.alive()
+        return [thing._c for thing in things if thing._c is not None]
+
     def _enter_refs(self) -> Objects:
         """Begin to pass references; whoever does calls `leave` of what this returns."""
         objects = self._objects
-        if objects.crowded and not objects.collect([root._c for root in self._roots.alive()]):
+        if objects.crowded and not objects.collect(self._handles()):
             objects.postpone()
         objects.enter()
         return objects

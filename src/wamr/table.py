@@ -10,7 +10,7 @@ from ._binding import ffi, lib
 from .errors import MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import handle
-from .store import checked_store
+from .store import checked_store, new_key
 from .types import MAX_TABLE, Limits, TableType, ValType
 from .values import from_cell, to_cell
 
@@ -55,8 +55,8 @@ class Table(Extern):
                 f"there is no room for {limits.min} elements, or it is beyond the store's limits"
             )
         self._c = handle(c)
-        store._things.add(id(self._owner), self._owner)
-        store._roots.add(id(self), self)
+        store._things.add(new_key(), self._owner)
+        store._roots.add(new_key(), self)
         if init is not None:
             self._fill(init)
 

@@ -15,7 +15,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
-from ._binding import set_wrapped
+from ._binding import Signature, set_wrapped
 from .objects import NULL_REF
 from .types import FuncType, ValType
 from .val import Foreign, Ref, Val, unwrapped
@@ -53,14 +53,13 @@ class Codec:
         "_result_kinds",
         "_unpack",
         "bytes",
-        "doc",
         "refs",
         "result_bytes",
+        "signature",
         "type",
     )
     type: FuncType
     bytes: int  # of the cells: room for arguments or results, whichever takes more
-    doc: str  # of a function of this type: its signature and the type as text
     result_bytes: int
     refs: bool  # externrefs among them: who packs or unpacks them says so to the store
 
@@ -74,8 +73,9 @@ class Codec:
         self.result_bytes = self._unpack.size
         self.bytes = max(self._pack.size, self._unpack.size, 8)
         names = [f"{kind}_{i}" for i, kind in enumerate(map(str, type.params))]
-        self.doc = f"({', '.join(names)}{', /' if names else ''})\n--\n\n{type}"
+        doc = f"({', '.join(names)}{', /' if names else ''})\n--\n\n{type}"
         self.refs = 0x6F in kinds or 0x6F in results
+        self.signature = Signature(type, kinds, results, self.bytes // 4, doc)
 
     def pack_arguments(
         self, buffer: Any, values: Sequence[object], place: Place, what: object

@@ -13,9 +13,11 @@ for _name in (
     "Callback",
     "Caller",
     "Numbers",
+    "Signature",
     "Window",
+    "bind",
     "described",
-    "function",
+    "set_call",
     "set_wrapped",
     "take_raised",
 ):

@@ -82,6 +82,13 @@ wpy_instance_func(wpy_instance *instance, uint32_t index)
     return func;
 }
 
+/* The same as a number, which Python has sooner than a pointer; 0: out of memory. */
+uintptr_t
+wpy_instance_func_address(wpy_instance *instance, uint32_t index)
+{
+    return (uintptr_t)wpy_instance_func(instance, index);
+}
+
 /* Calls with the arguments packed in `cells`, which then holds the results: room for the larger of both and 2 cells.
    `stop` may be set to 1 by any thread meanwhile: the call ends with WPY_INTERRUPTED. */
 int

@@ -161,6 +161,71 @@ wpy_release(void *pointer)
         wpy_host_free((wpy_func *)object);
 }
 
+/* The same if it takes no time: false, and nothing is done, for the last one. */
+bool
+wpy_release_soon(void *pointer)
+{
+    wpy_object *object = pointer;
+    uint32_t *count;
+    bool last;
+
+    wpy_registry_lock();
+    count = object->group ? &object->group->handles : &object->refs;
+    if (!(last = *count == 1))
+        --*count;
+    wpy_registry_unlock();
+    return !last;
+}
+
+/* ---- handles that are given back later ---- */
+
+static void **late; /* under the registry's lock */
+static uint32_t late_count, late_room;
+static bool late_wait;
+
+/* wpy_release, now or when nothing has to wait any more (src/wamr/handles.py). Out of memory: never. */
+void
+wpy_give(void *object)
+{
+    bool wait;
+
+    wpy_registry_lock();
+    if ((wait = late_wait)) {
+        if (late_count == late_room) {
+            void **more = realloc(late, (2 * (size_t)late_room + 64) * sizeof *late);
+            if (more) {
+                late = more;
+                late_room = 2 * late_room + 64;
+            }
+        }
+        if (late_count < late_room)
+            late[late_count++] = object;
+    }
+    wpy_registry_unlock();
+    if (!wait)
+        wpy_release(object);
+}
+
+/* From now on all that is given waits, or none does. */
+void
+wpy_give_later(bool wait)
+{
+    void **list = NULL;
+    uint32_t count = 0;
+
+    wpy_registry_lock();
+    if (!(late_wait = wait)) {
+        list = late;
+        count = late_count;
+        late = NULL;
+        late_count = late_room = 0;
+    }
+    wpy_registry_unlock();
+    while (count)
+        wpy_release(list[--count]);
+    free(list);
+}
+
 bool
 wpy_same_group(void *a, void *b)
 {

@@ -212,6 +212,7 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
     bool held = false;
     int status;
 
+    *out = NULL;
     if (wrong) {
         wpy_record_push(module, WPY_LINK, 0, wrong, false);
         return WPY_LINK;
@@ -260,6 +261,19 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
         wpy_group_leave(&instance->object, held || !anchor);
     *out = instance;
     return status;
+}
+
+/* The same of a module without imports, which nothing else has to do with. NULL: the record of `module` tells why. */
+wpy_instance *
+wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget, uint32_t stack_bytes, uint64_t timeout_ns,
+                   int64_t fuel)
+{
+    const wpy_imports none = { .tag = tag, .budget = budget, .stack_bytes = stack_bytes, .timeout_ns = timeout_ns,
+                               .fuel = fuel };
+    wpy_instance *instance;
+
+    wpy_instance_new(module, &none, &instance);
+    return instance;
 }
 
 static int

@@ -125,6 +125,13 @@ wpy_module_function_name(wpy_module *module, uint32_t index)
     return index < wamr->function_count ? wamr->functions[index]->field_name : NULL;
 }
 
+/* Is there something to run when an instance is made? */
+bool
+wpy_module_starts(wpy_module *module)
+{
+    return module->start >= 0 || module->initialize >= 0;
+}
+
 /* Has WAMR a function of its own for this import? (By position among the imported functions.) */
 bool
 wpy_module_import_is_wasi(wpy_module *module, uint32_t index)

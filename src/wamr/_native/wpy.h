@@ -101,6 +101,9 @@ uint32_t wpy_take_frames(const void *who, wpy_frame *out, uint32_t size);
 /* group.c */
 void wpy_retain(void *object);
 void wpy_release(void *object);
+bool wpy_release_soon(void *object);
+void wpy_give(void *object);
+void wpy_give_later(bool wait);
 bool wpy_same_group(void *a, void *b);
 
 /* module.c: error text goes to `error` */
@@ -109,6 +112,7 @@ void wpy_module_release(wpy_module *module);
 uint32_t wpy_module_imports(wpy_module *module, const wpy_extern **out);
 uint32_t wpy_module_exports(wpy_module *module, const wpy_extern **out);
 const char *wpy_module_function_name(wpy_module *module, uint32_t index);
+bool wpy_module_starts(wpy_module *module);
 bool wpy_module_import_is_wasi(wpy_module *module, uint32_t function_import);
 
 /* locate.c */
@@ -116,6 +120,8 @@ bool wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, ui
 
 /* instance.c */
 int wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out);
+wpy_instance *wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget, uint32_t stack_bytes,
+                                 uint64_t timeout_ns, int64_t fuel);
 int wpy_instance_start(wpy_instance *instance);
 int wpy_instance_close(wpy_instance *instance);
 bool wpy_instance_closed(wpy_instance *instance);
@@ -126,6 +132,7 @@ void wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns);
 uint64_t wpy_caller(void);
 /* exports: handles; the index is the export's own */
 wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
+uintptr_t wpy_instance_func_address(wpy_instance *instance, uint32_t index);
 wpy_memory *wpy_instance_memory(wpy_instance *instance);
 wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
 wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);

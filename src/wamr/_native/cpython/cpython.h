@@ -22,10 +22,13 @@
 #endif
 
 /* Each adds what it has to the module; -1 with an exception. */
+int wpy_add_signature(PyObject *module);
 int wpy_add_function(PyObject *module);
 int wpy_add_window(PyObject *module);
 int wpy_add_callback(PyObject *module);
 int wpy_add_numbers(PyObject *module);
 int wpy_add_described(PyObject *module);
+
+PyTypeObject *wpy_added(PyObject *module, const char *name, PyType_Spec *spec);
 
 #endif

@@ -1,16 +1,17 @@
 /* function.c: a function of wasm as a function of CPython.
  *
- * `function(…)` makes a builtin function whose `self` is a Callee: the function in C, and the kinds of its parameters and
- * results. A call converts its arguments into the cells of WAMR, calls, and converts the results, all here. What it does
- * not know at once, an argument of a class that it does not expect, one out of range, a reference, goes to the method
- * `general` of the Callee's `call` (src/wamr/calls.py), and what went wrong to `failed`: they know how to do it and what
- * to say.
+ * `bind(…)` makes a builtin function whose `self` is a Callee: a handle on the function in C, and its Signature, which all
+ * functions of a type share. A call converts its arguments into the cells of WAMR, calls, and converts the results, all
+ * here. What it does not know at once, an argument of a class that it does not expect, one out of range, a reference, goes
+ * to the method `general` of a Call made for it, and what went wrong to `failed` (src/wamr/calls.py): they know how to do
+ * it and what to say.
  *
  * A function that is sure to end soon (wpy_func_bounded) is called with the GIL held: giving it up and taking it again
  * would cost more than the function, and beside a busy thread much more. `Caller` is the base of wamr.Func: calling it
  * calls its member `callable`, with nothing of Python in between.
  */
 #include "numbers.h"
+#include "signature.h"
 #include "values.h"
 
 #include <stddef.h>
@@ -20,23 +21,26 @@
 /* Cells that need no block of their own. */
 #define FEW_CELLS 64
 
+/* ---- one function ---- */
+
 typedef struct {
     PyObject_HEAD
-    wpy_func *fn;    /* lives as long as `call` */
-    PyObject *call;  /* NULL: cleared by the collector */
-    PyObject *numbers; /* of the store's externrefs; NULL: there are none in the type */
-    PyMethodDef def; /* what the builtin function is made from */
-    char *text;      /* its name and docstring, and the kinds */
-    const uint8_t *kinds, *results;
-    uint32_t param_count, result_count, cells;
-    bool direct; /* no function references: those are Python's business */
+    wpy_func *fn;         /* a handle, ours */
+    Signature *signature; /* and what is in it, at hand */
+    const uint8_t *kinds;
+    uint32_t param_count, cells;
+    bool direct;
 #ifndef Py_GIL_DISABLED
     bool bounded;
 #endif
+    PyObject *owner;   /* NULL: cleared by the collector */
+    PyObject *numbers; /* of the store's externrefs; NULL: there are none in the type */
+    PyMethodDef def;   /* what the builtin function is made from */
+    char *text;        /* its name and docstring */
 } Callee;
 
-static PyTypeObject *callee_type;
-static PyObject *name_general;
+static PyTypeObject *callee_type, *caller_type;
+static PyObject *name_general, *call_class, *call_failed;
 
 /* One argument, or an externref. */
 static inline bool
@@ -54,17 +58,18 @@ get(const Callee *callee, uint8_t kind, const uint32_t **cell)
 static PyObject *
 results_of(const Callee *callee, const uint32_t *cell)
 {
+    const Signature *signature = callee->signature;
     PyObject *tuple;
     uint32_t i;
 
-    if (callee->result_count == 1)
-        return get(callee, callee->results[0], &cell);
-    if (!callee->result_count)
+    if (signature->result_count == 1)
+        return get(callee, signature->results[0], &cell);
+    if (!signature->result_count)
         Py_RETURN_NONE;
-    if (!(tuple = PyTuple_New(callee->result_count)))
+    if (!(tuple = PyTuple_New(signature->result_count)))
         return NULL;
-    for (i = 0; i < callee->result_count; i++) {
-        PyObject *value = get(callee, callee->results[i], &cell);
+    for (i = 0; i < signature->result_count; i++) {
+        PyObject *value = get(callee, signature->results[i], &cell);
         if (!value) {
             Py_DECREF(tuple);
             return NULL;
@@ -93,15 +98,19 @@ tuple_of(PyObject *const *args, Py_ssize_t count)
 static PyObject *
 general(Callee *callee, PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *tuple, *result;
+    PyObject *tuple, *object, *result = NULL;
 
-    if (!callee->call) {
+    if (!callee->owner) {
         PyErr_SetString(PyExc_ReferenceError, "this function is being collected");
         return NULL;
     }
     if (!(tuple = tuple_of(args, count)))
         return NULL;
-    result = PyObject_CallMethodObjArgs(callee->call, name_general, tuple, NULL);
+    object = PyObject_CallFunction(call_class, "OKOs", callee->owner, (unsigned long long)(uintptr_t)callee->fn,
+                                   callee->signature->type, callee->text);
+    if (object)
+        result = PyObject_CallMethodObjArgs(object, name_general, tuple, NULL);
+    Py_XDECREF(object);
     Py_DECREF(tuple);
     return result;
 }
@@ -125,8 +134,12 @@ failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
         wpy_take_frames(callee->fn, (wpy_frame *)PyBytes_AsString(frames), error.frames);
     tuple = tuple_of(args, count);
     text = PyUnicode_DecodeUTF8(error.text, (Py_ssize_t)strlen(error.text), "replace");
-    if (tuple && text)
-        result = PyObject_CallMethod(callee->call, "failed", "OiiOO", tuple, error.status, error.code, text, frames);
+    if (tuple && text && callee->owner)
+        result = PyObject_CallFunction(call_failed, "OKOsOiiOO", callee->owner,
+                                       (unsigned long long)(uintptr_t)callee->fn, callee->signature->type, callee->text,
+                                       tuple, error.status, error.code, text, frames);
+    else if (tuple && text) /* collected while it ran: only `self` is held */
+        PyErr_SetString(PyExc_ReferenceError, "this function was collected");
     Py_XDECREF(text);
     Py_XDECREF(tuple);
     Py_DECREF(frames);
@@ -143,7 +156,7 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
     int status = WPY_BUSY;
     uint32_t i;
 
-    if (UNLIKELY((size_t)count != callee->param_count || !callee->direct || !callee->call))
+    if (UNLIKELY((size_t)count != callee->param_count || !callee->direct || !callee->owner))
         return general(callee, args, count);
     if (UNLIKELY(callee->numbers != NULL) && !wpy_pass_begin(callee->numbers, &passing))
         return general(callee, args, count);
@@ -186,7 +199,7 @@ static int
 callee_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((Callee *)self)->call);
+    Py_VISIT(((Callee *)self)->owner);
     Py_VISIT(((Callee *)self)->numbers);
     return 0;
 }
@@ -194,7 +207,7 @@ callee_traverse(PyObject *self, visitproc visit, void *arg)
 static int
 callee_clear(PyObject *self)
 {
-    Py_CLEAR(((Callee *)self)->call); /* from here on it can't be called: `numbers` may go, too */
+    Py_CLEAR(((Callee *)self)->owner); /* from here on it can't be called: `numbers` may go, too */
     Py_CLEAR(((Callee *)self)->numbers);
     return 0;
 }
@@ -203,10 +216,17 @@ static void
 callee_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    Callee *callee = (Callee *)self;
 
     PyObject_GC_UnTrack(self);
+    if (!wpy_release_soon(callee->fn)) { /* the last of its group: what may take a while */
+        PyThreadState *thread = PyEval_SaveThread();
+        wpy_release(callee->fn);
+        PyEval_RestoreThread(thread);
+    }
     callee_clear(self);
-    free(((Callee *)self)->text);
+    Py_DECREF(callee->signature);
+    free(callee->text);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
@@ -226,76 +246,111 @@ static PyType_Spec callee_spec = {
     .slots = callee_slots,
 };
 
-static bool
-has(uint8_t kind, const uint8_t *kinds, uint32_t count)
-{
-    return memchr(kinds, kind, count) != NULL;
-}
-
-/* function(address, name, doc, kinds, result kinds, cells, call, numbers) */
-static PyObject *
-make(PyObject *module, PyObject *args)
-{
-    unsigned long long address;
-    const char *name, *doc, *kinds, *results;
-    Py_ssize_t param_count, result_count;
-    unsigned int cells;
-    PyObject *outer, *numbers, *function;
-    Callee *callee;
-    size_t name_room, doc_room;
-
-    (void)module;
-    if (!PyArg_ParseTuple(args, "Kssy#y#IOO:function", &address, &name, &doc, &kinds, &param_count, &results,
-                          &result_count, &cells, &outer, &numbers))
-        return NULL;
-    if (!(callee = PyObject_GC_New(Callee, callee_type)))
-        return NULL;
-    name_room = strlen(name) + 1;
-    doc_room = name_room + strlen(doc);
-    callee->fn = (wpy_func *)(uintptr_t)address;
-    callee->call = callee->numbers = NULL;
-    callee->text = malloc(name_room + doc_room + (size_t)(param_count + result_count));
-    if (!callee->text) {
-        Py_DECREF(callee);
-        return PyErr_NoMemory();
-    }
-    memcpy(callee->text, name, name_room);
-    memcpy(callee->text + name_room, name, name_room - 1);
-    strcpy(callee->text + name_room + name_room - 1, doc);
-    callee->kinds = (uint8_t *)callee->text + name_room + doc_room;
-    callee->results = callee->kinds + param_count;
-    memcpy((uint8_t *)callee->kinds, kinds, (size_t)param_count);
-    memcpy((uint8_t *)callee->results, results, (size_t)result_count);
-    callee->param_count = (uint32_t)param_count;
-    callee->result_count = (uint32_t)result_count;
-    callee->cells = cells;
-    callee->direct = !has(FUNCREF, callee->kinds, (uint32_t)(param_count + result_count));
-    if (has(EXTERNREF, callee->kinds, (uint32_t)(param_count + result_count))) {
-        Py_INCREF(numbers);
-        callee->numbers = numbers;
-    }
-#ifndef Py_GIL_DISABLED
-    callee->bounded = wpy_func_bounded(callee->fn);
-#endif
-    Py_INCREF(outer);
-    callee->call = outer;
-    memset(&callee->def, 0, sizeof callee->def);
-    callee->def.ml_name = callee->text;
-    callee->def.ml_doc = callee->text + name_room;
-    callee->def.ml_meth = (PyCFunction)(void (*)(void))call;
-    callee->def.ml_flags = METH_FASTCALL;
-    PyObject_GC_Track((PyObject *)callee);
-    function = PyCFunction_NewEx(&callee->def, (PyObject *)callee, NULL);
-    Py_DECREF(callee);
-    return function;
-}
-
 /* ---- the base of wamr.Func ---- */
 
 typedef struct {
     PyObject_HEAD
     PyObject *callable;
+    Callee *callee; /* of a function in C */
 } Caller;
+
+/* Of the owner's store. */
+static PyObject *
+numbers_of(PyObject *owner)
+{
+    PyObject *store = PyObject_GetAttrString(owner, "store");
+    PyObject *numbers = store ? PyObject_GetAttrString(store, "_objects") : NULL;
+
+    Py_XDECREF(store);
+    return numbers;
+}
+
+static void
+set(PyObject **place, PyObject *value)
+{
+    PyObject *old = *place;
+
+    *place = value;
+    Py_XDECREF(old);
+}
+
+/* bind(func, address, name, signature, owner): makes func.callable call the function at the address, a handle that is taken
+   over, whatever happens. */
+static PyObject *
+bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *func = args[0], *owner = args[4], *function;
+    const char *name;
+    Callee *callee;
+    Py_ssize_t size;
+    wpy_func *fn;
+    size_t room;
+
+    (void)module;
+    if (count != 5 || !PyObject_TypeCheck(func, caller_type) || !PyObject_TypeCheck(args[3], wpy_signature_type)) {
+        PyErr_SetString(PyExc_TypeError, "bind() takes a Caller, an address, a name, a Signature and an owner");
+        return NULL;
+    }
+    fn = (wpy_func *)(uintptr_t)PyLong_AsUnsignedLongLong(args[1]);
+    if (!fn || PyErr_Occurred())
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    if (!(callee = PyObject_GC_New(Callee, callee_type))) {
+        wpy_release(fn);
+        return NULL;
+    }
+    callee->fn = fn;
+    Py_INCREF(args[3]);
+    callee->signature = (Signature *)args[3];
+    callee->kinds = callee->signature->kinds;
+    callee->param_count = callee->signature->param_count;
+    callee->cells = callee->signature->cells;
+    callee->direct = callee->signature->direct;
+#ifndef Py_GIL_DISABLED
+    callee->bounded = wpy_func_bounded(fn);
+#endif
+    Py_INCREF(owner);
+    callee->owner = owner;
+    callee->numbers = NULL;
+    callee->text = NULL;
+    memset(&callee->def, 0, sizeof callee->def);
+    PyObject_GC_Track((PyObject *)callee);
+    if (!(name = PyUnicode_AsUTF8AndSize(args[2], &size))
+        || (callee->signature->objects && !(callee->numbers = numbers_of(owner)))) {
+        Py_DECREF(callee);
+        return NULL;
+    }
+    room = (size_t)size + 1;
+    if (!(callee->text = malloc(2 * room + strlen(callee->signature->doc)))) {
+        Py_DECREF(callee);
+        return PyErr_NoMemory();
+    }
+    memcpy(callee->text, name, room);
+    memcpy(callee->text + room, name, room - 1);
+    strcpy(callee->text + room + room - 1, callee->signature->doc);
+    callee->def.ml_name = callee->text;
+    callee->def.ml_doc = callee->text + room;
+    callee->def.ml_meth = (PyCFunction)(void (*)(void))call;
+    callee->def.ml_flags = METH_FASTCALL;
+    if (!(function = PyCFunction_NewEx(&callee->def, (PyObject *)callee, NULL))) {
+        Py_DECREF(callee);
+        return NULL;
+    }
+    set(&((Caller *)func)->callable, function);
+    set((PyObject **)&((Caller *)func)->callee, (PyObject *)callee);
+    Py_RETURN_NONE;
+}
+
+/* The function in C, as long as the Func is held. */
+static PyObject *
+caller_address(PyObject *self, void *closure)
+{
+    (void)closure;
+    if (!((Caller *)self)->callee) {
+        PyErr_Format(PyExc_ReferenceError, "this %R has no function in C", Py_TYPE(self));
+        return NULL;
+    }
+    return PyLong_FromUnsignedLongLong((unsigned long long)(uintptr_t)((Caller *)self)->callee->fn);
+}
 
 static PyObject *
 caller_call(PyObject *self, PyObject *args, PyObject *kwargs)
@@ -317,6 +372,7 @@ caller_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((Caller *)self)->callable);
+    Py_VISIT(((Caller *)self)->callee);
     return 0;
 }
 
@@ -324,6 +380,7 @@ static int
 caller_clear(PyObject *self)
 {
     Py_CLEAR(((Caller *)self)->callable);
+    Py_CLEAR(((Caller *)self)->callee);
     return 0;
 }
 
@@ -345,9 +402,14 @@ static PyMemberDef caller_members[] = {
     { NULL, 0, 0, 0, NULL },
 };
 
+static PyGetSetDef caller_getset[] = {
+    { "_address", caller_address, NULL, "Where its function is in C.", NULL },
+    { NULL, NULL, NULL, NULL, NULL },
+};
+
 static PyType_Slot caller_slots[] = {
     { Py_tp_call, caller_call },         { Py_tp_dealloc, caller_dealloc }, { Py_tp_traverse, caller_traverse },
-    { Py_tp_clear, caller_clear },       { Py_tp_members, caller_members },
+    { Py_tp_clear, caller_clear },       { Py_tp_members, caller_members },   { Py_tp_getset, caller_getset },
     { Py_tp_doc, "What calls its `callable`." }, { 0, NULL },
 };
 
@@ -358,21 +420,44 @@ static PyType_Spec caller_spec = {
     .slots = caller_slots,
 };
 
+/* set_call(Call, failed) */
+static PyObject *
+set_call(PyObject *module, PyObject *args)
+{
+    PyObject *class, *function;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OO:set_call", &class, &function))
+        return NULL;
+    Py_INCREF(class);
+    set(&call_class, class);
+    Py_INCREF(function);
+    set(&call_failed, function);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
-    { "function", make, METH_VARARGS, "Return a plain function that calls a function in C." },
+    { "bind", (PyCFunction)(void (*)(void))bind, METH_FASTCALL, "Let a Caller call a function in C." },
+    { "set_call", set_call, METH_VARARGS, "Name those whom calls are left to that are not plain, or fail." },
     { NULL, NULL, 0, NULL },
 };
+
+/* Makes the type a member of the module; borrowed, as long as that lives. */
+PyTypeObject *
+wpy_added(PyObject *module, const char *name, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromSpec(spec);
+
+    if (type && PyModule_AddObject(module, name, type) < 0)
+        Py_CLEAR(type);
+    return (PyTypeObject *)type;
+}
 
 int
 wpy_add_function(PyObject *module)
 {
-    PyObject *caller = PyType_FromSpec(&caller_spec);
-
-    if (!caller || PyModule_AddObject(module, "Caller", caller) < 0) {
-        Py_XDECREF(caller);
-        return -1;
-    }
-    if (!(callee_type = (PyTypeObject *)PyType_FromSpec(&callee_spec))
+    if (!(caller_type = wpy_added(module, "Caller", &caller_spec))
+        || !(callee_type = (PyTypeObject *)PyType_FromSpec(&callee_spec))
         || !(name_general = PyUnicode_InternFromString("general")))
         return -1;
     return PyModule_AddFunctions(module, functions);

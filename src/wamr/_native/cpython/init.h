@@ -2,6 +2,7 @@
 #ifndef WPY_INIT_H
 #define WPY_INIT_H
 
+int wpy_add_signature(PyObject *module);
 int wpy_add_function(PyObject *module);
 int wpy_add_window(PyObject *module);
 int wpy_add_callback(PyObject *module);
@@ -14,8 +15,8 @@ wpy_init(const char *name, Py_ssize_t version, const struct _cffi_type_context_s
     PyObject *module = _cffi_init(name, version, context);
 
     if (module
-        && (wpy_add_function(module) < 0 || wpy_add_window(module) < 0 || wpy_add_callback(module) < 0
-            || wpy_add_numbers(module) < 0 || wpy_add_described(module) < 0)) {
+        && (wpy_add_signature(module) < 0 || wpy_add_function(module) < 0 || wpy_add_window(module) < 0
+            || wpy_add_callback(module) < 0 || wpy_add_numbers(module) < 0 || wpy_add_described(module) < 0)) {
         Py_DECREF(module);
         return NULL;
     }
