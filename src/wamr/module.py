@@ -79,7 +79,7 @@ class Module:
 
     def _load(self, engine: Engine, data: bytes) -> None:
         error = ffi.new("char[256]")
-        pointer = lib.wpy_module_new(ffi.from_buffer(data), len(data), error, 256)
+        pointer = lib.wpy_module_new(data, len(data), error, 256)
         if not pointer:
             text = ffi.string(error).decode("utf-8", "replace")
             raise out_of_memory(text) or compile_error_from_text(text)

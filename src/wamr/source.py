@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WASM_MAGIC = b"\0asm"
 AOT_MAGIC = b"\0aot"
+_MODULE = WASM_MAGIC + b"\1\0\0\0"
 _COMPONENT = b"\0asm\x0d\0\x01\0"
 _UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -36,6 +37,8 @@ _LOOKS_LIKE = (
 
 def source_bytes(source: "Source") -> bytes:
     """Return the bytes of the module that `source` stands for."""
+    if type(source) is bytes and source[:8] == _MODULE:  # what most are
+        return source
     if isinstance(source, str):
         if source.lstrip()[:1] == "(":
             return _module_bytes(wat2wasm(source))
