@@ -367,3 +367,13 @@ def test_modules_are_made_in_many_threads_at_once():
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(100))) == list(range(100))
+
+
+def test_exports_that_begin_where_a_type_ends_are_not_taken_for_others():
+    """What exports are is remembered by type and name."""
+    text = '(module (func (export "\\7f") (result i32 i32) unreachable))'
+    other = '(module (func (export "\\7f\\7f") (result i32) unreachable))'
+    for _ in range(2):
+        for source, name, results in ((text, "\x7f", 2), (other, "\x7f\x7f", 1)):
+            (export,) = Module(Engine(), source).exports
+            assert (export.name, len(export.type.results)) == (name, results)

@@ -80,6 +80,18 @@ def described(address: int, imports: bool) -> list[tuple[Any, ...]]:
     return [_tuple_of(out[0][i]) for i in range(count)]
 
 
+def exported(
+    address: int, known: dict[bytes, Any], make: Callable[[str, bytes, bytes], Any]
+) -> tuple[Any, ...]:
+    """Return what a module exports, from what is known or is made."""
+    found = []
+    for _, _, _, name, type_ in described(address, imports=False):
+        text = name.encode()
+        key = type_ + text + pack("=I", len(text))
+        found.append(known.get(key) or make(name, type_, key))
+    return tuple(found)
+
+
 def _tuple_of(item: Any) -> tuple[Any, ...]:
     module = _bytes(item.module, item.module_size).decode() if item.module else None
     if item.kind == 0:

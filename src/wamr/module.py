@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from ._binding import described, ffi, lib
+from ._binding import described, exported, ffi, lib
 from .engine import Engine, default_engine
 from .errors import CompileError, UnavailableError, compile_error_from_text, out_of_memory
 from .source import source_bytes
@@ -110,12 +110,7 @@ class Module:
     def exports(self) -> tuple[ExportType, ...]:
         """What the module offers, in its order."""
         if self._exports is None:
-            self._exports = tuple(
-                [
-                    _export_types.get((name, type_)) or _export_type(name, type_)
-                    for _, _, _, name, type_ in described(self._address(), False)
-                ]
-            )
+            self._exports = exported(self._address(), _export_types, _export_type)
         return self._exports
 
     @property
@@ -290,15 +285,15 @@ def _type(text: bytes) -> ExternType:
     return found
 
 
-_export_types: dict[tuple[str, bytes], ExportType] = {}  # the same for exports
+_export_types: dict[bytes, ExportType] = {}  # the same for exports, by type and name
 
 
-def _export_type(name: str, text: bytes) -> ExportType:
+def _export_type(name: str, text: bytes, key: bytes) -> ExportType:
     """Return what an export of this name and type is; many modules have the same."""
     if len(_export_types) >= _MOST_TYPES:
         _export_types.clear()
     found = ExportType._of(name, _types.get(text) or _type(text))
-    return _export_types.setdefault((name, text), found)
+    return _export_types.setdefault(key, found)
 
 
 class _Reader:

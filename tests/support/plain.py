@@ -17,6 +17,7 @@ for _name in (
     "Window",
     "bind",
     "described",
+    "exported",
     "set_call",
     "set_wrapped",
     "take_raised",
