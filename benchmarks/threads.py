@@ -1,7 +1,9 @@
-"""Threads: two on two instances, sixteen on one."""
+"""Threads: two on two instances, beside two processes, and sixteen on one."""
 
 from __future__ import annotations
 
+import os
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +11,7 @@ from functools import partial
 
 from .calls import MODULE
 from .kernels import KERNELS
-from .lines import US, Goal, Line, Samples
+from .lines import US, Goal, Line, Samples, Unavailable
 from .peers import everybody, us
 from .timing import Case, Pace, Sample
 
@@ -27,25 +29,61 @@ def _together(works: Iterable[Callable[[], object]]) -> float:
     return time.perf_counter() - start
 
 
-def _rate(cases: Sequence[Case], pace: Pace) -> Sample:
-    """Return how much more is done when each case has a thread than when the first is alone."""
+def _forked(works: Iterable[Callable[[], object]]) -> float:
+    """Return the seconds until all are done, each in a process of its own."""
+    gate, opener = os.pipe()
+    children = []
+    for work in works:
+        child = os.fork()
+        if child == 0:
+            os.close(opener)
+            os.read(gate, 1)  # until the parent has closed its end
+            work()
+            os._exit(0)
+        children.append(child)
+    os.close(gate)
+    start = time.perf_counter()
+    os.close(opener)
+    for child in children:
+        os.waitpid(child, 0)
+    return time.perf_counter() - start
+
+
+def _rate(
+    cases: Sequence[Case],
+    pace: Pace,
+    together: Callable[[Iterable[Callable[[], object]]], float] = _together,
+) -> Sample:
+    """Return how much more is done when all work at once than when each is alone."""
     timers = [case.timer() for case in cases]
     wanted = ALONE / 10 if pace.quick else ALONE
     count = max(1, int(wanted / (timers[0](10) / 1e10)))
     works = [partial(timer, count) for timer in timers]
-    alone, together = [], []
+    # One case that stands for many is measured once, in as many rounds as the others.
+    single = {id(case): work for case, work in zip(cases, works, strict=True)}
+    alone: dict[int, list[float]] = {key: [] for key in single}
+    at_once = []
     for _ in range(max(3, pace.rounds // 3)):
-        alone.append(_together(works[:1]))
-        together.append(_together(works))
-    one, all_ = Sample.of(alone), Sample.of(together)
-    times = len(cases)
-    return Sample(times * one.best / all_.best, times * one.median / all_.median, one.rounds)
+        for key, work in single.items():
+            alone[key].append(together([work]))
+        at_once.append(together(works))
+    best = sum(min(alone[id(case)]) for case in cases)
+    median = sum(statistics.median(alone[id(case)]) for case in cases)
+    return Sample(best / min(at_once), median / statistics.median(at_once), len(at_once))
 
 
 def _two_instances(pace: Pace) -> Samples:
     text, argument = KERNELS["fib"]
     one, other = (everybody(lambda peer: peer.call(text, "run", str(argument))) for _ in "12")
     return {name: _rate([one[name], other[name]], pace) for name in one}
+
+
+def _two_processes(pace: Pace) -> Samples:
+    """Return what the machine gives: processes share nothing that could be in the way."""
+    if not hasattr(os, "fork"):
+        raise Unavailable("no fork")
+    text, argument = KERNELS["fib"]
+    return {US: _rate([us().call(text, "run", str(argument)) for _ in "12"], pace, _forked)}
 
 
 def _one_instance(pace: Pace) -> Samples:
@@ -59,6 +97,13 @@ LINES = (
         _two_instances,
         Goal(least=1.9),
         "x",
+        slow=True,
+    ),
+    Line(
+        "threads.processes",
+        "2 processes, x one: the machine",
+        _two_processes,
+        unit="x",
         slow=True,
     ),
     Line(
