@@ -8,12 +8,14 @@ A ratchet: a path may not grow by more than GROWN, and where it shrank by more t
 is to be brought down to it. Instructions don't depend on what else the machine does, on its clock
 or its caches, so a difference of a few percent is one of our code.
 
-What is counted is what the driver's own file runs (driver.c, plain.c, and the two static libraries
-that the extension is made from, as setup.py left them in build/). The C library and the kernel,
-which differ from machine to machine, are left out, and plain.c stands in for what our C spends time
-in there. Compilers make different code: counts.txt has a section for each that somebody has
-recorded, by name, version and processor, and counts are only compared within one. `Unfit` says why
-nothing can be compared.
+Paths of C are driven here: what is counted is what the driver's own file runs (driver.c, plain.c,
+and the two static libraries that the extension is made from, as setup.py left them in build/). The
+C library and the kernel, which differ from machine to machine, are left out, and plain.c stands in
+for what our C spends time in there. Paths that begin in Python are driven by calling.py.
+
+Compilers make different code: counts.txt has a section for each that somebody has recorded, by
+name, version and processor, and counts are only compared within one. `Unfit` says why nothing can
+be compared.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ class Unfit(Exception):
 def compiler() -> str:
     """Return the compiler that the libraries were made with, as its section is called; Unfit."""
     command = _cc(_place())
-    version = _output([command, "--version"])
+    version = output([command, "--version"])
     name = next((n for n in ("clang", "gcc") if n in version or n == "gcc"), "")
     number = re.search(r"\b(\d+\.\d+\.\d+)\b", version)
     if not number:
@@ -108,7 +110,8 @@ def _cc(place: iwasm.Layout) -> str:
     return found[1]
 
 
-def _output(command: list[str]) -> str:
+def output(command: list[str]) -> str:
+    """Return what a command writes; RuntimeError with its complaint."""
     done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
@@ -119,7 +122,8 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
 
 
-def _check_machine() -> None:
+def check_machine() -> None:
+    """Refuse a machine, or a build, on which nothing can be counted; Unfit."""
     if not sys.platform.startswith("linux"):
         raise Unfit("callgrind counts on Linux only")
     if iwasm.debug() or iwasm.sanitizers() or iwasm.cures.left_out():
@@ -167,7 +171,7 @@ def count_loading(binary: bytes) -> dict[str, Counter[str]]:
 def _count(
     binary: bytes, arguments: Iterable[str], defines: Iterable[str]
 ) -> dict[str, Counter[str]]:
-    _check_machine()
+    check_machine()
     place = _place()
     cc = _cc(place)
     _check_built(place)
@@ -175,7 +179,7 @@ def _count(
     with TemporaryDirectory() as folder:
         driver, module = Path(folder, "driver"), Path(folder, "module.wasm")
         module.write_bytes(binary)
-        _output(
+        output(
             [
                 *(cc, "-std=gnu11", "-O2", "-g0", "-fno-builtin", "-Wall", "-Wextra", "-Werror"),
                 *(["-fno-tree-loop-distribute-patterns"] if compiler().startswith("gcc") else []),
@@ -186,7 +190,7 @@ def _count(
                 *("-Wl,--gc-sections", "-o", str(driver), "-lm", "-lpthread", "-ldl"),
             ]
         )
-        _output(
+        output(
             [
                 *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no"),
                 *("--compress-strings=no", "--compress-pos=no", "--dump-line=no"),
@@ -208,19 +212,19 @@ def _dump(path: Path, driver: str) -> tuple[str, Counter[str]]:
     if not mark:
         raise RuntimeError(f"callgrind wrote what is not understood: {text[:300]}")
     costs: Counter[str] = Counter()
-    for function, cost in _own(text.splitlines(), driver):
+    for function, cost in own(text.splitlines(), driver):
         costs[function] += cost
     times = int(mark[2])
     return mark[1], Counter({name: cost / times for name, cost in costs.items()})
 
 
-def _own(lines: list[str], driver: str) -> Iterator[tuple[str, int]]:
-    """Yield functions of the driver's file with what they cost by themselves, more than once."""
+def own(lines: list[str], file: str) -> Iterator[tuple[str, int]]:
+    """Yield functions of an object file with what they cost by themselves, more than once."""
     ours, function, called = False, "", False
     for line in lines:
         key, equals, value = line.partition("=")
         if equals and key == "ob":
-            ours = Path(value).name == driver
+            ours = Path(value).name == file
         elif equals and key == "fn":
             function = value
         elif equals and key == "calls":
@@ -321,8 +325,10 @@ def main() -> int:
     parser.add_argument("--update", action="store_true", help="write them into counts.txt")
     parser.add_argument("--where", metavar="PATH", help="show a path's functions")
     options = parser.parse_args()
+    import calling
+
     try:
-        name, counted = compiler(), count()
+        name, counted = compiler(), {**count(), **calling.count()}
         if options.where:
             if options.where not in counted:
                 sys.exit(f"there is no path {options.where!r}; there are {', '.join(counted)}")

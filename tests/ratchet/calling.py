@@ -1,0 +1,121 @@
+"""Counts the instructions of our extension that a statement of Python takes.
+
+Each statement is run many times in a process of its own under callgrind, and once, with all others,
+in another; the difference is what it takes. Only what the extension's own file runs is counted:
+the conversions (src/wamr/_native/cpython/), our C and the interpreter, not Python. What Python does
+differs from version to version, and what the extension does between its calls does not.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import counting
+
+# Path -> the statement, and how many times it is run.
+PATHS = {
+    "py_call": ("add(2, 3)", 2000),
+    "py_export": ("exports.add(2, 3)", 2000),
+    "py_many": ("many(1, 2, 3.0, 4.0, 5, 6, 7, 8)", 2000),
+    "py_vector": ("vector(sixteen)", 2000),
+    "py_reference": ("reference(sixteen)", 2000),
+    "py_callback": ("callback(2, 3)", 2000),
+    "py_trap": ("trap()", 300),
+    "py_read": ("memory.read(64, 16)", 2000),
+    "py_write": ("memory.write(64, sixteen)", 2000),
+    "py_item": ("memory[64]", 2000),
+    "py_instance": ("Instance(store, module).exports.add(2, 3)", 300),
+    "py_describe": ("Module(store, binary).exports", 300),
+}
+
+_TEXT = """(module
+  (import "env" "f" (func $f (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "many") (param i32 i64 f32 f64 i32 i64 i32 i64) (result i32 i64)
+    (local.get 0) (local.get 1))
+  (func (export "vector") (param v128) (result v128) (local.get 0))
+  (func (export "reference") (param externref) (result externref) (local.get 0))
+  (func (export "callback") (param i32 i32) (result i32)
+    (call $f (local.get 0) (local.get 1)))
+  (func (export "trap") unreachable))"""
+_ALONE = """(module (memory (export "memory") 1)
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"""
+
+_SCRIPT = """
+import gc, sys
+from itertools import repeat
+from wamr import Instance, Module, Store, Trap
+text, alone = sys.argv[1:3]
+store = Store()
+exports = Instance(store, Module(store, bytes.fromhex(text)), [lambda x, y: x + y]).exports
+binary, sixteen = bytes.fromhex(alone), bytes(range(16))
+module, memory = Module(store, binary), exports.memory
+add, many, vector = (exports[name].callable for name in ("add", "many", "vector"))
+reference, callback = exports.reference.callable, exports.callback.callable
+def trap():
+    try:
+        exports.trap()
+    except Trap:
+        pass
+gc.collect()
+gc.disable()
+def run(statement, times):
+    names = dict(globals(), times=times)
+    exec(f"def loop():\\n for _ in repeat(None, times): {statement}", names)
+    names["loop"]()
+for statement in sys.argv[5:]:
+    run(statement, 2)
+run(sys.argv[3], int(sys.argv[4]))
+"""
+
+
+def count() -> dict[str, Counter[str]]:
+    """Return for each path how many instructions the extension takes, for one time; Unfit."""
+    from wamr.wat import wat2wasm
+
+    counting.check_machine()
+    spec = importlib.util.find_spec("wamr._wamr")
+    assert spec
+    assert spec.origin
+    extension = Path(spec.origin)
+    _check_built(extension)
+    modules = [wat2wasm(text).hex() for text in (_TEXT, _ALONE)]
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+
+        def run(path: str) -> Counter[str]:
+            statement, times = PATHS.get(path, ("pass", 1))
+            file = Path(folder, path)
+            counting.output(
+                [
+                    *("valgrind", "--tool=callgrind", f"--callgrind-out-file={file}"),
+                    *("--compress-strings=no", "--compress-pos=no", "--dump-line=no"),
+                    *(sys.executable, "-c", _SCRIPT, *modules, statement, str(times)),
+                    *(each for each, _ in PATHS.values()),
+                ]
+            )
+            costs: Counter[str] = Counter()
+            lines = file.read_text(encoding="utf-8").splitlines()
+            for function, cost in counting.own(lines, extension.name):
+                costs[function] += cost
+            return costs
+
+        nothing, *costs = pool.map(run, ("nothing", *PATHS))
+    paths = {}
+    for (path, (_, times)), functions in zip(PATHS.items(), costs, strict=True):
+        functions.subtract(nothing)
+        paths[path] = Counter({name: cost / times for name, cost in (+functions).items()})
+    return paths
+
+
+def _check_built(extension: Path) -> None:
+    built = extension.stat().st_mtime
+    read = (counting.ROOT / "src" / "wamr" / "_native" / "cpython").glob("*.[ch]")
+    newer = [path.name for path in read if path.stat().st_mtime > built]
+    if newer:
+        raise counting.Unfit(f"{newer[0]} is newer than what was built (make test)")
