@@ -6,7 +6,19 @@ import time
 
 import pytest
 
-from wamr import Func, FuncType, Instance, Linker, Module, Store, load
+from wamr import (
+    Func,
+    FuncType,
+    Instance,
+    Linker,
+    Module,
+    ResourceLimits,
+    Store,
+    TimeoutTrap,
+    Trap,
+    WasiConfig,
+    load,
+)
 from wamr._binding import lib
 
 BOUNDED = {
@@ -21,6 +33,8 @@ BOUNDED = {
     "saturating": "(drop (i32.trunc_sat_f64_s (f64.const 1e9)))",
     "a table's element": "(drop (table.get 0 (i32.const 0)))",
     "memory.size": "(drop (memory.size))",
+    "a host function": "(call $host)",
+    "one that calls a host function": "(call $calling) (call $calling)",
     "v128": "(drop (i8x16.swizzle (v128.const i64x2 1 2) (v128.const i64x2 3 4)))",
 }
 UNBOUNDED = {
@@ -31,7 +45,9 @@ UNBOUNDED = {
     "a call of one with a loop": "(call $looping)",
     "two levels down": "(call $indirectly_looping)",
     "a function further down": "(call $later)",
-    "an import": "(call $host)",
+    "a loop around a host function": "(loop (call $host) (br_if 0 (i32.const 0)))",
+    "many host functions": "(call $host)" * 12,
+    "many that call host functions": "(call $calling)" * 12,
     "a table": "(call_indirect (i32.const 0))",
     "a tail call of itself": "(return_call $f)",
     "a tail call through a table": "(return_call_indirect (i32.const 0))",
@@ -53,6 +69,7 @@ def module(body):
         (import "env" "host" (func $host))
         (memory 1) (table 2 funcref) (elem (i32.const 0) $leaf) (data $data "x")
         (func $leaf)
+        (func $calling (call $host))
         (func $long {long})
         (func $looping (loop))
         (func $indirectly_looping (call $looping))
@@ -98,7 +115,49 @@ def test_functions_of_others_are_judged_where_they_are():
     )
     assert lib.wpy_func_bounded(user.exports.short._c)
     assert not lib.wpy_func_bounded(user.exports.long._c)
-    assert not lib.wpy_func_bounded(user.exports.calls._c)  # an import may be anything
+    assert not lib.wpy_func_bounded(user.exports.calls._c)  # there Python has no part in it
+
+
+MIXED = """(module (import "m" "f" (func $f)) (import "m" "g" (func $g))
+    (func $calls_f (call $f)) (export "calls_f" (func $calls_f))
+    (func (export "none")))"""
+
+
+def test_only_who_calls_host_functions_and_nothing_else_from_outside_is_bounded():
+    store, module = Store(), Module(Store().engine, MIXED)
+    maker = Instance(store, Module(store, '(module (func (export "f")))'))
+    host, wasm = (lambda: None), maker.exports.f
+    reexported = Instance(
+        store,
+        Module(store, '(module (import "m" "f" (func)) (export "f" (func 0)))'),
+        [host],
+    ).exports.f
+    for imports, bounded in (
+        ([host, host], True),
+        ([reexported, host], True),  # a host function by a long way round
+        ([host, wasm], False),  # which of them is called is not looked at
+        ([wasm, host], False),
+        ([wasm, wasm], False),
+    ):
+        exports = Instance(store, module, imports).exports
+        assert lib.wpy_func_bounded(exports.calls_f._c) is bounded
+        assert lib.wpy_func_bounded(exports.none._c)
+
+
+def test_who_calls_wasi_is_not_bounded():
+    linker = Linker(Store())
+    linker.define_wasi(WasiConfig())
+    linker.define("env", "g", lambda: None)
+    exports = linker.instantiate(
+        Module(
+            linker.store,
+            """(module (import "wasi_snapshot_preview1" "sched_yield" (func $f (result i32)))
+            (import "env" "g" (func $g)) (memory (export "memory") 1)
+            (func (export "yields") (drop (call $f))) (func (export "calls") (call $g)))""",
+        )
+    ).exports
+    assert not lib.wpy_func_bounded(exports.yields._c)
+    assert not lib.wpy_func_bounded(exports.calls._c)
 
 
 SPIN = "(loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
@@ -167,3 +226,89 @@ def test_a_bounded_function_waits_for_another_thread_without_the_gil():
     waiter.join()
     holder.join()
     assert results == [7]
+
+
+CALLS = """(module (import "env" "host" (func $host))
+    (func (export "f") (call $host) (call $host)) (func (export "short")))"""
+
+
+def calling(host, **limits):
+    store = Store()
+    limits = ResourceLimits(**limits)
+    return Instance(store, Module(store, CALLS), [host], limits=limits).exports
+
+
+def test_other_threads_run_while_a_host_function_does():
+    ran, entered = threading.Event(), threading.Event()
+
+    def host():
+        entered.set()
+        while not ran.is_set():  # never gives the GIL up by itself
+            pass
+
+    exports = calling(host)
+    assert lib.wpy_func_bounded(exports.f._c)
+
+    def other():
+        entered.wait()
+        exports.short()  # waits for its turn, without the GIL
+        after.append(ran.is_set())
+
+    after: list[bool] = []
+    threads = [threading.Thread(target=f) for f in (exports.f, other)]
+    for thread in threads:
+        thread.start()
+    entered.wait()
+    ran.set()
+    for thread in threads:
+        thread.join()
+    assert after == [True]
+
+
+def test_host_functions_of_bounded_functions_are_timed_and_interrupted():
+    calls: list[None] = []
+
+    def slow():
+        calls.append(None)
+        time.sleep(0.02)
+
+    exports = calling(slow, timeout=0.01)
+    with pytest.raises(TimeoutTrap):
+        exports.f()
+    assert len(calls) == 1
+    assert exports.short() is None
+    store = Store()
+    exports = Instance(store, Module(store, CALLS), [store.interrupt]).exports
+    with pytest.raises(Trap, match="interrupted"):
+        exports.f()
+    assert exports.short() is None
+
+
+def test_bounded_functions_that_host_functions_call_may_fail_at_any_depth():
+    depth: list[int] = []
+
+    def host():
+        depth.append(0)
+        if len(depth) > 20:
+            raise KeyError("deep")
+        exports.f()
+
+    exports = calling(host)
+    with pytest.raises(KeyError, match="deep"):
+        exports.f()
+    assert len(depth) == 21
+    depth[:] = range(20)
+    with pytest.raises(KeyError, match="deep"):
+        exports.f()
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="only CPython has this way in")
+def test_others_have_the_gil_for_as_long_as_a_host_function_gives_it_up(others):
+    f = calling(lambda: None).f
+    time.sleep(0.01)
+    before = len(others)
+    for _ in range(10_000):
+        f()
+    assert len(others) == before
+    calling(lambda: time.sleep(0.01)).f()
+    assert len(others) > before

@@ -2,8 +2,10 @@
 
 The cost is the bytes of code that a call runs through at most: its own body, as nothing in it is
 run twice, and once for each place of a call those of the functions called. Without end is what has
-a loop, calls what is not known (through a table, an import, a function further down, itself), grows
-a memory, or has an instruction of the bulk ones, which work on any number of bytes.
+a loop, calls what is not known (through a table, a function further down, itself), grows a memory,
+or has an instruction of the bulk ones, which work on any number of bytes. What an import is, only an
+instance knows (wpy_func_bounded): it is noted that one is called, and its cost is CALLBACK, about as
+long as Python takes to be called.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from . import Cure
 _HEADER = "core/iwasm/interpreter/wasm.h"
 _LOADER = "core/iwasm/interpreter/wasm_loader.c"
 _TEST = "tests/test_bounded.py::test_what_keeps_the_gil"
+
+CALLBACK = 100
 
 CURES: tuple[Cure, ...] = (
     Cure(
@@ -26,6 +30,7 @@ CURES: tuple[Cure, ...] = (
     uint32 max_block_num;
     /* the bytes of code that a call runs through at most */
     uint32 cost;
+    bool calls_imports;
     uint32 code_size;
 """,
         why="Room for the cost.",
@@ -65,23 +70,7 @@ CURES: tuple[Cure, ...] = (
                         func_type =
 """,
         replace="""\
-                    /* what is not known yet, or calls this one, has no end */
-                    if (func_idx < module->import_function_count
-                        || func_idx - module->import_function_count
-                               >= cur_func_idx
-                        || module->functions[func_idx
-                                             - module->import_function_count]
-                                   ->cost
-                               > INT32_MAX / 2
-                        || func->cost > INT32_MAX / 2)
-                        func->cost = UINT32_MAX;
-                    else
-                        func->cost +=
-                            module
-                                ->functions[func_idx
-                                            - module->import_function_count]
-                                ->cost;
-
+                    wamrpy_add_cost(module, func, cur_func_idx, func_idx);
                     if (func_idx < module->import_function_count)
                         func_type = module->import_functions[func_idx]
                                         .u.function.func_type;
@@ -89,6 +78,48 @@ CURES: tuple[Cure, ...] = (
                         func_type =
 """,
         why="A call costs what the function costs.",
+        test=_TEST,
+    ),
+    Cure(
+        name="bounded",
+        file=_LOADER,
+        expect="""\
+static bool
+wasm_loader_prepare_bytecode(WASMModule *module, WASMFunction *func,
+                             uint32 cur_func_idx, char *error_buf,
+                             uint32 error_buf_size)
+{
+""",
+        replace=f"""\
+/* What calls func_idx costs this function. */
+static void
+wamrpy_add_cost(const WASMModule *module, WASMFunction *func,
+                uint32 cur_func_idx, uint32 func_idx)
+{{
+    uint32 imports = module->import_function_count, cost = {CALLBACK};
+
+    if (func_idx < imports)
+        func->calls_imports = true;
+    else if (func_idx - imports >= cur_func_idx)
+        cost = UINT32_MAX; /* not known yet, or it calls itself */
+    else {{
+        const WASMFunction *callee = module->functions[func_idx - imports];
+        cost = callee->cost;
+        func->calls_imports |= callee->calls_imports;
+    }}
+    if (cost > INT32_MAX / 2 || func->cost > INT32_MAX / 2)
+        func->cost = UINT32_MAX;
+    else
+        func->cost += cost;
+}}
+
+static bool
+wasm_loader_prepare_bytecode(WASMModule *module, WASMFunction *func,
+                             uint32 cur_func_idx, char *error_buf,
+                             uint32 error_buf_size)
+{{
+""",
+        why="In one place.",
         test=_TEST,
     ),
     Cure(

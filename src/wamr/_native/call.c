@@ -129,17 +129,22 @@ wpy_call_now(wpy_func *func, uint32_t *cells)
     return status;
 }
 
-/* Whether the function is sure to end after a few microseconds, and calls nothing of Python's. */
+/* Whether the function is sure to end after a few microseconds, but for what Python takes that it calls: that has the GIL
+   anyhow, and gives it up as it likes. Another instance's functions or WASI's may take any time without. */
 bool
 wpy_func_bounded(wpy_func *func)
 {
+    const wpy_instance *instance = func->instance;
+    const WASMFunction *code;
     uint32_t imported;
 
-    if (!func->instance)
+    if (!instance)
         return false;
-    imported = func->instance->module->wamr->import_function_count;
-    return func->index >= imported
-           && func->instance->module->wamr->functions[func->index - imported]->cost <= WPY_BOUNDED;
+    imported = instance->module->wamr->import_function_count;
+    if (func->index < imported)
+        return false;
+    code = instance->module->wamr->functions[func->index - imported];
+    return code->cost <= WPY_BOUNDED && (!code->calls_imports || instance->calls_python_only);
 }
 
 /* How many pairs of its instructions run as one (cmake/cures/speed.py); what tests look at. */

@@ -84,11 +84,14 @@ keep_functions(wpy_instance *instance, const wpy_imports *imports)
 
     if (!(instance->imported = calloc((size_t)count + 1, sizeof *instance->imported)))
         return false;
+    instance->calls_python_only = true;
     for (i = 0; i < count; i++) {
         wpy_func *func = imports->funcs[i];
 
         if (func && !func->object.group)
             wpy_retain(func);
+        if (!func || func->instance)
+            instance->calls_python_only = false;
         instance->imported[i] = func;
     }
     return true;

@@ -172,6 +172,7 @@ struct wpy_instance {
     uint32_t ref_base;   /* of its functions' references, see refs.c */
     const wpy_imports *imports; /* only while it is made */
     wpy_func **imported; /* one per imported function, NULL for WASI's own */
+    bool calls_python_only; /* all of them are host functions */
     WASMFunctionImport *import_structs;
     wpy_memory *memory;
     wpy_table **tables;
