@@ -3,9 +3,9 @@
 The cost is the bytes of code that a call runs through at most: its own body, as nothing in it is
 run twice, and once for each place of a call those of the functions called. Without end is what has
 a loop, calls what is not known (through a table, a function further down, itself), grows a memory,
-or has an instruction of the bulk ones, which work on any number of bytes. What an import is, only an
-instance knows (wpy_func_bounded): it is noted that one is called, and its cost is CALLBACK, about as
-long as Python takes to be called.
+or has an instruction of the bulk ones, which work on any number of bytes. What an import is, only
+an instance knows (wpy_func_bounded): it is noted that one is called, and its cost is CALLBACK,
+about as long as Python takes to be called.
 """
 
 from __future__ import annotations
