@@ -4,6 +4,7 @@ WAMR checks a flag at these places, compiled in only with its thread manager, wh
 signals, locks and clusters along. We turn the places on without it: the check counts a number in
 the exec_env down, and only below zero the code leaves the fast path, for ``wamrpy.checkpoint``
 (src/wamr/_native/checkpoint.c). It says there what may stop the code, and how the counting goes.
+What takes long between two such places counts as more (``long_work``).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ CURES: tuple[Cure, ...] = (
     WASMSuspendFlags suspend_flags;
 """,
         replace="""\
-    /* Counts checks down; in the place that AOT code knows as its flags */
+    /* Counts checks down; below zero: so many are not paid yet. In the place
+       that AOT code knows as its flags */
     union {
         WASMSuspendFlags suspend_flags;
         int32 fuel;
@@ -56,9 +58,10 @@ CURES: tuple[Cure, ...] = (
    what else depends on it below reads the memory's size once more. */
 #undef WASM_ENABLE_THREAD_MGR
 #define WASM_ENABLE_THREAD_MGR 1
-#define CHECK_SUSPEND_FLAGS()                                           \\
+#define CHECK_SUSPEND_FLAGS() WAMRPY_COUNT(1)
+#define WAMRPY_COUNT(checks)                                            \\
     do {                                                                \\
-        if (__builtin_expect(--exec_env->fuel < 0, 0)) {                \\
+        if (__builtin_expect((exec_env->fuel -= (checks)) < 0, 0)) {    \\
             SYNC_ALL_TO_FRAME();                                        \\
             if (wamrpy.checkpoint && !wamrpy.checkpoint(exec_env))      \\
                 goto got_exception;                                     \\

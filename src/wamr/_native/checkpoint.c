@@ -2,9 +2,11 @@
  *
  * A cure makes the interpreter count down one number in its exec_env at every branch and call, and come here when it
  * runs out, about every 65 521 checks or 0.2 ms. The rule of counting: one per br, br_if, br_table, call, call_indirect
- * and return_call that is executed, one at the entry of a wasm function, one more after an import returns. Here we look
- * at what may stop the code: an interruption, the deadline, Python's signals (on the main thread), the fuel; and hand
- * out the next slice. Nothing has to be undone after a stop, nothing is lost in a race, no thread watches.
+ * and return_call that is executed, one at the entry of a wasm function, one more after an import returns. What takes
+ * long counts as more: a bulk instruction one for each 64 bytes, the entry of a function one for each 64 cells of its
+ * frame, and code without any of these one for each 256 bytes. Here we look at what may stop the code: an interruption,
+ * the deadline, Python's signals (on the main thread), the fuel; and hand out the next slice. Nothing has to be undone
+ * after a stop, nothing is lost in a race, no thread watches.
  *
  * Fuel is counted always: what is left is `instance->fuel` plus the rest of the slice. The same program uses the same
  * fuel on every machine, since a slice ends where the fuel ends.
@@ -113,19 +115,19 @@ wpy_wait_check(WASMExecEnv *env, bool woken)
     return !instance || goes_on(instance, woken);
 }
 
-/* The exec_env's count has run out; false: stop with the exception that was set. The group's lock is this thread's. */
+/* The exec_env's count is below zero by what is due; false: stop with the exception that was set. The group's lock is this thread's. */
 bool
 wpy_checkpoint_hook(WASMExecEnv *env)
 {
     wpy_instance *instance = wpy_instance_of(env);
     wpy_activation *activation;
-    int64_t floor = 0, available;
+    int64_t floor = 0, available, due = -(int64_t)env->fuel;
 
     if (!instance) { /* wasm-c-api's: nothing of ours stops it */
         env->fuel = WPY_SLICE - 1;
         return true;
     }
-    env->fuel = 0; /* the check that brought us here is paid from the next slice */
+    env->fuel = 0; /* what brought us here is paid from what the instance has */
     if (!goes_on(instance, false))
         return false;
     wpy_fuel_settle(instance); /* a signal handler may have run code of the same instance */
@@ -133,16 +135,15 @@ wpy_checkpoint_hook(WASMExecEnv *env)
         if (activation->instance == instance && activation->fuel_floor > floor)
             floor = activation->fuel_floor;
     wpy_registry_lock(); /* another thread may set it */
-    available = instance->fuel - floor;
-    if (available > 0) {
-        env->fuel = (int32)(available < WPY_SLICE ? available : WPY_SLICE);
-        instance->fuel -= env->fuel;
+    available = instance->fuel - floor - due;
+    if (available >= 0) {
+        env->fuel = (int32)(available < WPY_SLICE - 1 ? available : WPY_SLICE - 1);
+        instance->fuel -= due + env->fuel;
     }
+    else if (instance->fuel > floor)
+        instance->fuel = floor; /* not enough for a long instruction: it does not begin */
     wpy_registry_unlock();
-    if (available <= 0)
-        return stop(instance, WPY_FUEL, "out of fuel");
-    env->fuel--;
-    return true;
+    return available >= 0 || stop(instance, WPY_FUEL, "out of fuel");
 }
 
 /* The rare part of wpy_enter: closed, or with a limit. */
