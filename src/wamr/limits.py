@@ -61,8 +61,9 @@ class ResourceLimits(Options):
     memory_bytes: size of the linear memories that it makes; memory.grow beyond it fails.
     stack_bytes: size of the wasm stack; None: the engine's.
     table_elements: size of the tables that it makes, all together; table.grow beyond it fails.
-    fuel: branches and calls that wasm code may execute over the instance's whole life; the same
-    program uses the same fuel on every machine; None: no limit.
+    fuel: branches and calls that wasm code may execute over the instance's whole life, and 64 bytes
+    that it fills or copies count as one; the same program uses the same fuel on every machine;
+    None: no limit.
     Given to a Store, timeout, stack_bytes and fuel are the defaults of its instances, memory_bytes
     and table_elements sums over all that lives in it, host-made memories and tables too.
     Immutable, comparable. Raises TypeError, ValueError.
