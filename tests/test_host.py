@@ -8,6 +8,7 @@ import traceback
 
 import pytest
 
+import wamr
 from wamr import (
     ExitTrap,
     Func,
@@ -239,6 +240,27 @@ def test_it_can_be_caught_on_the_way_and_replaced():
     with pytest.raises(Mine) as caught:
         load(forwarding([], []), [replace]).exports.go()
     assert isinstance(caught.value.__cause__, Trap)
+
+
+def test_an_exception_has_the_one_that_was_handled_as_its_context():
+    text = """(module (import "m" "f" (func $f))
+        (func $inner (call $f)) (func (export "go") (call $inner)))"""
+    first, second = KeyError("first"), ValueError("second")
+
+    def f():
+        raise second
+
+    go = wamr.load(text, {"m": {"f": f}}).exports.go
+    for _ in range(100):  # more than there are records: none may stay
+        try:
+            raise first
+        except KeyError:
+            with pytest.raises(ValueError, match="second") as caught:
+                go()
+    assert caught.value is second
+    assert second.__context__ is first
+    names = [frame.name for frame in traceback.extract_tb(second.__traceback__)]
+    assert names[-1] == "f"
 
 
 def test_a_caught_exception_does_not_come_back():

@@ -50,7 +50,7 @@ class Caller:
 _call: list[Callable[..., Any]] = []
 
 
-def set_call(class_: Callable[..., Any], _failed: object) -> None:
+def set_call(class_: Callable[..., Any], _failed: object, _trap: object) -> None:
     """Name the class that calls are left to."""
     _call[:] = [class_]
 

@@ -175,4 +175,4 @@ def failed(
     raise error_of(status, code, text, notes, call, state)
 
 
-set_call(Call, failed)
+set_call(Call, failed, Trap)

@@ -143,6 +143,18 @@ called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, con
     return failed;
 }
 
+/* The exception that waits in this thread, taken; NULL: there is none, or it is of this class and stays. */
+PyObject *
+wpy_take_raised_but(PyObject *class)
+{
+    PyObject *error = raised;
+
+    if (!error || PyErr_GivenExceptionMatches(error, class))
+        return NULL;
+    raised = NULL;
+    return error;
+}
+
 /* take_raised(): the exception that waits in this thread, or None. */
 static PyObject *
 take_raised(PyObject *module, PyObject *args)

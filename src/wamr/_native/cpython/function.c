@@ -40,7 +40,7 @@ typedef struct {
 } Callee;
 
 static PyTypeObject *callee_type, *caller_type;
-static PyObject *name_general, *call_class, *call_failed;
+static PyObject *name_general, *call_class, *call_failed, *trap_class;
 
 /* One argument, or an externref. */
 static inline bool
@@ -120,13 +120,20 @@ static PyObject *
 failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
 {
     wpy_error error;
-    PyObject *tuple, *text, *frames, *result = NULL;
+    PyObject *tuple, *text, *frames, *raised, *result = NULL;
 
     if (!wpy_take_error(callee->fn, &error)) { /* can't be: each status but WPY_BUSY has one */
         error.status = WPY_CLOSED;
         error.text[0] = 0;
         error.code = 0;
         error.frames = 0;
+    }
+    if (error.status == WPY_HOST && (raised = wpy_take_raised_but(trap_class))) { /* only a Trap tells of frames */
+        if (error.frames)
+            wpy_take_frames(callee->fn, NULL, 0);
+        PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
+        Py_DECREF(raised);
+        return NULL;
     }
     if (!(frames = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(error.frames * sizeof(wpy_frame)))))
         return NULL;
@@ -420,25 +427,27 @@ static PyType_Spec caller_spec = {
     .slots = caller_slots,
 };
 
-/* set_call(Call, failed) */
+/* set_call(Call, failed, Trap) */
 static PyObject *
 set_call(PyObject *module, PyObject *args)
 {
-    PyObject *class, *function;
+    PyObject *class, *function, *trap;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "OO:set_call", &class, &function))
+    if (!PyArg_ParseTuple(args, "OOO:set_call", &class, &function, &trap))
         return NULL;
     Py_INCREF(class);
     set(&call_class, class);
     Py_INCREF(function);
     set(&call_failed, function);
+    Py_INCREF(trap);
+    set(&trap_class, trap);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
     { "bind", (PyCFunction)(void (*)(void))bind, METH_FASTCALL, "Let a Caller call a function in C." },
-    { "set_call", set_call, METH_VARARGS, "Name those whom calls are left to that are not plain, or fail." },
+    { "set_call", set_call, METH_VARARGS, "Name those whom calls are left to that are not plain, or fail, and Trap." },
     { NULL, NULL, 0, NULL },
 };
 
