@@ -32,6 +32,7 @@ MODULES = (
     "spec",
     "growth",
     "speed",
+    "loading",
 )
 
 
