@@ -33,6 +33,7 @@ MODULES = (
     "growth",
     "speed",
     "loading",
+    "aliases",
 )
 
 
