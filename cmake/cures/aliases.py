@@ -95,6 +95,26 @@ fail:
     return false;
 }
 
+/* Some values that were written to the stack, from frame_offset on. */
+static bool
+wamrpy_note_again(WASMLoaderContext *ctx, const int16 *frame_offset,
+                  const uint8 *types, uint32 count, char *error_buf,
+                  uint32 error_buf_size)
+{
+    uint32 cell = (uint32)(frame_offset - ctx->frame_offset_bottom), i;
+
+    wamrpy_forget_aliases(ctx, cell);
+    for (i = 0; i < count; i++) {
+        uint32 local = (uint32)ctx->frame_offset_bottom[cell];
+        if (local < (uint32)ctx->start_dynamic_offset
+            && !wamrpy_note_alias(ctx, cell, (uint16)local, error_buf,
+                                  error_buf_size))
+            return false;
+        cell += wasm_value_type_cell_num(types[i]);
+    }
+    return true;
+}
+
 static void
 free_label_patch_list(BranchBlock *frame_csp)
 {
@@ -168,15 +188,15 @@ free_label_patch_list(BranchBlock *frame_csp)
     if (!is_32bit_type(type))
         wamrpy_forget_aliases(
             ctx, (uint32)(ctx->frame_offset - ctx->frame_offset_bottom));
-    if (disable_emit) {
-        /* what is no constant is a local */
-        if (operand_offset >= 0 && operand_offset < ctx->start_dynamic_offset
-            && !wamrpy_note_alias(
-                ctx, (uint32)(ctx->frame_offset - ctx->frame_offset_bottom),
-                (uint16)operand_offset, error_buf, error_buf_size))
-            return false;
+    /* behind a branch, what is pushed may seem to be a local as well */
+    i = (uint32)(disable_emit ? operand_offset : ctx->dynamic_offset);
+    if (i < (uint32)ctx->start_dynamic_offset
+        && !wamrpy_note_alias(
+            ctx, (uint32)(ctx->frame_offset - ctx->frame_offset_bottom),
+            (uint16)i, error_buf, error_buf_size))
+        return false;
+    if (disable_emit)
         *(ctx->frame_offset)++ = operand_offset;
-    }
     else {
 """,
         why="Where aliases come from. A value of several cells leaves no note within it.",
@@ -190,14 +210,35 @@ free_label_patch_list(BranchBlock *frame_csp)
                                 block->param_frame_offsets, size);
 """,
         replace="""\
-                    wamrpy_forget_aliases(
-                        loader_ctx,
-                        (uint32)(loader_ctx->frame_offset
-                                 - loader_ctx->frame_offset_bottom));
                     bh_memcpy_s(loader_ctx->frame_offset, size,
                                 block->param_frame_offsets, size);
+                    if (!wamrpy_note_again(
+                            loader_ctx, loader_ctx->frame_offset,
+                            block_type.u.type->types,
+                            block_type.u.type->param_count, error_buf,
+                            error_buf_size))
+                        goto fail;
 """,
-        why="An else begins with the block's parameters, which are no aliases.",
+        why="An else begins with the parameters that the if had.",
+        test=_TEST,
+    ),
+    Cure(
+        name="aliases",
+        file=_LOADER,
+        expect="""\
+        bh_assert(j == value_count);
+
+""",
+        replace="""\
+        bh_assert(j == value_count);
+        if (!wamrpy_note_again(loader_ctx, frame_offset, return_types,
+                               return_count, error_buf, error_buf_size)) {
+            wasm_runtime_free(emit_data);
+            goto fail;
+        }
+
+""",
+        why="A block's results are written last to first.",
         test=_TEST,
     ),
     Cure(
