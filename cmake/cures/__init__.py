@@ -34,6 +34,7 @@ MODULES = (
     "speed",
     "loading",
     "aliases",
+    "once",
 )
 
 
