@@ -388,6 +388,7 @@ wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf,
     }
     else {
         uint32 cells = (uint32)func->param_cell_num + func->local_cell_num;
+        uint32 size;
 
         if (cells >= INT16_MAX) {
             wasm_loader_ctx_destroy(ctx);
@@ -406,6 +407,10 @@ wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf,
         ctx->start_dynamic_offset = ctx->dynamic_offset =
             ctx->max_dynamic_offset = (int16)cells;
         ctx->frame_ref = ctx->frame_ref_bottom;
+        /* dead code may copy what is above the stack */
+        size = ctx->max_stack_cell_num * (uint32)sizeof(int16);
+        memset(ctx->frame_offset_bottom, 0,
+               size < ctx->frame_offset_size ? size : ctx->frame_offset_size);
         ctx->stack_cell_num = ctx->max_stack_cell_num = 0;
         ctx->frame_csp = ctx->frame_csp_bottom;
         ctx->csp_num = ctx->max_csp_num = 0;
@@ -613,6 +618,30 @@ wasm_loader_emit_br_info(WASMLoaderContext *ctx, BranchBlock *frame_csp,
             return false;
 
         ctx->frame_offset++;
+""",
+        "The same.",
+    ),
+    _cure(
+        """\
+        emit_operand(ctx, ctx->dynamic_offset);
+        *(ctx->frame_offset)++ = ctx->dynamic_offset;
+""",
+        """\
+        if (ctx->dynamic_offset < 0)
+            ctx->again = ctx->once;
+        emit_operand(ctx, ctx->dynamic_offset);
+        *(ctx->frame_offset)++ = ctx->dynamic_offset;
+""",
+        "Behind a branch, a dynamic slot may be below zero, and seem a constant.",
+    ),
+    _cure(
+        """\
+    ctx->frame_csp->dynamic_offset = ctx->dynamic_offset;
+""",
+        """\
+    ctx->frame_csp->dynamic_offset = ctx->dynamic_offset;
+    if (ctx->dynamic_offset < 0)
+        ctx->again = ctx->once;
 """,
         "The same.",
     ),
