@@ -35,6 +35,7 @@ MODULES = (
     "loading",
     "aliases",
     "once",
+    "operands",
 )
 
 
