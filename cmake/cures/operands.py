@@ -174,12 +174,13 @@ cmp_i64_const(const void *p_i64_const1, const void *p_i64_const2)
 """
 
 _LABELS = """\
-/* These emit nothing, or their label with what they emit. */
+/* These emit nothing, or their label with what they emit; an end in dead code
+   leaves parts of it behind. */
 static const bool wamrpy_silent[256] = {
-    [WASM_OP_NOP] = true,       [WASM_OP_END] = true,
-    [WASM_OP_GET_LOCAL] = true,
+    [WASM_OP_NOP] = true,       [WASM_OP_GET_LOCAL] = true,
     [WASM_OP_I32_CONST] = true, [WASM_OP_I64_CONST] = true,
     [WASM_OP_F32_CONST] = true, [WASM_OP_F64_CONST] = true,
+    [WASM_OP_END] = true,
 };
 
 """
@@ -231,7 +232,9 @@ cmp_i64_const(const void *p_i64_const1, const void *p_i64_const2)
 """,
         """\
         disable_emit = false;
-        if (!wamrpy_silent[opcode])
+        if (!wamrpy_silent[opcode]
+            || (opcode == WASM_OP_END
+                && (loader_ctx->frame_csp - 1)->is_stack_polymorphic))
             emit_label(opcode);
 #endif
         switch (opcode) {
@@ -261,6 +264,8 @@ cmp_i64_const(const void *p_i64_const1, const void *p_i64_const2)
         """\
 #if WASM_ENABLE_FAST_INTERP != 0
                     p_org = p;
+                    if (cur_block->is_stack_polymorphic)
+                        skip_label();
                     disable_emit = false;
                     emit_label(opcode);
 """,
@@ -272,6 +277,8 @@ cmp_i64_const(const void *p_i64_const1, const void *p_i64_const2)
                 /* copy the result to the block return address */
 """,
         """\
+                if (cur_block->is_stack_polymorphic)
+                    skip_label();
                 /* copy the result to the block return address */
 """,
         "The same.",
