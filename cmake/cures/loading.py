@@ -41,14 +41,15 @@ static const uint8 wamrpy_cells[256] = {
 #define wasm_value_type_cell_num(type) wamrpy_cells[(uint8)(type)]
 #endif
 
-/* Four bytes have no bits too many, whatever the number is for. */
+/* Four bytes have no bits too many, whatever the number is for; a fifth has none
+   if it only repeats the sign. Linkers like to write five. */
 static WAMRPY_NOINLINE bool
 wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign,
                 uint64 *p_result, char *error_buf, uint32 error_buf_size)
 {
     const uint8 *buf = *p_buf;
 
-    if (buf_end - buf >= 4) {
+    if (buf_end - buf >= 5) {
         uint64 result = 0;
         uint32 shift = 0;
 
@@ -63,6 +64,11 @@ wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign,
                 return true;
             }
         } while (shift < 28);
+        if (*buf < 8) {
+            *p_result = result | (uint64)*buf << 28;
+            *p_buf = (uint8 *)buf + 1;
+            return true;
+        }
     }
     return read_leb(p_buf, buf_end, maxbits, sign, p_result, error_buf,
                     error_buf_size);

@@ -323,4 +323,86 @@ wasm_loader_prepare_bytecode(WASMModule *module, WASMFunction *func,
 """,
         "Which these are.",
     ),
+    *(
+        _cure(
+            f"""\
+            case WASM_OP_{name}:
+            {{
+{before}                if (!(frame_csp_tmp =
+                          check_branch_block(loader_ctx, &p, p_end, opcode,
+                                             error_buf, error_buf_size)))
+                    goto fail;
+""",
+            f"""\
+            case WASM_OP_{name}:
+            {{
+                uint8 *at = p;
+{before}                if (!(frame_csp_tmp =
+                          check_branch_block(loader_ctx, &at, p_end, opcode,
+                                             error_buf, error_buf_size)))
+                    goto fail;
+                p = at;
+""",
+            "The pointer into the code may be in a register.",
+        )
+        for name, before in (("BR", ""), ("BR_IF", "                POP_I32();\n\n"))
+    ),
+    _cure(
+        """\
+                    if (!(frame_csp_tmp =
+                              check_branch_block(loader_ctx, &p, p_end, opcode,
+                                                 error_buf, error_buf_size))) {
+                        goto fail;
+                    }
+
+#if WASM_ENABLE_FAST_INTERP == 0
+                    if (br_table_cache) {
+""",
+        """\
+                    if (!(frame_csp_tmp =
+                              check_branch_block(loader_ctx, &p_org, p_end,
+                                                 opcode, error_buf,
+                                                 error_buf_size))) {
+                        goto fail;
+                    }
+                    p = p_org;
+
+#if WASM_ENABLE_FAST_INTERP == 0
+                    if (br_table_cache) {
+""",
+        "The same.",
+    ),
+    _cure(
+        """\
+static void
+wamrpy_before_label(WASMLoaderContext *ctx, uint8 opcode)
+{
+""",
+        """\
+static WAMRPY_NOINLINE void
+wamrpy_find_pair(WASMLoaderContext *ctx)
+{
+""",
+        "Most instructions are no first of a pair: no call for them.",
+    ),
+    _cure(
+        """\
+    ctx->wamrpy_labels[0] = ctx->wamrpy_labels[1];
+    ctx->wamrpy_labels[1] = ctx->wamrpy_labels[2];
+    ctx->wamrpy_labels[2] = ctx->p_code_compiled;
+""",
+        """\
+}
+
+static inline void
+wamrpy_before_label(WASMLoaderContext *ctx, uint8 opcode)
+{
+    if (ctx->wamrpy_labels[1] && wamrpy_last_pair[ctx->wamrpy_opcodes[1]])
+        wamrpy_find_pair(ctx);
+    ctx->wamrpy_labels[0] = ctx->wamrpy_labels[1];
+    ctx->wamrpy_labels[1] = ctx->wamrpy_labels[2];
+    ctx->wamrpy_labels[2] = ctx->p_code_compiled;
+""",
+        "The same.",
+    ),
 )
