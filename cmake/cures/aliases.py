@@ -339,4 +339,36 @@ free_label_patch_list(BranchBlock *frame_csp)
         why="A block needs a copy of each local that has an alias.",
         test=_GROWTH,
     ),
+    Cure(
+        name="aliases",
+        file=_LOADER,
+        expect="""\
+        MEM_REALLOC(ctx->frame_offset_bottom, ctx->frame_offset_size,
+                    ctx->frame_offset_size + 16);
+        ctx->frame_offset_size += 16;
+""",
+        replace="""\
+        MEM_REALLOC(ctx->frame_offset_bottom, ctx->frame_offset_size,
+                    ctx->frame_offset_size * 2);
+        ctx->frame_offset_size *= 2;
+""",
+        why="A deep stack was moved at each eighth value.",
+        test=_GROWTH,
+    ),
+    Cure(
+        name="aliases",
+        file=_LOADER,
+        expect="""\
+        MEM_REALLOC(ctx->frame_ref_bottom, ctx->frame_ref_size,
+                    ctx->frame_ref_size + 16);
+        ctx->frame_ref_size += 16;
+""",
+        replace="""\
+        MEM_REALLOC(ctx->frame_ref_bottom, ctx->frame_ref_size,
+                    ctx->frame_ref_size * 2);
+        ctx->frame_ref_size *= 2;
+""",
+        why="The same.",
+        test=_GROWTH,
+    ),
 )
