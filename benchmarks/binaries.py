@@ -109,6 +109,18 @@ def segments(count: int) -> bytes:
     return HEAD + MEMORY + _vector(11, data)
 
 
+def deep(count: int) -> bytes:
+    """Return a function with so many values on the stack when locals are written and blocks begin."""
+    code = (
+        b"\x01\x01\x7f"  # a local i32
+        + b"\x20\x00" * count
+        + b"\x20\x01\x20\x01\x21\x02\x21\x01\x02\x40\x0b" * count
+        + b"\x6a" * (count - 1)
+        + b"\x0b"
+    )
+    return HEAD + _functions(1) + _vector(10, [number(len(code)) + code])
+
+
 SHAPES: dict[str, Callable[[int], bytes]] = {
     "exports": exports,
     "names": names,
@@ -116,4 +128,5 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "globals": globals_,
     "types": types,
     "segments": segments,
+    "deep": deep,
 }

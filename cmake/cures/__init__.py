@@ -5,7 +5,8 @@ The modules beside this one hold them by purpose: ``bugs`` (faults of WAMR itsel
 one check that stops wasm), ``bounded`` (what a call may cost), ``long_work`` (so that the check is
 never late), ``wasi`` (holes in its sandbox), ``wasi_answers`` (its errnos), ``spec`` (where WAMR is
 not as the specification says), ``growth`` (what took more than in proportion), ``speed`` (how fast
-code runs) and ``calls`` (a short way for most calls).
+code runs), ``calls`` (a short way for most calls), and how fast it loads: ``loading`` (numbers),
+``aliases`` (of locals), ``once`` (one pass in place of two) and ``operands``.
 Each exposes ``CURES``, a tuple that is applied in order. A cure states the exact text that it
 expects; if that is not there exactly once, the build stops, so a new WAMR can't silently lose one.
 
@@ -35,6 +36,10 @@ MODULES = (
     "growth",
     "speed",
     "calls",
+    "loading",
+    "aliases",
+    "once",
+    "operands",
 )
 
 
