@@ -4,7 +4,8 @@ The modules beside this one hold them by purpose: ``bugs`` (faults of WAMR itsel
 (faults of its wasm-c-api), ``hooks`` (what linking and direct host calls need), ``checkpoint`` (the
 one check that stops wasm), ``bounded`` (what a call may cost), ``wasi`` (holes in its sandbox),
 ``wasi_answers`` (its errnos), ``spec`` (where WAMR is not as the specification says),
-``growth`` (what took more than in proportion), and ``speed`` (how fast code runs).
+``growth`` (what took more than in proportion), ``speed`` (how fast code runs), and how fast it is
+loaded: ``loading`` (numbers), ``aliases`` (locals), ``once`` (one pass), and ``operands``.
 Each exposes ``CURES``, a tuple that is applied in order. A cure states the exact text that it
 expects; if that is not there exactly once, the build stops, so a new WAMR can't silently lose one.
 
