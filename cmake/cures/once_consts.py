@@ -96,17 +96,18 @@ wamrpy_finish(WASMLoaderContext *ctx, WASMFunction *func)
 {
     uint8 *begin = ctx->room + WAMRPY_RED, *code, **place;
     uint32 size = (uint32)(ctx->p_code_compiled - begin), i;
-    uint32 num32 = ctx->i32_const_num, num64 = ctx->i64_const_num;
+    uint32 all32 = ctx->i32_const_num, all64 = ctx->i64_const_num;
+    uint32 num32, num64;
     int32 shift = ctx->max_dynamic_offset - WAMRPY_KEPT, slot;
     struct WamrpyConst *consts32, *consts64;
 
     if (ctx->again || shift >= 0 || ctx->compared >= ctx->max_dynamic_offset
         || ctx->preserved_local_offset + shift > INT16_MAX)
         return false;
-    if (num32 + num64 > ctx->sorted_max) {
+    if (all32 + all64 > ctx->sorted_max) {
         if (ctx->sorted)
             wasm_runtime_free(ctx->sorted);
-        ctx->sorted_max = (num32 + num64) * 2;
+        ctx->sorted_max = (all32 + all64) * 2;
         if (!(ctx->sorted = wasm_runtime_malloc(ctx->sorted_max
                                                 * sizeof(*ctx->sorted)))) {
             ctx->sorted_max = 0;
@@ -114,21 +115,21 @@ wamrpy_finish(WASMLoaderContext *ctx, WASMFunction *func)
         }
     }
     consts32 = ctx->sorted;
-    consts64 = consts32 + num32;
-    for (i = 0; i < num32; i++) {
+    consts64 = consts32 + all32;
+    for (i = 0; i < all32; i++) {
         consts32[i].value = ctx->i32_consts[i];
         consts32[i].number = (uint16)i;
     }
-    for (i = 0; i < num64; i++) {
+    for (i = 0; i < all64; i++) {
         consts64[i].value = ctx->i64_consts[i];
         consts64[i].number = (uint16)i;
     }
-    num32 = wamrpy_sort_consts(consts32, num32);
-    num64 = wamrpy_sort_consts(consts64, num64);
-    for (i = 0; i < ctx->i32_const_num; i++)
+    num32 = wamrpy_sort_consts(consts32, all32);
+    num64 = wamrpy_sort_consts(consts64, all64);
+    for (i = 0; i < all32; i++)
         ctx->i32_consts[consts32[consts32[i].number].to] =
             (int32)consts32[i].value;
-    for (i = 0; i < ctx->i64_const_num; i++)
+    for (i = 0; i < all64; i++)
         ctx->i64_consts[consts64[consts64[i].number].to] = consts64[i].value;
     ctx->i32_const_num = num32;
     ctx->i64_const_num = num64;
@@ -136,11 +137,18 @@ wamrpy_finish(WASMLoaderContext *ctx, WASMFunction *func)
         slot = LOAD_I16(*place);
         if (slot >= WAMRPY_KEPT)
             slot += shift;
-        else if (slot < -WAMRPY_CONSTS)
-            slot = consts64[-WAMRPY_CONSTS - 1 - slot].to * 2
-                   - (int32)(num64 * 2 + num32);
-        else if (slot < 0)
-            slot = consts32[-1 - slot].to - (int32)num32;
+        else if (slot < -WAMRPY_CONSTS) {
+            i = (uint32)(-WAMRPY_CONSTS - 1 - slot);
+            if (i >= all64)
+                return false; /* never, but a place must not reach outside */
+            slot = consts64[i].to * 2 - (int32)(num64 * 2 + num32);
+        }
+        else if (slot < 0) {
+            i = (uint32)(-1 - slot);
+            if (i >= all32)
+                return false;
+            slot = consts32[i].to - (int32)num32;
+        }
         STORE_U16(*place, (uint16)slot);
     }
     if (!(code = wasm_runtime_malloc(size)))

@@ -118,12 +118,23 @@ wamrpy_emit_backspace(WASMLoaderContext *ctx, uint32 size)
 {
     wasm_loader_emit_backspace(ctx, size);
     if (ctx->once)
-        while (ctx->place_end[-1] >= ctx->p_code_compiled)
+        while (ctx->place_end[-1] > ctx->p_code_compiled - sizeof(int16))
             ctx->place_end--;
 }
 
 #define wasm_loader_emit_uint32 wamrpy_emit_uint32
+#if WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS == 0
+static inline void
+wamrpy_emit_padded(WASMLoaderContext *ctx, uint8 value)
+{
+    wamrpy_emit_uint8(ctx, value);
+    if (ctx->p_code_compiled)
+        ctx->p_code_compiled[-1] = 0;
+}
+#define wasm_loader_emit_uint8 wamrpy_emit_padded
+#else
 #define wasm_loader_emit_uint8 wamrpy_emit_uint8
+#endif
 #define wasm_loader_emit_ptr wamrpy_emit_ptr
 #define wasm_loader_emit_int16 wamrpy_emit_operand
 #define wasm_loader_emit_const wamrpy_emit_const
