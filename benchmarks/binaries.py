@@ -110,7 +110,7 @@ def segments(count: int) -> bytes:
 
 
 def deep(count: int) -> bytes:
-    """Return a function with so many values on the stack when locals are written and blocks begin."""
+    """Return a function with so many values on the stack where locals are written."""
     code = (
         b"\x01\x01\x7f"  # a local i32
         + b"\x20\x00" * count

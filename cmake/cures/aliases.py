@@ -5,10 +5,10 @@ the local is written, and at each block, its aliases get a copy; the loader look
 the whole stack, each time. A function of 200 KB took seconds, and nothing can interrupt loading.
 
 Here each alias is noted when it is pushed. As aliases come and go with the stack, the notes are a
-stack as well, lowest cell first, and a chain of those of each local leads through it. Popping leaves
-notes behind: one counts while its cell is on the stack and has the local still, and those at or above
-a cell are dropped when an alias, or a value that takes several cells, is pushed there. Each note is
-dropped once, and looked at once, so all of it takes in proportion to the code.
+stack as well, lowest cell first, and a chain of those of each local leads through it. Popping
+leaves notes behind: one counts while its cell is on the stack and has the local still, and those at
+or above a cell are dropped when an alias, or a value of several cells, is pushed there. Each note
+is dropped once, and looked at once or twice, so all of it takes in proportion to the code.
 """
 
 from __future__ import annotations

@@ -366,4 +366,35 @@ wasm_exec_env_set_thread_info(WASMExecEnv *exec_env)
         why="See above.",
         test=_TESTS + "test_threads_with_small_stacks",
     ),
+    Cure(
+        name="slots-after-branch",
+        file=_LOADER,
+        expect="""\
+                apply_label_patch(loader_ctx, 0, PATCH_END);
+                free_label_patch_list(loader_ctx->frame_csp);
+""",
+        replace="""\
+                /* results have slots, whoever writes to them, and the next is above */
+                BranchBlock *block = loader_ctx->frame_csp;
+                uint8 *types = NULL;
+                uint32 num = block_type_get_result_types(&block->block_type, &types);
+                int32 end = (int16)block->dynamic_offset;
+                end = end < 0 ? 0 : end + (int32)wasm_get_cell_num(types, num);
+                if (end >= INT16_MAX) {
+                    set_error_buf(error_buf, error_buf_size,
+                                  "fast interpreter offset overflow");
+                    free_label_patch_list(block);
+                    goto fail;
+                }
+                if (loader_ctx->dynamic_offset < end)
+                    loader_ctx->dynamic_offset = (int16)end;
+                if (loader_ctx->max_dynamic_offset < end)
+                    loader_ctx->max_dynamic_offset = (int16)end;
+                apply_label_patch(loader_ctx, 0, PATCH_END);
+                free_label_patch_list(loader_ctx->frame_csp);
+""",
+        why="Behind a block that ends with a branch out of an outer one with a result, values were "
+        "written over others; a vector that only a branch writes was beyond its frame.",
+        test=_TESTS + "test_values_outlive_a_block_that_branches_further",
+    ),
 )

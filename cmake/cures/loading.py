@@ -4,6 +4,8 @@
 of the pointer, so that the pointer itself can live in a register.
 
 **Cells.** How many cells a value of a type has is looked up in a table, not asked for in branches.
+
+**Pairs** (``speed``) are looked for where an instruction may begin one.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from . import Cure
 _LOADER = "core/iwasm/interpreter/wasm_loader.c"
 _TESTS = "tests/regressions/test_loading.py::"
 _TEST_OF_NUMBERS = _TESTS + "test_numbers_of_all_lengths"
+_TEST_OF_PAIRS = "tests/regressions/test_speed.py::test_two_that_are_a_pair_run_as_one"
 
 
 CURES: tuple[Cure, ...] = (
@@ -135,5 +138,44 @@ type2str(uint8 type)
 """,
         why="The second pass has nothing to gain from another way to read.",
         test=_TEST_OF_NUMBERS,
+    ),
+    Cure(
+        name="loading",
+        file=_LOADER,
+        expect="""\
+static void
+wamrpy_before_label(WASMLoaderContext *ctx, uint8 opcode)
+{
+""",
+        replace="""\
+static WAMRPY_NOINLINE void
+wamrpy_find_pair(WASMLoaderContext *ctx)
+{
+""",
+        why="Most instructions are no first of a pair: no call for them.",
+        test=_TEST_OF_PAIRS,
+    ),
+    Cure(
+        name="loading",
+        file=_LOADER,
+        expect="""\
+    ctx->wamrpy_labels[0] = ctx->wamrpy_labels[1];
+    ctx->wamrpy_labels[1] = ctx->wamrpy_labels[2];
+    ctx->wamrpy_labels[2] = ctx->p_code_compiled;
+""",
+        replace="""\
+}
+
+static inline void
+wamrpy_before_label(WASMLoaderContext *ctx, uint8 opcode)
+{
+    if (ctx->wamrpy_labels[1] && wamrpy_last_pair[ctx->wamrpy_opcodes[1]])
+        wamrpy_find_pair(ctx);
+    ctx->wamrpy_labels[0] = ctx->wamrpy_labels[1];
+    ctx->wamrpy_labels[1] = ctx->wamrpy_labels[2];
+    ctx->wamrpy_labels[2] = ctx->p_code_compiled;
+""",
+        why="The same.",
+        test=_TEST_OF_PAIRS,
     ),
 )

@@ -1,25 +1,27 @@
-"""What makes loading a third faster: a function's code is gone through once, not twice.
+"""What makes loading take half the time: a function's code is gone through once, not twice.
 
 WAMR goes through it a first time to count: how much it will emit, how many slots are dynamic, which
-constants there are. Only then it knows where constants and kept locals are, and emits. Here it emits
-at once, into room that all functions of a module share, and writes for now
+constants there are. Only then it knows where constants and kept locals are, and emits. Here it
+emits at once, into room that all functions of a module share, and writes for now
 
 - a constant as its number among the function's constants, below zero,
 - a slot that keeps a local's old value as KEPT and its number,
 - an address within the code as one in that room; one that is not known yet, as that of the place
   before it that waits for the same one.
 
-Each place of these is noted. At the end constants are sorted, places get what WAMR would have written,
-and the code is copied to where it stays. Nothing else differs: what is decided on the way depends on
-the sign of a slot and on its order among dynamic ones, which are the same. Where that is not sure
-(very large functions, a result's slot compared with a kept one), and for anything that is refused, the
-function is begun again in WAMR's own way: what is valid, and what an error says, is as it was.
+Each of these places is noted. At the end constants are sorted, places get what WAMR would have
+written, and the code is copied to where it stays. Nothing else differs: what is decided on the way
+depends on a slot's sign and on its order among dynamic ones, and these are the same. Where that is
+not sure (very large functions, a result's slot compared with a kept one), and for all that is
+refused, the function is begun again in WAMR's own way: what is valid, and what an error says, is as
+it was. Its C is in ``once_text`` and ``once_consts``.
 """
 
 from __future__ import annotations
 
 from . import Cure
-from .once_text import BEGIN, CONSTS, EMIT, FIELDS, LATER
+from .once_consts import CONSTS
+from .once_text import BEGIN, EMIT, FIELDS, LATER
 
 _LOADER = "core/iwasm/interpreter/wasm_loader.c"
 _TESTS = "tests/regressions/test_loading.py::"
@@ -153,7 +155,8 @@ wasm_loader_emit_br_info(WASMLoaderContext *ctx, BranchBlock *frame_csp,
 """,
         """\
         wasm_loader_emit_ptr(ctx, frame_csp->code_compiled);
-        wamrpy_note_jump(ctx, ctx->p_code_compiled - sizeof(void *));
+        if (ctx->once)
+            wamrpy_note_jump(ctx, ctx->p_code_compiled - sizeof(void *));
     }
     else
         wamrpy_emit_later(ctx, frame_csp, PATCH_END);

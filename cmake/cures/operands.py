@@ -1,8 +1,8 @@
 """What makes operands cheap: pushing and popping one as it mostly is takes a few instructions.
 
-Mostly, that is: a pop finds a value of the type that it wants, within its block; a push finds room on
-the loader's stacks. All else goes the long way, which is WAMR's. And an instruction that emits nothing
-(``local.get``, constants, the end of a block) writes no label that it takes back at once.
+Mostly, that is: a pop finds a value of the type that it wants, within its block; a push finds room
+on the loader's stacks. All else goes the long way, which is WAMR's. And an instruction that emits
+nothing (``local.get``, constants, the end of a block) writes no label to take it back at once.
 """
 
 from __future__ import annotations
@@ -367,39 +367,6 @@ wasm_loader_prepare_bytecode(WASMModule *module, WASMFunction *func,
 
 #if WASM_ENABLE_FAST_INTERP == 0
                     if (br_table_cache) {
-""",
-        "The same.",
-    ),
-    _cure(
-        """\
-static void
-wamrpy_before_label(WASMLoaderContext *ctx, uint8 opcode)
-{
-""",
-        """\
-static WAMRPY_NOINLINE void
-wamrpy_find_pair(WASMLoaderContext *ctx)
-{
-""",
-        "Most instructions are no first of a pair: no call for them.",
-    ),
-    _cure(
-        """\
-    ctx->wamrpy_labels[0] = ctx->wamrpy_labels[1];
-    ctx->wamrpy_labels[1] = ctx->wamrpy_labels[2];
-    ctx->wamrpy_labels[2] = ctx->p_code_compiled;
-""",
-        """\
-}
-
-static inline void
-wamrpy_before_label(WASMLoaderContext *ctx, uint8 opcode)
-{
-    if (ctx->wamrpy_labels[1] && wamrpy_last_pair[ctx->wamrpy_opcodes[1]])
-        wamrpy_find_pair(ctx);
-    ctx->wamrpy_labels[0] = ctx->wamrpy_labels[1];
-    ctx->wamrpy_labels[1] = ctx->wamrpy_labels[2];
-    ctx->wamrpy_labels[2] = ctx->p_code_compiled;
 """,
         "The same.",
     ),

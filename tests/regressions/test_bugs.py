@@ -259,3 +259,34 @@ def test_threads_with_small_stacks(kib: int, roomier: int) -> None:
         threading.stack_size(before)
     thread.join()
     assert ended == [5, 3, 5, 3]
+
+
+@pytest.mark.parametrize("kind", ["i32", "i64"])
+@pytest.mark.parametrize("depth", [1, 2, 5])
+def test_values_outlive_a_block_that_branches_further(kind: str, depth: int, wat: Wat) -> None:
+    """What is pushed behind the block must not go where values from before it are."""
+    one, two = f"({kind}.mul (local.get 0) (local.get 1))", f"({kind}.const 100)"
+    exports = wamr.load(
+        wat(f"""(module (func (export "f") (param {kind} {kind} i32) (result {kind})
+            (block $outer (result {kind})
+                {one * 4}
+                {"(block " * depth}
+                    (br_if 0 (local.get 2))
+                    (br $outer ({kind}.const 5))
+                {")" * depth}
+                ({kind}.mul (local.get 0) {two})
+                {f"{kind}.sub " * 4})))""")
+    ).exports
+    assert exports.f(3, 4, 1) == 12 - (12 - (12 - (12 - 300)))
+    assert exports.f(3, 4, 0) == 5
+
+
+def test_results_that_only_a_branch_writes_are_in_the_frame(wat: Wat) -> None:
+    exports = wamr.load(
+        wat("""(module (func $v (result v128) (br 0 (v128.const i32x4 1 2 3 4)))
+            (func (export "f") (result i32)
+                (i32x4.extract_lane 3 (i32x4.add (call $v)
+                    (block $b (result v128)
+                        (call $v) (br_if $b (i32.const 1)) drop unreachable)))))""")
+    ).exports
+    assert exports.f() == 8
