@@ -397,4 +397,25 @@ wasm_exec_env_set_thread_info(WASMExecEnv *exec_env)
         "written over others; a vector that only a branch writes was beyond its frame.",
         test=_TESTS + "test_values_outlive_a_block_that_branches_further",
     ),
+    Cure(
+        name="refused-constant",
+        file=_LOADER,
+        expect="""\
+    if (cur_value->type != type) {
+        set_error_buf(error_buf, error_buf_size, "type mismatch");
+        return false;
+    }
+#else
+    if (!wasm_reftype_is_subtype_of(""",
+        replace="""\
+    if (cur_value->type != type) {
+        ctx->sp++; /* who frees the stack frees it */
+        set_error_buf(error_buf, error_buf_size, "type mismatch");
+        return false;
+    }
+#else
+    if (!wasm_reftype_is_subtype_of(""",
+        why="A constant expression of the wrong type was never freed.",
+        test=_TESTS + "test_a_refused_constant_is_freed",
+    ),
 )
