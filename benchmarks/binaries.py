@@ -130,3 +130,4 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "segments": segments,
     "deep": deep,
 }
+MOST = {"deep": 10_000}  # a function has at most 65 535 cells

@@ -242,6 +242,7 @@ def _thing_lines(shape: str) -> list[Line]:
             point=Point(title, n, shape),
         )
         for n in THINGS
+        if n <= binaries.MOST.get(shape, n)
     ]
 
 
