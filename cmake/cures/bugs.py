@@ -416,6 +416,6 @@ wasm_exec_env_set_thread_info(WASMExecEnv *exec_env)
 #else
     if (!wasm_reftype_is_subtype_of(""",
         why="A constant expression of the wrong type was never freed.",
-        test=_TESTS + "test_a_refused_constant_is_freed",
+        test="tests/stress/test_lifetimes.py::test_a_refused_constant_is_freed",
     ),
 )

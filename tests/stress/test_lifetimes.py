@@ -9,6 +9,7 @@ import pytest
 
 from wamr import (
     ClosedError,
+    CompileError,
     Engine,
     Func,
     FuncType,
@@ -309,6 +310,20 @@ def calls():
 def test_calls_leave_nothing(kind, times, grows_by):
     count = {"plain": 300_000, "externref": 100_000}.get(kind, 30_000)
     assert grows_by(calls()[kind], times(count)) < 1 << 20
+
+
+def test_a_refused_constant_is_freed(grows_by):
+    """A global of type i64 with a long sum of i32s: each left 70 KB."""
+    sums = b"\x41\0" + b"\x41\1\x6a" * 1000 + b"\x0b"
+    section = b"\1\x7e\0" + sums
+    size = bytes([len(section) & 0x7F | 0x80, len(section) >> 7])
+    binary = b"\0asm\1\0\0\0\6" + size + section
+
+    def refused():
+        with pytest.raises(CompileError, match="type mismatch"):
+            load(binary)
+
+    assert grows_by(refused, 300) < 1 << 20
 
 
 def test_one_long_call_lets_go_of_objects_too(times):
