@@ -312,6 +312,24 @@ def test_calls_leave_nothing(kind, times, grows_by):
     assert grows_by(calls()[kind], times(count)) < 1 << 20
 
 
+def test_types_of_functions_are_collected():
+    """A type, what converts its values, and what calls in C have refer to each other."""
+
+    def codecs():
+        gc.collect()
+        return sum(type(each).__name__ == "Codec" for each in gc.get_objects())
+
+    def work():
+        func = Func(Store(), FuncType([ValType.I32], [ValType.I32]), lambda n: n + 1)
+        assert func(1) == 2
+
+    work()
+    before = codecs()
+    for _ in range(20):
+        work()
+    assert codecs() <= before + 2
+
+
 def test_a_refused_constant_is_freed(grows_by):
     """A global of type i64 with a long sum of i32s: each left 70 KB."""
     sums = b"\x41\0" + b"\x41\1\x6a" * 1000 + b"\x0b"

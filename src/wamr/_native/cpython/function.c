@@ -206,6 +206,7 @@ static int
 callee_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Callee *)self)->signature);
     Py_VISIT(((Callee *)self)->owner);
     Py_VISIT(((Callee *)self)->numbers);
     return 0;

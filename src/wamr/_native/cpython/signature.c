@@ -57,17 +57,27 @@ signature_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
+    PyObject_GC_UnTrack(self);
     free(((Signature *)self)->doc);
     Py_XDECREF(((Signature *)self)->type);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
 
-/* Its type knows nothing of it but through Python's Codec, which Python keeps as long as the type: no business of the
-   collector's. */
+/* Its FuncType has it, through Python's Codec: the collector has to see that. Python's two can be cleared, so this one
+   need not: who calls may count on the type. */
+static int
+signature_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Signature *)self)->type);
+    return 0;
+}
+
 static PyType_Slot signature_slots[] = {
     { Py_tp_new, signature_new },
     { Py_tp_dealloc, signature_dealloc },
+    { Py_tp_traverse, signature_traverse },
     { Py_tp_doc, "What functions of one type share." },
     { 0, NULL },
 };
@@ -75,7 +85,7 @@ static PyType_Slot signature_slots[] = {
 static PyType_Spec signature_spec = {
     .name = "wamr._wamr.Signature",
     .basicsize = sizeof(Signature),
-    .flags = Py_TPFLAGS_DEFAULT,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = signature_slots,
 };
 
