@@ -12,6 +12,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from mutants import section
 
 import wamr
 from benchmarks import binaries
@@ -44,12 +45,14 @@ def module(code: bytes, results: str = "i32", locals_: bytes = b"\0", params: in
     """Return a module that exports a function of such code."""
     kind = b"\x60" + binaries.number(params) + b"\x7f" * params
     kind += binaries.number(len(results.split())) + b"".join(TYPES[x] for x in results.split())
-    body = locals_ + code + END
-    parts = {1: b"\1" + kind, 3: b"\1\0", 7: b"\1\1f\0\0"}
-    parts[10] = b"\1" + binaries.number(len(body)) + body
-    return binaries.HEAD + b"".join(
-        bytes([i]) + binaries.number(len(part)) + part for i, part in parts.items()
-    )
+    return exporting(b"\1" + kind, locals_ + code + END)
+
+
+def exporting(types: bytes, body: bytes) -> bytes:
+    """Return a module that exports a function of the first type."""
+    code = b"\1" + binaries.number(len(body)) + body
+    sections = {1: types, 3: b"\1\0", 7: b"\1\1f\0\0", 10: code}
+    return binaries.HEAD + b"".join(section(*each) for each in sections.items())
 
 
 def run(binary: bytes, *arguments: int) -> object:
@@ -275,12 +278,7 @@ def test_code_that_grows_more_than_thought() -> None:
     assert run(module(code)) == 0
     kinds = b"\x02\x60\0\x01\x7f\x60\0" + binaries.number(1000) + b"\x7f" * 1000
     body = b"\0\x02\x01" + results + b"\x41\0\x0d\0" * 400 + b"\x0b" + b"\x6a" * 999 + END
-    parts = {1: kinds, 3: b"\1\0", 7: b"\1\1f\0\0"}
-    parts[10] = b"\1" + binaries.number(len(body)) + body
-    binary = binaries.HEAD + b"".join(
-        bytes([i]) + binaries.number(len(part)) + part for i, part in parts.items()
-    )
-    assert run(binary) == 7000
+    assert run(exporting(kinds, body)) == 7000
 
 
 def test_a_result_in_the_slot_that_keeps_a_local(wat: Wat) -> None:

@@ -6,6 +6,7 @@ import threading
 import weakref
 
 import pytest
+from mutants import section
 
 from wamr import (
     ClosedError,
@@ -333,9 +334,7 @@ def test_types_of_functions_are_collected():
 def test_a_refused_constant_is_freed(grows_by):
     """A global of type i64 with a long sum of i32s: each left 70 KB."""
     sums = b"\x41\0" + b"\x41\1\x6a" * 1000 + b"\x0b"
-    section = b"\1\x7e\0" + sums
-    size = bytes([len(section) & 0x7F | 0x80, len(section) >> 7])
-    binary = b"\0asm\1\0\0\0\6" + size + section
+    binary = b"\0asm\1\0\0\0" + section(6, b"\1\x7e\0" + sums)
 
     def refused():
         with pytest.raises(CompileError, match="type mismatch"):
