@@ -67,16 +67,27 @@ wamrpy_forget_aliases(WASMLoaderContext *ctx, uint32 cell)
     }
 }
 
+/* There is room for it, and nothing at the cell or above. */
+static inline void
+wamrpy_add_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local)
+{
+    struct WamrpyAlias *alias = &ctx->aliases[ctx->alias_num++];
+
+    alias->cell = cell;
+    alias->local = local;
+    alias->done = false;
+    alias->before = ctx->alias_chains[local];
+    ctx->alias_chains[local] = ctx->alias_num;
+}
+
 static bool
 wamrpy_note_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local,
                   char *error_buf, uint32 error_buf_size)
 {
-    struct WamrpyAlias *alias;
-
     wamrpy_forget_aliases(ctx, cell);
     if (ctx->alias_num == ctx->alias_max) {
         uint32 max = ctx->alias_max ? ctx->alias_max * 2 : 32;
-        uint32 size = (uint32)sizeof(*alias);
+        uint32 size = (uint32)sizeof(*ctx->aliases);
         if (ctx->aliases)
             MEM_REALLOC(ctx->aliases, ctx->alias_max * size, max * size);
         else if (!(ctx->aliases = loader_malloc((uint64)max * size, error_buf,
@@ -84,12 +95,7 @@ wamrpy_note_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local,
             goto fail;
         ctx->alias_max = max;
     }
-    alias = &ctx->aliases[ctx->alias_num++];
-    alias->cell = cell;
-    alias->local = local;
-    alias->done = false;
-    alias->before = ctx->alias_chains[local];
-    ctx->alias_chains[local] = ctx->alias_num;
+    wamrpy_add_alias(ctx, cell, local);
     return true;
 fail:
     return false;

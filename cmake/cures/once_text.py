@@ -63,12 +63,10 @@ wamrpy_note_place(WASMLoaderContext *ctx)
     *ctx->place_end++ = ctx->p_code_compiled - sizeof(int16);
 }
 
-/* There will be, or is, an address within the code. */
+/* There will be, or is, an address within the code; only in one pass. */
 static void
 wamrpy_note_jump(WASMLoaderContext *ctx, uint8 *place)
 {
-    if (!ctx->once)
-        return;
     if (ctx->jump_num == ctx->jump_max) {
         uint32 max = ctx->jump_max ? ctx->jump_max * 2 : 64;
         uint8 **jumps = max > UINT32_MAX / 16
@@ -177,7 +175,8 @@ wamrpy_apply_later(WASMLoaderContext *ctx, uint8 depth, uint8 patch_type)
     for (; place; place = before) {
         memcpy(&before, place, sizeof(before));
         STORE_PTR(place, ctx->p_code_compiled);
-        wamrpy_note_jump(ctx, place);
+        if (ctx->once)
+            wamrpy_note_jump(ctx, place);
     }
 }
 #define apply_label_patch wamrpy_apply_later

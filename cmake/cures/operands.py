@@ -25,9 +25,10 @@ wamrpy_pop_quickly(WASMLoaderContext *ctx, uint8 type)
     uint32 cells = wamrpy_cells[type];
     int16 slot;
 
-    if ((int32)(ctx->stack_cell_num - (ctx->frame_csp - 1)->stack_cell_num)
-            < (int32)cells
-        || ctx->frame_ref[-1] != type || cells == 0 || cells > 2
+    if (cells == 0 || cells > 2
+        || (int32)(ctx->stack_cell_num - (ctx->frame_csp - 1)->stack_cell_num)
+               < (int32)cells
+        || ctx->frame_ref[-1] != type
         || ctx->frame_ref[-(int32)cells] != type
         || ctx->frame_offset - cells < ctx->frame_offset_bottom)
         return false;
@@ -67,17 +68,11 @@ wamrpy_put_quickly(WASMLoaderContext *ctx, int16 slot)
         return false;
     if (slot >= 0 && slot < ctx->start_dynamic_offset) {
         uint32 cell = (uint32)(ctx->frame_offset - ctx->frame_offset_bottom);
-        struct WamrpyAlias *alias;
 
         wamrpy_forget_aliases(ctx, cell);
         if (ctx->alias_num >= ctx->alias_max)
             return false;
-        alias = &ctx->aliases[ctx->alias_num++];
-        alias->cell = cell;
-        alias->local = (uint16)slot;
-        alias->done = false;
-        alias->before = ctx->alias_chains[slot];
-        ctx->alias_chains[slot] = ctx->alias_num;
+        wamrpy_add_alias(ctx, cell, (uint16)slot);
     }
     *ctx->frame_offset++ = slot;
     return true;
