@@ -31,7 +31,7 @@ CURES: tuple[Cure, ...] = (
     /* of a call: the frame's size, more than any stack's where it can't be a
        short one; and how many checks it counts as */
     uint32 short_frame;
-    uint32 short_checks;
+    int32 short_checks;
 """,
         why="What each call would work out anew.",
         test=_TEST,
@@ -48,7 +48,7 @@ CURES: tuple[Cure, ...] = (
 #if WASM_ENABLE_FAST_INTERP != 0
     i = func->const_cell_num + func->param_cell_num + func->local_cell_num
         + func->max_stack_cell_num;
-    func->short_checks = 2 + i / 64;
+    func->short_checks = 2 + WAMRPY_FRAME_CHECKS(i);
     func->short_frame =
         func->has_ref_locals ? 1 << 30 : wasm_interp_interp_frame_size(i);
 #endif
@@ -61,19 +61,14 @@ CURES: tuple[Cure, ...] = (
         name="short-calls",
         file=_LOADER,
         expect="""\
-                if (func_type->param_count > 0) {
-#if WASM_ENABLE_GC != 0
-                    j = (int32)(func_type->result_ref_type_maps
-                                - func_type->ref_type_maps - 1);
-#endif
-                    for (idx = (int32)(func_type->param_count - 1); idx >= 0;
-                         idx--) {
-#if WASM_ENABLE_GC != 0
-                        if (wasm_is_type_multi_byte_type(
-                                func_type->types[idx])) {
-                            ref_type = func_type->ref_type_maps[j].ref_type;
+                                            - module->import_function_count]
+                                ->func_type;
+                }
 """,
         replace="""\
+                                            - module->import_function_count]
+                                ->func_type;
+                }
 #if WAMRPY_SHORT_CALLS
                 if (opcode == WASM_OP_CALL && loader_ctx->p_code_compiled
                     && func_idx >= module->import_function_count
@@ -83,17 +78,6 @@ CURES: tuple[Cure, ...] = (
                                - sizeof(void *)),
                               handle_table[WASM_OP_UNUSED_0x16]);
 #endif
-                if (func_type->param_count > 0) {
-#if WASM_ENABLE_GC != 0
-                    j = (int32)(func_type->result_ref_type_maps
-                                - func_type->ref_type_maps - 1);
-#endif
-                    for (idx = (int32)(func_type->param_count - 1); idx >= 0;
-                         idx--) {
-#if WASM_ENABLE_GC != 0
-                        if (wasm_is_type_multi_byte_type(
-                                func_type->types[idx])) {
-                            ref_type = func_type->ref_type_maps[j].ref_type;
 """,
         why="Which calls.",
         test=_TEST,
@@ -170,13 +154,7 @@ CURES: tuple[Cure, ...] = (
         HANDLE_OP(WASM_OP_UNUSED_0x16)
         HANDLE_OP(WASM_OP_UNUSED_0x17)
 """,
-        replace="""\
-#if WASM_ENABLE_LABELS_AS_VALUES == 0 \\
-    || WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS == 0
-        HANDLE_OP(WASM_OP_UNUSED_0x16)
-        HANDLE_OP(WASM_OP_UNUSED_0x17)
-#endif
-""",
+        replace="",
         why="The opcodes for them.",
         test=_TEST,
     ),
@@ -184,70 +162,67 @@ CURES: tuple[Cure, ...] = (
         name="short-calls",
         file=_INTERPRETER,
         expect="""\
-        HANDLE_OP(WASM_OP_UNUSED_0x27)
-        {
+            HANDLE_OP(WASM_OP_UNUSED_0x27)
+            {
 """,
         replace="""\
-#if WASM_ENABLE_LABELS_AS_VALUES != 0 \\
-    && WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS != 0
-        HANDLE_OP(WASM_OP_UNUSED_0x16)
-        {
-            WASMFunctionInstance *callee =
-                module->e->functions + read_uint32(frame_ip);
-            WASMFunction *func = callee->u.func;
-            WASMInterpFrame *next = wasm_exec_env_wasm_stack_top(exec_env);
-            uint32 *to = next->operand, *from = (uint32 *)func->consts, left;
+            HANDLE_OP(WASM_OP_UNUSED_0x16)
+            {
+                WASMFunctionInstance *callee =
+                    module->e->functions + read_uint32(frame_ip);
+                WASMFunction *func = callee->u.func;
+                WASMInterpFrame *next = wasm_exec_env_wasm_stack_top(exec_env);
+                uint32 *to = next->operand, *from = (uint32 *)func->consts, left;
 
-            if (func->short_frame * 2
-                > (uint32)(uintptr_t)(exec_env->wasm_stack.top_boundary
-                                      - (uint8 *)next)) {
-                CHECK_SUSPEND_FLAGS();
+                if (func->short_frame * 2
+                    > (uint32)(uintptr_t)(exec_env->wasm_stack.top_boundary
+                                          - (uint8 *)next)) {
+                    CHECK_SUSPEND_FLAGS();
+                    cur_func = callee;
+                    goto call_func_from_interp;
+                }
+                for (left = func->const_cell_num; left > 0; left--) {
+                    *to++ = *from++;
+                    WAMRPY_PLAIN_LOOP();
+                }
+                next->lp = to;
+                for (left = callee->param_count; left > 0; left--) {
+                    *to++ = GET_OPERAND(uint32, I32, 2 * (left - 1));
+                    WAMRPY_PLAIN_LOOP();
+                }
+                frame_ip += 2 * callee->param_count;
+                if (callee->ret_cell_num)
+                    frame->ret_offset = GET_OFFSET();
+                frame->ip = frame_ip;
+                if (callee->local_cell_num)
+                    memset(to, 0, 4 * callee->local_cell_num);
+                next->prev_frame = frame;
+                next->function = callee;
+                exec_env->wasm_stack.top = (uint8 *)next + func->short_frame;
+                wasm_exec_env_set_cur_frame(exec_env, (WASMRuntimeFrame *)next);
+                prev_frame = frame;
+                frame = next;
                 cur_func = callee;
-                goto call_func_from_interp;
+                frame_lp = next->lp;
+                frame_ip = func->code_compiled;
+                WAMRPY_COUNT(func->short_checks);
+                HANDLE_OP_END();
             }
-            for (left = func->const_cell_num; left > 0; left--) {
-                *to++ = *from++;
-                WAMRPY_PLAIN_LOOP();
+            HANDLE_OP(WASM_OP_UNUSED_0x17)
+            {
+                prev_frame->lp[prev_frame->ret_offset] =
+                    GET_OPERAND(uint32, I32, 0);
+                FREE_FRAME(exec_env, frame);
+                wasm_exec_env_set_cur_frame(exec_env,
+                                            (WASMRuntimeFrame *)prev_frame);
+                if (!prev_frame->ip)
+                    return; /* called from native */
+                RECOVER_CONTEXT(prev_frame);
+                HANDLE_OP_END();
             }
-            next->lp = to;
-            for (left = callee->param_count; left > 0; left--) {
-                *to++ = GET_OPERAND(uint32, I32, 2 * (left - 1));
-                WAMRPY_PLAIN_LOOP();
-            }
-            frame_ip += 2 * callee->param_count;
-            if (callee->ret_cell_num)
-                frame->ret_offset = GET_OFFSET();
-            frame->ip = frame_ip;
-            if (callee->local_cell_num)
-                memset(to, 0, 4 * callee->local_cell_num);
-            next->prev_frame = frame;
-            next->function = callee;
-            exec_env->wasm_stack.top = (uint8 *)next + func->short_frame;
-            wasm_exec_env_set_cur_frame(exec_env, (WASMRuntimeFrame *)next);
-            prev_frame = frame;
-            frame = next;
-            cur_func = callee;
-            frame_lp = next->lp;
-            frame_ip = func->code_compiled;
-            WAMRPY_COUNT((int32)func->short_checks);
-            HANDLE_OP_END();
-        }
-        HANDLE_OP(WASM_OP_UNUSED_0x17)
-        {
-            prev_frame->lp[prev_frame->ret_offset] =
-                GET_OPERAND(uint32, I32, 0);
-            FREE_FRAME(exec_env, frame);
-            wasm_exec_env_set_cur_frame(exec_env,
-                                        (WASMRuntimeFrame *)prev_frame);
-            if (!prev_frame->ip)
-                return; /* called from native */
-            RECOVER_CONTEXT(prev_frame);
-            HANDLE_OP_END();
-        }
-#endif
 
-        HANDLE_OP(WASM_OP_UNUSED_0x27)
-        {
+            HANDLE_OP(WASM_OP_UNUSED_0x27)
+            {
 """,
         why="Their handlers.",
         test=_TEST,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from . import Cure
 
+_HEADER = "core/iwasm/interpreter/wasm.h"
 _INTERPRETER = "core/iwasm/interpreter/wasm_interp_fast.c"
 _LOADER = "core/iwasm/interpreter/wasm_loader.c"
 _TESTS = "tests/regressions/test_long_work.py::"
@@ -126,7 +127,7 @@ CURES: tuple[Cure, ...] = (
         replace="""\
             wasm_exec_env_set_cur_frame(exec_env, (WASMRuntimeFrame *)frame);
             /* the check below takes what this leaves below zero to its hook */
-            exec_env->fuel -= (int32)(all_cell_num / 64);
+            exec_env->fuel -= WAMRPY_FRAME_CHECKS(all_cell_num);
         }
 #if WASM_ENABLE_THREAD_MGR != 0
         CHECK_SUSPEND_FLAGS();
@@ -137,6 +138,21 @@ CURES: tuple[Cure, ...] = (
     return_func:
 """,
         why="A call sets each local and each constant: one more check for each 64 cells.",
+        test=_TEST_OF_FRAMES,
+    ),
+    Cure(
+        name="large-frames",
+        file=_HEADER,
+        expect="""\
+struct WASMFunction {
+""",
+        replace="""\
+/* How many checks a frame of so many cells counts as, beside the call's own. */
+#define WAMRPY_FRAME_CHECKS(cells) ((int32)((cells) / 64))
+
+struct WASMFunction {
+""",
+        why="For calls of all kinds.",
         test=_TEST_OF_FRAMES,
     ),
     Cure(
@@ -295,18 +311,20 @@ typedef struct BranchBlock {
         name="straight-code",
         file=_INTERPRETER,
         expect="""\
-#if WASM_ENABLE_LABELS_AS_VALUES != 0
-        HANDLE_OP(WASM_OP_UNUSED_0x0a)
+#if WASM_ENABLE_LABELS_AS_VALUES == 0
+            default:
+                wasm_set_exception(module, "unsupported opcode");
 """,
         replace="""\
-        HANDLE_OP(WASM_OP_UNUSED_0x27)
-        {
-            CHECK_SUSPEND_FLAGS();
-            HANDLE_OP_END();
-        }
+            HANDLE_OP(WASM_OP_UNUSED_0x27)
+            {
+                CHECK_SUSPEND_FLAGS();
+                HANDLE_OP_END();
+            }
 
-#if WASM_ENABLE_LABELS_AS_VALUES != 0
-        HANDLE_OP(WASM_OP_UNUSED_0x0a)
+#if WASM_ENABLE_LABELS_AS_VALUES == 0
+            default:
+                wasm_set_exception(module, "unsupported opcode");
 """,
         why="Its handler.",
         test=_TEST_OF_STRAIGHT_CODE,

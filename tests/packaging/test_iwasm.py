@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,28 @@ def test_building_again_does_nothing(root: Path) -> None:
 def test_a_failing_build_shows_the_output_and_the_command() -> None:
     with pytest.raises(iwasm.BuildError, match=r"no-such-option(?s:.*)This failed:"):
         iwasm._call([iwasm._tool("cmake"), "--no-such-option"])
+
+
+@pytest.mark.skipif(bool(iwasm.missing_tools()), reason="needs cmake and ninja")
+@pytest.mark.skipif(not shutil.which("gcc"), reason="asks gcc")
+@pytest.mark.parametrize("labels", [0, 1], ids=["switch", "labels"])
+@pytest.mark.parametrize("unaligned", [0, 1], ids=["aligned", "unaligned"])
+@pytest.mark.parametrize("name", ["wasm_interp_fast.c", "wasm_loader.c"])
+def test_cures_compile_as_they_do_elsewhere(
+    root: Path, name: str, labels: int, unaligned: int
+) -> None:
+    """MSVC has no labels as values, some processors only aligned access."""
+    place = iwasm.layout(root)
+    iwasm.build(root, None, [*place.native.glob("*.c")])
+    ninja = [iwasm._tool("ninja"), "-C", place.cmake, "-t", "compdb"]
+    units = json.loads(subprocess.run(ninja, capture_output=True, check=True).stdout)
+    unit = next(unit for unit in units if unit["file"].endswith(name))
+    command = (
+        f"{unit['command']} -fsyntax-only -MF /dev/null -Werror=implicit-function-declaration"
+        f" -DWASM_ENABLE_LABELS_AS_VALUES={labels}"
+        f" -DWASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS={unaligned}"
+    )
+    done = subprocess.run(
+        command, shell=True, cwd=unit["directory"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
