@@ -308,7 +308,7 @@ void wpy_global_free(wpy_global *global);
 COLD int wpy_after_exception(wpy_func *func);
 COLD void wpy_record_push(const void *who, int status, int code, const char *text, bool frames);
 void wpy_trapped_hook(WASMExecEnv *env);
-/* Makes the instance's exception the one of `to`, which called it. */
+/* Makes the instance's exception the one of `to`, which called it, and may be the same. */
 void wpy_exception_move(wpy_instance *from, WASMModuleInstance *to);
 /* Sets an exception that is to come out with this status. */
 void wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text);

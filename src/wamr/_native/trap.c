@@ -56,12 +56,15 @@ wpy_trapped_hook(WASMExecEnv *env)
         }
 }
 
-/* Makes the instance's exception the one of `to`, whose code called it. */
+/* Makes the instance's exception the one of `to`, whose code called it. An instance may call itself, by a reference that
+   another one made of its function: then the exception is where it belongs. */
 void
 wpy_exception_move(wpy_instance *from, WASMModuleInstance *to)
 {
     wpy_instance *caller = to->custom_data;
 
+    if (caller == from)
+        return;
     memcpy(to->cur_exception, from->wamr->cur_exception, sizeof to->cur_exception);
     from->wamr->cur_exception[0] = 0;
     caller->status = from->status;
