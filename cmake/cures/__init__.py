@@ -1,12 +1,13 @@
 """Cures: our edits to WAMR, kept as data and applied to a copy of the tree in the build folder.
 
-The modules beside this one hold them by purpose: ``bugs`` (faults of WAMR itself), ``procedural``
-(faults of its wasm-c-api), ``hooks`` (what linking and direct host calls need), ``checkpoint`` (the
-one check that stops wasm), ``bounded`` (what a call may cost), ``long_work`` (so that the check is
-never late), ``wasi`` (holes in its sandbox), ``wasi_answers`` (its errnos), ``spec`` (where WAMR is
-not as the specification says), ``growth`` (what took more than in proportion), ``speed`` (how fast
-code runs), ``calls`` (a short way for most calls), and how fast it loads: ``loading`` (numbers),
-``aliases`` (of locals), ``once`` (one pass in place of two) and ``operands``.
+The modules beside this one hold them by purpose: ``bugs`` (faults of WAMR itself), ``full_stack``
+(what one leaves behind), ``procedural`` (faults of its wasm-c-api), ``hooks`` (what linking and
+direct host calls need), ``checkpoint`` (the one check that stops wasm), ``bounded`` (what a call
+may cost), ``long_work`` (so that the check is never late), ``wasi`` (holes in its sandbox),
+``wasi_answers`` (its errnos), ``spec`` (where WAMR is not as the specification says), ``growth``
+(what took more than in proportion), ``speed`` (how fast code runs), ``calls`` (a short way for most
+calls), and how fast it loads: ``loading`` (numbers), ``aliases`` (of locals), ``once`` (one pass in
+place of two) and ``operands``.
 Each exposes ``CURES``, a tuple that is applied in order. A cure states the exact text that it
 expects; if that is not there exactly once, the build stops, so a new WAMR can't silently lose one.
 
@@ -25,6 +26,7 @@ from pathlib import Path
 
 MODULES = (
     "bugs",
+    "full_stack",
     "procedural",
     "hooks",
     "checkpoint",
