@@ -319,6 +319,7 @@ wpy_api_func_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_
         const char *exception = wasm_runtime_get_exception(func->inst_comm_rt);
 
         trap = wasm_trap_new_internal(func->store, func->inst_comm_rt, exception ? exception : "the call failed", NULL);
+        wasm_runtime_set_exception(func->inst_comm_rt, NULL); /* a callback of the same instance may go on without */
     }
 
 done:
