@@ -7,6 +7,7 @@ PyPy's compiler makes short again.
 from __future__ import annotations
 
 from _thread import RLock, get_ident
+from itertools import count
 from struct import pack
 
 from ._wamr import ffi, lib
@@ -14,6 +15,7 @@ from ._wamr import ffi, lib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
     from typing import Any
 
     from typing_extensions import Buffer
@@ -117,8 +119,36 @@ class Callback:
         """Be told the number."""
 
 
-def take_raised() -> None:
-    """Return the exception that waits in this thread: none does here."""
+_MOST_KEPT = 8
+_kept: dict[int, list[tuple[int, BaseException]]] = {}  # by thread, the newest last
+_numbers = count(1 - lib.WPY_NOT_KEPT)
+
+
+def keep_raised(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> int:
+    """Let what a function that C has called raised wait in this thread, and return its number."""
+    if error is None:
+        error = kind()
+    if traceback is not None:
+        error = error.with_traceback(traceback)
+    number = -(next(_numbers) & 0x7FFFFFFF)
+    mine = _kept.setdefault(get_ident(), [])
+    mine.append((number, error))
+    del mine[:-_MOST_KEPT]  # nobody came for them
+    return number
+
+
+def take_raised(number: int) -> BaseException | None:
+    """Return the exception that waits under that number, or None."""
+    mine = _kept.get(get_ident(), [])
+    for i, (other, error) in enumerate(mine):
+        if other == number:
+            del mine[i:]  # what came after it, nobody came for
+            if not mine:
+                _kept.pop(get_ident(), None)
+            return error
+    return None
 
 
 def set_wrapped(classes: tuple[type, ...]) -> None:

@@ -59,7 +59,7 @@ def error_of(
     if status == _TRAP:
         trap = trap_from_text(text)
     elif status == _HOST:
-        raised = take_pending()
+        raised = take_pending(code)
         if notes and isinstance(raised, Trap):
             new = frames_of(notes)
             raised.frames += new if isinstance(new, tuple) else new()
@@ -78,7 +78,7 @@ def error_of(
 def _refused(status: int, text: str, what: object) -> Exception:
     """Return the error of a call that never began."""
     if status == lib.WPY_CLOSED:
-        return ClosedError(f"{what}: its instance is closed")
+        return ClosedError(f"{what}: {text or 'its instance is closed'}")
     if status == lib.WPY_FORKED:
         return forked(what)
     if status == lib.WPY_DEADLOCK:

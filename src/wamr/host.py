@@ -4,17 +4,16 @@ C knows a host function by a number, and calls its `Host`: its base `Callback` i
 values are numbers or vectors (src/wamr/_native/cpython/callback.c), `wpy_py_cells` where there are
 references. What keeps a callback alive is the instance that imports it (through `Owner.keep`), so a
 cycle through wasm is one that Python's collector sees; C and `_table` only look on. An exception of
-a callback can't pass through C: it is put aside by thread, and C unwinds; whoever called into wasm
-from Python then raises it again (`take_pending`), with its identity and traceback. The C side is
-src/wamr/_native/host.c.
+a callback can't pass through C: it is put aside under a number, by thread, and C unwinds; whoever
+called into wasm from Python then raises it again (`take_pending`), with its identity and traceback.
+The C side is src/wamr/_native/host.c.
 """
 
 from __future__ import annotations
 
-from _thread import get_ident
 from weakref import ref
 
-from ._binding import Callback, ffi, lib, take_raised
+from ._binding import Callback, ffi, keep_raised, lib, take_raised
 from .handles import handle
 from .values import codec_of
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from .types import FuncType
 
 _table: list[Any] = []  # host id -> weak reference to its Host
-_pending: dict[int, BaseException] = {}  # thread -> the exception on its way through wasm
+NOT_KEPT: int = lib.WPY_NOT_KEPT
 _BY_CELLS = getattr(Callback, "by_cells", False)  # where there is no C that converts values
 
 
@@ -37,23 +36,15 @@ def _gone() -> Any:
     raise ReferenceError("the host function is gone: nothing keeps its callback alive")
 
 
-def _failed(kind: Any, error: BaseException | None, traceback: Any) -> None:
-    if error is None:
-        error = kind()
-    _pending[get_ident()] = error if traceback is None else error.with_traceback(traceback)
-
-
 def _extern(function: Callable[..., int]) -> Callable[..., int]:
-    """Make a function what C calls by its name; an exception makes it answer 1."""
-    made: Callable[..., int] = ffi.def_extern(error=1, onerror=_failed)(function)
+    """Make a function what C calls by its name; it answers the number of what it raises."""
+    made: Callable[..., int] = ffi.def_extern(error=NOT_KEPT, onerror=keep_raised)(function)
     return made
 
 
-def take_pending() -> BaseException:
+def take_pending(number: int) -> BaseException:
     """Return the exception that wasm was unwound for in this thread."""
-    error = take_raised()
-    if error is None:
-        error = _pending.pop(get_ident(), None)
+    error = take_raised(number)
     if error is None:  # Python was too deep to keep it
         return RecursionError("a host function failed where Python could not keep its exception")
     return error

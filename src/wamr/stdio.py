@@ -13,8 +13,8 @@ import os
 from io import TextIOBase
 from weakref import WeakValueDictionary
 
-from ._binding import ffi
-from .host import _failed
+from ._binding import ffi, keep_raised
+from .host import NOT_KEPT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class Streams:
 streams_by_number: WeakValueDictionary[int, Streams] = WeakValueDictionary()
 
 
-@ffi.def_extern(error=-1, onerror=_failed)
+@ffi.def_extern(error=NOT_KEPT, onerror=keep_raised)
 def wpy_py_wasi_read(who: int, data: Any, size: int) -> int:
     """Read at most `size` bytes for the program; 0: the end."""
     piece = streams_by_number[who].read(size)
@@ -207,7 +207,7 @@ def wpy_py_wasi_read(who: int, data: Any, size: int) -> int:
     return got
 
 
-@ffi.def_extern(error=-1, onerror=_failed)
+@ffi.def_extern(error=NOT_KEPT, onerror=keep_raised)
 def wpy_py_wasi_write(who: int, fd: int, data: Any, size: int) -> int:
     """Take what the program has written."""
     streams_by_number[who].writers[fd](bytes(ffi.buffer(data, size)))

@@ -18,6 +18,7 @@ for _name in (
     "bind",
     "described",
     "exported",
+    "keep_raised",
     "set_call",
     "set_wrapped",
     "take_raised",

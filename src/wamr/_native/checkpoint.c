@@ -23,7 +23,7 @@
 /* Timeouts from here on may be counted from the end of a slice. */
 #define SHORT_NS 1000000u
 
-/* Python's side: runs what signals have asked for; not 0: an exception waits to come out. */
+/* Python's side: runs what signals have asked for; not 0: the number of an exception that waits to come out. */
 extern int wpy_py_signals(void);
 
 /* Only there does Python run signal handlers. Asked anew each time: a fork makes any thread the main one. */
@@ -99,9 +99,13 @@ goes_on(wpy_instance *instance, bool woken)
         return stop(instance, status, status == WPY_TIMEOUT ? "timeout" : "interrupted");
     now = wpy_now();
     if (woken || now - me->signals_at >= SIGNALS_EVERY_NS) {
+        int raised;
+
         me->signals_at = now;
-        if (is_main_thread() && wpy_py_signals() != 0)
-            return stop(instance, WPY_HOST, "signal");
+        if (is_main_thread() && (raised = wpy_py_signals()) != 0) {
+            wpy_stop(instance->wamr, WPY_HOST, raised, "signal");
+            return false;
+        }
     }
     return true;
 }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Calls the host function with this number: kinds are bytes of the binary format, parameters first, numbers and vectors
-   only. Argument cells in, result cells out; they may overlap. 0, or 1: it failed, and the exception waits. */
+   only. Argument cells in, result cells out; they may overlap. 0, or the number of the exception that waits. */
 typedef int (*wpy_host_entry)(uint32_t id, const uint8_t *kinds, uint32_t param_count, uint32_t result_count,
                               const uint32_t *args, uint32_t *results);
 

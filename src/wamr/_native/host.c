@@ -15,7 +15,7 @@
 #include <alloca.h>
 #endif
 
-/* Python's side, declared in build_ffi.py. Answers 0, or 1: failed. */
+/* Python's side, declared in build_ffi.py. Answers 0, or the number of the exception that waits. */
 extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
 
 static wpy_host_entry host_entry; /* NULL: Python is called through cells only */
@@ -27,25 +27,27 @@ wpy_host_set_entry(wpy_host_entry entry)
 }
 
 static COLD bool
-host_failed(WASMExecEnv *env, const wpy_func *func)
+host_failed(WASMExecEnv *env, int raised)
 {
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, (int)func->index, "host function failed");
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, raised, "host function failed");
     return false;
 }
 
 static bool
 dispatch_cells(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
-    return wpy_py_cells((int)func->index, (uint32_t *)args, results) == 0 || host_failed(env, func);
+    int raised = wpy_py_cells((int)func->index, (uint32_t *)args, results);
+
+    return LIKELY(raised == 0) || host_failed(env, raised);
 }
 
 static bool
 dispatch_values(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
     const WASMFuncType *type = func->type;
+    int raised = host_entry(func->index, type->types, type->param_count, type->result_count, args, results);
 
-    return host_entry(func->index, type->types, type->param_count, type->result_count, args, results) == 0
-           || host_failed(env, func);
+    return LIKELY(raised == 0) || host_failed(env, raised);
 }
 
 /* Cells of a call that may lie on the native stack: more could jump over its guard. */
@@ -71,7 +73,7 @@ call_instance(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *
     memcpy(cells, args, func->param_cells * sizeof *cells);
     status = wpy_enter(instance, &activation, WPY_NO_TIMEOUT, -1);
     if (UNLIKELY(status != WPY_OK)) {
-        wpy_stop(caller, status, 0, "the instance of an imported function is closed");
+        wpy_stop(caller, status, 0, "it called a function of an instance that is closed");
         free(heap);
         return false;
     }

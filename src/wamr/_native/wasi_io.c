@@ -18,7 +18,8 @@
 #include <unistd.h>
 #endif
 
-/* Python's side, declared in the cdef by codegen/shapes.py. Answers a size, or -1: failed. */
+/* Python's side, declared in the cdef by codegen/shapes.py. Answers a size, or the number, below 0, of the
+   exception that waits. */
 extern int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);
 extern int wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size);
 
@@ -218,9 +219,9 @@ transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle, const stru
 /* ---- reading ---- */
 
 static __wasi_errno_t
-stopped_by_python(WASMExecEnv *env)
+stopped_by_python(WASMExecEnv *env, int raised)
 {
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, 0, "stdio failed");
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, raised, "stdio failed");
     return __WASI_EIO;
 }
 
@@ -236,7 +237,7 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
         return 0;
     got = wpy_py_wasi_read(wasi->who, iov[i].buf, iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
     if (got < 0)
-        return stopped_by_python(env);
+        return stopped_by_python(env, got);
     *size = (size_t)got;
     return 0;
 }
@@ -283,8 +284,9 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
 
         while (left) {
             uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
-            if (wpy_py_wasi_write(wasi->who, fd, data, piece) < 0)
-                return stopped_by_python(env);
+            int raised = wpy_py_wasi_write(wasi->who, fd, data, piece);
+            if (raised < 0)
+                return stopped_by_python(env, raised);
             data += piece;
             left -= piece;
             *size += piece;

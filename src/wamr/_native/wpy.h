@@ -20,7 +20,7 @@
 enum wpy_status {
     WPY_OK,
     WPY_TRAP,        /* the text says why */
-    WPY_HOST,        /* a Python exception waits on Python's side (host.py) */
+    WPY_HOST,        /* a Python exception waits on Python's side (host.py), under the number in `code` */
     WPY_RANGE,       /* no such element */
     WPY_BUSY,        /* another thread is in there: try again */
     WPY_DEADLOCK,    /* it would wait for itself */
@@ -33,6 +33,9 @@ enum wpy_status {
     WPY_NO_MEMORY,
     WPY_FORKED       /* a thread was in there that this process has not: it was forked meanwhile */
 };
+
+/* The number of a Python exception that could not be put aside; those of others are below. */
+enum { WPY_NOT_KEPT = -1 };
 
 typedef struct wpy_module wpy_module;
 typedef struct wpy_instance wpy_instance;

@@ -4,13 +4,18 @@
  * (`_ready`). The registry below borrows: a Callback takes itself out when it goes, so what keeps a callback alive is
  * only who imports it. Arguments and results that are numbers or vectors are converted here; a result that is something
  * else goes to the method `packed`, which converts it, or says what is wrong. Types with references are called through
- * host.py's wpy_py_cells. An exception waits in this thread (`take_raised`) while wasm unwinds; whoever called into wasm
- * from Python takes it out.
+ * host.py's wpy_py_cells. An exception waits in this thread under a number (`keep_raised`) while wasm unwinds; whoever
+ * called into wasm from Python takes it out (`take_raised`).
  */
 #include "values.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+/* Exceptions that may wait in a thread. Between a call's end and its exception's being taken, signal handlers and
+   destructors may make calls that fail, too; and what a handler raises comes out there, so nobody takes that exception. */
+#define MOST_KEPT 8
 
 typedef struct {
     PyObject_HEAD
@@ -23,19 +28,46 @@ static PyObject **registry; /* by id; borrowed; under the GIL */
 static uint32_t room;
 static PyObject *name_packed;
 
+typedef struct {
+    int last, count; /* the number of the newest; how many there are */
+    struct {
+        PyObject *error;
+        int number;
+    } of[MOST_KEPT]; /* the newest last */
+} Kept;
+
 #if defined(_MSC_VER)
-static __declspec(thread) PyObject *raised;
+static __declspec(thread) Kept kept;
 #else
-static __thread PyObject *raised;
+static __thread Kept kept;
 #endif
 
 /* ---- a call ---- */
 
-/* Keeps the exception that is set for the caller in Python. */
+/* Keeps an exception, whose reference it takes over, for the caller in Python; its number. */
+static int
+keep(PyObject *error)
+{
+    Kept *mine = &kept;
+    PyObject *oldest = NULL;
+    int number = mine->last = mine->last > INT_MIN && mine->last < WPY_NOT_KEPT ? mine->last - 1 : WPY_NOT_KEPT - 1;
+
+    if (mine->count == MOST_KEPT) { /* nobody came for it */
+        oldest = mine->of[0].error;
+        memmove(mine->of, mine->of + 1, (MOST_KEPT - 1) * sizeof *mine->of);
+        mine->count--;
+    }
+    mine->of[mine->count].error = error;
+    mine->of[mine->count++].number = number;
+    Py_XDECREF(oldest); /* last: it may run any code, this function, too */
+    return number;
+}
+
+/* Keeps the exception that is set. */
 static int
 keep_exception(void)
 {
-    PyObject *type, *value, *traceback, *before = raised;
+    PyObject *type, *value, *traceback;
 
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
@@ -43,9 +75,30 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    raised = value;
-    Py_XDECREF(before); /* last: it may run any code, this function, too */
-    return 1;
+    return value ? keep(value) : WPY_NOT_KEPT;
+}
+
+/* Where the exception of that number is; -1: nowhere. */
+static int
+find(int number)
+{
+    int i;
+
+    for (i = kept.count - 1; i >= 0 && kept.of[i].number != number; i--)
+        ;
+    return i;
+}
+
+/* Takes it out, a reference. What came after it, nobody came for. */
+static PyObject *
+take(int i)
+{
+    PyObject *error = kept.of[i].error;
+
+    while (kept.count > i + 1)
+        Py_DECREF(kept.of[--kept.count].error);
+    kept.count = i;
+    return error;
 }
 
 static PyObject *
@@ -115,7 +168,7 @@ put_other(PyObject *callback, PyObject *value, uint32_t *cells)
     return 0;
 }
 
-/* What our C calls, without the GIL: argument cells in, result cells out; 0, or 1: it failed, the exception waits. */
+/* What our C calls, without the GIL: argument cells in, result cells out; 0, or the number of the exception that waits. */
 static int
 called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, const uint32_t *args, uint32_t *out)
 {
@@ -125,9 +178,9 @@ called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, con
 
     if (UNLIKELY(!run || !Py_REFCNT(callback))) { /* none, or on its way out: what goes with it may run code */
         PyErr_SetString(PyExc_ReferenceError, "the host function is gone: nothing keeps its callback alive");
-        keep_exception();
+        failed = keep_exception();
         PyGILState_Release(state);
-        return 1;
+        return failed;
     }
     Py_INCREF(callback);
     Py_INCREF(run);
@@ -136,37 +189,54 @@ called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, con
         Py_DECREF(value);
     }
     if (UNLIKELY(failed))
-        keep_exception();
+        failed = keep_exception();
     Py_DECREF(run);
     Py_DECREF(callback);
     PyGILState_Release(state);
     return failed;
 }
 
-/* The exception that waits in this thread, taken; NULL: there is none, or it is of this class and stays. */
+/* The exception that waits in this thread under that number, taken; NULL: there is none, or it is of this class and
+   stays. */
 PyObject *
-wpy_take_raised_but(PyObject *class)
+wpy_take_raised_but(PyObject *class, int number)
 {
-    PyObject *error = raised;
+    int i = find(number);
 
-    if (!error || PyErr_GivenExceptionMatches(error, class))
-        return NULL;
-    raised = NULL;
-    return error;
+    return i < 0 || PyErr_GivenExceptionMatches(kept.of[i].error, class) ? NULL : take(i);
 }
 
-/* take_raised(): the exception that waits in this thread, or None. */
+/* take_raised(number): the exception that waits in this thread under that number, or None. */
 static PyObject *
-take_raised(PyObject *module, PyObject *args)
+take_raised(PyObject *module, PyObject *number)
 {
-    PyObject *error = raised;
+    int i = find((int)PyLong_AsLong(number));
 
     (void)module;
-    (void)args;
-    if (!error)
-        Py_RETURN_NONE;
-    raised = NULL;
-    return error;
+    if (i >= 0)
+        return take(i);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* keep_raised(kind, error, traceback): keeps what a function has raised that cffi called for our C; its number. Not in
+   Python, where a signal handler could raise before the exception is safe. */
+static PyObject *
+keep_raised(PyObject *module, PyObject *args)
+{
+    PyObject *kind, *error, *traceback;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOO:keep_raised", &kind, &error, &traceback))
+        return NULL;
+    if (error != Py_None)
+        Py_INCREF(error);
+    else if (!(error = PyObject_CallNoArgs(kind)))
+        return NULL;
+    if (traceback != Py_None)
+        PyException_SetTraceback(error, traceback);
+    return PyLong_FromLong(keep(error));
 }
 
 /* ---- the type ---- */
@@ -251,7 +321,8 @@ static PyType_Spec spec = {
 };
 
 static PyMethodDef functions[] = {
-    { "take_raised", take_raised, METH_NOARGS, "Return the exception that waits in this thread, or None." },
+    { "keep_raised", keep_raised, METH_VARARGS, "Let an exception wait in this thread, and return its number." },
+    { "take_raised", take_raised, METH_O, "Return the exception that waits under that number, or None." },
     { NULL, NULL, 0, NULL },
 };
 

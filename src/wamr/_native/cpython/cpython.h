@@ -30,7 +30,7 @@ int wpy_add_numbers(PyObject *module);
 int wpy_add_described(PyObject *module);
 
 /* The exception of a host function that waits in this thread, taken; NULL: there is none, or it is of this class. */
-PyObject *wpy_take_raised_but(PyObject *class);
+PyObject *wpy_take_raised_but(PyObject *class, int number);
 
 PyTypeObject *wpy_added(PyObject *module, const char *name, PyType_Spec *spec);
 

@@ -128,7 +128,7 @@ failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
         error.code = 0;
         error.frames = 0;
     }
-    if (error.status == WPY_HOST && (raised = wpy_take_raised_but(trap_class))) { /* only a Trap tells of frames */
+    if (error.status == WPY_HOST && (raised = wpy_take_raised_but(trap_class, error.code))) { /* only a Trap tells of frames */
         if (error.frames)
             wpy_take_frames(callee->fn, NULL, 0);
         PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);

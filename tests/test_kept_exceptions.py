@@ -1,0 +1,169 @@
+"""Exceptions of host functions on their way out, while Python runs other things in between."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from wamr import Instance, Module, Store, Trap, WasiConfig
+
+TEXT = """(module (import "m" "f" (func $f (param externref)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1) (data (i32.const 0) "\\10\\00\\00\\00\\02\\00\\00\\00hi")
+    (func $inner (call $f (ref.null extern)))
+    (func (export "refs") (param externref) (call $f (local.get 0)))
+    (func (export "go") (call $inner))
+    (func (export "write")
+        (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32))))
+    (func (export "trap") unreachable))"""
+
+
+class Mine(Exception):
+    pass
+
+
+def made(store: Store, fail: Callable[..., Any]) -> Any:
+    """Return exports of an instance all of whose ways to Python fail."""
+    wasi = WasiConfig(stdout=fail)
+    return Instance(store, Module(store, TEXT), {"m": {"f": fail}}, wasi=wasi).exports
+
+
+def ways(exports: Any) -> list[Callable[[], Any]]:
+    """Return calls that end with what the host function raises."""
+    return [
+        exports.go.callable,
+        exports.go,
+        exports.go.call,
+        lambda: exports.go.call(timeout=3600, fuel=1000),
+        lambda: exports.refs(exports),
+        lambda: exports.refs.call(7),
+        exports.write,
+        exports.write.call,
+    ]
+
+
+@contextmanager
+def in_between(run: Callable[[], object]) -> Iterator[list[str]]:
+    """Run something at each call and return of Python's, as signal handlers and destructors may."""
+    events: list[str] = []
+
+    def profile(_frame: object, event: str, _arg: object) -> None:
+        events.append(event)
+        run()
+
+    sys.setprofile(profile)
+    try:
+        yield events
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("inner", [Mine, Trap, KeyboardInterrupt], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("outer", [Mine, Trap, SystemExit], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("way", range(8))
+def test_what_fails_in_between_takes_nothing(store, outer, inner, way):
+    error = outer("outer")
+    others = []
+
+    def fail(*_: object) -> None:
+        raise error
+
+    def fail_otherwise(*_: object) -> None:
+        raise inner("inner")
+
+    call = ways(made(store, fail))[way]
+    nested = ways(made(store, fail_otherwise))[way % 2 :: 3]
+
+    def run() -> None:
+        for other in nested:
+            with pytest.raises(inner, match="inner") as seen:
+                other()
+            others.append(seen.value)
+
+    with pytest.raises(outer) as caught, in_between(run):
+        call()
+    assert caught.value is error
+    assert others
+    if isinstance(error, Trap):
+        assert len(error.frames) in (1, 2)
+    with pytest.raises(outer) as caught:
+        call()
+    assert caught.value is error
+
+
+def test_those_that_nobody_took_come_out_nowhere(store):
+    """What runs in between may raise itself: then nobody asks for what waits."""
+    answers: list[BaseException] = []
+
+    def fail(*_: object) -> None:
+        raise answers[-1]
+
+    def stop() -> None:
+        frame = sys._getframe(2)
+        if frame.f_code.co_name in ("failed", "take_error", "raise_status"):
+            raise KeyboardInterrupt
+
+    exports = made(store, fail)
+    for count in range(20):  # more than wait at most
+        for call in ways(exports):
+            answers.append(Trap(f"left behind {count}"))
+            with pytest.raises((KeyboardInterrupt, Trap)), in_between(stop):
+                call()
+            answers.append(Mine(count))
+            with pytest.raises(Mine) as caught:
+                call()
+            assert caught.value is answers[-1]
+    answers.append(ValueError("no trap of wasm's"))
+    with pytest.raises(Trap, match="unreachable"):
+        exports.trap()
+
+
+def test_many_wait_at_once(store):
+    """Each call is made in a destructor of what the one before has raised, so to say."""
+    depth = 5
+    errors = [Trap(str(i)) for i in range(depth)]
+    caught: list[BaseException] = []
+
+    def fail(*_: object) -> None:
+        raise errors[len(running) - 1]
+
+    exports = made(store, fail)
+    running: list[int] = []
+
+    def deeper(frame: Any, event: str, _arg: object) -> None:
+        if event == "call" and frame.f_code.co_name == "failed" and len(running) < depth:
+            call()
+
+    def call() -> None:
+        running.append(1)
+        sys.setprofile(deeper)
+        try:
+            exports.go()
+        except Trap as trap:
+            caught.append(trap)
+        finally:
+            running.pop()
+
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    assert caught
+    assert caught[-1] is errors[0]
+    assert all(trap in errors for trap in caught)
+
+
+def test_a_memory_error_of_the_host_is_its_own(store):
+    error = MemoryError()
+
+    def fail(*_: object) -> None:
+        raise error
+
+    for call in ways(made(store, fail)):
+        with pytest.raises(MemoryError) as caught:
+            call()
+        assert caught.value is error
