@@ -379,8 +379,10 @@ def _failure(name, run):
     return None
 
 
-# The vectors that C has filled since the last sweep.
-FILLED = []
+# The vectors that C has made since the last sweep, each with a copy of its struct, by the address
+# of the data. An address that is reused is that of the vector that was made last; a test's own
+# struct may still say it of one that was given away long ago.
+MADE = {}
 
 
 def _record(module, name):
@@ -388,9 +390,10 @@ def _record(module, name):
 
     @functools.wraps(original)
     def recorded(vec, pointer, *more, **named):
-        if "owner" not in named:
-            FILLED.append((vec, pointer))
-        return original(vec, pointer, *more, **named)
+        answer = original(vec, pointer, *more, **named)
+        if "owner" not in named and pointer and pointer.data:
+            MADE[int(ffi.cast("uintptr_t", pointer.data))] = vec, ffi.new(vec.ctype, pointer[0])
+        return answer
 
     setattr(module, name, recorded)
 
@@ -404,24 +407,35 @@ for _module, _name in (
 
 
 def sweep():
-    """Deletes what a test has left, as its caller would; the books must then be empty."""
+    """Deletes what a test has left, as its caller would; the books must then be empty.
+
+    What can't be deleted fails this test alone: the next one begins with empty books.
+    """
     from wamr._api import handles, vectors
 
-    for engine in [thing.handle for thing in {*handles.kind("engine").live.values()}]:
-        while not api.wasm_repr(engine).startswith("dead"):
-            api.wasm_engine_delete(engine)
-    for vec, pointer in FILLED:
-        block = vectors.blocks.get(pointer.data) if pointer and pointer.data else None
-        if isinstance(block, int) or (block is not None and block.owner is None):
+    made = list(MADE.values())
+    MADE.clear()
+    try:
+        for engine in [thing.handle for thing in {*handles.kind("engine").live.values()}]:
+            while not api.wasm_repr(engine).startswith("dead"):
+                api.wasm_engine_delete(engine)
+        for vec, copy in made:
+            block = vectors.blocks.get(copy.data)
+            if block is None or (not isinstance(block, int) and block.owner is not None):
+                continue  # deleted, or a part of something that will be
             if not isinstance(block, int):
-                pointer.num_elems = min(pointer.num_elems, len(block.children or ()))
-            getattr(api, f"wasm_{vec.name}_vec_delete")(pointer)
-    FILLED.clear()
-    for kind in list(handles.KINDS.values()):
-        for thing in {*kind.live.values()}:
-            if thing.owner is None and thing.kind is kind:
-                for _ in range(thing.count):
-                    getattr(api, kind.delete)(thing.handle)
-    left = {str(thing.kind) for thing in handles.by_address.values()}
-    assert not left, left
-    assert not vectors.blocks
+                copy.num_elems = len(block.children or ())
+            getattr(api, f"wasm_{vec.name}_vec_delete")(copy)
+        for kind in list(handles.KINDS.values()):
+            for thing in {*kind.live.values()}:
+                if thing.owner is None and thing.kind is kind:
+                    for _ in range(thing.count):
+                        getattr(api, kind.delete)(thing.handle)
+        left = sorted({str(thing.kind) for thing in handles.by_address.values()})
+        assert not left, left
+        assert not vectors.blocks
+    finally:
+        handles.by_address.clear()
+        vectors.blocks.clear()
+        for kind in handles.KINDS.values():
+            kind.live.clear()

@@ -1,0 +1,58 @@
+"""The tests' own sweep (support/capi.py) deletes what a test has left, wherever that was."""
+
+import pytest
+from capi import api, ffi, sweep
+
+from wamr._api import handles, vectors
+
+
+def address(pointer):
+    return int(ffi.cast("uintptr_t", pointer))
+
+
+def given_away(text):
+    """The struct of a vector that an import type has taken over, and that went with it."""
+    name = api.wasm_name_from_str(text)
+    type_ = api.wasm_functype_as_externtype(api.wasm_functype_new_0_0())
+    api.wasm_importtype_delete(api.wasm_importtype_new(name, api.wasm_name_from_str("n"), type_))
+    return name
+
+
+@pytest.mark.parametrize("size", [1, 24, 40, 100, 5000])
+def test_a_live_vector_may_be_where_one_was_that_was_given_away(size):
+    old = [given_away("m" * size) for _ in range(10)]
+    new = []
+    for _ in range(1000):  # until the allocator has given out the same memory again
+        new.append(api.wasm_name_from_str("f" * size))
+        if address(new[-1].data) in {address(name.data) for name in old}:
+            break
+    sweep()
+    assert not vectors.blocks
+
+
+def test_a_live_vector_of_another_type_may_be_there():
+    old = [given_away("m" * 8) for _ in range(10)]
+    new = [api.wasm_valtype_vec_from_list([api.wasm_valtype_new_i32()]) for _ in range(100)]
+    sweep()
+    assert not vectors.blocks
+    assert len(old) + len(new) == 110  # they were alive until here
+
+
+def test_elements_that_came_into_a_vector_by_hand_go_with_it():
+    vec = ffi.new("wasm_valtype_vec_t *")
+    api.wasm_valtype_vec_new_uninitialized(vec, 2)
+    vec.data[0] = vec.data[1] = api.wasm_valtype_new_i32()
+    vec.num_elems = 2
+    with pytest.raises(ReferenceError, match="is in the vector twice"):
+        api.wasm_valtype_vec_delete(vec)
+    vec.data[1] = api.wasm_valtype_new_i64()
+    sweep()
+    assert not vectors.blocks
+    assert not handles.by_address
+
+
+def test_what_cannot_be_deleted_fails_once():
+    handles.by_address[1] = type("Unknown", (), {"kind": "an unknown thing"})()
+    with pytest.raises(AssertionError, match="an unknown thing"):
+        sweep()
+    sweep()
