@@ -1,8 +1,8 @@
 """Counts the instructions of our extension that a statement of Python takes.
 
-Each statement is run many times in a process of its own under callgrind, and once, with all others,
-in another; the difference is what it takes. Only what the extension's own file runs is counted:
-the conversions (src/wamr/_native/cpython/), our C and the interpreter, not Python. What Python does
+One process under callgrind runs each statement many times, when all have been run before, and tells
+callgrind between two of them (marks.c). Only what the extension's own file runs is counted: the
+conversions (src/wamr/_native/cpython/), our C and the interpreter, not Python. What Python does
 differs from version to version, and what the extension does between its calls does not.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,10 +47,12 @@ _ALONE = """(module (memory (export "memory") 1)
   (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"""
 
 _SCRIPT = """
-import gc, sys
+import ctypes, gc, sys
 from itertools import repeat
 from wamr import Instance, Module, Store, Trap
-text, alone = sys.argv[1:3]
+marks = ctypes.CDLL(sys.argv[1])
+text, alone = sys.argv[2:4]
+statements = [line.split(" ", 2) for line in sys.argv[4:]]
 store = Store()
 exports = Instance(store, Module(store, bytes.fromhex(text)), [lambda x, y: x + y]).exports
 binary, sixteen = bytes.fromhex(alone), bytes(range(16))
@@ -69,9 +70,12 @@ def run(statement, times):
     names = dict(globals(), times=times)
     exec(f"def loop():\\n for _ in repeat(None, times): {statement}", names)
     names["loop"]()
-for statement in sys.argv[5:]:
+for _, _, statement in statements:
     run(statement, 2)
-run(sys.argv[3], int(sys.argv[4]))
+marks.begin()
+for path, times, statement in statements:
+    run(statement, int(times))
+    marks.mark(f"{path} {times}".encode())
 """
 
 
@@ -86,31 +90,14 @@ def count() -> dict[str, Counter[str]]:
     extension = Path(spec.origin)
     _check_built(extension)
     modules = [wat2wasm(text).hex() for text in (_TEXT, _ALONE)]
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
-
-        def run(path: str) -> Counter[str]:
-            statement, times = PATHS.get(path, ("pass", 1))
-            file = Path(folder, path)
-            counting.output(
-                [
-                    *("valgrind", "--tool=callgrind", f"--callgrind-out-file={file}"),
-                    *("--compress-strings=no", "--compress-pos=no", "--dump-line=no"),
-                    *(sys.executable, "-c", _SCRIPT, *modules, statement, str(times)),
-                    *(each for each, _ in PATHS.values()),
-                ]
-            )
-            costs: Counter[str] = Counter()
-            lines = file.read_text(encoding="utf-8").splitlines()
-            for function, cost in counting.own(lines, extension.name):
-                costs[function] += cost
-            return costs
-
-        nothing, *costs = pool.map(run, ("nothing", *PATHS))
-    paths = {}
-    for (path, (_, times)), functions in zip(PATHS.items(), costs, strict=True):
-        functions.subtract(nothing)
-        paths[path] = Counter({name: cost / times for name, cost in (+functions).items()})
-    return paths
+    statements = [f"{path} {times} {statement}" for path, (statement, times) in PATHS.items()]
+    with TemporaryDirectory() as folder:
+        marks = Path(folder, "marks.so")
+        cc, source = counting.driver_compiler(), Path(__file__).with_name("marks.c")
+        counting.output([cc, "-shared", "-fPIC", "-O2", str(source), "-o", str(marks)])
+        script = [sys.executable, "-c", _SCRIPT, str(marks), *modules, *statements]
+        found = dict(counting.dumps(script, Path(folder), extension.name, "--instr-atstart=no"))
+    return {path: found[path] for path in PATHS}
 
 
 def _check_built(extension: Path) -> None:

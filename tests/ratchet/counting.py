@@ -21,7 +21,9 @@ be compared.
 from __future__ import annotations
 
 import argparse
+import atexit
 import configparser
+import functools
 import importlib.util
 import os
 import platform
@@ -172,37 +174,62 @@ def _count(
     binary: bytes, arguments: Iterable[str], defines: Iterable[str]
 ) -> dict[str, Counter[str]]:
     check_machine()
+    driver = _driver(tuple(defines))
+    with TemporaryDirectory() as folder:
+        module = Path(folder, "module.wasm")
+        module.write_bytes(binary)
+        command = [str(driver), *arguments, str(module)]
+        options = "--instr-atstart=no", "--collect-atstart=no"
+        found = dict(dumps(command, Path(folder), driver.name, *options))
+    loop = found.pop("nothing")
+    for functions in found.values():
+        functions.subtract(loop)
+    return {name: +functions for name, functions in found.items()}
+
+
+_made = TemporaryDirectory()
+atexit.register(_made.cleanup)
+
+
+@functools.cache
+def _driver(defines: tuple[str, ...]) -> Path:
+    place, cc = _place(), driver_compiler()
+    driver = Path(_made.name, " ".join(("driver", *defines)))
+    output(
+        [
+            *(cc, "-std=gnu11", "-O2", "-g0", "-fno-builtin", "-Wall", "-Wextra", "-Werror"),
+            *(["-fno-tree-loop-distribute-patterns"] if compiler().startswith("gcc") else []),
+            *(f"-D{define}" for define in defines),
+            *(f"-I{path}" for path in place.include_dirs),
+            *(str(HERE / name) for name in ("driver.c", "plain.c")),
+            *map(str, place.libraries),
+            *("-Wl,--gc-sections", "-o", str(driver), "-lm", "-lpthread", "-ldl"),
+        ]
+    )
+    return driver
+
+
+def driver_compiler() -> str:
+    """Return the compiler that made the libraries, if it finds callgrind's header; Unfit."""
     place = _place()
     cc = _cc(place)
     _check_built(place)
     _check_header(cc)
-    with TemporaryDirectory() as folder:
-        driver, module = Path(folder, "driver"), Path(folder, "module.wasm")
-        module.write_bytes(binary)
-        output(
-            [
-                *(cc, "-std=gnu11", "-O2", "-g0", "-fno-builtin", "-Wall", "-Wextra", "-Werror"),
-                *(["-fno-tree-loop-distribute-patterns"] if compiler().startswith("gcc") else []),
-                *(f"-D{define}" for define in defines),
-                *(f"-I{path}" for path in place.include_dirs),
-                *(str(HERE / name) for name in ("driver.c", "plain.c")),
-                *map(str, place.libraries),
-                *("-Wl,--gc-sections", "-o", str(driver), "-lm", "-lpthread", "-ldl"),
-            ]
-        )
-        output(
-            [
-                *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no"),
-                *("--compress-strings=no", "--compress-pos=no", "--dump-line=no"),
-                *(f"--callgrind-out-file={folder}/counts", str(driver), *arguments, str(module)),
-            ]
-        )
-        files = sorted(Path(folder).glob("counts.*"), key=lambda path: int(path.suffix[1:]))
-        dumps = dict(_dump(path, driver.name) for path in files)
-    loop = dumps.pop("nothing")
-    for functions in dumps.values():
-        functions.subtract(loop)
-    return {name: +functions for name, functions in dumps.items()}
+    return cc
+
+
+def dumps(
+    command: list[str], folder: Path, file: str, *options: str
+) -> Iterator[tuple[str, Counter[str]]]:
+    """Run a command under callgrind; yield a path and what `file` took, for each dump."""
+    output(
+        [
+            *("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/counts", *options),
+            *("--compress-strings=no", "--compress-pos=no", "--dump-line=no", *command),
+        ]
+    )
+    for path in sorted(folder.glob("counts.*"), key=lambda path: int(path.suffix[1:])):
+        yield _dump(path, file)
 
 
 def _dump(path: Path, driver: str) -> tuple[str, Counter[str]]:
