@@ -122,7 +122,7 @@ class Call:
         fuel: int = NO_FUEL_LIMIT,
         stop: Any = ffi.NULL,
     ) -> Any:
-        """Call with any arguments; stop: a uint32_t in C that, set to 1, ends the call."""
+        """Call with any arguments; stop: this thread's (see aio): a call does not begin once set."""
         if self.codec.refs:
             objects = self.state.store._enter_refs()
             try:
@@ -144,9 +144,7 @@ class Call:
             error = take_error(self.fn)
             if error is None or status != _BUSY:
                 raise_status(error, self.fn, str(self))
-            # Another thread is in there: what stops a call stops one that waits for its turn.
-            if stop and stop[0]:
-                raise trap_from_text("interrupted")
+            # Another thread is in there: what stops a call stops one that waits for its turn, too.
             if limit != NO_TIMEOUT:
                 timeout_ns = limit - (monotonic_ns() - began)
                 if timeout_ns <= 0:

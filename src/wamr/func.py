@@ -145,24 +145,17 @@ class Func(Caller, Extern):
     ) -> Any:
         """Call it in a thread of the event loop's; cancelling stops the wasm code.
 
-        Raises as `call`, and asyncio.CancelledError once the code has stopped.
+        Host functions see the context variables of the task, as with asyncio.to_thread.
+        Raises as `call`, and asyncio.CancelledError once nothing of the call runs any more: wasm
+        code is interrupted, a host function that is running goes on to its end.
         """
-        import asyncio
+        from .aio import in_thread
 
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
-        loop = asyncio.get_running_loop()
         if self._host is not None:
-            return await loop.run_in_executor(None, lambda: self.callable(*args))
-        call, stop = self._call(), ffi.new("uint32_t *")
-        future = loop.run_in_executor(None, call.general, args, timeout_ns, units, stop)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            stop[0] = 1
-            if not future.cancel():
-                await asyncio.wait([future])
-                future.exception()  # it was interrupted, or just done: nobody asks any more
-            raise
+            return await in_thread(lambda _: self.callable(*args))
+        call = self._call()
+        return await in_thread(lambda stop: call.general(args, timeout_ns, units, stop))
 
     def _call(self) -> Call:
         return Call(self._owner, self._address, self._type, self.__name__, self)  # type: ignore[arg-type]

@@ -90,7 +90,8 @@ wpy_instance_func_address(wpy_instance *instance, uint32_t index)
 }
 
 /* Calls with the arguments packed in `cells`, which then holds the results: room for the larger of both and 2 cells.
-   `stop` may be set to 1 by any thread meanwhile: the call ends with WPY_INTERRUPTED. */
+   `stop`: what wpy_thread_stop was given, if anything: a call that is to end by now does not begin, however long it has
+   waited for its turn. */
 int
 wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop)
 {
@@ -105,7 +106,11 @@ wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fue
         wpy_record_push(func, status, 0, "", false);
         return status;
     }
-    activation.stop = stop;
+    if (UNLIKELY(stop != NULL) && ATOMIC_LOAD(stop)) {
+        wpy_leave(&activation);
+        wpy_record_push(func, WPY_INTERRUPTED, 0, "", false);
+        return WPY_INTERRUPTED;
+    }
     status = wpy_run(func, cells);
     wpy_leave(&activation);
     return status;

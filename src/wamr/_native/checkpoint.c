@@ -25,6 +25,8 @@
 
 /* Python's side: runs what signals have asked for; not 0: the number of an exception that waits to come out. */
 extern int wpy_py_signals(void);
+/* The same, of a thread that may be stopped: not 0: nobody waits for it any more. */
+extern int wpy_py_abandoned(void);
 
 /* Only there does Python run signal handlers. Asked anew each time: a fork makes any thread the main one. */
 static bool
@@ -70,6 +72,24 @@ wpy_deadline(wpy_activation *activation, uint64_t now)
     return activation->deadline;
 }
 
+/* Whether somebody has asked for the end of what runs in this thread. */
+static bool
+stop_asked(const wpy_thread *me)
+{
+    return me->stop && ATOMIC_LOAD(me->stop);
+}
+
+/* All calls of this thread end with WPY_INTERRUPTED, soon, once any thread sets `stop` to 1; NULL: no more. Answers what
+   was there before, for who has to put it back. */
+const uint32_t *
+wpy_thread_stop(const uint32_t *stop)
+{
+    const uint32_t *before = wpy_self.stop;
+
+    wpy_self.stop = stop;
+    return before;
+}
+
 /* What other threads and the clock say of this thread's calls: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. */
 int
 wpy_stopped(const wpy_thread *me)
@@ -77,9 +97,10 @@ wpy_stopped(const wpy_thread *me)
     const wpy_activation *activation;
     uint64_t now;
 
+    if (stop_asked(me))
+        return WPY_INTERRUPTED;
     for (activation = me->top; activation; activation = activation->prev)
-        if (ATOMIC_LOAD(&activation->instance->stop_at) == activation->instance->generation
-            || (activation->stop && ATOMIC_LOAD(activation->stop)))
+        if (ATOMIC_LOAD(&activation->instance->stop_at) == activation->instance->generation)
             return WPY_INTERRUPTED;
     if (!me->top || me->top->deadline == UINT64_MAX)
         return WPY_OK;
@@ -106,6 +127,8 @@ goes_on(wpy_instance *instance, bool woken)
             wpy_stop(instance->wamr, WPY_HOST, raised, "signal");
             return false;
         }
+        if (me->stop && wpy_py_abandoned() != 0)
+            return stop(instance, WPY_INTERRUPTED, "interrupted");
     }
     return true;
 }

@@ -79,7 +79,6 @@ typedef struct wpy_activation {
     uint64_t deadline;  /* the nearest of this and all outer ones; UINT64_MAX: none; WPY_UNCOUNTED: see wpy_deadline */
     uint64_t timeout_ns; /* its own; 0: none */
     int64_t fuel_floor; /* stop when the instance's fuel falls below this */
-    const uint32_t *stop; /* atomic, the caller's: not 0: it is to end; NULL: nobody will ask */
     bool outermost;     /* it took the group's lock and gives it back */
 } wpy_activation;
 
@@ -100,6 +99,7 @@ typedef struct wpy_record {
 typedef struct wpy_thread {
     wpy_activation *top;
     uint64_t serial;       /* 0: not seen yet */
+    const uint32_t *stop;  /* atomic, its caller's: not 0: what runs in this thread is to end; NULL: nobody will ask */
     wpy_group *wants;      /* what it waits for, under the registry's lock */
     struct wpy_thread *next_waiting;
     uint64_t signals_at;   /* when Python's signals were looked at last */
@@ -385,7 +385,6 @@ wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation,
     activation->deadline = me->top ? me->top->deadline : UINT64_MAX;
     activation->timeout_ns = 0;
     activation->fuel_floor = INT64_MIN;
-    activation->stop = NULL;
     if (ATOMIC_LOAD(&instance->depth) == 0)
         ATOMIC_STORE(&instance->generation, instance->generation + 1);
     if (UNLIKELY(ATOMIC_LOAD(&instance->attention) | ((timeout_ns + 1) > 1) | (fuel >= 0))) {

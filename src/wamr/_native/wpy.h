@@ -153,6 +153,9 @@ uint32_t wpy_func_index(wpy_func *func);
 uint32_t wpy_func_host_id(wpy_func *func);
 uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count);
 
+/* checkpoint.c */
+const uint32_t *wpy_thread_stop(const uint32_t *stop);
+
 /* host.c */
 wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells);
 
