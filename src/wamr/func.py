@@ -8,6 +8,7 @@ linking.py's business.
 from __future__ import annotations
 
 from ._binding import Caller, bind, ffi, lib
+from .callables import checked_plain
 from .calls import Call
 from .errors import ClosedError
 from .extern import Extern, Owner
@@ -86,6 +87,7 @@ class Func(Caller, Extern):
             type = functype_from_annotations(callback, access_caller=access_caller)  # noqa: A001
         elif not isinstance(type, FuncType):
             raise TypeError(f"type must be a FuncType or None, not {_kind(type)}")
+        _check_callback("callback", callback, type)
         name = getattr(callback, "__name__", None) or "callback"
         host = Host(store, type, callback, name, access_caller)
         self._fill_host(host, type, Owner(store, grouped=False))
@@ -182,9 +184,15 @@ def instance_func(state: State, address: int, type: FuncType, name: str | None) 
 
 def host_func(store: Store, type: FuncType, callback: Callable[..., Any], name: str) -> Func:  # noqa: A002
     """Return a Func for a plain callable, typed by the import that it is for."""
+    _check_callback(f"import {name}", callback, type)
     func = object.__new__(Func)
     func._fill_host(Host(store, type, callback, name), type, Owner(store, grouped=False))
     return func
+
+
+def _check_callback(what: str, callback: Callable[..., Any], type: FuncType) -> None:  # noqa: A002
+    """Raise TypeError for one that gives what nobody runs; any object may be an externref."""
+    checked_plain(what, callback, generators=0x6F in type._result_kinds)
 
 
 def func_of_handle(c: Any) -> Func | None:

@@ -7,6 +7,7 @@ store: callables, which become functions of the store that is instantiated in.
 
 from __future__ import annotations
 
+from .callables import checked_plain
 from .errors import Trap
 from .extern import Extern
 from .instance import Instance
@@ -76,6 +77,8 @@ class Linker:
             raise TypeError(
                 f"item must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
             )
+        else:  # of what type it will be, the import says
+            checked_plain(f"{module}.{name}", item, generators=True)
         names = self._items.setdefault(module, {})
         if name in names and not replace:
             raise ValueError(f"{module}.{name} is defined already; replace=True replaces it")

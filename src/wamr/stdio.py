@@ -14,6 +14,7 @@ from io import TextIOBase
 from weakref import WeakValueDictionary
 
 from ._binding import ffi, keep_raised
+from .callables import checked_plain, refuse_unrun
 from .host import NOT_KEPT
 
 TYPE_CHECKING = False
@@ -80,6 +81,7 @@ class Stream:
         elif _descriptor(value) is not None:
             self.file = value
         elif hasattr(value, "write" if fd else "read") or callable(value):
+            checked_plain(name, getattr(value, "write" if fd else "read", value))
             self.source = value
         elif fd == 0 and isinstance(value, (bytes, bytearray, memoryview)):
             self.source = bytes(value)
@@ -199,6 +201,7 @@ def wpy_py_wasi_read(who: int, data: Any, size: int) -> int:
     """Read at most `size` bytes for the program; 0: the end."""
     piece = streams_by_number[who].read(size)
     if not isinstance(piece, (bytes, bytearray, memoryview)):
+        refuse_unrun("stdin", piece)
         raise TypeError(f"stdin gave {type(piece).__name__} where bytes are needed")
     got = memoryview(piece).nbytes
     if got > size:
@@ -210,5 +213,7 @@ def wpy_py_wasi_read(who: int, data: Any, size: int) -> int:
 @ffi.def_extern(error=NOT_KEPT, onerror=keep_raised)
 def wpy_py_wasi_write(who: int, fd: int, data: Any, size: int) -> int:
     """Take what the program has written."""
-    streams_by_number[who].writers[fd](bytes(ffi.buffer(data, size)))
+    written = streams_by_number[who].writers[fd](bytes(ffi.buffer(data, size)))
+    if written is not None and type(written) is not int:
+        refuse_unrun("stdout" if fd == 1 else "stderr", written)
     return 0

@@ -101,6 +101,7 @@ class Codec:
             values: Sequence[object] = (value,)
         elif not kinds:
             if value is not None:
+                _refuse_unrun(what, value)
                 raise TypeError(f"{what} has no result, but it returned {_shown(value)}")
             return
         elif isinstance(value, (tuple, list)) and len(value) == len(kinds):
@@ -111,8 +112,19 @@ class Codec:
                 if isinstance(value, (tuple, list))
                 else f"one {type(value).__name__}"
             )
+            _refuse_unrun(what, value)
             raise TypeError(f"{what} has {len(kinds)} results, but it returned {got}")
-        _pack(self._unpack, kinds, buffer, values, place, what, "result")
+        try:
+            _pack(self._unpack, kinds, buffer, values, place, what, "result")
+        except TypeError:
+            _refuse_unrun(what, value)
+            raise
+
+
+def _refuse_unrun(what: object, value: object) -> None:
+    from .callables import refuse_unrun
+
+    refuse_unrun(what, value)
 
 
 def _pack(

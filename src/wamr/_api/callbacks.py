@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from .._binding import ffi, lib
+from ..callables import checked_plain, refuse_unrun
 from .handles import NULL, CData, Thing, find, kind
 from .ownership import consumed
 
@@ -31,6 +32,7 @@ class Callback:
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
             raise TypeError(f"a callback must be callable, not {type(function).__name__}")
+        checked_plain("the callback", function)
         self.function = function
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", "callback")
@@ -90,6 +92,7 @@ class Host:
         finally:
             self.busy = busy
         if trap is not None:
+            refuse_unrun("the callback", trap)
             pointer, thing = find(TRAP, trap, "callback", "the result")
             if thing is not None:
                 return _handed_over(pointer, thing)
@@ -155,6 +158,7 @@ def finalizer(value: Any, argument: Any) -> tuple[Any, Callable[[], object] | No
     if isinstance(value, CData):
         return value, None
     function = value.function if isinstance(value, Callback) else value
+    checked_plain("the finalizer", function)
     return NULL, lambda: _finalize(function, argument)
 
 
