@@ -75,7 +75,7 @@ def test_the_text_of_a_component_is_no_module():
             source_bytes(text)
 
 
-@pytest.mark.parametrize("path", ["", "there-is-no-such.wasm", ";; (module)"])
+@pytest.mark.parametrize("path", ["", "there-is-no-such.wasm", "; (module)"])
 def test_a_missing_file_is_not_found(path):
     with pytest.raises(FileNotFoundError):
         source_bytes(path)

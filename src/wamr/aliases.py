@@ -17,7 +17,7 @@ from .instance import Instance
 from .memory import Memory
 from .table import Table
 
-# A str is a path, unless its first non-blank character is "(": then it is module text.
+# A str is a path, unless it begins with "(" or ";;" after white space: then it is module text.
 Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 
 # What goes into wasm: an int, a float, 16 bytes, a Func, any object as an externref, None for null.

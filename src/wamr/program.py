@@ -16,6 +16,7 @@ from .errors import ExitTrap, LinkError, TimeoutTrap
 from .instance import Instance
 from .limits import ResourceLimits, checked_timeout
 from .module import Module
+from .source import is_text
 from .stdio import DEVNULL, PIPE, STDOUT
 from .store import Store
 from .types import FuncType
@@ -130,7 +131,10 @@ def _checked_args(args: object) -> tuple[Any, list[str]]:
         raise ValueError("args is empty: its first item is the program")
     program = args[0]
     if not isinstance(program, (str, os.PathLike, Module)):
-        raise TypeError(f"args[0] must be a path or a Module, not {type(program).__name__}")
+        made = ""
+        if isinstance(program, (bytes, bytearray, memoryview)):
+            made = "; wamr.Module(wamr.Engine(), data) makes one of bytes"
+        raise TypeError(f"args[0] must be a path or a Module, not {type(program).__name__}{made}")
     rest = [os.fspath(arg) if isinstance(arg, os.PathLike) else arg for arg in args[1:]]
     for i, arg in enumerate(rest, 1):
         if not isinstance(arg, str):
@@ -143,7 +147,9 @@ def _name(program: Any) -> str:
     if isinstance(program, Module):
         return (program.name or "program").replace("\0", "")
     path = os.fspath(program)
-    return "program" if path.lstrip()[:1] == "(" else os.path.basename(path)  # noqa: PTH119
+    if isinstance(program, str) and is_text(program):
+        return "program"
+    return os.path.basename(path)  # noqa: PTH119
 
 
 def _check_command(module: Module) -> None:

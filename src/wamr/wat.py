@@ -40,6 +40,7 @@ def wat2wasm(text: "str | bytes") -> bytes:
             raise _located(text[: error.start].decode(), "not UTF-8") from None
     else:
         raise TypeError(f"text must be a str or bytes, not {type(text).__name__}")
+    checked = checked.removeprefix("\ufeff")  # a byte order mark is no part of the text
     convert, refusal = _parser()
     try:
         return bytes(convert(checked))
