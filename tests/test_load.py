@@ -4,13 +4,21 @@ import pytest
 
 from wamr import (
     CompileError,
+    Config,
+    Engine,
+    Func,
+    FuncType,
     Instance,
+    Linker,
     LinkError,
+    Module,
     ResourceLimits,
+    Store,
     TimeoutTrap,
     Trap,
     WasiConfig,
     load,
+    run,
     wat2wasm,
 )
 
@@ -26,6 +34,54 @@ def test_from_text_bytes_and_path(tmp_path):
         instance = load(source)
         assert isinstance(instance, Instance)
         assert instance.exports.add(2, 3) == 5
+
+
+def test_from_a_module():
+    engine = Engine(Config(stack_bytes=1 << 17))
+    module = Module(engine, ADD)
+    first, second = load(module), load(module, limits=ResourceLimits(fuel=1000))
+    assert first.module is second.module is module
+    assert first.store is not second.store
+    assert first.store.engine is second.store.engine is engine
+    assert first.exports.add(2, 3) == second.exports.add(2, 3) == 5
+    assert second.fuel < 1000
+    with Store(engine) as store:
+        made_there = Module(store, ADD)
+    assert load(made_there).exports.add(2, 3) == 5  # a module outlives the store it was made with
+
+
+def test_from_a_module_with_imports_and_wasi():
+    seen = []
+    load(Module(Engine(), CALLS), {"m": {"f": seen.append}}).exports.run()
+    assert seen == [7]
+    with pytest.raises(LinkError, match=r"m\.f is missing"):
+        load(Module(Engine(), CALLS))
+    with pytest.raises(ValueError, match="another store"):
+        func = Func(Store(), FuncType.parse("(i32) -> ()"), seen.append)
+        load(Module(Engine(), CALLS), {"m": {"f": func}})
+
+
+def test_from_a_module_in_another_process():
+    import pickle
+
+    module = pickle.loads(pickle.dumps(Module(Engine(), ADD)))
+    assert load(module).exports.add(2, 3) == 5
+
+
+@pytest.mark.parametrize("bad", [None, 3, Module, Store, [], object()])
+def test_what_is_neither_source_nor_module(bad):
+    with pytest.raises(TypeError, match="source must be a path, the bytes of a module"):
+        load(bad)
+
+
+def test_where_only_a_module_will_do_the_message_says_how_to_make_one(store):
+    linker = Linker(store)
+    for source in (ADD, wat2wasm(ADD), "add.wasm", None):
+        for take in (lambda x: Instance(store, x), linker.instantiate):
+            with pytest.raises(TypeError, match=r"must be a Module, not .*; Module\(store, source\)"):
+                take(source)
+    with pytest.raises(TypeError, match=r"wamr.Module\(wamr.Engine\(\), data\) makes one of bytes"):
+        run([wat2wasm(ADD)])
 
 
 def test_each_in_a_store_of_its_own():

@@ -191,7 +191,10 @@ class Instance:
     ) -> None:
         checked_store("store", store)
         if not isinstance(module, Module):
-            raise TypeError(f"module must be a Module, not {type(module).__name__}")
+            raise TypeError(
+                f"module must be a Module, not {type(module).__name__}; Module(store, source) makes "
+                "one of a path, bytes or text"
+            )
         if module.engine is not store.engine:
             raise ValueError(
                 "module is of another engine than store: make both with the same one, as in "

@@ -119,7 +119,10 @@ class Linker:
     def trap_missing(self, module: Module) -> None:
         """Define each function that `module` imports and nobody defined as one that traps."""
         if not isinstance(module, Module):
-            raise TypeError(f"module must be a Module, not {type(module).__name__}")
+            raise TypeError(
+                f"module must be a Module, not {type(module).__name__}; Module(store, source) makes "
+                "one of a path, bytes or text"
+            )
         function = 0
         for wanted in module.imports:
             if isinstance(wanted.type, FuncType):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    source: Source,
+    source: Source | Module,
     imports: Imports | None = None,
     *,
     wasi: WasiConfig | None = None,
@@ -22,13 +22,18 @@ def load(
 ) -> Instance:
     """Compile and instantiate in a store of its own.
 
-    source: a path, the bytes of a module, or module text (needs the `wat` extra). imports, wasi,
-    limits: as for `Instance`. Raises what `Module` and `Instance` raise.
+    source: a path, the bytes of a module, module text (needs the `wat` extra), or a Module, which
+    is not compiled again: the store is of its engine. imports, wasi, limits: as for `Instance`.
+    Raises what `Module` and `Instance` raise.
 
     >>> import wamr
     >>> inst = wamr.load('(module (func (export "answer") (result i32) (i32.const 42)))')
     >>> inst.exports.answer()
     42
     """
-    store = Store()
-    return Instance(store, Module(store, source), imports, wasi=wasi, limits=limits)
+    if isinstance(source, Module):
+        module, store = source, Store(source.engine)
+    else:
+        store = Store()
+        module = Module(store, source)
+    return Instance(store, module, imports, wasi=wasi, limits=limits)

@@ -52,6 +52,10 @@ def test_arguments_of_a_wrong_kind() -> None:
     with raises(TypeError):
         wamr.load(EMPTY, limits=5)  # type: ignore[arg-type]
     with raises(TypeError):
+        wamr.load(None)  # type: ignore[arg-type]
+    with raises(TypeError):
+        wamr.load(store)  # type: ignore[arg-type]
+    with raises(TypeError):
         wamr.wat2wasm(None)  # type: ignore[arg-type]
     with raises(ValueError):
         wamr.Config(tier="jit")  # type: ignore[arg-type]

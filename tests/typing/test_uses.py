@@ -79,6 +79,8 @@ def test_sources_of_every_kind(tmp_path: Path) -> None:
         assert_type(module.serialize(), bytes)
         assert_type(Module.validate(store.engine, source), bool)
         assert_type(Module.deserialize(store, module.serialize()), Module)
+        assert_type(wamr.load(source), Instance)
+        assert_type(wamr.load(module), Instance)
     with store as same:
         assert_type(same, Store)
 
