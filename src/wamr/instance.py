@@ -156,6 +156,7 @@ class Instance:
     or its exports may stand for the inner one, or a sequence in the order of `module.imports`. An
     item is a Func, Global, Table, Memory, or a callable, which takes its type from the import.
     wasi: what WASI's imports are met with. limits: None for the store's.
+    A call of the export `_initialize` does nothing afterwards: it has run.
     Raises LinkError (an import is missing or does not match), Trap (a segment was out of bounds, or
     the start function trapped), what a host function raised, TypeError, ValueError, ClosedError.
     C: `wasm_instance_new`. Spec: section 4.5.4.

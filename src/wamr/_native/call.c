@@ -36,6 +36,28 @@ type_of(const WASMModule *module, uint32_t index)
                             : module->functions[index - imported]->func_type;
 }
 
+/* What a reactor's `_initialize` is to everybody but the instance's own code. We run it when the instance is made, and it
+   must not run twice: wasi-libc's traps then, others would construct what is in use anew. */
+static bool
+done_already(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
+{
+    (void)env;
+    (void)func;
+    (void)args;
+    (void)results;
+    return true;
+}
+
+static WASMFuncType no_values;
+static wpy_func initialized = {
+    .type = &no_values,
+    .dispatch = done_already,
+    .import_struct = { .module_name = "host", .field_name = "_initialize", .func_type = &no_values,
+                       .func_ptr_linked = &initialized, .attachment = &initialized,
+                       .call_conv_raw = true, .call_conv_wasm_c_api = true }, /* as in wpy_func_init */
+    .proxy = { .is_import_func = true, .u.func_import = &initialized.import_struct },
+};
+
 /* The function with this index in the instance, made when first asked for; an imported one is what was imported. Lives
    as long as the group, even if it is asked for when the instance is closed. NULL: no such function, or out of memory. */
 wpy_func *
@@ -55,7 +77,8 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
     func->object.kind = WPY_FUNC;
     wpy_registry_lock();
     if (instance->wamr) /* else it is closed, and never runs again */
-        func->wamr = &instance->wamr->e->functions[index];
+        func->wamr = (int64_t)index == instance->module->initialize ? &initialized.proxy
+                                                                    : &instance->wamr->e->functions[index];
     if (instance->funcs[index]) { /* another thread was faster */
         free(func);
         func = instance->funcs[index];
