@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import gc
+import weakref
 
 import pytest
+from counter import Counter, run
 
 import wamr
 
@@ -100,3 +104,130 @@ def test_host_functions_can_be_awaited_too() -> None:
         return 2 * x
 
     assert asyncio.run(wamr.Func(wamr.Store(), None, double).call_async(4)) == 8
+
+
+# ------------------------------------------------------------------ context variables
+level: contextvars.ContextVar[str] = contextvars.ContextVar("level", default="unset")
+
+
+def test_host_functions_see_the_tasks_context() -> None:
+    seen: list[str] = []
+
+    def host() -> None:
+        seen.append(level.get())
+        level.set("changed")
+        seen.append(level.get())
+
+    async def main() -> None:
+        counter = Counter(host)
+        host_func = wamr.Func(wamr.Store(), wamr.FuncType(()), host)
+        for func in (counter.exports.call_host, host_func):
+            level.set("of the task")
+            await func.call_async()
+            assert level.get() == "of the task"  # as with to_thread, nothing leaks back
+
+    run(main())
+    assert seen == ["of the task", "changed"] * 2
+    assert level.get() == "unset"
+
+
+def test_each_task_has_its_own_context() -> None:
+    seen: dict[str, str] = {}
+
+    async def one(name: str) -> None:
+        def host() -> None:
+            seen[name] = level.get()
+
+        level.set(name)
+        await Counter(host).exports.call_host.call_async()
+
+    async def main() -> None:
+        await asyncio.gather(*[one(f"task {i}") for i in range(20)])
+
+    run(main())
+    assert seen == {f"task {i}": f"task {i}" for i in range(20)}
+
+
+# ------------------------------------------------------------------ exceptions
+class Own(BaseException):
+    """Neither Exception nor anything that asyncio knows."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("mine"),
+        Own("mine"),
+        asyncio.TimeoutError(),
+        asyncio.InvalidStateError(),
+        asyncio.CancelledError("mine"),
+        GeneratorExit(),
+        wamr.Trap("mine"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_host_function_raises_is_the_same_object(error: BaseException) -> None:
+    def host() -> None:
+        raise error
+
+    async def main() -> None:
+        counter = Counter(host)
+        for func in (
+            counter.exports.call_host,
+            wamr.Func(wamr.Store(), wamr.FuncType(()), host),
+        ):
+            with pytest.raises(type(error)) as caught:
+                await func.call_async()
+            assert caught.value is error
+        counter.assert_quiet()
+
+    run(main())
+
+
+def test_the_exceptions_that_futures_replace_stay_themselves() -> None:
+    import concurrent.futures
+
+    for error in (concurrent.futures.CancelledError(), concurrent.futures.TimeoutError()):
+        test_what_a_host_function_raises_is_the_same_object(error)
+
+
+def test_stop_iteration_is_a_runtime_error_as_in_every_coroutine() -> None:
+    error = StopIteration(5)
+
+    def host() -> None:
+        raise error
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError) as caught:
+            await Counter(host).exports.call_host.call_async()
+        assert caught.value.__cause__ is error
+
+    run(main())
+
+
+def test_nothing_of_a_call_is_held_when_it_is_over() -> None:
+    class Thing:
+        pass
+
+    async def main() -> None:
+        def host() -> None:
+            raise KeyError(things[0])
+
+        things = [Thing()]
+        gone = weakref.ref(things[0])
+        counter = Counter(host)
+        gc.disable()
+        try:
+            with pytest.raises(KeyError):
+                await counter.exports.call_host.call_async()
+            things.clear()
+            for _ in range(100):  # the executor's thread drops its own some time after the result
+                if gone() is None:
+                    break
+                await asyncio.sleep(0.01)
+                gc.collect()  # what pytest's `raises` made
+            assert gone() is None
+        finally:
+            gc.enable()
+
+    run(main())

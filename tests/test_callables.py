@@ -1,4 +1,4 @@
-"""Host functions must be plain: what would have to be awaited or iterated is refused, and said so."""
+"""Host functions must be plain: what would have to be awaited or iterated is refused."""
 
 from __future__ import annotations
 
@@ -195,7 +195,9 @@ def test_a_coroutine_function_is_refused_where_it_is_given(
     door: Callable[[Any], None], kind: str
 ) -> None:
     function, name = COROUTINES[kind]
-    with pytest.raises(TypeError, match=rf"is a coroutine function \(async def\), {name}: ") as caught:
+    with pytest.raises(
+        TypeError, match=rf"is a coroutine function \(async def\), {name}: "
+    ) as caught:
         door(function)
     assert f"asyncio.run_coroutine_threadsafe({name}(…), loop).result()" in str(caught.value)
 
@@ -274,7 +276,9 @@ FORESEEN = [
 
 
 @pytest.mark.usefixtures("wat")
-@pytest.mark.parametrize("type_", ["", "(result i32)", "(result i64)", "(result f64)", "(result v128)"])
+@pytest.mark.parametrize(
+    "type_", ["", "(result i32)", "(result i64)", "(result f64)", "(result v128)"]
+)
 @pytest.mark.parametrize("number", range(len(FORESEEN)))
 def test_a_result_that_nobody_runs_says_so(type_: str, number: int) -> None:
     function, told = FORESEEN[number]
@@ -364,7 +368,8 @@ PROGRAM = """(module
   (data (i32.const 16) "hi")
   (func (export "write") (param i32)
     (drop (call $write (local.get 0) (i32.const 0) (i32.const 1) (i32.const 8))))
-  (func (export "read") (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
+  (func (export "read")
+    (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
 
 
 @pytest.mark.usefixtures("wat")
@@ -378,7 +383,7 @@ def test_what_stdio_returns_is_not_lost() -> None:
     for fd, name in ((1, "stdout"), (2, "stderr")):
         with pytest.raises(TypeError, match=f"^{name} returned a coroutine of"):
             exports.write(fd)
-    with pytest.raises(TypeError, match="^stdin returned a coroutine of fetch"):
+    with pytest.raises(TypeError, match=r"^stdin returned a coroutine of fetch"):
         exports.read()
 
 

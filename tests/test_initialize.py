@@ -198,9 +198,7 @@ def test_a_host_function_exported_by_that_name_stays_one() -> None:
     assert seen == ["called"] * 2
 
 
-def test_the_command_line_may_name_it(
-    tmp_path: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_line_may_name_it(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     from wamr._cli.command import main
 
     path = tmp_path / "reactor.wat"

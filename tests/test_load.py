@@ -78,7 +78,9 @@ def test_where_only_a_module_will_do_the_message_says_how_to_make_one(store):
     linker = Linker(store)
     for source in (ADD, wat2wasm(ADD), "add.wasm", None):
         for take in (lambda x: Instance(store, x), linker.instantiate):
-            with pytest.raises(TypeError, match=r"must be a Module, not .*; Module\(store, source\)"):
+            with pytest.raises(
+                TypeError, match=r"must be a Module, not .*; Module\(store, source\)"
+            ):
                 take(source)
     with pytest.raises(TypeError, match=r"wamr.Module\(wamr.Engine\(\), data\) makes one of bytes"):
         run([wat2wasm(ADD)])

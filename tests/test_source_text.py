@@ -53,7 +53,8 @@ def test_fields_alone_are_a_module() -> None:
 
 @pytest.mark.usefixtures("wat")
 def test_text_is_taken_wherever_a_source_is() -> None:
-    text = ';; a program\n(module (func (export "_start")) (func (export "f") (result i32) i32.const 1))'
+    text = """;; a program
+    (module (func (export "_start")) (func (export "f") (result i32) (i32.const 1)))"""
     assert wamr.load(text).exports.f() == 1
     assert len(Module(Engine(), text).exports) == 2
     assert Module.validate(Engine(), text) is True
@@ -62,10 +63,12 @@ def test_text_is_taken_wherever_a_source_is() -> None:
 
 
 @pytest.mark.usefixtures("wat")
-@pytest.mark.parametrize("text", [";; only", "(; only ;)", "\ufeff;;", "(; open", ";; one\n )", "()"])
+@pytest.mark.parametrize(
+    "text", [";; only", "(; only ;)", "\ufeff;;", "(; open", ";; one\n )", "()"]
+)
 def test_what_begins_as_text_and_is_none_is_a_compile_error(text: str) -> None:
     for source in (text, text.encode()):
-        with pytest.raises(CompileError, match="^module text, line"):
+        with pytest.raises(CompileError, match=r"^module text, line"):
             source_bytes(source)
 
 
@@ -142,7 +145,7 @@ def test_a_long_path_that_is_missing_is_shown_whole(tmp_path: Path) -> None:
 def test_a_str_with_nul_is_neither() -> None:
     with pytest.raises(ValueError, match=f"contains NUL, {NEITHER}: 'a.x00b'$"):
         source_bytes("a\0b")
-    with pytest.raises(ValueError, match="A binary module is given as bytes$"):
+    with pytest.raises(ValueError, match=r"A binary module is given as bytes$"):
         source_bytes(EMPTY.decode())
     with pytest.raises(ValueError, match="null"):
         source_bytes(Path("a\0b"))

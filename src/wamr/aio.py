@@ -79,7 +79,7 @@ def wpy_py_abandoned() -> bool:
 
 
 async def in_thread(function: Callable[[Any], Any]) -> Any:
-    """Return what `function` returns, called in a thread of the event loop's, or raise what it raises.
+    """Return what `function` returns, called in a thread of the event loop's, or raise its error.
 
     It is called with what ends the call once set (a uint32_t in C), in a copy of this task's
     context.

@@ -122,7 +122,7 @@ class Call:
         fuel: int = NO_FUEL_LIMIT,
         stop: Any = ffi.NULL,
     ) -> Any:
-        """Call with any arguments; stop: this thread's (see aio): a call does not begin once set."""
+        """Call with any arguments; stop: this thread's (see aio): once set, no call begins."""
         if self.codec.refs:
             objects = self.state.store._enter_refs()
             try:

@@ -193,8 +193,8 @@ class Instance:
         checked_store("store", store)
         if not isinstance(module, Module):
             raise TypeError(
-                f"module must be a Module, not {type(module).__name__}; Module(store, source) makes "
-                "one of a path, bytes or text"
+                f"module must be a Module, not {type(module).__name__}; Module(store, source) "
+                "makes one of a path, bytes or text"
             )
         if module.engine is not store.engine:
             raise ValueError(

@@ -120,8 +120,8 @@ class Linker:
         """Define each function that `module` imports and nobody defined as one that traps."""
         if not isinstance(module, Module):
             raise TypeError(
-                f"module must be a Module, not {type(module).__name__}; Module(store, source) makes "
-                "one of a path, bytes or text"
+                f"module must be a Module, not {type(module).__name__}; Module(store, source) "
+                "makes one of a path, bytes or text"
             )
         function = 0
         for wanted in module.imports:

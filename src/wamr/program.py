@@ -146,9 +146,9 @@ def _name(program: Any) -> str:
     """Return what the program is told as its own name: nothing of the host's folders."""
     if isinstance(program, Module):
         return (program.name or "program").replace("\0", "")
-    path = os.fspath(program)
     if isinstance(program, str) and is_text(program):
         return "program"
+    path: str = os.fspath(program)
     return os.path.basename(path)  # noqa: PTH119
 
 
