@@ -9,7 +9,7 @@ may cost), ``long_work`` (so that the check is never late), ``wasi`` (holes in i
 calls), and how fast it loads: ``loading`` (numbers), ``aliases`` (of locals), ``once`` (one pass in
 place of two) and ``operands``.
 Each exposes ``CURES``, a tuple that is applied in order. A cure states the exact text that it
-expects; if that is not there exactly once, the build stops, so a new WAMR can't silently lose one.
+expects, and how often; if that is not so, the build stops, so a new WAMR can't silently lose one.
 
 The copy is written incrementally: a file whose text has not changed keeps its time stamp, so an
 unchanged build compiles nothing. ``WAMR_WITHOUT_CURE=name[,name]`` leaves cures out: that is how
@@ -34,6 +34,8 @@ MODULES = (
     "long_work",
     "wasi",
     "wasi_answers",
+    "wasi_sizes",
+    "wasi_unstable",
     "spec",
     "growth",
     "speed",
@@ -55,10 +57,11 @@ class Cure:
 
     name: str
     file: str  # below the tree's root
-    expect: str  # must be there exactly once, after the cures before this one
+    expect: str  # must be there exactly `times` times, after the cures before this one
     replace: str
     why: str
     test: str  # path::name of the test that fails without it
+    times: int = 1  # more only where WAMR has copied lines
 
 
 def all_cures() -> tuple[Cure, ...]:
@@ -106,12 +109,13 @@ def _chosen(cures: tuple[Cure, ...]) -> tuple[Cure, ...]:
 def _cured(text: str, cures: list[Cure]) -> str:
     for cure in cures:
         count = text.count(cure.expect)
-        if count != 1:
+        if count != cure.times:
+            wanted = "once" if cure.times == 1 else f"{cure.times} times"
             first = next(line for line in cure.expect.splitlines() if line.strip()).strip()
             raise CureError(
-                f"cure {cure.name}: its text is {count} times in {cure.file}, not once. It begins "
-                f"with\n  {first}\nIs this another version of WAMR, or does a cure before it edit "
-                "the same lines?"
+                f"cure {cure.name}: its text is {count} times in {cure.file}, not {wanted}. It "
+                f"begins with\n  {first}\nIs this another version of WAMR, or does a cure before "
+                "it edit the same lines?"
             )
         text = text.replace(cure.expect, cure.replace)
     return text

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ._binding import ffi, lib
+from .abis import WASI, whose
 from .errors import ClosedError, LinkError
 from .extern import Extern
 from .func import Func, host_func
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .store import Store
     from .types import ExternType, Limits
 
-_WASI = ("wasi_snapshot_preview1", "wasi_unstable")
 _KINDS = {Func: "function", Global: "global", Table: "table", Memory: "memory"}
 
 
@@ -96,7 +96,7 @@ def check_shape(imports: object, module: Module) -> None:
 
 def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
     """Tell whether WAMR has this function import, the `function`th, itself."""
-    return wanted.module in _WASI and lib.wpy_module_import_is_wasi(module._c, function)
+    return wanted.module in WASI and lib.wpy_module_import_is_wasi(module._c, function)
 
 
 def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> Any:
@@ -124,6 +124,7 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
     """Return the item as an extern that matches the import."""
     where = f"import {wanted.module}.{wanted.name}"
     if item is _ABSENT:
+        _refuse_foreign_abi(wanted)
         raise LinkError(f"{where} is missing: it is {_a(wanted.type)}")
     if not isinstance(item, Extern):
         if callable(item):
@@ -138,6 +139,15 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
     if not _matches(item.type, wanted.type):
         raise LinkError(f"{where} must be {_a(wanted.type)}, not {_a(item.type)}")
     return item
+
+
+def _refuse_foreign_abi(wanted: ImportType) -> None:
+    """Raise LinkError for what is like WASI's and is not."""
+    whom = whose(wanted.module)
+    if whom:
+        raise LinkError(
+            f"import {wanted.module}.{wanted.name} is missing: {wanted.module!r} is {whom}"
+        )
 
 
 def _matches(given: ExternType, wanted: ExternType) -> bool:

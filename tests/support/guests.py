@@ -137,14 +137,17 @@ def in_process(code: str, *args: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def imports(names: Iterable[str] = tuple(SIGNATURES)) -> str:
+PREVIEW1, UNSTABLE = "wasi_snapshot_preview1", "wasi_unstable"
+
+
+def imports(names: Iterable[str] = tuple(SIGNATURES), abi: str = PREVIEW1) -> str:
     """Return the imports of these functions, as text; each is called `$name`."""
     lines = []
     for name in names:
         params = " ".join("i64" if kind == "I" else "i32" for kind in SIGNATURES[name])
         result = "" if name == "proc_exit" else "(result i32)"
         lines.append(
-            f'(import "wasi_snapshot_preview1" "{name}" '
+            f'(import "{abi}" "{name}" '
             f"(func ${name} {f'(param {params})' if params else ''} {result}))"
         )
     return "\n".join(lines)
@@ -168,7 +171,7 @@ def program(body: str, data: str = "") -> str:
         (func (export "_start") {body}))"""
 
 
-def puppet() -> str:
+def puppet(abi: str = PREVIEW1) -> str:
     """Return a module that exports a wrapper of every function, and its memory of one page."""
     wrappers = []
     for name, signature in SIGNATURES.items():
@@ -179,25 +182,28 @@ def puppet() -> str:
             f'(func (export "{name}") {f"(param {params})" if params else ""} {result} '
             f"(call ${name} {arguments}))"
         )
-    return f'(module {imports()} (memory (export "memory") 1 1) {" ".join(wrappers)})'
+    return f'(module {imports(abi=abi)} (memory (export "memory") 1 1) {" ".join(wrappers)})'
 
 
-_module: list[wamr.Module] = []
+_modules: dict[str, wamr.Module] = {}
 
 
 class Guest:
     """A guest whose every call the test makes: `guest.fd_close(3)` answers an errno.
 
     Text and bytes among the arguments become address and size; results are read from `OUT`.
+    `abi`: the module that it imports from.
     """
 
     OUT = 32768
 
-    def __init__(self, **config: Any) -> None:
-        if not _module:
-            _module.append(wamr.Module(wamr.Engine(), puppet()))
-        store = wamr.Store(_module[0].engine)
-        self.instance = wamr.Instance(store, _module[0], wasi=wamr.WasiConfig(**config))
+    def __init__(self, *, abi: str = PREVIEW1, **config: Any) -> None:
+        if abi not in _modules:
+            _modules[abi] = wamr.Module(wamr.Engine(), puppet(abi))
+        module = _modules[abi]
+        self.instance = wamr.Instance(
+            wamr.Store(module.engine), module, wasi=wamr.WasiConfig(**config)
+        )
         self.memory = self.instance.exports.memory
 
     def __getattr__(self, name: str) -> Any:

@@ -82,12 +82,26 @@ def described(data: bytes) -> dict[str, Any]:
         "features": [
             {"name": name, "supported": name in _supported()} for name in sorted(contents.features)
         ],
+        "wasi": _wasi(contents),
         "start": contents.start,
         "memories": contents.memories(),
         "sections": contents.sections,
         "imports": contents.imports,
         "exports": contents.exports,
     }
+
+
+def _wasi(contents: Contents) -> list[dict[str, Any]]:
+    """Return the modules of its imports that are WASI's, or are named as if they were."""
+    from wamr.abis import WASI, whose
+
+    modules = dict.fromkeys(item["module"] for item in contents.imports)
+    abis = {module: WASI.get(module) or whose(module) for module in modules}
+    return [
+        {"module": module, "abi": abi, "supported": module in WASI}
+        for module, abi in abis.items()
+        if abi
+    ]
 
 
 def _supported() -> frozenset[str]:
@@ -119,6 +133,7 @@ def as_text(name: str, found: dict[str, Any]) -> str:
     if found["problem"] and not found["runs"]:
         lines.append(f"malformed: {found['problem']}")
     lines.append(f"features: {', '.join(features) or 'those of WebAssembly 1.0'}")
+    lines += [f"WASI: {abi['module']} ({abi['abi']})" for abi in found["wasi"]]
     if found["memories"]:
         lines.append(f"memory: {'; '.join(found['memories'])} of 64 KiB")
     if found["start"] is not None:

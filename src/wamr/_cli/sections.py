@@ -6,6 +6,7 @@ goes on with the next section. Spec: section 5.5.
 
 from __future__ import annotations
 
+from ..abis import WASI
 from .binary import Malformed, Reader
 from .features import constant, scan
 
@@ -31,7 +32,6 @@ _NAMES = [
     "tag",
 ]
 _KINDS = ("function", "table", "memory", "global", "tag")
-_WASI = ("wasi_snapshot_preview1", "wasi_unstable")
 
 
 class Contents:
@@ -153,7 +153,7 @@ class Contents:
         self.imports.append({"module": module, "name": name, "kind": kind, "type": type_})
         if kind == "global" and type_.startswith("mutable"):
             self.features.add("mutable-globals")
-        if module in _WASI:
+        if module in WASI:
             self.features.add("wasi")
 
     def _function(self, reader: Reader) -> None:

@@ -297,9 +297,9 @@ wpy_wasi_link(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
         return false;
     }
     for (i = 0; i < wamr->module->import_function_count; i++) {
-        void *ours = instance->imported[i]
-                         ? NULL
-                         : wpy_wasi_native(wamr->module->import_functions[i].u.function.field_name);
+        WASMFunctionImport *import = &wamr->module->import_functions[i].u.function;
+        void *ours = instance->imported[i] ? NULL : wpy_wasi_native(import->module_name, import->field_name);
+
         if (ours)
             wamr->import_func_ptrs[i] = ours;
     }

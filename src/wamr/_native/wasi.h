@@ -53,6 +53,6 @@ uint64_t wpy_wait_ns(uint64_t until); /* how long to wait now, before looking up
 bool wpy_sleep(uint64_t ns);          /* false: woken by a signal */
 
 /* wasi_calls.c: for this import, in place of WAMR's; NULL: WAMR's */
-void *wpy_wasi_native(const char *name);
+void *wpy_wasi_native(const char *module, const char *name);
 
 #endif

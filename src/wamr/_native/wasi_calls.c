@@ -1,6 +1,7 @@
 /* wasi_calls.c: the functions of WASI that are ours as a whole.
  *
- * poll_oneoff, because WAMR's sleeps where nothing can stop it, and knows but one clock at a time; random_get, because a
+ * poll_oneoff, because WAMR's sleeps where nothing can stop it, and knows but one clock at a time (and once more, with
+ * the subscriptions of snapshot 0, "wasi_unstable"); random_get, because a
  * gigabyte takes seconds; proc_exit, to say more than a text; and everything with sockets, which is refused. They are
  * natives of WAMR's kind: pointers come converted, checked for their first byte only.
  */
@@ -14,10 +15,28 @@ valid(WASMExecEnv *env, const void *address, uint64_t size)
 
 /* ---- poll_oneoff ---- */
 
+#define MOST_SUBSCRIPTIONS 65536u /* a program has 1024 descriptors */
+
+/* Snapshot 0's. Preview 1 has dropped the identifier. */
+typedef struct {
+    uint64_t userdata;
+    uint8_t type;
+    union {
+        struct {
+            uint64_t identifier;
+            uint32_t clock_id;
+            uint64_t timeout, precision;
+            uint16_t flags;
+        } clock;
+        uint32_t fd;
+    } u;
+} unstable_subscription;
+_Static_assert(sizeof(unstable_subscription) == 56, "as snapshot 0 has it");
+
 /* What a call is about: copied first, since the guest may want its events where the subscriptions are. */
 typedef struct {
     __wasi_subscription_t *clocks, *files; /* the latter with room for one more */
-    uint64_t *until;                       /* per clock, on wpy_now's scale; 0: it has failed */
+    uint64_t *until;                       /* per clock, on wpy_now's scale */
     uint32_t clock_count, file_count;
     uint64_t first;                        /* the earliest of `until` */
 } waiting;
@@ -28,25 +47,52 @@ add(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* When the clock strikes; 0: we can't tell. */
-static uint64_t
-moment(const __wasi_subscription_t *subscription, uint64_t now)
+/* When the clock strikes. Not all clocks that can be read can be waited for. */
+static __wasi_errno_t
+moment(const __wasi_subscription_t *subscription, uint64_t now, uint64_t *until)
 {
     const __wasi_subscription_clock_t *clock = &subscription->u.u.clock;
     __wasi_timestamp_t theirs, wait = clock->timeout;
+    __wasi_errno_t error;
 
-    if (clock->clock_id != __WASI_CLOCK_REALTIME && clock->clock_id != __WASI_CLOCK_MONOTONIC)
-        return 0;
+    if ((clock->clock_id != __WASI_CLOCK_REALTIME && clock->clock_id != __WASI_CLOCK_MONOTONIC)
+        || (clock->flags & ~__WASI_SUBSCRIPTION_CLOCK_ABSTIME))
+        return __WASI_EINVAL;
     if (clock->flags & __WASI_SUBSCRIPTION_CLOCK_ABSTIME) {
-        if (os_clock_time_get(clock->clock_id, 0, &theirs) != 0)
-            return 0;
+        if ((error = os_clock_time_get(clock->clock_id, 0, &theirs)) != 0)
+            return error;
         wait = wait > theirs ? wait - theirs : 0;
     }
-    return add(now, wait);
+    *until = add(now, wait);
+    return 0;
+}
+
+/* One of the guest's, which need not be aligned, as preview 1's. */
+static __wasi_subscription_t
+subscription_at(const uint8_t *in, uint32_t i, bool unstable)
+{
+    __wasi_subscription_t subscription;
+    unstable_subscription theirs;
+
+    if (!unstable) {
+        memcpy(&subscription, in + i * sizeof subscription, sizeof subscription);
+        return subscription;
+    }
+    memcpy(&theirs, in + i * sizeof theirs, sizeof theirs);
+    subscription = (__wasi_subscription_t){ .userdata = theirs.userdata, .u.type = theirs.type };
+    if (theirs.type == __WASI_EVENTTYPE_CLOCK) {
+        subscription.u.u.clock.clock_id = theirs.u.clock.clock_id;
+        subscription.u.u.clock.timeout = theirs.u.clock.timeout;
+        subscription.u.u.clock.precision = theirs.u.clock.precision;
+        subscription.u.u.clock.flags = theirs.u.clock.flags;
+    }
+    else
+        subscription.u.u.fd_readwrite.fd = (__wasi_fd_t)theirs.u.fd;
+    return subscription;
 }
 
 static __wasi_errno_t
-sort_out(waiting *all, const __wasi_subscription_t *in, uint32_t count)
+sort_out(waiting *all, const uint8_t *in, uint32_t count, bool unstable)
 {
     uint64_t now = wpy_now();
     uint32_t i;
@@ -58,14 +104,16 @@ sort_out(waiting *all, const __wasi_subscription_t *in, uint32_t count)
     if (!all->clocks || !all->files || !all->until)
         return __WASI_ENOMEM;
     for (i = 0; i < count; i++) {
-        __wasi_subscription_t subscription;
+        __wasi_subscription_t subscription = subscription_at(in, i, unstable);
+        uint64_t *until = &all->until[all->clock_count];
+        __wasi_errno_t error;
 
-        memcpy(&subscription, (const uint8_t *)in + i * sizeof subscription, sizeof subscription);
         switch (subscription.u.type) {
             case __WASI_EVENTTYPE_CLOCK:
-                all->until[all->clock_count] = moment(&subscription, now);
-                if (all->until[all->clock_count] < all->first)
-                    all->first = all->until[all->clock_count];
+                if ((error = moment(&subscription, now, until)) != 0)
+                    return error;
+                if (*until < all->first)
+                    all->first = *until;
                 all->clocks[all->clock_count++] = subscription;
                 break;
             case __WASI_EVENTTYPE_FD_READ:
@@ -90,7 +138,6 @@ clock_events(const waiting *all, __wasi_event_t *out)
         if (all->until[i] <= now)
             out[count++] = (__wasi_event_t){
                 .userdata = all->clocks[i].userdata,
-                .error = all->until[i] ? 0 : __WASI_ENOTSUP,
                 .type = __WASI_EVENTTYPE_CLOCK,
             };
     return count;
@@ -144,8 +191,9 @@ wait_for_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint3
 }
 
 static uint32_t
-poll_oneoff(WASMExecEnv *env, const __wasi_subscription_t *in, __wasi_event_t *out, uint32_t count, uint32_t *out_count)
+poll_any(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *out, uint32_t count, uint32_t *out_count)
 {
+    uint64_t size = unstable ? sizeof(unstable_subscription) : sizeof(__wasi_subscription_t);
     waiting all = { 0 };
     __wasi_event_t *events = NULL;
     uint32_t found = 0;
@@ -153,10 +201,12 @@ poll_oneoff(WASMExecEnv *env, const __wasi_subscription_t *in, __wasi_event_t *o
 
     if (count == 0)
         return __WASI_EINVAL;
-    if (!valid(env, in, (uint64_t)count * sizeof *in) || !valid(env, out, (uint64_t)count * sizeof *out)
+    if (!valid(env, in, count * size) || !valid(env, out, (uint64_t)count * sizeof *out)
         || !valid(env, out_count, sizeof found))
         return __WASI_EFAULT;
-    error = sort_out(&all, in, count);
+    if (count > MOST_SUBSCRIPTIONS)
+        return __WASI_EINVAL;
+    error = sort_out(&all, in, count, unstable);
     if (!error && !(events = calloc((size_t)count + 1, sizeof *events)))
         error = __WASI_ENOMEM;
     if (!error)
@@ -170,6 +220,18 @@ poll_oneoff(WASMExecEnv *env, const __wasi_subscription_t *in, __wasi_event_t *o
     free(all.files);
     free(all.until);
     return error;
+}
+
+static uint32_t
+poll_oneoff(WASMExecEnv *env, const uint8_t *in, __wasi_event_t *out, uint32_t count, uint32_t *out_count)
+{
+    return poll_any(env, in, false, out, count, out_count);
+}
+
+static uint32_t
+unstable_poll_oneoff(WASMExecEnv *env, const uint8_t *in, __wasi_event_t *out, uint32_t count, uint32_t *out_count)
+{
+    return poll_any(env, in, true, out, count, out_count);
 }
 
 /* ---- the others ---- */
@@ -218,7 +280,7 @@ no_sockets(WASMExecEnv *env)
 }
 
 void *
-wpy_wasi_native(const char *name)
+wpy_wasi_native(const char *module, const char *name)
 {
     static const struct {
         const char *name;
@@ -231,6 +293,8 @@ wpy_wasi_native(const char *name)
     };
     size_t i;
 
+    if (!strcmp(module, "wasi_unstable") && !strcmp(name, "poll_oneoff"))
+        return (void *)unstable_poll_oneoff;
     for (i = 0; i < sizeof ours / sizeof *ours; i++)
         if (!strcmp(name, ours[i].name))
             return ours[i].function;

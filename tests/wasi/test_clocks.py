@@ -1,0 +1,121 @@
+"""The clocks: which there are, and that every function says the same of them."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+from capi_guests import ProceduralGuest
+from guests import INVAL, PREVIEW1, UNSTABLE, Guest
+
+pytestmark = pytest.mark.usefixtures("wat")
+
+REALTIME, MONOTONIC, PROCESS, THREAD = range(4)
+UNKNOWN = (4, 5, 100, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+ABSOLUTE = 1
+
+
+def clock(abi: str, clock_id: int, timeout: int = 1, flags: int = 0) -> bytes:
+    """Return a subscription."""
+    body = struct.pack("<I4xQQH6x", clock_id, timeout, 0, flags)
+    return struct.pack("<QB7x", 42, 0) + (bytes(8) if abi == UNSTABLE else b"") + body
+
+
+@pytest.fixture(params=[PREVIEW1, UNSTABLE])
+def abi(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+def poll(guest: Guest, *subscriptions: bytes) -> tuple[int, int]:
+    """Return the errno, and how many events there are."""
+    guest.memory.write(1024, b"".join(subscriptions))
+    guest.memory.write(guest.OUT, bytes(8))
+    error = guest.poll_oneoff(1024, 8192, len(subscriptions), guest.OUT)
+    return error, guest.u32()
+
+
+@pytest.mark.parametrize("clock_id", UNKNOWN)
+def test_unknown_clocks(abi: str, clock_id: int) -> None:
+    guest = Guest(abi=abi)
+    guest.memory.write(guest.OUT, b"\xee" * 8)
+    assert guest.clock_time_get(clock_id, 0, guest.OUT) == INVAL
+    assert guest.clock_res_get(clock_id, guest.OUT) == INVAL
+    assert guest.memory.read(guest.OUT, 8) == b"\xee" * 8
+    for flags in (0, ABSOLUTE):
+        assert poll(guest, clock(abi, clock_id, flags=flags)) == (INVAL, 0)
+        others = clock(abi, MONOTONIC), clock(abi, clock_id, flags=flags)
+        assert poll(guest, *others) == (INVAL, 0)
+        assert poll(guest, *reversed(others)) == (INVAL, 0)
+
+
+@pytest.mark.parametrize("clock_id", [REALTIME, MONOTONIC])
+def test_clocks_that_can_be_waited_for(abi: str, clock_id: int) -> None:
+    guest = Guest(abi=abi)
+    assert guest.clock_res_get(clock_id, guest.OUT) == 0
+    assert 0 < guest.u64() <= 1_000_000_000
+    assert guest.clock_time_get(clock_id, 1 << 63, guest.OUT) == 0
+    now = guest.u64()
+    assert poll(guest, clock(abi, clock_id)) == (0, 1)
+    for time in (0, 1, now, now + 1_000_000):
+        assert poll(guest, clock(abi, clock_id, time, ABSOLUTE)) == (0, 1)
+    assert poll(guest, clock(abi, clock_id, now, flags=2)) == (INVAL, 0)
+    assert poll(guest, clock(abi, clock_id, now, flags=0xFFFF)) == (INVAL, 0)
+
+
+@pytest.mark.parametrize("clock_id", [PROCESS, THREAD])
+def test_clocks_of_the_cpu_can_be_read_only(abi: str, clock_id: int) -> None:
+    guest = Guest(abi=abi)
+    assert guest.clock_res_get(clock_id, guest.OUT) == 0
+    assert guest.u64() > 0
+    assert guest.clock_time_get(clock_id, 0, guest.OUT) == 0
+    first = guest.u64()
+    assert guest.clock_time_get(clock_id, 0, guest.OUT) == 0
+    assert guest.u64() >= first > 0
+    for flags in (0, ABSOLUTE):
+        assert poll(guest, clock(abi, clock_id, 1, flags)) == (INVAL, 0)
+
+
+def test_no_subscriptions(abi: str) -> None:
+    assert poll(Guest(abi=abi)) == (INVAL, 0)
+
+
+def test_wasmtime_agrees() -> None:
+    wasmtime: Any = pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+    engine = wasmtime.Engine()
+    store = wasmtime.Store(engine)
+    store.set_wasi(wasmtime.WasiConfig())
+    linker = wasmtime.Linker(engine)
+    linker.define_wasi()
+    module = wasmtime.Module(
+        engine,
+        """(module (import "wasi_snapshot_preview1" "poll_oneoff"
+          (func $poll (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1)
+          (func (export "poll") (param i32) (result i32)
+            (call $poll (i32.const 1024) (i32.const 8192) (local.get 0) (i32.const 0))))""",
+    )
+    exports = linker.instantiate(store, module).exports(store)
+    guest = Guest()
+    for subscriptions in (
+        *([clock(PREVIEW1, n, flags=flags)] for n in range(6) for flags in range(4)),
+        [clock(PREVIEW1, MONOTONIC), clock(PREVIEW1, 9)],
+        [],
+    ):
+        exports["memory"].write(store, b"".join(subscriptions), 1024)
+        theirs = exports["poll"](store, len(subscriptions))
+        assert poll(guest, *subscriptions)[0] == theirs, subscriptions
+
+
+@pytest.mark.parametrize("clock_id", [4, 99])
+def test_clocks_in_the_procedural_layer(wat: Any, clock_id: int) -> None:
+    guest = ProceduralGuest(wat)
+    try:
+        guest.memory()[1024 : 1024 + 48] = clock(PREVIEW1, clock_id)
+        assert guest.call("clock_time_get", clock_id, 0, 512) == INVAL
+        assert guest.call("poll_oneoff", 1024, 8192, 1, 512) == INVAL
+        guest.memory()[1024 : 1024 + 48] = clock(PREVIEW1, THREAD)
+        assert guest.call("poll_oneoff", 1024, 8192, 1, 512) in (INVAL, 58)  # the system's
+    finally:
+        guest.close()

@@ -1,0 +1,228 @@
+"""Every function of WASI with every number that means trouble: an errno, or a clean trap.
+
+The numbers are the edges of the memory, of 31 and 32 bits, and of what arrays of vectors and
+subscriptions overflow at. It runs in a process of its own, which must survive.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import guests
+import pytest
+from guests import INVAL, PREVIEW1, SIGNATURES, UNSTABLE, Guest, in_process, puppet
+
+import wamr
+
+pytestmark = pytest.mark.usefixtures("wat")
+
+I32 = (0, 1, 65535, 65536, 1 << 29, 0x7FFFFFFF, 1 << 31, 0xFFFFFFFF)
+I64 = (0, 1, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
+BASES = (0, 3, 1024)  # a stream, a directory, an address
+
+# What lies in memory: nothing, a name, vectors of sixteen bytes at 1024.
+FILLS = (bytes(65536), b"a" * 65536, struct.pack("<II", 1024, 16) * 8192)
+
+
+def arguments(signature: str) -> Iterator[tuple[int, ...]]:
+    """Yield arguments: all that there are of few, else one or two extreme ones among plain ones."""
+    values = [I64 if kind == "I" else I32 for kind in signature]
+    if len(values) <= 3:
+        yield from product(*values)
+        return
+    places = range(len(values))
+    for base in BASES:
+        for one, other in combinations(places, 2):
+            for a, b in product(values[one], values[other]):
+                given = [min(base, 3) if kind == "I" else base for kind in signature]
+                given[one], given[other] = a, b
+                yield tuple(given)
+
+
+def answers(abi: str, name: str, home: Path) -> set[object]:
+    """Return all that a function has answered; what is no errno with its arguments."""
+    seen: set[object] = set()
+    (home / name).mkdir()
+    for fill in FILLS:
+        dirs = {"/": wamr.Dir(home / name, writable=True)}
+        guest = Guest(abi=abi, dirs=dirs, args=["a", "b"], env={"A": "b"})
+        function = guest.instance.exports[name]
+        for given in arguments(SIGNATURES[name]):
+            guest.memory.write(0, fill)
+            try:
+                error = function.call(*given, timeout=0.01)
+            except wamr.TimeoutTrap:  # it may have asked to wait
+                seen.add("timeout")
+            except wamr.Trap as trap:
+                bounds = trap.code is wamr.TrapCode.MEMORY_OUT_OF_BOUNDS
+                seen.add("out of bounds" if bounds else (trap.message, given))
+            else:
+                seen.add("errno" if 0 <= error <= guests.NOTCAPABLE else (error, given))
+    return seen
+
+
+@pytest.mark.parametrize("abi", [PREVIEW1, UNSTABLE])
+def test_every_answer_is_an_errno(abi: str, tmp_path: Path) -> None:
+    own = ("fd_seek", "fd_filestat_get", "path_filestat_get", "poll_oneoff")
+    names = own if abi == UNSTABLE else [name for name in SIGNATURES if name != "proc_exit"]
+    in_process(
+        """
+        sys.path.insert(0, sys.argv[3])
+        from test_extremes import answers
+        for name in sys.argv[1].split():
+            seen = answers(sys.argv[4], name, Path(sys.argv[2]))
+            allowed = {"errno", "out of bounds"} | ({"timeout"} if name == "poll_oneoff" else set())
+            assert seen <= allowed, (name, seen - allowed)
+            assert "errno" in seen, name
+        """,
+        " ".join(names),
+        tmp_path,
+        Path(__file__).parent,
+        abi,
+    )
+
+
+def test_a_wrong_answer_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong(Guest):
+        def __init__(self, **config: Any) -> None:
+            super().__init__(**config)
+            text = '(module (memory 1) (func (export "sched_yield") (result i32) (i32.const -1)))'
+            self.instance = wamr.load(text)
+
+    monkeypatch.setitem(globals(), "Guest", Wrong)
+    assert answers(PREVIEW1, "sched_yield", tmp_path) == {(-1, ())}
+
+
+@pytest.mark.parametrize("code", I32)
+def test_exit_codes(code: int) -> None:
+    with pytest.raises(wamr.ExitTrap) as caught:
+        Guest().proc_exit(code)
+    assert caught.value.exit_code == code
+
+
+# ------------------------------------------------------------------ vectors
+VECTORS = ("fd_read", "fd_write", "fd_pread", "fd_pwrite")
+
+
+class Large(Guest):
+    """A guest of 16 MiB."""
+
+    def __init__(self, **config: Any) -> None:
+        text = puppet().replace('(memory (export "memory") 1 1)', '(memory (export "memory") 256)')
+        self.instance = wamr.load(text, wasi=wamr.WasiConfig(**config))
+        self.memory = self.instance.exports.memory
+
+    def vectors(self, name: str, fd: int, count: int) -> int:
+        """Call one of VECTORS with the array at 65536."""
+        at = [0] if name in ("fd_pread", "fd_pwrite") else []
+        self.memory.write(self.OUT, b"\xee" * 4)
+        error: int = getattr(self, name)(fd, 65536, count, *at, self.OUT)
+        return error
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Large:
+    (tmp_path / "file").write_bytes(bytes(range(256)) * 16)
+    return Large(dirs={"/": wamr.Dir(tmp_path, writable=True)})
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_vectors_without_number(name: str, large: Large) -> None:
+    error, fd = large.open("file", rights=guests.READ | guests.WRITE | guests.SEEK)
+    assert error == 0
+    for count in (1 << 22, 1 << 28, (1 << 29) - 1, 1 << 29, (1 << 29) + 1, 1 << 31, 0xFFFFFFFF):
+        with pytest.raises(wamr.Trap, match="out of bounds memory access"):
+            large.vectors(name, fd, count)
+    assert large.vectors(name, fd, (1 << 20) + 1) == INVAL
+    assert large.vectors(name, fd, 1 << 20) == 0  # all of nothing
+    assert large.u32() == 0
+    assert large.vectors(name, fd, 0) == 0
+    assert large.u32() == 0
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_more_vectors_than_a_system_takes(name: str, large: Large) -> None:
+    error, fd = large.open("file", rights=guests.READ | guests.WRITE | guests.SEEK)
+    assert error == 0
+    large.memory.write(65536, struct.pack("<II", 1024, 1) * 3000)
+    assert large.vectors(name, fd, 3000) == 0
+    assert large.u32() == 1024
+    large.memory.write(65536, bytes(8 * 5000) + struct.pack("<II", 1024, 7))
+    assert large.vectors(name, fd, 5001) == 0
+    assert large.u32() == 7
+
+
+def test_more_vectors_for_python() -> None:
+    got: list[bytes] = []
+    guest = Large(stdout=got.append)
+    guest.memory.write(1024, b"x")
+    guest.memory.write(65536, struct.pack("<II", 1024, 1) * 3000)
+    assert guest.vectors("fd_write", 1, 3000) == 0
+    assert guest.u32() == len(b"".join(got)) == 1024
+
+
+def test_more_than_32_bits_at_once() -> None:
+    guest = Large()
+    size = 8 << 20
+    guest.memory.write(65536, struct.pack("<II", 1 << 20, size) * 1024)
+    assert guest.vectors("fd_write", 1, 512) == 0  # 4 GiB, and its count has 32 bits
+    assert 0x7FFFF000 <= guest.u32() < 0x7FFFF000 + size
+
+
+def test_bad_vectors_among_good_ones() -> None:
+    got: list[bytes] = []
+    guest = Large(stdout=got.append)
+    for bad in ((0xFFFFFFFF, 1), (0, 0xFFFFFFFF), (256 * 65536, 1), (256 * 65536 - 1, 2)):
+        guest.memory.write(65536, struct.pack("<IIII", 1024, 1, *bad))
+        with pytest.raises(wamr.Trap, match="out of bounds memory access"):
+            guest.vectors("fd_write", 1, 2)
+    assert got == []
+
+
+# ------------------------------------------------------------------ other sizes
+def test_long_paths(large: Large) -> None:
+    toolong = 37
+    for size, wanted in ((65537, toolong), (1 << 20, toolong), (65536, toolong), (100, 44)):
+        large.memory.write(1 << 20, b"a" * size)
+        assert large.path_unlink_file(3, 1 << 20, size) == wanted, size
+    large.memory.write(1 << 20, b"./" * 32768)  # as long as it may be, and names one file
+    large.memory.write((1 << 20) + 65532, b"file")
+    assert large.path_filestat_get(3, 1, 1 << 20, 65536, large.OUT) == 0
+    large.memory.write(1 << 20, b"./" * 32768 + b"file")
+    assert large.path_filestat_get(3, 1, 1 << 20, 65540, large.OUT) == toolong
+    with pytest.raises(wamr.Trap, match="out of bounds memory access"):
+        large.path_unlink_file(3, 1 << 20, 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize("abi", [PREVIEW1, UNSTABLE])
+def test_subscriptions_without_number(abi: str) -> None:
+    guest = Large()
+    if abi == UNSTABLE:
+        guest.instance = wamr.load(
+            puppet(abi).replace('(memory (export "memory") 1 1)', '(memory (export "memory") 256)'),
+            wasi=wamr.WasiConfig(),
+        )
+        guest.memory = guest.instance.exports.memory
+    assert guest.poll_oneoff(1 << 20, 8 << 20, 65537, guest.OUT) == INVAL
+    assert guest.poll_oneoff(1 << 20, 8 << 20, 65536, guest.OUT) == 0  # clocks that have struck
+    assert guest.u32() == 65536
+    for count in (1 << 20, 1 << 27, 1 << 28, 1 << 31, 0xFFFFFFFF):
+        with pytest.raises(wamr.Trap, match="out of bounds memory access"):
+            guest.poll_oneoff(1 << 20, 8 << 20, count, guest.OUT)
+
+
+def test_arrays_that_just_fit() -> None:
+    guest = Guest(args=["one", "two"], env={"A": "b"})
+    assert guest.args_get(65536 - 8, 1024) == 0
+    assert guest.memory.read(guest.u32(65536 - 4), 4) == b"two\0"
+    assert guest.environ_get(65536 - 4, 1024) == 0
+    assert guest.args_get(1024, 65536 - 8) == 0
+    for call in (guest.args_get, guest.environ_get):
+        with pytest.raises(wamr.Trap, match="out of bounds memory access"):
+            call(65536 - 3, 1024)
+        with pytest.raises(wamr.Trap, match="out of bounds memory access"):
+            call(1024, 65536 - 3)
