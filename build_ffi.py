@@ -36,7 +36,7 @@ INCLUDES = """
 #include "cpython/init.h"
 #endif
 """
-# What our C calls of Python: the classes' half (host.py, stdio.py), and the procedural layer's
+# What our C calls of Python: the classes' half (host.py, streams.py), and the procedural layer's
 # (_api/callbacks.py).
 CALLBACKS = """
 extern "Python+C" {

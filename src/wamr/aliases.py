@@ -28,7 +28,8 @@ Imports: TypeAlias = (
     Sequence[ImportItem] | Mapping[str, Mapping[str, ImportItem] | Instance | Exports]
 )
 
-# An int is a descriptor, or subprocess.PIPE or DEVNULL; a str is a path.
+# An int is a descriptor, or subprocess.PIPE or DEVNULL; a str is a path. Callables are about bytes,
+# and in wamr.run(text=True) about str.
 Stdio: TypeAlias = (
     int
     | Literal["inherit"]  # noqa: PYI051 - said for readers
@@ -36,7 +37,10 @@ Stdio: TypeAlias = (
     | str
     | os.PathLike[str]
     | IO[bytes]
+    | IO[str]
     | Callable[[bytes], object]
+    | Callable[[str], object]
     | Callable[[int], bytes]
+    | Callable[[int], str]
     | None
 )

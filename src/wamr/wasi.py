@@ -12,17 +12,9 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from ._binding import ffi, lib
-from .stdio import (
-    STDOUT,
-    Stream,
-    Streams,
-    checked_path,
-    open_for_input,
-    open_for_output,
-    reader,
-    streams_by_number,
-    writer,
-)
+from .files import descriptor_of
+from .stdio import STDOUT, Stream, checked_path, open_for_input, open_for_output
+from .streams import Streams, reader, streams_by_number, writer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,19 +60,23 @@ class Dir:
 
 
 class WasiConfig:
-    """What a program under WASI preview 1 gets: nothing that is not named here.
+    """What a program under WASI (preview 1, snapshot 0) gets: nothing that is not named here.
 
     args: its argv, the program's name first. env: its environment. dirs: {"guest path": host path
     or Dir}, read-only unless Dir(writable=True).
     stdin: bytes, a file, a path, "inherit", a descriptor, or a callable that is given a size and
     returns at most so many bytes, b"" at the end. stdout, stderr: None discards, "inherit", a file,
     a path, a descriptor, or a callable that is given bytes as they come; stderr also
-    subprocess.STDOUT. What a callable or file raises comes out of the call.
-    Raises TypeError, ValueError, and for paths OSError (FileNotFoundError, NotADirectoryError …):
-    they are checked here, and opened by each instance.
+    subprocess.STDOUT. If the callable returns an int, that is how many bytes it has taken, and it
+    is called again with the rest; with any other result it has taken all. Text files get str.
+    What a callable or file raises comes out of the call.
+    Raises TypeError, ValueError (a file is closed, or open the other way only), and for paths
+    OSError (FileNotFoundError, NotADirectoryError …): they are checked here, and opened by each
+    instance.
 
+    >>> import sys
     >>> from wamr import WasiConfig
-    >>> WasiConfig(args=["prog", "-v"], env={"LANG": "C"}, stdout=print)
+    >>> WasiConfig(args=["prog", "-v"], env={"LANG": "C"}, stdout=sys.stdout)
     WasiConfig(args=['prog', '-v'], env={'LANG': 'C'}, dirs={})
     """
 
@@ -222,18 +218,19 @@ class Opened:
 
     def _number(self, fd: int, stream: Stream, to_close: list[int]) -> int:
         """Return what C makes the guest's descriptor `fd` from."""
+        source = stream.source
         if stream.file is not None:
-            if fd and hasattr(stream.file, "flush"):
-                stream.file.flush()
-            descriptor: int = stream.file.fileno()
-            return descriptor
+            descriptor = descriptor_of(stream.file, fd > 0)
+            if descriptor is not None:
+                return descriptor
+            source = stream.file
         if stream.path is not None:
             to_close.append(open_for_output(stream.path) if fd else open_for_input(stream.path))
             return to_close[-1]
-        if stream.source is not None:
+        if source is not None:
             if fd:
-                self.streams.writers[fd] = writer(stream.source)
+                self.streams.writers[fd] = writer(stream.name, source)
             else:
-                self.streams.read = reader(stream.source)
+                self.streams.read = reader(source)
             return _PYTHON
         return _NOTHING if stream.descriptor is None else stream.descriptor

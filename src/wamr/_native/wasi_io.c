@@ -19,11 +19,13 @@
 #endif
 
 /* Python's side, declared in the cdef by codegen/shapes.py. Answers a size, or the number, below 0, of the
-   exception that waits. */
+   exception that waits. Reading, WPY_LATER: nothing is there yet, ask again; writing, 0: none of it was taken, try
+   again. */
 extern int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);
 extern int wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size);
 
-#define PIECE (1u << 20) /* the most that Python is asked for, or given, at once */
+#define PIECE (1u << 20)    /* the most that Python is asked for, or given, at once */
+#define MOST 0x7ffff000u    /* of one call, as on Linux: the guest's count has 32 bits */
 #if !defined(PIPE_BUF)
 #define PIPE_BUF 4096
 #endif
@@ -205,7 +207,7 @@ transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle, const stru
             if (error)
                 return *size ? 0 : error;
             *size += done;
-            if (done < piece.buf_len)
+            if (done < piece.buf_len || *size >= MOST)
                 return 0;
             if (!wpy_wait_check(env, false))
                 return __WASI_EINTR;
@@ -217,6 +219,15 @@ transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle, const stru
 }
 
 /* ---- reading ---- */
+
+/* Before Python is asked again. False: the code was stopped meanwhile. */
+static bool
+wait_for_python(WASMExecEnv *env)
+{
+    bool woken = !wpy_sleep(wpy_wait_ns(UINT64_MAX));
+
+    return wpy_wait_check(env, woken);
+}
 
 static __wasi_errno_t
 stopped_by_python(WASMExecEnv *env, int raised)
@@ -235,9 +246,13 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
         ;
     if (i == count)
         return 0;
-    got = wpy_py_wasi_read(wasi->who, iov[i].buf, iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
-    if (got < 0)
-        return stopped_by_python(env, got);
+    do {
+        got = wpy_py_wasi_read(wasi->who, iov[i].buf, iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
+        if (got < 0)
+            return stopped_by_python(env, got);
+        if (got == WPY_LATER && !wait_for_python(env))
+            return __WASI_EINTR;
+    } while (got == WPY_LATER);
     *size = (size_t)got;
     return 0;
 }
@@ -284,12 +299,17 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
 
         while (left) {
             uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
-            int raised = wpy_py_wasi_write(wasi->who, fd, data, piece);
-            if (raised < 0)
-                return stopped_by_python(env, raised);
-            data += piece;
-            left -= piece;
-            *size += piece;
+            int taken = wpy_py_wasi_write(wasi->who, fd, data, piece);
+
+            if (taken < 0)
+                return stopped_by_python(env, taken);
+            if (taken == 0 && !wait_for_python(env))
+                return __WASI_EINTR;
+            data += taken;
+            left -= (size_t)taken;
+            *size += (size_t)taken;
+            if (*size >= MOST)
+                return 0;
         }
     }
     return 0;
@@ -319,6 +339,8 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
             rest.buf += written;
             rest.buf_len -= written;
             *size += written;
+            if (*size >= MOST)
+                return 0;
         }
     }
     return 0;

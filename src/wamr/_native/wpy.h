@@ -36,6 +36,8 @@ enum wpy_status {
 
 /* The number of a Python exception that could not be put aside; those of others are below. */
 enum { WPY_NOT_KEPT = -1 };
+/* What reading answers where nothing is there yet. */
+enum { WPY_LATER = 0x7fffffff };
 
 typedef struct wpy_module wpy_module;
 typedef struct wpy_instance wpy_instance;
