@@ -56,7 +56,12 @@ except subprocess.CalledProcessError as error:
 endless = "print('starting', flush=True)\nwhile True: pass"
 limits = wamr.ResourceLimits(fuel=50_000_000)
 try:
-    wamr.run([python, "-c", endless], stdout=lambda data: print("it says:", data), limits=limits)
+    wamr.run(
+        [python, "-c", endless],
+        stdout=lambda text: print("it says:", text, end=""),
+        text=True,
+        limits=limits,
+    )
 except wamr.FuelTrap as trap:
     print("stopped:", trap.message)
 hungry = "x = bytearray(100_000_000)"

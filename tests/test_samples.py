@@ -132,7 +132,7 @@ open('/etc/passwd'): FileNotFoundError: [Errno 44] No such file or directory: '/
 import socket; socket.socket(): OSError: [Errno 58] Not supported
 import os; os.fork(): AttributeError: module 'os' has no attribute 'fork'
 failed with 1: ZeroDivisionError: division by zero
-it says: b'starting\\n'
+it says: starting
 stopped: out of fuel
 too much memory: MemoryError
 """,

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
 
 class WasmError(Exception):
-    """Base of every error that this package raises by a name of its own."""
+    """Base of every error that this package raises by a name of its own.
+
+    `stdout` and `stderr` are what `wamr.run` had captured when it was raised, str in text mode;
+    None: not captured. `output` is the same as `stdout`.
+    """
+
+    stdout: "Any" = None
+    stderr: "Any" = None
+
+    @property
+    def output(self) -> "Any":
+        """What was captured of stdout, by the name that subprocess's exceptions have for it."""
+        return self.stdout
 
 
 class CompileError(WasmError, ValueError):
@@ -187,10 +199,11 @@ class Trap(WasmError, RuntimeError):
 
     `message` holds the words of the specification where it has some. `frames` are the wasm call
     stack, innermost first; it is empty until the trap has crossed wasm code. `str(trap)` is the
-    message and, below it, the frames.
+    message and, below it, the frames, and the end of what `wamr.run` has captured of stderr.
     """
 
     message: str
+    _ending: str = ""
     code: TrapCode = TrapCode.HOST
     _frames: "tuple[Frame, ...] | Callable[[], tuple[Frame, ...]]" = ()
 
@@ -217,10 +230,13 @@ class Trap(WasmError, RuntimeError):
         return super().__reduce__()
 
     def __str__(self) -> str:
-        if not self.frames:
-            return self.message
-        lines = _traceback_lines(self.frames)
-        return "\n".join([self.message, "WebAssembly traceback (innermost call first):", *lines])
+        lines = [self.message]
+        if self.frames:
+            lines.append("WebAssembly traceback (innermost call first):")
+            lines += _traceback_lines(self.frames)
+        if self._ending:
+            lines.append(self._ending)
+        return "\n".join(lines)
 
 
 class ExitTrap(Trap):

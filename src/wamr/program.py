@@ -2,23 +2,27 @@
 
 Everything is put together from the other rooms: a store, a module, an instance with a `WasiConfig`
 and one call of `_start`. What is here is the shape of subprocess: its parameters, its results and
-its exceptions.
+its exceptions. What is captured, and handed on with exceptions, is captured.py's.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from subprocess import CalledProcessError, CompletedProcess, TimeoutExpired
 from time import monotonic
 
+from .captured import Captured
+from .callables import checked_plain
 from .errors import ExitTrap, LinkError, TimeoutTrap
 from .instance import Instance
 from .limits import ResourceLimits, checked_timeout
 from .module import Module
 from .source import is_text
-from .stdio import DEVNULL, PIPE, STDOUT
+from .stdio import DEVNULL, PIPE
 from .store import Store
+from .streams import text_reader
 from .types import FuncType
 from .wasi import WasiConfig
 
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .aliases import Stdio
-    from .wasi import Dir
+    from .streams import Streams
+    from .wasi import Dir, Opened
 
 _NO_ARGUMENTS = FuncType(())
 
@@ -57,12 +62,13 @@ def run(
     input: what it reads from stdin. stdin, stdout, stderr: None for those of this process;
     subprocess.PIPE, DEVNULL or STDOUT; what else `WasiConfig` takes.
     capture_output: both outputs through PIPE. text, encoding, errors: str instead of bytes, UTF-8
-    where no encoding is given, with every line ending as "\n".
+    where no encoding is given, with every line ending as "\n"; also for callables.
     env, dirs: as in `WasiConfig`: nothing is inherited. timeout: seconds that it may run, compiling
     not counted. limits: as for `Instance`. check: raise if it fails.
     Raises subprocess.TimeoutExpired (with what was captured, as bytes), CalledProcessError (with
     check), OSError, CompileError, LinkError, TypeError, ValueError, what a callable or file raised,
-    and Trap for a program that trapped.
+    and Trap for a program that trapped. All that ends a program has `stdout` and `stderr`, as far
+    as they were captured, and shows the end of stderr.
 
     >>> import wamr
     >>> done = wamr.run(["hello.wasm"], capture_output=True, text=True)    # doctest: +SKIP
@@ -79,46 +85,63 @@ def run(
         if stdin is not None:
             raise ValueError("stdin and input can't both be used")
         stdin = _checked_input(input, as_text, encoding, errors)
-    captured: dict[str, list[bytes]] = {}
+    captured = Captured(as_text, encoding, errors)
     checked_timeout(timeout)
     limits = _with_timeout(limits, timeout)
 
     store = Store(program.engine) if isinstance(program, Module) else Store()
     module = program if isinstance(program, Module) else Module(store, program)
     _check_command(module)
-    wasi = WasiConfig(
+    wasi = _OnceOnly(
         args=[_name(program), *arguments],
         env=env,
         dirs=dirs,
-        stdin=_stdin(stdin),
-        stdout=_output("stdout", stdout, captured),
-        stderr=_output("stderr", stderr, captured),
+        stdin=_stdin(stdin, as_text, encoding, errors),
+        stdout=captured.output("stdout", stdout),
+        stderr=captured.output("stderr", stderr),
     )
 
     begin = monotonic()
     returncode = 0
     with store:
         try:
-            instance = Instance(store, module, wasi=wasi, limits=limits)
-            left = None if timeout is None else max(0.0, timeout - (monotonic() - begin))
-            instance.exports["_start"].call(timeout=left)
-        except ExitTrap as trap:
-            returncode = trap.exit_code
-        except TimeoutTrap as trap:
-            if timeout is None or monotonic() - begin < timeout:
-                raise  # its limits' or a callable's
-            out, err = [b"".join(captured[name]) if captured.get(name) else None for name in _BOTH]
-            raise TimeoutExpired(args, timeout, out, err) from trap  # type: ignore[arg-type]
+            try:
+                instance = Instance(store, module, wasi=wasi, limits=limits)
+                left = None if timeout is None else max(0.0, timeout - (monotonic() - begin))
+                instance.exports["_start"].call(timeout=left)
+            except ExitTrap as trap:
+                returncode = trap.exit_code
+            wasi.streams.end()
+        except BaseException as error:
+            with suppress(Exception):  # a part of a character, where there is room for it
+                wasi.streams.end()
+            if not isinstance(error, TimeoutTrap) or not _is_over(begin, timeout):
+                captured.hand_on(error)
+                raise
+            out, err = (captured.bytes_of(name) or None for name in ("stdout", "stderr"))
+            raise TimeoutExpired(args, timeout or 0, out, err) from error  # type: ignore[arg-type]
 
-    results: list[Any] = [b"".join(captured[name]) if name in captured else None for name in _BOTH]
-    if as_text:
-        results = [None if r is None else _decoded(r, encoding, errors) for r in results]
+    results = captured.results()
     if check and returncode:
         raise CalledProcessError(returncode, args, *results)  # type: ignore[arg-type]
     return CompletedProcess(args, returncode, *results)  # type: ignore[arg-type]
 
 
-_BOTH = ("stdout", "stderr")
+def _is_over(begin: float, timeout: float | None) -> bool:
+    """Tell whether it was `run`'s timeout that has passed, not its limits' or a callable's."""
+    return timeout is not None and monotonic() - begin >= timeout
+
+
+class _OnceOnly(WasiConfig):
+    """A configuration for one instance, whose streams can be ended."""
+
+    __slots__ = ("streams",)
+    streams: Streams
+
+    def _open(self) -> Opened:
+        opened = super()._open()
+        self.streams = opened.streams
+        return opened
 
 
 # ------------------------------------------------------------------ the program
@@ -195,26 +218,13 @@ def _checked_input(value: object, as_text: bool, encoding: str | None, errors: s
     raise TypeError(f"input must be bytes, or str with text=True, not {type(value).__name__}")
 
 
-def _stdin(value: Stdio) -> Stdio:
+def _stdin(value: Stdio, as_text: bool, encoding: str | None, errors: str | None) -> Stdio:
     if value is None:
         return "inherit"
     if isinstance(value, int) and not isinstance(value, bool) and value in (PIPE, DEVNULL):
         return b""  # nobody writes into such a pipe
+    if as_text and callable(value) and not hasattr(value, "read"):
+        source: Any = value
+        checked_plain("stdin", source)
+        return text_reader(source, encoding or "utf-8", errors or "strict")
     return value
-
-
-def _output(name: str, value: Stdio, captured: dict[str, list[bytes]]) -> Stdio:
-    if value is None:
-        return "inherit"
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value == PIPE:
-            captured[name] = []
-            return captured[name].append
-        if value == STDOUT and name == "stdout":
-            raise ValueError("STDOUT is for stderr only")
-    return value
-
-
-def _decoded(data: bytes, encoding: str | None, errors: str | None) -> str:
-    text = data.decode(encoding or "utf-8", errors or "strict")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
