@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,4 +199,16 @@ def test_programs(tmp_path: Path) -> None:
     assert_type(done, subprocess.CompletedProcess[Any])
     assert_type(done.returncode, int)
     assert chunks == [b"hi\n"]
+    words: list[str] = []
+    wamr.run([Module(wamr.Engine(), HELLO)], stdout=words.append, text=True)
+    assert words == ["hi\n"]
+    with (tmp_path / "out").open("w") as text, (tmp_path / "err").open("wb") as data:
+        wamr.run([Module(wamr.Engine(), HELLO)], stdout=text, stderr=data)
+    assert (tmp_path / "out").read_text() == "hi\n"
+    source: wamr.Stdio = lambda size: "x" * size  # noqa: E731
+    try:
+        wamr.run([Module(wamr.Engine(), HELLO)], stdin=source, stdout=sys.stdout, check=True)
+    except wamr.Trap as trap:
+        assert_type(trap.stdout, Any)
+        assert_type(trap.output, Any)
     assert_type(wamr.FEATURES, frozenset[str])
