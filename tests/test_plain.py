@@ -13,7 +13,7 @@ TESTS = Path(__file__).parent
     "names",
     [
         ["calls", "func", "host", "exports", "module"],
-        ["memory", "table", "linking", "limits", "objects"],
+        ["memory", "table", "global", "references", "linking", "limits", "objects"],
     ],
     ids=str,
 )

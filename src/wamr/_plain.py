@@ -9,6 +9,7 @@ from __future__ import annotations
 from _thread import RLock, get_ident
 from itertools import count
 from struct import pack
+from weakref import WeakValueDictionary
 
 from ._wamr import ffi, lib
 
@@ -37,9 +38,10 @@ class Signature:
 class Caller:
     """What calls its `callable`."""
 
-    __slots__ = ("_held", "callable")
+    __slots__ = ("_held", "_owner", "callable")
     callable: Callable[..., Any]
     _held: Any
+    _owner: Any
 
     def __call__(self, *args: Any) -> Any:
         return self.callable(*args)
@@ -47,6 +49,22 @@ class Caller:
     @property
     def _address(self) -> int:
         return int(ffi.cast("uintptr_t", self._held))
+
+    def _of_host(self, address: int) -> None:
+        """Be told the host function's handle, which stays its caller's."""
+
+
+_known: WeakValueDictionary[int, Any] = WeakValueDictionary()  # number of a function -> its Func
+
+
+def refer(func: Any) -> None:
+    """Let it stand for its function when a reference to that comes out, unless another one does."""
+    _known.setdefault(lib.wpy_func_ref(func._c), func)
+
+
+def known(number: int) -> Any:
+    """Return what stands for the function of this number, or None."""
+    return _known.get(number)
 
 
 _call: list[Callable[..., Any]] = []
@@ -71,6 +89,7 @@ def bind(func: Caller, address: int, name: str, signature: Signature, owner: Any
     wasm_function.__doc__ = signature.doc
     wasm_function.__text_signature__ = signature.text_signature  # type: ignore[attr-defined]
     func.callable = wasm_function
+    func._owner = owner
     func._held = held
 
 
@@ -252,6 +271,58 @@ class Numbers:
     def end(self) -> None:
         """End a collection."""
         self._touched = None
+
+
+class Elements:
+    """The elements of a table in C."""
+
+    __slots__ = ("_owner",)
+    _owner: Any
+
+    def _ready(self, _address: int, _kind: int, owner: Any) -> None:
+        self._owner = owner
+
+    def __len__(self) -> int:
+        """Return how many elements there are."""
+        return int(self._size())  # type: ignore[attr-defined]
+
+    def __getitem__(self, index: int, /) -> Any:
+        """Return an element; IndexError outside. C: `wasm_table_get`."""
+        return self._item(index)  # type: ignore[attr-defined]
+
+    def __setitem__(self, index: int, value: Any, /) -> None:
+        """Set an element; IndexError outside, TypeError, ValueError. C: `wasm_table_set`."""
+        self._set_item(index, value)  # type: ignore[attr-defined]
+
+    def grow(self, delta: int, init: Any = None) -> int:
+        """Grow by so many elements and return the old size.
+
+        Raises ValueError past the maximum or below 0, TypeError. C: `wasm_table_grow`.
+        """
+        return int(self._grow(delta, init))  # type: ignore[attr-defined]
+
+
+class Cell:
+    """The value of a global in C."""
+
+    __slots__ = ("_owner",)
+    _owner: Any
+
+    def _ready(self, _address: int, _kind: int, owner: Any, _mutable: bool) -> None:
+        self._owner = owner
+
+    @property
+    def value(self) -> Any:
+        """What it is now; setting a constant raises AttributeError. C: `wasm_global_get`."""
+        return self._value()  # type: ignore[attr-defined]
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._set_value(value)  # type: ignore[attr-defined]
+
+    @value.deleter
+    def value(self) -> None:
+        raise AttributeError("the value of a global can't be deleted")
 
 
 class Window:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from operator import index as as_index
 
-from ._binding import lib
+from ._binding import known, lib, refer
 from .errors import ClosedError, trap_from_text
 from .objects import NULL_REF
 
@@ -116,8 +116,13 @@ def func_of(number: int) -> Func | None:
 
     if number == NULL_REF:
         return None
-    c = lib.wpy_func_of_ref(number)
-    return func_of_handle(c) if c else None
+    func: Func | None = known(number)
+    if func is None:
+        c = lib.wpy_func_of_ref(number)
+        func = func_of_handle(c) if c else None
+        if func is not None:
+            refer(func)
+    return func
 
 
 class Extern:

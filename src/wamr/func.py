@@ -7,7 +7,7 @@ linking.py's business.
 
 from __future__ import annotations
 
-from ._binding import Caller, bind, ffi, lib
+from ._binding import Caller, bind, ffi, lib, refer
 from .callables import checked_plain
 from .calls import Call
 from .errors import ClosedError
@@ -70,7 +70,7 @@ class Func(Caller, Extern):
     host function raised. `callable` is the same call as a plain function, the fastest way in.
     """
 
-    __slots__ = ("__weakref__", "_host", "_name", "_owner", "_type")
+    __slots__ = ("__weakref__", "_host", "_name", "_type")
 
     def __init__(
         self,
@@ -100,6 +100,8 @@ class Func(Caller, Extern):
         self._type = type
         self._name: str | None = host.name
         self.callable = _host_callable(self)
+        self._of_host(int(_cast(_UINTPTR, host.fn)))
+        refer(self)
 
     @property
     def _c(self) -> Any:
@@ -160,7 +162,7 @@ class Func(Caller, Extern):
         return await in_thread(lambda stop: call.general(args, timeout_ns, units, stop))
 
     def _call(self) -> Call:
-        return Call(self._owner, self._address, self._type, self.__name__, self)  # type: ignore[arg-type]
+        return Call(self._owner, self._address, self._type, self.__name__, self)
 
     def __repr__(self) -> str:
         name = f" {self._name}" if self._name else ""
@@ -170,7 +172,6 @@ class Func(Caller, Extern):
 def instance_func(state: State, address: int, type: FuncType, name: str | None) -> Func:  # noqa: A002
     """Return a Func for a function of an instance; address: a handle on it, which it takes over."""
     func = _new(Func)
-    func._owner = state
     func._host = None
     func._type = type
     func._name = name

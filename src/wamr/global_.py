@@ -1,12 +1,13 @@
 """Globals: one value each, shared between instances and the host if it can change.
 
 The value lives in a cell in C (src/wamr/_native/global.c); reading and writing it converts as the
-arguments and results of calls do.
+arguments and results of calls do: at once in C (src/wamr/_native/cpython/cell.c), and here what has
+to wait, is new, or is wrong.
 """
 
 from __future__ import annotations
 
-from ._binding import ffi, lib
+from ._binding import Cell, ffi, lib
 from .extern import Extern, Owner, waited
 from .handles import handle
 from .store import checked_store, new_key
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from .store import Store
     from .types import ExternType
 
+_cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
-class Global(Extern):
+
+class Global(Cell, Extern):
     """A global variable or constant.
 
     store: where it lives. type: its type. value: what it is at first.
@@ -36,33 +39,35 @@ class Global(Extern):
     <wamr.Global, mutable i32, 42>
     """
 
-    __slots__ = ("__weakref__", "_c", "_codec", "_owner", "_type")
+    __slots__ = ("__weakref__", "_c", "_codec", "_type")
     _type: GlobalType
 
     def __init__(self, store: Store, type: GlobalType, value: Value) -> None:  # noqa: A002
         checked_store("store", store)
         if not isinstance(type, GlobalType):
             raise TypeError(f"type must be a GlobalType, not {_kind(type)}")
-        self._type = type
-        self._codec = ValueCodec(type.content)
-        self._owner = Owner(store)
         cells = ffi.new("char[16]")
         c = lib.wpy_global_new(type.content.code, type.mutable, cells)
         if not c:
             raise MemoryError("no room for a global")
-        self._c = handle(c)
+        self._fill(c, Owner(store), type)
         store._things.add(new_key(), self._owner)
         store._roots.add(new_key(), self)
         self._set(value)
+
+    def _fill(self, c: Any, owner: Owner, type: GlobalType) -> None:  # noqa: A002
+        self._c = handle(c)
+        self._type = type
+        self._codec = ValueCodec(type.content)
+        self._ready(int(_cast(_UINTPTR, c)), type.content.code, owner, type.mutable)
 
     @property
     def type(self) -> GlobalType:
         """Its type."""
         return self._type
 
-    @property
-    def value(self) -> Any:
-        """What it is now; setting a constant raises AttributeError. C: `wasm_global_get`."""
+    # What the base's `value` does not do at once.
+    def _value(self) -> Any:
         self._open()
         cells = ffi.new("char[16]")
         objects = self.store._enter_refs()
@@ -72,8 +77,7 @@ class Global(Extern):
         finally:
             objects.leave()
 
-    @value.setter
-    def value(self, value: Value) -> None:
+    def _set_value(self, value: Value) -> None:
         self._open()
         if not self._type.mutable:
             raise AttributeError(f"this global is constant: {self._type}")
@@ -98,10 +102,7 @@ def instance_global(owner: Owner, c: Any, type: ExternType) -> Global:  # noqa: 
     """Return a Global for a handle on one of an instance."""
     assert isinstance(type, GlobalType)
     global_ = object.__new__(Global)
-    global_._c = handle(c)
-    global_._owner = owner
-    global_._type = type
-    global_._codec = ValueCodec(type.content)
+    global_._fill(c, owner, type)
     return global_
 
 

@@ -1,12 +1,13 @@
 """Tables: references, indexed by number, shared between instances and the host.
 
 A reference that is put into a table is adopted in C (src/wamr/_native/refs.c) and linked here, so
-that what it stands for lives as long as the table.
+that what it stands for lives as long as the table. What needs no waiting and nothing new is done in
+C at once (src/wamr/_native/cpython/elements.c); the rest comes here.
 """
 
 from __future__ import annotations
 
-from ._binding import ffi, lib
+from ._binding import Elements, ffi, lib
 from .errors import MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import handle
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from .aliases import Value
     from .store import Store
 
+_cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
-class Table(Extern):
+
+class Table(Elements, Extern):
     """A table of references.
 
     store: where it lives. type: the kind of its elements and its limits. init: what each element
@@ -37,7 +40,7 @@ class Table(Extern):
     ('x', 2, 3, None)
     """
 
-    __slots__ = ("__weakref__", "_c", "_element", "_owner")
+    __slots__ = ("__weakref__", "_c", "_element")
     _element: ValType
 
     def __init__(self, store: Store, type: TableType, init: Value = None) -> None:  # noqa: A002
@@ -45,8 +48,6 @@ class Table(Extern):
         if not isinstance(type, TableType):
             raise TypeError(f"type must be a TableType, not {_kind(type)}")
         limits = type.limits
-        self._element = type.element
-        self._owner = Owner(store)
         c = lib.wpy_table_new(
             type.element.code, limits.min, limits.max or 0, limits.max is not None, store._budget
         )
@@ -54,13 +55,18 @@ class Table(Extern):
             raise MemoryLimitError(
                 f"there is no room for {limits.min} elements, or it is beyond the store's limits"
             )
-        self._c = handle(c)
+        self._fill(c, Owner(store), type.element)
         store._things.add(new_key(), self._owner)
         store._roots.add(new_key(), self)
         if init is not None:
-            self._fill(init)
+            self._set_all(init)
 
-    def _fill(self, init: Value) -> None:
+    def _fill(self, c: Any, owner: Owner, element: ValType) -> None:
+        self._c = handle(c)
+        self._element = element
+        self._ready(int(_cast(_UINTPTR, c)), element.code, owner)
+
+    def _set_all(self, init: Value) -> None:
         objects = self.store._enter_refs()
         try:
             ref = to_cell(self._element.code, init, self, "init")
@@ -77,12 +83,12 @@ class Table(Extern):
         limits = Limits(lib.wpy_table_size(self._c), most if has_max[0] else None)
         return TableType(self._element, limits)
 
-    def __len__(self) -> int:
+    # What the base's methods do not do at once: they would wait, or something is new or wrong.
+    def _size(self) -> int:
         self._open()
         return int(lib.wpy_table_size(self._c))
 
-    def __getitem__(self, index: int) -> Any:
-        """Return an element; IndexError outside. C: `wasm_table_get`."""
+    def _item(self, index: int) -> Any:
         position = self._position(index)
         out = ffi.new("uint32_t *")
         objects = self.store._enter_refs()
@@ -92,8 +98,7 @@ class Table(Extern):
         finally:
             objects.leave()
 
-    def __setitem__(self, index: int, value: Value) -> None:
-        """Set an element; IndexError outside, TypeError, ValueError. C: `wasm_table_set`."""
+    def _set_item(self, index: int, value: Value) -> None:
         position = self._position(index)
         objects = self.store._enter_refs()
         try:
@@ -102,11 +107,7 @@ class Table(Extern):
         finally:
             objects.leave()
 
-    def grow(self, delta: int, init: Value = None) -> int:
-        """Grow by so many elements and return the old size.
-
-        Raises ValueError past the maximum or below 0, TypeError. C: `wasm_table_grow`.
-        """
+    def _grow(self, delta: int, init: Value = None) -> int:
         amount = checked_index("delta", delta)
         if amount < 0:
             raise ValueError(f"delta must not be negative: {amount}")
@@ -128,7 +129,7 @@ class Table(Extern):
         return int(old[0])
 
     def _position(self, index: int) -> int:
-        size = len(self)
+        size = self._size()
         position = checked_index("index", index)
         if not 0 <= position < size:
             raise IndexError(f"element {position} is not within the table's {size} elements")
@@ -145,9 +146,7 @@ class Table(Extern):
 def instance_table(owner: Owner, c: Any, element: ValType) -> Table:
     """Return a Table for a handle on one of an instance."""
     table = object.__new__(Table)
-    table._c = handle(c)
-    table._owner = owner
-    table._element = element
+    table._fill(c, owner, element)
     return table
 
 

@@ -28,6 +28,14 @@ PATHS = {
     "py_read": ("memory.read(64, 16)", 2000),
     "py_write": ("memory.write(64, sixteen)", 2000),
     "py_item": ("memory[64]", 2000),
+    "py_element": ("table[1]", 2000),
+    "py_set_element": ("table[2] = func", 2000),
+    "py_table_call": ("table[1](2, 3)", 2000),
+    "py_object": ("objects[1]", 2000),
+    "py_set_object": ("objects[1] = sixteen", 2000),
+    "py_length": ("len(table)", 2000),
+    "py_global": ("number.value", 2000),
+    "py_set_global": ("number.value = 7", 2000),
     "py_instance": ("Instance(store, module).exports.add(2, 3)", 300),
     "py_describe": ("Module(store, binary).exports", 300),
 }
@@ -35,7 +43,11 @@ PATHS = {
 _TEXT = """(module
   (import "env" "f" (func $f (param i32 i32) (result i32)))
   (memory (export "memory") 1)
-  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (table (export "table") 4 funcref) (elem (i32.const 1) $add)
+  (table (export "objects") 4 externref)
+  (global (export "number") (mut i32) (i32.const 5))
+  (func $add (export "add") (param i32 i32) (result i32)
+    (i32.add (local.get 0) (local.get 1)))
   (func (export "many") (param i32 i64 f32 f64 i32 i64 i32 i64) (result i32 i64)
     (local.get 0) (local.get 1))
   (func (export "vector") (param v128) (result v128) (local.get 0))
@@ -59,6 +71,8 @@ binary, sixteen = bytes.fromhex(alone), bytes(range(16))
 module, memory = Module(store, binary), exports.memory
 add, many, vector = (exports[name].callable for name in ("add", "many", "vector"))
 reference, callback = exports.reference.callable, exports.callback.callable
+table, objects, number, func = exports.table, exports.objects, exports.number, exports.add
+objects[1] = sixteen
 def trap():
     try:
         exports.trap()

@@ -12,6 +12,8 @@ _SPEC.loader.exec_module(_MODULE)
 for _name in (
     "Callback",
     "Caller",
+    "Cell",
+    "Elements",
     "Numbers",
     "Signature",
     "Window",
@@ -19,6 +21,8 @@ for _name in (
     "described",
     "exported",
     "keep_raised",
+    "known",
+    "refer",
     "set_call",
     "set_wrapped",
     "take_raised",

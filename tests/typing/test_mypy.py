@@ -28,7 +28,7 @@ wamr\.(linker\.Function|locate\.Offsets|(files|streams)\.(Read|Write)|values\.Pl
 wamr\.stdio\.<callable.subtype.of.object>      # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: they can't be bases together, which typing has no word for before 3.15.
-NEWER = r"wamr\._wamr\.(Callback|Caller|Numbers|Window)"
+NEWER = r"wamr\._wamr\.(Callback|Caller|Cell|Elements|Numbers|Window)"
 
 
 def mypy(*args, cwd):

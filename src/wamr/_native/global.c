@@ -48,6 +48,30 @@ wpy_global_get(wpy_global *global, void *cells)
     return status;
 }
 
+int
+wpy_global_get_now(wpy_global *global, void *cells)
+{
+    bool held;
+
+    if (UNLIKELY(!wpy_group_enter_now(&global->object, &held)))
+        return WPY_BUSY;
+    memcpy(cells, global->cell, sizeof global->cell);
+    wpy_group_leave(&global->object, held);
+    return WPY_OK;
+}
+
+int
+wpy_global_set_now(wpy_global *global, const void *cells)
+{
+    bool held;
+
+    if (UNLIKELY(!wpy_group_enter_now(&global->object, &held)))
+        return WPY_BUSY;
+    memcpy(global->cell, cells, size_of(global->content));
+    wpy_group_leave(&global->object, held);
+    return WPY_OK;
+}
+
 /* A reference must be of the global's group: see wpy_adopt. */
 int
 wpy_global_set(wpy_global *global, const void *cells)

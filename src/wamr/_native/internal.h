@@ -8,6 +8,7 @@
 #ifndef WPY_INTERNAL_H
 #define WPY_INTERNAL_H
 
+#include "now.h"
 #include "wpy.h"
 
 #include <stdlib.h>
@@ -198,6 +199,7 @@ struct wpy_func {
     WASMFuncType *type;
     uint32_t index; /* in its instance, or the host id */
     uint32_t ref;   /* host function: its reference */
+    void *outside;  /* what stands for it in Python, see now.h; under the GIL */
     /* what an import slot or a table's foreign entry points at */
     wpy_dispatcher dispatch;
     WASMFunctionImport import_struct;
@@ -254,6 +256,7 @@ COLD void wpy_group_wake(wpy_group *group);
 /* Takes the lock of the group an object is in, for short work outside of calls; *held: it was taken by this call. */
 int wpy_group_enter(wpy_object *object, bool *held);
 void wpy_group_leave(wpy_object *object, bool held);
+bool wpy_group_enter_now(wpy_object *object, bool *held);
 /* The locks of both groups, as above; this thread never waits for one while it has the other by this call only. */
 int wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *held_a, bool *held_b);
 void wpy_group_unlock(wpy_group *group);

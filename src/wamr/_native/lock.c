@@ -225,9 +225,9 @@ wpy_group_leave(wpy_object *object, bool held)
         wpy_group_unlock(__atomic_load_n(&object->group, __ATOMIC_ACQUIRE));
 }
 
-/* Takes the lock of the group of `object` without waiting; *held: it was taken by this call. */
-static bool
-enter_now(wpy_object *object, bool *held)
+/* Takes the lock of the group of `object` without waiting; *held: it was taken by this call. False: another thread has it. */
+bool
+wpy_group_enter_now(wpy_object *object, bool *held)
 {
     for (;;) {
         wpy_group *group = __atomic_load_n(&object->group, __ATOMIC_ACQUIRE);
@@ -256,7 +256,7 @@ wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *held_a, bool *held_b)
     for (tries = 0; tries < TRIES; tries++) {
         if ((status = wpy_group_enter(a, held_a)) != WPY_OK)
             return status;
-        if (enter_now(b, held_b))
+        if (wpy_group_enter_now(b, held_b))
             return WPY_OK;
         if (!*held_a) /* of a call that this thread is in */
             return wpy_group_enter(b, held_b);

@@ -184,3 +184,34 @@ wpy_adopt(void *object, uint32_t ref)
         return wpy_group_merge(object, &func->object);
     return wpy_group_adopt(((wpy_object *)object)->group, func) ? WPY_OK : WPY_NO_MEMORY;
 }
+
+int
+wpy_adopt_now(void *object, wpy_func *func, uint32_t *ref)
+{
+    wpy_group *group = __atomic_load_n(&((wpy_object *)object)->group, __ATOMIC_ACQUIRE);
+
+    *ref = wpy_func_ref(func);
+    if (func->instance)
+        return __atomic_load_n(&func->object.group, __ATOMIC_ACQUIRE) == group ? WPY_OK : WPY_BUSY;
+    return wpy_group_adopt(group, func) ? WPY_OK : WPY_NO_MEMORY;
+}
+
+void *
+wpy_func_object(const wpy_func *func)
+{
+    return func->outside;
+}
+
+void
+wpy_func_set_object(wpy_func *func, void *object)
+{
+    func->outside = object;
+}
+
+void *
+wpy_ref_object(uint32_t ref)
+{
+    const wpy_func *func = wpy_refs_find(ref);
+
+    return func ? func->outside : NULL;
+}

@@ -88,6 +88,43 @@ wpy_table_max(wpy_table *table, bool *has_max)
     return table->declared_max;
 }
 
+/* ---- under the lock of the table's group ---- */
+
+static int
+get(const wpy_table *table, uint32_t index, uint32_t *out)
+{
+    if (UNLIKELY(index >= table->wamr->cur_size))
+        return WPY_RANGE;
+    *out = (uint32_t)table->wamr->elems[index];
+    return WPY_OK;
+}
+
+static int
+set(wpy_table *table, uint32_t index, uint32_t ref)
+{
+    if (UNLIKELY(index >= table->wamr->cur_size))
+        return WPY_RANGE;
+    table->wamr->elems[index] = (table_elem_type_t)ref;
+    return WPY_OK;
+}
+
+static int
+grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
+{
+    WASMTableInstance *wamr = table->wamr;
+    uint32_t i;
+
+    *old_size = wamr->cur_size;
+    if (delta > wamr->max_size - wamr->cur_size || !wpy_budget_take(table->budget, WPY_TABLE_ELEMENTS, delta))
+        return WPY_NO_MEMORY;
+    for (i = 0; i < delta; i++)
+        wamr->elems[wamr->cur_size + i] = (table_elem_type_t)init;
+    ATOMIC_STORE(&wamr->cur_size, wamr->cur_size + delta); /* wpy_table_size does not lock */
+    return WPY_OK;
+}
+
+/* ---- waiting for it ---- */
+
 /* WPY_RANGE: no such element. */
 int
 wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out)
@@ -95,13 +132,10 @@ wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out)
     bool held;
     int status = wpy_group_enter(&table->object, &held);
 
-    if (status != WPY_OK)
-        return status;
-    if (index < table->wamr->cur_size)
-        *out = (uint32_t)table->wamr->elems[index];
-    else
-        status = WPY_RANGE;
-    wpy_group_leave(&table->object, held);
+    if (status == WPY_OK) {
+        status = get(table, index, out);
+        wpy_group_leave(&table->object, held);
+    }
     return status;
 }
 
@@ -112,13 +146,10 @@ wpy_table_set(wpy_table *table, uint32_t index, uint32_t ref)
     bool held;
     int status = wpy_group_enter(&table->object, &held);
 
-    if (status != WPY_OK)
-        return status;
-    if (index < table->wamr->cur_size)
-        table->wamr->elems[index] = (table_elem_type_t)ref;
-    else
-        status = WPY_RANGE;
-    wpy_group_leave(&table->object, held);
+    if (status == WPY_OK) {
+        status = set(table, index, ref);
+        wpy_group_leave(&table->object, held);
+    }
     return status;
 }
 
@@ -128,19 +159,51 @@ wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_si
 {
     bool held;
     int status = wpy_group_enter(&table->object, &held);
-    WASMTableInstance *wamr = table->wamr;
-    uint32_t i;
 
-    if (status != WPY_OK)
-        return status;
-    *old_size = wamr->cur_size;
-    if (delta > wamr->max_size - wamr->cur_size || !wpy_budget_take(table->budget, WPY_TABLE_ELEMENTS, delta))
-        status = WPY_NO_MEMORY;
-    else {
-        for (i = 0; i < delta; i++)
-            wamr->elems[wamr->cur_size + i] = (table_elem_type_t)init;
-        ATOMIC_STORE(&wamr->cur_size, wamr->cur_size + delta); /* wpy_table_size does not lock */
+    if (status == WPY_OK) {
+        status = grow(table, delta, init, old_size);
+        wpy_group_leave(&table->object, held);
     }
+    return status;
+}
+
+/* ---- not waiting for it: see now.h ---- */
+
+int
+wpy_table_get_now(wpy_table *table, uint32_t index, uint32_t *out)
+{
+    bool held;
+    int status;
+
+    if (UNLIKELY(!wpy_group_enter_now(&table->object, &held)))
+        return WPY_BUSY;
+    status = get(table, index, out);
+    wpy_group_leave(&table->object, held);
+    return status;
+}
+
+int
+wpy_table_set_now(wpy_table *table, uint32_t index, uint32_t ref)
+{
+    bool held;
+    int status;
+
+    if (UNLIKELY(!wpy_group_enter_now(&table->object, &held)))
+        return WPY_BUSY;
+    status = set(table, index, ref);
+    wpy_group_leave(&table->object, held);
+    return status;
+}
+
+int
+wpy_table_grow_now(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
+{
+    bool held;
+    int status;
+
+    if (UNLIKELY(!wpy_group_enter_now(&table->object, &held)))
+        return WPY_BUSY;
+    status = grow(table, delta, init, old_size);
     wpy_group_leave(&table->object, held);
     return status;
 }

@@ -7,9 +7,9 @@
  * it and what to say.
  *
  * A function that is sure to end soon (wpy_func_bounded) is called with the GIL held: giving it up and taking it again
- * would cost more than the function, and beside a busy thread much more. `Caller` is the base of wamr.Func: calling it
- * calls its member `callable`, with nothing of Python in between.
+ * would cost more than the function, and beside a busy thread much more.
  */
+#include "caller.h"
 #include "numbers.h"
 #include "signature.h"
 #include "values.h"
@@ -39,7 +39,7 @@ typedef struct {
     char *text;        /* its name and docstring */
 } Callee;
 
-static PyTypeObject *callee_type, *caller_type;
+static PyTypeObject *callee_type;
 static PyObject *name_general, *call_class, *call_failed, *trap_class;
 
 /* One argument, or an externref. */
@@ -202,6 +202,16 @@ end:
 
 /* ---- the Callee ---- */
 
+void
+wpy_let_go(void *object)
+{
+    if (!wpy_release_soon(object)) { /* the last of its group: what may take a while */
+        PyThreadState *thread = PyEval_SaveThread();
+        wpy_release(object);
+        PyEval_RestoreThread(thread);
+    }
+}
+
 static int
 callee_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -227,11 +237,7 @@ callee_dealloc(PyObject *self)
     Callee *callee = (Callee *)self;
 
     PyObject_GC_UnTrack(self);
-    if (!wpy_release_soon(callee->fn)) { /* the last of its group: what may take a while */
-        PyThreadState *thread = PyEval_SaveThread();
-        wpy_release(callee->fn);
-        PyEval_RestoreThread(thread);
-    }
+    wpy_let_go(callee->fn);
     callee_clear(self);
     Py_DECREF(callee->signature);
     free(callee->text);
@@ -254,17 +260,11 @@ static PyType_Spec callee_spec = {
     .slots = callee_slots,
 };
 
-/* ---- the base of wamr.Func ---- */
-
-typedef struct {
-    PyObject_HEAD
-    PyObject *callable;
-    Callee *callee; /* of a function in C */
-} Caller;
+/* ---- making one ---- */
 
 /* Of the owner's store. */
-static PyObject *
-numbers_of(PyObject *owner)
+PyObject *
+wpy_numbers_of(PyObject *owner)
 {
     PyObject *store = PyObject_GetAttrString(owner, "store");
     PyObject *numbers = store ? PyObject_GetAttrString(store, "_objects") : NULL;
@@ -295,7 +295,7 @@ bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
     size_t room;
 
     (void)module;
-    if (count != 5 || !PyObject_TypeCheck(func, caller_type) || !PyObject_TypeCheck(args[3], wpy_signature_type)) {
+    if (count != 5 || !PyObject_TypeCheck(func, wpy_caller_type) || !PyObject_TypeCheck(args[3], wpy_signature_type)) {
         PyErr_SetString(PyExc_TypeError, "bind() takes a Caller, an address, a name, a Signature and an owner");
         return NULL;
     }
@@ -323,7 +323,7 @@ bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
     memset(&callee->def, 0, sizeof callee->def);
     PyObject_GC_Track((PyObject *)callee);
     if (!(name = PyUnicode_AsUTF8AndSize(args[2], &size))
-        || (callee->signature->objects && !(callee->numbers = numbers_of(owner)))) {
+        || (callee->signature->objects && !(callee->numbers = wpy_numbers_of(owner)))) {
         Py_DECREF(callee);
         return NULL;
     }
@@ -343,90 +343,11 @@ bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
         Py_DECREF(callee);
         return NULL;
     }
-    set(&((Caller *)func)->callable, function);
-    set((PyObject **)&((Caller *)func)->callee, (PyObject *)callee);
+    wpy_caller_bind(func, function, (PyObject *)callee, fn, owner);
+    Py_DECREF(function);
+    Py_DECREF(callee);
     Py_RETURN_NONE;
 }
-
-/* The function in C, as long as the Func is held. */
-static PyObject *
-caller_address(PyObject *self, void *closure)
-{
-    (void)closure;
-    if (!((Caller *)self)->callee) {
-        PyErr_Format(PyExc_ReferenceError, "this %R has no function in C", Py_TYPE(self));
-        return NULL;
-    }
-    return PyLong_FromUnsignedLongLong((unsigned long long)(uintptr_t)((Caller *)self)->callee->fn);
-}
-
-static PyObject *
-caller_call(PyObject *self, PyObject *args, PyObject *kwargs)
-{
-    PyObject *callable = ((Caller *)self)->callable, *result;
-
-    if (!callable) {
-        PyErr_Format(PyExc_AttributeError, "this %R was not made by its __init__", Py_TYPE(self));
-        return NULL;
-    }
-    Py_INCREF(callable);
-    result = PyObject_Call(callable, args, kwargs);
-    Py_DECREF(callable);
-    return result;
-}
-
-static int
-caller_traverse(PyObject *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((Caller *)self)->callable);
-    Py_VISIT(((Caller *)self)->callee);
-    return 0;
-}
-
-static int
-caller_clear(PyObject *self)
-{
-    Py_CLEAR(((Caller *)self)->callable);
-    Py_CLEAR(((Caller *)self)->callee);
-    return 0;
-}
-
-static void
-caller_dealloc(PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-
-    PyObject_GC_UnTrack(self);
-    caller_clear(self);
-    release(self);
-    Py_DECREF(type);
-}
-
-static PyMemberDef caller_members[] = {
-    { "callable", T_OBJECT_EX, offsetof(Caller, callable), 0,
-      "The same call as a plain function: the fastest way in." },
-    { NULL, 0, 0, 0, NULL },
-};
-
-static PyGetSetDef caller_getset[] = {
-    { "_address", caller_address, NULL, "Where its function is in C.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
-};
-
-static PyType_Slot caller_slots[] = {
-    { Py_tp_call, caller_call },         { Py_tp_dealloc, caller_dealloc }, { Py_tp_traverse, caller_traverse },
-    { Py_tp_clear, caller_clear },       { Py_tp_members, caller_members },   { Py_tp_getset, caller_getset },
-    { Py_tp_doc, "What calls its `callable`." }, { 0, NULL },
-};
-
-static PyType_Spec caller_spec = {
-    .name = "wamr._wamr.Caller",
-    .basicsize = sizeof(Caller),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .slots = caller_slots,
-};
 
 /* set_call(Call, failed, Trap) */
 static PyObject *
@@ -466,8 +387,7 @@ wpy_added(PyObject *module, const char *name, PyType_Spec *spec)
 int
 wpy_add_function(PyObject *module)
 {
-    if (!(caller_type = wpy_added(module, "Caller", &caller_spec))
-        || !(callee_type = (PyTypeObject *)PyType_FromSpec(&callee_spec))
+    if (!(callee_type = (PyTypeObject *)PyType_FromSpec(&callee_spec))
         || !(name_general = PyUnicode_InternFromString("general")))
         return -1;
     return PyModule_AddFunctions(module, functions);

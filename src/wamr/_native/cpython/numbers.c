@@ -47,6 +47,12 @@ push(Numbers *numbers, wpy_passing *passing)
 }
 
 bool
+wpy_crowded(PyObject *self)
+{
+    return ((Numbers *)self)->held >= ((Numbers *)self)->limit;
+}
+
+bool
 wpy_pass_begin(PyObject *self, wpy_passing *passing)
 {
     Numbers *numbers = (Numbers *)self;

@@ -17,6 +17,9 @@ typedef struct wpy_passing {
 bool wpy_pass_begin(PyObject *numbers, wpy_passing *passing);
 void wpy_pass_end(wpy_passing *passing);
 
+/* Whether there are so many that it is time to look which are needed still. */
+bool wpy_crowded(PyObject *numbers);
+
 /* The number of an object, which is held from now on; false: not one that is passed as it is, no exception is set. */
 bool wpy_number_of(PyObject *numbers, PyObject *value, uint32_t *number);
 /* A new reference to the object; NULL with an exception: nobody has that number. */
