@@ -61,8 +61,7 @@ def error_of(
     elif status == _HOST:
         raised = take_pending(code)
         if notes and isinstance(raised, Trap):
-            new = frames_of(notes)
-            raised.frames += new if isinstance(new, tuple) else new()
+            raised._add_frames(frames_of(notes))
         return raised
     elif status == _EXIT:
         trap = ExitTrap(code & 0xFFFFFFFF)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .instance import Instance
 
+    _Frames = tuple["Frame", ...] | Callable[[], tuple["Frame", ...]]
+
 
 class WasmError(Exception):
     """Base of every error that this package raises by a name of its own.
@@ -205,7 +207,7 @@ class Trap(WasmError, RuntimeError):
     message: str
     _ending: str = ""
     code: TrapCode = TrapCode.HOST
-    _frames: "tuple[Frame, ...] | Callable[[], tuple[Frame, ...]]" = ()
+    _frames: "_Frames | list[_Frames]" = ()  # a list: of what is to be made into one
 
     def __init__(self, message: str) -> None:
         if not isinstance(message, str):
@@ -218,12 +220,23 @@ class Trap(WasmError, RuntimeError):
         """The wasm call stack, innermost first; made when first asked for."""
         frames = self._frames
         if not isinstance(frames, tuple):
-            frames = self._frames = frames()
+            made: list[Frame] = []
+            for part in frames if isinstance(frames, list) else [frames]:
+                made += part if isinstance(part, tuple) else part()
+            frames = self._frames = tuple(made)
         return frames
 
     @frames.setter
     def frames(self, frames: "tuple[Frame, ...]") -> None:
         self._frames = frames
+
+    def _add_frames(self, more: "_Frames") -> None:
+        """Note the frames that it has crossed since."""
+        frames = self._frames
+        if isinstance(frames, list):
+            frames.append(more)
+        else:
+            self._frames = [frames, more] if frames else more
 
     def __reduce__(self) -> "str | tuple[Any, ...]":
         _ = self.frames  # as they are, not what makes them

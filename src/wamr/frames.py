@@ -1,8 +1,8 @@
 """The frames of a trap: from the notes that C takes while wasm code unwinds.
 
 A note is an instance's tag, a function's index and how far it had come (src/wamr/_native/trap.c).
-Most traps are caught without a look at their frames, so notes become frames when somebody asks,
-where all of them are of an instance that is kept until then.
+Most traps are caught without a look at their frames, so notes become frames when somebody asks; the
+instances that they are of are kept until then.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .instance import State
+    from .instance import Instance, State
     from .module import Module
 
 _NOTE = Struct("=QII")  # wpy_frame
@@ -34,41 +34,45 @@ def notes_of(who: Any, count: int) -> bytes:
     return bytes(ffi.buffer(array))[: taken * _NOTE.size]
 
 
-def _made(notes: bytes, state: State, finished: bool) -> tuple[Frame, ...]:
-    """Return the frames of notes of one instance; finished: it was made when they were taken."""
-    module, instance = state.module, state.instance() if finished else None
-    locator = Locator(module)
-    return tuple(
-        [
-            _frame(module, index, compiled, instance, locator)
-            for _, index, compiled in _NOTE.iter_unpack(notes)
-        ]
-    )
-
-
-def frames_of(
-    notes: bytes, state: State | None = None
-) -> tuple[Frame, ...] | Callable[[], tuple[Frame, ...]]:
-    """Return the frames, or what makes them; state: of the function that was called."""
+def frames_of(notes: bytes, state: State | None = None) -> Callable[[], tuple[Frame, ...]]:
+    """Return what makes the frames; state: of the function that was called."""
     if state is not None:
         tag = state.tag
         if _NOTE.unpack_from(notes)[0] == tag and (
-            len(notes) == _NOTE.size
-            or all(other == tag for other, _, _ in _NOTE.iter_unpack(notes))
+            len(notes) == _NOTE.size or _tags(notes) == {tag}
         ):
-            return partial(_made, notes, state, state.made)
+            return partial(_made, notes, {tag: (state, state.made)})
     from .instance import state_of
 
+    states = {}
+    for tag in _tags(notes):
+        other = state_of(tag)
+        if other is not None:
+            states[tag] = other, other.made
+    return partial(_made, notes, states)
+
+
+def _tags(notes: bytes) -> set[int]:
+    return set(memoryview(notes).cast("Q")[::2])
+
+
+def _made(notes: bytes, states: dict[int, tuple[State, bool]]) -> tuple[Frame, ...]:
+    """Return the frames; states: by tag, and whether each was finished when the trap came."""
     found = []
+    instances: dict[int, Instance | None] = {}
     locators: dict[Module, Locator] = {}
     for tag, index, compiled in _NOTE.iter_unpack(notes):
-        other = state_of(tag)
-        if other is None:
+        if tag not in states:
             found.append(Frame(index))
             continue
-        locator = locators.setdefault(other.module, Locator(other.module))
-        instance = other.instance() if other.made else None
-        found.append(_frame(other.module, index, compiled, instance, locator))
+        state, finished = states[tag]
+        module = state.module
+        if tag not in instances:
+            instances[tag] = state.instance() if finished else None
+        locator = locators.get(module)
+        if locator is None:
+            locator = locators[module] = Locator(module)
+        found.append(_frame(module, index, compiled, instances[tag], locator))
     return tuple(found)
 
 
