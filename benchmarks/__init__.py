@@ -14,7 +14,8 @@ A line is one thing measured for everybody who can do it (lines.py), with the go
 it. timing.py measures: all contenders of a line in turns, minimum and median of many rounds, the
 cost of the loop removed. peers.py and optional.py know how each engine is spoken to; report.py
 makes the table and the JSON, plot.py the picture. The lines themselves are in a module per concept:
-calls, host, modules, memory, threads, startup, programs, compute, scaling and install.
+calls, host, modules, memory, references, threads, startup, programs, guests, compute, scaling and
+install.
 
 On a machine with other work, believe minima and ratios: they differ by a few percent from run to
 run where times differ by half. Nothing here asserts a time.

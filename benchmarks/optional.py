@@ -67,6 +67,9 @@ class Wasmer:
         memory = w.Memory(self._store, w.MemoryType(pages, shared=False))
         return Case(statements[self.name], {"m": memory, "v": memory.uint8_view()})
 
+    def parts(self, text: str, statements: Mapping[str, str]) -> Case:  # noqa: ARG002
+        raise Unavailable("wasmer-python does not pass references")
+
     def start(self, path: Path) -> Case:
         return Case("start(path)", {"start": self._started, "path": path})
 
@@ -122,6 +125,9 @@ class Extism:
 
     def memory(self, pages: int, statements: Mapping[str, str]) -> Case:  # noqa: ARG002
         raise Unavailable("extism has memory of its own only")
+
+    def parts(self, text: str, statements: Mapping[str, str]) -> Case:  # noqa: ARG002
+        raise Unavailable("extism has bytes only")
 
     def start(self, path: Path) -> Case:
         return Case(

@@ -51,6 +51,9 @@ class Peer(Protocol):
     def memory(self, pages: int, statements: Mapping[str, str]) -> Case:
         """Run the statement for this engine, with a memory as `m` and its store as `s`."""
 
+    def parts(self, text: str, statements: Mapping[str, str]) -> Case:
+        """Run the statement for this engine, with each export of the module by its name."""
+
     def start(self, path: Path) -> Case:
         """Compile a WASI module from a file and instantiate it: all before its first code."""
 
@@ -104,6 +107,9 @@ class Wamr:
     def memory(self, pages: int, statements: Mapping[str, str]) -> Case:
         memory = self.instance(f'(module (memory (export "m") {pages}))').exports.m
         return Case(statements[self.name], {"m": memory})
+
+    def parts(self, text: str, statements: Mapping[str, str]) -> Case:
+        return Case(statements[self.name], dict(self.instance(text).exports))
 
     def start(self, path: Path) -> Case:
         wamr = self._wamr
@@ -169,6 +175,14 @@ class Wasmtime:
         store = w.Store(self._engine)
         memory = w.Memory(store, w.MemoryType(w.Limits(pages, None)))
         return Case(statements[self.name], {"m": memory, "s": store})
+
+    def parts(self, text: str, statements: Mapping[str, str]) -> Case:
+        w = self._wasmtime
+        store = w.Store(self._engine)
+        module = w.Module(self._engine, binary_of(text))
+        exports = w.Instance(store, module, []).exports(store)
+        names = {export.name: exports[export.name] for export in module.exports}
+        return Case(statements[self.name], {**names, "s": store})
 
     def start(self, path: Path) -> Case:
         return Case("start(path, ['program'])[1]", {"start": self._started, "path": path})
@@ -249,6 +263,9 @@ class Wasm3:
             raise Unavailable("pywasm3 does not do this")
         runtime = self._runtime(f'(module (memory (export "m") {pages}))')
         return Case(statements[self.name], {"m": runtime.get_memory(0), "r": runtime})
+
+    def parts(self, text: str, statements: Mapping[str, str]) -> Case:  # noqa: ARG002
+        raise Unavailable("pywasm3 has no tables and no references")
 
     def start(self, path: Path) -> Case:  # noqa: ARG002
         raise Unavailable("pywasm3 has no WASI")

@@ -105,15 +105,20 @@ set_item(PyObject *self, PyObject *const *args, Py_ssize_t count)
     return PyObject_CallMethodObjArgs(self, name_set_item, args[0], args[1], NULL);
 }
 
-static PyObject *
-size(PyObject *self, PyObject *args)
+static Py_ssize_t
+length(PyObject *self)
 {
     Elements *elements = (Elements *)self;
+    Py_ssize_t size;
+    PyObject *value;
 
-    (void)args;
     if (LIKELY(wpy_place_open(&elements->place)))
-        return PyLong_FromUnsignedLong(wpy_table_size(elements->place.object));
-    return PyObject_CallMethodObjArgs(self, name_size, NULL);
+        return wpy_table_size(elements->place.object);
+    if (!(value = PyObject_CallMethodObjArgs(self, name_size, NULL)))
+        return -1;
+    size = PyLong_AsSsize_t(value);
+    Py_DECREF(value);
+    return size;
 }
 
 /* `grow` with all that may be wrong with its arguments, by Python. */
@@ -210,6 +215,7 @@ static PyMemberDef members[] = {
     { NULL, 0, 0, 0, NULL },
 };
 
+/* Methods and no slots: a slot is shown with a parameter `key`, and `index` is what was promised. */
 static PyMethodDef methods[] = {
     { "__getitem__", get_item, METH_O,
       "__getitem__($self, index, /)\n--\n\n"
@@ -217,7 +223,6 @@ static PyMethodDef methods[] = {
     { "__setitem__", (PyCFunction)(void (*)(void))set_item, METH_FASTCALL,
       "__setitem__($self, index, value, /)\n--\n\n"
       "Set an element; IndexError outside, TypeError, ValueError. C: `wasm_table_set`." },
-    { "__len__", size, METH_NOARGS, "__len__($self, /)\n--\n\nReturn how many elements there are." },
     { "grow", (PyCFunction)(void (*)(void))grow, METH_FASTCALL | METH_KEYWORDS,
       "grow($self, /, delta, init=None)\n--\n\n"
       "Grow by so many elements and return the old size.\n\n"
@@ -228,7 +233,7 @@ static PyMethodDef methods[] = {
 
 static PyType_Slot slots[] = {
     { Py_tp_dealloc, dealloc }, { Py_tp_traverse, traverse }, { Py_tp_clear, clear },
-    { Py_tp_methods, methods }, { Py_tp_members, members },
+    { Py_tp_methods, methods }, { Py_tp_members, members },   { Py_mp_length, length },
     { Py_tp_doc, "The elements of a table in C." },
     { 0, NULL },
 };
