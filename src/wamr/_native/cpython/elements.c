@@ -9,6 +9,7 @@
 #include "caller.h"
 #include "now.h"
 #include "place.h"
+#include "values.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -83,7 +84,7 @@ get_item(PyObject *self, PyObject *key)
                && (value = wpy_place_give(&elements->place, ref))))
         return value;
     value = PyObject_CallMethodObjArgs(self, name_item, key, NULL);
-    if (value && PyObject_TypeCheck(value, wpy_caller_type) && elements->place.owner)
+    if (value && elements->place.kind == FUNCREF && PyObject_TypeCheck(value, wpy_caller_type) && elements->place.owner)
         hold(elements, value);
     return value;
 }
