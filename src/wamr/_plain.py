@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 NULL_REF = 0xFFFFFFFF
 
 
+def check_interpreter() -> None:
+    """Raise ImportError in a sub-interpreter: there are none here."""
+
+
 class Signature:
     """What functions of one type share."""
 

@@ -32,6 +32,10 @@ int wpy_add_place(PyObject *module);
 int wpy_add_elements(PyObject *module);
 int wpy_add_cell(PyObject *module);
 int wpy_add_described(PyObject *module);
+int wpy_add_interpreter(PyObject *module);
+
+/* -1, with an ImportError: this is not the main interpreter. */
+int wpy_check_interpreter(void);
 
 /* The exception of a host function that waits in this thread, taken; NULL: there is none, or it is of this class. */
 PyObject *wpy_take_raised_but(PyObject *class, int number);
