@@ -1,4 +1,4 @@
-"""Sub-interpreters: `import wamr` refuses in all of them, and the main interpreter is none the worse.
+"""Sub-interpreters: `import wamr` refuses in all of them, and the main one is none the worse.
 
 Each program runs in a process of its own, since what may go wrong is a hang or a crash.
 """
@@ -10,8 +10,8 @@ import textwrap
 import pytest
 
 SENTENCE = (
-    "wamr works in the main interpreter only, and this is a sub-interpreter; use processes in place "
-    "of sub-interpreters (in mod_wsgi: WSGIApplicationGroup %{GLOBAL})"
+    "wamr works in the main interpreter only, and this is a sub-interpreter; use processes in "
+    "place of sub-interpreters (in mod_wsgi: WSGIApplicationGroup %{GLOBAL})"
 )
 
 # `run_inside` runs code in a new sub-interpreter, by the module that this Python has for that.

@@ -18,7 +18,7 @@ if not getattr(_thread, "_is_main_interpreter", lambda: True)():
         "place of sub-interpreters (in mod_wsgi: WSGIApplicationGroup %{GLOBAL})"
     )
 
-from ._wamr import ffi, lib  # noqa: E402
+from ._wamr import ffi, lib
 
 try:
     from ._wamr import (

@@ -7,9 +7,9 @@ note of other exceptions (Python 3.11). Nothing here knows of instances or WASI.
 
 from __future__ import annotations
 
+from .callables import checked_plain
 from .errors import Trap, WasmError
 from .stdio import PIPE, STDOUT
-from .callables import checked_plain
 from .streams import Sink, TextWriter, text_decoder
 
 TYPE_CHECKING = False

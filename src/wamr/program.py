@@ -13,8 +13,8 @@ from contextlib import suppress
 from subprocess import CalledProcessError, CompletedProcess, TimeoutExpired
 from time import monotonic
 
-from .captured import Captured
 from .callables import checked_plain
+from .captured import Captured
 from .errors import ExitTrap, LinkError, TimeoutTrap
 from .instance import Instance
 from .limits import ResourceLimits, checked_timeout
