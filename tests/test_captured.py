@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -126,7 +127,7 @@ def raised_by_a_callable(error: BaseException, **options: Any) -> Any:
 
 def test_what_a_callable_raised_has_them_too() -> None:
     error = raised_by_a_callable(Full("no room"), stdout=PIPE)
-    assert (error.stdout, error.stderr) == (b"out\n", None)
+    assert (error.stdout, error.stderr, error.output) == (b"out\n", None, b"out\n")
     error = raised_by_a_callable(KeyboardInterrupt(), stdout=PIPE, text=True)
     assert (error.stdout, error.stderr) == ("out\n", None)
     assert not getattr(error, "__notes__", [])
@@ -161,6 +162,14 @@ def test_an_exception_keeps_what_it_has_of_its_own() -> None:
     assert raised_by_a_callable(Theirs(), stdout=PIPE).stdout == "theirs"
     theirs = subprocess.CalledProcessError(1, ["other"], b"other's")
     assert raised_by_a_callable(theirs, stdout=PIPE).stdout == b"other's"
+
+
+def test_an_exception_that_nothing_can_be_set_on() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Exception):
+        reason: str
+
+    assert raised_by_a_callable(Frozen("why"), stdout=PIPE).stdout == b"out\n"
 
 
 def test_subprocess_s_own_exceptions() -> None:

@@ -101,6 +101,17 @@ class Upper:
         return getattr(self._file, name)
 
 
+def test_a_wrapper_with_an_encoding_may_give_bytes(echo: wamr.Module) -> None:
+    class Response:
+        encoding = "utf-8"
+
+        def __init__(self, data: bytes | str) -> None:
+            self.read = io.BytesIO(data).read if isinstance(data, bytes) else io.StringIO(data).read
+
+    assert read_by(echo, Response(b"\xff")) == b"\xff"
+    assert read_by(echo, Response("é")) == "é".encode()
+
+
 @pytest.mark.parametrize("mode", ["b", ""])
 def test_wrappers_that_delegate(echo: wamr.Module, tmp_path: Path, mode: str) -> None:
     path = tmp_path / "file"
@@ -158,6 +169,12 @@ def test_files_of_codecs(echo: wamr.Module, tmp_path: Path) -> None:
     assert path.read_bytes() == b"\xe9\n"
     with path.open("rb") as binary:
         assert read_by(echo, codecs.getreader("latin-1")(binary)) == "é\n".encode()
+    path.write_bytes("éé".encode())
+    with path.open("rb") as binary, codecs.open(str(path), encoding="utf-8") as both:
+        for read in (codecs.getreader("utf-8")(binary), both):
+            guest = Guest(stdin=read)
+            pieces = [guest.read(0, 1) for _ in range(5)]
+            assert pieces == [b"\xc3", b"\xa9", b"\xc3", b"\xa9", b""]
     with codecs.open(str(path), "w", "utf-16-le") as both:
         wamr.run([echo], input=b"text", stdout=both)
     assert path.read_bytes() == "text".encode("utf-16-le")

@@ -7,6 +7,8 @@ note of other exceptions (Python 3.11). Nothing here knows of instances or WASI.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from .callables import checked_plain
 from .errors import Trap, WasmError
 from .stdio import PIPE, STDOUT
@@ -71,16 +73,15 @@ class Captured:
         theirs = vars(error).keys() & {"stdout", "stderr"} or hasattr(type(error), "stdout")
         if theirs and not (isinstance(error, WasmError) or _OURS in vars(error)):
             return
-        given: Any = error
-        given.stdout, given.stderr = (self._at_least(name) for name in ("stdout", "stderr"))
+        given = {name: self._at_least(name) for name in ("stdout", "stderr")}
+        vars(error).update(given)  # not setattr, which a frozen dataclass refuses
         ending = self._ending()
         if isinstance(error, Trap):
-            error._ending = ending
+            error._ending = ending  # str(trap) shows it
             return
-        setattr(given, _OURS, True)
-        noted = ending in getattr(error, "__notes__", ())
-        if ending and not noted and isinstance(error, Exception) and hasattr(error, "add_note"):
-            error.add_note(ending)
+        if not isinstance(error, WasmError):
+            vars(error).update({"output": given["stdout"], _OURS: True})
+        _note(error, ending)
 
     def _at_least(self, name: str) -> Any:
         """Return an output as `results` does; what can't be decoded is escaped."""
@@ -98,6 +99,14 @@ class Captured:
             return ""
         what = "stdout and stderr" if self._merged else "stderr"
         return "\n".join([f"The program's {what} ended with:", *(f"  {line}" for line in lines)])
+
+
+def _note(error: BaseException, ending: str) -> None:
+    """Let tracebacks show it, where Python can (3.11)."""
+    noted = ending in getattr(error, "__notes__", ())
+    if ending and not noted and isinstance(error, Exception) and hasattr(error, "add_note"):
+        with suppress(Exception):
+            error.add_note(ending)
 
 
 def _harmless(line: str) -> str:

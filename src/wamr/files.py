@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from functools import partial
 from io import (
     BufferedIOBase,
     BufferedRandom,
@@ -238,6 +239,10 @@ def _text_reader(file: Any, raw: Any) -> Read:
     encoding, errors = (file.encoding, file.errors) if own else ("utf-8", "surrogateescape")
     lines = isinstance(file, TextIOBase) and type(file) is not StringIO
     read = file.readline if lines else file.read  # a line is there as soon as it is typed
+    if type(file) is codecs.StreamReaderWriter:
+        read = file.reader.read
+    if isinstance(getattr(read, "__self__", None), codecs.StreamReader):
+        read = partial(_characters, read)
     left = b""
 
     def read_text(size: int) -> bytes | None:
@@ -246,13 +251,21 @@ def _text_reader(file: Any, raw: Any) -> Read:
             text = read(size) if raw is None else _decoded(file, raw, size)
             if text is None:
                 return None
-            if not isinstance(text, str):
+            if isinstance(text, bytes) and not isinstance(file, IOBase):
+                left = text  # it only looked like text
+            elif not isinstance(text, str):
                 raise TypeError(f"stdin's read returned {type(text).__name__} where str is needed")
-            left = text.encode(encoding, errors)
+            else:
+                left = text.encode(encoding, errors)
         piece, left = left[:size], left[size:]
         return piece
 
     return read_text
+
+
+def _characters(read: Any, most: int) -> Any:
+    """Read from a codecs.StreamReader, for which a few bytes that are no character are the end."""
+    return read(most, most)
 
 
 def _decoded(file: TextIOWrapper, raw: Any, most: int) -> str | None:
