@@ -117,15 +117,15 @@ print(0.05 <= time.monotonic() - begin < 1, len(set(os.urandom(100))) > 20, int(
 def test_output_comes_as_it_is_printed(python: wamr.Module) -> None:
     import time
 
-    times: list[tuple[float, bytes]] = []
+    times: list[tuple[float, str]] = []  # run, as it is here, is in text mode
     code = "import time\nfor i in range(3): print(i, flush=True); time.sleep(0.05)"
     run(
         python,
         code,
         capture_output=False,
-        stdout=lambda data: times.append((time.monotonic(), data)),
+        stdout=lambda text: times.append((time.monotonic(), text)),
     )
-    assert b"".join(data for _, data in times) == b"0\n1\n2\n"
+    assert "".join(text for _, text in times) == "0\n1\n2\n"
     assert times[-1][0] - times[0][0] >= 0.1
 
 
