@@ -11,9 +11,10 @@ import sys
 def main() -> int:
     """Run the command line with the process's arguments; the exit code."""
     try:
-        from ._cli.command import main as command
+        from ._cli import command
 
-        return command(sys.argv[1:])
+        command.prepare_process()
+        return command.main(sys.argv[1:])
     except KeyboardInterrupt:  # while importing, too
         return 130
 

@@ -31,13 +31,17 @@ _EXAMPLES = """examples:
 """
 
 
-def main(argv: list[str]) -> int:
-    """Run the command that `argv`, without the program's name, asks for; its exit code."""
+def prepare_process() -> None:
+    """Set what holds for the whole process, which must be the command line's own."""
     if hasattr(signal, "SIGPIPE"):  # whoever reads us has enough: end quietly, as programs do
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def main(argv: list[str]) -> int:
+    """Run the command that `argv`, without the program's name, asks for; its exit code."""
     prog = "wamr"
     try:
         given = _parsed(argv)
