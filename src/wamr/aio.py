@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from _thread import allocate_lock, get_ident
 from contextvars import copy_context
+from functools import partial
 
 from ._binding import ffi, lib
 
@@ -78,6 +79,11 @@ def wpy_py_abandoned() -> bool:
     return work is not None and work.abandoned()
 
 
+def _wake(waiter: asyncio.Future[None], _: object) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 async def in_thread(function: Callable[[Any], Any]) -> Any:
     """Return what `function` returns, called in a thread of the event loop's, or raise its error.
 
@@ -89,8 +95,10 @@ async def in_thread(function: Callable[[Any], Any]) -> Any:
     future = loop.run_in_executor(None, copy_context().run, work.run)
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
+        waiter = loop.create_future()  # what may be cancelled: a cancelled `future` tells no end
+        future.add_done_callback(partial(_wake, waiter))
         try:
-            await asyncio.wait((future,))  # which, cancelled itself, does not cancel the future
+            await waiter
         except asyncio.CancelledError as error:
             if work.stop():
                 future.cancel()
