@@ -85,6 +85,10 @@ class Val:
             return self._value.value if isinstance(self._value, (Ref, Foreign)) else self._value
         if self.type is ValType.V128:
             return self._bytes
+        if self.type is ValType.F32:
+            from .values import f32_value
+
+            return f32_value(self.bits)
         return _FORMATS[self.type.code].unpack(self._bytes)[0]
 
     @property

@@ -9,13 +9,12 @@ whatever a function reference comes into (see `refs`). This module knows nothing
 
 from __future__ import annotations
 
-import math
 from operator import index as as_index
 from struct import Struct
 from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
-from ._binding import Signature, set_wrapped
+from ._binding import Signature, lib, set_wrapped
 from .objects import NULL_REF
 from .types import FuncType, ValType
 from .val import Foreign, Ref, Val, unwrapped
@@ -38,9 +37,10 @@ if TYPE_CHECKING:
         def func_of_ref(self, ref: int) -> Func | None: ...
 
 
-_FORMATS = {0x7F: "i", 0x7E: "q", 0x7D: "f", 0x7C: "d", 0x7B: "16s", 0x6F: "I", 0x70: "I"}
+# An f32 goes as its bits: struct would round as the thread does (src/wamr/_native/floating.h).
+_FORMATS = {0x7F: "i", 0x7E: "q", 0x7D: "I", 0x7C: "d", 0x7B: "16s", 0x6F: "I", 0x70: "I"}
 _CELLS = {0x7F: 1, 0x7E: 2, 0x7D: 1, 0x7C: 2, 0x7B: 4, 0x6F: 1, 0x70: 1}
-_PLAIN = b"\x7f\x7e\x7d\x7c"  # numbers: struct may convert them without being watched
+_PLAIN = b"\x7f\x7e\x7c"  # numbers: struct may convert them without being watched
 _BITS = {0x7F: 32, 0x7E: 64}
 
 
@@ -143,7 +143,7 @@ def _pack(
         try:
             packer.pack_into(buffer, 0, *values)
         except (StructError, TypeError, OverflowError):
-            pass  # unsigned, beyond a float's range, or wrong: found out below
+            pass  # unsigned, or wrong: found out below
         else:
             return
     parts = []
@@ -172,7 +172,7 @@ class _Where:
 
 def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: Place) -> tuple[Any, ...]:
     values = packer.unpack_from(buffer)
-    if not kinds.strip(b"\x7f\x7e\x7d\x7c\x7b"):
+    if not kinds.strip(b"\x7f\x7e\x7c\x7b"):
         return values
     return tuple([from_cell(kind, value, place) for kind, value in zip(kinds, values, strict=True)])
 
@@ -197,7 +197,14 @@ def from_cell(kind: int, cell: Any, place: Place) -> Any:
         return place.store._objects.object(cell)
     if kind == 0x70:
         return place.func_of_ref(cell)
+    if kind == 0x7D:
+        return lib.wpy_f32_value(cell)
     return cell
+
+
+def f32_value(bits: int) -> float:
+    """Return the value of these bits."""
+    return lib.wpy_f32_value(bits)
 
 
 def _integer(kind: int, value: object, place: Place | None, where: object) -> int:
@@ -230,13 +237,8 @@ def _f64(kind: int, value: object, place: Place | None, where: object) -> float:
     return _real(kind, value, where)
 
 
-def _f32(kind: int, value: object, place: Place | None, where: object) -> float:
-    number = _real(kind, value, where)
-    try:
-        _F32.pack(number)
-    except OverflowError:  # as C does: beyond the range is infinite
-        return math.copysign(math.inf, number)
-    return number
+def _f32(kind: int, value: object, place: Place | None, where: object) -> int:
+    return lib.wpy_f32_bits(_real(kind, value, where))
 
 
 def _v128(kind: int, value: object, place: Place | None, where: object) -> bytes:
@@ -268,7 +270,6 @@ _LITTLE = byteorder == "little"
 _WRAPPED = (Val, Ref, Foreign)
 set_wrapped(_WRAPPED)
 _STRUCTS = {kind: Struct("=" + text) for kind, text in _FORMATS.items()}
-_F32 = _STRUCTS[0x7D]
 _TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {
     0x7F: _integer,
     0x7E: _integer,

@@ -11,6 +11,7 @@
  * Fuel is counted always: what is left is `instance->fuel` plus the rest of the slice. The same program uses the same
  * fuel on every machine, since a slice ends where the fuel ends.
  */
+#include "floating.h"
 #include "internal.h"
 
 #if defined(__linux__)
@@ -149,13 +150,17 @@ wpy_checkpoint_hook(WASMExecEnv *env)
     wpy_instance *instance = wpy_instance_of(env);
     wpy_activation *activation;
     int64_t floor = 0, available, due = -(int64_t)env->fuel;
+    bool on;
 
     if (!instance) { /* wasm-c-api's: nothing of ours stops it */
         env->fuel = WPY_SLICE - 1;
         return true;
     }
     env->fuel = 0; /* what brought us here is paid from what the instance has */
-    if (!goes_on(instance, false))
+    wpy_floats_leave(env->floats_outside); /* a signal handler is Python's */
+    on = goes_on(instance, false);
+    env->floats_outside = wpy_floats_enter();
+    if (!on)
         return false;
     wpy_fuel_settle(instance); /* a signal handler may have run code of the same instance */
     for (activation = wpy_self.top; activation; activation = activation->prev)

@@ -190,6 +190,10 @@ wpy_global *wpy_global_new(uint8_t content, bool mutable_, const void *cells);
 int wpy_global_get(wpy_global *global, void *cells);
 int wpy_global_set(wpy_global *global, const void *cells);
 
+/* floating.c */
+uint32_t wpy_f32_bits(double real);
+double wpy_f32_value(uint32_t bits);
+
 /* externs.c: externrefs are numbers below `count`; marks those that the group of `object` can reach */
 uint64_t wpy_group_id(void *object);
 int wpy_mark_externrefs(void *object, uint8_t *marks, uint32_t count);

@@ -6,6 +6,7 @@
 #ifndef WPY_VALUES_H
 #define WPY_VALUES_H
 
+#include "../floating.h"
 #include "cpython.h"
 
 #include <string.h>
@@ -62,6 +63,10 @@ wpy_put(uint8_t kind, PyObject *value, uint32_t **cell)
         else
             return false;
         if (kind == F32) {
+            if (wpy_floats_other(wpy_floats_word())) {
+                *(*cell)++ = wpy_f32_bits(real);
+                return true;
+            }
             narrow = (float)real; /* beyond its range: infinite */
             memcpy((*cell)++, &narrow, 4);
             return true;
@@ -99,6 +104,8 @@ wpy_get(uint8_t kind, const uint32_t **cell)
         return PyLong_FromLongLong(integer);
     case F32:
         *cell += 1;
+        if (wpy_floats_other(wpy_floats_word()))
+            return PyFloat_FromDouble(wpy_f32_value(*at));
         memcpy(&narrow, at, 4);
         return PyFloat_FromDouble(narrow);
     case F64:
