@@ -37,6 +37,7 @@ MODULES = (
     "wasi_sizes",
     "wasi_unstable",
     "spec",
+    "vectors",
     "floating",
     "growth",
     "speed",
