@@ -15,13 +15,12 @@ from contextvars import copy_context
 from functools import partial
 
 from ._binding import ffi, lib
+from .host import looks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-_running: dict[int, Work] = {}  # thread -> what it does
 
 
 class Work:
@@ -46,9 +45,9 @@ class Work:
         if not self._taken.acquire(blocking=False):
             return
         thread = get_ident()
-        outer = _running.get(thread)  # an executor may make calls in the thread that asks for them
+        outer = looks.get(thread)  # an executor may make calls in the thread that asks for them
         before = lib.wpy_thread_stop(self._stop)
-        _running[thread] = self
+        looks[thread] = self._look
         try:
             self.result = self._function(self._stop)
         except BaseException as error:  # noqa: BLE001 - whoever awaits it raises it
@@ -56,27 +55,19 @@ class Work:
         finally:
             lib.wpy_thread_stop(before)
             if outer is None:
-                del _running[thread]
+                del looks[thread]
             else:
-                _running[thread] = outer
+                looks[thread] = outer
 
     def stop(self) -> bool:
         """End the call; whether it had not begun, and never will."""
         self._stop[0] = 1
         return self._taken.acquire(blocking=False)
 
-    def abandoned(self) -> bool:
-        """Tell whether nobody can wait for it any more: then it ends."""
+    def _look(self) -> None:
+        """End it if nobody can wait for it any more; C asks for this look every 50 ms."""
         if self._loop.is_closed():
             self._stop[0] = 1
-        return bool(self._stop[0])
-
-
-@ffi.def_extern(error=0)  # type: ignore[untyped-decorator, unused-ignore]
-def wpy_py_abandoned() -> bool:
-    """Tell C whether what this thread does is to end: it asks every 50 ms."""
-    work = _running.get(get_ident())
-    return work is not None and work.abandoned()
 
 
 def _wake(waiter: asyncio.Future[None], _: object) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .types import FuncType
 
 _table: list[Any] = []  # host id -> weak reference to its Host
+looks: dict[int, Callable[[], None]] = {}  # thread -> what is done there now and then
 NOT_KEPT: int = lib.WPY_NOT_KEPT
 _BY_CELLS = getattr(Callback, "by_cells", False)  # where there is no C that converts values
 
@@ -176,7 +177,13 @@ def wpy_py_cells(host_id: int, args: Any, results: Any) -> int:
 
 @_extern
 def wpy_py_signals() -> int:
-    """Let Python run its signal handlers, which it does between bytecodes of the main thread."""
+    """Let Python run its signal handlers, which it does between bytecodes of the main thread.
+
+    In a thread that somebody waits for: look whether that is still so.
+    """
     for _ in range(2):
         pass
+    look = looks.get(get_ident())
+    if look is not None:
+        look()
     return 0

@@ -24,10 +24,9 @@
 /* Timeouts from here on may be counted from the end of a slice. */
 #define SHORT_NS 1000000u
 
-/* Python's side: runs what signals have asked for; not 0: the number of an exception that waits to come out. */
+/* Python's side: runs what signals have asked for, and sets the stop of a thread that nobody waits for any more; not 0:
+   the number of an exception that waits to come out. */
 extern int wpy_py_signals(void);
-/* The same, of a thread that may be stopped: not 0: nobody waits for it any more. */
-extern int wpy_py_abandoned(void);
 
 /* Only there does Python run signal handlers. Asked anew each time: a fork makes any thread the main one. */
 static bool
@@ -124,11 +123,11 @@ goes_on(wpy_instance *instance, bool woken)
         int raised;
 
         me->signals_at = now;
-        if (is_main_thread() && (raised = wpy_py_signals()) != 0) {
+        if ((me->stop || is_main_thread()) && (raised = wpy_py_signals()) != 0) {
             wpy_stop(instance->wamr, WPY_HOST, raised, "signal");
             return false;
         }
-        if (me->stop && wpy_py_abandoned() != 0)
+        if (stop_asked(me))
             return stop(instance, WPY_INTERRUPTED, "interrupted");
     }
     return true;
