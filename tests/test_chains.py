@@ -71,7 +71,7 @@ def check_error(chain: Chain, error: BaseException, right: Wanted) -> None:
         assert found == right.frames
     for frame in error.frames:
         assert frame.instance is chain.instances[NAMES.index(frame.module_name or "")]
-        assert right.kind == "timeout" or frame.module_offset is not None
+        assert frame.module_offset is not None
 
 
 def check_return(chain: Chain) -> None:

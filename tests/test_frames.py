@@ -88,6 +88,26 @@ def test_a_stopped_loop_is_found(code: bytes, instance: Instance) -> None:
     assert code[frame.module_offset or 0] == BR
 
 
+def test_code_that_is_stopped_where_a_function_begins_is_found() -> None:
+    text = wat2wasm("""(module (func $g (param i32 i32) (result i32) (local i64)
+        (i32.add (local.get 1) (local.get 0)))
+        (func $wide (param i64) (result i64 i64) (i64.eqz (local.get 0)) drop
+            (local.get 0) (local.get 0))
+        (func (export "short") (result i32) (call $g (i32.const 1) (i32.const 2)))
+        (func (export "long") (result i64 i64) (call $wide (i64.const 1))))""")
+    instance, add, eqz = wamr.load(text), 0x6A, 0x50
+    for name, inner, opcode in (("short", "g", add), ("long", "wide", eqz)):
+        for fuel, names, opcodes in (
+            (2, [inner, name], [opcode, CALL]),
+            (0, [name], [CALL]),
+        ):
+            with pytest.raises(wamr.FuelTrap) as caught:
+                instance.exports[name].call(fuel=fuel)
+            frames = caught.value.frames
+            assert [frame.func_name for frame in frames] == names
+            assert [text[frame.module_offset or 0] for frame in frames] == opcodes
+
+
 def test_an_exhausted_stack_has_its_innermost_frames(code: bytes, instance: Instance) -> None:
     trap = trap_of(instance, "deep")
     assert len(trap.frames) > 100

@@ -155,6 +155,34 @@ def test_an_interruption_of_a_call_that_has_ended_does_not_wait_for_the_next(wor
     world.works()
 
 
+def test_interruptions_that_race_with_calls_hit_one_that_runs_or_none(world):
+    """Each call has its result or is interrupted; with nobody who interrupts, none is."""
+    ended = threading.Event()
+
+    def interrupt():
+        while not ended.is_set():
+            world.a.interrupt()
+            world.store.interrupt()
+
+    threads = [threading.Thread(target=interrupt) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    answers = set()
+    try:
+        for _ in range(2000):
+            for call, args in ((world.a.exports.go, (1, 5)), (world.b.exports.through, (5,))):
+                try:
+                    answers.add(call(*args))
+                except Trap as trap:
+                    answers.add(trap.code)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert answers <= {116, 106, TrapCode.INTERRUPTED}
+    world.works()
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of another kind")
 @pytest.mark.parametrize("slot", [0, 1])
 def test_ctrl_c_ends_a_chain_and_its_instances_go_on(world, slot):

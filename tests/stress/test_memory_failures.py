@@ -18,6 +18,7 @@ SCENARIOS = [
     "instantiate_with_half_of_the_limits",
     "link_instances",
     "call",
+    "call_itself",
     "trap",
     "grow",
     "pass_functions",

@@ -65,16 +65,24 @@ RICH = wat2wasm("""(module $rich
         (global.get $x))
     (elem (table $t) (i32.const 0) func $five $five) (elem $p func $five)
     (data (i32.const 0) "data") (data $q "passive"))""")
-MANY = " i64" * 200
+MANY_I64 = " i64" * 200
 CALLER = wat2wasm(f"""(module (import "a" "five" (func $five (result i32)))
-    (import "a" "many" (func $many (param{MANY}) (result i64)))
+    (import "a" "many" (func $many (param{MANY_I64}) (result i64)))
     (func (export "sum") (result i32) (i32.add (call $five) (call $five)))
     (func (export "through") (result i64) {"(i64.const 1)" * 200} (call $many))
     (memory 1) (table (export "t") 3 9 funcref) (global (export "g") (mut i32) (i32.const 1)))""")
 MANY = wat2wasm(
-    f'(module (func (export "many") (param{MANY}) (result i64) (local.get 199))'
+    f'(module (func (export "many") (param{MANY_I64}) (result i64) (local.get 199))'
     ' (func (export "five") (result i32) (i32.const 5)))'
 )
+ITSELF = wat2wasm(f"""(module (type $wide (func (param{MANY_I64}) (result i64)))
+    (table (export "t") 1 funcref)
+    (func $h (export "h") (type $wide) (if (i64.eqz (local.get 0)) (then unreachable))
+        (local.get 199))
+    (func (export "go") (param i64) (result i64) (call_indirect (type $wide) (local.get 0)
+        {"(i64.const 1)" * 199} (i32.const 0))))""")
+AGAIN = wat2wasm(f"""(module (import "a" "h" (func $h (param{MANY_I64}) (result i64)))
+    (import "a" "t" (table 1 funcref)) (elem (i32.const 0) $h))""")
 HALF = wat2wasm("""(module (import "a" "five" (func (result i32)))
     (memory 30) (table (export "t") 60 funcref) (table 600 funcref))""")
 WASI = wat2wasm("""(module
@@ -112,6 +120,8 @@ class World:
         self.many = Instance(self.store, Module(self.store, MANY)).exports
         self.caller = Module(self.store, CALLER)
         self.half = Module(self.store, HALF)
+        self.itself = Instance(self.store, Module(self.store, ITSELF)).exports
+        Instance(self.store, Module(self.store, AGAIN), {"a": self.itself})
         self.items = self.imports()
         self.rich = Instance(self.store, self.module, self.items).exports
 
@@ -181,6 +191,19 @@ def trap(world: World) -> None:
     raise AssertionError("no trap")
 
 
+def call_itself(world: World) -> None:
+    """By a reference that another instance has made: more cells than go on the native stack."""
+    assert world.itself.go(5) == 1
+    try:
+        world.itself.go(0)
+    except Trap as error:
+        if error.message == "out of memory":
+            raise
+        assert error.message == "unreachable"  # noqa: PT017
+        return
+    raise AssertionError("no trap")
+
+
 def grow(world: World) -> None:
     rich, (_, _, memory, table, *_) = world.rich, world.items
     rich.grow()
@@ -220,7 +243,7 @@ def wasi_program(world: World) -> None:
 SCENARIOS: list[Callable[..., object]] = [
     make_module, make_store, make_things, instantiate_alone, instantiate_linked,
     instantiate_with_half_of_the_limits, link_instances,
-    call, trap, grow, pass_functions, wasi_program,
+    call, call_itself, trap, grow, pass_functions, wasi_program,
 ]  # fmt: skip
 
 

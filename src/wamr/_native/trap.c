@@ -51,8 +51,10 @@ wpy_trapped_hook(WASMExecEnv *env)
     for (; frame && (uint8 *)frame != me->top->base && me->frame_count < MOST_FRAMES; frame = frame->prev_frame)
         if (frame->function && !frame->function->is_import_func) {
             const uint8 *code = wasm_get_func_code(frame->function);
-            note_frame(me, instance->tag, (uint32_t)(frame->function - wamr->e->functions),
-                       code && frame->ip ? (uint32_t)(frame->ip - code) : 0);
+            uint32_t compiled = 0;
+            if (code && frame->ip) /* one that was stopped at its entry is where it begins */
+                compiled = frame->ip > code ? (uint32_t)(frame->ip - code) : 1;
+            note_frame(me, instance->tag, (uint32_t)(frame->function - wamr->e->functions), compiled);
         }
 }
 
