@@ -33,7 +33,6 @@ set(PyObject **place, PyObject *value)
 {
     PyObject *old = *place;
 
-    Py_INCREF(value);
     *place = value;
     Py_XDECREF(old);
 }
@@ -58,10 +57,12 @@ wpy_caller_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *
 {
     Caller *caller = (Caller *)self;
 
-    forget(caller);
+    if (caller->fn)
+        forget(caller);
+    Py_INCREF(owner);
+    set(&caller->owner, owner);
     set(&caller->callable, callable);
     set(&caller->callee, callee);
-    set(&caller->owner, owner);
     caller->fn = fn;
 }
 

@@ -6,7 +6,8 @@
 
 extern PyTypeObject *wpy_caller_type;
 
-/* Lets a Caller call `callable`, and be the function of `callee`, which has a handle on `fn`. All are borrowed. */
+/* Lets a Caller call `callable`, and be the function of `callee`, which has a handle on `fn`. Takes over the references to
+   these two; `owner` is borrowed. */
 void wpy_caller_bind(PyObject *caller, PyObject *callable, PyObject *callee, wpy_func *fn, PyObject *owner);
 /* The function in C of a Caller, and its owner, both borrowed; NULL: it is no Caller, or has none. */
 wpy_func *wpy_caller_function(PyObject *value, PyObject **owner);

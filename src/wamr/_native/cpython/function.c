@@ -344,8 +344,6 @@ bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
         return NULL;
     }
     wpy_caller_bind(func, function, (PyObject *)callee, fn, owner);
-    Py_DECREF(function);
-    Py_DECREF(callee);
     Py_RETURN_NONE;
 }
 
