@@ -11,6 +11,7 @@ The C side is src/wamr/_native/host.c.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from weakref import ref
 
 from ._binding import Callback, ffi, keep_raised, lib, take_raised
