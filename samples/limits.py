@@ -61,7 +61,7 @@ except RecursionError as error:  # a wamr.StackOverflowTrap is one
     print("too deep:", str(error).splitlines()[0])
 
 # Any thread may stop what runs; so does Ctrl-C.
-timer = threading.Timer(0.05, inst.interrupt)
+timer = threading.Timer(0.5, inst.interrupt)
 timer.start()
 try:
     inst.exports.spin()

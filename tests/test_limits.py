@@ -6,6 +6,8 @@ import threading
 import time
 
 import pytest
+from guests import took
+from soon import repeatedly
 
 from wamr import (
     FuelTrap,
@@ -99,10 +101,8 @@ def test_limits_do_not_change(name):
 def test_the_instances_timeout_counts_each_call():
     instance = made(timeout=0.05)
     for _ in range(3):
-        began = time.monotonic()
-        with pytest.raises(TimeoutTrap):
+        with took(1, 0.05), pytest.raises(TimeoutTrap):
             instance.exports.run()
-        assert time.monotonic() - began < 2
     time.sleep(0.06)
     assert instance.exports.ok() == 1
 
@@ -116,21 +116,19 @@ def test_the_start_function_counts_too(store):
 
 
 def test_the_nearest_of_several_deadlines_counts():
-    instance = made(timeout=30)
-    began = time.monotonic()
-    with pytest.raises(TimeoutTrap):
+    instance = made(timeout=200)
+    with took(1), pytest.raises(TimeoutTrap):
         instance.exports.run.call(timeout=0.02)
     quick = made(timeout=0.02)
-    with pytest.raises(TimeoutTrap):
-        quick.exports.run.call(timeout=30)
-    assert time.monotonic() - began < 5
+    with took(1), pytest.raises(TimeoutTrap):
+        quick.exports.run.call(timeout=200)
 
 
 def test_an_outer_timeout_ends_inner_calls_of_other_instances():
     inner = made()
     outer = made(inner.exports.run.callable)
     with pytest.raises(TimeoutTrap) as caught:
-        outer.exports.calls.call(timeout=0.02)
+        outer.exports.calls.call(timeout=0.2)
     assert caught.value.frames[0].func_name == "run"
     assert inner.exports.ok() == 1
     assert outer.exports.ok() == 1
@@ -149,12 +147,10 @@ def test_an_inner_timeout_can_be_caught_by_the_host_and_the_outer_goes_on():
 
 
 def test_an_outer_timeout_is_not_made_longer_by_an_inner_one():
-    inner = made(timeout=60)
+    inner = made(timeout=200)
     outer = made(inner.exports.run.callable, timeout=0.03)
-    began = time.monotonic()
-    with pytest.raises(TimeoutTrap):
+    with took(1), pytest.raises(TimeoutTrap):
         outer.exports.calls()
-    assert time.monotonic() - began < 5
 
 
 def test_time_in_host_functions_counts():
@@ -170,13 +166,13 @@ def test_a_call_that_waits_for_another_threads_call_times_out():
 
     def hold():
         entered.set()
-        leave.wait(20)
+        leave.wait(100)
 
     instance = made(hold)
     thread = threading.Thread(target=instance.exports.calls)
     thread.start()
     try:
-        assert entered.wait(20)
+        assert entered.wait(100)
         with pytest.raises(TimeoutTrap):
             instance.exports.ok.call(timeout=0.1)
         waiting = made(lambda: instance.exports.ok() and None)
@@ -192,11 +188,8 @@ def test_a_call_that_waits_for_another_threads_call_times_out():
 def test_interrupt_from_another_thread():
     instance = made()
     for stop in (instance.interrupt, instance.store.interrupt):
-        timer = threading.Timer(0.05, stop)
-        timer.start()
-        with pytest.raises(Trap) as caught:
+        with repeatedly(stop), pytest.raises(Trap) as caught:
             instance.exports.run()
-        timer.join()
         assert caught.value.code is TrapCode.INTERRUPTED
         assert instance.exports.ok() == 1
 
@@ -211,11 +204,9 @@ def test_interrupt_from_its_own_host_function():
 def test_interrupt_of_an_outer_instance_ends_the_inner_call():
     inner = made()
     outer = made(inner.exports.run.callable)
-    timer = threading.Timer(0.05, lambda: outer.interrupt())
-    timer.start()
-    with pytest.raises(Trap, match="interrupted"):
+    with repeatedly(outer.interrupt), pytest.raises(Trap, match="interrupted"):
         outer.exports.calls()
-    timer.join()
+    assert inner.exports.ok() == 1
 
 
 def test_interrupt_of_a_call_that_waits_for_another_threads_call():
@@ -223,22 +214,19 @@ def test_interrupt_of_a_call_that_waits_for_another_threads_call():
 
     def hold():
         entered.set()
-        leave.wait(20)
+        leave.wait(100)
 
     busy = made(hold)
     outer = made(lambda: busy.exports.ok() and None)
     thread = threading.Thread(target=busy.exports.calls)
     thread.start()
-    timer = threading.Timer(0.1, outer.interrupt)
     try:
-        assert entered.wait(20)
-        timer.start()
-        with pytest.raises(Trap, match="interrupted"):
+        assert entered.wait(100)
+        with repeatedly(outer.interrupt), pytest.raises(Trap, match="interrupted"):
             outer.exports.calls()
     finally:
         leave.set()
         thread.join()
-        timer.join()
 
 
 # ------------------------------------------------------------------ fuel

@@ -159,7 +159,7 @@ def test_threads_pass_objects_while_others_collect(host: Host) -> None:
     for thread in (*workers, collector):
         thread.start()
     for thread in (*workers, collector):
-        thread.join(60)
+        thread.join(200)
     assert not wrong
     assert not collector.is_alive()
 

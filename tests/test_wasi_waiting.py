@@ -12,6 +12,7 @@ from pathlib import Path
 import guests
 import pytest
 from guests import Guest, program, took
+from soon import repeatedly
 
 import wamr
 from wamr import WasiConfig
@@ -148,18 +149,16 @@ def test_timeout_counts_the_time_in_calls() -> None:
 
 def test_interrupt_ends_what_waits() -> None:
     guest = Guest()
-    timer = threading.Timer(0.05, guest.instance.interrupt)
-    timer.start()
-    with took(0.3, 0.05), pytest.raises(wamr.Trap, match="interrupted"):
+    interrupting = repeatedly(guest.instance.interrupt, 0.05)
+    with took(0.3, 0.05), interrupting, pytest.raises(wamr.Trap, match="interrupted"):
         sleep(guest, 1 << 60)
-    timer.join()
 
 
 def test_ctrl_c_ends_what_waits() -> None:
     guest = Guest()
     timer = threading.Timer(0.1, os.kill, (os.getpid(), 2))
-    timer.start()
     with took(0.5, 0.1), pytest.raises(KeyboardInterrupt):
+        timer.start()
         sleep(guest, 1 << 60)
     timer.join()
 
@@ -205,39 +204,41 @@ def fifo(tmp_path: Path) -> Guest:
     return Guest(dirs={"/": wamr.Dir(tmp_path, writable=True)})
 
 
+NONBLOCK = 4
 BOTH_ENDS = guests.READ | guests.WRITE | guests.SEEK | guests.SET_FLAGS  # so that it has a reader
 
 
-def fill(guest: Guest, fd: int, **limits: float) -> None:
-    while guest.write(fd, b"x" * 8192, **limits) == 0:
+def fill(guest: Guest, fd: int) -> None:
+    """Write until there is no room, without waiting."""
+    assert guest.fd_fdstat_set_flags(fd, NONBLOCK) == 0
+    while guest.write(fd, b"x" * 8192) == 0:
         pass
+    assert guest.fd_fdstat_set_flags(fd, 0) == 0
 
 
 def test_timeout_ends_writing_to_a_fifo(fifo: Guest) -> None:
     error, fd = fifo.open("fifo", rights=BOTH_ENDS)
     assert error == 0
-    with took(10, 0.1), pytest.raises(wamr.TimeoutTrap):
-        fill(fifo, fd, timeout=0.1)
-    with took(10, 0.1), pytest.raises(wamr.TimeoutTrap):
-        fifo.write(fd, b"no room", timeout=0.1)
+    fill(fifo, fd)
+    for _ in range(2):
+        with took(10, 0.1), pytest.raises(wamr.TimeoutTrap):
+            fifo.write(fd, b"no room", timeout=0.1)
     assert fifo.read(fd) == b"x" * 4096
-    assert fifo.write(fd, b"room again", timeout=5) == 0
+    assert fifo.write(fd, b"room again", timeout=100) == 0
 
 
 def test_interrupt_and_ctrl_c_end_writing_to_a_fifo(fifo: Guest) -> None:
     error, fd = fifo.open("fifo", rights=BOTH_ENDS)
     assert error == 0
-    with pytest.raises(wamr.TimeoutTrap):
-        fill(fifo, fd, timeout=0.1)
-    for what, kind in (
-        (fifo.instance.interrupt, wamr.Trap),
-        (lambda: os.kill(os.getpid(), 2), KeyboardInterrupt),
-    ):
-        timer = threading.Timer(0.1, what)
+    fill(fifo, fd)
+    interrupting = repeatedly(fifo.instance.interrupt, 0.1)
+    with took(10, 0.1), interrupting, pytest.raises(wamr.Trap, match="interrupted"):
+        fifo.write(fd, b"no room")
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), 2))
+    with took(10, 0.1), pytest.raises(KeyboardInterrupt):
         timer.start()
-        with took(10, 0.1), pytest.raises(kind):
-            fifo.write(fd, b"no room")
-        timer.join()
+        fifo.write(fd, b"no room")
+    timer.join()
 
 
 def test_a_large_write_to_a_fifo_arrives_whole(fifo: Guest, tmp_path: Path) -> None:
@@ -262,20 +263,21 @@ def test_a_large_write_to_a_fifo_arrives_whole(fifo: Guest, tmp_path: Path) -> N
 
 
 def test_a_fifo_that_shall_not_block_does_not(fifo: Guest) -> None:
-    again, nonblock = 6, 4
+    again = 6
     assert fifo.open("fifo", rights=guests.WRITE | guests.SEEK)[0] == 60  # nobody reads
-    error, fd = fifo.open("fifo", rights=BOTH_ENDS, flags=nonblock)
+    error, fd = fifo.open("fifo", rights=BOTH_ENDS, flags=NONBLOCK)
     assert error == 0
     with took(10):
         assert fifo.read(fd) == again
-        fill(fifo, fd)
+        while fifo.write(fd, b"x" * 8192) == 0:
+            pass
         assert fifo.write(fd, b"x" * 8192) == again
     assert fifo.read(fd) == b"x" * 4096
     assert fifo.fd_fdstat_set_flags(fd, 0) == 0
     fifo.write(fd, b"x" * 4096)
     with took(10, 0.1), pytest.raises(wamr.TimeoutTrap):
         fifo.write(fd, b"x", timeout=0.1)
-    assert fifo.fd_fdstat_set_flags(fd, nonblock) == 0
+    assert fifo.fd_fdstat_set_flags(fd, NONBLOCK) == 0
     assert fifo.write(fd, b"x") == again
 
 
@@ -290,9 +292,7 @@ def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
         guest = Guest(**({"stdin": ours} if reading else {"stdout": theirs}))
         try:
             ended.append(
-                guest.read(0, 1, timeout=0.4)
-                if reading
-                else guest.write(1, b"x" * 4096, timeout=0.4)
+                guest.read(0, 1, timeout=2) if reading else guest.write(1, b"x" * 4096, timeout=2)
             )
         except wamr.TimeoutTrap:
             ended.append(wamr.TimeoutTrap)
@@ -311,7 +311,7 @@ def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
         os.write(theirs, b"x")
     else:
         os.read(ours, 4096)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     for thread in threads:
         thread.join(max(0, deadline - time.monotonic()))
     stuck = sum(thread.is_alive() for thread in threads)
@@ -349,7 +349,7 @@ def test_much_at_once_can_be_stopped(name: str, tmp_path: Path) -> None:
     if "read" in name:
         assert memory[at + size - 1] == 7
     else:
-        assert 0 < (tmp_path / "file").stat().st_size < size
+        assert (tmp_path / "file").stat().st_size < size
     memory.write(64, at.to_bytes(4, "little") + (3 << 20).to_bytes(4, "little"))
     place = place and [1 << 20]
     assert instance.exports.fd_seek(fd, 0, 0, 96) == 0

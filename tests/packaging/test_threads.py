@@ -14,6 +14,7 @@ import iwasm
 
 pytestmark = [
     pytest.mark.packaging,
+    pytest.mark.much_address_space,  # ThreadSanitizer's
     pytest.mark.skipif(bool(iwasm.missing_tools()), reason="needs cmake and ninja"),
     pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler"),
 ]

@@ -296,11 +296,11 @@ def test_a_store_that_another_thread_is_in_is_not_deleted(world):
 
     def action(args, results):
         entered.set()
-        leave.wait(5)
+        leave.wait(200)
 
     thread = threading.Thread(target=call_inside, args=(world, action))
     thread.start()
-    assert entered.wait(5)
+    assert entered.wait(200)
     with pytest.raises(ValueError, match="is running a function"):
         api.wasm_store_delete(world.store)
     leave.set()

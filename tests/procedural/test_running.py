@@ -82,13 +82,13 @@ def test_another_thread_deletes_nothing_that_runs(wat):
 
     def action(_):
         entered.set()
-        leave.wait(30)
+        leave.wait(200)
 
     echo = Echo(wat, action)
     found = []
     thread = threading.Thread(target=lambda: found.append(echo.call(7)))
     thread.start()
-    assert entered.wait(30)
+    assert entered.wait(200)
     for delete, what in (
         (api.wasm_extern_vec_delete, echo.exports),
         (api.wasm_store_delete, echo.store),
@@ -137,7 +137,7 @@ def test_two_threads_that_wait_for_each_other_are_told(wat):
     def other_than(index):
         def action(value):
             if value:
-                both.wait(30)
+                both.wait(200)
                 text = echoes[1 - index].call(0)
                 if text != 0:
                     raise LookupError(text)
@@ -152,7 +152,7 @@ def test_two_threads_that_wait_for_each_other_are_told(wat):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(200)
         assert not thread.is_alive()
     # One of them at least; the other may then go on.
     assert any("would wait for ever" in str(answer) for answer in found), found

@@ -119,7 +119,7 @@ def test_sample(wat, name):
         [sys.executable, "-W", "error", SAMPLES / f"{name}.py"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.stderr == ""

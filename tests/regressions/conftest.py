@@ -17,10 +17,11 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+import bounds
 import pytest
 
 SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
-SECONDS = 240 if SANITIZED else 60  # a child that hangs is a failed test, too
+SECONDS = bounds.SECONDS * 0.8  # a child that hangs is a failed test, too
 _note = mmap.mmap(-1, 256)  # shared with the children
 
 
@@ -80,9 +81,7 @@ def in_child(body: Callable[[], object]) -> tuple[str, str]:
 def run_and_exit(body: Callable[[], object], writer: int) -> NoReturn:
     # A core dump and a traceback of the crash would only be noise when one is expected.
     faulthandler.disable()
-    if hasattr(signal, "alarm"):
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(SECONDS)
+    bounds.begin(SECONDS)
     try:
         body()
         outcome = ("passed", "")

@@ -228,26 +228,30 @@ def test_billions_of_locals(kind: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("kib", [64, 128, 256])
-def test_threads_with_small_stacks(kib: int, roomier: int) -> None:
+def test_threads_with_small_stacks(kib: int, roomier: int, wat: Wat) -> None:
     import threading
 
+    # The thread imports nothing: CPython 3.14's parser refuses to work on so little stack.
     text = """(module (import "m" "f" (func $f (param i32) (result i32)))
         (func $deep (export "deep") (param i32) (result i32)
           (if (result i32) (local.get 0)
             (then (i32.add (call $deep (i32.sub (local.get 0) (i32.const 1))) (i32.const 1)))
             (else (i32.const 0))))
         (func (export "host") (param i32) (result i32) (call $f (local.get 0))))"""
+    binary = wat(text)
+    wamr.load(binary, [lambda n: n])
     ended: list[object] = []
 
     def body() -> None:
         def again(n: int) -> int:
             return instance.exports.host(n - 1) + 1 if n else 0
 
-        instance = wamr.load(text, [again])
-        for name in ("deep", "host"):
+        instance = wamr.load(binary, [again])
+        # Where Python is on the stack, too, CPython 3.14 may see before us that it comes to an end.
+        for name, error in (("deep", wamr.StackOverflowTrap), ("host", RecursionError)):
             call = instance.exports[name]
             ended.append(call(5))
-            with pytest.raises(wamr.StackOverflowTrap):
+            with pytest.raises(error):
                 call(100_000_000)
             ended.append(call(3))
 

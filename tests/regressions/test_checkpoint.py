@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from soon import repeatedly
 
 import wamr
 
@@ -51,11 +52,9 @@ def test_endless_loop_is_stopped(wat: Wat, loop: str) -> None:
 @pytest.mark.parametrize("loop", LOOPS)
 def test_endless_loop_is_interrupted_from_another_thread(wat: Wat, loop: str) -> None:
     instance = endless(wat, loop)
-    timer = threading.Timer(0.02, instance.interrupt)
-    timer.start()
-    with pytest.raises(wamr.Trap, match="interrupted") as caught:
+    interrupting = repeatedly(instance.interrupt)
+    with interrupting, pytest.raises(wamr.Trap, match="interrupted") as caught:
         instance.exports.go()
-    timer.join()
     assert caught.value.code is wamr.TrapCode.INTERRUPTED
     assert instance.exports.fine() == 42
 
@@ -84,11 +83,8 @@ def test_endless_loop_in_another_instance_is_stopped_with_the_call(wat: Wat) -> 
     )
     with pytest.raises(wamr.TimeoutTrap):
         outer.exports.go.call(timeout=0.02)
-    timer = threading.Timer(0.02, outer.interrupt)
-    timer.start()
-    with pytest.raises(wamr.Trap, match="interrupted"):
+    with repeatedly(outer.interrupt), pytest.raises(wamr.Trap, match="interrupted"):
         outer.exports.go()
-    timer.join()
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX signals")
@@ -99,8 +95,8 @@ def test_signal_handler_ends_an_endless_loop(wat: Wat) -> None:
     instance = endless(wat, "br")
     signal.signal(signal.SIGUSR1, handler)
     timer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGUSR1))
-    timer.start()
     with pytest.raises(KeyboardInterrupt, match="from the handler"):
+        timer.start()
         instance.exports.go()
     timer.join()
     assert instance.exports.fine() == 42

@@ -5,10 +5,10 @@ Without that, each of these loops runs for minutes before anything can stop it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
+from soon import repeatedly
 
 import wamr
 
@@ -53,11 +53,8 @@ def looping(wat: Wat, body: str, function: str = "") -> wamr.Instance:
 def is_stopped(instance: wamr.Instance) -> None:
     with pytest.raises(wamr.TimeoutTrap):
         instance.exports.loop.call(timeout=0.02)
-    timer = threading.Timer(0.02, instance.interrupt)
-    timer.start()
-    with pytest.raises(wamr.Trap, match="interrupted"):
+    with repeatedly(instance.interrupt), pytest.raises(wamr.Trap, match="interrupted"):
         instance.exports.loop()
-    timer.join()
     with pytest.raises(wamr.FuelTrap):
         instance.exports.loop.call(fuel=1_000_000)
     assert instance.exports.fine() == 42

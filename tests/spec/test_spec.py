@@ -18,7 +18,7 @@ from known import COMPLETE, FOREIGN, KNOWN
 pytestmark = pytest.mark.spec
 
 WORKER = Path(__file__).with_name("runner.py")
-PATIENCE = 90  # seconds: the worker stops a script itself, somewhat earlier
+PATIENCE = 240  # seconds: the worker stops a script itself, somewhat earlier
 
 # Why a command fails that comes after a module was refused, or that refuses one.
 REFUSED = ("CompileError: ", "LinkError: ", "LookupError: there is no module", "KeyError: ")

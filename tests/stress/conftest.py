@@ -44,7 +44,7 @@ def resident(unsanitized):
 def script():
     """Run a program in an interpreter of its own; what it prints is returned."""
 
-    def run(code, *, timeout=60, returncode=0, stderr=""):
+    def run(code, *, timeout=240, returncode=0, stderr=""):
         done = subprocess.run(
             [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)],
             capture_output=True,

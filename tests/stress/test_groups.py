@@ -49,7 +49,7 @@ class Inside:
         if self.work:
             self.work()
         else:
-            assert self.leave.wait(60)
+            assert self.leave.wait(200)
 
     def _run(self):
         try:
@@ -59,12 +59,12 @@ class Inside:
 
     def __enter__(self):
         self._thread.start()
-        assert self.arrived.wait(60)
+        assert self.arrived.wait(200)
         return self
 
     def __exit__(self, *_):
         self.leave.set()
-        self._thread.join(60)
+        self._thread.join(200)
         assert not self._thread.is_alive()
         if self.error:
             raise self.error
@@ -96,7 +96,7 @@ def test_who_links_two_instances_does_not_deadlock_a_thread_that_goes_from_one_t
     outer.work = nested
     with outer:
         pass
-    linking.join(60)
+    linking.join(200)
     assert linked[0].exports.sum() == 14
 
 
@@ -110,7 +110,7 @@ def test_threads_link_the_same_instances_in_opposite_orders_from_within_calls(ti
         sums = []
 
         def work(order, store=store, module=module, barrier=barrier, sums=sums):
-            barrier.wait(60)
+            barrier.wait(200)
             sums.append(Instance(store, module, order).exports.sum())
 
         one, two = Inside(store), Inside(store)
@@ -118,7 +118,7 @@ def test_threads_link_the_same_instances_in_opposite_orders_from_within_calls(ti
         one._thread.start()
         with two:
             pass
-        one._thread.join(60)
+        one._thread.join(200)
         assert (one.error, sums) == (None, [14, 14])
 
 
@@ -128,7 +128,7 @@ def test_two_threads_that_do_wait_for_each_other_are_still_told(store):
     told = []
 
     def into(other):
-        barrier.wait(60)
+        barrier.wait(200)
         try:
             other.instance.exports.f()
         except RuntimeError as error:
@@ -138,7 +138,7 @@ def test_two_threads_that_do_wait_for_each_other_are_still_told(store):
     one._thread.start()
     with two:
         pass
-    one._thread.join(60)
+    one._thread.join(200)
     assert not one.error
     assert len(told) == 1
     assert "would wait for ever" in told[0]
@@ -172,7 +172,7 @@ def test_also_when_the_group_is_merged_with_another_before_that(store):
         def work():
             closing = threading.Thread(target=big.close)
             closing.start()
-            closing.join(60)
+            closing.join(200)
             pair = [inside.instance.exports.f, alone.exports.f]
             linked.append(Instance(store, Module(store, IMPORTS_TWO), pair))
 
@@ -204,10 +204,10 @@ def test_instances_are_closed_by_many_threads_while_others_are_in_their_group(ti
         for thread in users + closers:
             thread.start()
         for thread in closers:
-            thread.join(60)
+            thread.join(200)
         stop.set()
         for thread in users:
-            thread.join(60)
+            thread.join(200)
         assert Memory(store, MemoryType(Limits(16 * pages))).pages == 16 * pages
 
 
@@ -345,7 +345,7 @@ def test_a_child_uses_a_module_that_another_thread_was_instantiating(script):
         for _ in range(20):
             pid = os.fork()
             if not pid:
-                signal.alarm(20)  # a child that hangs dies of it
+                signal.alarm(100)  # a child that hangs dies of it
                 own = wamr.Store(store.engine)
                 shared = wamr.Global(own, wamr.GlobalType(wamr.ValType.I32), 5)
                 os._exit(wamr.Instance(own, module, [shared]).exports.f())

@@ -236,7 +236,7 @@ def test_closed_by_its_callback_by_another_thread_and_again():
     def close():
         thread = threading.Thread(target=instance.close)
         thread.start()
-        thread.join(20)
+        thread.join(200)
         assert not thread.is_alive()
         instance.store.close()
         return 4

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.much_address_space
+
 PROLOGUE = """
 import gc, sys
 from pathlib import Path
@@ -32,7 +34,7 @@ for module in plain, full:
 assert mappings() - before < 500  # a few regions are kept
 print("ok")
 """,
-        timeout=120,
+        timeout=240,
     )
     assert out == "ok\n"
 
@@ -55,7 +57,7 @@ del live, instance
 assert mappings() - before < 500
 print(wamr.Instance(store, {module}).exports.f())
 """,
-        timeout=120,
+        timeout=240,
     )
     assert out == ("140000\n1\n70000\n7\n" if module == "full" else "140000\n70000\n7\n")
 
@@ -80,6 +82,6 @@ except MemoryError:
     assert wamr.Instance(store, full).exports.f() == 7
     print("ok")
 """,
-        timeout=120,
+        timeout=240,
     )
     assert out == "ok\n"

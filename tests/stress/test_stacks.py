@@ -88,6 +88,17 @@ def attack():
         pass
     print(instance.exports.add(40, 2))
 
+# What is imported late is imported now: CPython 3.14's parser refuses to work on so little stack.
+wamr.run([command])
+for name in ("host", "indirect"):
+    now[:] = [made(lambda n: n)]
+    try:
+        getattr(now[0].exports, name)(1)
+    except RecursionError as error:
+        str(error)
+json.dumps(Magic, default=str)
+re.sub("a", lambda m: m[0], "a")
+
 if kib:
     threading.stack_size(kib * 1024)
     for _ in range(2):

@@ -63,7 +63,7 @@ def in_threads(count, work):
         return work(n)
 
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(begin, range(count), timeout=120))
+        return list(pool.map(begin, range(count), timeout=240))
 
 
 def counter():
@@ -169,7 +169,7 @@ def test_a_store_is_interrupted_and_closed_while_threads_add_to_it(times):
             store.close()
             time.sleep(0.05)
             stop.set()
-            assert sum(future.result(60) for future in running) > 0
+            assert sum(future.result(200) for future in running) > 0
 
 
 def test_shared_things_are_used_from_all_sides(times):
@@ -275,7 +275,7 @@ def test_a_sure_deadlock_is_told_to_one_of_the_two():
 
     def calls(other):
         def host():
-            barrier.wait(20)
+            barrier.wait(200)
             pair[other].exports.leaf()
 
         return host
@@ -302,7 +302,7 @@ def test_a_ring_of_five_instances_and_threads():
 
     def calls(n):
         def host():
-            barrier.wait(20)
+            barrier.wait(200)
             ring[(n + 1) % 5].exports.leaf()
 
         return host
@@ -391,7 +391,7 @@ def test_close_while_it_runs_in_other_threads(times):
             time.sleep(0.002)
             instance.close()
             for future in running:
-                assert future.result(60) >= 0
+                assert future.result(200) >= 0
 
 
 def test_fuel_is_looked_at_and_set_while_it_runs_and_closes(times):
@@ -416,7 +416,7 @@ def test_fuel_is_looked_at_and_set_while_it_runs_and_closes(times):
         instance.close()
         stop.set()
         for thread in threads:
-            thread.join(60)
+            thread.join(200)
             assert not thread.is_alive()
 
 

@@ -318,7 +318,7 @@ def main() -> None:
                 sys.stderr.flush()
                 pid = os.fork()
                 if not pid:
-                    signal.alarm(30)
+                    signal.alarm(100)
                     code = child(scenario, world, n, last or n)
                     sys.stderr.flush()
                     os._exit(code)

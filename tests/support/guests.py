@@ -84,14 +84,14 @@ def descriptors() -> int:
     return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
-SLACK = 5.0
+SLACK = 60.0
 
 
 @contextlib.contextmanager
 def took(most: float, least: float = 0.0) -> Iterator[None]:
     """Check that the block takes so many seconds: at least, and at most on an idle machine.
 
-    A busy one may take SLACK more; what never ends takes longer than that.
+    A busy one may take SLACK more. What this is for is what would never end, or not for minutes.
     """
     begin = time.monotonic()
     yield
@@ -131,7 +131,7 @@ def in_process(code: str, *args: object) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

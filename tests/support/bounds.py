@@ -1,0 +1,77 @@
+"""A pytest plugin: what a test may take of time and of address space.
+
+Both bounds are several times what the hungriest test takes on a busy machine. A test that hangs is
+killed with a traceback of each thread on stderr, and has failed; pytest-xdist (`make test`) then
+goes on with the others in a new process. A test that asks for addresses without end comes to the
+bound, and not to the 2**47 bytes of the processor: where the kernel, or an emulator of a processor,
+pays for what is only reserved, that took all memory of the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Generator
+
+import pytest
+
+with contextlib.suppress(ImportError):
+    import resource
+
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
+SECONDS = 300 * (4 if SANITIZED else 1)
+# Of a process, in bytes: 256 memories of wasm, each of which reserves 4 GiB.
+ADDRESSES = 1 << 40
+TIMER = hasattr(signal, "setitimer")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seconds", type=float, default=SECONDS, help="what a test may take")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "seconds(n): the test may take so long, not --seconds")
+    config.addinivalue_line("markers", "much_address_space: the test may reserve all that there is")
+    if TIMER:
+        # A signal and no watchdog thread: a process that forks should have no threads.
+        file = os.fdopen(os.dup(sys.__stderr__.fileno()), "w")
+        config.add_cleanup(file.close)
+        faulthandler.register(signal.SIGALRM, file=file, chain=True)
+        config.add_cleanup(lambda: faulthandler.unregister(signal.SIGALRM))
+
+
+def reserve(most: int | None) -> None:
+    """Let this process, and those it starts, reserve so many bytes; None: as many as it can."""
+    if sys.platform == "linux" and not SANITIZED:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        soft = hard if most is None or most > hard > 0 else most
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def begin(seconds: float) -> None:
+    """This process ends with a traceback in so many seconds, unless `end` is called before."""
+    if TIMER:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+    else:
+        faulthandler.dump_traceback_later(seconds, exit=True)
+
+
+def end() -> None:
+    if TIMER:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    else:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    mark = item.get_closest_marker("seconds")
+    reserve(None if item.get_closest_marker("much_address_space") else ADDRESSES)
+    begin(mark.args[0] if mark else item.config.getoption("--seconds"))
+    try:
+        return (yield)
+    finally:
+        end()
