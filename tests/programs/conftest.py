@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from beside import Beside, installed
+from needs import needs
 
 
 def beside(package: str, name: str) -> Iterator[Beside]:
-    pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+    needs("wasmtime", "wat")
     both = Beside(installed(package, name, "demo"))
     yield both
     both.close()

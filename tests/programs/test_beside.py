@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from beside import Beside, Folder, Job, Outcome, Side, refused
+from needs import needs
 
 import wamr
 
-pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+needs("wasmtime", "wat")
 
 
 GREETING = """

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
+from needs import needs
 
 import wamr
 
@@ -317,9 +317,7 @@ class Beside:
 
 def installed(package: str, name: str, extra: str = "test") -> Path:
     """Return a file that a package carries; skips where the package is not installed."""
-    try:
-        files = importlib.metadata.files(package) or []
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"needs {package}: the extra wamr[{extra}]")
+    needs(package, extra)
+    files = importlib.metadata.files(package) or []
     (path,) = (Path(str(file.locate())) for file in files if Path(file).match(name))
     return path

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from needs import needs
 
 import wamr
 
@@ -146,7 +147,9 @@ def run_under_wasmtime(program: Any, work: Path, group: str) -> str:
 
 @pytest.fixture(scope="session")
 def theirs(conformance: Path) -> tuple[Any, Any]:
-    wasmtime = pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+    needs("wasmtime", "wat")
+    import wasmtime
+
     engine = wasmtime.Engine()
     return engine, wasmtime.Module(engine, conformance.read_bytes())
 
