@@ -3,17 +3,19 @@
 Fixtures that only one file needs are in that file.
 """
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
+from needs import needs
 
-# In CI: the same examples each time, and no verdict on how long a loaded machine takes.
-settings.register_profile(
-    "ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("dev", deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+pytest_plugins = ["bounds", "shares"]
+
+# The same examples each time, and no verdict on how long a busy machine takes. To look for what
+# nobody has met yet: --hypothesis-profile=random.
+SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", derandomize=True, **SETTINGS)
+settings.register_profile("few", derandomize=True, max_examples=20, **SETTINGS)
+settings.register_profile("random", max_examples=1000, **SETTINGS)
+settings.load_profile("same")
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def store():
 @pytest.fixture(scope="session")
 def wat():
     """Turn module text into bytes; skips where the extra wamr[wat] is not installed."""
-    pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+    needs("wasmtime", "wat")
     from wamr.wat import wat2wasm
 
     return wat2wasm

