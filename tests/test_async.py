@@ -34,7 +34,7 @@ def test_it_returns_the_result(exports: wamr.Exports) -> None:
 
 def test_the_loop_goes_on_meanwhile(exports: wamr.Exports) -> None:
     async def main() -> int:
-        task = asyncio.create_task(exports.spin.call_async(timeout=0.2))
+        task = asyncio.create_task(exports.spin.call_async(timeout=1.0))
         ticks = 0
         while not task.done():
             await asyncio.sleep(0.01)

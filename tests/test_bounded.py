@@ -196,7 +196,8 @@ def test_other_threads_wait_for_a_bounded_function_and_run_beside_others(others)
     before = len(others)
     for i in range(10_000):
         short(i)
-    assert len(others) == before
+    assert len(others) < before + 100  # a third thread may ask for the GIL, and not 10 000 times
+    before = len(others)
     while len(others) == before:  # ends, since the GIL is given up
         long(100_000)
 
@@ -309,6 +310,8 @@ def test_others_have_the_gil_for_as_long_as_a_host_function_gives_it_up(others):
     before = len(others)
     for _ in range(10_000):
         f()
-    assert len(others) == before
+    assert len(others) < before + 100
+    before = len(others)
     calling(lambda: time.sleep(0.01)).f()
-    assert len(others) > before
+    while len(others) == before:  # ends, since the GIL is given up
+        calling(lambda: time.sleep(0.01)).f()

@@ -123,8 +123,9 @@ def test_a_directory_that_goes_away_is_an_error_of_the_instance(tmp_path: Path) 
 # ------------------------------------------------------------------ functions
 def test_clocks_and_random() -> None:
     guest = Guest()
+    before = time.time_ns()
     assert guest.clock_time_get(0, 0, guest.OUT) == 0
-    assert abs(guest.u64() / 1e9 - time.time()) < 1
+    assert before - 10**8 <= guest.u64() <= time.time_ns() + 10**8  # clocks of their own grain
     assert guest.clock_time_get(1, 0, guest.OUT) == 0
     first = guest.u64()
     assert guest.clock_time_get(1, 0, guest.OUT) == 0

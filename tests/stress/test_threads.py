@@ -147,15 +147,16 @@ def test_a_store_is_interrupted_and_closed_while_threads_add_to_it(times):
     for _ in range(times(3)):
         store = Store()
         module = Module(store, COUNTER)
-        stop = threading.Event()
+        stop, once = threading.Event(), threading.Event()
 
-        def work(n, store=store, module=module, stop=stop):
+        def work(n, store=store, module=module, stop=stop, once=once):
             made = 0
             while not stop.is_set():
                 try:
                     Instance(store, module, [lambda x: x]).exports.next()
                     Memory(store, MemoryType(Limits(1)))
                     made += 1
+                    once.set()
                 except (Trap, ClosedError):
                     pass
             return made
@@ -163,7 +164,7 @@ def test_a_store_is_interrupted_and_closed_while_threads_add_to_it(times):
         with ThreadPoolExecutor(6) as pool:
             running = [pool.submit(work, n) for n in range(6)]
             end = time.monotonic() + 0.3
-            while time.monotonic() < end:
+            while time.monotonic() < end or not once.is_set():
                 store.interrupt()
                 store.gc()
             store.close()
