@@ -1,4 +1,4 @@
-"""Sub-interpreters: `import wamr` refuses in all of them, and the main one is none the worse.
+"""Sub-interpreters: `import wamr` refuses in them, and the main interpreter is none the worse.
 
 Each program runs in a process of its own, since what may go wrong is a hang or a crash.
 """

@@ -147,5 +147,5 @@ if not TYPE_CHECKING:  # a type checker would think that there are all names
         return value
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+def __dir__() -> list[str]:  # what is public: not the modules that it was imported from
+    return sorted({*__all__, *(name for name in globals() if name[:2] == "__")})

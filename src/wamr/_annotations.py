@@ -29,7 +29,7 @@ def signature_kinds(
         del parameters[0]
     kinds = [reader.kind(f"parameter {p.name!r}", p.annotation) for p in parameters]
     results = reader.results(reader.signature.return_annotation)
-    return bytes([kind.code for kind in kinds]), bytes([kind.code for kind in results])
+    return bytes([kind._code for kind in kinds]), bytes([kind._code for kind in results])
 
 
 def _positional(reader: "_Reader") -> list[inspect.Parameter]:

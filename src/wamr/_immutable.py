@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, NoReturn
 
 
+def made_already(thing: object) -> TypeError:
+    """Return the error for a second call of an object's __init__."""
+    return TypeError(f"this {type(thing).__name__} was made already: make another one")
+
+
 class Immutable:
     """Its fields are what it is: immutable, hashable, equal to one of its class with the same."""
 
@@ -22,6 +27,8 @@ class Immutable:
             cls._fields = tuple(cls.__dict__["__slots__"])
 
     def _fill(self, *values: object) -> None:
+        if hasattr(self, self._fields[-1]):
+            raise made_already(self)
         for field, value in zip(self._fields, values, strict=True):
             object.__setattr__(self, field, value)
 

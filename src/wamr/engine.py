@@ -9,7 +9,7 @@ This module knows nothing of what lives in an engine.
 from __future__ import annotations
 
 from ._binding import lib
-from ._immutable import Options
+from ._immutable import Options, made_already
 from .errors import UnavailableError
 
 TYPE_CHECKING = False
@@ -97,19 +97,26 @@ class Engine:
     <wamr.Engine>
     """
 
-    __slots__ = ("__weakref__", "_started", "config")
-    config: Config
+    __slots__ = ("__weakref__", "_config", "_started")
+    _config: Config
 
     def __init__(self, config: Config | None = None) -> None:
+        if hasattr(self, "_started"):
+            raise made_already(self)
         self._started = False
         if config is None:
             config = Config()
         elif not isinstance(config, Config):
             raise TypeError(f"config must be a Config or None, not {type(config).__name__}")
-        self.config = config
+        self._config = config
         if not lib.wpy_runtime_start():
             raise MemoryError("WAMR could not be started")
         self._started = True
+
+    @property
+    def config(self) -> Config:
+        """The configuration that it was made with."""
+        return self._config
 
     # The default argument is still there when the interpreter has emptied this module at exit.
     def __del__(self, _stop: Callable[[], None] = lib.wpy_runtime_stop) -> None:

@@ -228,6 +228,8 @@ class Trap(WasmError, RuntimeError):
 
     @frames.setter
     def frames(self, frames: "tuple[Frame, ...]") -> None:
+        if not isinstance(frames, tuple):
+            raise TypeError(f"frames must be a tuple of Frame, not {type(frames).__name__}")
         self._frames = frames
 
     def _add_frames(self, more: "_Frames") -> None:

@@ -32,9 +32,8 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
     _wamr_items: dict[str, Any]
     _wamr_state: State
 
-    def __init__(self, state: State) -> None:
-        _set_state(self, state)
-        _set_items(self, {})
+    def __init__(self) -> None:
+        raise TypeError("an Exports is made by its Instance: instance.exports")
 
     def __getattr__(self, name: str) -> Any:
         if name in Exports.__slots__:  # it was not made by its __init__
@@ -84,6 +83,15 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
         raise TypeError("an Exports cannot be copied or pickled: it belongs to an instance")
 
 
+def exports_of(state: State) -> Exports:
+    """Return the exports of an instance."""
+    exports = _new(Exports)
+    _set_state(exports, state)
+    _set_items(exports, {})
+    return exports
+
+
+_new = object.__new__
 _METHODS = frozenset(dir(Exports))
 # Setting an attribute raises; these are its slots, as `object.__setattr__` finds them.
 _set_state, _set_items = Exports._wamr_state.__set__, Exports._wamr_items.__set__  # type: ignore[attr-defined]

@@ -143,11 +143,11 @@ class Extern:
         raise AttributeError("type")
 
     # Where references go to and come from: tables and globals hold them.
-    def ref_of_func(self, func: Func) -> int:
+    def _ref_of_func(self, func: Func) -> int:
         """Return the number of a function that is about to come in here."""
         return taken_in(self._c, self._owner, func)
 
-    def func_of_ref(self, number: int) -> Func | None:
+    def _func_of_ref(self, number: int) -> Func | None:
         """Return the function of a number that came out."""
         return func_of(number)
 

@@ -8,6 +8,7 @@ linking.py's business.
 from __future__ import annotations
 
 from ._binding import Caller, bind, ffi, lib, refer
+from ._immutable import made_already
 from .callables import checked_plain
 from .calls import Call
 from .errors import ClosedError
@@ -80,6 +81,8 @@ class Func(Caller, Extern):
         *,
         access_caller: bool = False,
     ) -> None:
+        if hasattr(self, "_owner"):
+            raise made_already(self)
         checked_store("store", store)
         if not callable(callback):
             raise TypeError(f"callback must be callable, not {_kind(callback)}")
@@ -249,12 +252,12 @@ class _HostPlace:
         self.store = store
         self._funcs: dict[int, Func] = {}
 
-    def ref_of_func(self, func: Func) -> int:
+    def _ref_of_func(self, func: Func) -> int:
         number: int = lib.wpy_func_ref(func._c)
         self._funcs[number] = func
         return number
 
-    def func_of_ref(self, number: int) -> Func | None:
+    def _func_of_ref(self, number: int) -> Func | None:
         return self._funcs.get(number)
 
 

@@ -8,6 +8,7 @@ to wait, is new, or is wrong.
 from __future__ import annotations
 
 from ._binding import Cell, ffi, lib
+from ._immutable import made_already
 from .extern import Extern, Owner, waited
 from .handles import handle
 from .store import checked_store, new_key
@@ -43,6 +44,8 @@ class Global(Cell, Extern):
     _type: GlobalType
 
     def __init__(self, store: Store, type: GlobalType, value: Value) -> None:  # noqa: A002
+        if hasattr(self, "_c"):
+            raise made_already(self)
         checked_store("store", store)
         if not isinstance(type, GlobalType):
             raise TypeError(f"type must be a GlobalType, not {_kind(type)}")

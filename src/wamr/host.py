@@ -107,11 +107,11 @@ class Host(Callback):
         return f"host function {self.name}{self._codec.type}"
 
     # Where references of its arguments come from and go to.
-    def ref_of_func(self, func: Func) -> int:
-        return _caller().ref_of_func(func)
+    def _ref_of_func(self, func: Func) -> int:
+        return _caller()._ref_of_func(func)
 
-    def func_of_ref(self, number: int) -> Func | None:
-        return _caller().func_of_ref(number)
+    def _func_of_ref(self, number: int) -> Func | None:
+        return _caller()._func_of_ref(number)
 
     def cells(self, args: Any, results: Any) -> None:
         """Run with the arguments in cells, results into cells."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from weakref import ref as weak
 
 from ._binding import ffi, lib
+from ._immutable import made_already
 from .calls import raise_status, take_error
 from .errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
-from .exports import Exports
+from .exports import Exports, exports_of
 from .extern import Owner, func_of, taken_in, waited
 from .func import Func, func_of_handle, instance_func
 from .global_ import instance_global
@@ -124,11 +125,11 @@ class State(Owner):
         return instance_func(self, address, type_, module._function_name(index))
 
     # ---- where references go to and come from
-    def ref_of_func(self, func: Func) -> int:
+    def _ref_of_func(self, func: Func) -> int:
         """Return the number of a function that is about to come in here."""
         return taken_in(self.c, self, func)
 
-    def func_of_ref(self, number: int) -> Func | None:
+    def _func_of_ref(self, number: int) -> Func | None:
         """Return the function of a number that came out."""
         return func_of(number)
 
@@ -190,20 +191,22 @@ class Instance:
         wasi: WasiConfig | None = None,
         limits: ResourceLimits | None = None,
     ) -> None:
+        if hasattr(self, "_state"):
+            raise made_already(self)
         checked_store("store", store)
         if not isinstance(module, Module):
             raise TypeError(
                 f"module must be a Module, not {type(module).__name__}; Module(store, source) "
                 "makes one of a path, bytes or text"
             )
-        if module.engine is not store.engine:
+        if module._engine is not store._engine:
             raise ValueError(
                 "module is of another engine than store: make both with the same one, as in "
                 "Store(engine) and Module(engine, …), or the module with the store"
             )
         budget = store._budget
         if limits is None:
-            limits = store.limits or _NO_LIMITS
+            limits = store._limits or _NO_LIMITS
         elif not isinstance(limits, ResourceLimits):
             raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
         else:
@@ -217,7 +220,7 @@ class Instance:
             check_shape(imports, module)
         timeout_ns = 0 if limits.timeout is None else limits._timeout_ns()
         fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
-        stack = limits.stack_bytes or store.engine.config.stack_bytes
+        stack = limits.stack_bytes or store._engine._config.stack_bytes
         if wasi is None and not module.imports:
             state = State(store, module)
             state.timeout_ns = timeout_ns
@@ -244,7 +247,7 @@ class Instance:
 
     def _fill(self, state: State) -> None:
         self._state = state
-        self.exports = Exports(state)
+        self.exports = exports_of(state)
         state._instance = weak(self)
 
     def _start(self) -> None:

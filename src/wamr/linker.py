@@ -7,6 +7,7 @@ store: callables, which become functions of the store that is instantiated in.
 
 from __future__ import annotations
 
+from ._immutable import made_already
 from .callables import checked_plain
 from .errors import Trap
 from .extern import Extern
@@ -47,15 +48,27 @@ class Linker:
     42
     """
 
-    __slots__ = ("__weakref__", "_items", "_wasi", "engine", "store")
-    engine: Engine
-    store: Store | None
+    __slots__ = ("__weakref__", "_engine", "_items", "_store", "_wasi")
+    _engine: Engine
+    _store: Store | None
 
     def __init__(self, store: Store | Engine) -> None:
-        self.engine = engine_of("store", store)
-        self.store = store if isinstance(store, Store) else None
+        if hasattr(self, "_items"):
+            raise made_already(self)
+        self._engine = engine_of("store", store)
+        self._store = store if isinstance(store, Store) else None
         self._items: dict[str, dict[str, ImportItem]] = {}
         self._wasi: WasiConfig | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of its modules."""
+        return self._engine
+
+    @property
+    def store(self) -> Store | None:
+        """The store of its items; None: it serves many."""
+        return self._store
 
     def define(self, module: str, name: str, item: ImportItem, *, replace: bool = False) -> None:
         """Meet the import `module`.`name` with `item`.
@@ -67,10 +80,10 @@ class Linker:
             if not isinstance(value, str):
                 raise TypeError(f"{what} must be a str, not {type(value).__name__}")
         if isinstance(item, Extern):
-            if item.store is not self.store:
+            if item.store is not self._store:
                 raise ValueError(
                     f"{module}.{name}: {item!r} is of another store"
-                    if self.store
+                    if self._store
                     else f"{module}.{name}: {item!r} is of one store, this Linker serves many"
                 )
         elif not callable(item):
@@ -145,10 +158,10 @@ class Linker:
         `Instance`, whose errors this raises; TypeError, ValueError.
         """
         if store is None:
-            if self.store is None:
+            if self._store is None:
                 raise TypeError("this Linker was made with an engine: give instantiate a store")
-            store = self.store
-        elif self.store is not None and checked_store("store", store) is not self.store:
+            store = self._store
+        elif self._store is not None and checked_store("store", store) is not self._store:
             raise ValueError("this Linker belongs to another store")
         return Instance(store, module, self._items, wasi=wasi or self._wasi, limits=limits)
 

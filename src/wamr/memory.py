@@ -9,6 +9,7 @@ strictly for the rest.
 from __future__ import annotations
 
 from ._binding import Window, ffi, lib
+from ._immutable import made_already
 from .errors import ClosedError, MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import giver, handle
@@ -57,6 +58,8 @@ class Memory(Window, Extern):
     _view: memoryview | None
 
     def __init__(self, store: Store, type: MemoryType) -> None:  # noqa: A002
+        if hasattr(self, "_c"):
+            raise made_already(self)
         checked_store("store", store)
         if not isinstance(type, MemoryType):
             raise TypeError(f"type must be a MemoryType, not {_kind(type)}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from struct import Struct
 
 from ._binding import described, exported, ffi, lib
+from ._immutable import made_already
 from .engine import Engine, default_engine
 from .errors import CompileError, UnavailableError, compile_error_from_text, out_of_memory
 from .source import source_bytes
@@ -57,6 +58,7 @@ class Module:
         "__weakref__",
         "_bytes",
         "_c",
+        "_engine",
         "_exports",
         "_function_imports",
         "_function_names",
@@ -64,11 +66,12 @@ class Module:
         "_name",
         "_plan",
         "_starter",
-        "engine",
     )
-    engine: Engine
+    _engine: Engine
 
     def __init__(self, store: Store | Engine, source: Source, *, trusted: bool = False) -> None:
+        if hasattr(self, "_c"):
+            raise made_already(self)
         engine = engine_of("store", store)
         if not isinstance(trusted, bool):
             raise TypeError(f"trusted must be a bool, not {type(trusted).__name__}")
@@ -85,7 +88,7 @@ class Module:
             raise out_of_memory(text) or compile_error_from_text(text)
         self._c = ffi.gc(pointer, lib.wpy_module_release)
         self._bytes = data
-        self.engine = engine
+        self._engine = engine
         self._name: tuple[str | None] | None = None
         self._function_names: dict[int, str | None] = {}
         self._imports: tuple[ImportType, ...] | None = None
@@ -93,6 +96,11 @@ class Module:
         self._starter: bool | None = None
         self._exports: tuple[ExportType, ...] | None = None
         self._plan: dict[str, tuple[int, int, ExternType]] | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that it is for."""
+        return self._engine
 
     @property
     def imports(self) -> tuple[ImportType, ...]:

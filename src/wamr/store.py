@@ -11,6 +11,7 @@ from itertools import count
 from weakref import ref
 
 from ._binding import ffi
+from ._immutable import made_already
 from .engine import Engine, default_engine
 from .errors import ClosedError
 from .limits import ResourceLimits
@@ -84,31 +85,43 @@ class Store:
         "__weakref__",
         "_budget",
         "_closed",
+        "_engine",
+        "_limits",
         "_objects",
         "_roots",
         "_things",
-        "engine",
-        "limits",
     )
-    engine: Engine
-    limits: ResourceLimits | None
+    _engine: Engine
+    _limits: ResourceLimits | None
 
     def __init__(
         self, engine: Engine | None = None, *, limits: ResourceLimits | None = None
     ) -> None:
+        if hasattr(self, "_engine"):
+            raise made_already(self)
         if engine is None:
             engine = default_engine()
         elif not isinstance(engine, Engine):
             raise TypeError(f"engine must be an Engine or None, not {type(engine).__name__}")
         if limits is not None and not isinstance(limits, ResourceLimits):
             raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
-        self.engine = engine
-        self.limits = limits
+        self._engine = engine
+        self._limits = limits
         self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
         self._things = Members()  # can be closed and interrupted; `_c`: may hold externrefs
         self._roots = Members()  # others that have a handle `_c` and may hold externrefs
         self._objects = Objects()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that it was made with."""
+        return self._engine
+
+    @property
+    def limits(self) -> ResourceLimits | None:
+        """The limits that it was made with."""
+        return self._limits
 
     def close(self) -> None:
         """Close everything that was made in this store. Twice is fine.
@@ -176,4 +189,4 @@ def engine_of(name: str, value: object) -> Engine:
     if not isinstance(value, Store):
         raise TypeError(f"{name} must be a Store or an Engine, not {type(value).__name__}")
     value._open()
-    return value.engine
+    return value._engine

@@ -8,6 +8,7 @@ C at once (src/wamr/_native/cpython/elements.c); the rest comes here.
 from __future__ import annotations
 
 from ._binding import Elements, ffi, lib
+from ._immutable import made_already
 from .errors import MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import handle
@@ -44,6 +45,8 @@ class Table(Elements, Extern):
     _element: ValType
 
     def __init__(self, store: Store, type: TableType, init: Value = None) -> None:  # noqa: A002
+        if hasattr(self, "_c"):
+            raise made_already(self)
         checked_store("store", store)
         if not isinstance(type, TableType):
             raise TypeError(f"type must be a TableType, not {_kind(type)}")

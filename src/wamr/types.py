@@ -31,7 +31,7 @@ _set = object.__setattr__
 class ValType(enum.Enum):
     """A kind of value; `ValType("i32")` is `ValType.I32`."""
 
-    code: int  # the byte that stands for it in the binary format
+    _code: int
 
     I32 = "i32"
     I64 = "i64"
@@ -40,6 +40,11 @@ class ValType(enum.Enum):
     V128 = "v128"
     EXTERNREF = "externref"
     FUNCREF = "funcref"
+
+    @property
+    def code(self) -> int:
+        """The byte that stands for it in the binary format."""
+        return self._code
 
     def __repr__(self) -> str:
         return f"ValType.{self.name}"
@@ -50,7 +55,7 @@ class ValType(enum.Enum):
 
 _BY_CODE = dict(zip((0x7F, 0x7E, 0x7D, 0x7C, 0x7B, 0x6F, 0x70), ValType, strict=True))
 for _code, _kind in _BY_CODE.items():
-    _kind.code = _code
+    _kind._code = _code
 _BY_NAME = {str(kind): kind for kind in ValType}
 
 
@@ -85,7 +90,7 @@ def _kinds(name: str, values: "Iterable[ValType]") -> bytes:
         raise TypeError(
             f"{name} must be a sequence of ValType, not {type(values).__name__}"
         ) from None
-    return bytes([_valtype(f"{name}[{i}]", kind).code for i, kind in enumerate(items)])
+    return bytes([_valtype(f"{name}[{i}]", kind)._code for i, kind in enumerate(items)])
 
 
 def _limits(name: str, limits: object, most: int, unit: str) -> "Limits":
@@ -221,7 +226,7 @@ def _parse_kinds(text: str, whole: str) -> bytes:
     for name in names:
         if name not in _BY_NAME:
             raise ValueError(f"{name!r} is no type of a value: {whole!r}")
-    return bytes([_BY_NAME[name].code for name in names])
+    return bytes([_BY_NAME[name]._code for name in names])
 
 
 class GlobalType(Immutable):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from struct import Struct
 
+from ._immutable import made_already
 from .store import checked_store
 from .types import ValType
 
@@ -40,6 +41,8 @@ class Val:
     __slots__ = ("_bytes", "_type", "_value")
 
     def __init__(self, type: ValType, value: Value) -> None:  # noqa: A002
+        if hasattr(self, "_type"):
+            raise made_already(self)
         if not isinstance(type, ValType):
             raise TypeError(f"type must be a ValType, not {_kind(type)}")
         self._type = type
@@ -125,6 +128,8 @@ class Foreign:
     __slots__ = ("__weakref__", "_store", "_value")
 
     def __init__(self, store: Store, value: object) -> None:
+        if hasattr(self, "_store"):
+            raise made_already(self)
         self._store = checked_store("store", store)
         self._value = value
 
@@ -169,6 +174,8 @@ class Ref:
     def __init__(self, value: Func | Foreign | None, type: ValType | None = None) -> None:  # noqa: A002
         from .func import Func
 
+        if hasattr(self, "_type"):
+            raise made_already(self)
         if isinstance(value, Foreign):
             natural = ValType.EXTERNREF
         elif isinstance(value, Func):

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
         @property
         def store(self) -> Store: ...
 
-        def ref_of_func(self, func: Func) -> int: ...
-        def func_of_ref(self, ref: int) -> Func | None: ...
+        def _ref_of_func(self, func: Func) -> int: ...
+        def _func_of_ref(self, ref: int) -> Func | None: ...
 
 
 # An f32 goes as its bits: struct would round as the thread does (src/wamr/_native/floating.h).
@@ -196,7 +196,7 @@ def from_cell(kind: int, cell: Any, place: Place) -> Any:
     if kind == 0x6F:
         return place.store._objects.object(cell)
     if kind == 0x70:
-        return place.func_of_ref(cell)
+        return place._func_of_ref(cell)
     if kind == 0x7D:
         return lib.wpy_f32_value(cell)
     return cell
@@ -263,7 +263,7 @@ def _funcref(kind: int, value: object, place: Place, where: object) -> int:
         raise TypeError(f"{where} must be a Func or None (funcref), not {_shown(value)}")
     if value.store is not place.store:
         raise ValueError(f"{where} is a function of another store")
-    return place.ref_of_func(value)
+    return place._ref_of_func(value)
 
 
 _LITTLE = byteorder == "little"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from ._binding import ffi, lib
+from ._immutable import Options, made_already
 from .files import descriptor_of
 from .stdio import STDOUT, Stream, checked_path, open_for_input, open_for_output
 from .streams import Streams, reader, streams_by_number, writer
@@ -29,7 +30,7 @@ _numbers = count(1)
 
 
 # ------------------------------------------------------------------ what users write
-class Dir:
+class Dir(Options):
     """A directory of the host for a program; read-only unless `writable`.
 
     Raises TypeError. Whether it is there, the WasiConfig finds out.
@@ -44,19 +45,10 @@ class Dir:
     writable: bool
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
-        self.path = checked_path("path", path)
-        self.writable = bool(writable)
+        self._fill(checked_path("path", path), bool(writable))
 
     def __repr__(self) -> str:
         return f"Dir({self.path!r}{', writable=True' if self.writable else ''})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Dir):
-            return NotImplemented
-        return (self.path, self.writable) == (other.path, other.writable)
-
-    def __hash__(self) -> int:
-        return hash((self.path, self.writable))
 
 
 class WasiConfig:
@@ -92,6 +84,8 @@ class WasiConfig:
         stdout: Stdio = None,
         stderr: Stdio = None,
     ) -> None:
+        if hasattr(self, "_args"):
+            raise made_already(self)
         self._args = _checked_args(args)
         self._env = _checked_env(env)
         self._dirs = _checked_dirs(dirs)

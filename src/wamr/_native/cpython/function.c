@@ -256,7 +256,7 @@ static PyType_Slot callee_slots[] = {
 static PyType_Spec callee_spec = {
     .name = "wamr.wasm_function", /* as in <built-in method add of wamr.wasm_function object> */
     .basicsize = sizeof(Callee),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, /* bind() makes them */
     .slots = callee_slots,
 };
 

@@ -1,0 +1,237 @@
+"""What hostile.py calls: a world of objects, one of each kind, and the states it may be in."""
+
+from contextlib import suppress
+
+import wamr
+from wamr import Func, FuncType, Instance, Limits, Linker, Module, Store, ValType
+
+I32 = ValType.I32
+MODULE = """(module $m (import "env" "back" (func $back (param i32) (result i32)))
+    (import "env" "ref" (func $ref (param externref funcref) (result externref)))
+    (memory (export "memory") 1 3) (table (export "table") 3 6 funcref)
+    (table (export "objects") 2 5 externref) (elem (i32.const 0) $add $back)
+    (global (export "counter") (mut i32) (i32.const 4))
+    (global (export "constant") i64 (i64.const 5))
+    (global (export "object") (mut externref) (ref.null extern))
+    (func $add (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+    (func (export "call") (param i32) (result i32) (call $back (local.get 0)))
+    (func (export "all") (param i64 f32 f64 v128) (result i64 f32 f64 v128)
+        (local.get 0) (local.get 1) (local.get 2) (local.get 3))
+    (func (export "pass") (param externref funcref) (result externref)
+        (call $ref (local.get 0) (local.get 1)))
+    (func (export "give") (param funcref) (result funcref) (local.get 0))
+    (func (export "trap") (unreachable))
+    (func (export "loop") (loop $l (br $l))))"""
+USER = """(module (import "a" "table" (table 3 6 funcref)) (import "a" "memory" (memory 1 3))
+    (import "a" "counter" (global $g (mut i32)))
+    (import "a" "add" (func $add (param i32 i32) (result i32)))
+    (func $get (export "get") (result i32) (call $add (global.get $g) (i32.const 1)))
+    (elem (i32.const 2) $get))"""
+FAILS = """(module (import "a" "table" (table 3 6 funcref)) (memory 1)
+    (func $left (result i32) (i32.const 9)) (elem (i32.const 2) $left)
+    (data (i32.const 70000) "x"))"""
+BINARY = {text: wamr.wat2wasm(text) for text in (MODULE, USER, FAILS)}
+ENGINE = wamr.Engine()
+MODULES = {text: Module(ENGINE, data) for text, data in BINARY.items()}
+
+
+class Hostile(Exception):
+    """What the hostile objects raise."""
+
+
+class World:
+    """One store with one object of each kind, and a neighbour that is linked with it."""
+
+    def __init__(self):
+        self.store = Store(
+            ENGINE,
+            limits=wamr.ResourceLimits(
+                timeout=0.02, memory_bytes=1 << 20, table_elements=1000, fuel=1 << 40
+            ),
+        )
+        self.module = Module(ENGINE, BINARY[MODULE])
+        self.inside = None  # what is to be done in the middle of a call
+        self.instance = Instance(
+            self.store, self.module, {"env": {"back": self.back, "ref": self.ref}}
+        )
+        self.neighbour = Instance(self.store, MODULES[USER], {"a": self.instance})
+        things = [self.store, self.module, self.instance, self.neighbour, ENGINE]
+        things += [self.instance.exports, self.neighbour.exports]
+        things += self.instance.exports.values()
+        things += self.neighbour.exports.values()
+        things += self.more()
+        self.kept = dict(self.instance.exports)
+        self.other = Store(ENGINE)
+        self.things = things
+        lives = (
+            Store,
+            Module,
+            Instance,
+            wamr.Exports,
+            wamr.Extern,
+            Linker,
+            memoryview,
+            wamr.Foreign,
+        )
+        self.alive = [thing for thing in things if isinstance(thing, lives)]
+
+    def more(self):
+        store = self.store
+        host = Func(store, FuncType([I32], [I32]), self.back)
+        yield host
+        yield Func(
+            store, FuncType([ValType.EXTERNREF, ValType.FUNCREF], [ValType.EXTERNREF]), self.ref
+        )
+        yield host.callable
+        yield self.instance.exports["add"].callable
+        yield self.instance.exports["memory"].view()
+        yield self.instance.exports["memory"].view(8, 16, format="I")
+        yield wamr.Memory(store, wamr.MemoryType(Limits(1, 2)))
+        table = wamr.Table(store, wamr.TableType(ValType.FUNCREF, Limits(2, 4)), host)
+        yield table
+        yield wamr.Table(store, wamr.TableType(ValType.EXTERNREF, Limits(2)), self)
+        yield wamr.Global(store, wamr.GlobalType(ValType.FUNCREF, True), host)
+        yield wamr.Global(store, wamr.GlobalType(ValType.V128, True), bytes(16))
+        linker = Linker(store)
+        linker.define_instance("a", self.instance)
+        yield linker
+        yield Linker(ENGINE)
+        yield wamr.Foreign(store, self)
+        yield wamr.Ref(host)
+        yield wamr.Val(ValType.FUNCREF, host)
+        yield wamr.Val(I32, 5)
+        yield wamr.WasiConfig(args=["a"])
+        yield wamr.Dir(".")
+        yield from (
+            wamr.Config(),
+            wamr.ResourceLimits(fuel=3),
+            Limits(1, 2),
+            FuncType([I32], [I32]),
+        )
+        yield from (wamr.MemoryType(Limits(1)), wamr.GlobalType(I32), I32, wamr.TrapCode.EXIT)
+        yield wamr.TableType(ValType.FUNCREF, Limits(1))
+        yield from (self.module.imports[0], self.module.exports[0])
+        for name, error in (("trap", wamr.Trap), ("loop", wamr.Trap)):
+            try:
+                self.instance.exports[name]()
+            except error as trap:
+                yield trap
+                yield from trap.frames
+        yield from (wamr.ExitTrap(3), wamr.CompileError("x"), wamr.ClosedError("x"), wamr.Frame(1))
+        yield from (wamr.load, wamr.run, wamr.wat2wasm, wamr.FEATURES)
+        for name in wamr.__all__:
+            thing = getattr(wamr, name)
+            if isinstance(thing, type) and not issubclass(thing, (str, int)):
+                yield thing
+
+    def back(self, value):
+        work, self.inside = self.inside, None
+        if work:
+            work()
+        return value
+
+    def ref(self, value, func):
+        self.back(0)
+        return value
+
+
+# ------------------------------------------------------------------ states
+def fresh(world, go):
+    go()
+
+
+def closed(world, go):
+    world.instance.close()
+    go()
+
+
+def store_closed(world, go):
+    world.store.close()
+    go()
+
+
+def neighbour_closed(world, go):
+    world.neighbour.close()
+    go()
+
+
+def in_a_callback(world, go):
+    world.inside = go
+    with suppress(wamr.WasmError, TypeError):
+        world.instance.exports["call"](1)
+    if world.inside:
+        go()
+
+
+def in_a_callback_and_closed(world, go):
+    in_a_callback(world, lambda: (world.instance.close(), go()))
+
+
+def in_a_callback_with_references(world, go):
+    world.inside = go
+    with suppress(wamr.WasmError, TypeError):
+        world.instance.exports["pass"](world, world.instance.exports["add"])
+
+
+def failed(world, go):
+    """One whose segments failed has left a function in the table."""
+    try:
+        Instance(world.store, MODULES[FAILS], {"a": world.instance})
+    except wamr.Trap as trap:
+        world.things += [trap, *trap.frames]
+    left = world.instance.exports["table"][2]
+    world.things += [left, left.callable]
+    world.alive += [left, left.callable]
+    go()
+
+
+def unmade(world, go):
+    """Objects that no __init__ has made."""
+    classes = [thing for thing in world.things if isinstance(thing, type)]
+    world.things = [
+        object.__new__(cls)
+        for cls in classes
+        if not issubclass(cls, (ValType, wamr.TrapCode, BaseException))
+    ]
+    world.alive = []
+    go()
+
+
+def made_twice(world, go):
+    """What ran through its __init__ again, with the arguments of another object of its kind."""
+    other = World()
+    world.second = other
+    wanted = [
+        (Store, (), {}),
+        (Instance, (other.store, MODULES[USER], {"a": other.instance}), {}),
+        (wamr.Memory, (other.store, wamr.MemoryType(Limits(1))), {}),
+        (wamr.Table, (other.store, wamr.TableType(ValType.EXTERNREF, Limits(1))), {}),
+        (wamr.Global, (other.store, wamr.GlobalType(I32), 3), {}),
+        (Func, (other.store, FuncType([]), world.back), {}),
+        (Module, (ENGINE, BINARY[USER]), {}),
+        (wamr.Val, (ValType.EXTERNREF, 4), {}),
+    ]
+    for thing in world.things:
+        for cls, args, kwargs in wanted:
+            if type(thing) is cls:
+                with suppress(TypeError):
+                    thing.__init__(*args, **kwargs)
+                    raise AssertionError(f"{cls} can be made twice")
+    go()
+
+
+STATES = {
+    state.__name__: state
+    for state in (
+        fresh,
+        closed,
+        store_closed,
+        neighbour_closed,
+        in_a_callback,
+        in_a_callback_and_closed,
+        in_a_callback_with_references,
+        failed,
+        unmade,
+        made_twice,
+    )
+}

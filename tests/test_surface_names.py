@@ -1,0 +1,304 @@
+"""What is public is what was promised: every public name of every public class is in a table here.
+
+PROMISED is the contract. ALSO is what tells how a thing was made, by the name of the parameter.
+Another public name is a failure: it would be a promise that nobody made. What the classes take over
+from builtins (`Mapping.get`, `OSError.errno`) is not ours.
+"""
+
+import enum
+import gc
+import importlib
+import pkgutil
+import subprocess
+import sys
+import types
+
+import pytest
+
+import wamr
+
+TRAP = "message code frames"
+EXTERN = "store type"
+PROMISED = {
+    "Config": "",
+    "Engine": "",
+    "Store": "engine interrupt gc close",
+    "Module": "name imports exports custom_section validate serialize deserialize",
+    "Instance": "module exports fuel interrupt close",
+    "Exports": "",
+    "Linker": "define get trap_missing func define_instance define_wasi instantiate",
+    "Extern": EXTERN,
+    "Func": f"{EXTERN} name callable call call_async",
+    "Global": f"{EXTERN} value",
+    "Table": f"{EXTERN} grow",
+    "Memory": f"{EXTERN} pages read write view grow",
+    "ValType": "I32 I64 F32 F64 V128 EXTERNREF FUNCREF",
+    "Limits": "min max",
+    "FuncType": "params results parse",
+    "GlobalType": "content mutable",
+    "TableType": "element limits",
+    "MemoryType": "limits",
+    "ImportType": "module name type",
+    "ExportType": "name type",
+    "Val": "type value from_bits bits",
+    "Ref": "type is_null value",
+    "Foreign": "value",
+    "Dir": "",
+    "WasiConfig": "",
+    "ResourceLimits": "",
+    "WasmError": "",
+    "CompileError": "",
+    "LinkError": "",
+    "ClosedError": "",
+    "UnavailableError": "",
+    "MemoryLimitError": "",
+    "TrapCode": " ".join(wamr.TrapCode.__members__),
+    "Trap": TRAP,
+    "ExitTrap": f"{TRAP} exit_code",
+    "StackOverflowTrap": TRAP,
+    "TimeoutTrap": TRAP,
+    "FuelTrap": TRAP,
+    "Frame": "func_index func_name func_offset module_offset module_name instance",
+}
+ALSO = {
+    "Config": "stack_bytes tier cache_dir",
+    "Engine": "config",
+    "Store": "limits",
+    "Module": "engine",
+    "Instance": "store",
+    "Linker": "engine store",
+    "ValType": "code",
+    "Foreign": "store",
+    "Dir": "path writable",
+    "ResourceLimits": "timeout memory_bytes stack_bytes table_elements fuel",
+    "CompileError": "line column",
+}
+FUNCTIONS = {"load", "run", "wat2wasm"}
+CONSTANTS = {"FEATURES", "WAMR_COMMIT", "WAMR_VERSION", "__version__"}
+ALIASES = {"ExternType", "ImportItem", "Imports", "Source", "Stdio", "Value"}
+ALIASES |= {"externref", "funcref", "i32", "i64", "f32", "f64", "v128"}
+
+
+def public_names(cls):
+    """The public names that our classes give an object of this class, and not a builtin base."""
+    ours = [base for base in cls.__mro__ if base.__module__.startswith("wamr")]
+    names = {name for base in ours for name in (*vars(base), *getattr(base, "__annotations__", ()))}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_the_package_has_what_was_promised_and_nothing_else():
+    assert set(PROMISED) | FUNCTIONS | CONSTANTS | ALIASES == set(wamr.__all__)
+    shown = {name for name in dir(wamr) if not name.startswith("_")}
+    assert shown == set(wamr.__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_class_has_what_was_promised_and_nothing_else(name):
+    cls = getattr(wamr, name)
+    promised = {*PROMISED[name].split(), *ALSO.get(name, "").split()}
+    of_python = vars(enum.Enum).keys() if issubclass(cls, enum.Enum) else set()
+    assert public_names(cls) - of_python == promised
+
+
+def test_objects_have_no_names_that_their_classes_have_not():
+    instance = wamr.load('(module (memory 1) (func (export "f") unreachable))')
+    try:
+        instance.exports.f()
+    except wamr.Trap as trap:
+        found = [trap, *trap.frames]
+    found += [instance, instance.store, instance.module, instance.exports.f, *wamr.ValType]
+    found += [instance.store.engine, *instance.module.exports, *wamr.TrapCode]
+    for thing in found:
+        own = {name for name in getattr(thing, "__dict__", {}) if not name.startswith("_")}
+        assert own - set(dir(type(thing))) - {"message", "exit_code"} == set(), thing
+
+
+@pytest.mark.parametrize("name", ["ref_of_func", "func_of_ref"])
+@pytest.mark.parametrize(
+    "kind", ["Extern", "Func", "Global", "Table", "Memory", "Exports", "Instance"]
+)
+def test_what_converts_references_is_private(kind, name):
+    assert not hasattr(getattr(wamr, kind), name)
+
+
+READ_ONLY = {
+    "Engine": "config",
+    "Store": "engine limits",
+    "Module": "name imports exports engine",
+    "Instance": "module store",
+    "Linker": "engine store",
+    "Func": "type name store",
+    "Memory": "type pages store",
+    "Val": "type value bits",
+    "Dir": "path writable",
+    "ResourceLimits": "fuel timeout",
+    "Limits": "min max",
+    "FuncType": "params results",
+}
+
+
+def made(store):
+    module = wamr.Module(store, "(module (memory 1))")
+    return {
+        "Engine": store.engine,
+        "Store": store,
+        "Module": module,
+        "Instance": wamr.Instance(store, module),
+        "Linker": wamr.Linker(store),
+        "Func": wamr.Func(store, wamr.FuncType([]), dict),
+        "Memory": wamr.Memory(store, wamr.MemoryType(wamr.Limits(1))),
+        "Table": wamr.Table(store, wamr.TableType(wamr.ValType.FUNCREF, wamr.Limits(1))),
+        "Global": wamr.Global(store, wamr.GlobalType(wamr.ValType.I32), 1),
+        "Val": wamr.Val(wamr.ValType.I32, 1),
+        "Ref": wamr.Ref(None, wamr.ValType.FUNCREF),
+        "Foreign": wamr.Foreign(store, 1),
+        "Dir": wamr.Dir("."),
+        "WasiConfig": wamr.WasiConfig(),
+        "Config": wamr.Config(),
+        "ResourceLimits": wamr.ResourceLimits(),
+        "Limits": wamr.Limits(1),
+        "FuncType": wamr.FuncType([]),
+        "GlobalType": wamr.GlobalType(wamr.ValType.I32),
+        "Frame": wamr.Frame(1),
+    }
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_what_tells_how_a_thing_was_made_can_not_be_changed(name, store):
+    thing = made(store)[name]
+    for attribute in READ_ONLY[name].split():
+        before = getattr(thing, attribute)
+        with pytest.raises(AttributeError):
+            setattr(thing, attribute, before)
+        with pytest.raises(AttributeError):
+            delattr(thing, attribute)
+        assert getattr(thing, attribute) == before
+
+
+def test_the_code_of_a_type_can_not_be_changed():
+    """It is shared by the whole process, and what goes between Python and C is packed by it."""
+    with pytest.raises(AttributeError):
+        wamr.ValType.I32.code = wamr.ValType.V128.code
+    assert wamr.ValType.I32.code == 0x7F
+
+
+ARGUMENTS = {
+    "Engine": lambda store: (),
+    "Store": lambda store: (),
+    "Module": lambda store: (store, "(module)"),
+    "Instance": lambda store: (store, wamr.Module(store, "(module)")),
+    "Linker": lambda store: (store,),
+    "Func": lambda store: (store, wamr.FuncType([wamr.ValType.F64]), dict),
+    "Memory": lambda store: (store, wamr.MemoryType(wamr.Limits(0))),
+    "Table": lambda store: (store, wamr.TableType(wamr.ValType.EXTERNREF, wamr.Limits(0))),
+    "Global": lambda store: (store, wamr.GlobalType(wamr.ValType.V128), bytes(16)),
+    "Val": lambda store: (wamr.ValType.EXTERNREF, 1),
+    "Ref": lambda store: (None, wamr.ValType.EXTERNREF),
+    "Foreign": lambda store: (store, 2),
+    "Dir": lambda store: ("/",),
+    "WasiConfig": lambda store: (),
+    "Config": lambda store: (),
+    "ResourceLimits": lambda store: (),
+    "Limits": lambda store: (2,),
+    "FuncType": lambda store: ([wamr.ValType.V128],),
+    "GlobalType": lambda store: (wamr.ValType.V128,),
+    "Frame": lambda store: (2,),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_a_second_init_is_refused_and_changes_nothing(name, store):
+    """What is in C, or was looked up by the first values, would belong to another object."""
+    thing = made(store)[name]
+    before = repr(thing)
+    with pytest.raises(TypeError, match=f"this {name} was made already: make another one"):
+        thing.__init__(*ARGUMENTS[name](wamr.Store(store.engine)))
+    assert repr(thing) == before
+
+
+def test_exports_are_made_by_instances_only():
+    for args in ((), (5,), (None,)):
+        with pytest.raises(TypeError):
+            wamr.Exports(*args)
+
+
+@pytest.mark.parametrize("bad", [None, 5, [], "frames"])
+def test_frames_are_a_tuple(bad):
+    trap = wamr.Trap("x")
+    with pytest.raises(TypeError, match="frames must be a tuple of Frame, not "):
+        trap.frames = bad
+    assert str(trap) == "x"
+    trap.frames = (wamr.Frame(3),)
+    assert "function 3" in str(trap)
+
+
+BEHIND = """
+import gc, wamr
+instance = wamr.load('(module (memory (export "m") 1) (func (export "f") (param externref)))')
+kept = [instance.exports.f.callable, instance.exports.m.view(), instance.exports.f]
+types = {type(thing) for thing in gc.get_objects() if type(thing).__module__.startswith("wamr")}
+types |= {type(kept[0].__self__)}
+types |= {base for cls in types for base in cls.__mro__ if base.__module__.startswith("wamr")}
+for cls in sorted(types, key=repr):
+    for make in (cls, lambda: cls.__new__(cls), lambda: object.__new__(cls)):
+        print(cls, flush=True)
+        try:
+            thing = make()
+        except (TypeError, AttributeError):
+            continue
+        for name in ("callable", "type", "text_signature", "limit", "count"):
+            try:
+                getattr(thing, name)
+            except AttributeError:
+                pass
+        del thing
+        gc.collect()
+print("end")
+"""
+
+
+def test_types_behind_the_public_ones_can_be_made_by_hand_without_a_crash():
+    """`type(func.callable.__self__)()`: a function without a function."""
+    done = subprocess.run(
+        [sys.executable, "-c", BEHIND], capture_output=True, text=True, check=False
+    )
+    shown = done.stdout.splitlines() or [""]
+    assert done.returncode == 0, f"making a {shown[-1]}: {done.returncode} {done.stderr}"
+    assert shown[-1] == "end"
+    assert any("wasm_function" in line for line in shown)
+
+
+def test_a_function_behind_a_func_is_made_by_nobody():
+    cls = type(wamr.load('(module (func (export "f")))').exports.f.callable.__self__)
+    for make in (cls, lambda: object.__new__(cls)):
+        with pytest.raises(TypeError):
+            make()
+    gc.collect()
+
+
+# ------------------------------------------------------------------ the procedural layer
+def test_the_procedural_layer_has_the_header_and_its_helpers_and_nothing_else():
+    from wamr import ffi
+
+    names = {name for name in vars(ffi) if not name.startswith("_")}
+    assert names - set(ffi.__all__) <= {"HELPERS", "TYPE_CHECKING"}
+    assert set(ffi.HELPERS) <= set(ffi.__all__)
+    header = set(ffi.__all__) - {"ffi", "lib", *ffi.HELPERS}
+    others = {name for name in header if not name.lower().startswith("wasm_")}
+    assert others == {
+        "Alloc_With_Allocator",
+        "Alloc_With_Pool",
+        "Alloc_With_System_Allocator",
+        "MEMORY_PAGE_SIZE",
+    }
+    helpers = {name for name in ffi.HELPERS if not name.lower().startswith("wasm_")}
+    assert helpers == {"KILOBYTE", "load_module_file"}
+
+
+def test_public_modules_are_those_with_something_public():
+    """The others are rooms of the package: what they define is no promise, `dir` hides them."""
+    modules = {module.name for module in pkgutil.iter_modules(wamr.__path__)}
+    for name in sorted(modules - {"__main__"}):
+        module = importlib.import_module(f"wamr.{name}")
+        assert isinstance(module, types.ModuleType)
+        assert name not in dir(wamr) or name in wamr.__all__  # wamr.load is a function, too
