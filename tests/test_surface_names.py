@@ -17,7 +17,8 @@ import pytest
 
 import wamr
 
-TRAP = "message code frames"
+ERROR = "stdout stderr output"  # what `run` has captured
+TRAP = f"{ERROR} message code frames"
 EXTERN = "store type"
 PROMISED = {
     "Config": "",
@@ -46,12 +47,12 @@ PROMISED = {
     "Dir": "",
     "WasiConfig": "",
     "ResourceLimits": "",
-    "WasmError": "",
-    "CompileError": "",
-    "LinkError": "",
-    "ClosedError": "",
-    "UnavailableError": "",
-    "MemoryLimitError": "",
+    "WasmError": ERROR,
+    "CompileError": ERROR,
+    "LinkError": ERROR,
+    "ClosedError": ERROR,
+    "UnavailableError": ERROR,
+    "MemoryLimitError": ERROR,
     "TrapCode": " ".join(wamr.TrapCode.__members__),
     "Trap": TRAP,
     "ExitTrap": f"{TRAP} exit_code",
