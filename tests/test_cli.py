@@ -552,7 +552,7 @@ def test_inspect_names_the_features(wat, feature):
 
 
 def test_inspect_reads_code_of_every_kind_to_its_end(wat):
-    from wamr._cli.sections import Contents
+    from wamr._diagnosis.sections import Contents
 
     body = "(loop (br_table 0 0 0 (i32.const 0))) (block (result i32) (i32.const 5)) drop"
     body += "(call_indirect (i32.const 0)) (i64.store offset=9 (i32.const 1) (i64.const -1))"

@@ -46,6 +46,7 @@ MODULES = (
     "aliases",
     "once",
     "operands",
+    "words",
 )
 
 

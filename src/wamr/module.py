@@ -12,7 +12,7 @@ from struct import Struct
 from ._binding import described, exported, ffi, lib
 from ._immutable import made_already
 from .engine import Engine, default_engine
-from .errors import CompileError, UnavailableError, compile_error_from_text, out_of_memory
+from .errors import CompileError, UnavailableError, out_of_memory
 from .source import source_bytes
 from .store import engine_of
 from .types import (
@@ -85,7 +85,9 @@ class Module:
         pointer = lib.wpy_module_new(data, len(data), error, 256)
         if not pointer:
             text = ffi.string(error).decode("utf-8", "replace")
-            raise out_of_memory(text) or compile_error_from_text(text)
+            from ._diagnosis.refused import refused
+
+            raise out_of_memory(text.partition(" (function ")[0]) or refused(text, data)
         self._c = ffi.gc(pointer, lib.wpy_module_release)
         self._bytes = data
         self._engine = engine

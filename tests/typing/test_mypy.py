@@ -24,7 +24,7 @@ ALLOWED = r"""
 wamr(\.types)?\.(i32|i64|f32|f64|v128)(\..*)?  # Annotated[int, …]: to type checkers an int
 wamr\.func\.Func\.__(text_)?signature__        # one for each function; the class has its own
 wamr\.ffi\.__all__                             # in its source hidden, since it is computed
-wamr\.(linker\.Function|locate\.Offsets|(files|streams)\.(Read|Write)|values\.Place|wasi\.Path|_cli\.binary\.T)
+wamr\.(linker\.Function|locate\.Offsets|(files|streams)\.(Read|Write)|values\.Place|wasi\.Path|_diagnosis\.reader\.T)
 wamr\.stdio\.<callable.subtype.of.object>      # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: they can't be bases together, which typing has no word for before 3.15.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .options import Parser, add_module
 from .output import OK, Failure, harmless, table
-from .sections import Contents
 from .source import read, shown
 
 TYPE_CHECKING = False
@@ -70,6 +69,9 @@ def _bytes(path: str) -> bytes:
 def described(data: bytes) -> dict[str, Any]:
     """Return what the module is, ready for JSON."""
     component = data[4:8] == _COMPONENT
+    from wamr._diagnosis.proposals import supported
+    from wamr._diagnosis.sections import Contents
+
     contents = Contents(data)
     reason = _reason(data)
     return {
@@ -80,7 +82,7 @@ def described(data: bytes) -> dict[str, Any]:
         "reason": reason,
         "problem": None if component else contents.problem,
         "features": [
-            {"name": name, "supported": name in _supported()} for name in sorted(contents.features)
+            {"name": name, "supported": supported(name)} for name in sorted(contents.uses)
         ],
         "wasi": _wasi(contents),
         "start": contents.start,
@@ -102,12 +104,6 @@ def _wasi(contents: Contents) -> list[dict[str, Any]]:
         for module, abi in abis.items()
         if abi
     ]
-
-
-def _supported() -> frozenset[str]:
-    from wamr import FEATURES
-
-    return FEATURES | {"nontrapping-float-to-int"}  # of WebAssembly 2.0, never left out
 
 
 def _reason(data: bytes) -> str | None:

@@ -1,0 +1,128 @@
+"""Why WAMR refused a module, in words: the proposal that it uses, or the limit that it is beyond.
+
+WAMR's texts name what its loader stumbled over ("invalid section id"). Which proposal that belongs
+to, the module's bytes tell, which `sections` reads with everything that is known by now. A proposal
+is named only if the bytes are well-formed with it, and if its first use is where WAMR's text can
+come from: what is merely malformed, or invalid for another reason, uses none.
+"""
+
+from __future__ import annotations
+
+import re
+
+from wamr.errors import CompileError, compile_error_from_text
+
+from .names import shown_function
+from .proposals import PROPOSALS, lacking, listed, what_there_is
+from .reader import Malformed, Reader, Use
+from .sections import Body, Contents
+from .too_large import too_large
+
+# Where a module is refused with a text of WAMR's because of a proposal: the parts that its first
+# use can be in. Errors in code say where they are, and are compared with that.
+_PLACES = (
+    # said where bytes are read as what they are not
+    (r"unexpected end.*|section size mismatch.*", ("type", "import", "table", "memory", "global")),
+    (r"invalid section id", ("tag",)),
+    (r"invalid type flag|unknown value type", ("type",)),
+    (r"invalid import kind", ("import",)),
+    (r"incompatible import type", ("import", "table")),  # said of a module's own tables, too
+    (r"invalid limits flags.*|tables cannot be shared", ("import", "table", "memory")),
+    (r"integer .*", ("import", "table", "memory")),
+    (r"invalid mutability", ("import", "global")),
+    (r"multiple memories", ("import", "memory")),
+    (r"invalid reference type or unknown type", ("import", "table", "element")),
+    (r"invalid local type .*|v128 value type requires simd feature", ("locals",)),
+    (r"type mismatch.*|unknown global.*", ("import", "table", "global", "element")),
+    (r".*constant expression.*|.*constant opcode.*", ("table", "global", "element", "data")),
+    (r"unsupported opcode.*|invalid opcode.*", ("table", "global", "element", "data")),
+    (r"unknown (memory|element segment kind|data segment).*", ("element", "data")),
+)
+_WHERE = re.compile(r" \(function (\d+), byte (\d+) of its code\)$")
+
+
+def refused(text: str, data: bytes) -> CompileError:
+    """Return the error for WAMR's text of a load of these bytes that failed."""
+    found = _WHERE.search(text)
+    error = compile_error_from_text(text[: found.start()] if found else text)
+    if data[:4] != b"\0asm":
+        return error
+    if data[4:8] != b"\1\0\0\0":
+        return _other_version(data) or error
+    contents = Contents(data)
+    words = str(error)
+    body, code = _place(contents, found)
+    reason = _proposal(contents, words, body, code) or too_large(contents, data, words, body)
+    if reason:
+        return CompileError(f"{reason} (WAMR: {words})")
+    if body is not None:
+        where = f", at byte {code.start:#x}" if code else ""
+        return CompileError(f"{words}: in {shown_function(data, body.index)}{where}")
+    return error
+
+
+def _other_version(data: bytes) -> CompileError | None:
+    if len(data) < 8:
+        return None
+    version = int.from_bytes(data[4:6], "little")
+    return CompileError(
+        f"unknown binary version: {version}; WAMR runs version 1 of the core format only"
+    )
+
+
+def _place(contents: Contents, found: re.Match[str] | None) -> tuple[Body | None, range]:
+    """Return the function that WAMR names, and the bytes of the instruction that it read last."""
+    if found is not None:
+        index, offset = int(found[1]), int(found[2])
+        for body in contents.bodies:
+            if body.index == index:
+                return body, _instruction(contents, body, body.code + offset)
+    return None, range(0)
+
+
+def _instruction(contents: Contents, body: Body, read: int) -> range:
+    """Return the bytes of the instruction that ends at, or holds, the byte before `read`."""
+    from .instructions import instruction
+
+    reader = Reader(contents.data, body.code, body.end, contents.uses)
+    begin = reader.at
+    try:
+        while reader.at < min(read, body.end):
+            begin = reader.at
+            instruction(reader)
+    except Malformed:  # the one that nobody knows
+        pass
+    return range(begin, reader.at)
+
+
+def _proposal(contents: Contents, text: str, body: Body | None, code: range) -> str | None:
+    missing = lacking(contents.uses)
+    if not missing or contents.problem:
+        return None
+    uses = {name: contents.uses[name] for name in missing}
+    if body is not None:
+        causes = [name for name, use in uses.items() if use.offset in code]
+    else:
+        places = [p for pattern, found in _PLACES if re.fullmatch(pattern, text) for p in found]
+        causes = [name for name, use in uses.items() if use.section in places]
+    if not causes:
+        return None
+    if "legacy-exceptions" in uses and "exceptions" in uses:
+        del uses["exceptions"]  # said by the other
+    order = sorted(uses, key=lambda name: (name not in causes, uses[name].offset))
+    used = [f"{PROPOSALS[name][0]} ({_shown(contents, uses[name])})" for name in order]
+    advice = [PROPOSALS[name][1] for name in order if PROPOSALS[name][1]]
+    return "; ".join(
+        [
+            f"the module uses {listed(used)}, which this build does not have",
+            f"it has {what_there_is()}",
+            *dict.fromkeys(advice),
+        ]
+    )
+
+
+def _shown(contents: Contents, use: Use) -> str:
+    inside = ""
+    if use.function is not None:
+        inside = f" in {shown_function(contents.data, use.function)}"
+    return f"{use.what}{inside}, at byte {use.offset:#x}"

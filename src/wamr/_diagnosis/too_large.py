@@ -1,0 +1,63 @@
+"""The limits of WAMR's interpreter that a valid module can be beyond: which, where, by how much.
+
+Numbers of cells: a value of type i32, f32 or of a reference takes one, i64 and f64 two, v128 four.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .names import shown_function
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .sections import Body, Contents
+
+MOST_CELLS = 32_766  # of parameters, locals and operand stack: offsets of 16 bits, with a sign
+MOST_LOCALS = 65_535
+_CELLS = {"i64": 2, "f64": 2, "v128": 4}
+_COUNTED = "one for an i32, f32 or reference, two for an i64 or f64, four for a v128"
+
+
+def too_large(contents: Contents, data: bytes, text: str, body: Body | None) -> str | None:
+    """Return which limit a module was refused for, or None if it was no limit."""
+    if re.fullmatch("fast interpreter offset overflow|too much local cells .*", text) and body:
+        cells = _cells(contents, body)
+        shown = f"{shown_function(data, body.index)} is too large: it has {cells:,} cells of "
+        shown += "parameters and locals"
+        if cells < MOST_CELLS:
+            shown += ", and its operand stack comes on top"
+        return f"{shown}; a function can have {MOST_CELLS:,} of both together ({_COUNTED})"
+    if text in ("local count too large", "too many locals"):
+        for each in contents.bodies:
+            count, cells = sum(n for n, _ in each.locals), _cells(contents, each)
+            if count > MOST_LOCALS or cells > MOST_CELLS:
+                return (
+                    f"{shown_function(data, each.index)} has too many locals: {count:,}, which "
+                    f"take {cells:,} cells; a function can have {MOST_CELLS:,} ({_COUNTED})"
+                )
+    if text == "label stack depth limit exceeded" and body:
+        return f"{shown_function(data, body.index)} nests more than 65,535 blocks"
+    if text == "operand stack depth limit exceeded" and body:
+        return f"the operand stack of {shown_function(data, body.index)} takes over 65,535 cells"
+    return _GENERAL.get(text)
+
+
+_GENERAL = {
+    "param count or result count too large": (
+        f"the parameters, or the results, of a function's type take more than 65,535 cells "
+        f"({_COUNTED})"
+    ),
+    "constant expression too long": "a constant expression is longer than 4096 bytes",
+    "wasm type's ref count too large": "more than 65,535 types of functions are the same",
+}
+
+
+def _cells(contents: Contents, body: Body) -> int:
+    """Return the cells of a function's parameters and locals."""
+    types = contents.function_types()
+    signature = types[body.index] if body.index < len(types) else ""
+    params = signature[1 : signature.find(")")].split(", ")
+    return sum(_CELLS.get(p, 1) for p in params if p) + sum(
+        n * _CELLS.get(kind, 1) for n, kind in body.locals
+    )

@@ -1,0 +1,366 @@
+"""Why a module was refused: the proposal that it uses, the limit it is beyond, the place in it."""
+
+import contextlib
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from wamr import FEATURES, CompileError, Engine, Module
+from wamr._diagnosis.proposals import PROPOSALS, what_there_is
+from wamr._diagnosis.sections import Contents
+
+F = "(type $f (func)) "
+C = "(type $f (func)) (type $c (cont $f)) "
+V = "(param v128 v128 v128)"
+GETS = "(local.get 0) (local.get 1) (local.get 2)"
+PROPOSED = {
+    "exceptions": [
+        "(tag)",
+        '(import "m" "t" (tag))',
+        '(tag (export "t"))',
+        "(tag $t) (func (throw $t))",
+        "(func (block (try_table (catch_all 0))))",
+        "(func (param exnref) (throw_ref (local.get 0)))",
+        "(global (mut exnref) (ref.null exn))",
+        "(table 1 exnref)",
+        "(func (local exnref))",
+        "(elem exnref)",
+        '(import "m" "g" (global exnref))',
+        "(func (block (result exnref) unreachable) drop)",
+    ],
+    "legacy-exceptions": [
+        "(func try end)",
+        "(func try catch_all end)",
+        "(tag $t) (func try throw $t catch $t rethrow 0 end)",
+        "(func try (delegate 0))",
+        "(func (result i32) try (result i32) i32.const 1 catch_all i32.const 2 end)",
+    ],
+    "gc": [
+        "(type (struct))",
+        "(type (array i8))",
+        "(rec (type (func)) (type (func)))",
+        "(type (sub (func)))",
+        "(type $s (struct (field i32))) (func (drop (struct.new_default $s)))",
+        "(func (param anyref))",
+        "(func (drop (ref.i31 (i32.const 1))))",
+        "(func (param eqref eqref) (result i32) (ref.eq (local.get 0) (local.get 1)))",
+        "(func (local arrayref))",
+        "(func (param externref) (drop (any.convert_extern (local.get 0))))",
+        "(func (drop (ref.null none)))",
+        "(table 1 anyref)",
+        "(global anyref (ref.null any))",
+        "(global $a i32 (i32.const 1)) (global i32 (global.get $a))",
+        '(import "m" "t" (table 1 anyref))',
+        "(global (ref i31) (ref.i31 (i32.const 1)))",
+        "(func (block (result anyref) (unreachable)) drop)",
+        "(elem anyref (ref.null any))",
+    ],
+    "function-references": [
+        F + "(func (param (ref $f)))",
+        "(type (func)) " * 9 + "(func (param (ref 8) (ref null 7)))",
+        F + "(func (param (ref null $f)) (call_ref $f (local.get 0)))",
+        F + "(func (local (ref null $f)))",
+        "(func (param funcref) (drop (ref.as_non_null (local.get 0))))",
+        "(func (param funcref) (block (br_on_null 0 (local.get 0)) drop))",
+        "(func $g) (table 1 (ref func) (ref.func $g))",
+        "(func $g) (table 1 funcref (ref.func $g))",
+        F + "(func (drop (ref.null $f)))",
+        "(func $g) (elem declare (ref func) (item ref.func $g))",
+        F + "(global (mut (ref null $f)) (ref.null $f))",
+        F + "(func $g) (elem (ref $f) (ref.func $g))",
+        F + "(func (block (result (ref $f)) unreachable) drop)",
+        F + "(func (result (ref $f)) (unreachable))",
+        F + '(import "m" "g" (global (ref $f)))',
+    ],
+    "threads": [
+        "(memory 1 1 shared)",
+        '(import "m" "m" (memory 1 2 shared))',
+        "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))",
+        "(func (atomic.fence))",
+        "(memory 1) (func (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))",
+        "(memory 1) (func (drop (i64.atomic.rmw8.add_u (i32.const 0) (i64.const 1))))",
+    ],
+    "memory64": [
+        "(memory i64 1)",
+        "(memory i64 1 2)",
+        '(import "m" "m" (memory i64 1))',
+        "(table i64 1 funcref)",
+        '(import "m" "t" (table i64 1 funcref))',
+        "(memory i64 0x100000001)",
+    ],
+    "multi-memory": [
+        "(memory 1) (memory 1)",
+        '(import "m" "m" (memory 1)) (memory 1)',
+        "(memory $a 1) (memory $b 1) (func (drop (i32.load $b (i32.const 0))))",
+        '(memory $a 1) (memory $b 1) (data (memory $b) (i32.const 0) "a")',
+    ],
+    "custom-page-sizes": ["(memory 1 (pagesize 1))", "(memory 1 2 (pagesize 65536))"],
+    "relaxed-simd": [
+        "(func (param v128 v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))",
+        f"(func {V} (drop (f32x4.relaxed_madd {GETS})))",
+        f"(func {V} (drop (i32x4.relaxed_dot_i8x16_i7x16_add_s {GETS})))",
+    ],
+    "stack-switching": [
+        C,
+        C + "(func (param (ref $c)) (resume $c (local.get 0)))",
+        C + "(tag $t) (func (param (ref null $c)) (resume_throw $c $t (local.get 0)))",
+        "(tag $t) (func (suspend $t))",
+        "(func (param contref))",
+    ],
+    "wide-arithmetic": [
+        "(func (result i64 i64) (i64.mul_wide_u (i64.const 1) (i64.const 1)))",
+        f"(func (result i64 i64) (i64.add128 {'(i64.const 1) ' * 4}))",
+    ],
+    "compact-imports": [
+        '(import "m" (item "a" (func)) (item "b" (func)))',
+        '(import "m" (item "a") (item "b") (func))',
+    ],
+    "shared-everything-threads": [
+        "(table shared 1 (ref null (shared func)))",
+        "(global (shared i32) (i32.const 1))",
+        "(type (shared (func)))",
+    ],
+    "custom-descriptors": [
+        "(rec (type $a (descriptor $b) (struct)) (type $b (describes $a) (struct)))"
+    ],
+}
+
+
+def refusal(data):
+    with pytest.raises(CompileError) as caught:
+        Module(Engine(), data)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("feature", "text"), [(name, text) for name, texts in PROPOSED.items() for text in texts]
+)
+def test_a_proposal_that_the_build_lacks_is_named(wat, feature, text):
+    data = wat(f"(module {text})")
+    said = refusal(data)
+    assert feature not in FEATURES
+    assert PROPOSALS[feature][0] in said
+    assert what_there_is() in said
+    assert "WAMR: " in said  # its own words
+    contents = Contents(data)
+    assert contents.problem is None
+    assert feature in contents.uses  # what `wamr inspect` shows
+
+
+@pytest.mark.parametrize("features", [{"threads", "memory64"}, {"exceptions", "gc"}])
+def test_a_module_with_two_proposals_is_told_both(wat, features):
+    text = " ".join(PROPOSED[feature][0] for feature in sorted(features))
+    if features == {"threads", "memory64"}:
+        text = "(memory i64 1 1 shared)"
+    said = refusal(wat(f"(module {text})"))
+    assert all(PROPOSALS[feature][0] in said for feature in features)
+
+
+def test_legacy_exceptions_are_said_once(wat):
+    said = refusal(wat("(module (tag $t) (func try throw $t catch_all end))"))
+    assert said.count("exception handling") == 1
+    assert "in its legacy form" in said
+
+
+def test_where_a_proposal_is_used_is_said_by_name_and_byte(wat):
+    data = wat('(module (func) (func $risky (export "r") (block (try_table (catch_all 0)))))')
+    said = refusal(data)
+    at = data.index(b"\x1f\x40")
+    assert f'the instruction try_table in function 1 "risky", at byte {at:#x}' in said
+
+
+# ------------------------------------------------------------------ what uses no proposal
+def module(*sections):
+    parts = [b"\0asm\1\0\0\0"]
+    for code, body in sections:
+        parts.append(bytes([code, len(body)]) + body)
+    return b"".join(parts)
+
+
+TYPES = (1, b"\1\x60\0\0")
+FUNCTIONS = (3, b"\1\0")
+
+
+def code(*instructions, before=b"\0"):
+    body = before + bytes(instructions)
+    return (10, b"\1" + bytes([len(body)]) + body)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (module((14, b"\0")), "invalid section id"),
+        (module((99, b"")), "invalid section id"),
+        (module((13, b"\1\1\0")), "invalid section id"),  # a tag of an unknown attribute
+        (module(TYPES, (13, b"\1\0\7")), "invalid section id"),  # of a type that is not there
+        (module(TYPES, (13, b"\5\0\0")), "invalid section id"),  # cut short
+        (module((1, b"\1\x61\0\0")), "invalid type flag"),
+        (module((1, b"\1\x5f\1\x00\0")), "invalid type flag"),  # a struct of nothing known
+        (module((1, b"\1\x60\1\x10\0")), "unknown value type"),
+        (module((1, b"\1\x60\1\x63\x09\0\0")), "unexpected end"),  # there is no type 9
+        (module((5, b"\1\x10\1")), "invalid limits flags"),
+        (module((5, b"\1\x83\1\1")), "invalid limits flags"),
+        (module((5, b"\1\x0a\1\x7f")), "invalid limits flags"),  # a page of 2**127 bytes
+        (module((4, b"\1\x70\x08\1")), "invalid limits flags"),  # tables have no pages
+        (module((5, b"\2\0\1")), "multiple memories"),  # of which one is cut off
+        (module(TYPES, FUNCTIONS, code(0x27, 0x0B)), "unsupported opcode 0x27"),
+        (module(TYPES, FUNCTIONS, code(0xFF, 0x0B)), "unsupported opcode 0xff"),
+        (module(TYPES, FUNCTIONS, code(0x06, 0x40, 0x0B)), "unsupported opcode 0x06"),
+        (module(TYPES, FUNCTIONS, code(0x19, 0x0B)), "unsupported opcode 0x19"),
+        (module(TYPES, FUNCTIONS, code(0x08, 0, 0x0B)), "unsupported opcode 0x08"),
+        (module(TYPES, FUNCTIONS, code(0x14, 9, 0x0B)), "unsupported opcode 0x14"),
+        (module(TYPES, FUNCTIONS, code(0xFB, 0, 0, 0x0B)), "unsupported opcode 0xfb"),
+        (module(TYPES, FUNCTIONS, code(0xFE, 0x10, 2, 0, 0x0B)), "unsupported opcode 0xfe"),
+        (module(TYPES, FUNCTIONS, code(0xFC, 99, 0x0B)), "unsupported opcode 0xfc"),
+        (module(TYPES, FUNCTIONS, code(0xFD, 0xFF, 0x7F, 0x0B)), "invalid opcode 0xfd"),
+        (module(TYPES, FUNCTIONS, code(0x0B, before=b"\1\1\x05")), "invalid local type 0x05"),
+        (module((6, b"\1\x7f\4\x41\0\x0b")), "invalid mutability"),
+    ],
+)
+def test_what_is_merely_malformed_uses_no_proposal(data, words):
+    said = refusal(data)
+    assert words in said
+    assert "uses" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(func (result i32) (i64.const 1))",  # before
+        "(func (drop (i32.add (i32.const 1) (f32.const 1))))",
+        "(func (local.set 7 (i32.const 1)))",
+    ],
+)
+def test_what_is_invalid_before_a_proposal_is_used_is_not_blamed_on_it(wat, text):
+    later = "(func (param funcref) (drop (ref.as_non_null (local.get 0))))"
+    said = refusal(wat(f"(module {text} {later})"))
+    assert "uses" not in said
+    assert "in function 0, at byte" in said
+
+
+def test_no_change_of_one_byte_breaks_what_explains_it(wat):
+    whole = wat(
+        "(module (memory 1 2) (table 3 funcref) (global (mut i64) (i64.const 3))"
+        ' (func $x (export "f") (param i32 i64) (result f32) (local v128)'
+        "  (block (loop (br_if 1 (local.get 0)))) (drop (i32.load (i32.const 4)))"
+        "  (if (result f32) (local.get 0) (then (f32.const 1)) (else (f32.const 2))))"
+        ' (elem (i32.const 0) $x) (data (i32.const 0) "abc"))'
+    )
+    for at in range(8, len(whole)):
+        for byte in (0, 1, 6, 13, 0x1F, 0x40, 0x5F, 0x63, 0x7F, 0x80, 0xE3, 0xFB, 0xFE, 0xFF):
+            data = whole[:at] + bytes([byte]) + whole[at + 1 :]
+            for changed in (data, whole[:at]):
+                with contextlib.suppress(CompileError):
+                    Module(Engine(), changed)
+
+
+# ------------------------------------------------------------------ versions
+def test_another_version_is_named():
+    assert "unknown binary version: 2; WAMR runs version 1" in refusal(b"\0asm\2\0\0\0")
+
+
+def test_a_header_that_is_cut_short_is_no_other_version():
+    assert "unexpected end" in refusal(b"\0asm\1\0")
+
+
+# ------------------------------------------------------------------ places
+def test_an_error_in_code_says_in_which_function_and_where(wat):
+    data = wat(
+        '(module (import "a" "b" (func)) (func (nop))'
+        " (func $odd (nop) (drop (i32.eqz (f32.const 1)))))"
+    )
+    at = data.index(b"\x45\x1a\x0b")
+    said = refusal(data)
+    assert said.startswith("type mismatch: expect i32 but got other")
+    assert said.endswith(f': in function 2 "odd", at byte {at:#x}')
+
+
+def test_a_function_is_named_by_its_export_too(wat):
+    data = wat('(module (func (export "e") (drop (i32.eqz (f32.const 1)))))')
+    assert 'in function 0 "e", at byte' in refusal(data)
+
+
+def test_a_name_is_shown_so_that_a_terminal_does_not_obey_it(wat):
+    data = wat('(module (func (export "e\\1b[31m\\n") (drop (i32.eqz (f32.const 1)))))')
+    assert r'in function 0 "e\x1b[31m\n", at byte' in refusal(data)
+
+
+# ------------------------------------------------------------------ limits
+def locals_(count, kind="i64", more=""):
+    return f"(func $big (local {' '.join([kind] * count)}) {more})"
+
+
+@pytest.mark.parametrize(
+    ("count", "kind", "cells"), [(32_767, "i32", "32,767"), (20_000, "i64", "40,000")]
+)
+def test_too_many_locals_are_said_with_function_cells_and_limit(wat, count, kind, cells):
+    said = refusal(wat(f"(module (func) {locals_(count, kind)})"))
+    assert said.startswith(f'function 1 "big" is too large: it has {cells} cells')
+    assert "32,766" in said
+    assert said.endswith("(WAMR: fast interpreter offset overflow)")
+
+
+def test_as_many_locals_as_there_may_be_load(wat):
+    Module(Engine(), wat(f"(module {locals_(32_766, 'i32')})"))
+    Module(Engine(), wat(f"(module {locals_(16_383)})"))
+
+
+def test_locals_and_operands_are_counted_together(wat):
+    code = "(i32.load8_u (i32.const 0)) " * 900 + "drop " * 900
+    said = refusal(wat(f"(module (memory 1) {locals_(32_700, 'i32', code)})"))
+    assert "32,700 cells of parameters and locals, and its operand stack comes on top" in said
+
+
+def test_more_locals_than_a_function_may_have(wat):
+    said = refusal(wat(f"(module {locals_(65_536, 'i32')})"))
+    assert 'function 0 "big" has too many locals: 65,536' in said
+    assert "32,766" in said
+
+
+def test_a_huge_number_of_locals(wat):
+    body = b"\2" + b"\xff\xff\xff\xff\x0f\x7f" * 2 + b"\x0b"
+    data = module(TYPES, FUNCTIONS, (10, b"\1" + bytes([len(body)]) + body))
+    assert "function 0 has too many locals: 8,589,934,590" in refusal(data)
+
+
+def test_too_deep_blocks(wat):
+    depth = 65_536
+    body = b"\0" + b"\x02\x40" * depth + b"\x0b" * (depth + 1)
+    size = _leb(len(body))
+    section = b"\1" + size + body
+    data = module(TYPES, FUNCTIONS) + b"\x0a" + _leb(len(section)) + section
+    assert "function 0 nests more than 65,535 blocks" in refusal(data)
+
+
+def test_a_function_of_too_many_parameters():
+    type_ = b"\1\x60" + _leb(70_000) + b"\x7f" * 70_000 + b"\0"
+    data = module() + b"\1" + _leb(len(type_)) + type_
+    assert "the parameters, or the results, of a function's type" in refusal(data)
+
+
+def test_a_constant_expression_that_is_too_long():
+    body = b"\1\x7f\0\x41\1" + b"\x41\1\x6a" * 2000 + b"\x0b"
+    data = module() + b"\6" + _leb(len(body)) + body
+    assert "a constant expression is longer than 4096 bytes" in refusal(data)
+
+
+def _leb(number):
+    out = b""
+    while number >= 0x80:
+        out += struct.pack("B", number & 0x7F | 0x80)
+        number >>= 7
+    return out + bytes([number])
+
+
+# ------------------------------------------------------------------ costs
+def test_nothing_of_it_is_imported_before_something_is_refused():
+    program = (
+        "import sys, wamr\n"
+        "wamr.Module(wamr.Engine(), bytes.fromhex('0061736d01000000'))\n"
+        "print([name for name in sys.modules if '_diagnosis' in name])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
