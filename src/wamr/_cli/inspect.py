@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from wamr._diagnosis.sections import Contents
+
 _ABOUT = """Show what a module imports and exports, its sections and their sizes, the features of
 WebAssembly that it uses, and whether it is a WASI command (has _start), a reactor (has
 _initialize) or neither. A module that does not run here is shown, too, with the reason."""
