@@ -2,7 +2,8 @@
 # again: .venv/.demo and .venv/.dev are as old as the installation that they stand for.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test coverage lint format bench asan clean
+.PHONY: help demo check test coverage lint format bench asan clean \
+	wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,8 +21,9 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 # What an installation is made of.
 TREES := $(wildcard cmake codegen src)
 SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
-	\( -name '*.py' -o -name '*.pyi' -o -name '*.[ch]' -o -name '*.txt' -o -name '*.toml' \) \
-	-not -name '_procedural.py*' -not -name '_wamr.pyi' -not -path '*/.*' -not -path '*.egg-info/*')
+	\( -name '*.py' -o -name '*.pyi' -o -name '*.[ch]' -o -name '*.def' -o -name '*.txt' \
+	-o -name '*.json' -o -name '*.patch' -o -name series \) \
+	-not -name '_procedural.py*' -not -name _wamr_version.py -not -name '_wamr.pyi' -not -path '*/.*' -not -path '*.egg-info/*')
 # A process for each core; PYTEST_ARGS=-n0 has none but pytest's own, as --pdb and -s want it. What the
 # extras bring is there, so no test is skipped for want of it.
 PYTEST = WAMR_TESTS=complete $(RUN) -m pytest -n auto --maxprocesses=8
@@ -42,6 +44,8 @@ help:
 	@echo 'make format   ruff format'
 	@echo 'make bench    the benchmarks, beside other engines'
 	@echo 'make asan     the tests under AddressSanitizer and UBSan'
+	@echo 'make wamr-edit, wamr-export, wamr-upgrade COMMIT=… [FROM=tree]'
+	@echo '              the patches of WAMR as commits, back, and to another version'
 	@echo 'make clean    remove what the others made'
 
 demo: $(VENV)/.demo
@@ -78,12 +82,26 @@ asan: $(VENV)/.dev
 	$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 $(RUN) -m pytest -m 'not packaging' $(PYTEST_ARGS)
 	rm -rf $(LEAKS) && mkdir -p $(LEAKS)
 	$(SANITIZED) ASAN_OPTIONS=detect_leaks=1:log_path=$(LEAKS)/log LSAN_OPTIONS=exitcode=0 \
-	$(RUN) -m pytest -q tests/procedural tests/regressions/test_procedural_cures.py
+	$(RUN) -m pytest -q tests/procedural tests/regressions/test_procedural_patches.py
 	$(RUN) tests/support/leaks.py $(LEAKS)
+
+# The patches of WAMR as commits in build/wamr-edit, back into cmake/patches, and to another WAMR.
+wamr-edit:
+	@$(PYTHON) cmake/upstream.py edit
+
+wamr-export:
+	@$(PYTHON) cmake/upstream.py export
+
+wamr-upgrade:
+	@$(PYTHON) cmake/upstream.py upgrade $(COMMIT) $(if $(FROM),--from $(FROM))
+
+wamr-upgrade-finish:
+	@$(PYTHON) cmake/upstream.py finish
 
 clean:
 	rm -rf build dist $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
 	rm -f src/wamr/_wamr*.so src/wamr/_wamr*.pyd src/wamr/_wamr.pyi src/wamr/_procedural.py*
+	rm -f src/wamr/_wamr_version.py
 	find $(PYTHON_FILES) -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
 
 $(VENV)/.python:

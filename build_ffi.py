@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "cmake")) if path not in sys.path]
 
 import iwasm  # noqa: E402
-from codegen import header, stub, symbols, wrappers  # noqa: E402
+from codegen import header, stub, symbols, version, wrappers  # noqa: E402
 
 # Definitions that decide which functions wasm_c_api.c defines; the rest of its conditions are off.
 DEFINES = {"WASM_ENABLE_INTERP": "1", "WASM_ENABLE_AOT": "1", "WASM_ENABLE_REF_TYPES": "1"}
@@ -103,5 +103,6 @@ place = iwasm.layout(ROOT)
 iwasm.prepare(ROOT)
 declared = read(place)
 wrappers.write(ROOT / "src" / "wamr", declared)
+version.write(ROOT / "src" / "wamr")
 ffibuilder = builder(place, declared)
 stub.write(ROOT / "src" / "wamr", ffibuilder)

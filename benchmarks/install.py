@@ -90,7 +90,7 @@ LINES = (
     _line("wall", "pip install . in a fresh venv"),
     _line("requirements", "- get what the build needs"),
     _line("metadata", "- ask setuptools for metadata"),
-    _line("sources", "- find and prove WAMR, cure a copy"),
+    _line("sources", "- find and prove WAMR, patch a copy"),
     _line("wamr", "- compile WAMR and our C"),
     _line("extension", "- compile what cffi made"),
     _line("link", "- link"),

@@ -1,12 +1,12 @@
 """Builds the two static libraries of the extension: WAMR (``iwasm``) and our own C (``wpy``).
 
-The steps: find and prove the tree (``sources``), make its cured copy (``cures``), run CMake and
-Ninja on ``CMakeLists.txt``. All products are below ``build/<platform>[-variant]/``; ``layout``
-tells where without building anything, ``prepare`` makes the cured copy only (enough to read WAMR's
-headers), and ``build`` compiles. Each can be called again at no cost.
+The steps: find and prove the tree (``sources``), make its patched copy (``patches``), run CMake
+and Ninja on ``CMakeLists.txt``. All products are below ``build/<platform>[-variant]/``; ``layout``
+tells where without building anything, ``prepare`` makes the patched copy only (enough to read
+WAMR's headers), and ``build`` compiles. Each can be called again at no cost.
 
 Switches of the environment: ``WAMR_DEBUG=1``, ``WAMR_SANITIZE=address|undefined|thread`` (commas),
-``WAMR_WITHOUT_CURE`` (see ``cures``), ``WAMR_SRC`` and ``WAMR_ALLOW_OTHER`` (see ``sources``).
+``WAMR_WITHOUT_PATCH`` (see ``patches``), ``WAMR_SRC`` and ``WAMR_ALLOW_OTHER`` (see ``sources``).
 This module knows nothing of Python's C API, cffi or setuptools.
 """
 
@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cures
+import patches
 import sources
 
 CMAKE_AT_LEAST = (3, 16)
@@ -49,13 +49,18 @@ class Layout:
 
     @property
     def tree(self) -> Path:
-        """The cured copy of WAMR's tree."""
+        """The patched copy of WAMR's tree."""
         return self.build / "wamr"
 
     @property
     def native(self) -> Path:
         """Our own C."""
         return self.root / "src" / "wamr" / "_native"
+
+    @property
+    def interp(self) -> Path:
+        """Our C that WAMR's files include, where the patches say so."""
+        return self.root / "src" / "native" / "interp"
 
     @property
     def cmake(self) -> Path:
@@ -71,7 +76,7 @@ class Layout:
     @property
     def include_dirs(self) -> list[Path]:
         """What the extension module needs: our headers, and WAMR's public ones."""
-        return [self.native, self.tree / "core" / "iwasm" / "include"]
+        return [self.native, self.interp, self.tree / "core" / "iwasm" / "include"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ def layout(root: Path) -> Layout:
     names = [sysconfig.get_platform().replace(".", "_")]
     names += ["debug"] if debug() else []
     names += sanitizers()
-    names += [f"without-{name}" for name in cures.left_out()]
+    names += [f"without-{name}" for name in patches.left_out()]
     name = "-".join(names)
     if len(name) > LONGEST_NAME:  # a folder of its own, still, that file systems take
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
@@ -103,12 +108,12 @@ def layout(root: Path) -> Layout:
 
 
 def prepare(root: Path, build_dir: Path | None = None) -> Path:
-    """Find WAMR's tree, make its cured copy and return that."""
+    """Find WAMR's tree, make its patched copy and return that."""
     place = Layout(root.resolve(), build_dir.resolve()) if build_dir else layout(root)
     try:
         place.build.mkdir(parents=True, exist_ok=True)
         tree = sources.resolve(place.root, place.build)
-        cures.apply(tree.path, place.tree, sources.PARTS)
+        patches.apply(tree.path, place.tree, sources.PARTS)
     except OSError as error:
         raise BuildError(
             f"{place.build} can't be written ({error.strerror}). The build needs a source folder "
@@ -189,6 +194,7 @@ def _configure(place: Layout, c_files: list[Path]) -> None:
         "WAMR_ROOT_DIR": place.tree.as_posix(),
         "WPY_SOURCES": ";".join(path.as_posix() for path in c_files),
         "WPY_INCLUDE": place.native.as_posix(),
+        "WPY_INTERP": place.interp.as_posix(),
         "WPY_SANITIZE": ",".join(sanitizers()),
         # Only for those who can change our C: a newer compiler must not break an installation.
         "WPY_WERROR": "ON" if strict(place.root) else "OFF",

@@ -8,7 +8,7 @@ There are four ways to the tree, tried in this order (the README shows them to u
 4. the crate ``wamrx-sys`` through ``cargo``, which carries the same tree.
 
 Whatever the way, the git tree id of ``core/`` is computed here, without git, and compared with that
-of the pinned commit. This module knows nothing of how the tree is changed (``cures``) or compiled
+of the pinned commit. This module knows nothing of how the tree is changed (``patches``) or compiled
 (``iwasm``).
 """
 
@@ -26,30 +26,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-COMMIT = "978ce3f2397b738ff181f876225e4dbed07faee0"
-CORE_TREE = "06291ea11e9d63c2e29fdc4b449184129f34d857"
-CRATE = "wamrx-sys"
+from pin import COMMIT, CORE_TREE, CRATE, EXECUTABLES
+
 SUBMODULE = "wamr-src"
 
-# What the build needs of the tree, and so what an sdist carries and what is copied to be cured.
+# What the build needs of the tree, and so what an sdist carries and what is copied to be patched.
 PARTS = ("core", "build-scripts", "CMakeLists.txt", "LICENSE")
-
-# File modes are part of a tree id, but zip files, Windows and some file systems lose them. The tree
-# is pinned, so its few executable files are known.
-EXECUTABLES = frozenset(
-    {
-        "deps/install_tensorflow.sh",
-        "iwasm/libraries/lib-socket/test/build.sh",
-        "iwasm/libraries/lib-wasi-threads/SConscript",
-        "iwasm/libraries/lib-wasi-threads/stress-test/build.sh",
-        "iwasm/libraries/lib-wasi-threads/test/build.sh",
-        "iwasm/libraries/wasi-nn/test/build.sh",
-        "iwasm/libraries/wasi-nn/test/models/average.py",
-        "iwasm/libraries/wasi-nn/test/models/max.py",
-        "iwasm/libraries/wasi-nn/test/models/mult_outputs.py",
-        "iwasm/libraries/wasi-nn/test/models/sum.py",
-    }
-)
 
 # What editors, Python and operating systems leave in a folder.
 STRAY = ("*~", ".*", "*.orig", "*.rej", "*.sw?", "*.bak", "*.o", "*.pyc", "__pycache__")
@@ -145,22 +127,42 @@ def _git(root: Path, *arguments: str, timeout: float = NETWORK_TIMEOUT) -> str:
 
 
 def _from_cargo(root: Path, build_dir: Path) -> Tree:
+    del root
     if not shutil.which("cargo"):
         raise _NotThisWay("cargo: not installed")
-    # A copy, so that cargo's lock file and target folder stay out of the source tree.
+    crate, _, version = CRATE.partition("=")
+    if not crate:
+        raise _NotThisWay(f"cargo: no crate carries commit {COMMIT[:12]}")
     manifest = build_dir / "wamr-crate" / "Cargo.toml"
     manifest.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(root / "cmake" / "wamr-crate" / "Cargo.toml", manifest)
+    manifest.write_text(_MANIFEST.format(crate=crate, version=version), encoding="utf-8")
     (manifest.parent / "lib.rs").touch()
     command = ["cargo", "metadata", "--format-version", "1", "--manifest-path", str(manifest)]
     answer = _run("cargo metadata", command, build_dir, None, DOWNLOAD_TIMEOUT)
     packages = json.loads(answer)["packages"]
-    found = [p["manifest_path"] for p in packages if p["name"] == CRATE]
+    found = [p["manifest_path"] for p in packages if p["name"] == crate]
     if not found:
-        raise _NotThisWay(f"cargo: knows no package {CRATE}")
+        raise _NotThisWay(f"cargo: knows no package {crate}")
     tree = _prove(_crate_tree(Path(found[0]).parent), _CRATE_HINT)
     _crate_note(build_dir).write_text(found[0], encoding="utf-8")
     return tree
+
+
+# Not a Rust project: a way to WAMR's sources where only Rust's registry can be reached. The proof
+# is the id of the tree, so no lock file is needed.
+_MANIFEST = """\
+[package]
+name = "wamr-sources"
+version = "0.0.0"
+edition = "2021"
+publish = false
+
+[lib]
+path = "lib.rs"
+
+[dependencies]
+{crate} = "={version}"
+"""
 
 
 def _unpacked_crate(root: Path, build_dir: Path) -> Tree:
@@ -214,12 +216,20 @@ def _run(
 # -- the proof -----------------------------------------------------------------------------------
 
 
-def tree_id(folder: Path, *, skip: frozenset[str] = frozenset()) -> str:
-    """Return the id that git gives to the tree in `folder`, leaving out the paths in `skip`."""
-    return _tree_hash(folder, "", skip).hex()
+def tree_id(
+    folder: Path, *, skip: frozenset[str] = frozenset(), executables: frozenset[str] | None = None
+) -> str:
+    """Return the id that git gives to the tree in `folder`, leaving out the paths in `skip`.
+
+    `executables` are the paths with that mode; those of the pinned tree are known.
+    """
+    modes = EXECUTABLES if executables is None else executables
+    return _tree_hash(folder, "", skip, modes).hex()
 
 
-def _tree_hash(folder: Path, prefix: str, skip: frozenset[str]) -> bytes:
+def _tree_hash(
+    folder: Path, prefix: str, skip: frozenset[str], executables: frozenset[str]
+) -> bytes:
     entries: list[tuple[bytes, bytes]] = []  # (sort key, record)
     for entry in os.scandir(folder):
         path = prefix + entry.name
@@ -230,13 +240,13 @@ def _tree_hash(folder: Path, prefix: str, skip: frozenset[str]) -> bytes:
             target = os.fsencode(Path(entry).readlink())
             record = b"120000 %s\0%s" % (name, _object_hash(b"blob", target))
         elif entry.is_dir():
-            content = _tree_hash(Path(entry), path + "/", skip)
+            content = _tree_hash(Path(entry), path + "/", skip, executables)
             if content == _EMPTY_TREE:
                 continue  # git does not record empty folders
             entries.append((name + b"/", b"40000 %s\0%s" % (name, content)))
             continue
         else:
-            mode = b"100755" if path in EXECUTABLES else b"100644"
+            mode = b"100755" if path in executables else b"100644"
             record = b"%s %s\0%s" % (mode, name, _object_hash(b"blob", Path(entry).read_bytes()))
         entries.append((name, record))
     return _object_hash(b"tree", b"".join(record for _, record in sorted(entries)))

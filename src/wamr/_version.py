@@ -1,10 +1,12 @@
-"""Which wamr this is, and which WAMR is in it."""
+"""The version of wamr, and that of the WAMR in it."""
 
 from __future__ import annotations
 
+from ._wamr_version import WAMR_COMMIT, WAMR_VERSION
+
+__all__ = ["FEATURES", "WAMR_COMMIT", "WAMR_VERSION", "__version__"]
+
 __version__ = "0.1.0"
-WAMR_VERSION = "2.4.3"
-WAMR_COMMIT = "978ce3f2397b738ff181f876225e4dbed07faee0"
 FEATURES: frozenset[str] = frozenset(
     {
         "bulk-memory",

@@ -244,7 +244,7 @@ class Module:
     def _find_function_name(self, index: int) -> str | None:
         name = lib.wpy_module_function_name(self._c, index)
         if name:
-            # the cured loader writes NUL as C0 80
+            # the patched loader writes NUL as C0 80
             text: str = ffi.string(name).replace(b"\xc0\x80", b"\0").decode("utf-8", "replace")
             return text
         for export, (kind, at, _) in self._exported().items():

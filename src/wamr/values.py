@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         def _func_of_ref(self, ref: int) -> Func | None: ...
 
 
-# An f32 goes as its bits: struct would round as the thread does (src/wamr/_native/floating.h).
+# An f32 goes as its bits: struct would round as the thread does (src/native/interp/floating.h).
 _FORMATS = {0x7F: "i", 0x7E: "q", 0x7D: "I", 0x7C: "d", 0x7B: "16s", 0x6F: "I", 0x70: "I"}
 _CELLS = {0x7F: 1, 0x7E: 2, 0x7D: 1, 0x7C: 2, 0x7B: 4, 0x6F: 1, 0x70: 1}
 _PLAIN = b"\x7f\x7e\x7c"  # numbers: struct may convert them without being watched

@@ -9,26 +9,26 @@ from pathlib import Path
 
 import pytest
 
-import cures
 import iwasm
+import patches
 
 
 def test_each_variant_has_a_folder_of_its_own(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = iwasm.layout(root).build
     monkeypatch.setenv("WAMR_DEBUG", "1")
     monkeypatch.setenv("WAMR_SANITIZE", "undefined,address")
-    monkeypatch.setenv("WAMR_WITHOUT_CURE", "elem-null")
+    monkeypatch.setenv("WAMR_WITHOUT_PATCH", "elem-null")
     variant = iwasm.layout(root).build
     assert variant.name == f"{plain.name}-debug-address-undefined-without-elem-null"
 
 
-def test_also_one_without_many_cures_and_its_name_is_short(
+def test_also_one_without_many_patches_and_its_name_is_short(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = sorted({cure.name for cure in cures.all_cures()})
+    names = sorted({patch.name for patch in patches.series()})
     folders = set()
     for count in range(len(names) + 1):
-        monkeypatch.setenv("WAMR_WITHOUT_CURE", ",".join(names[:count]))
+        monkeypatch.setenv("WAMR_WITHOUT_PATCH", ",".join(names[:count]))
         build = iwasm.layout(root).build
         assert build == iwasm.layout(root).build
         assert build.parent == root / "build"
@@ -82,7 +82,7 @@ def test_a_failing_build_shows_the_output_and_the_command() -> None:
 @pytest.mark.parametrize("labels", [0, 1], ids=["switch", "labels"])
 @pytest.mark.parametrize("unaligned", [0, 1], ids=["aligned", "unaligned"])
 @pytest.mark.parametrize("name", ["wasm_interp_fast.c", "wasm_loader.c"])
-def test_cures_compile_as_they_do_elsewhere(
+def test_patches_compile_as_they_do_elsewhere(
     root: Path, name: str, labels: int, unaligned: int
 ) -> None:
     """MSVC has no labels as values, some processors only aligned access."""

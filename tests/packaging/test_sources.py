@@ -50,9 +50,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project without sources, where no tool is found."""
     made = tmp_path / "project"
-    (made / "cmake" / "wamr-crate").mkdir(parents=True)
-    shutil.copy(root / "cmake" / "wamr-crate" / "Cargo.toml", made / "cmake" / "wamr-crate")
-    (made / "build").mkdir()
+    (made / "build").mkdir(parents=True)
     (made / "wamr-src").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     return made

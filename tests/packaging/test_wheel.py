@@ -44,7 +44,13 @@ def test_it_has_the_package_and_nothing_else(names: set[str]) -> None:
     package = {name for name in names if ".dist-info/" not in name}
     assert all(name.startswith("wamr/") for name in package)
     assert {Path(name).suffix for name in package} <= {".py", ".pyi", ".typed", ".so", ".pyd"}
-    assert {"wamr/__init__.py", "wamr/_procedural.py", "wamr/py.typed", "wamr/_wamr.pyi"} <= package
+    assert {
+        "wamr/__init__.py",
+        "wamr/_procedural.py",
+        "wamr/_wamr_version.py",
+        "wamr/py.typed",
+        "wamr/_wamr.pyi",
+    } <= package
     assert (
         len([name for name in package if name.startswith("wamr/_wamr.") and "pyi" not in name]) == 1
     )

@@ -128,7 +128,7 @@ def check_machine() -> None:
     """Refuse a machine, or a build, on which nothing can be counted; Unfit."""
     if not sys.platform.startswith("linux"):
         raise Unfit("callgrind counts on Linux only")
-    if iwasm.debug() or iwasm.sanitizers() or iwasm.cures.left_out():
+    if iwasm.debug() or iwasm.sanitizers() or iwasm.patches.left_out():
         raise Unfit("only the code of a release is compared, not a variant")
     if "libasan" in os.environ.get("LD_PRELOAD", ""):
         raise Unfit("these tests run over a build with sanitizers")

@@ -1,6 +1,6 @@
 """Runs each test here in a process of its own.
 
-What these tests are about kills processes: without its cure, a fault of WAMR would end the whole
+What these tests are about kills processes: without its patch, a fault of WAMR would end the whole
 run. So the test's body runs in a forked child, which sends back how it went; a child that dies is a
 failed test. Where there is no fork, the body runs as usual.
 """

@@ -1,11 +1,11 @@
-"""Proves the cures: builds once without each, and sees the tests that it names fail.
+"""Proves the patches: builds once without each, and sees the tests that it names fail.
 
-    python tests/regressions/prove.py [cure …]
+    python tests/regressions/prove.py [patch …]
 
-Needs what a build and the tests need (`make test` has it all in .venv). Each cure takes a build of
+Needs what a build and the tests need (`make test` has it all in .venv). Each patch takes a build of
 its own, ten to twenty seconds; all of them some ten minutes. It ends with a table, and with code 1
-if a test passes without its cure or fails with all of them. A build that fails counts as failing:
-other cures stand on that one. Not part of `make test`.
+if a test passes without its patch or fails with all of them. A build that fails counts as failing:
+other patches stand on that one. Not part of `make test`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "cmake")]
 
-import cures  # noqa: E402
 import iwasm  # noqa: E402
+import patches  # noqa: E402
 
 
 def main(names: list[str]) -> int:
     tests: dict[str, list[str]] = {}
-    for cure in cures.all_cures():
-        if cure.test not in tests.setdefault(cure.name, []):
-            tests[cure.name].append(cure.test)
+    for patch in patches.series():
+        tests[patch.name] = list(patch.tests)
     if unknown := set(names) - set(tests):
-        print(f"there is no cure {', '.join(sorted(unknown))}")
+        print(f"there is no patch {', '.join(sorted(unknown))}")
         return 2
     chosen = {name: tests[name] for name in names or tests}
     good = True
@@ -54,12 +53,12 @@ def main(names: list[str]) -> int:
 def environment(name: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("WAMR_WITHOUT")}
     if name:
-        kept["WAMR_WITHOUT_CURE"] = name
+        kept["WAMR_WITHOUT_PATCH"] = name
     return kept
 
 
 def place(name: str) -> iwasm.Layout:
-    os.environ["WAMR_WITHOUT_CURE"] = name
+    os.environ["WAMR_WITHOUT_PATCH"] = name
     return iwasm.layout(ROOT)
 
 
@@ -68,7 +67,7 @@ def package(name: str) -> Path:
 
 
 def built(name: str) -> str:
-    """Build the package without a cure; "" or how that failed."""
+    """Build the package without a patch; "" or how that failed."""
     folder = package(name)
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", str(folder)]
@@ -77,7 +76,7 @@ def built(name: str) -> str:
     )
     if done.returncode:
         text = done.stdout + done.stderr
-        found = re.search(r"^.*(error: .*|cure \S+: its text is \d+ times)", text, re.MULTILINE)
+        found = re.search(r"^.*(error: .*|\S+\.patch:\d+: does not apply)", text, re.MULTILINE)
         return "does not build: " + (found[1] if found else text[-300:])
     for source in (ROOT / "src" / "wamr").rglob("*.py"):
         target = folder / source.relative_to(ROOT / "src")

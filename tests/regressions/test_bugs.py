@@ -1,6 +1,6 @@
-"""One test for each cure of WAMR's own faults (cmake/cures/bugs.py); each fails without its cure.
+"""One test for each patch of WAMR's own faults (cmake/patches/bugs/); each fails without its patch.
 
-To see one fail: WAMR_WITHOUT_CURE=name pip install -e ., then run it. Some of the faults kill the
+To see one fail: WAMR_WITHOUT_PATCH=name pip install -e ., then run it. Some of the faults kill the
 process.
 """
 

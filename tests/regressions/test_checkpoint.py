@@ -1,4 +1,4 @@
-"""The check that stops wasm code (cmake/cures/checkpoint.py): whatever loops, ends.
+"""The check that stops wasm code (cmake/patches/limits/): whatever loops, ends.
 
 A loop without an end is the only proof that code was stopped and did not return by itself.
 """

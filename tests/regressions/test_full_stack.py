@@ -1,4 +1,4 @@
-"""One test for each cure of what a full stack leaves behind (cmake/cures/full_stack.py)."""
+"""One test for each patch of what a full stack leaves behind (cmake/patches/bugs/)."""
 
 from __future__ import annotations
 

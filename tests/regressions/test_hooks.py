@@ -1,4 +1,4 @@
-"""One test for each hook that linking needs (cmake/cures/hooks.py), seen from a user's side.
+"""One test for each hook that linking needs (cmake/patches/hooks/), seen from a user's side.
 
 Without its hook or edit, each of these behaviours is WAMR's own: imports bound to the module,
 private copies of tables and globals, functions as bare indices.

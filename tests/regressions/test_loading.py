@@ -1,4 +1,4 @@
-"""Loading in one pass, with aliases noted (cmake/cures/loading.py, aliases, once, operands).
+"""Loading in one pass, with aliases noted (cmake/patches/speed/).
 
 What is loaded must be what two passes would have loaded. So functions are made at random and run,
 beside Python that does the same; some are too large for one pass; and what is refused is refused as

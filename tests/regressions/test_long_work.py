@@ -1,4 +1,4 @@
-"""What takes long between two branches counts as more (cmake/cures/long_work.py).
+"""What takes long between two branches counts as more (cmake/patches/limits/).
 
 Without that, each of these loops runs for minutes before anything can stop it.
 """

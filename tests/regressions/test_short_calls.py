@@ -1,4 +1,4 @@
-"""Calls of functions whose values have one cell each (cmake/cures/calls.py): as all other calls."""
+"""Calls of functions whose values have one cell each (cmake/patches/speed/): as all other calls."""
 
 from __future__ import annotations
 

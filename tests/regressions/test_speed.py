@@ -1,4 +1,4 @@
-"""Pairs of instructions that run as one, and short ways for calls (cmake/cures/speed.py).
+"""Superinstructions, and short ways for calls (src/native/interp/superinstructions.h).
 
 What they do must be what the instructions do one by one. Everything is compared with what Python
 says of each instruction, for all firsts with all seconds, pairs or not.

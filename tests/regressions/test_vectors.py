@@ -1,6 +1,6 @@
-"""One test for each cure of vector instructions (cmake/cures/vectors.py).
+"""One test for each patch of vector instructions (cmake/patches/bugs/).
 
-Each fails without its cure. What every instruction computes is tested in tests/numeric.
+Each fails without its patch. What every instruction computes is tested in tests/numeric.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One test for each cure of WASI's faults (cmake/cures/wasi.py); each fails without its cure.
+"""One test for each patch of WASI's faults (cmake/patches/wasi/); each fails without its patch.
 
 What hangs or kills without it runs in a process of its own. To see one fail:
-WAMR_WITHOUT_CURE=name pip install -e ., then run it.
+WAMR_WITHOUT_PATCH=name pip install -e ., then run it.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def test_opening_a_huge_file_takes_no_memory(tmp_path: Path) -> None:
 
 
 def test_empty_path_at_the_end_of_the_memory(tmp_path: Path) -> None:
-    guest = Guest(dirs={"/": tmp_path})  # the cure: only UndefinedBehaviorSanitizer sees it
+    guest = Guest(dirs={"/": tmp_path})  # the patch: only UndefinedBehaviorSanitizer sees it
     assert guest.path_filestat_get(3, 0, 65536, 0, guest.OUT) == 44
     assert guest.path_readlink(3, 65536, 0, 65536, 0, guest.OUT) == 44
 

@@ -1,4 +1,4 @@
-"""One test for each cure of what WAMR's WASI answers (cmake/cures/wasi_answers.py)."""
+"""One test for each patch of what WAMR's WASI answers (cmake/patches/wasi/)."""
 
 from __future__ import annotations
 

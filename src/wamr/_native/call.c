@@ -17,7 +17,7 @@ wpy_func_init(wpy_func *func, WASMFuncType *type)
     func->import_struct.func_type = type;
     func->import_struct.func_ptr_linked = func;
     func->import_struct.attachment = func;
-    /* both at once mean the direct convention, see cmake/cures/hooks.py */
+    /* both at once mean the direct convention, see cmake/patches/hooks/ */
     func->import_struct.call_conv_raw = func->import_struct.call_conv_wasm_c_api = true;
     func->proxy.is_import_func = true;
     func->proxy.param_count = type->param_count;
@@ -175,7 +175,7 @@ wpy_func_bounded(wpy_func *func)
     return code->cost <= WPY_BOUNDED && (!code->calls_imports || instance->calls_python_only);
 }
 
-/* How many pairs of its instructions run as one (cmake/cures/speed.py); what tests look at. */
+/* How many pairs of its instructions run as one (src/native/interp/superinstructions.h); what tests look at. */
 uint32_t
 wpy_func_pairs(wpy_func *func)
 {

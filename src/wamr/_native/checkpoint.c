@@ -1,6 +1,6 @@
 /* checkpoint.c: the one place where running wasm code can be stopped.
  *
- * A cure makes the interpreter count down one number in its exec_env at every branch and call, and come here when it
+ * A patch makes the interpreter count down one number in its exec_env at every branch and call, and come here when it
  * runs out, about every 65 521 checks or 0.2 ms. The rule of counting: one per br, br_if, br_table, call, call_indirect
  * and return_call that is executed, one at the entry of a wasm function, one more after an import returns. What takes
  * long counts as more: a bulk instruction one for each 64 bytes, the entry of a function one for each 64 cells of its

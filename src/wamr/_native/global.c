@@ -1,7 +1,7 @@
 /* global.c: globals, the mutable ones that can be shared in cells of their own.
  *
  * A mutable global that is imported or exported lives in a 16-byte cell that every instance which has it points at (a
- * cure widens WAMR's offset so that it reaches any address). An immutable one is a copy: nobody can tell the difference.
+ * patch widens WAMR's offset so that it reaches any address). An immutable one is a copy: nobody can tell the difference.
  */
 #include "internal.h"
 

@@ -1,6 +1,6 @@
 /* link.c: what happens between an instance's making and its first instruction.
  *
- * A cure calls the link hook once the memories, tables, globals and functions of an instance exist, before its segments
+ * A patch calls the link hook once the memories, tables, globals and functions of an instance exist, before its segments
  * are written and its code runs. There we swap pointers: imported things become those of the exporter or host, and what
  * could be shared later (the memory, exported or imported tables, exported mutable globals) moves into objects of the
  * group, which outlive the instance. Nothing is written into the module, so any number of instances link differently.
@@ -196,7 +196,7 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     memcpy(instance->funcs, instance->imported, wamr->module->import_function_count * sizeof *instance->funcs);
     if (!wpy_refs_take(instance))
         return fail(error, size, "too many functions in this process");
-    wamr->reserved[0] = instance->ref_base; /* where the cured interpreter looks for it */
+    wamr->reserved[0] = instance->ref_base; /* where the patched interpreter looks for it */
     instance->linked = link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size)
                        && link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size)
                        && (!instance->wasi || wpy_wasi_link(instance->wasi, instance, error, size))

@@ -2,7 +2,7 @@
  *
  * The fast interpreter runs code of its own and keeps nothing of where it came from, and keeping it would cost every
  * module for the sake of few traps. So when somebody looks at the offsets of a trap's frames, the module is loaded once
- * more, with a cure reporting every instruction, and the places asked for are found on the way.
+ * more, with a patch reporting every instruction, and the places asked for are found on the way.
  */
 #include "internal.h"
 

@@ -4,7 +4,7 @@
  *   wasi_io.c     stdio: to Python, or to a descriptor, never waiting longer than the checkpoint allows
  *   wasi_calls.c  the few functions of WASI that we replace as a whole
  *
- * The rest is WAMR's: paths, rights, its table of descriptors. Its faults are cured in cmake/cures/wasi.py.
+ * The rest is WAMR's: paths, rights, its table of descriptors. Its faults are patched in cmake/patches/wasi/.
  */
 #ifndef WPY_WASI_H
 #define WPY_WASI_H

@@ -6,7 +6,7 @@
 #ifndef WPY_VALUES_H
 #define WPY_VALUES_H
 
-#include "../floating.h"
+#include "floating.h"
 #include "cpython.h"
 
 #include <string.h>

@@ -1,0 +1,296 @@
+"""Applies our patches to a copy of WAMR's tree.
+
+``patches/series`` lists the patches in the order in which they are applied, one path a line. A
+patch is one change: a head (why the change exists, which test fails without it, what became of it
+upstream) and a unified diff against the tree with all patches before it. ``git apply`` takes the
+same files, but neither git nor patch(1) is needed here, since an sdist builds without them.
+
+Applying is strict. Each hunk must find its lines exactly, context included, and at one place only;
+otherwise the build stops and shows both texts. So no patch can get lost when WAMR moves.
+
+``WAMR_WITHOUT_PATCH=name[,name]`` leaves patches out, to show that the test named in a patch fails
+without the change. Only then may a later hunk have other lines around its change.
+
+The copy is written incrementally: a file whose content has not changed keeps its time stamp, so an
+unchanged build compiles nothing. This module never looks for the tree (``sources``), never compiles
+(``iwasm``) and never writes a patch (``upstream``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "patches"
+FIELDS = ("Subject", "Forwarded", "Test", "Gone-when")  # of a patch's head, in this order
+
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_NO_NEWLINE = "\\ No newline at end of file"
+
+
+class PatchError(SystemExit):
+    """A patch is malformed or does not apply; printed without a traceback."""
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """One place of a change: lines that are expected, and lines that take their place."""
+
+    patch: Path
+    line: int  # of its head in the patch
+    start: int  # the first expected line, counted from 0
+    body: tuple[tuple[str, str], ...]  # (" ", "-" or "+", line)
+
+    def side(self, marks: str, body: tuple[tuple[str, str], ...] | None = None) -> list[str]:
+        """Return the lines whose mark is one of `marks`."""
+        return [line for mark, line in (self.body if body is None else body) if mark in marks]
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One change of WAMR."""
+
+    name: str
+    path: Path
+    fields: dict[str, str]
+    reason: str
+    edits: dict[str, tuple[Hunk, ...]]  # by file, relative to the tree's root
+    new: frozenset[str]  # the files that it adds
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests that fail without the patch, each path::name."""
+        return tuple(self.fields["Test"].split())
+
+
+# -- reading -------------------------------------------------------------------------------------
+
+
+def series(folder: Path = FOLDER) -> tuple[Patch, ...]:
+    """Return all patches of `folder`, in the order in which they are applied."""
+    lines = (folder / "series").read_text(encoding="utf-8").splitlines()
+    paths = [folder / line for line in lines if line and not line.startswith("#")]
+    listed, there = set(paths), set(folder.rglob("*.patch"))
+    if listed != there or len(listed) != len(paths):
+        odd = sorted(str(path.relative_to(folder)) for path in listed ^ there)
+        raise PatchError(
+            f"{folder / 'series'} must list each patch of its folder once: "
+            f"{', '.join(odd) or 'a path is listed twice'}"
+        )
+    found = tuple(map(read, paths))
+    names = [patch.name for patch in found]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise PatchError(f"two patches have the same name: {', '.join(sorted(twice))}")
+    return found
+
+
+def read(path: Path) -> Patch:
+    """Read one patch."""
+    text = path.read_bytes().decode("utf-8")
+    head, mark, diff = text.partition("\n---\n")
+    if not mark:
+        raise PatchError(f"{path}: a line '---' must stand between the head and the diff")
+    fields, _, reason = head.partition("\n\n")
+    values = _fields(path, fields)
+    first = head.count("\n") + 3
+    edits, new = _edits(path, diff.removesuffix("\n").split("\n"), first)
+    return Patch(path.stem, path, values, reason.strip(), edits, new)
+
+
+def _fields(path: Path, text: str) -> dict[str, str]:
+    values: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if line[:1] == " " and name:  # goes on
+            values[name] += " " + line.strip()
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or name not in FIELDS or name in values:
+            raise PatchError(f"{path}: '{line}' is none of the fields {', '.join(FIELDS)}")
+        values[name] = value.strip()
+    if missing := [name for name in FIELDS if not values.get(name)]:
+        raise PatchError(f"{path}: its head lacks {', '.join(missing)}")
+    return values
+
+
+def _edits(
+    path: Path, lines: list[str], first: int
+) -> tuple[dict[str, tuple[Hunk, ...]], frozenset[str]]:
+    edits: dict[str, list[Hunk]] = {}
+    new: set[str] = set()
+    hunks: list[Hunk] | None = None
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        if line.startswith("--- ") and lines[place + 1 : place + 2][:1] != [""]:
+            target = lines[place + 1].removeprefix("+++ ").split("\t")[0]
+            if not lines[place + 1].startswith("+++ b/"):
+                raise PatchError(f"{path}:{first + place + 1}: '+++ b/…' is due, not {target!r}")
+            name = target.removeprefix("b/")
+            if line.startswith("--- /dev/null"):
+                new.add(name)
+            hunks = edits.setdefault(name, [])
+            place += 2
+        elif found := _HUNK.match(line):
+            if hunks is None:
+                raise PatchError(f"{path}:{first + place}: a hunk before any file")
+            hunk, place = _hunk(path, lines, place, first, found)
+            hunks.append(hunk)
+        elif line and not line.startswith(("diff --git ", "index ", "new file mode ")):
+            raise PatchError(f"{path}:{first + place}: {line!r} belongs to no hunk")
+        else:
+            place += 1
+    if not edits:
+        raise PatchError(f"{path}: changes nothing")
+    return {name: tuple(found) for name, found in edits.items()}, frozenset(new)
+
+
+def _hunk(
+    path: Path, lines: list[str], place: int, first: int, found: re.Match[str]
+) -> tuple[Hunk, int]:
+    head = place
+    start, old, new = int(found[1]), int(found[2] or 1), int(found[4] or 1)
+    left = {"-": old, "+": new}
+    body: list[tuple[str, str]] = []
+    place += 1
+    while left["-"] or left["+"]:
+        line = lines[place] if place < len(lines) else ""
+        mark = line[:1] or " "  # editors strip the blank of an empty line of context
+        if mark not in " +-" or place >= len(lines):
+            raise PatchError(f"{path}:{first + place}: the hunk is shorter than its head says")
+        for side in "-+" if mark == " " else mark:
+            left[side] -= 1
+        if min(left.values()) < 0:
+            raise PatchError(f"{path}:{first + place}: the hunk is longer than its head says")
+        body.append((mark, line[1:] + "\n"))
+        place += 1
+        if place < len(lines) and lines[place] == _NO_NEWLINE:
+            body[-1] = (mark, line[1:])
+            place += 1
+    start = start - 1 if old else start
+    return Hunk(path, first + head, start, tuple(body)), place
+
+
+# -- applying ------------------------------------------------------------------------------------
+
+
+def left_out() -> tuple[str, ...]:
+    """Return the sorted names in WAMR_WITHOUT_PATCH."""
+    names = os.environ.get("WAMR_WITHOUT_PATCH", "").replace(",", " ").split()
+    return tuple(sorted(set(names)))
+
+
+def apply(
+    tree: Path, copy: Path, parts: tuple[str, ...], patches: tuple[Patch, ...] | None = None
+) -> None:
+    """Make `copy` the patched image of `parts` of `tree`; write only what changes."""
+    patches = series() if patches is None else patches
+    contents = {path.relative_to(tree).as_posix(): path for path in _files(tree, parts)}
+    edited: dict[str, str] = {}
+    without = left_out()
+    if unknown := set(without) - {patch.name for patch in patches}:
+        raise PatchError(f"WAMR_WITHOUT_PATCH: there is no patch {', '.join(sorted(unknown))}")
+    for patch in patches:
+        if patch.name in without:
+            continue
+        for name, hunks in patch.edits.items():
+            if (name in contents or name in edited) == (name in patch.new):
+                there = "is already" if name in patch.new else "is not"
+                raise PatchError(f"{patch.path}: {name} {there} in {tree}")
+            if name not in edited:
+                source = contents.get(name)
+                edited[name] = source.read_bytes().decode("utf-8") if source else ""
+            edited[name] = patched(edited[name], name, hunks, strict=not without)
+    for name, source in contents.items():
+        content = edited.pop(name).encode() if name in edited else source.read_bytes()
+        _write(copy / name, content)
+    for name, text in edited.items():  # what the patches add
+        _write(copy / name, text.encode())
+        contents[name] = copy / name
+    for path in _files(copy, parts):
+        if path.relative_to(copy).as_posix() not in contents:
+            path.unlink()
+
+
+def patched(text: str, name: str, hunks: tuple[Hunk, ...], *, strict: bool = True) -> str:
+    """Return `text`, which is that of the file `name`, with `hunks` applied."""
+    lines = text.splitlines(keepends=True)
+    done: list[str] = []
+    taken = 0  # lines of the file that were gone through
+    for hunk in hunks:
+        place, body = _place(lines, taken, hunk, name, strict=strict)
+        old = hunk.side(" -", body)
+        done += lines[taken:place] + hunk.side(" +", body)
+        taken = place + len(old)
+    return "".join(done + lines[taken:])
+
+
+def _place(
+    lines: list[str], taken: int, hunk: Hunk, name: str, *, strict: bool
+) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Return where the hunk's lines are, and what of the hunk is found there."""
+    body = hunk.body
+    while True:
+        old = hunk.side(" -", body)
+        if strict:
+            if hunk.start >= taken and lines[hunk.start : hunk.start + len(old)] == old:
+                return hunk.start, body
+        else:
+            last = len(lines) - len(old) + 1
+            places = [at for at in range(taken, last) if lines[at : at + len(old)] == old]
+            if places and old:
+                return min(places, key=lambda at: abs(at - hunk.start)), body
+        shorter = _less_context(body)
+        if strict or shorter == body:
+            raise PatchError(_misfit(lines, hunk, name))
+        body = shorter
+
+
+def _less_context(body: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return the hunk without the outermost line of context on each side."""
+    if body[0][0] == " ":
+        body = body[1:]
+    if body[-1][0] == " ":
+        body = body[:-1]
+    return body
+
+
+def _misfit(lines: list[str], hunk: Hunk, name: str) -> str:
+    """Say where a hunk does not fit, with both texts."""
+    old = hunk.side(" -")
+    near = lines[hunk.start : hunk.start + len(old)]
+    off = next((i for i, (a, b) in enumerate(zip(old, near, strict=False)) if a != b), len(near))
+    elsewhere = [at + 1 for at in range(len(lines)) if lines[at : at + len(old)] == old]
+    hint = "Is this another version of WAMR? `make wamr-upgrade` moves the patches to one."
+    if elsewhere:
+        hint = f"These lines are at {name}:{elsewhere[0]}. {hint}"
+    return (
+        f"{hunk.patch}:{hunk.line}: does not apply to {name}, line {hunk.start + off + 1}.\n"
+        f"The patch expects\n{_quoted(old, off)}\nThe file has\n{_quoted(near, off)}\n{hint}"
+    )
+
+
+def _quoted(lines: list[str], off: int) -> str:
+    shown = lines[max(0, off - 1) : off + 3]
+    if off >= len(lines):
+        shown.append("(the file ends here)\n")
+    return "".join("  | " + line.rstrip("\n") + "\n" for line in shown).rstrip("\n")
+
+
+def _files(tree: Path, parts: tuple[str, ...]) -> list[Path]:
+    found = []
+    for part in parts:
+        path = tree / part
+        found += [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    return [path for path in found if path.is_file()]
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        if path.read_bytes() == content:
+            return
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

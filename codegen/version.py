@@ -1,0 +1,18 @@
+"""The pinned version of WAMR to `src/wamr/_wamr_version.py`, so that only one file names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pin
+
+
+def write(folder: Path) -> None:
+    """Write the module, if it is not the same already."""
+    text = (
+        '"""The WAMR in this build. Made by codegen/version.py from cmake/upstream.json."""\n\n'
+        f'WAMR_VERSION = "{pin.VERSION}"\nWAMR_COMMIT = "{pin.COMMIT}"\n'
+    )
+    path = folder / "_wamr_version.py"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,14 @@
+#ifndef WAMRPY_INTERP_COMPILER_H
+#define WAMRPY_INTERP_COMPILER_H
+
+/* What compilers have different words for. */
+
+#if defined(__GNUC__)
+#define WAMRPY_LIKELY(x) __builtin_expect(!!(x), 1)
+#define WAMRPY_NOINLINE __attribute__((noinline))
+#else
+#define WAMRPY_LIKELY(x) (x)
+#define WAMRPY_NOINLINE
+#endif
+
+#endif

@@ -1,0 +1,28 @@
+/* The stack guard of a thread with a small stack.
+ *
+ * Included by wasm_exec_env.c. */
+
+/* At most half of this thread's stack. */
+static uint32
+guard_size(void)
+{
+    static os_thread_local_attribute uint32 known;
+    size_t size = 0;
+
+    if (known)
+        return known;
+#if defined(__linux__)
+    pthread_attr_t attr;
+    void *addr;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        if (pthread_attr_getstack(&attr, &addr, &size) != 0)
+            size = 0;
+        pthread_attr_destroy(&attr);
+    }
+#elif defined(__APPLE__)
+    size = pthread_get_stacksize_np(pthread_self());
+#endif
+    known = size && size / 2 < WASM_STACK_GUARD_SIZE ? (uint32)(size / 2)
+                                                     : WASM_STACK_GUARD_SIZE;
+    return known;
+}
