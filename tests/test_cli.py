@@ -387,6 +387,17 @@ def test_modules_that_do_not_run(cli, file, reason):
     assert reason in assert_one_line(cli("run", file))
 
 
+def test_all_that_is_missing_is_listed(cli, here, wat):
+    imports = " ".join(f'(import "env" "f{i}" (func))' for i in range(12))
+    (here / "many.wasm").write_bytes(wat(f'(module {imports} (func (export "_start")))'))
+    done = cli("run", "many.wasm")
+    lines = done.stderr.split("\n")
+    assert done.returncode == 2
+    assert lines[0] == "wamr run: many.wasm: of 12 imports, 12 are missing:"
+    assert lines[1] == "  import env.f0 is missing: it is a function () -> ()"
+    assert lines[11] == "  and 2 more: 2 of 'env'"
+
+
 # ------------------------------------------------------------------ signals and terminals
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals of POSIX")
 

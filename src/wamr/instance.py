@@ -226,7 +226,7 @@ class Instance:
             state.timeout_ns = timeout_ns
             c = lib.wpy_instance_alone(module._c, state.tag, budget, stack, timeout_ns, fuel)
             if not c:
-                _raise_failed(module)
+                _raise_failed(module, store)
             state.c = handle(c)
             store._things.add(state.tag, state)
         else:
@@ -331,18 +331,23 @@ def _link(state: State, resolved: Resolved, wasi: WasiConfig | None) -> None:
             state.link(extern._owner)
         store._things.add(state.tag, state)
     if failed:
-        _raise_failed(module)
+        _raise_failed(module, store)
 
 
-def _raise_failed(module: Module) -> NoReturn:
+def _raise_failed(module: Module, store: Store) -> NoReturn:
     error = take_error(module._c)
     status, text = error.status, ffi.string(error.text).decode("utf-8", "replace")
     if status == lib.WPY_NO_MEMORY:
         raise MemoryError(text)
     if status == lib.WPY_LINK:
         if "allocate linear memory failed" in text:
-            raise MemoryLimitError("there is no room for the module's memory, or beyond the limits")
+            from ._diagnosis.room import no_room
+
+            raise MemoryLimitError(f"there is no room for the module's memory: {no_room(store)}")
         if "too many table elements" in text:
-            raise MemoryLimitError("there is no room for the module's tables, or beyond the limits")
+            from ._diagnosis.room import no_room
+
+            why = no_room(store, elements=True)
+            raise MemoryLimitError(f"there is no room for the module's tables: {why}")
         raise out_of_memory(text) or link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

@@ -1,9 +1,9 @@
 """Imports: what a user gives, matched with what a module asks for.
 
-`resolve` finds an item for every import, by name in a mapping or by position in a sequence, checks
-its type by the specification's rules (section 3.4.6 and 4.5.4) and returns what C needs. All that
-can be wrong is a LinkError that names the import and shows both types; C checks again only what
-memory safety hangs on.
+`Resolved` finds an item for every import, by name in a mapping or by position in a sequence, checks
+its type by the specification's rules (section 3.4.6 and 4.5.4) and holds what C needs. All that can
+be wrong is a LinkError that names the imports and shows both types (`_diagnosis.unmet`); C checks
+again only what memory safety hangs on.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ class Resolved:
     __slots__ = ("_arrays", "c", "externs")
 
     def __init__(self, store: Store, module: Module, imports: Imports | None, wasi: bool) -> None:
+        try:
+            self._resolve(store, module, imports, wasi)
+        except LinkError as error:
+            raise _all_unmet(store, module, imports, wasi) or error from None
+
+    def _resolve(self, store: Store, module: Module, imports: Imports | None, wasi: bool) -> None:
         self.externs: list[Extern] = []
         funcs: list[Any] = []
         tables: list[Any] = []
@@ -52,10 +58,7 @@ class Resolved:
             if isinstance(kind, FuncType):
                 if item is _ABSENT and is_wasi(module, wanted, len(funcs)):
                     if not wasi:
-                        raise LinkError(
-                            f"{wanted.module}.{wanted.name} is WASI's: give the instance a "
-                            "`wasi=WasiConfig(…)`"
-                        )
+                        raise LinkError(_needs_wasi(wanted))
                     funcs.append(ffi.NULL)
                     continue
                 if not isinstance(item, Extern) and callable(item):
@@ -91,12 +94,56 @@ def check_shape(imports: object, module: Module) -> None:
             f"imports must be a mapping of mappings or a sequence, not {type(imports).__name__}"
         )
     if len(imports) != len(module.imports):
-        raise LinkError(f"the module has {len(module.imports)} imports, not {len(imports)}")
+        names = [f"{wanted.module}.{wanted.name}" for wanted in module.imports[:10]]
+        more = ", …" if len(module.imports) > len(names) else ""
+        raise LinkError(
+            f"the module has {len(module.imports)} imports, not {len(imports)}"
+            f"{': ' if names else ''}{', '.join(names)}{more}"
+        )
 
 
 def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
     """Tell whether WAMR has this function import, the `function`th, itself."""
     return wanted.module in WASI and lib.wpy_module_import_is_wasi(module._c, function)
+
+
+def _needs_wasi(wanted: ImportType) -> str:
+    return f"{wanted.module}.{wanted.name} is WASI's: give the instance a `wasi=WasiConfig(…)`"
+
+
+def _all_unmet(
+    store: Store, module: Module, imports: Imports | None, wasi: bool
+) -> LinkError | None:
+    """Return the error for every import that is not met; None: another thread has met them."""
+    from ._diagnosis.unmet import unmet, wrong_wasi
+
+    problems: list[tuple[ImportType, str, bool]] = []
+    theirs: list[ImportType] = []
+    functions = 0
+    for position, wanted in enumerate(module.imports):
+        function = isinstance(wanted.type, FuncType)
+        functions += function
+        try:
+            item = _find(imports, position, wanted, module)
+        except TypeError:  # one that is told when these are mended
+            continue
+        absent = item is _ABSENT
+        if absent and function and is_wasi(module, wanted, functions - 1):
+            theirs.append(wanted)
+        elif absent and wanted.module == _WASI[0] and (text := wrong_wasi(wanted)):
+            problems.append((wanted, text, False))
+        elif absent or isinstance(item, Extern) or not (function and callable(item)):
+            try:
+                _checked(store, item, wanted)
+            except LinkError as error:
+                problems.append((wanted, str(error), absent))
+            except (TypeError, ValueError):  # the same
+                pass
+    if theirs and not wasi:
+        others = f", as are {len(theirs) - 1} others" if len(theirs) > 1 else ""
+        said = _needs_wasi(theirs[0]).replace(" is WASI's", f" is WASI's{others}")
+        problems.append((theirs[0], said, False))
+    return unmet(problems, imports, module) if problems else None
 
 
 def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> Any:

@@ -66,9 +66,9 @@ class Memory(Window, Extern):
         limits = type.limits
         c = lib.wpy_memory_new(limits.min, limits.max or 0, limits.max is not None, store._budget)
         if not c:
-            raise MemoryLimitError(
-                f"there is no room for {limits.min} pages, or it is beyond the store's limits"
-            )
+            from ._diagnosis.room import no_room
+
+            raise MemoryLimitError(f"there is no room for {limits.min} pages: {no_room(store)}")
         self._c = handle(c)
         self._owner = HostMade(store, self)
         self._view = None
@@ -202,12 +202,20 @@ class Memory(Window, Extern):
         if status == lib.WPY_CLOSED:
             raise ClosedError("this Memory is closed")
         if status:
-            limits = self.type.limits
-            most = "no more room, or beyond the limits"
-            if limits.max is not None and old[0] + delta > limits.max:
-                most = f"at most {limits.max} pages"
-            raise MemoryLimitError(f"can't grow from {old[0]} by {delta} pages: {most}")
+            raise MemoryLimitError(self._why_not(old[0], delta))
         return int(old[0])
+
+    def _why_not(self, old: int, delta: int) -> str:
+        """Return why it can't grow."""
+        most = self.type.limits.max
+        what = f"can't grow from {old} by {delta} pages"
+        if most is not None and old + delta > most:
+            return f"{what}: at most {most} pages"
+        if old + delta > MAX_PAGES:
+            return f"{what}: no more room, it can have at most {MAX_PAGES} pages, 4 GiB"
+        from ._diagnosis.room import no_room
+
+        return f"{what}: {no_room(self.store)}"
 
     def _closed_below(self) -> None:
         self._view = None

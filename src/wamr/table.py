@@ -55,9 +55,10 @@ class Table(Elements, Extern):
             type.element.code, limits.min, limits.max or 0, limits.max is not None, store._budget
         )
         if not c:
-            raise MemoryLimitError(
-                f"there is no room for {limits.min} elements, or it is beyond the store's limits"
-            )
+            from ._diagnosis.room import no_room
+
+            why = no_room(store, elements=True)
+            raise MemoryLimitError(f"there is no room for {limits.min} elements: {why}")
         self._fill(c, Owner(store), type.element)
         store._things.add(new_key(), self._owner)
         store._roots.add(new_key(), self)
@@ -126,10 +127,18 @@ class Table(Elements, Extern):
         finally:
             objects.leave()
         if status:
-            raise ValueError(
-                f"can't grow from {old[0]} by {amount} elements: {self.type}, or beyond the limits"
-            )
+            raise ValueError(self._why_not(old[0], amount))
         return int(old[0])
+
+    def _why_not(self, old: int, delta: int) -> str:
+        """Return why it can't grow."""
+        most = self.type.limits.max
+        what = f"can't grow from {old} by {delta} elements"
+        if most is not None and old + delta > most:
+            return f"{what}: {self.type}, by its type"
+        from ._diagnosis.room import no_room
+
+        return f"{what}: {no_room(self.store, elements=True)}"
 
     def _position(self, index: int) -> int:
         size = self._size()

@@ -14,7 +14,7 @@ from .bench import add_bench
 from .execute import add_run
 from .inspect import add_inspect
 from .options import Parser, split
-from .output import INTERRUPTED, OK, USAGE, Failure, complain, harmless, in_one_line, os_error
+from .output import INTERRUPTED, OK, USAGE, Failure, complain, harmless, os_error
 from .validate import add_validate
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Failure as failure:
-        complain(f"{prog}: {in_one_line(str(failure))}")
+        complain(f"{prog}: {failure}")
         return failure.code
     except BrokenPipeError:  # where there is no SIGPIPE
         _forget_output()

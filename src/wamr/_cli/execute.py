@@ -99,7 +99,7 @@ def instantiated(store: Any, module: Module, path: str, around: dict[str, Any]) 
     try:
         return Instance(store, module, **around)
     except (LinkError, MemoryLimitError) as error:
-        raise Failure(f"{shown(path)}: {error}") from None
+        raise Failure(f"{shown(path)}: {error}", whole=True) from None
 
 
 def check(path: str, module: Module, name: str | None) -> None:

@@ -17,10 +17,10 @@ OK, INVALID, USAGE, TIMEOUT, INTERRUPTED, TRAPPED = 0, 1, 2, 124, 130, 134
 
 
 class Failure(Exception):
-    """The command can't be done: one line for people, and an exit code."""
+    """The command can't be done: one line for people, or a list of them, and an exit code."""
 
-    def __init__(self, message: str, code: int = USAGE) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, code: int = USAGE, *, whole: bool = False) -> None:
+        super().__init__(message if whole else in_one_line(message))
         self.code = code
 
 

@@ -47,6 +47,29 @@ wpy_budget_release(wpy_budget *budget)
     }
 }
 
+/* Why the last memory or table of this thread had no room: what Python says when it learns that one had none. */
+static __thread wpy_refusal refusal;
+
+void
+wpy_refuse(int reason, uint64_t wanted, uint64_t limit)
+{
+    refusal = (wpy_refusal){ .reason = reason, .wanted = wanted, .limit = limit };
+}
+
+/* Before what may fail without saying why. */
+void
+wpy_forget_refusal(void)
+{
+    refusal.reason = WPY_NOT_REFUSED;
+}
+
+void
+wpy_take_refusal(wpy_refusal *out)
+{
+    *out = refusal;
+    wpy_forget_refusal();
+}
+
 /* True: so much is taken from the budget and its parents; false: it is beyond one of them, nothing was taken. */
 bool
 wpy_budget_take(wpy_budget *budget, wpy_resource what, uint64_t amount)
@@ -58,7 +81,8 @@ wpy_budget_take(wpy_budget *budget, wpy_resource what, uint64_t amount)
         return true;
     wpy_registry_lock();
     for (b = budget; b && enough; b = b->parent)
-        enough = b->used[what] <= b->limits[what] && amount <= b->limits[what] - b->used[what];
+        if (!(enough = b->used[what] <= b->limits[what] && amount <= b->limits[what] - b->used[what]))
+            refusal = (wpy_refusal){ WPY_OVER_BUDGET, amount, b->used[what], b->limits[what], (uintptr_t)b };
     for (b = budget; b && enough; b = b->parent)
         b->used[what] += amount;
     wpy_registry_unlock();

@@ -123,7 +123,9 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
 
     for (i = module->wamr->import_table_count; i < module->table_count; i++)
         elements += module->spaces[i].min; /* tables come first there */
+    wpy_forget_refusal();
     if (elements > WPY_MOST_ELEMENTS) {
+        wpy_refuse(WPY_TOO_MANY_ELEMENTS, elements, WPY_MOST_ELEMENTS);
         snprintf(error, size, "too many table elements");
         return NULL;
     }

@@ -143,6 +143,8 @@ typedef enum { WPY_MEMORY_BYTES, WPY_TABLE_ELEMENTS } wpy_resource;
 
 wpy_budget *wpy_budget_retain(wpy_budget *budget);
 bool wpy_budget_take(wpy_budget *budget, wpy_resource what, uint64_t amount);
+void wpy_refuse(int reason, uint64_t wanted, uint64_t limit);
+void wpy_forget_refusal(void);
 void wpy_budget_give(wpy_budget *budget, wpy_resource what, uint64_t amount);
 
 /* ---- objects ---- */

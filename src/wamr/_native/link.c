@@ -174,7 +174,9 @@ make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32
 
     if (!env) {
         instance->status = WPY_NO_MEMORY;
-        return fail(error, size, "no room for its stack");
+        snprintf(error, size, "no memory for the instance's stack of %u bytes (stack_bytes)",
+                 instance->imports->stack_bytes);
+        return false;
     }
     env->fuel = 0;
     instance->env = wamr->cur_exec_env = env;

@@ -49,6 +49,7 @@ wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
     uint64_t size = (uint64_t)min * WPY_PAGE;
     WASMMemoryInstance *wamr;
 
+    wpy_forget_refusal();
     if (!group || !(memory->wamr.memory_data = wpy_region_alloc(size, budget))) {
         if (group)
             wpy_group_free(group);
@@ -187,6 +188,7 @@ wpy_memory_grow(wpy_memory *memory, uint32_t delta, uint32_t *old_pages)
         return WPY_CLOSED;
     }
     *old_pages = memory->wamr.cur_page_count;
+    wpy_forget_refusal();
     if (delta)
         grown = wasm_memory_enlarge(&memory->wamr, delta);
     wpy_group_leave(&memory->object, held);

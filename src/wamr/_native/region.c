@@ -179,6 +179,7 @@ reserve_region(uint64_t size, uint64_t reserve)
     region *r = malloc(sizeof *r);
 
     if (!r || (!take_mappings(count) && (!drain_pool() || !take_mappings(count)))) {
+        wpy_refuse(r ? WPY_NO_MAPPINGS : WPY_NO_BYTES, size, most_mappings);
         free(r);
         return NULL;
     }
@@ -189,6 +190,7 @@ reserve_region(uint64_t size, uint64_t reserve)
         r->base = reserve ? reserve_pages(reserve) : NULL;
     }
     if (!r->base) {
+        wpy_refuse(WPY_NO_ADDRESS_SPACE, size, 0);
         give_mappings(count);
         free(r);
         return NULL;
@@ -202,8 +204,10 @@ commit_up_to(region *r, uint64_t size)
 {
     if (size > r->committed) {
         if (!commit_pages(r->base + r->committed, size - r->committed)
-            && (!drain_pool() || !commit_pages(r->base + r->committed, size - r->committed)))
+            && (!drain_pool() || !commit_pages(r->base + r->committed, size - r->committed))) {
+            wpy_refuse(WPY_NO_BYTES, size, 0);
             return false;
+        }
         r->committed = size;
     }
     return true;
@@ -272,8 +276,10 @@ region_grow(void *base, uint64_t size)
 {
     region *r = find_region(base);
 
-    if (!r || size > r->reserved)
+    if (!r || size > r->reserved) {
+        wpy_refuse(WPY_NO_ADDRESS_SPACE, size, r ? r->reserved : 0);
         return false;
+    }
     if (size > r->size) {
         if (!wpy_budget_take(r->budget, WPY_MEMORY_BYTES, size - r->size))
             return false;

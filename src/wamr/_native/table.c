@@ -20,9 +20,11 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
     wpy_table *table = calloc(1, sizeof *table);
     uint32_t capacity = has_max && max < WPY_MOST_ELEMENTS ? max : WPY_MOST_ELEMENTS, i;
 
+    wpy_forget_refusal();
     if (!table)
         return NULL;
     if (min > WPY_MOST_ELEMENTS) {
+        wpy_refuse(WPY_TOO_MANY_ELEMENTS, min, WPY_MOST_ELEMENTS);
         free(table);
         return NULL;
     }
@@ -115,7 +117,12 @@ grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
     uint32_t i;
 
     *old_size = wamr->cur_size;
-    if (delta > wamr->max_size - wamr->cur_size || !wpy_budget_take(table->budget, WPY_TABLE_ELEMENTS, delta))
+    wpy_forget_refusal();
+    if (delta > wamr->max_size - wamr->cur_size) {
+        wpy_refuse(WPY_TOO_MANY_ELEMENTS, delta, wamr->max_size);
+        return WPY_NO_MEMORY;
+    }
+    if (!wpy_budget_take(table->budget, WPY_TABLE_ELEMENTS, delta))
         return WPY_NO_MEMORY;
     for (i = 0; i < delta; i++)
         wamr->elems[wamr->cur_size + i] = (table_elem_type_t)init;

@@ -62,6 +62,23 @@ typedef struct {
     uint32_t compiled; /* how far it is in the interpreter's code of it; 0: not known */
 } wpy_frame;
 
+/* Why there was no room for a memory or a table. */
+enum wpy_refusal_reason {
+    WPY_NOT_REFUSED,
+    WPY_OVER_BUDGET,      /* beyond a limit of `budget` */
+    WPY_NO_ADDRESS_SPACE, /* the system has not that much in one piece */
+    WPY_NO_MAPPINGS,      /* the process has as many mappings as it may */
+    WPY_NO_BYTES,         /* the system refuses the memory itself */
+    WPY_TOO_MANY_ELEMENTS /* more than any table can have */
+};
+
+/* What wpy_take_refusal fills in: bytes or elements. */
+typedef struct {
+    int32_t reason; /* enum wpy_refusal_reason */
+    uint64_t wanted, used, limit;
+    uintptr_t budget;
+} wpy_refusal;
+
 /* A place in the interpreter's code, and in the bytes of the module. */
 typedef struct {
     uint32_t function; /* by position in the code section */
@@ -119,6 +136,7 @@ uint32_t wpy_module_exports(wpy_module *module, const wpy_extern **out);
 const char *wpy_module_function_name(wpy_module *module, uint32_t index);
 bool wpy_module_starts(wpy_module *module);
 bool wpy_module_import_is_wasi(wpy_module *module, uint32_t function_import);
+const char *wpy_wasi_signature(const char *name);
 
 /* locate.c */
 bool wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_t count);
@@ -164,6 +182,7 @@ wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t resu
 /* budget.c */
 wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements);
 void wpy_budget_release(wpy_budget *budget);
+void wpy_take_refusal(wpy_refusal *out);
 
 /* memory.c */
 wpy_memory *wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);

@@ -1,0 +1,104 @@
+"""Whose ABI imports are of, where their names leave no doubt, and what to do about it.
+
+What is named like WASI's is not here: that is `linking`'s, which has WASI's functions.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wamr.types import ImportType
+
+_WASIP1 = "for WASI preview 1 (wasm32-wasip1)"
+_EMSCRIPTEN = "-sSTANDALONE_WASM makes a module that needs WASI only, where the program allows it"
+_LIBRARY = "link it into a whole module, without -shared or -sSIDE_MODULE"
+
+_EMSCRIPTENS = (
+    r"_?emscripten_\w+|_?_emscripten_\w+|invoke_[vijfdpe]+|_?_embind_\w+|_?_emval_\w+|"
+    r"_?__cxa_(throw|begin_catch|end_catch|rethrow|find_matching_catch\w*|allocate_exception)|"
+    r"_?__syscall_\w+|_(abort|tzset|mmap|munmap|msync|localtime|gmtime|mktime|timegm)_js|"
+    r"getTempRet0|setTempRet0|__resumeException|llvm_eh_typeid_for|_?__assert_fail"
+)
+
+# Module and name, as patterns; whose they are; what to do. The first that fits counts.
+_ABIS = (
+    (
+        r"env",
+        _EMSCRIPTENS,
+        "Emscripten's, which its JavaScript provides",
+        _EMSCRIPTEN,
+    ),
+    (
+        r"gojs|go",
+        r"runtime\.\w+|syscall/js\.\w+|debug",
+        "Go's for JavaScript (GOOS=js, or TinyGo's -target=wasm)",
+        "compile with GOOS=wasip1, or TinyGo's -target=wasip1",
+    ),
+    (
+        r"wbg|__wbindgen_\w+|\./\w+_bg\.js",
+        r".*",
+        "wasm-bindgen's, which its JavaScript provides",
+        f"compile the crate without wasm-bindgen, {_WASIP1}",
+    ),
+    (r".*", r"__wbindgen_\w+|__wbg_\w+", "wasm-bindgen's, which its JavaScript provides", ""),
+    (
+        r"env",
+        r"abort|trace|seed",
+        "AssemblyScript's",
+        "give functions of these types: abort's arguments are pointers to strings of UTF-16",
+    ),
+    (r"GOT\.(mem|func)", r".*", "a shared library's, which is linked when it is loaded", _LIBRARY),
+    (
+        r"env",
+        r"__memory_base|__table_base",
+        "a shared library's, which is linked when it is loaded",
+        _LIBRARY,
+    ),
+    (
+        r"env",
+        r"__linear_memory|__indirect_function_table|__stack_pointer",
+        "an object file's",
+        "link it with wasm-ld, or leave out clang's -c",
+    ),
+    (r"wasm:.*", r".*", "JavaScript's built-in functions, which engines in browsers have", ""),
+    (r"js_code|dart2wasm", r".*", "a JavaScript runtime's, of Kotlin or Dart", ""),
+    (r"javascript_kit", r".*", "JavaScriptKit's, which its JavaScript provides", ""),
+    (r"spectest", r".*", "those of WebAssembly's test suite", "define what it uses of it"),
+)
+_ASSEMBLYSCRIPT = {  # unmistakable by their types only
+    "abort": "(i32, i32, i32, i32) -> ()",
+    "seed": "() -> f64",
+}
+
+
+def whose(wanted: Iterable[ImportType], custom: Iterable[str] = ()) -> list[str]:
+    """Return a sentence for each ABI that some of these imports are of.
+
+    custom: the names of the module's custom sections.
+    """
+    found: dict[str, tuple[list[str], str]] = {}
+    if "linking" in custom:
+        found["an object file's"] = ([], "link it with wasm-ld, or leave out clang's -c")
+    for each in wanted:
+        for module, name, abi, advice in _ABIS:
+            if re.fullmatch(module, each.module) and re.fullmatch(name, each.name):
+                if abi == "AssemblyScript's" and _ASSEMBLYSCRIPT.get(each.name) != str(each.type):
+                    continue
+                names, _ = found.setdefault(abi, ([], advice))
+                names.append(f"{each.module}.{each.name}")
+                break
+    return [_sentence(abi, names, advice) for abi, (names, advice) in found.items()]
+
+
+def _sentence(abi: str, names: list[str], advice: str) -> str:
+    if not names:
+        said = "the module is an object file (it has the custom section 'linking')"
+    elif len(names) == 1:
+        said = f"{names[0]} is {abi}"
+    else:
+        said = f"{len(names)} of them, such as {names[0]}, are {abi}"
+    return f"{said}: {advice}" if advice else said
