@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ._binding import ffi, lib
-from .abis import WASI, whose
+from .wasi_names import WASI, whose
 from .errors import ClosedError, LinkError
 from .extern import Extern
 from .func import Func, host_func

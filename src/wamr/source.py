@@ -19,24 +19,11 @@ if TYPE_CHECKING:
 WASM_MAGIC = b"\0asm"
 AOT_MAGIC = b"\0aot"
 _MODULE = WASM_MAGIC + b"\1\0\0\0"
-_COMPONENT = b"\0asm\x0d\0\x01\0"
+_LAYER = b"\1\0"  # at byte 6: of components
 _UTF8_BOM = b"\xef\xbb\xbf"  # editors on Windows write one
 _TEXT = ("(", ";;")  # how module text begins, after white space: all else there is in a comment
 _TEXT_BYTES = tuple([beginning.encode() for beginning in _TEXT])
 _MOST_SHOWN = 80
-
-# The beginnings of files that people pass by mistake.
-_LOOKS_LIKE = (
-    (b"\x7fELF", "an ELF file, native code"),
-    (b"MZ", "a Windows program"),
-    (b"PK\x03\x04", "a zip file or wheel"),
-    (b"\x1f\x8b", "gzip data"),
-    (b"#!", "a script"),
-    (b"<", "HTML or XML"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file it stands for"),
-    (b"\xff\xfe", "UTF-16 text; module text is UTF-8"),
-    (b"\xfe\xff", "UTF-16 text; module text is UTF-8"),
-)
 
 
 def source_bytes(source: "Source") -> bytes:
@@ -101,23 +88,16 @@ def _read(path: "str | bytes") -> bytes:
 
 
 def _module_bytes(data: bytes) -> bytes:
-    if data.startswith(_COMPONENT):
-        raise CompileError("this is a WebAssembly component; WAMR runs core modules")
+    if data[6:8] == _LAYER and data.startswith(WASM_MAGIC):
+        raise CompileError(
+            "this is a WebAssembly component; WAMR runs core modules: compile for WASI preview 1 "
+            "(wasm32-wasip1), or take its modules out (wasm-tools component unbundle)"
+        )
     if data.startswith((WASM_MAGIC, AOT_MAGIC)):
         return data
     text = data.removeprefix(_UTF8_BOM)
     if text.lstrip().startswith(_TEXT_BYTES):
         return _module_bytes(wat2wasm(text))
-    raise CompileError(f"this is no WebAssembly module: {_what(data)}")
+    from ._diagnosis.looks import what_it_is
 
-
-def _what(data: bytes) -> str:
-    if not data:
-        return "it is empty"
-    for beginning, name in _LOOKS_LIKE:
-        if data.startswith(beginning):
-            return f"it looks like {name}"
-    start = data[:16]
-    if len(data) < len(WASM_MAGIC) and WASM_MAGIC.startswith(data):
-        return f"it ends after {len(data)} bytes, {start!r}"
-    return f"it begins with {start!r}{'' if len(data) <= 16 else ' …'}"
+    raise CompileError(f"this is no WebAssembly module: {what_it_is(data)}")

@@ -37,7 +37,8 @@ def wat2wasm(text: "str | bytes") -> bytes:
         try:
             checked = text.decode()
         except UnicodeDecodeError as error:
-            raise _located(text[: error.start].decode(), "not UTF-8") from None
+            found = _located(text[: error.start].decode(), f"not UTF-8 (0x{text[error.start]:02x})")
+            raise _other(text) or found from None
     else:
         raise TypeError(f"text must be a str or bytes, not {type(text).__name__}")
     checked = checked.removeprefix("\ufeff")  # a byte order mark is no part of the text
@@ -45,7 +46,8 @@ def wat2wasm(text: "str | bytes") -> bytes:
     try:
         return bytes(convert(checked))
     except refusal as error:
-        raise _readable(str(error)) from None
+        other = _other(checked.encode()) if "\0" in checked[:2] else None  # as in UTF-16
+        raise other or _readable(str(error)) from None
 
 
 def _parser() -> "tuple[Callable[[str], bytes | bytearray], type[Exception]]":
@@ -56,6 +58,14 @@ def _parser() -> "tuple[Callable[[str], bytes | bytearray], type[Exception]]":
             f'module text needs the extra "wat": pip install "wamr[wat]" ({error})'
         ) from error
     return wat2wasm, WasmtimeError
+
+
+def _other(data: bytes) -> "CompileError | None":
+    """Return the error for bytes that look like something else than text."""
+    from ._diagnosis.looks import looks_like
+
+    found = looks_like(data)
+    return CompileError(f"this is no WebAssembly module: {found}") if found else None
 
 
 def _located(before: str, reason: str) -> CompileError:

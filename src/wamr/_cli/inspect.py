@@ -97,7 +97,7 @@ def described(data: bytes) -> dict[str, Any]:
 
 def _wasi(contents: Contents) -> list[dict[str, Any]]:
     """Return the modules of its imports that are WASI's, or are named as if they were."""
-    from wamr.abis import WASI, whose
+    from wamr.wasi_names import WASI, whose
 
     modules = dict.fromkeys(item["module"] for item in contents.imports)
     abis = {module: WASI.get(module) or whose(module) for module in modules}
