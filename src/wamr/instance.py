@@ -18,7 +18,7 @@ from .extern import Owner, func_of, taken_in, waited
 from .func import Func, func_of_handle, instance_func
 from .global_ import instance_global
 from .handles import handle
-from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel
+from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel, why_no_room
 from .linking import Resolved, check_shape
 from .memory import Memory, instance_memory
 from .module import Module
@@ -341,13 +341,11 @@ def _raise_failed(module: Module, store: Store) -> NoReturn:
         raise MemoryError(text)
     if status == lib.WPY_LINK:
         if "allocate linear memory failed" in text:
-            from ._diagnosis.room import no_room
-
-            raise MemoryLimitError(f"there is no room for the module's memory: {no_room(store)}")
+            raise MemoryLimitError(
+                f"there is no room for the module's memory: {why_no_room(store)}"
+            )
         if "too many table elements" in text:
-            from ._diagnosis.room import no_room
-
-            why = no_room(store, elements=True)
+            why = why_no_room(store, elements=True)
             raise MemoryLimitError(f"there is no room for the module's tables: {why}")
         raise out_of_memory(text) or link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .store import Store
+
 NO_FUEL_LIMIT = -1
 NO_LIMIT = (1 << 64) - 1
 MOST_SECONDS = 1e9
@@ -116,3 +118,13 @@ class ResourceLimits(Options):
         if not budget:
             raise MemoryError("no room for a budget")
         return ffi.gc(budget, lib.wpy_budget_release)
+
+
+def why_no_room(store: Store, *, elements: bool = False) -> str:
+    """Return why this thread was refused a memory, or a table, just now."""
+    try:
+        from ._diagnosis.room import no_room
+
+        return no_room(store, elements=elements)
+    except MemoryError:  # there is not even room to find out
+        return "the system has no memory for it"

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ._binding import ffi, lib
-from .wasi_names import WASI, whose
 from .errors import ClosedError, LinkError
 from .extern import Extern
 from .func import Func, host_func
@@ -19,6 +18,7 @@ from .global_ import Global
 from .memory import Memory
 from .table import Table
 from .types import FuncType, GlobalType, ImportType, MemoryType, TableType, described
+from .wasi_names import WASI, whose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _all_unmet(
         absent = item is _ABSENT
         if absent and function and is_wasi(module, wanted, functions - 1):
             theirs.append(wanted)
-        elif absent and wanted.module == _WASI[0] and (text := wrong_wasi(wanted)):
+        elif absent and wanted.module in WASI and (text := wrong_wasi(wanted)):
             problems.append((wanted, text, False))
         elif absent or isinstance(item, Extern) or not (function and callable(item)):
             try:
