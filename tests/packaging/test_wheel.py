@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,13 @@ def names(wheel: Path) -> set[str]:
 
 def test_it_is_abi3_for_3_10_and_later(wheel: Path) -> None:
     assert wheel.name.startswith("wamr-0.1.0-cp310-abi3-")
+
+
+def test_it_works_in_older_pythons_whichever_built_it(root: Path) -> None:
+    """Formats like "y#" mean one thing with the headers of 3.13 and another to 3.12."""
+    for file in root.glob("src/wamr/_native/cpython/*.[ch]"):
+        text = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not re.search(r'"[^"\n]*[a-z]#[^"\n]*"', text), file.name
 
 
 def test_it_has_the_package_and_nothing_else(names: set[str]) -> None:

@@ -27,8 +27,9 @@ wamr\.ffi\.__all__                             # in its source hidden, since it 
 wamr\.(linker\.Function|locate\.Offsets|(files|streams)\.(Read|Write)|values\.Place|wasi\.Path|_diagnosis\.reader\.T)
 wamr\.stdio\.<callable.subtype.of.object>      # what mypy calls the narrowed type of a value
 """
-# mypy 1.19 and later: they can't be bases together, which typing has no word for before 3.15.
-NEWER = r"wamr\._wamr\.(Callback|Caller|Cell|Elements|Numbers|Window)"
+# mypy 1.19 and later: they can't be bases together, which typing has no word for before 3.15; with
+# CPython 3.14, it finds a signature of what is cffi's.
+NEWER = r"wamr\._wamr\.(Callback|Caller|Cell|Elements|Numbers|Window)|wamr\._api\.handles\.typeof "
 
 
 def mypy(*args, cwd):

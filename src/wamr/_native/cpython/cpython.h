@@ -8,7 +8,8 @@
 #ifndef WPY_CPYTHON_H
 #define WPY_CPYTHON_H
 
-#define PY_SSIZE_T_CLEAN
+/* No format has a `#`: compiled with the headers of 3.13, in which these are plain, it fails on 3.12 and before, where
+ * they need a macro of those headers. */
 #include <Python.h>
 #include <structmember.h>
 

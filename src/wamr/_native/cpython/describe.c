@@ -113,7 +113,9 @@ known_one(const wpy_extern *item, PyObject *known, PyObject *make)
 
     Py_XINCREF(found);
     if (!found && key && !PyErr_Occurred() && (type = type_of(item, false))) {
-        found = PyObject_CallFunction(make, "s#OO", (const char *)item->name, (Py_ssize_t)item->name_size, type, key);
+        PyObject *name = PyUnicode_FromStringAndSize((const char *)item->name, (Py_ssize_t)item->name_size);
+        found = name ? PyObject_CallFunctionObjArgs(make, name, type, key, NULL) : NULL;
+        Py_XDECREF(name);
         Py_DECREF(type);
     }
     Py_XDECREF(key);

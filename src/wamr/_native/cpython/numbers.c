@@ -333,9 +333,9 @@ sweep(PyObject *self, PyObject *args)
     const uint8_t *reached;
     Py_ssize_t size;
     uint32_t i, known, count;
-    PyObject *gone;
+    PyObject *gone, *bytes;
 
-    if (!PyArg_ParseTuple(args, "y#:sweep", (const char **)&reached, &size))
+    if (!PyArg_ParseTuple(args, "S:sweep", &bytes) || PyBytes_AsStringAndSize(bytes, (char **)&reached, &size))
         return NULL;
     for (;;) { /* making the list may run the collector of Python, and so anything */
         known = (size_t)size < numbers->count ? (uint32_t)size : numbers->count;

@@ -17,8 +17,9 @@ has(uint8_t kind, const uint8_t *kinds, uint32_t count)
 static PyObject *
 signature_new(PyTypeObject *class, PyObject *args, PyObject *kwargs)
 {
-    PyObject *type;
-    const char *kinds, *results, *doc;
+    PyObject *type, *param_kinds, *result_kinds;
+    char *kinds, *results;
+    const char *doc;
     Py_ssize_t param_count, result_count;
     unsigned int cells;
     Signature *self;
@@ -28,7 +29,9 @@ signature_new(PyTypeObject *class, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_TypeError, "Signature takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "Oy#y#Is:Signature", &type, &kinds, &param_count, &results, &result_count, &cells, &doc))
+    if (!PyArg_ParseTuple(args, "OSSIs:Signature", &type, &param_kinds, &result_kinds, &cells, &doc)
+        || PyBytes_AsStringAndSize(param_kinds, &kinds, &param_count)
+        || PyBytes_AsStringAndSize(result_kinds, &results, &result_count))
         return NULL;
     if (!(self = (Signature *)((allocfunc)PyType_GetSlot(class, Py_tp_alloc))(class, 0)))
         return NULL;
