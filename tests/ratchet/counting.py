@@ -46,6 +46,9 @@ import iwasm  # noqa: E402
 COUNTS = HERE / "counts.txt"
 COMMAND = f"python {HERE.relative_to(ROOT)}/counting.py"
 GROWN, SHRUNK = 0.03, 0.10
+# From 3.12 on, Python's headers put a few instructions more into what begins in Python: they know
+# objects whose references are not counted.
+HEADERS = 4 if sys.version_info >= (3, 12) else 0
 
 MODULE = """(module
   (import "env" "f" (func $f (param i32 i32) (result i32)))
@@ -278,7 +281,8 @@ class Change:
             return "is not recorded"
         if self.new is None:
             return "is recorded and not counted any more"
-        if self.new > self.old * (1 + GROWN):
+        more = HEADERS if self.path.startswith("py_") else 0
+        if self.new > self.old * (1 + GROWN) + more:
             return f"grew by more than {GROWN:.0%}"
         if self.new < self.old * (1 - SHRUNK):
             return f"shrank by more than {SHRUNK:.0%}: lower the ratchet"

@@ -63,6 +63,14 @@ def test_how_much_is_too_much(new, verdict):
     assert counting.Change("path", 1000.0, new).verdict == verdict
 
 
+def test_newer_headers_of_python_have_a_few_more(monkeypatch):
+    for headers, verdict in ((0, "grew by more than 3%"), (4, "")):
+        monkeypatch.setattr(counting, "HEADERS", headers)
+        assert counting.Change("py_write", 66.0, 69.0).verdict == verdict
+        assert counting.Change("write", 66.0, 69.0).verdict == "grew by more than 3%"
+        assert counting.Change("py_write", 66.0, 73.0).verdict == "grew by more than 3%"
+
+
 def test_paths_of_one_side_only_are_told():
     changes = counting.compare({"gone": 1.0, "kept": 5.0}, {"kept": 5.0, "new": 2.0})
     assert {x.path: x.verdict for x in changes} == {
