@@ -53,6 +53,8 @@ def test_one_that_was_never_made_has_nothing():
 def test_what_is_not_there(exports):
     with pytest.raises(KeyError, match="'nope'"):
         exports["nope"]
+    with pytest.raises(AttributeError, match="there is no export 'zzz'; did you mean 'zz'"):
+        exports.zzz  # noqa: B018
     with pytest.raises(AttributeError, match="there is no export 'nope'; there is zz, b, a"):
         exports.nope  # noqa: B018
     assert not hasattr(exports, "nope")

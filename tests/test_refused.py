@@ -289,6 +289,39 @@ def test_a_name_is_shown_so_that_a_terminal_does_not_obey_it(wat):
     assert r'in function 0 "e\x1b[31m\n", at byte' in refusal(data)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('(func (export "a")) (func (export "a"))', "duplicate export name: two exports have one"),
+        ("(func $f (param i32)) (start $f)", "invalid start function: it must take nothing"),
+        ("(global i32 (i64.const 1))", "type mismatch: a constant expression, or an element"),
+        (
+            "(func (br 3))",
+            "a branch leads out of more blocks than it is in, in function 0, at byte",
+        ),
+    ],
+)
+def test_words_of_the_specification_are_explained(wat, text, told):
+    assert told in refusal(wat(f"(module {text})"))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (module()[:8] + b"\1\x7f\0", "(type section: the section goes on for 126 bytes more at"),
+        (module((1, b"\1\x60\0\0\0")), "(type section: too many bytes, by 1, at offset 0xe)"),
+        (module(TYPES, TYPES), "(type section: the section is not in its place at offset 0xe)"),
+        (module(TYPES, FUNCTIONS), "(functions 1, function bodies 0, at offset 0x12)"),
+    ],
+)
+def test_bytes_that_can_not_be_read_are_told_by_section_and_offset(data, told):
+    assert told in refusal(data)
+
+
+def test_what_is_only_invalid_is_not_said_to_be_unreadable(wat):
+    assert refusal(wat("(module (memory 2 1))")).endswith(": of a memory or a table")
+
+
 # ------------------------------------------------------------------ limits
 def locals_(count, kind="i64", more=""):
     return f"(func $big (local {' '.join([kind] * count)}) {more})"

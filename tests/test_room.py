@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from wamr import (
+    Func,
+    FuncType,
     Instance,
     Limits,
     Memory,
@@ -142,3 +144,11 @@ except MemoryLimitError as error:
     assert said.startswith("there is no room for 60000 pages: the system has no address space for ")
     assert "3,932,160,000 bytes (60,000 pages) in one piece" in said
     assert "limits" not in said
+
+
+def test_a_host_functions_type_that_is_too_large_is_told_from_a_lack_of_memory():
+    for kind, count in ((ValType.I64, 32_768), (ValType.V128, 16_384)):
+        too_large = FuncType([kind] * count, [])
+        said = refused(lambda t=too_large: Func(Store(), t, print), MemoryError)
+        assert said.startswith("the type of print is too large: parameters, and results, can take")
+    Func(Store(), FuncType([ValType.I64] * 32_767, []), print)

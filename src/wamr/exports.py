@@ -41,8 +41,7 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
         try:
             return self[name]
         except KeyError:
-            names = ", ".join(self) or "nothing"
-            raise AttributeError(f"there is no export {name!r}; there is {names}"[:300]) from None
+            raise AttributeError(_no_export(name, list(self))) from None
 
     def __getitem__(self, name: str) -> Any:
         item = self._wamr_items.get(name)
@@ -81,6 +80,19 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
 
     def __reduce__(self) -> str:
         raise TypeError("an Exports cannot be copied or pickled: it belongs to an instance")
+
+
+def _no_export(name: str, names: list[str]) -> str:
+    """Return what to say of an export that is not there."""
+    hint = ""
+    if not name.startswith("_"):  # which are asked for by all kinds of things
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, names, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+    shown = ", ".join(names) or "nothing"
+    shown = shown if len(shown) <= 240 else f"{shown[:240]}…"
+    return f"there is no export {name!r}{hint}; there is {shown}"
 
 
 def exports_of(state: State) -> Exports:

@@ -103,7 +103,7 @@ def taken_in(c: Any, owner: Owner, func: Func) -> int:
     number: int = lib.wpy_func_ref(func._c)
     status = waited(lambda: lib.wpy_adopt(c, number), f"passing {func!r}")
     if status == lib.WPY_NO_MEMORY:
-        raise MemoryError("no room for a function reference")
+        raise MemoryError("no memory to keep a function that is passed")
     if status:
         raise ClosedError(f"{func!r} is gone")
     owner.link(func._owner)

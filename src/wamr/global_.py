@@ -52,7 +52,7 @@ class Global(Cell, Extern):
         cells = ffi.new("char[16]")
         c = lib.wpy_global_new(type.content.code, type.mutable, cells)
         if not c:
-            raise MemoryError("no room for a global")
+            raise MemoryError("no memory for a global")
         self._fill(c, Owner(store), type)
         store._things.add(new_key(), self._owner)
         store._roots.add(new_key(), self)

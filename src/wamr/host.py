@@ -61,6 +61,20 @@ def host_of(number: int) -> Host | None:
     return host
 
 
+_MOST_CELLS = 65_535
+_CELLS = {0x7E: 2, 0x7C: 2, 0x7B: 4}  # i64, f64, v128
+
+
+def _no_function(name: str, *kinds: bytes) -> MemoryError:
+    """Return why a host function of these parameters and results could not be made in C."""
+    if max(sum(_CELLS.get(kind, 1) for kind in some) for some in kinds) > _MOST_CELLS:
+        return MemoryError(
+            f"the type of {name} is too large: parameters, and results, can take {_MOST_CELLS:,} "
+            "cells (one for an i32, f32 or reference, two for an i64 or f64, four for a v128)"
+        )
+    return MemoryError(f"no memory for the host function {name}")
+
+
 class Host(Callback):
     """A callback with a type, as C calls it."""
 
@@ -88,7 +102,7 @@ class Host(Callback):
         kinds, results = type._param_kinds, type._result_kinds
         fn = lib.wpy_host_new(kinds + results, len(kinds), len(results), _BY_CELLS)
         if not fn:
-            raise MemoryError("no room for another host function, or its type is too large")
+            raise _no_function(name, kinds, results)
         self.fn = handle(fn)
         self.id = lib.wpy_func_host_id(fn)
         self.store = store

@@ -18,7 +18,7 @@ from .extern import Owner, func_of, taken_in, waited
 from .func import Func, func_of_handle, instance_func
 from .global_ import instance_global
 from .handles import handle
-from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel, why_no_room
+from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel, no_room
 from .linking import Resolved, check_shape
 from .memory import Memory, instance_memory
 from .module import Module
@@ -169,7 +169,7 @@ class Instance:
     ...                        '  (i32.add (local.get 0) (local.get 1))))')
     Traceback (most recent call last):
     ...
-    wamr.errors.CompileError: invalid start function
+    wamr.errors.CompileError: invalid start function: it must take nothing and return nothing
     >>> module = Module(store, '(module (import "m" "hello" (func)) (start 0)'
     ...                        ' (func (export "add") (param i32 i32) (result i32)'
     ...                        '  (i32.add (local.get 0) (local.get 1))))')
@@ -341,11 +341,9 @@ def _raise_failed(module: Module, store: Store) -> NoReturn:
         raise MemoryError(text)
     if status == lib.WPY_LINK:
         if "allocate linear memory failed" in text:
-            raise MemoryLimitError(
-                f"there is no room for the module's memory: {why_no_room(store)}"
-            )
+            raise MemoryLimitError(f"there is no room for the module's memory: {no_room(store)}")
         if "too many table elements" in text:
-            why = why_no_room(store, elements=True)
+            why = no_room(store, elements=True)
             raise MemoryLimitError(f"there is no room for the module's tables: {why}")
         raise out_of_memory(text) or link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

@@ -56,6 +56,15 @@ def checked_amount(name: str, amount: object) -> int:
     return amount
 
 
+def no_room(store: Store, *, elements: bool = False) -> str:
+    """Return why this thread was refused a memory, or a table, just now."""
+    try:
+        from ._diagnosis.room import why_no_room
+    except (ImportError, MemoryError, OSError):  # there is no room for that either
+        return "the system has no memory left"
+    return why_no_room(store, elements=elements)
+
+
 class ResourceLimits(Options):
     """What an instance may use, over its whole life but `timeout`.
 
@@ -116,15 +125,5 @@ class ResourceLimits(Options):
             return parent
         budget = lib.wpy_budget_new(parent, memory, table)
         if not budget:
-            raise MemoryError("no room for a budget")
+            raise MemoryError("no memory for the limits")
         return ffi.gc(budget, lib.wpy_budget_release)
-
-
-def why_no_room(store: Store, *, elements: bool = False) -> str:
-    """Return why this thread was refused a memory, or a table, just now."""
-    try:
-        from ._diagnosis.room import no_room
-
-        return no_room(store, elements=elements)
-    except MemoryError:  # there is not even room to find out
-        return "the system has no memory for it"

@@ -13,7 +13,7 @@ from ._immutable import made_already
 from .errors import ClosedError, MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import giver, handle
-from .limits import why_no_room
+from .limits import no_room
 from .store import checked_store, new_key
 from .types import MAX_PAGES, Limits, MemoryType
 
@@ -67,7 +67,7 @@ class Memory(Window, Extern):
         limits = type.limits
         c = lib.wpy_memory_new(limits.min, limits.max or 0, limits.max is not None, store._budget)
         if not c:
-            raise MemoryLimitError(f"there is no room for {limits.min} pages: {why_no_room(store)}")
+            raise MemoryLimitError(f"there is no room for {limits.min} pages: {no_room(store)}")
         self._c = handle(c)
         self._owner = HostMade(store, self)
         self._view = None
@@ -212,7 +212,7 @@ class Memory(Window, Extern):
             return f"{what}: at most {most} pages"
         if old + delta > MAX_PAGES:
             return f"{what}: no more room, it can have at most {MAX_PAGES} pages, 4 GiB"
-        return f"{what}: {why_no_room(self.store)}"
+        return f"{what}: {no_room(self.store)}"
 
     def _closed_below(self) -> None:
         self._view = None

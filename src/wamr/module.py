@@ -85,9 +85,12 @@ class Module:
         pointer = lib.wpy_module_new(data, len(data), error, 256)
         if not pointer:
             text = ffi.string(error).decode("utf-8", "replace")
+            no_memory = out_of_memory(text.partition(" (function ")[0])
+            if no_memory:
+                raise no_memory
             from ._diagnosis.refused import refused
 
-            raise out_of_memory(text.partition(" (function ")[0]) or refused(text, data)
+            raise refused(text, data)
         self._c = ffi.gc(pointer, lib.wpy_module_release)
         self._bytes = data
         self._engine = engine

@@ -12,7 +12,7 @@ from ._immutable import made_already
 from .errors import MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import handle
-from .limits import why_no_room
+from .limits import no_room
 from .store import checked_store, new_key
 from .types import MAX_TABLE, Limits, TableType, ValType
 from .values import from_cell, to_cell
@@ -56,7 +56,7 @@ class Table(Elements, Extern):
             type.element.code, limits.min, limits.max or 0, limits.max is not None, store._budget
         )
         if not c:
-            why = why_no_room(store, elements=True)
+            why = no_room(store, elements=True)
             raise MemoryLimitError(f"there is no room for {limits.min} elements: {why}")
         self._fill(c, Owner(store), type.element)
         store._things.add(new_key(), self._owner)
@@ -135,7 +135,7 @@ class Table(Elements, Extern):
         what = f"can't grow from {old} by {delta} elements"
         if most is not None and old + delta > most:
             return f"{what}: {self.type}, by its type"
-        return f"{what}: {why_no_room(self.store, elements=True)}"
+        return f"{what}: {no_room(self.store, elements=True)}"
 
     def _position(self, index: int) -> int:
         size = self._size()

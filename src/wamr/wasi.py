@@ -181,7 +181,7 @@ class Opened:
         arrays = [ffi.new("char *[]", part or [ffi.NULL]) for part in texts]
         c = lib.wpy_wasi_new(arrays[0], len(args), arrays[1], len(env), who)
         if not c:
-            raise MemoryError("no room for a WASI configuration")
+            raise MemoryError("no memory for a WASI configuration")
         self.c = ffi.gc(c, lib.wpy_wasi_release)
         self._set_stdio(stdio)
         for guest, dir_ in dirs.items():

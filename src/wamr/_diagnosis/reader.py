@@ -87,7 +87,8 @@ class Reader:
     def skip(self, count: int) -> bytes:
         begin = self.at
         if count > self.end - begin:
-            raise Malformed(begin, f"{count} bytes are needed, {self.end - begin} are left,")
+            missing = count - (self.end - begin)
+            raise Malformed(begin, f"{missing} byte{'' if missing == 1 else 's'} too few")
         self.at += count
         return self.data[begin : self.at]
 

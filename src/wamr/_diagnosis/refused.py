@@ -38,6 +38,43 @@ _PLACES = (
     (r"unsupported opcode.*|invalid opcode.*", ("table", "global", "element", "data")),
     (r"unknown (memory|element segment kind|data segment).*", ("element", "data")),
 )
+# What WAMR's words mean, where they are those of somebody who has read the specification.
+_MEANING = {
+    "duplicate export name": "two exports have one name",
+    "function and code section have inconsistent lengths": "a function has no code, or none has it",
+    "function and code section have inconsistent lengths or unexpected end": (
+        "a function has no code, or there is code for none"
+    ),
+    "data count and data section have inconsistent lengths": (
+        "the data count section announces another number of data segments than there are"
+    ),
+    "data count section required": "memory.init and data.drop need a data count section",
+    "integer representation too long": "a number takes more bytes than it may",
+    "integer too large": "a number is larger than its place in the format allows",
+    "invalid start function": "it must take nothing and return nothing",
+    "section size mismatch": "a section is longer or shorter than what is in it",
+    "section size mismatch: function body END opcode expected": (
+        "a function's code does not end where its size says"
+    ),
+    "size minimum must not be greater than maximum": "of a memory or a table",
+    "type mismatch": "a constant expression, or an element, is of another type than it should be",
+    "undeclared function reference": (
+        "ref.func needs a function that an export, a global or an element segment names"
+    ),
+    "unexpected content after last section or junk after last section": (
+        "a section is out of order, or there is a second one"
+    ),
+    "unknown label, unexpected end of section or function": (
+        "a branch leads out of more blocks than it is in"
+    ),
+    "global is immutable": "global.set needs a global that is declared mutable",
+}
+# Said of bytes that can't be read: then `sections` knows where.
+_UNREADABLE = re.compile(
+    "unexpected (end|content).*|section size mismatch.*|integer .*|.*inconsistent lengths.*|"
+    "invalid (section id|type flag|limits flags|import kind|mutability|local type|function code).*|"
+    "unknown value type"
+)
 _WHERE = re.compile(r" \(function (\d+), byte (\d+) of its code\)$")
 
 
@@ -55,10 +92,16 @@ def refused(text: str, data: bytes) -> CompileError:
     reason = _proposal(contents, words, body, code) or too_large(contents, data, words, body)
     if reason:
         return CompileError(f"{reason} (WAMR: {words})")
+    parts = (
+        [_MEANING[words]] if words in _MEANING and not (body and words == "type mismatch") else []
+    )
     if body is not None:
         where = f", at byte {code.start:#x}" if code else ""
-        return CompileError(f"{words}: in {shown_function(data, body.index)}{where}")
-    return error
+        parts.append(f"in {shown_function(data, body.index)}{where}")
+    said = ": ".join([words, ", ".join(parts)]) if parts else words
+    if body is None and contents.problem and _UNREADABLE.fullmatch(words):
+        said += f" ({contents.problem})"
+    return CompileError(said)
 
 
 def _other_version(data: bytes) -> CompileError | None:

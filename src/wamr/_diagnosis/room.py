@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PAGE = 65_536
 
 
-def no_room(store: Store, *, elements: bool = False) -> str:
+def why_no_room(store: Store, *, elements: bool = False) -> str:
     """Return why this thread was refused a memory, or a table, just now."""
     found = ffi.new("wpy_refusal *")
     lib.wpy_take_refusal(found)

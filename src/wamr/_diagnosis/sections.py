@@ -98,7 +98,7 @@ class Contents:
                 self._note("", error)
                 return
         if len(self.bodies) != self._functions:
-            what = f"{self._functions} functions with {len(self.bodies)} bodies"
+            what = f"functions {self._functions}, function bodies {len(self.bodies)},"
             self._note("", Malformed(reader.at, what))
         if self.uses.most_type >= len(self.uses.types):
             self._note("", Malformed(reader.at, f"there is no type {self.uses.most_type}"))
@@ -161,7 +161,7 @@ class Contents:
         item = readers[name]
         count = len(reader.vector(lambda: item(reader)))
         if reader.at != reader.end:
-            raise Malformed(reader.at, f"{reader.end - reader.at} bytes are left over")
+            raise Malformed(reader.at, f"too many bytes, by {reader.end - reader.at},")
         return count
 
     def _custom(self, reader: Reader, section: dict[str, Any]) -> None:

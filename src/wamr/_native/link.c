@@ -197,7 +197,7 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
         return no_memory(instance, error, size);
     memcpy(instance->funcs, instance->imported, wamr->module->import_function_count * sizeof *instance->funcs);
     if (!wpy_refs_take(instance))
-        return fail(error, size, "too many functions in this process");
+        return fail(error, size, "no numbers are left in this process for references to the functions of one more instance");
     wamr->reserved[0] = instance->ref_base; /* where the patched interpreter looks for it */
     instance->linked = link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size)
                        && link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size)

@@ -59,7 +59,7 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
         goto fail;
     if (!agrees(module)) {
         snprintf(error, error_size, "%s",
-                 module->no_memory ? "out of memory" : "its imports and exports could not be read");
+                 module->no_memory ? "out of memory" : "its imports and exports could not be read, a fault of wamr: please report it");
         goto fail;
     }
     return module;
