@@ -215,6 +215,15 @@ def test_an_abi_whose_names_are_unmistakable_is_named(said, module, name, type_,
     assert advice in text
 
 
+def test_emscriptens_shortened_names_are_told_where_there_are_many(said):
+    def letters(count):
+        return " ".join(f'(import "a" "{name}" (func))' for name in "abcdefg"[:count])
+
+    assert "Emscripten's, it seems, with shortened names" in said(letters(5))
+    assert "Emscripten" not in said(letters(4))
+    assert "Emscripten" not in said(letters(5) + LOG)
+
+
 def test_several_of_one_abi_are_told_once(said):
     text = said('(import "env" "invoke_i" (func)) (import "env" "invoke_v" (func))')
     assert text.count("Emscripten") == 1

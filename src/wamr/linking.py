@@ -115,7 +115,7 @@ def _all_unmet(
     store: Store, module: Module, imports: Imports | None, wasi: bool
 ) -> LinkError | None:
     """Return the error for every import that is not met; None: another thread has met them."""
-    from ._diagnosis.unmet import unmet, wrong_wasi
+    from ._diagnosis.unmet import WASI, unmet, wrong_wasi
 
     problems: list[tuple[ImportType, str, bool]] = []
     theirs: list[ImportType] = []

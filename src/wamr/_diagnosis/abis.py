@@ -69,6 +69,7 @@ _ABIS = (
     (r"javascript_kit", r".*", "JavaScriptKit's, which its JavaScript provides", ""),
     (r"spectest", r".*", "those of WebAssembly's test suite", "define what it uses of it"),
 )
+_SHORT = 5  # imports a.a, a.b, … that can be no chance
 _ASSEMBLYSCRIPT = {  # unmistakable by their types only
     "abort": "(i32, i32, i32, i32) -> ()",
     "seed": "() -> f64",
@@ -83,6 +84,10 @@ def whose(wanted: Iterable[ImportType], custom: Iterable[str] = ()) -> list[str]
     found: dict[str, tuple[list[str], str]] = {}
     if "linking" in custom:
         found["an object file's"] = ([], "link it with wasm-ld, or leave out clang's -c")
+    wanted = list(wanted)
+    short = [f"{each.module}.{each.name}" for each in wanted if re.fullmatch(r"\w\w?", each.name)]
+    if len(short) >= _SHORT and all(each.module == "a" for each in wanted):
+        found["Emscripten's, it seems, with shortened names (-O2 and above)"] = (short, _EMSCRIPTEN)
     for each in wanted:
         for module, name, abi, advice in _ABIS:
             if re.fullmatch(module, each.module) and re.fullmatch(name, each.name):

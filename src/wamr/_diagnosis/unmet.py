@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wamr.types import ImportType
 
 MOST = 10  # problems are told one by one, the rest are counted
-WASI = "wasi_snapshot_preview1"
+WASI = {"wasi_snapshot_preview1": "WASI preview 1", "wasi_unstable": "WASI's snapshot 0"}
 _TYPES = {"I": ValType.I64, "f": ValType.F32, "F": ValType.F64}
 
 
@@ -108,7 +108,7 @@ def wrong_wasi(wanted: ImportType) -> str | None:
     where = f"import {wanted.module}.{wanted.name}"
     text = lib.wpy_wasi_signature(wanted.name.encode())
     if text == ffi.NULL:
-        return f"{where} is missing: WASI preview 1 has no such function"
+        return f"{where} is missing: {WASI[wanted.module]} has no such function"
     if not isinstance(wanted.type, FuncType):
         return None
     theirs = _type(ffi.string(text).decode())
