@@ -104,7 +104,8 @@ wpy_get(uint8_t kind, const uint32_t **cell)
         return PyLong_FromLongLong(integer);
     case F32:
         *cell += 1;
-        if (wpy_floats_other(wpy_floats_word()))
+        /* subnormal, infinite, or a NaN: all others are the same double in any environment */
+        if (UNLIKELY((((*at >> 23) + 1) & 0xFF) <= 1) && *at << 1)
             return PyFloat_FromDouble(wpy_f32_value(*at));
         memcpy(&narrow, at, 4);
         return PyFloat_FromDouble(narrow);
