@@ -54,7 +54,7 @@ def answers(abi: str, name: str, home: Path) -> set[object]:
         for given in arguments(SIGNATURES[name]):
             guest.memory.write(0, fill)
             try:
-                error = function.call(*given, timeout=0.01)
+                error = function.call(*given, timeout=0.01 if name == "poll_oneoff" else None)
             except wamr.TimeoutTrap:  # it may have asked to wait
                 seen.add("timeout")
             except wamr.Trap as trap:
