@@ -7,8 +7,8 @@
 #include "internal.h"
 
 /* Where `host` is in the group's set, or would be; there is always an empty place. */
-static wpy_func **
-place_of(wpy_group *group, const wpy_func *host)
+static wpy_object **
+place_of(wpy_group *group, const wpy_object *host)
 {
     uint32_t mask = group->adopted_room - 1;
     uint32_t i = (uint32_t)((uint64_t)(uintptr_t)host * 0x9E3779B97F4A7C15u >> 32) & mask;
@@ -23,7 +23,7 @@ static bool
 make_room(wpy_group *group, uint32_t more)
 {
     uint64_t needed = (uint64_t)group->adopted_count + more, room = group->adopted_room ? group->adopted_room : 8;
-    wpy_func **old = group->adopted;
+    wpy_object **old = group->adopted;
     uint32_t old_room = group->adopted_room, i;
 
     while (needed > room / 4 * 3)
@@ -51,12 +51,12 @@ wpy_group_hand_on(wpy_group *into, wpy_group *from)
     if (!from->adopted_count || !make_room(into, from->adopted_count))
         return;
     for (i = 0; i < from->adopted_room; i++) {
-        wpy_func *host = from->adopted[i], **place;
+        wpy_object *host = from->adopted[i], **place;
         if (!host)
             continue;
         place = place_of(into, host);
         if (*place)
-            host->object.refs--; /* it is there already, and not the last */
+            host->refs--; /* it is there already, and not the last */
         else {
             *place = host;
             into->adopted_count++;
@@ -70,17 +70,17 @@ wpy_group_hand_on(wpy_group *into, wpy_group *from)
 /* The group keeps the host function alive, whose reference has come into one of its tables, globals or calls: once,
    however often that happens. False: out of memory. */
 bool
-wpy_group_adopt(wpy_group *group, wpy_func *host)
+wpy_group_adopt(wpy_group *group, wpy_object *host)
 {
     bool done;
 
     wpy_registry_lock();
     if ((done = make_room(group, 1))) {
-        wpy_func **place = place_of(group, host);
+        wpy_object **place = place_of(group, host);
         if (!*place) {
             *place = host;
             group->adopted_count++;
-            host->object.refs++;
+            host->refs++;
         }
     }
     wpy_registry_unlock();

@@ -5,6 +5,14 @@
  */
 #include "internal.h"
 
+static void
+free_func(wpy_object *object)
+{
+    free(object);
+}
+
+const wpy_kind wpy_func_kind = { .free = free_func };
+
 /* Fills in what follows from the type. */
 void
 wpy_func_init(wpy_func *func, WASMFuncType *type)
@@ -74,7 +82,7 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
     func->instance = instance;
     func->index = index;
     wpy_func_init(func, type_of(instance->module->wamr, index));
-    func->object.kind = WPY_FUNC;
+    func->object.kind = &wpy_func_kind;
     wpy_registry_lock();
     if (instance->wamr) /* else it is closed, and never runs again */
         func->wamr = (int64_t)index == instance->module->initialize ? &initialized.proxy

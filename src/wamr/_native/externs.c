@@ -66,11 +66,11 @@ wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
         return status;
     /* another thread may ask for a function meanwhile, which comes before the others */
     for (other = __atomic_load_n(&object->group->objects, __ATOMIC_ACQUIRE); other; other = other->next) {
-        if (other->kind == WPY_INSTANCE)
+        if (other->kind == &wpy_instance_kind)
             mark_instance((wpy_instance *)other, marks, count);
-        else if (other->kind == WPY_TABLE)
+        else if (other->kind == &wpy_table_kind)
             mark_table(((wpy_table *)other)->wamr, marks, count);
-        else if (other->kind == WPY_GLOBAL && ((wpy_global *)other)->content == VALUE_TYPE_EXTERNREF) {
+        else if (other->kind == &wpy_global_kind && ((wpy_global *)other)->content == VALUE_TYPE_EXTERNREF) {
             uint32_t ref;
             memcpy(&ref, ((wpy_global *)other)->cell, sizeof ref);
             mark(ref, marks, count);

@@ -5,6 +5,14 @@
  */
 #include "internal.h"
 
+static void
+free_global(wpy_object *object)
+{
+    free(object);
+}
+
+const wpy_kind wpy_global_kind = { .free = free_global };
+
 static size_t
 size_of(uint8_t content)
 {
@@ -25,14 +33,8 @@ wpy_global_new(uint8_t content, bool mutable_, const void *cells)
     global->content = content;
     global->mutable_ = mutable_;
     memcpy(global->cell, cells, size_of(content));
-    wpy_group_add(group, &global->object, WPY_GLOBAL);
+    wpy_group_add(group, &global->object, &wpy_global_kind);
     return global;
-}
-
-void
-wpy_global_free(wpy_global *global)
-{
-    free(global);
 }
 
 int

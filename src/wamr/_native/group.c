@@ -70,40 +70,25 @@ group_destroy(wpy_group *group)
     }
 }
 
-/* Instances first, while what they point at still stands. */
+/* All are shut before the first is freed, so that what they point at still stands. */
 void
 wpy_group_free(wpy_group *group)
 {
     wpy_object *object, *next;
 
     for (object = group->objects; object; object = object->next)
-        if (object->kind == WPY_INSTANCE)
-            wpy_instance_shut((wpy_instance *)object);
+        if (object->kind->shut)
+            object->kind->shut(object);
     for (object = group->objects; object; object = next) {
         next = object->next;
-        switch (object->kind) {
-            case WPY_INSTANCE:
-                wpy_instance_free((wpy_instance *)object);
-                break;
-            case WPY_MEMORY:
-                wpy_memory_free((wpy_memory *)object);
-                break;
-            case WPY_TABLE:
-                wpy_table_free((wpy_table *)object);
-                break;
-            case WPY_GLOBAL:
-                wpy_global_free((wpy_global *)object);
-                break;
-            default:
-                free(object);
-        }
+        object->kind->free(object);
     }
     group_destroy(group);
 }
 
 /* Puts `object` into `group`, with one handle on it for the caller. */
 void
-wpy_group_add(wpy_group *group, wpy_object *object, uint32_t kind)
+wpy_group_add(wpy_group *group, wpy_object *object, const wpy_kind *kind)
 {
     object->kind = kind;
     wpy_registry_lock();
@@ -114,9 +99,9 @@ wpy_group_add(wpy_group *group, wpy_object *object, uint32_t kind)
     wpy_registry_unlock();
 }
 
-/* Takes an object out of its group that nobody has seen yet; near the head of the list. */
+/* Frees an object that nobody has seen yet; near the head of its group's list. */
 void
-wpy_group_remove(wpy_object *object)
+wpy_group_discard(wpy_object *object)
 {
     wpy_object **link;
 
@@ -124,6 +109,15 @@ wpy_group_remove(wpy_object *object)
     for (link = &object->group->objects; *link != object; link = &(*link)->next)
         ;
     *link = object->next;
+    wpy_registry_unlock();
+    object->kind->free(object);
+}
+
+void
+wpy_group_forget_handle(wpy_group *group)
+{
+    wpy_registry_lock();
+    group->handles--;
     wpy_registry_unlock();
 }
 
@@ -158,7 +152,7 @@ wpy_release(void *pointer)
     if (group)
         wpy_group_free(group);
     else
-        wpy_host_free((wpy_func *)object);
+        object->kind->free(object);
 }
 
 /* The same if it takes no time: false, and nothing is done, for the last one. */

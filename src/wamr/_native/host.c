@@ -129,6 +129,16 @@ cells_of(const uint8_t *kinds, uint32_t count)
     return cells;
 }
 
+/* The last handle is gone, and no instance or group has it. */
+static void
+free_host(wpy_object *object)
+{
+    wpy_refs_give_host((wpy_func *)object);
+    free(object);
+}
+
+const wpy_kind wpy_host_kind = { .free = free_host };
+
 /* A host function of this type (a byte of the binary format per value); a handle. Its id (wpy_func_host_id) is what
    Python is called with; ids of freed functions are used again. `by_cells`: Python takes its values from cells itself.
    NULL: out of memory, or too many cells. */
@@ -152,19 +162,11 @@ wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, 
     memcpy(type->types, kinds, (size_t)param_count + result_count);
     wpy_func_init(func, type);
     func->dispatch = host_entry && !by_cells && !has_references(type) ? dispatch_values : dispatch_cells;
-    func->object.kind = WPY_FUNC;
+    func->object.kind = &wpy_host_kind;
     func->object.refs = 1;
     if (!wpy_refs_take_host(func)) {
         free(func);
         return NULL;
     }
     return func;
-}
-
-/* The last handle is gone, and no instance or group has it. */
-void
-wpy_host_free(wpy_func *func)
-{
-    wpy_refs_give_host(func);
-    free(func);
 }

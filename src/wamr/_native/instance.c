@@ -182,28 +182,19 @@ discard(wpy_instance *instance)
     wpy_group *group = instance->object.group;
     uint32_t i;
 
-#define DISCARD(thing, how)                                                                                          \
-    do {                                                                                                             \
-        if (thing) {                                                                                                 \
-            wpy_group_remove(&(thing)->object);                                                                      \
-            how(thing);                                                                                              \
-        }                                                                                                            \
-    } while (0)
-
-    if (!module->import_memory_count)
-        DISCARD(instance->memory, wpy_memory_free);
+    if (!module->import_memory_count && instance->memory)
+        wpy_group_discard(&instance->memory->object);
     for (i = module->import_table_count; instance->tables && i < instance->module->table_count; i++)
-        DISCARD(instance->tables[i], wpy_table_free);
+        if (instance->tables[i])
+            wpy_group_discard(&instance->tables[i]->object);
     for (i = module->import_global_count; instance->globals && i < instance->module->global_count; i++)
-        DISCARD(instance->globals[i], wpy_global_free);
+        if (instance->globals[i])
+            wpy_group_discard(&instance->globals[i]->object);
     for (i = module->import_function_count; instance->funcs && i < instance->func_count; i++)
-        DISCARD(instance->funcs[i], free);
-#undef DISCARD
-    wpy_group_remove(&instance->object);
-    wpy_instance_free(instance);
-    wpy_registry_lock();
-    group->handles--; /* not the last: what was imported has some */
-    wpy_registry_unlock();
+        if (instance->funcs[i])
+            wpy_group_discard(&instance->funcs[i]->object);
+    wpy_group_discard(&instance->object);
+    wpy_group_forget_handle(group); /* not the last: what was imported has some */
 }
 
 /* Links and initialises; no code runs. *out: a handle, also on one whose segments failed, which others may call through
@@ -230,7 +221,7 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
         if (group) {
             if (!anchor)
                 group->owner = (uintptr_t)&wpy_self;
-            wpy_group_add(group, &instance->object, WPY_INSTANCE);
+            wpy_group_add(group, &instance->object, &wpy_instance_kind);
         }
         else {
             free(instance);
@@ -370,10 +361,25 @@ wpy_instance_closed(wpy_instance *instance)
     return ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSED;
 }
 
-/* With its group. */
-void
-wpy_instance_free(wpy_instance *instance)
+static void
+shut_instance(wpy_object *object)
 {
+    wpy_instance_shut((wpy_instance *)object);
+}
+
+static bool
+instance_waits(const wpy_object *object)
+{
+    const wpy_instance *instance = (const wpy_instance *)object;
+
+    return (ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) && ATOMIC_LOAD(&instance->depth) == 0;
+}
+
+/* With its group. */
+static void
+free_instance(wpy_object *object)
+{
+    wpy_instance *instance = (wpy_instance *)object;
     uint32_t i;
 
     if (instance->imported)
@@ -393,6 +399,8 @@ wpy_instance_free(wpy_instance *instance)
     wpy_module_release(instance->module);
     free(instance);
 }
+
+const wpy_kind wpy_instance_kind = { .shut = shut_instance, .waits = instance_waits, .free = free_instance };
 
 /* ---- exports: handles ---- */
 

@@ -48,15 +48,27 @@
 
 typedef struct wpy_group wpy_group;
 
-enum { WPY_INSTANCE, WPY_MEMORY, WPY_TABLE, WPY_GLOBAL, WPY_FUNC };
+typedef struct wpy_object wpy_object;
+
+/* What a group does with objects of one kind. The file of the kind defines the record, so that groups and their locks
+   know no kind. */
+typedef struct wpy_kind {
+    /* Ends the object's use of others of the group, while these still stand; NULL: it uses none. */
+    void (*shut)(wpy_object *object);
+    /* Does the object wait to be shut, and does nothing run in it? NULL: it never waits. */
+    bool (*waits)(const wpy_object *object);
+    void (*free)(wpy_object *object);
+} wpy_kind;
+
+extern const wpy_kind wpy_instance_kind, wpy_func_kind, wpy_host_kind, wpy_memory_kind, wpy_table_kind, wpy_global_kind;
 
 /* The head of every struct that Python holds a handle on, modules and WASI configurations excepted. */
-typedef struct wpy_object {
+struct wpy_object {
     wpy_group *group; /* NULL: a host function, which belongs to no group and counts its own references */
     struct wpy_object *next;
-    uint32_t kind;
+    const wpy_kind *kind;
     uint32_t refs;    /* host functions only */
-} wpy_object;
+};
 
 struct wpy_group {
     uintptr_t owner; /* atomic: the wpy_thread that is in there, bit 0: somebody waits; 0: free */
@@ -69,7 +81,7 @@ struct wpy_group {
     wpy_object *objects;    /* its head is atomic: whoever has the lock may walk along it, too */
     wpy_group *absorbed;    /* groups that this one has taken in: a thread may still wait on their locks */
     bool sweep;             /* atomic, set under the registry's lock: instances wait for their close */
-    wpy_func **adopted;     /* a hash set: host functions that sit in tables or globals of the group */
+    wpy_object **adopted;   /* a hash set: host functions that sit in tables or globals of the group */
     uint32_t adopted_count, adopted_room;
 };
 
@@ -245,9 +257,11 @@ wpy_group *wpy_group_new(void);
 void wpy_groups_forked(void); /* in the child, under the registry's lock */
 void wpy_group_free(wpy_group *group);
 /* Puts `object` into `group`, with one handle on it. */
-void wpy_group_add(wpy_group *group, wpy_object *object, uint32_t kind);
-/* For an object that nobody has seen yet. */
-void wpy_group_remove(wpy_object *object);
+void wpy_group_add(wpy_group *group, wpy_object *object, const wpy_kind *kind);
+/* Frees an object that nobody has seen yet. */
+void wpy_group_discard(wpy_object *object);
+/* Gives back the handle on an object that was discarded; not the last of the group. */
+void wpy_group_forget_handle(wpy_group *group);
 /* Makes one group of the groups of the given objects; a status. All other objects must be unlocked or ours. */
 int wpy_group_merge(wpy_object *into, wpy_object *other);
 
@@ -268,11 +282,10 @@ void wpy_group_forked(wpy_group *group);
 void wpy_waiting_forked(void);
 
 /* ---- adopt.c ---- */
-bool wpy_group_adopt(wpy_group *group, wpy_func *host);
+bool wpy_group_adopt(wpy_group *group, wpy_object *host);
 void wpy_group_hand_on(wpy_group *into, wpy_group *from);
 
 /* ---- instance.c ---- */
-void wpy_instance_free(wpy_instance *instance);
 void wpy_instance_shut(wpy_instance *instance); /* what close means, when nothing runs in it */
 
 /* ---- link.c ---- */
@@ -291,7 +304,6 @@ WASMFunctionInstance *wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, W
 wpy_func *wpy_func_borrow(wpy_instance *instance, uint32_t index);
 void wpy_func_init(wpy_func *func, WASMFuncType *type);
 bool wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results);
-void wpy_host_free(wpy_func *func);
 
 /* ---- region.c, memory.c, table.c, global.c ---- */
 void *wpy_region_alloc(uint64_t size, wpy_budget *budget);
@@ -303,11 +315,8 @@ void wpy_allocator(MemAllocOption *option);
 extern __thread wpy_budget *wpy_region_budget; /* that the next linear memory's bytes are taken from */
 wpy_memory *wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits);
 void wpy_memory_drop(wpy_memory *memory); /* a user less */
-void wpy_memory_free(wpy_memory *memory);
 wpy_table *wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);
 bool wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *table, uint32_t delta);
-void wpy_table_free(wpy_table *table);
-void wpy_global_free(wpy_global *global);
 
 /* ---- trap.c ---- */
 COLD int wpy_after_exception(wpy_func *func);

@@ -24,7 +24,7 @@ no_memory(wpy_instance *instance, char *error, uint32_t size)
 
 /* Adds an object that the link makes to the instance's group, without a handle. */
 static void
-add(wpy_instance *instance, wpy_object *object, uint32_t kind)
+add(wpy_instance *instance, wpy_object *object, const wpy_kind *kind)
 {
     wpy_group_add(instance->object.group, object, kind);
     wpy_release(object); /* the instance's own handle keeps the count above 0 */
@@ -82,7 +82,7 @@ link_memory(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
     else {
         if (!(memory = wpy_memory_adopt(own, instance->module->memory)))
             return no_memory(instance, error, size);
-        add(instance, &memory->object, WPY_MEMORY);
+        add(instance, &memory->object, &wpy_memory_kind);
     }
     instance->memory = memory;
     wamr->memories[0] = &memory->wamr;
@@ -109,7 +109,7 @@ link_tables(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
             table = wpy_table_map(limits->content, limits->min, limits->max, limits->flags & 2, instance->budget);
             if (!table)
                 return fail(error, size, "too many table elements");
-            add(instance, &table->object, WPY_TABLE);
+            add(instance, &table->object, &wpy_table_kind);
         }
         else {
             if (!wpy_budget_take(instance->budget, WPY_TABLE_ELEMENTS, limits->min))
@@ -155,7 +155,7 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
             global->content = own->type;
             global->mutable_ = own->is_mutable;
             memcpy(global->cell, data, wasm_value_type_size(own->type));
-            add(instance, &global->object, WPY_GLOBAL);
+            add(instance, &global->object, &wpy_global_kind);
         }
         else
             continue;

@@ -135,10 +135,9 @@ sweep(wpy_group *group)
         object = group->objects;
         wpy_registry_unlock();
         for (; object; object = object->next) {
-            wpy_instance *instance = (wpy_instance *)object;
-            if (object->kind == WPY_INSTANCE && (ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING)
-                && ATOMIC_LOAD(&instance->depth) == 0)
-                wpy_instance_shut(instance);
+            const wpy_kind *kind = object->kind;
+            if (kind->waits && kind->waits(object))
+                kind->shut(object);
         }
         wpy_group_unlock(group);
     }

@@ -7,6 +7,19 @@
  */
 #include "internal.h"
 
+/* With its group: nobody holds a view any more. */
+static void
+free_memory(wpy_object *object)
+{
+    wpy_memory *memory = (wpy_memory *)object;
+
+    if (memory->wamr.memory_data)
+        wpy_region_free(memory->wamr.memory_data);
+    free(memory);
+}
+
+const wpy_kind wpy_memory_kind = { .free = free_memory };
+
 static wpy_memory *
 memory_new(void)
 {
@@ -67,7 +80,7 @@ wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
     wamr->memory_data_size = size;
     wamr->memory_data_end = wamr->heap_data = wamr->heap_data_end = wamr->memory_data + size;
     wasm_runtime_set_mem_bound_check_bytes(wamr, size);
-    wpy_group_add(group, &memory->object, WPY_MEMORY);
+    wpy_group_add(group, &memory->object, &wpy_memory_kind);
     return memory;
 }
 
@@ -108,15 +121,6 @@ wpy_memory_close(wpy_memory *memory)
     wpy_registry_unlock();
     if (first)
         wpy_memory_drop(memory);
-}
-
-/* With its group: nobody holds a view any more. */
-void
-wpy_memory_free(wpy_memory *memory)
-{
-    if (memory->wamr.memory_data)
-        wpy_region_free(memory->wamr.memory_data);
-    free(memory);
 }
 
 /* Views hold the bytes, beyond the close of everything else, and a handle: Python's collector ends views and handles in

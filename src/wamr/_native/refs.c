@@ -182,7 +182,7 @@ wpy_adopt(void *object, uint32_t ref)
         return ref == WPY_NULL_REF ? WPY_OK : WPY_RANGE;
     if (func->instance)
         return wpy_group_merge(object, &func->object);
-    return wpy_group_adopt(((wpy_object *)object)->group, func) ? WPY_OK : WPY_NO_MEMORY;
+    return wpy_group_adopt(((wpy_object *)object)->group, &func->object) ? WPY_OK : WPY_NO_MEMORY;
 }
 
 int
@@ -193,7 +193,7 @@ wpy_adopt_now(void *object, wpy_func *func, uint32_t *ref)
     *ref = wpy_func_ref(func);
     if (func->instance)
         return __atomic_load_n(&func->object.group, __ATOMIC_ACQUIRE) == group ? WPY_OK : WPY_BUSY;
-    return wpy_group_adopt(group, func) ? WPY_OK : WPY_NO_MEMORY;
+    return wpy_group_adopt(group, &func->object) ? WPY_OK : WPY_NO_MEMORY;
 }
 
 void *

@@ -52,14 +52,18 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
     return table;
 }
 
-void
-wpy_table_free(wpy_table *table)
+static void
+free_table(wpy_object *object)
 {
+    wpy_table *table = (wpy_table *)object;
+
     wpy_budget_give(table->budget, WPY_TABLE_ELEMENTS, table->wamr->cur_size);
     wpy_budget_release(table->budget);
     wpy_region_free(table->wamr);
     free(table);
 }
+
+const wpy_kind wpy_table_kind = { .free = free_table };
 
 /* A table of the host's, in a group of its own; a handle. */
 wpy_table *
@@ -70,10 +74,10 @@ wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
 
     if (!group) {
         if (table)
-            wpy_table_free(table);
+            free_table(&table->object);
         return NULL;
     }
-    wpy_group_add(group, &table->object, WPY_TABLE);
+    wpy_group_add(group, &table->object, &wpy_table_kind);
     return table;
 }
 
