@@ -58,56 +58,6 @@ stop(wpy_instance *instance, int status, const char *text)
     return false;
 }
 
-uint64_t
-wpy_deadline(wpy_activation *activation, uint64_t now)
-{
-    uint64_t nearest;
-
-    if (activation->deadline == WPY_UNCOUNTED) {
-        nearest = activation->prev ? wpy_deadline(activation->prev, now) : UINT64_MAX;
-        if (activation->timeout_ns && now + activation->timeout_ns < nearest)
-            nearest = now + activation->timeout_ns;
-        activation->deadline = nearest;
-    }
-    return activation->deadline;
-}
-
-/* Whether somebody has asked for the end of what runs in this thread. */
-static bool
-stop_asked(const wpy_thread *me)
-{
-    return me->stop && ATOMIC_LOAD(me->stop);
-}
-
-/* All calls of this thread end with WPY_INTERRUPTED, soon, once any thread sets `stop` to 1; NULL: no more. Answers what
-   was there before, for who has to put it back. */
-const uint32_t *
-wpy_thread_stop(const uint32_t *stop)
-{
-    const uint32_t *before = wpy_self.stop;
-
-    wpy_self.stop = stop;
-    return before;
-}
-
-/* What other threads and the clock say of this thread's calls: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. */
-int
-wpy_stopped(const wpy_thread *me)
-{
-    const wpy_activation *activation;
-    uint64_t now;
-
-    if (stop_asked(me))
-        return WPY_INTERRUPTED;
-    for (activation = me->top; activation; activation = activation->prev)
-        if (ATOMIC_LOAD(&activation->instance->stop_at) == activation->instance->generation)
-            return WPY_INTERRUPTED;
-    if (!me->top || me->top->deadline == UINT64_MAX)
-        return WPY_OK;
-    now = wpy_now();
-    return now >= wpy_deadline(me->top, now) ? WPY_TIMEOUT : WPY_OK;
-}
-
 /* All that stops code but the fuel. `woken`: a signal has come, don't wait until it is time to look. */
 static bool
 goes_on(wpy_instance *instance, bool woken)
@@ -127,7 +77,7 @@ goes_on(wpy_instance *instance, bool woken)
             wpy_stop(instance->wamr, WPY_HOST, raised, "signal");
             return false;
         }
-        if (stop_asked(me))
+        if (wpy_stop_asked(me))
             return stop(instance, WPY_INTERRUPTED, "interrupted");
     }
     return true;
@@ -175,6 +125,19 @@ wpy_checkpoint_hook(WASMExecEnv *env)
         instance->fuel = floor; /* not enough for a long instruction: it does not begin */
     wpy_registry_unlock();
     return available >= 0 || stop(instance, WPY_FUEL, "out of fuel");
+}
+
+/* The rare part of wpy_enter: this thread has not been in `instance` last: its stack's bounds are not those that the
+   exec_env knows. */
+COLD void
+wpy_thread_arrived(wpy_instance *instance, wpy_thread *me)
+{
+    if (me->serial == 0)
+        wpy_thread_begin(me);
+    if (instance->env) {
+        wasm_exec_env_set_thread_info(instance->env);
+        instance->thread = me->serial;
+    }
 }
 
 /* The rare part of wpy_enter: closed, or with a limit. */

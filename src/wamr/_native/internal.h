@@ -240,6 +240,24 @@ struct wpy_table {
     uint8_t element;
 };
 
+/* What an instance asks of its WASI configuration. wasi.c has the record, so that instances know nothing of WASI. */
+typedef struct wpy_wasi_kind {
+    bool (*link)(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size);
+    void (*release)(wpy_wasi *wasi);
+} wpy_wasi_kind;
+
+/* The head of every wpy_wasi. */
+typedef struct wpy_wasi_head {
+    const wpy_wasi_kind *kind;
+    uint32_t refs; /* atomic */
+} wpy_wasi_head;
+
+static inline const wpy_wasi_kind *
+wpy_wasi_kind_of(wpy_wasi *wasi)
+{
+    return ((wpy_wasi_head *)wasi)->kind;
+}
+
 struct wpy_global {
     wpy_object object;
     uint8_t content;
@@ -247,10 +265,24 @@ struct wpy_global {
     uint64_t cell[2];
 };
 
-/* ---- registry: one lock for everything that is rare (runtime.c) ---- */
+/* ---- thread.c: and the registry: one lock for everything that is rare ---- */
+bool wpy_threads_setup(void);
+void wpy_thread_begin(wpy_thread *me);
 void wpy_registry_lock(void);
 void wpy_registry_unlock(void);
 uint64_t wpy_now(void); /* ns, monotonic */
+
+/* ---- activation.c ---- */
+int wpy_stopped(const wpy_thread *me);
+/* The nearest deadline of an activation and its outer ones, all of which are counted by now. */
+uint64_t wpy_deadline(wpy_activation *activation, uint64_t now);
+
+/* Whether somebody has asked for the end of what runs in this thread. */
+static inline bool
+wpy_stop_asked(const wpy_thread *me)
+{
+    return me->stop && ATOMIC_LOAD(me->stop);
+}
 
 /* ---- group.c ---- */
 wpy_group *wpy_group_new(void);
@@ -300,7 +332,10 @@ void wpy_refs_give_host(wpy_func *func);
 wpy_func *wpy_refs_find(uint32_t ref); /* borrowed; NULL: null or dead */
 WASMFunctionInstance *wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, WASMFuncType *expected);
 
-/* ---- call.c, host.c ---- */
+/* ---- describe.c ---- */
+bool wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size);
+
+/* ---- func.c, host.c ---- */
 wpy_func *wpy_func_borrow(wpy_instance *instance, uint32_t index);
 void wpy_func_init(wpy_func *func, WASMFuncType *type);
 bool wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results);
@@ -321,6 +356,7 @@ bool wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *table, uint32
 /* ---- trap.c ---- */
 COLD int wpy_after_exception(wpy_func *func);
 COLD void wpy_record_push(const void *who, int status, int code, const char *text, bool frames);
+int wpy_record_pass(const void *who);
 void wpy_trapped_hook(WASMExecEnv *env);
 /* Makes the instance's exception the one of `to`, which called it, and may be the same. */
 void wpy_exception_move(wpy_instance *from, WASMModuleInstance *to);
@@ -334,15 +370,10 @@ void wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled);
 bool wpy_checkpoint_hook(WASMExecEnv *env);
 COLD int wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel);
 void wpy_fuel_settle(wpy_instance *instance);
-int wpy_stopped(const wpy_thread *me);
-/* The nearest deadline of an activation and its outer ones, all of which are counted by now. */
-uint64_t wpy_deadline(wpy_activation *activation, uint64_t now);
 /* For code that waits: false: stop waiting, the exception is set. `woken`: by a signal. */
 bool wpy_wait_check(WASMExecEnv *env, bool woken);
 
 /* ---- wasi.c, wasi_io.c ---- */
-void wpy_wasi_retain(wpy_wasi *wasi);
-bool wpy_wasi_link(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size);
 void wpy_wasi_setup(void);
 void wpy_returned_hook(WASMExecEnv *env);
 

@@ -201,7 +201,7 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     wamr->reserved[0] = instance->ref_base; /* where the patched interpreter looks for it */
     instance->linked = link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size)
                        && link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size)
-                       && (!instance->wasi || wpy_wasi_link(instance->wasi, instance, error, size))
+                       && (!instance->wasi || wpy_wasi_kind_of(instance->wasi)->link(instance->wasi, instance, error, size))
                        && make_stack(instance, wamr, error, size);
     return instance->linked;
 }

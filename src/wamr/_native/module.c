@@ -6,9 +6,6 @@
  */
 #include "internal.h"
 
-uint32 get_libc_wasi_export_apis(NativeSymbol **symbols); /* which no header of WAMR declares */
-bool wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size);
-
 /* Has describe.c read the module as WAMR did? Indices of the one are used in arrays of the other. */
 static bool
 agrees(const wpy_module *module)
@@ -131,19 +128,6 @@ bool
 wpy_module_starts(wpy_module *module)
 {
     return module->start >= 0 || module->initialize >= 0;
-}
-
-/* The signature of WASI's function of this name, as WAMR writes it, or NULL: there is none. */
-const char *
-wpy_wasi_signature(const char *name)
-{
-    NativeSymbol *symbols;
-    uint32_t count = get_libc_wasi_export_apis(&symbols), i;
-
-    for (i = 0; i < count; i++)
-        if (!strcmp(symbols[i].symbol, name))
-            return symbols[i].signature;
-    return NULL;
 }
 
 /* Has WAMR a function of its own for this import? (By position among the imported functions.) */

@@ -22,7 +22,7 @@ wpy_api_engine_new_with_config(wasm_config_t *config)
     if (config)
         shared = *config;
     shared.mem_alloc_type = Alloc_With_System_Allocator;
-    if (!wpy_setup() || !wpy_runtime_start())
+    if (!wpy_runtime_start())
         return NULL;
     engine = wasm_engine_new_with_config(&shared);
     if (!engine)

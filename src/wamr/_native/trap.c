@@ -115,6 +115,16 @@ wpy_record_push(const void *who, int status, int code, const char *text, bool fr
         me->frame_count = 0;
 }
 
+/* The newest record is `who`'s from now on; its status. */
+int
+wpy_record_pass(const void *who)
+{
+    wpy_record *record = &wpy_self.records[wpy_self.record_count - 1];
+
+    record->who = who;
+    return record->status;
+}
+
 /* A call from Python ended with an exception: records and clears it; the status. */
 COLD int
 wpy_after_exception(wpy_func *func)

@@ -27,6 +27,84 @@
 #define STREAM_FILE (STREAM | __WASI_RIGHT_FD_SEEK | __WASI_RIGHT_FD_TELL | __WASI_RIGHT_FD_ADVISE)
 #define OUTPUT (__WASI_RIGHT_FD_WRITE | __WASI_RIGHT_FD_SYNC | __WASI_RIGHT_FD_DATASYNC)
 
+/* ---- giving it to an instance ---- */
+
+/* Leaves the descriptor those of its rights that are in the masks. */
+static bool
+restrict_rights(struct fd_table *table, __wasi_fd_t fd, __wasi_rights_t base, __wasi_rights_t inheriting)
+{
+    __wasi_fdstat_t now;
+
+    return wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &now) == 0
+           && wasmtime_ssp_fd_fdstat_set_rights(NULL, table, fd, now.fs_rights_base & base,
+                                                now.fs_rights_inheriting & inheriting)
+                  == 0;
+}
+
+static bool
+set_stdio(wpy_wasi *wasi, struct fd_table *table)
+{
+    uint32_t fd;
+
+    for (fd = 0; fd < 3; fd++) {
+        __wasi_rights_t rights = wasi->streams[fd].kind < WPY_STREAM_FILE ? STREAM : STREAM_FILE;
+
+        if (!restrict_rights(table, fd, rights | (fd == 0 ? __WASI_RIGHT_FD_READ : OUTPUT), 0))
+            return false;
+    }
+    return true;
+}
+
+static bool
+set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
+{
+    uint32_t i;
+
+    for (i = 0; i < wasi->dir_count; i++) {
+        wpy_dir *dir = &wasi->dirs[i];
+        __wasi_fd_t fd = 3 + i;
+
+        if (!fd_table_insert_existing(table, fd, dir->handle, false))
+            return false;
+        dir->open = false;
+        if (!fd_prestats_insert(names, dir->guest, fd)
+            || (!dir->writable && !restrict_rights(table, fd, READ_ONLY_BASE, READ_ONLY_INHERITING)))
+            return false;
+    }
+    return true;
+}
+
+/* From the link hook, before anything can reach the instance's functions; false: `error` says why. */
+static bool
+link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size)
+{
+    WASMModuleInstance *wamr = instance->wamr;
+    WASMModuleInstanceCommon *common = (WASMModuleInstanceCommon *)wamr;
+    wpy_stream *streams = wasi->streams;
+    WASIContext *context;
+    uint32_t i;
+
+    if (!wasm_runtime_init_wasi(common, NULL, 0, NULL, 0, (const char **)wasi->env, wasi->env_count, NULL, 0, NULL, 0,
+                                wasi->argv, wasi->argc, streams[0].handle, streams[1].handle, streams[2].handle, error,
+                                size))
+        return false;
+    context = wasm_runtime_get_wasi_ctx(common);
+    if (!set_stdio(wasi, context->curfds) || !set_dirs(wasi, context->curfds, context->prestats)) {
+        snprintf(error, size, "out of memory for WASI's descriptors");
+        return false;
+    }
+    for (i = 0; i < wamr->module->import_function_count; i++) {
+        WASMFunctionImport *import = &wamr->module->import_functions[i].u.function;
+        void *ours = instance->imported[i] ? NULL : wpy_wasi_native(import->module_name, import->field_name);
+
+        if (ours)
+            wamr->import_func_ptrs[i] = ours;
+    }
+    return true;
+}
+
+static const wpy_wasi_kind wasi_kind = { .link = link_instance, .release = wpy_wasi_release };
+
 /* ---- making one ---- */
 
 static char *
@@ -72,7 +150,8 @@ wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uin
 
     if (!wasi)
         return NULL;
-    wasi->refs = 1;
+    wasi->head.kind = &wasi_kind;
+    wasi->head.refs = 1;
     wasi->who = who;
     wasi->argv = copy_all(argv, argc);
     wasi->env = copy_all(env, env_count);
@@ -204,17 +283,11 @@ wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable)
 }
 
 void
-wpy_wasi_retain(wpy_wasi *wasi)
-{
-    __atomic_add_fetch(&wasi->refs, 1, __ATOMIC_RELAXED);
-}
-
-void
 wpy_wasi_release(wpy_wasi *wasi)
 {
     uint32_t i;
 
-    if (__atomic_sub_fetch(&wasi->refs, 1, __ATOMIC_ACQ_REL) != 0)
+    if (__atomic_sub_fetch(&wasi->head.refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     for (i = 0; i < 3; i++)
         if (wasi->streams[i].open)
@@ -230,78 +303,17 @@ wpy_wasi_release(wpy_wasi *wasi)
     free(wasi);
 }
 
-/* ---- giving it to an instance ---- */
+uint32 get_libc_wasi_export_apis(NativeSymbol **symbols); /* which no header of WAMR declares */
 
-/* Leaves the descriptor those of its rights that are in the masks. */
-static bool
-restrict_rights(struct fd_table *table, __wasi_fd_t fd, __wasi_rights_t base, __wasi_rights_t inheriting)
+/* The signature of WASI's function of this name, as WAMR writes it, or NULL: there is none. */
+const char *
+wpy_wasi_signature(const char *name)
 {
-    __wasi_fdstat_t now;
+    NativeSymbol *symbols;
+    uint32_t count = get_libc_wasi_export_apis(&symbols), i;
 
-    return wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &now) == 0
-           && wasmtime_ssp_fd_fdstat_set_rights(NULL, table, fd, now.fs_rights_base & base,
-                                                now.fs_rights_inheriting & inheriting)
-                  == 0;
-}
-
-static bool
-set_stdio(wpy_wasi *wasi, struct fd_table *table)
-{
-    uint32_t fd;
-
-    for (fd = 0; fd < 3; fd++) {
-        __wasi_rights_t rights = wasi->streams[fd].kind < WPY_STREAM_FILE ? STREAM : STREAM_FILE;
-
-        if (!restrict_rights(table, fd, rights | (fd == 0 ? __WASI_RIGHT_FD_READ : OUTPUT), 0))
-            return false;
-    }
-    return true;
-}
-
-static bool
-set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
-{
-    uint32_t i;
-
-    for (i = 0; i < wasi->dir_count; i++) {
-        wpy_dir *dir = &wasi->dirs[i];
-        __wasi_fd_t fd = 3 + i;
-
-        if (!fd_table_insert_existing(table, fd, dir->handle, false))
-            return false;
-        dir->open = false;
-        if (!fd_prestats_insert(names, dir->guest, fd)
-            || (!dir->writable && !restrict_rights(table, fd, READ_ONLY_BASE, READ_ONLY_INHERITING)))
-            return false;
-    }
-    return true;
-}
-
-/* From the link hook, before anything can reach the instance's functions; false: `error` says why. */
-bool
-wpy_wasi_link(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size)
-{
-    WASMModuleInstance *wamr = instance->wamr;
-    WASMModuleInstanceCommon *common = (WASMModuleInstanceCommon *)wamr;
-    wpy_stream *streams = wasi->streams;
-    WASIContext *context;
-    uint32_t i;
-
-    if (!wasm_runtime_init_wasi(common, NULL, 0, NULL, 0, (const char **)wasi->env, wasi->env_count, NULL, 0, NULL, 0,
-                                wasi->argv, wasi->argc, streams[0].handle, streams[1].handle, streams[2].handle, error,
-                                size))
-        return false;
-    context = wasm_runtime_get_wasi_ctx(common);
-    if (!set_stdio(wasi, context->curfds) || !set_dirs(wasi, context->curfds, context->prestats)) {
-        snprintf(error, size, "out of memory for WASI's descriptors");
-        return false;
-    }
-    for (i = 0; i < wamr->module->import_function_count; i++) {
-        WASMFunctionImport *import = &wamr->module->import_functions[i].u.function;
-        void *ours = instance->imported[i] ? NULL : wpy_wasi_native(import->module_name, import->field_name);
-
-        if (ours)
-            wamr->import_func_ptrs[i] = ours;
-    }
-    return true;
+    for (i = 0; i < count; i++)
+        if (!strcmp(symbols[i].symbol, name))
+            return symbols[i].signature;
+    return NULL;
 }

@@ -37,7 +37,7 @@ typedef struct {
 } wpy_dir;
 
 struct wpy_wasi {
-    uint32_t refs; /* atomic */
+    wpy_wasi_head head;
     uint64_t who;  /* Python's name for it */
     char **argv, **env;
     uint32_t argc, env_count;

@@ -113,10 +113,14 @@ typedef struct {
     uint64_t tag;         /* Python's name for the instance, see wpy_caller */
 } wpy_imports;
 
-/* runtime.c */
+/* setup.c */
 bool wpy_setup(void);
+
+/* runtime.c */
 bool wpy_runtime_start(void);
 void wpy_runtime_stop(void);
+
+/* trap.c */
 int wpy_take_error(const void *who, wpy_error *out);
 uint32_t wpy_take_frames(const void *who, wpy_frame *out, uint32_t size);
 
@@ -136,26 +140,20 @@ uint32_t wpy_module_exports(wpy_module *module, const wpy_extern **out);
 const char *wpy_module_function_name(wpy_module *module, uint32_t index);
 bool wpy_module_starts(wpy_module *module);
 bool wpy_module_import_is_wasi(wpy_module *module, uint32_t function_import);
-const char *wpy_wasi_signature(const char *name);
 
 /* locate.c */
 bool wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_t count);
 
-/* instance.c */
+/* instantiate.c */
 int wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out);
 wpy_instance *wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget, uint32_t stack_bytes,
                                  uint64_t timeout_ns, int64_t fuel);
 int wpy_instance_start(wpy_instance *instance);
+
+/* instance.c */
 int wpy_instance_close(wpy_instance *instance);
 bool wpy_instance_closed(wpy_instance *instance);
-void wpy_instance_interrupt(wpy_instance *instance);
-int64_t wpy_instance_fuel(wpy_instance *instance);
-void wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel);
-void wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns);
-uint64_t wpy_caller(void);
 /* exports: handles; the index is the export's own */
-wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
-uintptr_t wpy_instance_func_address(wpy_instance *instance, uint32_t index);
 wpy_memory *wpy_instance_memory(wpy_instance *instance);
 wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
 wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
@@ -163,18 +161,27 @@ wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
 /* call.c */
 int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop);
 int wpy_call_now(wpy_func *func, uint32_t *cells);
+
+/* func.c; the first two: handles on exports */
+wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
+uintptr_t wpy_instance_func_address(wpy_instance *instance, uint32_t index);
 bool wpy_func_bounded(wpy_func *func);
 uint32_t wpy_func_pairs(wpy_func *func);
-wpy_func *wpy_func_of_ref(uint32_t ref);
-uint32_t wpy_func_ref(wpy_func *func);
 wpy_instance *wpy_func_instance(wpy_func *func);
 uint64_t wpy_func_tag(wpy_func *func);
 uint32_t wpy_func_index(wpy_func *func);
 uint32_t wpy_func_host_id(wpy_func *func);
 uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count);
 
-/* checkpoint.c */
+/* activation.c */
 const uint32_t *wpy_thread_stop(const uint32_t *stop);
+uint64_t wpy_caller(void);
+
+/* checkpoint.c */
+void wpy_instance_interrupt(wpy_instance *instance);
+int64_t wpy_instance_fuel(wpy_instance *instance);
+void wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel);
+void wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns);
 
 /* host.c */
 wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells);
@@ -217,14 +224,17 @@ double wpy_f32_value(uint32_t bits);
 uint64_t wpy_group_id(void *object);
 int wpy_mark_externrefs(void *object, uint8_t *marks, uint32_t count);
 
-/* refs.c: a function reference that reaches `object` from outside lives as long as it does */
+/* refs.c; wpy_adopt: a function reference that reaches `object` from outside lives as long as it does */
 int wpy_adopt(void *object, uint32_t ref);
+wpy_func *wpy_func_of_ref(uint32_t ref);
+uint32_t wpy_func_ref(wpy_func *func);
 
 /* wasi.c: answers are errno's; `who`: what wpy_py_wasi_read and _write are called with */
 wpy_wasi *wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uint32_t env_count, uint64_t who);
 int wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor);
 int wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable);
 void wpy_wasi_release(wpy_wasi *wasi);
+const char *wpy_wasi_signature(const char *name);
 
 /* cdef end */
 
