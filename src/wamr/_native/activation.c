@@ -3,7 +3,7 @@
  * Each entry of an instance has a record on the C stack (wpy_activation), chained from the thread. What stops an outer
  * call stops the inner ones, too, so all of them are looked at: by the checkpoint, and by who waits for a lock.
  */
-#include "internal.h"
+#include "core.h"
 
 uint64_t
 wpy_deadline(wpy_activation *activation, uint64_t now)

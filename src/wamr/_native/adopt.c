@@ -4,7 +4,7 @@
  * each group holds one reference on each host function that has come into it, until the group goes: a hash set, since
  * the same few may come in again and again, and into several groups by turns. All here under the registry's lock.
  */
-#include "internal.h"
+#include "core.h"
 
 /* Where `host` is in the group's set, or would be; there is always an empty place. */
 static wpy_object **

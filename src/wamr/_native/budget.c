@@ -2,10 +2,10 @@
  *
  * A budget may have a parent: what is taken from it is taken from the parent, too, all or nothing. An instance with limits
  * of its own has a budget whose parent is its store's. Linear memories take their bytes when they are made and as they
- * grow (memory.c), tables their elements (table.c, instance.c), and give them back when they are freed; each holds a
+ * grow (memory.c), tables their elements (table.c, instantiate.c), and give them back when they are freed; each holds a
  * reference to its budget. Under the registry's lock, since instances of one store run in different threads.
  */
-#include "internal.h"
+#include "core.h"
 
 struct wpy_budget {
     uint32_t refs;
@@ -33,14 +33,14 @@ wpy_budget *
 wpy_budget_retain(wpy_budget *budget)
 {
     if (budget)
-        __atomic_add_fetch(&budget->refs, 1, __ATOMIC_RELAXED);
+        REFS_UP(&budget->refs);
     return budget;
 }
 
 void
 wpy_budget_release(wpy_budget *budget)
 {
-    while (budget && __atomic_sub_fetch(&budget->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+    while (budget && REFS_DOWN(&budget->refs) == 0) {
         wpy_budget *parent = budget->parent;
         free(budget);
         budget = parent;
@@ -48,7 +48,7 @@ wpy_budget_release(wpy_budget *budget)
 }
 
 /* Why the last memory or table of this thread had no room: what Python says when it learns that one had none. */
-static __thread wpy_refusal refusal;
+static THREAD_LOCAL wpy_refusal refusal;
 
 void
 wpy_refuse(int reason, uint64_t wanted, uint64_t limit)

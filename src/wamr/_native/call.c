@@ -3,7 +3,7 @@
  * Arguments and results come packed as WAMR packs them, 4 bytes a cell. cpython/function.c converts them on the way of
  * most calls, Python's struct module (values.py) for the rest.
  */
-#include "internal.h"
+#include "enter.h"
 
 /* Calls with the arguments packed in `cells`, which then holds the results: room for the larger of both and 2 cells.
    `stop`: what wpy_thread_stop was given, if anything: a call that is to end by now does not begin, however long it has

@@ -12,7 +12,7 @@
  * fuel on every machine, since a slice ends where the fuel ends.
  */
 #include "floating.h"
-#include "internal.h"
+#include "core.h"
 
 #if defined(__linux__)
 #include <sys/syscall.h>
@@ -210,7 +210,7 @@ wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns)
 {
     instance->timeout_ns = ns;
     if (ns)
-        __atomic_fetch_or(&instance->attention, WPY_ATTN_TIMED, __ATOMIC_SEQ_CST);
+        ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_TIMED);
     else
-        __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_TIMED, __ATOMIC_SEQ_CST);
+        ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_TIMED);
 }

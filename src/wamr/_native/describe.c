@@ -4,7 +4,7 @@
  * count. WAMR validates the module afterwards: here nothing needs to be judged, only nothing may be read outside the
  * bytes, so every read goes through a cursor that turns sour at the end and stays so.
  */
-#include "internal.h"
+#include "core.h"
 
 typedef struct {
     const uint8_t *at, *end;

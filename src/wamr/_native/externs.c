@@ -5,13 +5,13 @@
  * calls, where any cell that could be a number of an object counts as one. The group's lock is taken meanwhile, so no
  * other thread runs in it.
  */
-#include "internal.h"
+#include "core.h"
 
 /* To tell groups apart while nothing is linked or freed. */
 uint64_t
 wpy_group_id(void *object)
 {
-    return (uint64_t)(uintptr_t)__atomic_load_n(&((wpy_object *)object)->group, __ATOMIC_ACQUIRE);
+    return (uint64_t)(uintptr_t)ATOMIC_LOAD_ACQUIRE(&((wpy_object *)object)->group);
 }
 
 static void
@@ -65,7 +65,7 @@ wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
     if (status != WPY_OK)
         return status;
     /* another thread may ask for a function meanwhile, which comes before the others */
-    for (other = __atomic_load_n(&object->group->objects, __ATOMIC_ACQUIRE); other; other = other->next) {
+    for (other = ATOMIC_LOAD_ACQUIRE(&object->group->objects); other; other = other->next) {
         if (other->kind == &wpy_instance_kind)
             mark_instance((wpy_instance *)other, marks, count);
         else if (other->kind == &wpy_table_kind)

@@ -4,7 +4,7 @@
  * subnormals. cpython/values.h converts in its own lines where nothing else is set.
  */
 #include "floating.h"
-#include "internal.h"
+#include "core.h"
 
 /* The bits of the f32 nearest to it; beyond the range infinite. */
 uint32_t

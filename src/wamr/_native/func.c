@@ -1,5 +1,5 @@
 /* func.c: what a function of an instance is, to the interpreter and to Python. (A host function: host.c.) */
-#include "internal.h"
+#include "core.h"
 
 static void
 free_func(wpy_object *object)
@@ -71,7 +71,7 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
 
     if (index >= instance->func_count)
         return NULL;
-    if ((func = __atomic_load_n(&instance->funcs[index], __ATOMIC_ACQUIRE)))
+    if ((func = ATOMIC_LOAD_ACQUIRE(&instance->funcs[index])))
         return func;
     if (!(func = calloc(1, sizeof *func)))
         return NULL;
@@ -91,8 +91,8 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
         wpy_group *group = instance->object.group;
         func->object.group = group;
         func->object.next = group->objects;
-        __atomic_store_n(&group->objects, &func->object, __ATOMIC_RELEASE); /* who has the group's lock may read it */
-        __atomic_store_n(&instance->funcs[index], func, __ATOMIC_RELEASE);
+        ATOMIC_STORE_RELEASE(&group->objects, &func->object); /* who has the group's lock may read it */
+        ATOMIC_STORE_RELEASE(&instance->funcs[index], func);
     }
     wpy_registry_unlock();
     return func;

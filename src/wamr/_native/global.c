@@ -3,7 +3,7 @@
  * A mutable global that is imported or exported lives in a 16-byte cell that every instance which has it points at (a
  * patch widens WAMR's offset so that it reaches any address). An immutable one is a copy: nobody can tell the difference.
  */
-#include "internal.h"
+#include "core.h"
 
 static void
 free_global(wpy_object *object)

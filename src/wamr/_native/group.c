@@ -6,7 +6,7 @@
  * other groups merges the groups. A merged group's struct stays until the group that took it in goes, since a thread may
  * still wait on its lock; such a thread looks again which group its object is in.
  */
-#include "internal.h"
+#include "core.h"
 
 static wpy_group *all_groups; /* under the registry's lock */
 
@@ -94,7 +94,7 @@ wpy_group_add(wpy_group *group, wpy_object *object, const wpy_kind *kind)
     wpy_registry_lock();
     object->group = group;
     object->next = group->objects;
-    __atomic_store_n(&group->objects, object, __ATOMIC_RELEASE);
+    ATOMIC_STORE_RELEASE(&group->objects, object);
     group->handles++;
     wpy_registry_unlock();
 }
@@ -258,7 +258,7 @@ absorb(wpy_group *into, wpy_group *from)
 
     wpy_registry_lock();
     for (object = from->objects; object; last = object, object = object->next)
-        __atomic_store_n(&object->group, into, __ATOMIC_RELEASE);
+        ATOMIC_STORE_RELEASE(&object->group, into);
     if (last) {
         last->next = into->objects;
         into->objects = from->objects;
@@ -272,8 +272,8 @@ absorb(wpy_group *into, wpy_group *from)
     into->absorbed = from;
     wpy_group_hand_on(into, from);
     if (from->sweep) {
-        __atomic_store_n(&into->sweep, true, __ATOMIC_SEQ_CST);
-        __atomic_fetch_or(&into->owner, 1, __ATOMIC_SEQ_CST);
+        ATOMIC_STORE_SEQ(&into->sweep, true);
+        ATOMIC_SET_BITS_SEQ(&into->owner, 1);
     }
     wpy_registry_unlock();
 }
@@ -287,7 +287,7 @@ wpy_group_merge(wpy_object *a, wpy_object *b)
     wpy_group *into, *from;
     int status;
 
-    if (__atomic_load_n(&a->group, __ATOMIC_ACQUIRE) == __atomic_load_n(&b->group, __ATOMIC_ACQUIRE))
+    if (ATOMIC_LOAD_ACQUIRE(&a->group) == ATOMIC_LOAD_ACQUIRE(&b->group))
         return WPY_OK;
     if ((status = wpy_group_enter_both(a, b, &held_a, &held_b)) != WPY_OK)
         return status;

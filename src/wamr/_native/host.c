@@ -7,7 +7,7 @@
  * caller in Python takes it out again (host.py, take_pending).
  */
 #include "entry.h"
-#include "internal.h"
+#include "enter.h"
 
 #if defined(_MSC_VER)
 #include <malloc.h>

@@ -2,7 +2,7 @@
  *
  * instantiate.c makes it.
  */
-#include "internal.h"
+#include "core.h"
 
 /* What close means once nothing runs in it: all of WAMR's goes, what the group shares stays. */
 void
@@ -11,8 +11,8 @@ wpy_instance_shut(wpy_instance *instance)
     WASMModuleInstance *wamr = instance->wamr;
     WASMExecEnv *env;
 
-    __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
-    __atomic_fetch_and(&instance->attention, ~(uint32_t)WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
+    ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_CLOSED);
+    ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_CLOSE_PENDING);
     if (!wamr)
         return;
     wpy_registry_lock(); /* another thread may look at its fuel */
@@ -38,14 +38,14 @@ wpy_instance_close(wpy_instance *instance)
 {
     bool held, shut = false;
 
-    __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSED, __ATOMIC_SEQ_CST);
+    ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_CLOSED);
     if (ATOMIC_LOAD(&instance->depth) == 0 && wpy_group_enter(&instance->object, &held) == WPY_OK) {
         if ((shut = instance->depth == 0))
             wpy_instance_shut(instance);
         wpy_group_leave(&instance->object, held);
     }
     if (!shut) { /* the call that runs in it does, or whoever is in the group when it leaves */
-        __atomic_fetch_or(&instance->attention, WPY_ATTN_CLOSE_PENDING, __ATOMIC_SEQ_CST);
+        ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_CLOSE_PENDING);
         wpy_group_sweep(&instance->object);
     }
     return WPY_OK;

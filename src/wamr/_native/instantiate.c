@@ -4,7 +4,7 @@
  * initialises, wpy_instance_start runs the start function and a reactor's `_initialize`. All that is imported is first
  * brought into one group, whose lock is held while the instance is made in it.
  */
-#include "internal.h"
+#include "enter.h"
 
 /* ---- what is imported ---- */
 
@@ -234,7 +234,7 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
         wpy_record_push(module, WPY_NO_MEMORY, 0, "out of memory", false);
         return WPY_NO_MEMORY;
     }
-    __atomic_add_fetch(&module->refs, 1, __ATOMIC_RELAXED);
+    REFS_UP(&module->refs);
     instance->module = module;
     instance->tag = imports->tag;
     instance->budget = wpy_budget_retain(imports->budget);
@@ -242,7 +242,7 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
     wpy_instance_set_fuel(instance, imports->fuel);
     wpy_instance_set_timeout(instance, imports->timeout_ns);
     if ((instance->wasi = imports->wasi))
-        __atomic_add_fetch(&((wpy_wasi_head *)instance->wasi)->refs, 1, __ATOMIC_RELAXED);
+        REFS_UP(&((wpy_wasi_head *)instance->wasi)->refs);
     status = make(instance, imports);
     if (status != WPY_OK && !instance->kept) {
         if (anchor) {

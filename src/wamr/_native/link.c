@@ -6,7 +6,7 @@
  * group, which outlive the instance. Nothing is written into the module, so any number of instances link differently.
  * The unlink hook takes back what WAMR must not free.
  */
-#include "internal.h"
+#include "core.h"
 
 static bool
 fail(char *error, uint32_t size, const char *text)

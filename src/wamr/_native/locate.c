@@ -4,9 +4,9 @@
  * module for the sake of few traps. So when somebody looks at the offsets of a trap's frames, the module is loaded once
  * more, with a patch reporting every instruction, and the places asked for are found on the way.
  */
-#include "internal.h"
+#include "core.h"
 
-static __thread struct {
+static THREAD_LOCAL struct {
     const uint8_t *bytes;
     wpy_location *locations;
     uint32_t count;

@@ -7,7 +7,7 @@
  *
  * What has to wait until nobody is in the group, the close of an instance of it, is done by whoever gives the lock back.
  */
-#include "internal.h"
+#include "core.h"
 
 #define SPINS 200
 #define WAIT_US 50000
@@ -23,7 +23,7 @@ would_deadlock(wpy_group *group, wpy_thread *me)
     uint32_t steps;
 
     for (steps = 0; group && steps < 10000; steps++) {
-        uintptr_t owner = __atomic_load_n(&group->owner, __ATOMIC_SEQ_CST) & ~(uintptr_t)1;
+        uintptr_t owner = ATOMIC_LOAD_SEQ(&group->owner) & ~(uintptr_t)1;
         wpy_thread *thread;
 
         if (owner == (uintptr_t)me)
@@ -73,7 +73,7 @@ try_lock(wpy_group *group, uintptr_t mine)
     uintptr_t free_ = 0;
 
     return ATOMIC_LOAD(&group->owner) == 0
-           && __atomic_compare_exchange_n(&group->owner, &free_, mine, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+           && ATOMIC_SWAP_ACQUIRE(&group->owner, &free_, mine);
 }
 
 /* Sleeps for at most WAIT_US; true: the lock is ours. */
@@ -85,19 +85,17 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
     os_mutex_lock(&group->mutex);
     group->waiting++;
     for (;;) {
-        uintptr_t owner = __atomic_load_n(&group->owner, __ATOMIC_RELAXED);
+        uintptr_t owner = ATOMIC_LOAD(&group->owner);
         if (owner == 0) {
             /* bit 0 stays set for those who wait with us */
-            if (__atomic_compare_exchange_n(&group->owner, &owner, mine | (group->waiting > 1), false,
-                                            __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            if (ATOMIC_SWAP_ACQUIRE(&group->owner, &owner, mine | (group->waiting > 1))) {
                 ours = true;
                 break;
             }
             continue;
         }
         if (!(owner & 1)
-            && !__atomic_compare_exchange_n(&group->owner, &owner, owner | 1, false, __ATOMIC_RELAXED,
-                                            __ATOMIC_RELAXED))
+            && !ATOMIC_SWAP(&group->owner, &owner, owner | 1))
             continue;
         if (slept)
             break;
@@ -111,7 +109,7 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
 void
 wpy_group_unlock(wpy_group *group)
 {
-    if (__atomic_exchange_n(&group->owner, 0, __ATOMIC_SEQ_CST) & 1)
+    if (ATOMIC_EXCHANGE_SEQ(&group->owner, 0) & 1)
         wpy_group_wake(group);
 }
 
@@ -119,12 +117,12 @@ wpy_group_unlock(wpy_group *group)
 static void
 sweep(wpy_group *group)
 {
-    while (__atomic_load_n(&group->sweep, __ATOMIC_SEQ_CST)) {
-        uintptr_t owner = __atomic_load_n(&group->owner, __ATOMIC_SEQ_CST);
+    while (ATOMIC_LOAD_SEQ(&group->sweep)) {
+        uintptr_t owner = ATOMIC_LOAD_SEQ(&group->owner);
         wpy_object *object;
 
         if (owner) { /* bit 0: it comes to wpy_group_wake */
-            if (__atomic_compare_exchange_n(&group->owner, &owner, owner | 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            if (ATOMIC_SWAP_SEQ(&group->owner, &owner, owner | 1))
                 return;
             continue;
         }
@@ -161,7 +159,7 @@ wpy_group_sweep(wpy_object *object)
 
     wpy_registry_lock(); /* a merge hands the wish on, or has happened already */
     group = object->group;
-    __atomic_store_n(&group->sweep, true, __ATOMIC_SEQ_CST);
+    ATOMIC_STORE_SEQ(&group->sweep, true);
     wpy_registry_unlock();
     sweep(group);
 }
@@ -175,7 +173,7 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
     int spin;
 
     for (;;) {
-        wpy_group *group = __atomic_load_n(&object->group, __ATOMIC_ACQUIRE);
+        wpy_group *group = ATOMIC_LOAD_ACQUIRE(&object->group);
         bool ours = false;
 
         if (UNLIKELY(group->orphaned))
@@ -192,7 +190,7 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
             int status = wpy_stopped(me);
             return status != WPY_OK ? status : WPY_BUSY;
         }
-        if (__atomic_load_n(&object->group, __ATOMIC_ACQUIRE) == group)
+        if (ATOMIC_LOAD_ACQUIRE(&object->group) == group)
             return WPY_OK;
         wpy_group_unlock(group); /* merged meanwhile */
     }
@@ -208,7 +206,7 @@ is_ours(wpy_group *group)
 int
 wpy_group_enter(wpy_object *object, bool *held)
 {
-    wpy_group *group = __atomic_load_n(&object->group, __ATOMIC_ACQUIRE);
+    wpy_group *group = ATOMIC_LOAD_ACQUIRE(&object->group);
 
     *held = false;
     if (is_ours(group))
@@ -221,7 +219,7 @@ void
 wpy_group_leave(wpy_object *object, bool held)
 {
     if (held)
-        wpy_group_unlock(__atomic_load_n(&object->group, __ATOMIC_ACQUIRE));
+        wpy_group_unlock(ATOMIC_LOAD_ACQUIRE(&object->group));
 }
 
 /* Takes the lock of the group of `object` without waiting; *held: it was taken by this call. False: another thread has it. */
@@ -229,7 +227,7 @@ bool
 wpy_group_enter_now(wpy_object *object, bool *held)
 {
     for (;;) {
-        wpy_group *group = __atomic_load_n(&object->group, __ATOMIC_ACQUIRE);
+        wpy_group *group = ATOMIC_LOAD_ACQUIRE(&object->group);
         int spin;
 
         *held = false;
@@ -237,7 +235,7 @@ wpy_group_enter_now(wpy_object *object, bool *held)
             return true;
         for (spin = 0; spin < SPINS && !*held; spin++)
             *held = try_lock(group, (uintptr_t)&wpy_self);
-        if (!*held || __atomic_load_n(&object->group, __ATOMIC_ACQUIRE) == group)
+        if (!*held || ATOMIC_LOAD_ACQUIRE(&object->group) == group)
             return *held;
         wpy_group_unlock(group); /* merged meanwhile */
     }

@@ -5,7 +5,7 @@
  * `users` are open instances that have it (and the host, if it made it), `pins` are views. The region goes when both are
  * 0, the struct with its group.
  */
-#include "internal.h"
+#include "core.h"
 
 /* With its group: nobody holds a view any more. */
 static void

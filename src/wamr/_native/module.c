@@ -4,7 +4,7 @@
  * (tables, memories that are never grown), so describe.c reads them from the bytes once more. A module belongs to no
  * group: any number of instances in any threads use it. Each instance holds a reference, as does Python.
  */
-#include "internal.h"
+#include "core.h"
 
 /* Has describe.c read the module as WAMR did? Indices of the one are used in arrays of the other. */
 static bool
@@ -68,7 +68,7 @@ fail:
 void
 wpy_module_release(wpy_module *module)
 {
-    if (__atomic_sub_fetch(&module->refs, 1, __ATOMIC_ACQ_REL) != 0)
+    if (REFS_DOWN(&module->refs) != 0)
         return;
     if (module->wamr)
         wasm_runtime_unload((WASMModuleCommon *)module->wamr);

@@ -6,7 +6,7 @@
  * none can be left behind in a table, whatever a reference comes into joins its owner's group (wpy_adopt), and groups
  * die whole.
  */
-#include "internal.h"
+#include "core.h"
 
 #define PAGE_BITS 10
 #define HOST_BASE 0xC0000000u
@@ -52,7 +52,7 @@ wpy_refs_take(wpy_instance *instance)
         return false;
     }
     for (i = 0; i < count; i++)
-        __atomic_store_n(&pages[first + i], instance, __ATOMIC_RELEASE);
+        ATOMIC_STORE_RELEASE(&pages[first + i], instance);
     next_page = first + count;
     wpy_registry_unlock();
     instance->ref_base = first << PAGE_BITS;
@@ -68,7 +68,7 @@ wpy_refs_give(wpy_instance *instance)
         return;
     wpy_registry_lock();
     for (i = 0; i < pages_for(instance->func_count); i++)
-        __atomic_store_n(&pages[first + i], NULL, __ATOMIC_RELEASE);
+        ATOMIC_STORE_RELEASE(&pages[first + i], NULL);
     if (first < next_page)
         next_page = first;
     wpy_registry_unlock();
@@ -128,7 +128,7 @@ wpy_refs_find(uint32_t ref)
         return (uintptr_t)func & 1 ? NULL : func;
     }
     else {
-        wpy_instance *instance = __atomic_load_n(&pages[ref >> PAGE_BITS], __ATOMIC_ACQUIRE);
+        wpy_instance *instance = ATOMIC_LOAD_ACQUIRE(&pages[ref >> PAGE_BITS]);
 
         if (!instance || ref - instance->ref_base >= instance->func_count)
             return NULL;
@@ -188,11 +188,11 @@ wpy_adopt(void *object, uint32_t ref)
 int
 wpy_adopt_now(void *object, wpy_func *func, uint32_t *ref)
 {
-    wpy_group *group = __atomic_load_n(&((wpy_object *)object)->group, __ATOMIC_ACQUIRE);
+    wpy_group *group = ATOMIC_LOAD_ACQUIRE(&((wpy_object *)object)->group);
 
     *ref = wpy_func_ref(func);
     if (func->instance)
-        return __atomic_load_n(&func->object.group, __ATOMIC_ACQUIRE) == group ? WPY_OK : WPY_BUSY;
+        return ATOMIC_LOAD_ACQUIRE(&func->object.group) == group ? WPY_OK : WPY_BUSY;
     return wpy_group_adopt(group, &func->object) ? WPY_OK : WPY_NO_MEMORY;
 }
 

@@ -8,7 +8,7 @@
  *
  * WAMR allocates through the hook below: its sizes are 32 bits wide, so 4 GiB arrive as 0.
  */
-#include "internal.h"
+#include "core.h"
 
 #if defined(BH_PLATFORM_WINDOWS)
 #include <windows.h>
@@ -23,7 +23,7 @@
 #define POOL 64
 #define POOLED_BYTES (256 * 1024)
 
-__thread wpy_budget *wpy_region_budget;
+THREAD_LOCAL wpy_budget *wpy_region_budget;
 
 /* Live regions by address, since WAMR's hook hands us only that; under the registry's lock. */
 typedef struct region {
@@ -61,13 +61,13 @@ wpy_regions_setup(void)
 static void
 give_mappings(uint32_t count)
 {
-    __atomic_fetch_sub(&mappings, count, __ATOMIC_RELAXED);
+    ATOMIC_SUB(&mappings, count);
 }
 
 static bool
 take_mappings(uint32_t count)
 {
-    if (__atomic_add_fetch(&mappings, count, __ATOMIC_RELAXED) <= most_mappings)
+    if (ATOMIC_ADD(&mappings, count) <= most_mappings)
         return true;
     give_mappings(count);
     return false;
@@ -138,7 +138,7 @@ from_pool(void)
     uint32_t i;
 
     for (i = 0; i < POOL; i++)
-        if (ATOMIC_LOAD(&pool[i]) && (r = __atomic_exchange_n(&pool[i], NULL, __ATOMIC_ACQUIRE)))
+        if (ATOMIC_LOAD(&pool[i]) && (r = ATOMIC_EXCHANGE_ACQUIRE(&pool[i], NULL)))
             return r;
     return NULL;
 }
@@ -310,7 +310,7 @@ to_pool(region *r)
         if (!zeroed)
             memset(r->base, 0, (size_t)r->committed);
         zeroed = true;
-        if (__atomic_compare_exchange_n(&pool[i], &none, r, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        if (ATOMIC_SWAP_RELEASE(&pool[i], &none, r))
             return true;
     }
     return false;

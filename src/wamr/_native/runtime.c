@@ -3,7 +3,7 @@
  * WAMR is one per process and counts its starts under a lock of its own; what must be the same for both layers is how
  * the first start sets it up, so everybody starts it through wpy_runtime_start.
  */
-#include "internal.h"
+#include "core.h"
 
 #include <stdarg.h>
 

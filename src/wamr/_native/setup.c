@@ -3,7 +3,7 @@
  * The roof: the only file that names all others. The locks are made, the hooks of the patched WAMR are filled in, and a
  * fork is prepared for.
  */
-#include "internal.h"
+#include "core.h"
 
 #if !defined(BH_PLATFORM_WINDOWS)
 #include <pthread.h>

@@ -5,7 +5,7 @@
  * in place from any side and outlives its instance. Elements are references (refs.c) of 32 bits in cells of a pointer's
  * size.
  */
-#include "internal.h"
+#include "core.h"
 
 static size_t
 size_for(uint32_t elements)

@@ -3,14 +3,14 @@
  * The registry's lock guards what is rare: handle counts, merges of groups, reference numbers. It is never held while
  * wasm or Python code runs, and it is taken over a fork (setup.c), so that a child finds it free.
  */
-#include "internal.h"
+#include "core.h"
 
 #include <time.h>
 #if !defined(BH_PLATFORM_WINDOWS)
 #include <pthread.h>
 #endif
 
-__thread wpy_thread wpy_self;
+THREAD_LOCAL wpy_thread wpy_self;
 
 static korp_mutex registry;
 static uint64_t last_serial;

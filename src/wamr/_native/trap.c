@@ -8,7 +8,7 @@
  * So whoever asks gets the newest one of its function, and each status has one of its own: what was left behind is never
  * seen, and pushed out in time.
  */
-#include "internal.h"
+#include "core.h"
 
 #define MOST_FRAMES 1000
 

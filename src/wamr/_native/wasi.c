@@ -287,7 +287,7 @@ wpy_wasi_release(wpy_wasi *wasi)
 {
     uint32_t i;
 
-    if (__atomic_sub_fetch(&wasi->head.refs, 1, __ATOMIC_ACQ_REL) != 0)
+    if (REFS_DOWN(&wasi->head.refs) != 0)
         return;
     for (i = 0; i < 3; i++)
         if (wasi->streams[i].open)

@@ -9,7 +9,7 @@
 #ifndef WPY_WASI_H
 #define WPY_WASI_H
 
-#include "internal.h"
+#include "core.h"
 
 #include "platform_api_extension.h"
 #include "wasmtime_ssp.h"

@@ -39,7 +39,7 @@ typedef struct {
 #if defined(_MSC_VER)
 static __declspec(thread) Kept kept;
 #else
-static __thread Kept kept;
+static THREAD_LOCAL Kept kept;
 #endif
 
 /* ---- a call ---- */

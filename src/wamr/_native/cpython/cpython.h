@@ -13,14 +13,9 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "compiler.h"
 #include "wpy.h"
 #include "entry.h"
-
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#if !defined(__GNUC__) && !defined(__clang__)
-#define __builtin_expect(x, y) (x)
-#endif
 
 /* Each adds what it has to the module; -1 with an exception. */
 int wpy_add_signature(PyObject *module);

@@ -30,7 +30,7 @@ typedef struct {
 #if defined(_MSC_VER)
 static __declspec(thread) wpy_passing *passing_here;
 #else
-static __thread wpy_passing *passing_here;
+static THREAD_LOCAL wpy_passing *passing_here;
 #endif
 static PyObject *wrapped; /* a tuple of classes whose instances stand for something else */
 

@@ -1,13 +1,11 @@
-/* internal.h: the structs that our C files share, and the few lines on the way of every call.
+/* core.h: the structs that our C files share, and what each file offers the others.
  *
- * The only header here that includes WAMR's own. An instance is entered through `wpy_enter` and left through
- * `wpy_leave`; between the two the thread owns the lock of the instance's group, and an activation record on the C stack
- * says who is running and until when. Nested calls, also those into other instances of the thread, chain their records:
- * the checkpoint looks at all of them, so that what stops the outer call stops the inner one, too.
+ * The only header here that includes WAMR's own. It has types and contracts; what every call runs through is in enter.h.
  */
-#ifndef WPY_INTERNAL_H
-#define WPY_INTERNAL_H
+#ifndef WPY_CORE_H
+#define WPY_CORE_H
 
+#include "compiler.h"
 #include "now.h"
 #include "wpy.h"
 
@@ -22,14 +20,6 @@
 #include "wasm_memory.h"
 #include "wasm_native.h"
 #include "wasm_runtime.h"
-
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define COLD __attribute__((noinline, cold))
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-
-#define ATOMIC_LOAD(p) __atomic_load_n(p, __ATOMIC_RELAXED)
-#define ATOMIC_STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
 
 #define WPY_NULL_REF UINT32_MAX
 #define WPY_PAGE 65536u
@@ -65,9 +55,11 @@ extern const wpy_kind wpy_instance_kind, wpy_func_kind, wpy_host_kind, wpy_memor
 /* The head of every struct that Python holds a handle on, modules and WASI configurations excepted. */
 struct wpy_object {
     wpy_group *group; /* NULL: a host function, which belongs to no group and counts its own references */
-    struct wpy_object *next;
+    union {
+        wpy_object *next; /* of the group's */
+        uint32_t refs;    /* the host function's own */
+    };
     const wpy_kind *kind;
-    uint32_t refs;    /* host functions only */
 };
 
 struct wpy_group {
@@ -122,7 +114,7 @@ typedef struct wpy_thread {
     wpy_record records[WPY_RECORDS];
 } wpy_thread;
 
-extern __thread wpy_thread wpy_self;
+extern THREAD_LOCAL wpy_thread wpy_self;
 
 /* ---- modules ---- */
 
@@ -133,7 +125,7 @@ struct wpy_module {
     uint32_t refs; /* atomic */
     WASMModule *wamr;
     uint8_t *bytes;     /* WAMR's copy; it writes into it */
-    korp_mutex mutex;   /* held while an instance with imported globals is made, see instance.c */
+    korp_mutex mutex;   /* held while an instance with imported globals is made, see instantiate.c */
     uint32_t forks;     /* wpy_forks when the mutex was made; under the registry's lock */
     wpy_extern *imports, *exports;
     uint32_t import_count, export_count;
@@ -347,7 +339,7 @@ void wpy_region_free(void *base);
 void wpy_regions_setup(void);
 void *wpy_malloc(size_t size);
 void wpy_allocator(MemAllocOption *option);
-extern __thread wpy_budget *wpy_region_budget; /* that the next linear memory's bytes are taken from */
+extern THREAD_LOCAL wpy_budget *wpy_region_budget; /* that the next linear memory's bytes are taken from */
 wpy_memory *wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits);
 void wpy_memory_drop(wpy_memory *memory); /* a user less */
 wpy_table *wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);
@@ -368,7 +360,10 @@ void wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled);
 
 /* ---- checkpoint.c ---- */
 bool wpy_checkpoint_hook(WASMExecEnv *env);
+/* wpy_enter's timeout for calls from wasm: the instance's own limit counts calls from Python only. */
+#define WPY_NO_TIMEOUT UINT64_MAX
 COLD int wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel);
+COLD void wpy_thread_arrived(wpy_instance *instance, wpy_thread *me);
 void wpy_fuel_settle(wpy_instance *instance);
 /* For code that waits: false: stop waiting, the exception is set. `woken`: by a signal. */
 bool wpy_wait_check(WASMExecEnv *env, bool woken);
@@ -377,124 +372,11 @@ bool wpy_wait_check(WASMExecEnv *env, bool woken);
 void wpy_wasi_setup(void);
 void wpy_returned_hook(WASMExecEnv *env);
 
-/* ---- the way in and out ---- */
-
-/* wpy_enter's timeout for calls from wasm: the instance's own limit counts calls from Python only. */
-#define WPY_NO_TIMEOUT UINT64_MAX
-
+/* NULL: an instance of the procedural layer. */
 static ALWAYS_INLINE wpy_instance *
 wpy_instance_of(WASMExecEnv *env)
 {
     return (wpy_instance *)((WASMModuleInstance *)env->module_inst)->custom_data;
-}
-
-COLD void wpy_thread_arrived(wpy_instance *instance, wpy_thread *me);
-
-/* Takes the group's lock unless this thread has it; a status: if not `wait`, WPY_BUSY instead of waiting. */
-static ALWAYS_INLINE int
-wpy_lock(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, bool wait)
-{
-    uintptr_t mine = (uintptr_t)me;
-    wpy_group *group = __atomic_load_n(&instance->object.group, __ATOMIC_ACQUIRE);
-    uintptr_t owner = ATOMIC_LOAD(&group->owner);
-
-    activation->outermost = true;
-    if (owner != 0 || !__atomic_compare_exchange_n(&group->owner, &owner, mine, false, __ATOMIC_ACQUIRE,
-                                                   __ATOMIC_RELAXED)) {
-        if (LIKELY((owner & ~(uintptr_t)1) == mine)) {
-            activation->outermost = false;
-            return WPY_OK;
-        }
-        return wait ? wpy_group_wait(&instance->object, me) : WPY_BUSY;
-    }
-    if (UNLIKELY(__atomic_load_n(&instance->object.group, __ATOMIC_RELAXED) != group)) {
-        /* the group was merged into another before we had its lock */
-        if (__atomic_exchange_n(&group->owner, 0, __ATOMIC_SEQ_CST) & 1)
-            wpy_group_wake(group);
-        return wait ? wpy_group_wait(&instance->object, me) : WPY_BUSY;
-    }
-    return WPY_OK;
-}
-
-/* Opens an activation of this thread, which has the lock; a status. If it is not WPY_OK, the lock is given back. */
-static ALWAYS_INLINE int
-wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
-{
-    wpy_group *group;
-    int status;
-
-    if (UNLIKELY(instance->thread != me->serial))
-        wpy_thread_arrived(instance, me);
-    activation->prev = me->top;
-    activation->instance = instance;
-    activation->deadline = me->top ? me->top->deadline : UINT64_MAX;
-    activation->timeout_ns = 0;
-    activation->fuel_floor = INT64_MIN;
-    if (ATOMIC_LOAD(&instance->depth) == 0)
-        ATOMIC_STORE(&instance->generation, instance->generation + 1);
-    if (UNLIKELY(ATOMIC_LOAD(&instance->attention) | ((timeout_ns + 1) > 1) | (fuel >= 0))) {
-        status = wpy_enter_slow(instance, activation, timeout_ns, fuel);
-        if (status != WPY_OK) {
-            if (activation->outermost) {
-                group = instance->object.group;
-                if (__atomic_exchange_n(&group->owner, 0, __ATOMIC_SEQ_CST) & 1)
-                    wpy_group_wake(group);
-            }
-            return status;
-        }
-    }
-    activation->base = instance->env->wasm_stack.top;
-    ATOMIC_STORE(&instance->depth, instance->depth + 1);
-    me->top = activation;
-    return WPY_OK;
-}
-
-/* Takes the lock, waiting for it if need be, and opens an activation; a status. */
-static ALWAYS_INLINE int
-wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
-{
-    wpy_thread *me = &wpy_self;
-    int status = wpy_lock(instance, me, activation, true);
-
-    return UNLIKELY(status != WPY_OK) ? status : wpy_activate(instance, me, activation, timeout_ns, fuel);
-}
-
-/* The same without limits and without waiting: WPY_BUSY. */
-static ALWAYS_INLINE int
-wpy_enter_now(wpy_instance *instance, wpy_activation *activation)
-{
-    wpy_thread *me = &wpy_self;
-    int status = wpy_lock(instance, me, activation, false);
-
-    return UNLIKELY(status != WPY_OK) ? status : wpy_activate(instance, me, activation, 0, -1);
-}
-
-static ALWAYS_INLINE void
-wpy_leave(wpy_activation *activation)
-{
-    wpy_instance *instance = activation->instance;
-
-    wpy_self.top = activation->prev;
-    ATOMIC_STORE(&instance->depth, instance->depth - 1);
-    if (UNLIKELY(ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) && instance->depth == 0)
-        wpy_instance_shut(instance);
-    if (activation->outermost) {
-        wpy_group *group = instance->object.group; /* may have changed: see wpy_group_merge */
-        if (UNLIKELY(__atomic_exchange_n(&group->owner, 0, __ATOMIC_SEQ_CST) & 1))
-            wpy_group_wake(group);
-    }
-}
-
-/* Runs `func` with its cells in `argv`; WPY_OK or the status of the error that was recorded. The instance is entered. */
-static ALWAYS_INLINE int
-wpy_run(wpy_func *func, uint32_t *argv)
-{
-    wpy_instance *instance = func->instance;
-
-    wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells, argv);
-    if (UNLIKELY(instance->wamr->cur_exception[0]))
-        return wpy_after_exception(func);
-    return WPY_OK;
 }
 
 #endif

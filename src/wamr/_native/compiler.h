@@ -1,0 +1,55 @@
+/* compiler.h: what compilers have different words for: attributes, thread-local variables, atomics.
+ *
+ * The atomics name their order: none means relaxed, ACQUIRE, RELEASE and SEQ (sequentially consistent) are C11's.
+ */
+#ifndef WPY_COMPILER_H
+#define WPY_COMPILER_H
+
+#if defined(__GNUC__) || defined(__clang__)
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COLD __attribute__((noinline, cold))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define THREAD_LOCAL __thread
+#else
+#define LIKELY(x) (x)
+#define UNLIKELY(x) (x)
+#define COLD __declspec(noinline)
+#define ALWAYS_INLINE __forceinline
+#define THREAD_LOCAL __declspec(thread)
+#endif
+
+#define ATOMIC_LOAD(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define ATOMIC_LOAD_ACQUIRE(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define ATOMIC_LOAD_SEQ(p) __atomic_load_n(p, __ATOMIC_SEQ_CST)
+
+#define ATOMIC_STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define ATOMIC_STORE_RELEASE(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define ATOMIC_STORE_SEQ(p, v) __atomic_store_n(p, v, __ATOMIC_SEQ_CST)
+
+/* The value before. */
+#define ATOMIC_EXCHANGE_ACQUIRE(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQUIRE)
+#define ATOMIC_EXCHANGE_SEQ(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+
+/* If *p is *expected it becomes v; if not, *expected becomes what it is. True: it was. */
+#define ATOMIC_SWAP(p, expected, v) \
+    __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+#define ATOMIC_SWAP_ACQUIRE(p, expected, v) \
+    __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+#define ATOMIC_SWAP_RELEASE(p, expected, v) \
+    __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#define ATOMIC_SWAP_SEQ(p, expected, v) \
+    __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+
+/* The value afterwards. */
+#define ATOMIC_ADD(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
+#define ATOMIC_SUB(p, v) __atomic_sub_fetch(p, v, __ATOMIC_RELAXED)
+
+#define ATOMIC_SET_BITS_SEQ(p, v) __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)
+#define ATOMIC_CLEAR_BITS_SEQ(p, v) __atomic_fetch_and(p, ~(v), __ATOMIC_SEQ_CST)
+
+/* Counts of references; the value afterwards. Who sees the last one go sees all that others did before. */
+#define REFS_UP(p) __atomic_add_fetch(p, 1, __ATOMIC_RELAXED)
+#define REFS_DOWN(p) __atomic_sub_fetch(p, 1, __ATOMIC_ACQ_REL)
+
+#endif
