@@ -202,16 +202,6 @@ end:
 
 /* ---- the Callee ---- */
 
-void
-wpy_let_go(void *object)
-{
-    if (!wpy_release_soon(object)) { /* the last of its group: what may take a while */
-        PyThreadState *thread = PyEval_SaveThread();
-        wpy_release(object);
-        PyEval_RestoreThread(thread);
-    }
-}
-
 static int
 callee_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -370,17 +360,6 @@ static PyMethodDef functions[] = {
     { "set_call", set_call, METH_VARARGS, "Name those whom calls are left to that are not plain, or fail, and Trap." },
     { NULL, NULL, 0, NULL },
 };
-
-/* Makes the type a member of the module; borrowed, as long as that lives. */
-PyTypeObject *
-wpy_added(PyObject *module, const char *name, PyType_Spec *spec)
-{
-    PyObject *type = PyType_FromSpec(spec);
-
-    if (type && PyModule_AddObject(module, name, type) < 0)
-        Py_CLEAR(type);
-    return (PyTypeObject *)type;
-}
 
 int
 wpy_add_function(PyObject *module)
