@@ -2,7 +2,7 @@
 # again: .venv/.demo and .venv/.dev are as old as the installation that they stand for.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test coverage lint format bench asan clean \
+.PHONY: help demo check test coverage lint format bench debug asan clean \
 	wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
 
 VENV := .venv
@@ -30,6 +30,10 @@ PYTEST = WAMR_TESTS=complete $(RUN) -m pytest -n auto --maxprocesses=8
 # Without what starts many processes, builds, or runs large programs.
 UNIT_TESTS = tests/procedural tests/regressions $(filter-out \
 	$(foreach name,cli plain python samples sandbox_races,tests/test_$(name).py), $(wildcard tests/test_*.py))
+# What our C does: groups, threads, calls in and out, references, WASI.
+DEBUG_TESTS = tests/stress tests/procedural $(foreach name,async bounded budgets calls cancelling chains func global \
+	host instance linking memory objects pools reentry reentry_limits references sandbox_races store stdio streams \
+	table wasi wasi_waiting,tests/test_$(name).py)
 LEAKS := $(CURDIR)/build/leaks
 SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
@@ -43,6 +47,7 @@ help:
 	@echo 'make lint     ruff and mypy'
 	@echo 'make format   ruff format'
 	@echo 'make bench    the benchmarks, beside other engines'
+	@echo 'make debug    the tests of our C on a build with assertions and symbols'
 	@echo 'make asan     the tests under AddressSanitizer and UBSan'
 	@echo 'make wamr-edit, wamr-export, wamr-upgrade COMMIT=… [FROM=tree]'
 	@echo '              the patches of WAMR as commits, back, and to another version'
@@ -72,6 +77,12 @@ format: $(VENV)/.lint
 
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks
+
+# With assertions: who has which lock, and in which order they are taken (lock_order.h).
+debug: $(VENV)/.dev
+	WAMR_DEBUG=1 $(PIP_INSTALL) --editable .
+	touch -d @0 $(VENV)/.dev
+	$(PYTEST) $(or $(PYTEST_ARGS),$(DEBUG_TESTS))
 
 # The interpreter is not instrumented, so the sanitizer's library is loaded first. It can't see what
 # Python leaves to the end of the process, so leaks are looked for where nothing of ours may be left,

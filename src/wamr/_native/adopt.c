@@ -13,6 +13,7 @@ place_of(wpy_group *group, const wpy_object *host)
     uint32_t mask = group->adopted_room - 1;
     uint32_t i = (uint32_t)((uint64_t)(uintptr_t)host * 0x9E3779B97F4A7C15u >> 32) & mask;
 
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     while (group->adopted[i] && group->adopted[i] != host)
         i = (i + 1) & mask;
     return &group->adopted[i];
@@ -26,6 +27,7 @@ make_room(wpy_group *group, uint32_t more)
     wpy_object **old = group->adopted;
     uint32_t old_room = group->adopted_room, i;
 
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     while (needed > room / 4 * 3)
         room *= 2;
     if (room == old_room)
@@ -48,6 +50,7 @@ wpy_group_hand_on(wpy_group *into, wpy_group *from)
 {
     uint32_t i;
 
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     if (!from->adopted_count || !make_room(into, from->adopted_count))
         return;
     for (i = 0; i < from->adopted_room; i++) {

@@ -45,6 +45,7 @@ is_main_thread(void)
 void
 wpy_fuel_settle(wpy_instance *instance)
 {
+    ASSERT_ENTERED(instance);
     if (instance->env && instance->env->fuel > 0) {
         instance->fuel += instance->env->fuel;
         instance->env->fuel = 0;
@@ -73,6 +74,7 @@ goes_on(wpy_instance *instance, bool woken)
         int raised;
 
         me->signals_at = now;
+        ASSERT_NO_LOCKS();
         if ((me->stop || is_main_thread()) && (raised = wpy_py_signals()) != 0) {
             wpy_stop(instance->wamr, WPY_HOST, raised, "signal");
             return false;
@@ -105,6 +107,7 @@ wpy_checkpoint_hook(WASMExecEnv *env)
         env->fuel = WPY_SLICE - 1;
         return true;
     }
+    ASSERT_ENTERED(instance);
     env->fuel = 0; /* what brought us here is paid from what the instance has */
     wpy_floats_leave(env->floats_outside); /* a signal handler is Python's */
     on = goes_on(instance, false);

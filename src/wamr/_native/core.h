@@ -6,6 +6,7 @@
 #define WPY_CORE_H
 
 #include "compiler.h"
+#include "lock_order.h"
 #include "now.h"
 #include "wpy.h"
 
@@ -112,6 +113,9 @@ typedef struct wpy_thread {
     wpy_frame *frames;     /* of the trap that is on its way out, innermost first */
     uint32_t record_count;
     wpy_record records[WPY_RECORDS];
+#if defined(WPY_CHECKED)
+    uint32_t locks;        /* of lock_order.h that it has */
+#endif
 } wpy_thread;
 
 extern THREAD_LOCAL wpy_thread wpy_self;
@@ -140,6 +144,7 @@ struct wpy_module {
 
 extern uint32_t wpy_forks; /* how often this process was forked from another since it began; under the registry's lock */
 void wpy_module_lock(wpy_module *module);
+void wpy_module_unlock(wpy_module *module);
 
 /* ---- budgets (budget.c) ---- */
 

@@ -19,6 +19,7 @@ wpy_lock(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, boo
     wpy_group *group = ATOMIC_LOAD_ACQUIRE(&instance->object.group);
     uintptr_t owner = ATOMIC_LOAD(&group->owner);
 
+    ASSERT_NO_LOCKS();
     activation->outermost = true;
     if (owner != 0 || !ATOMIC_SWAP_ACQUIRE(&group->owner, &owner, mine)) {
         if (LIKELY((owner & ~(uintptr_t)1) == mine)) {
@@ -43,6 +44,7 @@ wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation,
     wpy_group *group;
     int status;
 
+    ASSERT_ENTERED(instance);
     if (UNLIKELY(instance->thread != me->serial))
         wpy_thread_arrived(instance, me);
     activation->prev = me->top;
@@ -94,6 +96,8 @@ wpy_leave(wpy_activation *activation)
 {
     wpy_instance *instance = activation->instance;
 
+    ASSERT_ENTERED(instance);
+    WPY_ASSERT(wpy_self.top == activation);
     wpy_self.top = activation->prev;
     ATOMIC_STORE(&instance->depth, instance->depth - 1);
     if (UNLIKELY(ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) && instance->depth == 0)
@@ -111,6 +115,8 @@ wpy_run(wpy_func *func, uint32_t *argv)
 {
     wpy_instance *instance = func->instance;
 
+    ASSERT_ENTERED(instance);
+    ASSERT_NO_LOCKS();
     wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells, argv);
     if (UNLIKELY(instance->wamr->cur_exception[0]))
         return wpy_after_exception(func);

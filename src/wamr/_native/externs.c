@@ -37,6 +37,7 @@ mark_instance(const wpy_instance *instance, uint8_t *marks, uint32_t count)
     const WASMModuleInstance *wamr = instance->wamr;
     uint32_t i, ref;
 
+    ASSERT_ENTERED(instance);
     if (!wamr)
         return;
     for (i = 0; i < wamr->table_count; i++)

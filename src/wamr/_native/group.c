@@ -42,6 +42,7 @@ wpy_groups_forked(void)
 {
     wpy_group *group;
 
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     for (group = all_groups; group; group = group->next_group)
         wpy_group_forked(group);
     wpy_waiting_forked();
@@ -76,6 +77,7 @@ wpy_group_free(wpy_group *group)
 {
     wpy_object *object, *next;
 
+    WPY_ASSERT(group->handles == 0);
     for (object = group->objects; object; object = object->next)
         if (object->kind->shut)
             object->kind->shut(object);
@@ -256,6 +258,8 @@ absorb(wpy_group *into, wpy_group *from)
     wpy_object *object, *last = NULL;
     wpy_group *husk;
 
+    ASSERT_IN_GROUP(into);
+    ASSERT_IN_GROUP(from);
     wpy_registry_lock();
     for (object = from->objects; object; last = object, object = object->next)
         ATOMIC_STORE_RELEASE(&object->group, into);

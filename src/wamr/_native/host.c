@@ -36,8 +36,10 @@ host_failed(WASMExecEnv *env, int raised)
 static bool
 dispatch_cells(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
-    int raised = wpy_py_cells((int)func->index, (uint32_t *)args, results);
+    int raised;
 
+    ASSERT_NO_LOCKS();
+    raised = wpy_py_cells((int)func->index, (uint32_t *)args, results);
     return LIKELY(raised == 0) || host_failed(env, raised);
 }
 
@@ -45,8 +47,10 @@ static bool
 dispatch_values(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
     const WASMFuncType *type = func->type;
-    int raised = host_entry(func->index, type->types, type->param_count, type->result_count, args, results);
+    int raised;
 
+    ASSERT_NO_LOCKS();
+    raised = host_entry(func->index, type->types, type->param_count, type->result_count, args, results);
     return LIKELY(raised == 0) || host_failed(env, raised);
 }
 

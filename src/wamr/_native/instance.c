@@ -11,6 +11,7 @@ wpy_instance_shut(wpy_instance *instance)
     WASMModuleInstance *wamr = instance->wamr;
     WASMExecEnv *env;
 
+    ASSERT_ENTERED_OR_DYING(instance);
     ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_CLOSED);
     ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_CLOSE_PENDING);
     if (!wamr)

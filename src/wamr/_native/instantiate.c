@@ -105,6 +105,7 @@ lend_globals(WASMModule *module, const wpy_imports *imports)
 {
     uint32_t i;
 
+    ASSERT_HAS_LOCK(WPY_MODULE_MUTEX);
     for (i = 0; i < module->import_global_count; i++) {
         WASMGlobalImport *slot = &module->import_globals[i].u.global;
         memcpy(&slot->global_data_linked, imports->globals[i]->cell, sizeof imports->globals[i]->cell);
@@ -142,7 +143,7 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
     }
     wamr = wasm_runtime_instantiate_ex2((WASMModuleCommon *)module->wamr, &args, error, size);
     if (module->wamr->import_global_count)
-        os_mutex_unlock(&module->mutex);
+        wpy_module_unlock(module);
     instance->making = false;
     instance->imports = NULL;
     wpy_region_budget = NULL;
@@ -157,6 +158,7 @@ make(wpy_instance *instance, const wpy_imports *imports)
     WASMModuleInstance *wamr;
     int status;
 
+    ASSERT_ENTERED(instance);
     error[0] = 0;
     if (!keep_functions(instance, imports)) {
         wpy_record_push(instance->module, WPY_NO_MEMORY, 0, "out of memory", false);
@@ -182,6 +184,7 @@ discard(wpy_instance *instance)
     wpy_group *group = instance->object.group;
     uint32_t i;
 
+    ASSERT_IN_GROUP(group);
     if (!module->import_memory_count && instance->memory)
         wpy_group_discard(&instance->memory->object);
     for (i = module->import_table_count; instance->tables && i < instance->module->table_count; i++)

@@ -190,6 +190,7 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     WASMModuleInstance *wamr = (WASMModuleInstance *)common;
     wpy_instance *instance = wamr->custom_data;
 
+    ASSERT_ENTERED(instance);
     instance->wamr = wamr;
     instance->func_count = wamr->e->function_count;
     wamr->default_wasm_stack_size = instance->imports->stack_bytes; /* WAMR sets it later, after what may fail */
@@ -215,6 +216,7 @@ wpy_unlink_hook(WASMModuleInstanceCommon *common)
     WASMModuleInstance *wamr = (WASMModuleInstance *)common;
     wpy_instance *instance = wamr->custom_data;
 
+    ASSERT_ENTERED_OR_DYING(instance);
     if (instance->making && instance->linked && wamr->module->import_table_count) {
         instance->kept = true;
         return true;

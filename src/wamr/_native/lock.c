@@ -22,6 +22,7 @@ would_deadlock(wpy_group *group, wpy_thread *me)
 {
     uint32_t steps;
 
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     for (steps = 0; group && steps < 10000; steps++) {
         uintptr_t owner = ATOMIC_LOAD_SEQ(&group->owner) & ~(uintptr_t)1;
         wpy_thread *thread;
@@ -72,6 +73,7 @@ try_lock(wpy_group *group, uintptr_t mine)
 {
     uintptr_t free_ = 0;
 
+    ASSERT_NO_LOCKS();
     return ATOMIC_LOAD(&group->owner) == 0
            && ATOMIC_SWAP_ACQUIRE(&group->owner, &free_, mine);
 }
@@ -82,6 +84,7 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
 {
     bool ours = false, slept = false;
 
+    TAKES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_lock(&group->mutex);
     group->waiting++;
     for (;;) {
@@ -102,6 +105,7 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
         slept = os_cond_reltimedwait(&group->cond, &group->mutex, WAIT_US) != 0;
     }
     group->waiting--;
+    GIVES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_unlock(&group->mutex);
     return ours;
 }
@@ -109,6 +113,7 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
 void
 wpy_group_unlock(wpy_group *group)
 {
+    ASSERT_IN_GROUP(group);
     if (ATOMIC_EXCHANGE_SEQ(&group->owner, 0) & 1)
         wpy_group_wake(group);
 }
@@ -145,8 +150,10 @@ sweep(wpy_group *group)
 COLD void
 wpy_group_wake(wpy_group *group)
 {
+    TAKES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_lock(&group->mutex);
     os_cond_signal(&group->cond);
+    GIVES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_unlock(&group->mutex);
     sweep(group);
 }
@@ -172,6 +179,7 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
     uintptr_t mine = (uintptr_t)me;
     int spin;
 
+    ASSERT_NO_LOCKS();
     for (;;) {
         wpy_group *group = ATOMIC_LOAD_ACQUIRE(&object->group);
         bool ours = false;
@@ -274,6 +282,7 @@ wpy_group_forked(wpy_group *group)
 {
     uintptr_t owner = group->owner & ~(uintptr_t)1;
 
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     os_mutex_init(&group->mutex); /* somebody may have held it */
     os_cond_init(&group->cond);
     group->waiting = 0;
@@ -285,5 +294,6 @@ wpy_group_forked(wpy_group *group)
 void
 wpy_waiting_forked(void)
 {
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     waiting_threads = NULL;
 }

@@ -185,6 +185,7 @@ wpy_memory_grow(wpy_memory *memory, uint32_t delta, uint32_t *old_pages)
 
     if (status != WPY_OK)
         return status;
+    ASSERT_ENTERED(memory);
     wpy_memory_pin(memory); /* whoever closes it now does not take the bytes away */
     if (wpy_memory_closed(memory)) {
         wpy_group_leave(&memory->object, held);

@@ -93,7 +93,15 @@ wpy_module_lock(wpy_module *module)
         module->forks = wpy_forks;
     }
     wpy_registry_unlock();
+    TAKES_LOCK(WPY_MODULE_MUTEX);
     os_mutex_lock(&module->mutex);
+}
+
+void
+wpy_module_unlock(wpy_module *module)
+{
+    GIVES_LOCK(WPY_MODULE_MUTEX);
+    os_mutex_unlock(&module->mutex);
 }
 
 /* Borrowed from the module, as are the texts in it. */

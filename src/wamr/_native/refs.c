@@ -25,12 +25,13 @@ pages_for(uint32_t functions)
     return functions ? (functions + (1u << PAGE_BITS) - 1) >> PAGE_BITS : 1;
 }
 
-/* A free run of `count` pages at or after `start`; 0: none. */
+/* Under the registry's lock: a free run of `count` pages at or after `start`; 0: none. */
 static uint32_t
 find_run(uint32_t start, uint32_t count)
 {
     uint32_t page, length = 0;
 
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     for (page = start; page < PAGES; page++) {
         length = pages[page] ? 0 : length + 1;
         if (length == count)

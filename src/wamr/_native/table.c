@@ -99,6 +99,7 @@ wpy_table_max(wpy_table *table, bool *has_max)
 static int
 get(const wpy_table *table, uint32_t index, uint32_t *out)
 {
+    ASSERT_ENTERED(table);
     if (UNLIKELY(index >= table->wamr->cur_size))
         return WPY_RANGE;
     *out = (uint32_t)table->wamr->elems[index];
@@ -108,6 +109,7 @@ get(const wpy_table *table, uint32_t index, uint32_t *out)
 static int
 set(wpy_table *table, uint32_t index, uint32_t ref)
 {
+    ASSERT_ENTERED(table);
     if (UNLIKELY(index >= table->wamr->cur_size))
         return WPY_RANGE;
     table->wamr->elems[index] = (table_elem_type_t)ref;
@@ -120,6 +122,7 @@ grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
     WASMTableInstance *wamr = table->wamr;
     uint32_t i;
 
+    ASSERT_ENTERED(table);
     *old_size = wamr->cur_size;
     wpy_forget_refusal();
     if (delta > wamr->max_size - wamr->cur_size) {
@@ -226,6 +229,7 @@ wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *grown, uint32_t de
     wpy_instance *instance = wamr->custom_data;
     uint32_t i;
 
+    ASSERT_ENTERED(instance);
     for (i = 0; i < wamr->table_count; i++)
         if (instance->tables[i] && instance->tables[i]->wamr == grown)
             return wpy_budget_take(instance->tables[i]->budget, WPY_TABLE_ELEMENTS, delta);

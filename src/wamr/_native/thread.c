@@ -19,14 +19,25 @@ uint32_t wpy_forks;
 void
 wpy_registry_lock(void)
 {
+    TAKES_LOCK(WPY_REGISTRY_LOCK);
     os_mutex_lock(&registry);
 }
 
 void
 wpy_registry_unlock(void)
 {
+    GIVES_LOCK(WPY_REGISTRY_LOCK);
     os_mutex_unlock(&registry);
 }
+
+#if defined(WPY_CHECKED)
+void
+wpy_assert_failed(const char *condition, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: assertion failed: %s (see lock_order.h)\n", file, line, condition);
+    abort();
+}
+#endif
 
 #if !defined(BH_PLATFORM_WINDOWS)
 uint64_t

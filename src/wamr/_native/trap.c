@@ -18,6 +18,7 @@ wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text)
 {
     wpy_instance *instance = wamr->custom_data;
 
+    ASSERT_ENTERED(instance);
     wasm_set_exception(wamr, text);
     instance->status = status;
     instance->status_code = code;

@@ -247,6 +247,7 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
     if (i == count)
         return 0;
     do {
+        ASSERT_NO_LOCKS();
         got = wpy_py_wasi_read(wasi->who, iov[i].buf, iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
         if (got < 0)
             return stopped_by_python(env, got);
@@ -299,7 +300,10 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
 
         while (left) {
             uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
-            int taken = wpy_py_wasi_write(wasi->who, fd, data, piece);
+            int taken;
+
+            ASSERT_NO_LOCKS();
+            taken = wpy_py_wasi_write(wasi->who, fd, data, piece);
 
             if (taken < 0)
                 return stopped_by_python(env, taken);
