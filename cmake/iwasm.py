@@ -202,6 +202,8 @@ def _configure(place: Layout, c_files: list[Path]) -> None:
         "FETCHCONTENT_FULLY_DISCONNECTED": "ON",
     }
     if os.name != "nt":
+        # Unoptimized, the interpreter's frames are larger than what small stacks have for them.
+        options["CMAKE_C_FLAGS_DEBUG"] = "-Og -g"
         options["FETCHCONTENT_SOURCE_DIR_SIMDE"] = _simde(place.build / "simde").as_posix()
     if sys.platform == "darwin":
         words = shlex.split(os.environ.get("ARCHFLAGS", ""))
