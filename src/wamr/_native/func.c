@@ -145,13 +145,6 @@ wpy_func_pairs(wpy_func *func)
                : 0;
 }
 
-/* Borrowed, to compare with; NULL: a host function. */
-wpy_instance *
-wpy_func_instance(wpy_func *func)
-{
-    return func->instance;
-}
-
 /* Python's name for the instance of the function; 0: a host function. */
 uint64_t
 wpy_func_tag(wpy_func *func)

@@ -222,17 +222,6 @@ wpy_give_later(bool wait)
     free(list);
 }
 
-bool
-wpy_same_group(void *a, void *b)
-{
-    bool same;
-
-    wpy_registry_lock();
-    same = ((wpy_object *)a)->group == ((wpy_object *)b)->group;
-    wpy_registry_unlock();
-    return same;
-}
-
 /* ---- merging ---- */
 
 /* After a merge: of this thread's calls into `group` only the outermost one gives the lock back. True: there is one. */

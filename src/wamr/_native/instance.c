@@ -52,12 +52,6 @@ wpy_instance_close(wpy_instance *instance)
     return WPY_OK;
 }
 
-bool
-wpy_instance_closed(wpy_instance *instance)
-{
-    return ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSED;
-}
-
 static void
 shut_instance(wpy_object *object)
 {

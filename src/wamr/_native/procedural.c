@@ -3,7 +3,7 @@
  * The other files of the layer: procedural_host.c (what a host makes), procedural_link.c (imports), procedural_refs.c
  * (references, casts, vectors). A function under a `wasm_` name is one that WAMR lacks; a `wpy_api_` one stands in for
  * WAMR's of the same name (procedural.h redirects to it). The rest is WAMR's own, with the patches of
- * cmake/patches/capi/. Whether a pointer is alive is not known here: Python's registry (_registry.py) knows.
+ * cmake/patches/capi/. Whether a pointer is alive is not known here: Python knows (_api/handles.py).
  */
 #include "procedural_internal.h"
 

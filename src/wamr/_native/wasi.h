@@ -18,7 +18,7 @@
 
 enum {
     WPY_STREAM_NONE,   /* reads end at once, what is written is dropped */
-    WPY_STREAM_PYTHON, /* wasi.py's */
+    WPY_STREAM_PYTHON, /* streams.py's */
     WPY_STREAM_FILE,   /* a regular file: never waits */
     WPY_STREAM_OTHER   /* a pipe, terminal, socket, device */
 };

@@ -1,7 +1,7 @@
 /* wasi_io.c: a program's stdio: to and from Python, or through a descriptor without waiting for ever.
  *
  * WAMR's fd_read and fd_write have looked at rights and pointers and call the hooks here with the host's descriptor: so
- * a stream stays what it is when the guest renumbers it. Python's streams go straight to wasi.py, a piece at a time, so
+ * a stream stays what it is when the guest renumbers it. Python's streams go straight to streams.py, a piece at a time, so
  * that nothing piles up. On all that may block (pipes, terminals, FIFOs) we wait in slices and look at what stops the
  * code in between, as the checkpoint does; files are read and written in pieces for the same reason.
  */
@@ -18,7 +18,7 @@
 #include <unistd.h>
 #endif
 
-/* Python's side, declared in the cdef by codegen/shapes.py. Answers a size, or the number, below 0, of the
+/* Python's side, declared to cffi by build_ffi.py and defined in streams.py. Answers a size, or the number, below 0, of the
    exception that waits. Reading, WPY_LATER: nothing is there yet, ask again; writing, 0: none of it was taken, try
    again. */
 extern int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);

@@ -5,8 +5,9 @@
  * caller, who gives it back with `wpy_release`. Objects that are linked to each other form a group (group.c): they share
  * a lock and are freed together, when the last handle on any of them is gone.
  *
- * cffi releases the GIL around every function here; cpython/function.c keeps it for wpy_call_now. A function that may wait for a group's lock says so by answering
- * WPY_BUSY after 50 ms: the caller (Python) runs its signal handlers and tries again.
+ * cffi releases the GIL around every function here; cpython/function.c keeps it for wpy_call_now. A function that may
+ * wait for a group's lock says so by answering WPY_BUSY after 50 ms: the caller (Python) runs its signal handlers and
+ * tries again.
  */
 #ifndef WPY_H
 #define WPY_H
@@ -130,7 +131,6 @@ void wpy_release(void *object);
 bool wpy_release_soon(void *object);
 void wpy_give(void *object);
 void wpy_give_later(bool wait);
-bool wpy_same_group(void *a, void *b);
 
 /* module.c: error text goes to `error` */
 wpy_module *wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size);
@@ -152,7 +152,6 @@ int wpy_instance_start(wpy_instance *instance);
 
 /* instance.c */
 int wpy_instance_close(wpy_instance *instance);
-bool wpy_instance_closed(wpy_instance *instance);
 /* exports: handles; the index is the export's own */
 wpy_memory *wpy_instance_memory(wpy_instance *instance);
 wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
@@ -167,7 +166,6 @@ wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
 uintptr_t wpy_instance_func_address(wpy_instance *instance, uint32_t index);
 bool wpy_func_bounded(wpy_func *func);
 uint32_t wpy_func_pairs(wpy_func *func);
-wpy_instance *wpy_func_instance(wpy_func *func);
 uint64_t wpy_func_tag(wpy_func *func);
 uint32_t wpy_func_index(wpy_func *func);
 uint32_t wpy_func_host_id(wpy_func *func);
