@@ -1,9 +1,12 @@
-"""Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c."""
+"""Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c, and in
+tests/support/locks.c what is to be refused where the order of locks is asserted.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +57,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         place = iwasm.layout(root)
         built = iwasm.build(root, None, place.native.glob("*.c"))
 
-    def compiled(name: str, *more: str) -> Path:
+    def compiled(name: str, *more: str, source: str = "threads.c") -> Path:
         program = folder / name
-        words = [*flags, *more, f"-I{place.native}", root / "tests" / "support" / "threads.c"]
+        words = [*flags, *more, f"-I{place.native}", root / "tests" / "support" / source]
         libraries = [*built.libraries, *(f"-l{name}" for name in built.system_libraries)]
         subprocess.run(["cc", *words, *libraries, "-o", program], check=True)
         return program
@@ -95,3 +98,27 @@ def test_threads_in_our_c_do_not_race(build: Build, run: Callable[..., str]) -> 
 
 def test_one_that_does_is_seen(build: Build, run: Callable[..., str]) -> None:
     assert "ThreadSanitizer: data race" in run(build("racing", "-DRACE"))
+
+
+@pytest.mark.parametrize(
+    ("what", "condition"),
+    [
+        ("in-order", None),
+        ("registry-twice", "wpy_self.locks < "),
+        ("group-after-registry", "wpy_self.locks == 0"),
+        ("registry-not-taken", "wpy_self.locks & "),
+        ("group-not-entered", "->owner"),
+    ],
+)
+def test_locks_are_taken_in_order_and_by_who_needs_them(
+    build: Build, what: str, condition: str | None
+) -> None:
+    program = build("locks", source="locks.c")
+    done = subprocess.run([program, what], capture_output=True, text=True, check=False)
+    if condition is None:
+        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        assert done.returncode == -signal.SIGABRT
+        assert "assertion failed: " in done.stderr
+        assert condition in done.stderr
+        assert "(see lock_order.h)" in done.stderr

@@ -1,0 +1,65 @@
+/* locks.c: takes locks of our C in an order that lock_order.h forbids, or gives one back that it has not: each ends the
+ * process where this is asserted. Driven by tests/packaging/test_threads.py. */
+#include "wpy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(condition) ((condition) ? (void)0 : exit(3))
+
+/* As core.h has them, which needs WAMR's headers. */
+void wpy_registry_lock(void);
+void wpy_registry_unlock(void);
+void wpy_group_leave(void *object, bool held);
+
+/* Python's side, which nothing here comes to. */
+int
+wpy_py_cells(int id, uint32_t *arguments, uint32_t *results)
+{
+    return (void)id, (void)arguments, (void)results, 0;
+}
+
+int
+wpy_py_signals(void)
+{
+    return 0;
+}
+
+int
+wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size)
+{
+    return (void)who, (void)data, (void)size, 0;
+}
+
+int
+wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size)
+{
+    return (void)who, (void)fd, (void)data, (void)size, 0;
+}
+
+int
+main(int count, char **arguments)
+{
+    wpy_table *table;
+    uint32_t element;
+
+    CHECK(count == 2 && wpy_setup() && wpy_runtime_start());
+    CHECK((table = wpy_table_new(0x70, 1, 1, true, NULL)));
+    if (!strcmp(arguments[1], "in-order")) {
+        CHECK(wpy_table_get(table, 0, &element) == WPY_OK);
+        wpy_release(table);
+    }
+    if (!strcmp(arguments[1], "registry-twice")) {
+        wpy_registry_lock();
+        wpy_registry_lock();
+    }
+    if (!strcmp(arguments[1], "group-after-registry")) {
+        wpy_registry_lock();
+        wpy_table_get(table, 0, &element);
+    }
+    if (!strcmp(arguments[1], "registry-not-taken"))
+        wpy_registry_unlock();
+    if (!strcmp(arguments[1], "group-not-entered"))
+        wpy_group_leave(table, true);
+    return 0;
+}
