@@ -423,6 +423,7 @@ HEAVY = {
     "wamr._api",
     "wamr._procedural",
     "wamr.ffi",
+    "wamr.import_aliases",
     "wamr.program",
     "wamr.wasi",
     "wasmtime",

@@ -56,7 +56,8 @@ from .wat import wat2wasm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .aliases import ImportItem, Imports, Source, Stdio, Value
+    from .aliases import Source, Stdio, Value
+    from .import_aliases import ImportItem, Imports
     from .program import run
     from .types import ExternType, externref, f32, f64, funcref, i32, i64, v128
     from .wasi import Dir, WasiConfig
@@ -128,7 +129,8 @@ _LATER = {
     "run": "program",
     "Dir": "wasi",
     "WasiConfig": "wasi",
-    **dict.fromkeys(("ImportItem", "Imports", "Source", "Stdio", "Value"), "aliases"),
+    **dict.fromkeys(("Source", "Stdio", "Value"), "aliases"),
+    **dict.fromkeys(("ImportItem", "Imports"), "import_aliases"),
     "ExternType": "types",
     **dict.fromkeys(("i32", "i64", "f32", "f64", "v128", "funcref", "externref"), "types"),
 }

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .aliases import Imports
     from .extern import Extern
+    from .import_aliases import Imports
     from .wasi import WasiConfig
 
 _NO_LIMITS = ResourceLimits()

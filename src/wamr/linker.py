@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from .aliases import ImportItem
     from .engine import Engine
+    from .import_aliases import ImportItem
     from .limits import ResourceLimits
     from .wasi import WasiConfig
 

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .aliases import Imports
+    from .import_aliases import Imports
     from .module import Module
     from .store import Store
     from .types import ExternType, Limits

@@ -8,7 +8,8 @@ from .store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .aliases import Imports, Source
+    from .aliases import Source
+    from .import_aliases import Imports
     from .limits import ResourceLimits
     from .wasi import WasiConfig
 
