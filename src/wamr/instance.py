@@ -341,9 +341,11 @@ def _raise_failed(module: Module, store: Store) -> NoReturn:
         raise MemoryError(text)
     if status == lib.WPY_LINK:
         if "allocate linear memory failed" in text:
-            raise MemoryLimitError(f"there is no room for the module's memory: {no_room(store)}")
+            raise MemoryLimitError(
+                f"there is no room for the module's memory: {no_room(store._budget)}"
+            )
         if "too many table elements" in text:
-            why = no_room(store, elements=True)
+            why = no_room(store._budget, elements=True)
             raise MemoryLimitError(f"there is no room for the module's tables: {why}")
         raise out_of_memory(text) or link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

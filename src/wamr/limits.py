@@ -14,8 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .store import Store
-
 NO_FUEL_LIMIT = -1
 NO_LIMIT = (1 << 64) - 1
 MOST_SECONDS = 1e9
@@ -56,13 +54,13 @@ def checked_amount(name: str, amount: object) -> int:
     return amount
 
 
-def no_room(store: Store, *, elements: bool = False) -> str:
-    """Return why this thread was refused a memory, or a table, just now."""
+def no_room(budget: Any, *, elements: bool = False) -> str:
+    """Return why this thread was refused a memory, or a table, just now; budget: its store's."""
     try:
         from ._diagnosis.room import why_no_room
     except (ImportError, MemoryError, OSError):  # there is no room for that either
         return "the system has no memory left"
-    return why_no_room(store, elements=elements)
+    return why_no_room(budget, elements=elements)
 
 
 class ResourceLimits(Options):

@@ -67,7 +67,9 @@ class Memory(Window, Extern):
         limits = type.limits
         c = lib.wpy_memory_new(limits.min, limits.max or 0, limits.max is not None, store._budget)
         if not c:
-            raise MemoryLimitError(f"there is no room for {limits.min} pages: {no_room(store)}")
+            raise MemoryLimitError(
+                f"there is no room for {limits.min} pages: {no_room(store._budget)}"
+            )
         self._c = handle(c)
         self._owner = HostMade(store, self)
         self._view = None
@@ -212,7 +214,7 @@ class Memory(Window, Extern):
             return f"{what}: at most {most} pages"
         if old + delta > MAX_PAGES:
             return f"{what}: no more room, it can have at most {MAX_PAGES} pages, 4 GiB"
-        return f"{what}: {no_room(self.store)}"
+        return f"{what}: {no_room(self.store._budget)}"
 
     def _closed_below(self) -> None:
         self._view = None

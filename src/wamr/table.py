@@ -56,7 +56,7 @@ class Table(Elements, Extern):
             type.element.code, limits.min, limits.max or 0, limits.max is not None, store._budget
         )
         if not c:
-            why = no_room(store, elements=True)
+            why = no_room(store._budget, elements=True)
             raise MemoryLimitError(f"there is no room for {limits.min} elements: {why}")
         self._fill(c, Owner(store), type.element)
         store._things.add(new_key(), self._owner)
@@ -135,7 +135,7 @@ class Table(Elements, Extern):
         what = f"can't grow from {old} by {delta} elements"
         if most is not None and old + delta > most:
             return f"{what}: {self.type}, by its type"
-        return f"{what}: {no_room(self.store, elements=True)}"
+        return f"{what}: {no_room(self.store._budget, elements=True)}"
 
     def _position(self, index: int) -> int:
         size = self._size()

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from wamr._binding import ffi, lib
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from wamr.store import Store
-
 PAGE = 65_536
 
 
-def why_no_room(store: Store, *, elements: bool = False) -> str:
-    """Return why this thread was refused a memory, or a table, just now."""
+def why_no_room(budget: object, *, elements: bool = False) -> str:
+    """Return why this thread was refused a memory, or a table, just now.
+
+    budget: the store's, in C; another that is used up is an instance's.
+    """
     found = ffi.new("wpy_refusal *")
     lib.wpy_take_refusal(found)
     unit, limit = ("element", "table_elements") if elements else ("byte", "memory_bytes")
@@ -24,7 +23,7 @@ def why_no_room(store: Store, *, elements: bool = False) -> str:
         pages = found.wanted // PAGE
         wanted += f" ({pages:,} page{'' if pages == 1 else 's'})"
     if found.reason == lib.WPY_OVER_BUDGET:
-        whose = "store" if found.budget == _address(store._budget) else "instance"
+        whose = "store" if found.budget == _address(budget) else "instance"
         return (
             f"{wanted} {'is' if found.wanted == 1 else 'are'} beyond the limits of the {whose}, "
             f"ResourceLimits({limit}={found.limit}), of which {found.used:,} are in use"

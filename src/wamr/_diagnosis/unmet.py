@@ -13,17 +13,26 @@ from .abis import whose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-    from wamr.module import Module
     from wamr.types import ImportType
+
+    class _ModuleLike(Protocol):
+        """What a Module tells of itself."""
+
+        @property
+        def imports(self) -> tuple[ImportType, ...]: ...
+        def custom_section(self, name: str) -> bytes | None: ...
+
 
 MOST = 10  # problems are told one by one, the rest are counted
 WASI = {"wasi_snapshot_preview1": "WASI preview 1", "wasi_unstable": "WASI's snapshot 0"}
 _TYPES = {"I": ValType.I64, "f": ValType.F32, "F": ValType.F64}
 
 
-def unmet(problems: list[tuple[ImportType, str, bool]], imports: Any, module: Module) -> LinkError:
+def unmet(
+    problems: list[tuple[ImportType, str, bool]], imports: Any, module: _ModuleLike
+) -> LinkError:
     """Return the error that tells of all `problems`.
 
     Each is an import, a sentence about it, and whether nothing at all was given for it.
@@ -98,7 +107,7 @@ def _without_modules(problems: list[tuple[ImportType, str, bool]], imports: Any)
 
 
 # ------------------------------------------------------------------ whose they are
-def _foreign(problems: list[tuple[ImportType, str, bool]], module: Module) -> list[str]:
+def _foreign(problems: list[tuple[ImportType, str, bool]], module: _ModuleLike) -> list[str]:
     custom = ["linking"] if module.custom_section("linking") is not None else []
     return whose([wanted for wanted, _, absent in problems if absent], custom)
 
