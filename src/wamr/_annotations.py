@@ -1,38 +1,45 @@
-"""Reads a Python callable's signature as codes of wasm types; `types` loads it when needed.
+"""Reads a Python callable's signature as kinds of values; `types` loads it when needed.
 
 Annotations may be objects or strings (also all of them, under `from __future__ import
 annotations`); a string is evaluated where the function was defined, with the names i32, i64 … at
 hand. Every failure is a TypeError that names the function and the parameter, and says what would be
-accepted. Nothing here knows what the signature is for.
+accepted. Nothing here knows what the signature is for: the kinds are members of an Enum, whose
+values are their names.
 """
 
+import enum
 import functools
 import inspect
 import typing
 
-from .types import ValType
+Kind = typing.TypeVar("Kind", bound=enum.Enum)
 
 _ACCEPTED = "int, float, or one of wamr.i32, i64, f32, f64, v128, funcref, externref"
 
 
-def signature_kinds(
-    function: typing.Callable[..., object], access_caller: bool
-) -> tuple[bytes, bytes]:
-    """Return the codes of the parameters and those of the results."""
+def read_signature(
+    function: typing.Callable[..., object],
+    access_caller: bool,
+    kinds: type[Kind],
+    alias: typing.Callable[[str], object],
+) -> tuple[list[Kind], list[Kind]]:
+    """Return the kinds of the parameters and those of the results.
+
+    kinds: those that there are. alias: returns the annotation that has a kind's name.
+    """
     if not callable(function):
         raise TypeError(f"a host function must be callable, not {type(function).__name__}")
-    reader = _Reader(function)
+    reader = _Reader(function, kinds, alias)
     parameters = _positional(reader)
     if access_caller:
         if not parameters:
             raise TypeError(f"{reader.name}: access_caller needs a first parameter")
         del parameters[0]
-    kinds = [reader.kind(f"parameter {p.name!r}", p.annotation) for p in parameters]
-    results = reader.results(reader.signature.return_annotation)
-    return bytes([kind._code for kind in kinds]), bytes([kind._code for kind in results])
+    params = [reader.kind(f"parameter {p.name!r}", p.annotation) for p in parameters]
+    return params, reader.results(reader.signature.return_annotation)
 
 
-def _positional(reader: "_Reader") -> list[inspect.Parameter]:
+def _positional(reader: "_Reader[Kind]") -> list[inspect.Parameter]:
     """List the parameters that wasm code passes."""
     found = []
     for parameter in reader.signature.parameters.values():
@@ -51,10 +58,15 @@ def _positional(reader: "_Reader") -> list[inspect.Parameter]:
     return found
 
 
-class _Reader:
+class _Reader(typing.Generic[Kind]):
     """One callable: its name for messages, its signature, the names its annotations may use."""
 
-    def __init__(self, function: typing.Callable[..., object]) -> None:
+    def __init__(
+        self,
+        function: typing.Callable[..., object],
+        kinds: type[Kind],
+        alias: typing.Callable[[str], object],
+    ) -> None:
         self.name = _name(function)
         try:
             self.signature = inspect.signature(function)
@@ -64,20 +76,22 @@ class _Reader:
             ) from error
         self.namespace: dict[str, typing.Any] | None = None
         self.function = function
+        self.kinds = kinds
+        self.alias = alias
 
-    def kind(self, what: str, annotation: object) -> ValType:
+    def kind(self, what: str, annotation: object) -> Kind:
         if annotation is inspect.Parameter.empty:
             raise TypeError(
                 f"{self.name}: {what} has no annotation; give {_ACCEPTED}, or a FuncType"
             )
         resolved = self._resolved(what, annotation)
-        found = _kind(resolved)
+        found = _kind(resolved, self.kinds)
         if found is None:
             shown = annotation if isinstance(annotation, str) else _shown(resolved)
             raise TypeError(f"{self.name}: {what} is {shown}, which must be {_ACCEPTED}")
         return found
 
-    def results(self, annotation: object) -> list[ValType]:
+    def results(self, annotation: object) -> list[Kind]:
         if annotation is inspect.Signature.empty:
             raise TypeError(
                 f"{self.name}: the result has no annotation; give `-> None` where there is none"
@@ -98,7 +112,8 @@ class _Reader:
         if not isinstance(annotation, str):
             return annotation
         if self.namespace is None:
-            self.namespace = _namespace(self.function)
+            aliases = {kind.value: self.alias(kind.value) for kind in self.kinds}
+            self.namespace = aliases | _namespace(self.function)
         try:
             # As typing.get_type_hints does; the text is the program's own code.
             return self._resolved(what, eval(annotation, self.namespace))  # noqa: S307
@@ -108,28 +123,26 @@ class _Reader:
             ) from error
 
 
-def _kind(annotation: object) -> ValType | None:
+def _kind(annotation: object, kinds: type[Kind]) -> Kind | None:
     if typing.get_origin(annotation) is typing.Annotated:
         python, *notes = typing.get_args(annotation)
         for note in notes:
-            if isinstance(note, ValType):
+            if isinstance(note, kinds):
                 return note
-            if isinstance(note, str) and note in ValType._value2member_map_:
-                return ValType(note)
+            if isinstance(note, str) and note in kinds._value2member_map_:
+                return kinds(note)
         annotation = python
-    return ValType.I32 if annotation is int else ValType.F64 if annotation is float else None
+    return kinds("i32") if annotation is int else kinds("f64") if annotation is float else None
 
 
 def _namespace(function: typing.Callable[..., object]) -> dict[str, typing.Any]:
-    """Return the globals of the function's module, above the aliases of `types`."""
-    from . import types
-
-    names: dict[str, typing.Any] = {str(kind): getattr(types, str(kind)) for kind in ValType}
+    """Return the globals of the function's module."""
     inner = _innermost(function)
     if not hasattr(inner, "__globals__"):  # an object with __call__, or a class
         method = "__init__" if isinstance(inner, type) else "__call__"
         inner = _innermost(getattr(inner, method, None))
-    return names | getattr(inner, "__globals__", {})
+    found: dict[str, typing.Any] = getattr(inner, "__globals__", {})
+    return found
 
 
 def _innermost(function: object) -> object:

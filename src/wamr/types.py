@@ -358,6 +358,14 @@ if TYPE_CHECKING:
     externref: TypeAlias = Annotated[Any, "externref"]  # noqa: PYI042
 
 
+def _alias(name: str) -> object:
+    import typing
+
+    python = {"i": int, "f": float, "v": bytes}.get(name.rstrip("0123456789"), typing.Any)
+    annotated: Any = typing.Annotated
+    return annotated[python, name]
+
+
 if not TYPE_CHECKING:  # a type checker would think that there are all names
 
     def __getattr__(name: str) -> "Any":
@@ -366,10 +374,7 @@ if not TYPE_CHECKING:  # a type checker would think that there are all names
         if name == "ExternType":
             made = FuncType | GlobalType | TableType | MemoryType
         elif name in _BY_NAME:
-            import typing
-
-            python = {"i": int, "f": float, "v": bytes}.get(name.rstrip("0123456789"), typing.Any)
-            made = typing.Annotated[python, name]
+            made = _alias(name)
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = made
@@ -384,6 +389,8 @@ def functype_from_annotations(
     Every positional parameter counts, also one with a default. A result must be annotated, with
     None where there is none.
     """
-    from ._annotations import signature_kinds
+    from ._annotations import read_signature
 
-    return FuncType._from_kinds(*signature_kinds(function, access_caller))
+    kinds = read_signature(function, access_caller, ValType, _alias)
+    params, results = [bytes([kind._code for kind in part]) for part in kinds]
+    return FuncType._from_kinds(params, results)
