@@ -121,6 +121,16 @@ def test_what_is_no_item(store, item):
             Instance(store, Module(store, CALLS), imports)
 
 
+class HasExports:
+    exports = {"f": double}  # noqa: RUF012
+
+
+@pytest.mark.parametrize("make", [HasExports, lambda: Module(Engine(), "(module)")])
+def test_nothing_else_that_has_exports_stands_for_them(store, make):
+    with pytest.raises(TypeError, match=r"imports\['env'\] must be a mapping or an Instance, not"):
+        Instance(store, Module(store, CALLS), {"env": make()})
+
+
 def test_an_instance_or_its_exports_stand_for_the_inner_mapping(store):
     text = '(module (func (export "f") (param i32) (result i32) (i32.const 9)))'
     provider = Instance(store, Module(store, text))

@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from .instance import State
+    from .state import InstanceState
     from .types import FuncType
 
 NO_TIMEOUT = 1 << 63
@@ -53,7 +53,12 @@ def raise_status(error: Any, who: Any, what: str) -> NoReturn:
 
 
 def error_of(
-    status: int, code: int, text: str, notes: bytes, what: object, state: State | None = None
+    status: int,
+    code: int,
+    text: str,
+    notes: bytes,
+    what: object,
+    state: InstanceState | None = None,
 ) -> BaseException:
     """Return the exception for a status; state: of the function that was called."""
     if status == _TRAP:
@@ -99,7 +104,7 @@ class Call:
 
     def __init__(
         self,
-        state: State,
+        state: InstanceState,
         address: int,
         type: FuncType,  # noqa: A002
         name: str,
@@ -153,7 +158,7 @@ class Call:
 
 
 def failed(
-    state: State,
+    state: InstanceState,
     address: int,
     type: FuncType,  # noqa: A002
     name: str,

@@ -135,7 +135,7 @@ class Frame(Immutable):
         func_index: int,
         func_name: "str | None",
         module_name: "str | None",
-        instance: "Instance | None",
+        instance: object,
         locate: "Callable[[], tuple[int | None, int | None]]",
     ) -> "Frame":
         """Return a frame whose offsets `locate` tells."""

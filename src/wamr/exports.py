@@ -2,27 +2,32 @@
 
 `Exports` makes an export's object when it is first asked for and keeps it in its own dictionary, so
 that the second `exports.add` is a plain attribute. An export called like a method of a mapping does
-not hide that: `exports["get"]` is the export, `exports.get` the method. It holds the instance's
-`State`, never the `Instance`: no cycle, everything dies by reference count.
+not hide that: `exports["get"]` is the export, `exports.get` the method. An Exports holds the state
+of its instance, never the `Instance`: no cycle, everything dies by reference count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from weakref import ref
+
+from ._binding import lib
+from .errors import ClosedError
+from .func import Func, func_of_handle, instance_func
+from .global_ import Global, instance_global
+from .memory import Memory, instance_memory
+from .table import Table, instance_table
+from .types import FuncType, TableType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .func import Func
-    from .global_ import Global
-    from .instance import State
-    from .memory import Memory
-    from .table import Table
+    from .state import InstanceState
 
 
-class Exports(Mapping[str, "Func | Global | Table | Memory"]):
+class Exports(Mapping[str, Func | Global | Table | Memory]):
     """exports["add"], exports.add, len, iteration in the module's order.
 
     A name that is not there is a KeyError, or an AttributeError.
@@ -30,7 +35,7 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
 
     __slots__ = ("__dict__", "__weakref__", "_wamr_items", "_wamr_state")
     _wamr_items: dict[str, Any]
-    _wamr_state: State
+    _wamr_state: InstanceState
 
     def __init__(self) -> None:
         raise TypeError("an Exports is made by its Instance: instance.exports")
@@ -46,7 +51,7 @@ class Exports(Mapping[str, "Func | Global | Table | Memory"]):
     def __getitem__(self, name: str) -> Any:
         item = self._wamr_items.get(name)
         if item is None:
-            item = self._wamr_items[name] = self._wamr_state.export(name)
+            item = self._wamr_items[name] = _made(self._wamr_state, name)
             if name not in _METHODS:
                 self.__dict__[name] = item
         return item
@@ -95,7 +100,7 @@ def _no_export(name: str, names: list[str]) -> str:
     return f"there is no export {name!r}{hint}; there is {shown}"
 
 
-def exports_of(state: State) -> Exports:
+def exports_of(state: InstanceState) -> Exports:
     """Return the exports of an instance."""
     exports = _new(Exports)
     _set_state(exports, state)
@@ -107,3 +112,34 @@ _new = object.__new__
 _METHODS = frozenset(dir(Exports))
 # Setting an attribute raises; these are its slots, as `object.__setattr__` finds them.
 _set_state, _set_items = Exports._wamr_state.__set__, Exports._wamr_items.__set__  # type: ignore[attr-defined]
+
+
+def _made(state: InstanceState, name: str) -> Func | Global | Table | Memory:
+    """Return a new object for an export; KeyError, ClosedError."""
+    kind, index, type_ = state.module._exported()[name]
+    if state.closed:
+        raise ClosedError(f"export {name!r}: its instance is closed")
+    if kind == 0:
+        assert isinstance(type_, FuncType)
+        return _function(state, index, type_, name)
+    if kind == 2:
+        memory = instance_memory(state, lib.wpy_instance_memory(state.c))
+        state._memories = [*(state._memories or ()), ref(memory)]
+        return memory
+    if kind == 1:
+        assert isinstance(type_, TableType)
+        return instance_table(state, lib.wpy_instance_table(state.c, index), type_.element)
+    return instance_global(state, lib.wpy_instance_global(state.c, index), type_)
+
+
+def _function(state: InstanceState, index: int, type_: FuncType, name: str) -> Func:
+    if index < state.module._imported_functions():
+        c = lib.wpy_instance_func(state.c, index)
+        if c and lib.wpy_func_tag(c) != state.tag:  # one that is exported again: the original
+            func = func_of_handle(c)
+            if func is not None:
+                return func
+            raise ClosedError(f"export {name!r}: the function it stands for is gone")
+        if c:
+            lib.wpy_release(c)
+    return instance_func(state, lib.wpy_instance_func_address(state.c, index), type_, name)

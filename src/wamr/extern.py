@@ -2,7 +2,7 @@
 
 An extern is a Python object on a handle in C (`_c`), which counts one on the group of everything
 that is linked with it (src/wamr/_native/group.c). Its `_owner` is what the Python side must keep:
-the `State` of the instance that it is from, or what made it. Two externs are equal if they are the
+the state of the instance that it is from, or what made it. Two externs are equal if they are the
 same object in C.
 """
 
@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from operator import index as as_index
 
-from ._binding import known, lib, refer
+from ._binding import lib
 from .errors import ClosedError, trap_from_text
-from .objects import NULL_REF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .func import Func
+    from ._binding import Caller
     from .store import Store
     from .types import ExternType
 
@@ -41,7 +40,7 @@ class Owner:
     """
 
     __slots__ = ("__weakref__", "_keep", "closed", "grouped", "store")
-    _c: Any = None  # a handle, of an instance's State
+    _c: Any = None  # a handle, of an instance's state
     store: Store
     closed: bool
 
@@ -98,8 +97,9 @@ def waited(attempt: Callable[[], int], what: str, status: int | None = None) -> 
     return status
 
 
-def taken_in(c: Any, owner: Owner, func: Func) -> int:
-    """Return the number of a function, which from now on lives as long as `c`."""
+def taken_in(c: Any, owner: Owner, func: Caller) -> int:
+    """Return the number of a Func, which from now on lives as long as `c`."""
+    assert isinstance(func, Extern)
     number: int = lib.wpy_func_ref(func._c)
     status = waited(lambda: lib.wpy_adopt(c, number), f"passing {func!r}")
     if status == lib.WPY_NO_MEMORY:
@@ -108,21 +108,6 @@ def taken_in(c: Any, owner: Owner, func: Func) -> int:
         raise ClosedError(f"{func!r} is gone")
     owner.link(func._owner)
     return number
-
-
-def func_of(number: int) -> Func | None:
-    """Return the function of a reference; None: null, or gone."""
-    from .func import func_of_handle
-
-    if number == NULL_REF:
-        return None
-    func: Func | None = known(number)
-    if func is None:
-        c = lib.wpy_func_of_ref(number)
-        func = func_of_handle(c) if c else None
-        if func is not None:
-            refer(func)
-    return func
 
 
 class Extern:
@@ -141,15 +126,6 @@ class Extern:
     def type(self) -> ExternType:
         """Its type."""
         raise AttributeError("type")
-
-    # Where references go to and come from: tables and globals hold them.
-    def _ref_of_func(self, func: Func) -> int:
-        """Return the number of a function that is about to come in here."""
-        return taken_in(self._c, self._owner, func)
-
-    def _func_of_ref(self, number: int) -> Func | None:
-        """Return the function of a number that came out."""
-        return func_of(number)
 
     def _open(self) -> None:
         if self._owner.closed:

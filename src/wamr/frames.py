@@ -13,13 +13,13 @@ from struct import Struct
 from ._binding import ffi, lib
 from .errors import Frame
 from .locate import Locator
+from .state import InstanceState, find_instance_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .instance import Instance, State
     from .module import Module
 
 _NOTE = Struct("=QII")  # wpy_frame
@@ -34,7 +34,7 @@ def notes_of(who: Any, count: int) -> bytes:
     return bytes(ffi.buffer(array))[: taken * _NOTE.size]
 
 
-def frames_of(notes: bytes, state: State | None = None) -> Callable[[], tuple[Frame, ...]]:
+def frames_of(notes: bytes, state: InstanceState | None = None) -> Callable[[], tuple[Frame, ...]]:
     """Return what makes the frames; state: of the function that was called."""
     if state is not None:
         tag = state.tag
@@ -42,11 +42,9 @@ def frames_of(notes: bytes, state: State | None = None) -> Callable[[], tuple[Fr
             len(notes) == _NOTE.size or _tags(notes) == {tag}
         ):
             return partial(_made, notes, {tag: (state, state.made)})
-    from .instance import state_of
-
     states = {}
     for tag in _tags(notes):
-        other = state_of(tag)
+        other = find_instance_state(tag)
         if other is not None:
             states[tag] = other, other.made
     return partial(_made, notes, states)
@@ -56,10 +54,10 @@ def _tags(notes: bytes) -> set[int]:
     return set(memoryview(notes).cast("Q")[::2])
 
 
-def _made(notes: bytes, states: dict[int, tuple[State, bool]]) -> tuple[Frame, ...]:
+def _made(notes: bytes, states: dict[int, tuple[InstanceState, bool]]) -> tuple[Frame, ...]:
     """Return the frames; states: by tag, and whether each was finished when the trap came."""
     found = []
-    instances: dict[int, Instance | None] = {}
+    instances: dict[int, object | None] = {}
     locators: dict[Module, Locator] = {}
     for tag, index, compiled in _NOTE.iter_unpack(notes):
         if tag not in states:
@@ -76,6 +74,6 @@ def _made(notes: bytes, states: dict[int, tuple[State, bool]]) -> tuple[Frame, .
     return tuple(found)
 
 
-def _frame(module: Module, index: int, compiled: int, instance: Any, locator: Locator) -> Frame:
+def _frame(module: Module, index: int, compiled: int, instance: object, locator: Locator) -> Frame:
     name = module._function_name(index)
     return Frame._lazy(index, name, module.name, instance, locator.asked(index, compiled))

@@ -7,16 +7,19 @@ linking.py's business.
 
 from __future__ import annotations
 
-from ._binding import Caller, bind, ffi, lib, refer
+from ._binding import Caller, bind, ffi, known, lib, refer
 from ._immutable import made_already
 from .callables import checked_plain
 from .calls import Call
 from .errors import ClosedError
-from .extern import Extern, Owner
+from .extern import Extern, Owner, taken_in
 from .handles import handle
-from .host import Host
+from .host import Host, host_of
 from .limits import checked_fuel, checked_timeout
-from .store import checked_store, new_key
+from .objects import NULL_REF
+from .registry import new_key
+from .state import InstanceState, find_instance_state
+from .store import checked_store
 from .types import FuncType, functype_from_annotations
 from .values import codec_of
 
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .aliases import Value
-    from .instance import State
     from .store import Store
 
 
@@ -172,7 +174,12 @@ class Func(Caller, Extern):
         return f"<wamr.Func{name} {self._type}{', closed' if self._owner.closed else ''}>"
 
 
-def instance_func(state: State, address: int, type: FuncType, name: str | None) -> Func:  # noqa: A002
+def instance_func(
+    state: InstanceState,
+    address: int,
+    type: FuncType,  # noqa: A002
+    name: str | None,
+) -> Func:
     """Return a Func for a function of an instance; address: a handle on it, which it takes over."""
     func = _new(Func)
     func._host = None
@@ -201,15 +208,11 @@ def _check_callback(what: str, callback: Callable[..., Any], type: FuncType) -> 
 
 def func_of_handle(c: Any) -> Func | None:
     """Return the Func for a handle whose origin is not known: a reference's."""
-    from .host import host_of
-    from .instance import state_of
-
     tag = lib.wpy_func_tag(c)
     if tag:
-        state = state_of(tag)
+        state = find_instance_state(tag)
         if state is not None:
-            index = lib.wpy_func_index(c)
-            return state.function(index, c, int(_cast(_UINTPTR, c)))
+            return _func_at(state, lib.wpy_func_index(c), c)
     else:
         host = host_of(lib.wpy_func_host_id(c))
         if host is not None:
@@ -219,6 +222,47 @@ def func_of_handle(c: Any) -> Func | None:
             return func
     lib.wpy_release(c)
     return None
+
+
+def _func_at(state: InstanceState, index: int, c: Any) -> Func:
+    """Return a Func for a handle on one of the instance's functions, which it takes over."""
+    count_ = ffi.new("uint32_t *")
+    kinds = ffi.new("uint8_t[]", 256)
+    total = lib.wpy_func_type(c, kinds, 256, count_)
+    if total > 256:
+        kinds = ffi.new("uint8_t[]", total)
+        lib.wpy_func_type(c, kinds, total, count_)
+    codes = bytes(ffi.buffer(kinds, total))
+    type_ = FuncType._from_kinds(codes[: count_[0]], codes[count_[0] :])
+    name = state.module._function_name(index)
+    return instance_func(state, int(_cast(_UINTPTR, c)), type_, name)
+
+
+def func_of(number: int) -> Func | None:
+    """Return the function of a reference; None: null, or gone."""
+    if number == NULL_REF:
+        return None
+    func: Func | None = known(number)
+    if func is None:
+        c = lib.wpy_func_of_ref(number)
+        func = func_of_handle(c) if c else None
+        if func is not None:
+            refer(func)
+    return func
+
+
+class RefHolder(Extern):
+    """An extern that holds references: a Global or a Table. Functions come in and out by number."""
+
+    __slots__ = ()
+
+    def _ref_of_func(self, func: Caller) -> int:
+        """Return the number of a function that is about to come in here."""
+        return taken_in(self._c, self._owner, func)
+
+    def _func_of_ref(self, number: int) -> Func | None:
+        """Return the function of a number that came out."""
+        return func_of(number)
 
 
 def _host_callable(func: Func) -> Callable[..., Any]:
@@ -252,7 +296,8 @@ class _HostPlace:
         self.store = store
         self._funcs: dict[int, Func] = {}
 
-    def _ref_of_func(self, func: Func) -> int:
+    def _ref_of_func(self, func: Caller) -> int:
+        assert isinstance(func, Func)
         number: int = lib.wpy_func_ref(func._c)
         self._funcs[number] = func
         return number

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from ._binding import Cell, ffi, lib
 from ._immutable import made_already
-from .extern import Extern, Owner, waited
+from .extern import Owner, waited
+from .func import RefHolder
 from .handles import handle
-from .store import checked_store, new_key
+from .registry import new_key
+from .store import checked_store
 from .types import GlobalType
 from .values import ValueCodec
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
 
-class Global(Cell, Extern):
+class Global(Cell, RefHolder):
     """A global variable or constant.
 
     store: where it lives. type: its type. value: what it is at first.

@@ -3,19 +3,20 @@
 C knows a host function by a number, and calls its `Host`: its base `Callback` in C does that where
 values are numbers or vectors (src/wamr/_native/cpython/callback.c), `wpy_py_cells` where there are
 references. What keeps a callback alive is the instance that imports it (through `Owner.keep`), so a
-cycle through wasm is one that Python's collector sees; C and `_table` only look on. An exception of
-a callback can't pass through C: it is put aside under a number, by thread, and C unwinds; whoever
-called into wasm from Python then raises it again (`take_pending`), with its identity and traceback.
-The C side is src/wamr/_native/host.c.
+cycle through wasm is one that Python's collector sees; C and the registry only look on. An
+exception of a callback can't pass through C: it is put aside under a number, by thread, and C
+unwinds; whoever called into wasm from Python then raises it again (`take_pending`), with its
+identity and traceback. The C side is src/wamr/_native/host.c.
 """
 
 from __future__ import annotations
 
 from _thread import get_ident
-from weakref import ref
 
 from ._binding import Callback, ffi, keep_raised, lib, take_raised
 from .handles import handle
+from .registry import host_functions, register_host_function
+from .state import InstanceState, find_instance_state
 from .values import codec_of
 
 TYPE_CHECKING = False
@@ -23,19 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .func import Func
-    from .instance import State
+    from ._binding import Caller
     from .store import Store
     from .types import FuncType
 
-_table: list[Any] = []  # host id -> weak reference to its Host
 looks: dict[int, Callable[[], None]] = {}  # thread -> what is done there now and then
 NOT_KEPT: int = lib.WPY_NOT_KEPT
 _BY_CELLS = getattr(Callback, "by_cells", False)  # where there is no C that converts values
-
-
-def _gone() -> Any:
-    raise ReferenceError("the host function is gone: nothing keeps its callback alive")
 
 
 def _extern(function: Callable[..., int]) -> Callable[..., int]:
@@ -55,7 +50,7 @@ def take_pending(number: int) -> BaseException:
 def host_of(number: int) -> Host | None:
     """Return the host function that C knows by this number, if it is alive."""
     try:
-        host: Host = _table[number]()
+        host: Host = host_functions[number]()
     except (IndexError, ReferenceError):
         return None
     return host
@@ -112,19 +107,17 @@ class Host(Callback):
         self.name = name
         self._codec = codec_of(type)
         self.run = _with_caller(callback) if access_caller else callback
-        while len(_table) <= self.id:
-            _table.append(_gone)
-        _table[self.id] = ref(self)
+        register_host_function(self.id, self)
         self._ready(self.id, self.run)
 
     def __str__(self) -> str:
         return f"host function {self.name}{self._codec.type}"
 
     # Where references of its arguments come from and go to.
-    def _ref_of_func(self, func: Func) -> int:
+    def _ref_of_func(self, func: Caller) -> int:
         return _caller()._ref_of_func(func)
 
-    def _func_of_ref(self, number: int) -> Func | None:
+    def _func_of_ref(self, number: int) -> Caller | None:
         return _caller()._func_of_ref(number)
 
     def cells(self, args: Any, results: Any) -> None:
@@ -164,19 +157,15 @@ class Host(Callback):
 
 
 def _with_caller(callback: Callable[..., Any]) -> Callable[..., Any]:
-    from .instance import state_of
-
     def run(*args: Any) -> Any:
-        state = state_of(lib.wpy_caller())
+        state = find_instance_state(lib.wpy_caller())
         return callback(None if state is None else state.instance(), *args)
 
     return run
 
 
-def _caller() -> State:
-    from .instance import state_of
-
-    state = state_of(lib.wpy_caller())
+def _caller() -> InstanceState:
+    state = find_instance_state(lib.wpy_caller())
     if state is None:
         raise ReferenceError("the instance that calls is gone")
     return state
@@ -186,7 +175,7 @@ def _caller() -> State:
 @_extern
 def wpy_py_cells(host_id: int, args: Any, results: Any) -> int:
     """Call a host function whose values C does not convert."""
-    _table[host_id]().cells(args, results)
+    host_functions[host_id]().cells(args, results)
     return 0
 
 

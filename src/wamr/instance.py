@@ -1,8 +1,7 @@
 """Instances: a module linked and alive.
 
-What an instance, its exports and its functions share is its `State`: the handle in C, and the place
-where references come from and go to. The `Instance` is only a door to it. C knows a State by a
-number, its tag: frames of a trap, callers and function references come back as tags (`state_of`).
+What an instance, its exports and its functions share is its `InstanceState` (state.py). The
+`Instance` is only a door to it, and is made anew when it is asked for after it has gone.
 """
 
 from __future__ import annotations
@@ -14,140 +13,45 @@ from ._immutable import made_already
 from .calls import raise_status, take_error
 from .errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
 from .exports import Exports, exports_of
-from .extern import Owner, func_of, taken_in, waited
-from .func import Func, func_of_handle, instance_func
-from .global_ import instance_global
+from .extern import waited
+from .func import Func, func_of
 from .handles import handle
 from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel, no_room
 from .linking import Resolved, check_shape
-from .memory import Memory, instance_memory
 from .module import Module
-from .store import Members, Store, checked_store, new_key
-from .table import instance_table
-from .types import FuncType, TableType
+from .state import InstanceState
+from .store import Store, checked_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
     from typing_extensions import Self
 
-    from .extern import Extern
     from .import_aliases import Imports
     from .wasi import WasiConfig
 
 _NO_LIMITS = ResourceLimits()
-_states = Members()
 
 
-def state_of(tag: int) -> State | None:
-    """Return the State that C knows by this number, if it is alive."""
-    state: State | None = _states.get(tag)
-    return state
+class _State(InstanceState):
+    """What only an instance's module can do for those below: make instances and functions."""
 
-
-class State(Owner):
-    """What an instance and everything from it share."""
-
-    __slots__ = ("_instance", "_memories", "c", "made", "module", "tag", "timeout_ns")
-    c: Any
-    module: Module
-
-    def __init__(self, store: Store, module: Module) -> None:
-        self.store = store  # as Owner does, in a step less
-        self.grouped = True
-        self.closed = False
-        self._keep = {}
-        self.module = module
-        self.tag = new_key()
-        self.c = None
-        self.made = False  # its start function has run
-        self.timeout_ns = 0
-        self._memories: list[weak[Memory]] | None = None
-        self._instance: weak[Instance] | None = None
-        _states.add(self.tag, self)
-
-    @property
-    def _c(self) -> Any:
-        return self.c
+    __slots__ = ()
 
     def instance(self) -> Instance | None:
         """Return the Instance, made anew if only its exports are left; None while it is made."""
         if self._instance is None:
             return None
-        instance = self._instance()
+        instance: Instance | None = self._instance()
         if instance is None:
             instance = object.__new__(Instance)
             instance._fill(self)
         return instance
 
-    # ---- exports
-    def export(self, name: str) -> Extern:
-        """Return the export; KeyError, ClosedError."""
-        kind, index, type_ = self.module._exported()[name]
-        if self.closed:
-            raise ClosedError(f"export {name!r}: its instance is closed")
-        if kind == 0:
-            assert isinstance(type_, FuncType)
-            return self._function_export(index, type_, name)
-        if kind == 2:
-            memory = instance_memory(self, lib.wpy_instance_memory(self.c))
-            self._memories = [*(self._memories or ()), weak(memory)]
-            return memory
-        if kind == 1:
-            assert isinstance(type_, TableType)
-            return instance_table(self, lib.wpy_instance_table(self.c, index), type_.element)
-        return instance_global(self, lib.wpy_instance_global(self.c, index), type_)
-
-    def _function_export(self, index: int, type_: FuncType, name: str) -> Func:
-        if index < self.module._imported_functions():
-            c = lib.wpy_instance_func(self.c, index)
-            if c and lib.wpy_func_tag(c) != self.tag:  # one that is exported again: the original
-                func = func_of_handle(c)
-                if func is not None:
-                    return func
-                raise ClosedError(f"export {name!r}: the function it stands for is gone")
-            if c:
-                lib.wpy_release(c)
-        return instance_func(self, lib.wpy_instance_func_address(self.c, index), type_, name)
-
-    def function(self, index: int, c: Any, address: int) -> Func:
-        """Return a Func for a handle on one of the instance's functions, which it takes over."""
-        module = self.module
-        count_ = ffi.new("uint32_t *")
-        kinds = ffi.new("uint8_t[]", 256)
-        total = lib.wpy_func_type(c, kinds, 256, count_)
-        if total > 256:
-            kinds = ffi.new("uint8_t[]", total)
-            lib.wpy_func_type(c, kinds, total, count_)
-        codes = bytes(ffi.buffer(kinds, total))
-        type_ = FuncType._from_kinds(codes[: count_[0]], codes[count_[0] :])
-        return instance_func(self, address, type_, module._function_name(index))
-
-    # ---- where references go to and come from
-    def _ref_of_func(self, func: Func) -> int:
-        """Return the number of a function that is about to come in here."""
-        return taken_in(self.c, self, func)
-
     def _func_of_ref(self, number: int) -> Func | None:
         """Return the function of a number that came out."""
         return func_of(number)
-
-    # ---- the end
-    def close(self) -> None:
-        """Close the instance; what is from it raises ClosedError afterwards."""
-        if self.closed:
-            return
-        self.closed = True
-        for reference in self._memories or ():
-            memory = reference()
-            if memory is not None:
-                memory._closed_below()
-        lib.wpy_instance_close(self.c)
-
-    def interrupt(self) -> None:
-        """End what runs in it."""
-        lib.wpy_instance_interrupt(self.c)
 
 
 class Instance:
@@ -222,7 +126,7 @@ class Instance:
         fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
         stack = limits.stack_bytes or store._engine._config.stack_bytes
         if wasi is None and not module.imports:
-            state = State(store, module)
+            state = _State(store, module)
             state.timeout_ns = timeout_ns
             c = lib.wpy_instance_alone(module._c, state.tag, budget, stack, timeout_ns, fuel)
             if not c:
@@ -231,7 +135,7 @@ class Instance:
             store._things.add(state.tag, state)
         else:
             resolved = Resolved(store, module, imports, wasi is not None)
-            state = State(store, module)
+            state = _State(store, module)
             state.timeout_ns = timeout_ns
             c = resolved.c
             c.tag = state.tag
@@ -245,7 +149,7 @@ class Instance:
             self._start()
         state.made = True
 
-    def _fill(self, state: State) -> None:
+    def _fill(self, state: InstanceState) -> None:
         self._state = state
         self.exports = exports_of(state)
         state._instance = weak(self)
@@ -311,7 +215,7 @@ class Instance:
         raise TypeError("an Instance cannot be copied or pickled: it holds running code")
 
 
-def _link(state: State, resolved: Resolved, wasi: WasiConfig | None) -> None:
+def _link(state: InstanceState, resolved: Resolved, wasi: WasiConfig | None) -> None:
     """Make the instance in C, not started yet.
 
     One whose segments failed is there, too: its functions may be in tables that others have.

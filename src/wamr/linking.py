@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from ._binding import ffi, lib
 from .errors import ClosedError, LinkError
+from .exports import Exports
 from .extern import Extern
 from .func import Func, host_func
 from .global_ import Global
@@ -148,8 +149,6 @@ def _all_unmet(
 
 def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> Any:
     """Return the item for an import, or _ABSENT."""
-    from .instance import Instance
-
     if imports is None:
         return _ABSENT
     if not isinstance(imports, Mapping):
@@ -157,9 +156,10 @@ def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> An
     space = imports.get(wanted.module, _ABSENT)
     if space is _ABSENT:
         return _ABSENT
-    if isinstance(space, Instance):
-        space = space.exports
     if not isinstance(space, Mapping):
+        exports = getattr(space, "exports", None)
+        if isinstance(exports, Exports):  # an Instance
+            return exports.get(wanted.name, _ABSENT)
         raise TypeError(
             f"imports[{wanted.module!r}] must be a mapping or an Instance, not "
             f"{type(space).__name__}"

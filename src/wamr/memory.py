@@ -14,7 +14,8 @@ from .errors import ClosedError, MemoryLimitError
 from .extern import Extern, Owner, checked_index, waited
 from .handles import giver, handle
 from .limits import no_room
-from .store import checked_store, new_key
+from .registry import new_key
+from .store import checked_store
 from .types import MAX_PAGES, Limits, MemoryType
 
 TYPE_CHECKING = False

@@ -7,64 +7,19 @@ keeps the store alive. It knows of instances and host-made things only that they
 
 from __future__ import annotations
 
-from itertools import count
-from weakref import ref
-
 from ._binding import ffi
 from ._immutable import made_already
 from .engine import Engine, default_engine
 from .errors import ClosedError
 from .limits import ResourceLimits
 from .objects import Objects
+from .registry import WeakRegistry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from typing_extensions import Self
-
-
-_ROOM = 64
-
-
-new_key = count(1).__next__
-
-
-class Members:
-    """Things remembered weakly, under a key each that is used once.
-
-    Unlike a WeakValueDictionary it can be listed while another thread adds one. Nothing happens as
-    they go: what has gone is looked for when there are twice as many as there were.
-    """
-
-    __slots__ = ("_full", "_refs")
-
-    def __init__(self) -> None:
-        self._refs: dict[int, ref[Any]] = {}
-        self._full = _ROOM
-
-    def add(self, key: int, thing: object) -> None:
-        """Remember `thing` as long as it lives."""
-        refs = self._refs
-        refs[key] = ref(thing)
-        if len(refs) >= self._full:
-            self._forget()
-
-    def _forget(self) -> None:
-        refs = self._refs
-        for key, found in refs.copy().items():  # a copy is made in one step
-            if found() is None:
-                refs.pop(key, None)
-        self._full = 2 * len(refs) + _ROOM
-
-    def get(self, key: int) -> Any:
-        """Return the thing of this key, or None."""
-        found = self._refs.get(key)
-        return None if found is None else found()
-
-    def alive(self) -> list[Any]:
-        """Return all there are."""
-        return [thing for ref in list(self._refs.values()) if (thing := ref()) is not None]
 
 
 class Store:
@@ -109,8 +64,8 @@ class Store:
         self._limits = limits
         self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
-        self._things = Members()  # can be closed and interrupted; `_c`: may hold externrefs
-        self._roots = Members()  # others that have a handle `_c` and may hold externrefs
+        self._things = WeakRegistry()  # can be closed and interrupted; `_c`: may hold externrefs
+        self._roots = WeakRegistry()  # others that have a handle `_c` and may hold externrefs
         self._objects = Objects()
 
     @property

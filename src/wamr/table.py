@@ -10,10 +10,12 @@ from __future__ import annotations
 from ._binding import Elements, ffi, lib
 from ._immutable import made_already
 from .errors import MemoryLimitError
-from .extern import Extern, Owner, checked_index, waited
+from .extern import Owner, checked_index, waited
+from .func import RefHolder
 from .handles import handle
 from .limits import no_room
-from .store import checked_store, new_key
+from .registry import new_key
+from .store import checked_store
 from .types import MAX_TABLE, Limits, TableType, ValType
 from .values import from_cell, to_cell
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
 
-class Table(Elements, Extern):
+class Table(Elements, RefHolder):
     """A table of references.
 
     store: where it lives. type: the kind of its elements and its limits. init: what each element

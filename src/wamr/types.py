@@ -21,8 +21,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Annotated, Any, TypeAlias
 
-    from .values import Codec
-
 MAX_PAGES = 65_536  # 4 GiB, all that 32-bit addresses reach
 MAX_TABLE = 2**32 - 1
 _set = object.__setattr__
@@ -145,7 +143,7 @@ class FuncType(Immutable):
 
     _fields = ("_param_kinds", "_result_kinds", "params", "results")
     __slots__ = (*_fields, "_codec")
-    _codec: "Codec"  # set by `values`, when values of this type are first passed
+    _codec: object  # for who passes values of this type: `values` keeps here what does
     params: tuple[ValType, ...]
     results: tuple[ValType, ...]
     _param_kinds: bytes  # one code per parameter

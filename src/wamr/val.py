@@ -10,22 +10,23 @@ from __future__ import annotations
 from struct import Struct
 
 from ._immutable import made_already
+from .func import Func
 from .store import checked_store
 from .types import ValType
+from .values import Wrapped, f32_value, to_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .aliases import Value
-    from .func import Func
     from .store import Store
 
 _FORMATS = {0x7F: Struct("<i"), 0x7E: Struct("<q"), 0x7D: Struct("<f"), 0x7C: Struct("<d")}
 _REFERENCES = (ValType.EXTERNREF, ValType.FUNCREF)
 
 
-class Val:
+class Val(Wrapped):
     """A value with its type. Equal by type and bits; references by identity.
 
     type: a ValType. value: of that type, checked here.
@@ -51,8 +52,6 @@ class Val:
         if type in _REFERENCES:
             _check_reference(type, value)
             return
-        from .values import to_bytes
-
         self._bytes = to_bytes(type.code, value, None, "value")
 
     @classmethod
@@ -89,8 +88,6 @@ class Val:
         if self.type is ValType.V128:
             return self._bytes
         if self.type is ValType.F32:
-            from .values import f32_value
-
             return f32_value(self.bits)
         return _FORMATS[self.type.code].unpack(self._bytes)[0]
 
@@ -115,11 +112,20 @@ class Val:
             return hash((self.type, id(self.value)))
         return hash((self.type, self._bytes or self.value))
 
+    def _bits_of(self, kind: int) -> bytes:
+        return self._bytes if self._type._code == kind else b""
+
+    def _unwrapped(self, kind: int, store: object, where: object) -> object:
+        if self._type._code != kind:
+            raise TypeError(f"{where} must not be a Val of type {self._type}")
+        value = self._value if self._type in _REFERENCES else self.value
+        return value._unwrapped(kind, store, where) if isinstance(value, (Ref, Foreign)) else value
+
     def __repr__(self) -> str:
         return f"Val({self.type!r}, {self.value!r})"
 
 
-class Foreign:
+class Foreign(Wrapped):
     """A host object behind an externref, with its identity: `Foreign(store, obj).value is obj`.
 
     Passed to wasm it is the object itself. Raises TypeError, ClosedError. C: `wasm_foreign_new`.
@@ -151,6 +157,11 @@ class Foreign:
     def __hash__(self) -> int:
         return hash((id(self.store), id(self.value)))
 
+    def _unwrapped(self, kind: int, store: object, where: object) -> object:  # noqa: ARG002
+        if self._store is not store:
+            raise ValueError(f"{where} is a Foreign of another store")
+        return self._value
+
     def __repr__(self) -> str:
         return f"<wamr.Foreign {self.value!r}>"
 
@@ -158,7 +169,7 @@ class Foreign:
         raise TypeError("a Foreign cannot be copied or pickled: it lives in a store")
 
 
-class Ref:
+class Ref(Wrapped):
     """A reference value. C: `wasm_ref_t`.
 
     value: a Func, a Foreign, or None for null. type: FUNCREF or EXTERNREF; what the value says,
@@ -172,8 +183,6 @@ class Ref:
     __slots__ = ("_type", "_value")
 
     def __init__(self, value: Func | Foreign | None, type: ValType | None = None) -> None:  # noqa: A002
-        from .func import Func
-
         if hasattr(self, "_type"):
             raise made_already(self)
         if isinstance(value, Foreign):
@@ -216,30 +225,17 @@ class Ref:
     def __hash__(self) -> int:
         return hash((self.type, self.value))
 
+    def _unwrapped(self, kind: int, store: object, where: object) -> object:
+        if self._type._code != kind:
+            raise TypeError(f"{where} must not be a Ref of type {self._type}")
+        value = self._value
+        return value._unwrapped(kind, store, where) if isinstance(value, Foreign) else value
+
     def __repr__(self) -> str:
         return f"Ref({self.value!r}, {self.type!r})"
 
 
-def unwrapped(kind: int, value: object, store: Store | None, where: object) -> object:
-    """Return what is in a Val, Ref or Foreign that goes where a value of this kind is wanted."""
-    if isinstance(value, Val):
-        if value.type.code != kind:
-            raise TypeError(f"{where} must not be a Val of type {value.type}")
-        value = value._value if value.type in _REFERENCES else value.value
-    if isinstance(value, Ref):
-        if value.type.code != kind:
-            raise TypeError(f"{where} must not be a Ref of type {value.type}")
-        value = value.value
-    if isinstance(value, Foreign):
-        if value.store is not store:
-            raise ValueError(f"{where} is a Foreign of another store")
-        value = value.value
-    return value
-
-
 def _check_reference(type: ValType, value: object) -> None:  # noqa: A002
-    from .func import Func
-
     if isinstance(value, Ref):
         if value.type is not type:
             raise TypeError(f"value must not be a Ref of type {value.type}")

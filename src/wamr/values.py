@@ -3,8 +3,8 @@
 A `Codec` knows one function type (or one value type): it packs arguments into cells and unpacks
 results, with one struct call where the kinds allow it and value by value where they do not, and it
 is what says precisely what is wrong with an argument. Cells are 4 bytes; i64 and f64 take two, v128
-four, a reference one. References need to know where they go: `here` is the store for externrefs and
-whatever a function reference comes into (see `refs`). This module knows nothing of calls.
+four, a reference one. References need to know where they go: a `Place`. What stands for another
+value is `Wrapped`. This module knows nothing of calls, stores or functions.
 """
 
 from __future__ import annotations
@@ -14,27 +14,30 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
-from ._binding import Signature, lib, set_wrapped
+from ._binding import Caller, Signature, lib, set_wrapped
 from .objects import NULL_REF
 from .types import FuncType, ValType
-from .val import Foreign, Ref, Val, unwrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
-    from .func import Func
-    from .store import Store
+    from .objects import Objects
+
+    class _ObjectStore(Protocol):
+        """What knows the objects behind externrefs: a Store."""
+
+        _objects: Objects
 
     class Place(Protocol):
         """Where references go to and come from."""
 
         @property
-        def store(self) -> Store: ...
+        def store(self) -> _ObjectStore: ...
 
-        def _ref_of_func(self, func: Func) -> int: ...
-        def _func_of_ref(self, ref: int) -> Func | None: ...
+        def _ref_of_func(self, func: Caller) -> int: ...
+        def _func_of_ref(self, ref: int) -> Caller | None: ...
 
 
 # An f32 goes as its bits: struct would round as the thread does (src/native/interp/floating.h).
@@ -42,6 +45,20 @@ _FORMATS = {0x7F: "i", 0x7E: "q", 0x7D: "I", 0x7C: "d", 0x7B: "16s", 0x6F: "I", 
 _CELLS = {0x7F: 1, 0x7E: 2, 0x7D: 1, 0x7C: 2, 0x7B: 4, 0x6F: 1, 0x70: 1}
 _PLAIN = b"\x7f\x7e\x7c"  # numbers: struct may convert them without being watched
 _BITS = {0x7F: 32, 0x7E: 64}
+
+
+class Wrapped:
+    """The base of what stands for another value, wherever a value goes."""
+
+    __slots__ = ()
+
+    def _bits_of(self, kind: int) -> bytes:  # noqa: ARG002 - for subclasses
+        """Return the bytes of a number of this kind, in little-endian order; b"": it is none."""
+        return b""
+
+    def _unwrapped(self, kind: int, store: object, where: object) -> object:
+        """Return the value that goes where one of this kind is wanted; TypeError, ValueError."""
+        raise NotImplementedError
 
 
 class Codec:
@@ -179,15 +196,17 @@ def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: Place) -> tuple[An
 
 def to_bytes(kind: int, value: object, place: Place | None, where: object) -> bytes:
     """Return the cells of `value`, or raise what is wrong with it; place None: no reference."""
-    if isinstance(value, Val) and value.type.code == kind and value._bytes:
-        return value._bytes if _LITTLE or kind == 0x7B else value._bytes[::-1]
+    if isinstance(value, Wrapped):
+        data = value._bits_of(kind)
+        if data:
+            return data if _LITTLE or kind == 0x7B else data[::-1]
     return _STRUCTS[kind].pack(to_cell(kind, value, place, where))
 
 
 def to_cell(kind: int, value: object, place: Place | None, where: object) -> Any:
     """Return `value` as struct packs it for this kind, or raise what is wrong with it."""
-    if isinstance(value, _WRAPPED):
-        value = unwrapped(kind, value, place.store if place else None, where)
+    if isinstance(value, Wrapped):
+        value = value._unwrapped(kind, place.store if place else None, where)
     return _TO_CELL[kind](kind, value, place, where)
 
 
@@ -255,20 +274,17 @@ def _externref(kind: int, value: object, place: Place, where: object) -> int:
 
 
 def _funcref(kind: int, value: object, place: Place, where: object) -> int:
-    from .func import Func
-
     if value is None:
         return NULL_REF
-    if not isinstance(value, Func):
+    if not isinstance(value, Caller):  # the base of Func
         raise TypeError(f"{where} must be a Func or None (funcref), not {_shown(value)}")
-    if value.store is not place.store:
+    if value._owner.store is not place.store:
         raise ValueError(f"{where} is a function of another store")
     return place._ref_of_func(value)
 
 
 _LITTLE = byteorder == "little"
-_WRAPPED = (Val, Ref, Foreign)
-set_wrapped(_WRAPPED)
+set_wrapped((Wrapped,))
 _STRUCTS = {kind: Struct("=" + text) for kind, text in _FORMATS.items()}
 _TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {
     0x7F: _integer,
@@ -292,7 +308,7 @@ def _shown(value: object) -> str:
 def codec_of(type: FuncType) -> Codec:  # noqa: A002
     """Return the codec of a function type, which keeps it."""
     try:
-        return type._codec
+        return type._codec  # type: ignore[return-value]  # set here only
     except AttributeError:
         codec = Codec(type)
         object.__setattr__(type, "_codec", codec)
