@@ -17,7 +17,7 @@ from .extern import waited
 from .func import Func, func_of
 from .handles import handle
 from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel, no_room
-from .linking import Resolved, check_shape
+from .linking import Resolved, WasiBase, check_shape
 from .module import Module
 from .state import InstanceState
 from .store import Store, checked_store
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .import_aliases import Imports
-    from .wasi import WasiConfig
 
 _NO_LIMITS = ResourceLimits()
 
@@ -60,7 +59,7 @@ class Instance:
     store, module: where and what. imports: a mapping {"module": {"name": item}}, where an Instance
     or its exports may stand for the inner one, or a sequence in the order of `module.imports`. An
     item is a Func, Global, Table, Memory, or a callable, which takes its type from the import.
-    wasi: what WASI's imports are met with. limits: None for the store's.
+    wasi: a WasiConfig, which WASI's imports are met with. limits: None for the store's.
     A call of the export `_initialize` does nothing afterwards: it has run.
     Raises LinkError (an import is missing or does not match), Trap (a segment was out of bounds, or
     the start function trapped), what a host function raised, TypeError, ValueError, ClosedError.
@@ -92,7 +91,7 @@ class Instance:
         module: Module,
         imports: Imports | None = None,
         *,
-        wasi: WasiConfig | None = None,
+        wasi: WasiBase | None = None,
         limits: ResourceLimits | None = None,
     ) -> None:
         if hasattr(self, "_state"):
@@ -115,11 +114,8 @@ class Instance:
             raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
         else:
             budget = limits._budget(budget)
-        if wasi is not None:
-            from .wasi import WasiConfig
-
-            if not isinstance(wasi, WasiConfig):
-                raise TypeError(f"wasi must be a WasiConfig or None, not {type(wasi).__name__}")
+        if wasi is not None and not isinstance(wasi, WasiBase):
+            raise TypeError(f"wasi must be a WasiConfig or None, not {type(wasi).__name__}")
         if imports is not None:
             check_shape(imports, module)
         timeout_ns = 0 if limits.timeout is None else limits._timeout_ns()
@@ -215,16 +211,13 @@ class Instance:
         raise TypeError("an Instance cannot be copied or pickled: it holds running code")
 
 
-def _link(state: InstanceState, resolved: Resolved, wasi: WasiConfig | None) -> None:
+def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> None:
     """Make the instance in C, not started yet.
 
     One whose segments failed is there, too: its functions may be in tables that others have.
     """
     module, store, c = state.module, state.store, resolved.c
-    opened = None if wasi is None else wasi._open()
-    if opened is not None:
-        c.wasi = opened.c
-        state.keep(opened.streams)
+    _opened = None if wasi is None else wasi._apply(c, state)  # lives until the end of this
     out = ffi.new("wpy_instance **")
     failed = lib.wpy_instance_new(module._c, c, out)
     if failed:

@@ -12,7 +12,7 @@ from .callables import checked_plain
 from .errors import Trap
 from .extern import Extern
 from .instance import Instance
-from .linking import is_wasi
+from .linking import WasiBase, is_wasi
 from .module import Module
 from .store import Store, checked_store, engine_of
 from .types import FuncType
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .import_aliases import ImportItem
     from .limits import ResourceLimits
-    from .wasi import WasiConfig
 
     Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -58,7 +57,7 @@ class Linker:
         self._engine = engine_of("store", store)
         self._store = store if isinstance(store, Store) else None
         self._items: dict[str, dict[str, ImportItem]] = {}
-        self._wasi: WasiConfig | None = None
+        self._wasi: WasiBase | None = None
 
     @property
     def engine(self) -> Engine:
@@ -121,11 +120,9 @@ class Linker:
         for name, item in instance.exports.items():
             self.define(module, name, item)
 
-    def define_wasi(self, wasi: WasiConfig) -> None:
-        """Meet WASI's imports with `wasi`, where an instance is given none of its own."""
-        from .wasi import WasiConfig
-
-        if not isinstance(wasi, WasiConfig):
+    def define_wasi(self, wasi: WasiBase) -> None:
+        """Meet WASI's imports with a WasiConfig, where an instance is given none of its own."""
+        if not isinstance(wasi, WasiBase):
             raise TypeError(f"wasi must be a WasiConfig, not {type(wasi).__name__}")
         self._wasi = wasi
 
@@ -149,7 +146,7 @@ class Linker:
         module: Module,
         *,
         store: Store | None = None,
-        wasi: WasiConfig | None = None,
+        wasi: WasiBase | None = None,
         limits: ResourceLimits | None = None,
     ) -> Instance:
         """Return an instance of `module`, linked with what is defined here.

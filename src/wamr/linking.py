@@ -3,7 +3,8 @@
 `Resolved` finds an item for every import, by name in a mapping or by position in a sequence, checks
 its type by the specification's rules (section 3.4.6 and 4.5.4) and holds what C needs. All that can
 be wrong is a LinkError that names the imports and shows both types (`_diagnosis.unmet`); C checks
-again only what memory safety hangs on.
+again only what memory safety hangs on. What WASI's imports are met with is a `WasiBase`: nothing
+here knows what a program gets from it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .extern import Owner
     from .import_aliases import Imports
     from .module import Module
     from .store import Store
@@ -34,6 +36,20 @@ _KINDS = {Func: "function", Global: "global", Table: "table", Memory: "memory"}
 
 
 _ABSENT = object()
+
+
+class WasiBase:
+    """What WASI's imports are met with: the base of WasiConfig."""
+
+    __slots__ = ()
+
+    def _apply(self, c: Any, owner: Owner) -> object:
+        """Open all of it for the instance that is made from `c`, a wpy_imports.
+
+        owner: of the instance, which keeps what has to live as long. What is returned has to live
+        until the instance is made. Raises OSError, MemoryError.
+        """
+        raise NotImplementedError
 
 
 class Resolved:

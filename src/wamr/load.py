@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from .aliases import Source
     from .import_aliases import Imports
     from .limits import ResourceLimits
-    from .wasi import WasiConfig
+    from .linking import WasiBase
 
 
 def load(
     source: Source | Module,
     imports: Imports | None = None,
     *,
-    wasi: WasiConfig | None = None,
+    wasi: WasiBase | None = None,
     limits: ResourceLimits | None = None,
 ) -> Instance:
     """Compile and instantiate in a store of its own.

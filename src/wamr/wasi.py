@@ -1,7 +1,7 @@
 """What a WASI program gets from the host: arguments, environment, directories, stdio.
 
 A `WasiConfig` is checked when it is made and says nothing about any instance; each that it is given
-to opens it anew (`_open`): the C side (src/wamr/_native/wasi.c) gets copies of all texts, the
+to opens it anew (`_apply`): the C side (src/wamr/_native/wasi.c) gets copies of all texts, the
 directories, and descriptors of its own for stdio that has one. What stdio may be is stdio.py's.
 """
 
@@ -14,14 +14,16 @@ from itertools import count
 from ._binding import ffi, lib
 from ._immutable import Options, made_already
 from .files import descriptor_of
+from .linking import WasiBase
 from .stdio import STDOUT, Stream, checked_path, open_for_input, open_for_output
 from .streams import Streams, reader, streams_by_number, writer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from .aliases import Stdio
+    from .extern import Owner
 
     Path: TypeAlias = str | os.PathLike[str]
 
@@ -51,7 +53,7 @@ class Dir(Options):
         return f"Dir({self.path!r}{', writable=True' if self.writable else ''})"
 
 
-class WasiConfig:
+class WasiConfig(WasiBase):
     """What a program under WASI (preview 1, snapshot 0) gets: nothing that is not named here.
 
     args: its argv, the program's name first. env: its environment. dirs: {"guest path": host path
@@ -106,6 +108,12 @@ class WasiConfig:
     def _open(self) -> Opened:
         """Open everything for one instance. Raises OSError, MemoryError."""
         return Opened(self._args, self._env, self._dirs, self._stdio)
+
+    def _apply(self, c: Any, owner: Owner) -> Opened:
+        opened = self._open()
+        c.wasi = opened.c
+        owner.keep(opened.streams)
+        return opened
 
 
 # ------------------------------------------------------------------ checks
