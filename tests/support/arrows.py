@@ -1,0 +1,68 @@
+"""Which modules of the package import which: arrows with their lines, and whether they go round.
+
+All imports count: inside functions and classes, and under TYPE_CHECKING.
+"""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Arrow(NamedTuple):
+    source: str
+    target: str
+    where: str
+    typing: bool  # under TYPE_CHECKING
+
+    def __str__(self):
+        return f"{self.where}: {self.source} imports {self.target}"
+
+
+def arrows_of(name, text, where, modules):
+    """Yield an Arrow for each module of the package that the text of module `name` imports."""
+    above = name.split(".") if Path(where).stem == "__init__" else name.split(".")[:-1]
+    above = [] if name == "__init__" else above
+    tree = ast.parse(text)
+    ifs = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
+    ifs = [node for node in ifs if getattr(node.test, "id", None) == "TYPE_CHECKING"]
+    typing = {id(inner) for node in ifs for part in node.body for inner in ast.walk(part)}
+    for node in ast.walk(tree):
+        found = []
+        if isinstance(node, ast.Import):
+            found = [a.name.split(".")[1:] for a in node.names if a.name.split(".")[0] == "wamr"]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module.split(".") if node.module else []
+            if node.level:
+                base = above[: len(above) - node.level + 1] + base
+            elif base[:1] == ["wamr"]:
+                base = base[1:]
+            else:
+                continue
+            for alias in node.names:
+                inner = ".".join([*base, alias.name])
+                found.append(inner.split(".") if inner in modules else base)
+        for parts in found:
+            target = ".".join(parts) or "__init__"
+            if target != name:
+                yield Arrow(name, target, f"{where}:{node.lineno}", id(node) in typing)
+
+
+def floors(arrows):
+    """Return on how many floors the ends stand if all arrows lead down; else AssertionError."""
+    below = defaultdict(dict)
+    for arrow in arrows:
+        below[arrow.source].setdefault(arrow.target, arrow)
+    height = {}
+
+    def climb(name, path):
+        sources = [arrow.source for arrow in path]
+        if name in sources:
+            circle = path[sources.index(name) :]
+            raise AssertionError("a circle of imports:\n" + "\n".join(map(str, circle)))
+        if name not in height:
+            under = [climb(target, [*path, arrow]) for target, arrow in below[name].items()]
+            height[name] = 1 + max(under, default=0)
+        return height[name]
+
+    return max(climb(name, []) for name in list(below))
