@@ -3,11 +3,18 @@
 Fixtures that only one file needs are in that file.
 """
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 from needs import needs
 
 pytest_plugins = ["bounds", "shares"]
+
+# A shell starts what it runs in the background, as `make test &`, with Ctrl-C ignored. Processes that
+# the tests start would inherit that, and so never end when they are sent one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples each time, and no verdict on how long a busy machine takes. To look for what
 # nobody has met yet: --hypothesis-profile=random.

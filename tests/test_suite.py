@@ -86,3 +86,22 @@ def test_shares_are_files_that_are_there() -> None:
     known = {shares.share(f"tests/{file.partition('/tests/')[2]}::t") for file in files}
     parts = {f"{file} {part}" for file, parts in shares.PARTS.items() for part in range(parts)}
     assert set(shares.FIRST) <= known | parts
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX only")
+def test_it_may_run_where_interrupts_are_ignored(tmp_path):
+    """As in the background of a shell."""
+    test = "import signal\ndef test_it():\n    assert signal.getsignal(2) is not signal.SIG_IGN\n"
+    (tmp_path / "test_it.py").write_text(test)
+    conftest = Path(__file__).parent / "conftest.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest"]
+    done = subprocess.run(
+        [*command, "--rootdir", tmp_path, "-c", os.devnull, tmp_path],
+        env=os.environ
+        | {"PYTHONPATH": f"{conftest.parent}{os.pathsep}{conftest.parent / 'support'}"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
