@@ -11,8 +11,8 @@ from needs import needs
 
 pytest_plugins = ["bounds", "shares"]
 
-# A shell starts what it runs in the background, as `make test &`, with Ctrl-C ignored. Processes that
-# the tests start would inherit that, and so never end when they are sent one.
+# What a shell starts in its background, as `make test &`, has Ctrl-C ignored. Processes that the
+# tests start would inherit that, and never end when they are sent one.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

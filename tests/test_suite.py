@@ -99,7 +99,7 @@ def test_it_may_run_where_interrupts_are_ignored(tmp_path):
         [*command, "--rootdir", tmp_path, "-c", os.devnull, tmp_path],
         env=os.environ
         | {"PYTHONPATH": f"{conftest.parent}{os.pathsep}{conftest.parent / 'support'}"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         capture_output=True,
         text=True,
         check=False,
