@@ -29,7 +29,7 @@ SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 PYTEST = WAMR_TESTS=complete $(RUN) -m pytest -n auto --maxprocesses=8
 # Without what starts many processes, builds, or runs large programs.
 UNIT_TESTS = tests/procedural tests/regressions $(filter-out \
-	$(foreach name,cli plain python samples sandbox_races,tests/test_$(name).py), $(wildcard tests/test_*.py))
+	$(foreach name,cli hostile plain python samples sandbox_races suite,tests/test_$(name).py), $(wildcard tests/test_*.py))
 # What our C does: groups, threads, calls in and out, references, WASI.
 DEBUG_TESTS = tests/stress tests/procedural $(foreach name,async bounded budgets calls cancelling chains func global \
 	host instance linking memory objects pools reentry reentry_limits references sandbox_races store stdio streams \
