@@ -162,6 +162,12 @@ def test_a_method_that_was_replaced(echo: wamr.Module, tmp_path: Path, mode: str
     assert (tmp_path / "file").read_bytes() == b""
 
 
+def opened(path: Path, mode: str, encoding: str) -> codecs.StreamReaderWriter:
+    """As codecs.open, which is deprecated from Python 3.14 on."""
+    info = codecs.lookup(encoding)
+    return codecs.StreamReaderWriter(path.open(mode), info.streamreader, info.streamwriter)
+
+
 def test_files_of_codecs(echo: wamr.Module, tmp_path: Path) -> None:
     path = tmp_path / "file"
     with path.open("wb") as binary:
@@ -170,12 +176,12 @@ def test_files_of_codecs(echo: wamr.Module, tmp_path: Path) -> None:
     with path.open("rb") as binary:
         assert read_by(echo, codecs.getreader("latin-1")(binary)) == "é\n".encode()
     path.write_bytes("éé".encode())
-    with path.open("rb") as binary, codecs.open(str(path), encoding="utf-8") as both:
+    with path.open("rb") as binary, opened(path, "rb", "utf-8") as both:
         for read in (codecs.getreader("utf-8")(binary), both):
             guest = Guest(stdin=read)
             pieces = [guest.read(0, 1) for _ in range(5)]
             assert pieces == [b"\xc3", b"\xa9", b"\xc3", b"\xa9", b""]
-    with codecs.open(str(path), "w", "utf-16-le") as both:
+    with opened(path, "wb", "utf-16-le") as both:
         wamr.run([echo], input=b"text", stdout=both)
     assert path.read_bytes() == "text".encode("utf-16-le")
     with path.open("wb") as binary:
