@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pin
+from . import generated
 
 
 def write(folder: Path) -> None:
@@ -13,6 +14,4 @@ def write(folder: Path) -> None:
         '"""The WAMR in this build. Made by codegen/version.py from cmake/upstream.json."""\n\n'
         f'WAMR_VERSION = "{pin.VERSION}"\nWAMR_COMMIT = "{pin.COMMIT}"\n'
     )
-    path = folder / "_wamr_version.py"
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    generated.write(folder / "_wamr_version.py", text)

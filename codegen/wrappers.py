@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import procedural_stub
+from . import generated, procedural_stub
 from .header import Function, Header, HeaderError, Type
 from .rules import (
     ARGUMENT_BACK,
@@ -42,8 +42,8 @@ def write(folder: Path, header: Header) -> None:
     unknown = by_hand.keys() - {f.name for f in header.functions}
     if unknown:
         raise HeaderError(f"written by hand, but not in the header: {', '.join(sorted(unknown))}")
-    _write(folder / "_procedural.py", module_text(header, kinds, vectors, by_hand))
-    _write(folder / "_procedural.pyi", procedural_stub.text(header, kinds, vectors))
+    generated.write(folder / "_procedural.py", module_text(header, kinds, vectors, by_hand))
+    generated.write(folder / "_procedural.pyi", procedural_stub.text(header, kinds, vectors))
 
 
 def module_text(header: Header, kinds: set[str], vectors: set[str], by_hand: dict[str, str]) -> str:
@@ -344,8 +344,3 @@ from ._api.vectors import struct as vector
 from ._binding import lib
 
 '''
-
-
-def _write(path: Path, text: str) -> None:
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
