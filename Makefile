@@ -38,14 +38,15 @@ LEAKS := $(CURDIR)/build/leaks
 SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
 PYTHON_FILES := setup.py build_ffi.py cmake codegen src tests samples benchmarks
+C_FILES = $(shell find src tests -name '*.[ch]')
 
 help:
 	@echo 'make demo     build, install into $(VENV) and run samples/demo.py'
 	@echo 'make check    build, install into $(VENV) and run the unit tests, which takes seconds'
 	@echo 'make test     the same with all tests, which takes minutes'
 	@echo 'make coverage all tests, and which lines of the package they reach'
-	@echo 'make lint     ruff and mypy'
-	@echo 'make format   ruff format'
+	@echo 'make lint     ruff, clang-format and mypy'
+	@echo 'make format   ruff and clang-format, which rewrite the files'
 	@echo 'make bench    the benchmarks, beside other engines'
 	@echo 'make debug    the tests of our C on a build with assertions and symbols'
 	@echo 'make asan     the tests under AddressSanitizer and UBSan'
@@ -68,12 +69,14 @@ coverage: $(VENV)/.dev
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
 	$(RUN) build_ffi.py
 	$(BIN)/mypy
 
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(C_FILES)
 
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks
