@@ -1,13 +1,15 @@
-/* driver.c: does each of our C's operations a number of times, under callgrind, and has it count each one alone.
+/* driver.c: does each of our C's operations a number of times, under callgrind, and has it count
+ * each one alone.
  *
  *     valgrind --tool=callgrind --instr-atstart=no --collect-atstart=no … ./driver module.wasm
  *     …                                                                  ./driver load module.wasm
  *
- * It stands where Python stands: it calls what wpy.h has, and is what wasm calls. Each path runs a few times first, so
- * that what only the first call does (pools that fill, functions that are looked up) is not counted, and then COUNT
- * times between two marks; callgrind writes one file for each, with the path's name in it (counting.py reads them).
- * Every answer is looked at: a path that fails is not a fast one. The second way loads and instantiates once, without
- * imports: `load` and `instantiate` of a module that is not ours.
+ * It stands where Python stands: it calls what wpy.h has, and is what wasm calls. Each path runs a
+ * few times first, so that what only the first call does (pools that fill, functions that are
+ * looked up) is not counted, and then COUNT times between two marks; callgrind writes one file for
+ * each, with the path's name in it (counting.py reads them). Every answer is looked at: a path that
+ * fails is not a fast one. The second way loads and instantiates once, without imports: `load` and
+ * `instantiate` of a module that is not ours.
  */
 #include "entry.h"
 #include "wpy.h"
@@ -22,12 +24,12 @@
 #define WARM 3
 #define ERROR_SIZE 256
 
-#define CHECK(what)                                                      \
-    do {                                                                 \
-        if (!(what)) {                                                   \
+#define CHECK(what)                                                        \
+    do {                                                                   \
+        if (!(what)) {                                                     \
             fprintf(stderr, "driver.c:%d: not so: %s\n", __LINE__, #what); \
-            exit(1);                                                     \
-        }                                                                \
+            exit(1);                                                       \
+        }                                                                  \
     } while (0)
 
 /* ---- Python's side, as our C knows it ---- */
@@ -41,8 +43,8 @@ wpy_py_cells(int host_id, uint32_t *args, uint32_t *results)
 }
 
 static int
-entered(uint32_t id, const uint8_t *kinds, uint32_t param_count, uint32_t result_count, const uint32_t *args,
-        uint32_t *results)
+entered(uint32_t id, const uint8_t *kinds, uint32_t param_count, uint32_t result_count,
+        const uint32_t *args, uint32_t *results)
 {
     (void)id, (void)kinds, (void)param_count, (void)result_count;
     results[0] = args[0] + args[1];
@@ -106,8 +108,8 @@ loaded(void)
 static wpy_instance *
 instantiated(void)
 {
-    wpy_func *funcs[2] = { host, host_by_cells };
-    wpy_imports imports = { .funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .tag = 1 };
+    wpy_func *funcs[2] = {host, host_by_cells};
+    wpy_imports imports = {.funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .tag = 1};
     wpy_instance *made = NULL;
 
     CHECK(wpy_instance_new(module, &imports, &made) == WPY_OK);
@@ -123,7 +125,8 @@ export_index(const char *name)
     uint32_t i, count = wpy_module_exports(module, &exports);
 
     for (i = 0; i < count; i++)
-        if (exports[i].name_size == strlen(name) && !memcmp(exports[i].name, name, exports[i].name_size))
+        if (exports[i].name_size == strlen(name) &&
+            !memcmp(exports[i].name, name, exports[i].name_size))
             return exports[i].index;
     fprintf(stderr, "the module has no export %s\n", name);
     exit(1);
@@ -151,7 +154,7 @@ static wpy_global *global;
 static void
 path_call(void)
 {
-    uint32_t cells[2] = { 2, 3 };
+    uint32_t cells[2] = {2, 3};
 
     CHECK(wpy_call_cells(add, cells, 0, -1, NULL) == WPY_OK && cells[0] == 5);
 #if defined(MORE_WORK) /* test_ratchet.py: is it seen? */
@@ -162,7 +165,7 @@ path_call(void)
 static void
 path_call_now(void)
 {
-    uint32_t cells[2] = { 2, 3 };
+    uint32_t cells[2] = {2, 3};
 
     CHECK(wpy_call_now(add, cells) == WPY_OK && cells[0] == 5);
 }
@@ -171,7 +174,7 @@ path_call_now(void)
 static void
 path_call_limited(void)
 {
-    uint32_t cells[2] = { 2, 3 };
+    uint32_t cells[2] = {2, 3};
 
     CHECK(wpy_call_cells(add, cells, 3600000000000u, 1000000, NULL) == WPY_OK && cells[0] == 5);
 }
@@ -179,7 +182,7 @@ path_call_limited(void)
 static void
 path_callback(void)
 {
-    uint32_t cells[2] = { 2, 3 };
+    uint32_t cells[2] = {2, 3};
 
     CHECK(wpy_call_cells(run, cells, 0, -1, NULL) == WPY_OK && cells[0] == 5);
 }
@@ -187,7 +190,7 @@ path_callback(void)
 static void
 path_callback_cells(void)
 {
-    uint32_t cells[2] = { 2, 3 };
+    uint32_t cells[2] = {2, 3};
 
     CHECK(wpy_call_cells(run_by_cells, cells, 0, -1, NULL) == WPY_OK && cells[0] == 5);
 }
@@ -195,7 +198,7 @@ path_callback_cells(void)
 static void
 path_call_indirect(void)
 {
-    uint32_t cells[2] = { 2, 3 };
+    uint32_t cells[2] = {2, 3};
 
     CHECK(wpy_call_cells(indirect, cells, 0, -1, NULL) == WPY_OK && cells[0] == 5);
 }
@@ -204,7 +207,7 @@ path_call_indirect(void)
 static void
 path_interpret(void)
 {
-    uint32_t cells[2] = { 1000, 0 };
+    uint32_t cells[2] = {1000, 0};
 
     CHECK(wpy_call_cells(loop, cells, 0, -1, NULL) == WPY_OK && cells[0] == 500500);
 }
@@ -212,7 +215,7 @@ path_interpret(void)
 static void
 path_trap(void)
 {
-    uint32_t cells[2] = { 0, 0 };
+    uint32_t cells[2] = {0, 0};
     wpy_error error;
     wpy_frame frames[4];
 
@@ -248,7 +251,7 @@ path_table(void)
 static void
 path_global(void)
 {
-    uint64_t cells[2] = { 0, 0 };
+    uint64_t cells[2] = {0, 0};
 
     CHECK(wpy_global_get(global, cells) == WPY_OK && wpy_global_set(global, cells) == WPY_OK);
 }
@@ -256,7 +259,7 @@ path_global(void)
 static void
 path_host_function(void)
 {
-    const uint8_t kinds[] = { 0x7F, 0x7F, 0x7F };
+    const uint8_t kinds[] = {0x7F, 0x7F, 0x7F};
     wpy_func *made = wpy_host_new(kinds, 2, 1, false);
 
     CHECK(made);
@@ -267,21 +270,21 @@ static const struct {
     const char *name;
     void (*path)(void);
 } paths[] = {
-    { "load", path_load },
-    { "instantiate", path_instantiate },
-    { "host_function", path_host_function },
-    { "call", path_call },
-    { "call_now", path_call_now },
-    { "call_limited", path_call_limited },
-    { "callback", path_callback },
-    { "callback_cells", path_callback_cells },
-    { "call_indirect", path_call_indirect },
-    { "interpret", path_interpret },
-    { "trap", path_trap },
-    { "grow", path_grow },
-    { "memory", path_memory },
-    { "table", path_table },
-    { "global", path_global },
+    {"load", path_load},
+    {"instantiate", path_instantiate},
+    {"host_function", path_host_function},
+    {"call", path_call},
+    {"call_now", path_call_now},
+    {"call_limited", path_call_limited},
+    {"callback", path_callback},
+    {"callback_cells", path_callback_cells},
+    {"call_indirect", path_call_indirect},
+    {"interpret", path_interpret},
+    {"trap", path_trap},
+    {"grow", path_grow},
+    {"memory", path_memory},
+    {"table", path_table},
+    {"global", path_global},
 };
 
 /* The same loop without a path: what counting.py takes off. */
@@ -308,14 +311,15 @@ count(const char *name, void (*path)(void), int warm, int times)
     CALLGRIND_DUMP_STATS_AT(mark);
 }
 
-/* The same that path_instantiate does, of a module that imports nothing, or only functions like ours. */
+/* The same that path_instantiate does, of a module that imports nothing, or only functions like
+ * ours. */
 static void
 instantiate_any(void)
 {
     const wpy_extern *imported;
     uint32_t i, many = wpy_module_imports(module, &imported);
     wpy_func **funcs = malloc((many + 1) * sizeof *funcs);
-    wpy_imports imports = { .funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .tag = 1 };
+    wpy_imports imports = {.funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .tag = 1};
     wpy_instance *made = NULL;
 
     CHECK(funcs);
@@ -340,14 +344,15 @@ load_only(void)
 int
 main(int argc, char **argv)
 {
-    const uint8_t kinds[] = { 0x7F, 0x7F, 0x7F };
+    const uint8_t kinds[] = {0x7F, 0x7F, 0x7F};
     size_t i;
 
     CHECK((argc == 2 || (argc == 3 && !strcmp(argv[1], "load"))) && RUNNING_ON_VALGRIND);
     read_module(argv[argc - 1]);
     CHECK(wpy_setup() && wpy_runtime_start());
     wpy_host_set_entry(entered);
-    CHECK((host = wpy_host_new(kinds, 2, 1, false)) && (host_by_cells = wpy_host_new(kinds, 2, 1, true)));
+    CHECK((host = wpy_host_new(kinds, 2, 1, false)) &&
+          (host_by_cells = wpy_host_new(kinds, 2, 1, true)));
     if (argc == 3)
         return load_only();
     module = loaded();

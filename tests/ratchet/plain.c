@@ -1,7 +1,8 @@
 /* plain.c: the few functions of the C library that our C spends time in, written plainly.
  *
- * The C library chooses its own by the processor and changes them with its version; with these, what is copied, cleared
- * and allocated costs the same number of instructions on every machine, and is counted with the rest. One thread only.
+ * The C library chooses its own by the processor and changes them with its version; with these,
+ * what is copied, cleared and allocated costs the same number of instructions on every machine, and
+ * is counted with the rest. One thread only.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -111,8 +112,7 @@ memmove(void *to, const void *from, size_t size)
         }
         for (; size; size--)
             *t++ = *f++;
-    }
-    else
+    } else
         while (size--)
             t[size] = f[size];
     return to;

@@ -1,4 +1,5 @@
-/* Preloaded (LD_PRELOAD): allocations of one library fail, the n-th or all from the n-th on; see failing.py.
+/* Preloaded (LD_PRELOAD): allocations of one library fail, the n-th or all from the n-th on; see
+ * failing.py.
  *
  * Only calls whose return address is in the library count, so nothing of Python's fails.
  */
@@ -53,11 +54,11 @@ early_calloc(size_t size)
     return early_used <= sizeof early ? block : NULL;
 }
 
-#define REAL(name)                                                                                                   \
-    if (!real) {                                                                                                     \
-        resolving = 1;                                                                                               \
-        real = (__typeof__(real))dlsym(RTLD_NEXT, #name);                                                            \
-        resolving = 0;                                                                                               \
+#define REAL(name)                                        \
+    if (!real) {                                          \
+        resolving = 1;                                    \
+        real = (__typeof__(real))dlsym(RTLD_NEXT, #name); \
+        resolving = 0;                                    \
     }
 
 void *

@@ -1,8 +1,8 @@
 /* Many threads in our C, without Python: for ThreadSanitizer (tests/packaging/test_threads.py).
  *
- * Arguments: a file with the module BASE, one with USER (see the test), rounds. Each thread does a bit of everything with
- * what all share: calls, links new instances to it, closes and drops them, passes host functions, grows, interrupts.
- * Answers 0, or says which check failed.
+ * Arguments: a file with the module BASE, one with USER (see the test), rounds. Each thread does a
+ * bit of everything with what all share: calls, links new instances to it, closes and drops them,
+ * passes host functions, grows, interrupts. Answers 0, or says which check failed.
  */
 #include "wpy.h"
 
@@ -13,12 +13,12 @@
 
 #define THREADS 6
 #define SHARED 3
-#define CHECK(what)                                                                                                  \
-    do {                                                                                                             \
-        if (!(what)) {                                                                                               \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #what);                                                       \
-            exit(1);                                                                                                 \
-        }                                                                                                            \
+#define CHECK(what)                                            \
+    do {                                                       \
+        if (!(what)) {                                         \
+            fprintf(stderr, "line %d: %s\n", __LINE__, #what); \
+            exit(1);                                           \
+        }                                                      \
     } while (0)
 
 static wpy_module *base, *user;
@@ -49,7 +49,7 @@ call(wpy_func *func, uint32_t *cells)
 int
 wpy_py_cells(int id, uint32_t *args, uint32_t *results)
 {
-    uint32_t cells[4] = { 1 };
+    uint32_t cells[4] = {1};
 
     (void)id;
     if (args[0] >= 100 && args[0] < 100 + SHARED) /* from one instance into another */
@@ -100,7 +100,7 @@ load(const char *path)
 static wpy_instance *
 instantiate(wpy_module *module, wpy_func **funcs, wpy_global **globals)
 {
-    wpy_imports imports = { .funcs = funcs, .globals = globals, .stack_bytes = 65536, .fuel = -1 };
+    wpy_imports imports = {.funcs = funcs, .globals = globals, .stack_bytes = 65536, .fuel = -1};
     wpy_instance *instance = NULL;
     int status;
 
@@ -130,10 +130,10 @@ new_base(void)
 static void
 link_two(unsigned a, unsigned b)
 {
-    wpy_func *funcs[2] = { wpy_instance_func(shared[a], 1), wpy_instance_func(shared[b], 1) };
+    wpy_func *funcs[2] = {wpy_instance_func(shared[a], 1), wpy_instance_func(shared[b], 1)};
     wpy_instance *instance = instantiate(user, funcs, NULL);
     wpy_func *sum;
-    uint32_t cells[4] = { 1 };
+    uint32_t cells[4] = {1};
 
     if (instance) { /* else: one was closed */
         CHECK((sum = wpy_instance_func(instance, 2)));
@@ -152,8 +152,8 @@ use_things(wpy_instance *instance, unsigned n)
     wpy_memory *memory = wpy_instance_memory(instance);
     wpy_table *table = wpy_instance_table(instance, 0);
     wpy_global *global = wpy_instance_global(instance, 0);
-    uint32_t old, ref, value[4] = { n };
-    uint8_t marks[8] = { 0 };
+    uint32_t old, ref, value[4] = {n};
+    uint8_t marks[8] = {0};
     wpy_func *func;
 
     wpy_memory_pin(memory);
@@ -185,7 +185,7 @@ work(void *argument)
 
     for (i = 0; i < rounds; i++) {
         unsigned n = (unsigned)rand_r(&seed), a = n % SHARED, b = n / SHARED % SHARED;
-        uint32_t cells[4] = { 100 + b };
+        uint32_t cells[4] = {100 + b};
         wpy_instance *own = new_base();
         wpy_func *func = wpy_instance_func(shared[a], 1), *mine = wpy_instance_func(own, 1);
 
@@ -218,7 +218,7 @@ close_last(void *argument)
 int
 main(int count, char **arguments)
 {
-    static const uint8_t kinds[2] = { 0x7F, 0x7F };
+    static const uint8_t kinds[2] = {0x7F, 0x7F};
     pthread_t threads[THREADS + 1];
     unsigned i;
 

@@ -1,13 +1,16 @@
-/* floating.h: what the processor's control word says of floats in this thread, and what wasm code needs it to say.
+/* floating.h: what the processor's control word says of floats in this thread, and what wasm code
+ * needs it to say.
  *
- * WebAssembly computes as IEEE 754 has it: to the nearest, ties to even, with subnormal numbers, without signals. What a
- * thread has set may be different: a library that was compiled with -ffast-math makes subnormals zero (DAZ, FTZ) when it is
- * loaded, fesetround() changes the rounding, feenableexcept() lets exceptions kill the process. So wasm code runs inside,
- * with the word that it needs, and everybody else outside, with their own: the patch of this name (cmake/patches/spec/floating.patch)
- * changes over at the interpreter's entry and around each call out of it. Where the words are the same, which is nearly
- * always, that is one look.
+ * WebAssembly computes as IEEE 754 has it: to the nearest, ties to even, with subnormal numbers,
+ * without signals. What a thread has set may be different: a library that was compiled with
+ * -ffast-math makes subnormals zero (DAZ, FTZ) when it is loaded, fesetround() changes the
+ * rounding, feenableexcept() lets exceptions kill the process. So wasm code runs inside, with the
+ * word that it needs, and everybody else outside, with their own: the patch of this name
+ * (cmake/patches/spec/floating.patch) changes over at the interpreter's entry and around each call
+ * out of it. Where the words are the same, which is nearly always, that is one look.
  *
- * This file knows nothing of wpy.h or of WAMR: the interpreter's copy includes it, and so does cpython/.
+ * This file knows nothing of wpy.h or of WAMR: the interpreter's copy includes it, and so does
+ * cpython/.
  */
 #ifndef WPY_FLOATING_H
 #define WPY_FLOATING_H

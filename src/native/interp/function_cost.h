@@ -7,8 +7,7 @@
 
 /* What calls func_idx costs this function. */
 static void
-wamrpy_add_cost(const WASMModule *module, WASMFunction *func,
-                uint32 cur_func_idx, uint32 func_idx)
+wamrpy_add_cost(const WASMModule *module, WASMFunction *func, uint32 cur_func_idx, uint32 func_idx)
 {
     uint32 imports = module->import_function_count, cost = 100;
 

@@ -15,12 +15,10 @@ typedef struct WamrPyHooks {
     bool (*unlink)(struct WASMModuleInstanceCommon *);
     /* What a table's element that is not the instance's own stands for; NULL:
        nothing, or of another type. */
-    WASMFunctionInstance *(*foreign)(WASMModuleInstance *, uint32,
-                                     WASMFuncType *);
+    WASMFunctionInstance *(*foreign)(WASMModuleInstance *, uint32, WASMFuncType *);
     /* The direct convention: argument cells in, result cells out. False: the
        exception is set. */
-    bool (*call)(struct WASMExecEnv *, WASMFunctionInstance *, uint32 *,
-                 uint32 *);
+    bool (*call)(struct WASMExecEnv *, WASMFunctionInstance *, uint32 *, uint32 *);
     /* An exception leaves the interpreter; the frames still stand. */
     void (*trapped)(struct WASMExecEnv *);
     /* A function of WASI has returned. */
@@ -38,5 +36,4 @@ extern os_thread_local_attribute bool wamrpy_tracing;
 
 /* What is added to the index of a function to make a reference of it. */
 #define WAMRPY_BASE(inst) ((inst)->reserved[0])
-#define WAMRPY_REF(inst, index) \
-    ((index) == UINT32_MAX ? UINT32_MAX : (index) + WAMRPY_BASE(inst))
+#define WAMRPY_REF(inst, index) ((index) == UINT32_MAX ? UINT32_MAX : (index) + WAMRPY_BASE(inst))

@@ -8,8 +8,8 @@
 /* Four bytes have no bits too many, whatever the number is for; a fifth has none
    if it only repeats the sign. Linkers like to write five. */
 static WAMRPY_NOINLINE bool
-wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign,
-                uint64 *p_result, char *error_buf, uint32 error_buf_size)
+wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign, uint64 *p_result,
+                char *error_buf, uint32 error_buf_size)
 {
     const uint8 *buf = *p_buf;
 
@@ -34,24 +34,22 @@ wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign,
             return true;
         }
     }
-    return read_leb(p_buf, buf_end, maxbits, sign, p_result, error_buf,
-                    error_buf_size);
+    return read_leb(p_buf, buf_end, maxbits, sign, p_result, error_buf, error_buf_size);
 }
 
 /* One byte, mostly. The pointer is copied, so that it may be in a register. */
-#define WAMRPY_READ_LEB(p, p_end, res, type, bits, sign, of_byte)          \
-    do {                                                                   \
-        uint8 *at = (uint8 *)(p);                                          \
-        uint64 res64;                                                      \
-        if (WAMRPY_LIKELY(at < (uint8 *)(p_end) && *at < 0x80))            \
-            res = of_byte(*at++);                                          \
-        else {                                                             \
-            if (!wamrpy_read_leb(&at, p_end, bits, sign, &res64,           \
-                                 error_buf, error_buf_size))               \
-                goto fail;                                                 \
-            res = (type)res64;                                             \
-        }                                                                  \
-        p = at;                                                            \
+#define WAMRPY_READ_LEB(p, p_end, res, type, bits, sign, of_byte)                            \
+    do {                                                                                     \
+        uint8 *at = (uint8 *)(p);                                                            \
+        uint64 res64;                                                                        \
+        if (WAMRPY_LIKELY(at < (uint8 *)(p_end) && *at < 0x80))                              \
+            res = of_byte(*at++);                                                            \
+        else {                                                                               \
+            if (!wamrpy_read_leb(&at, p_end, bits, sign, &res64, error_buf, error_buf_size)) \
+                goto fail;                                                                   \
+            res = (type)res64;                                                               \
+        }                                                                                    \
+        p = at;                                                                              \
     } while (0)
 #define WAMRPY_UNSIGNED(byte) (byte)
 #define WAMRPY_SIGNED(byte) ((int32)((byte) ^ 0x40) - 0x40)
@@ -60,7 +58,5 @@ wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign,
 #undef read_leb_int64
 #define read_leb_uint32(p, p_end, res) \
     WAMRPY_READ_LEB(p, p_end, res, uint32, 32, false, WAMRPY_UNSIGNED)
-#define read_leb_int32(p, p_end, res) \
-    WAMRPY_READ_LEB(p, p_end, res, int32, 32, true, WAMRPY_SIGNED)
-#define read_leb_int64(p, p_end, res) \
-    WAMRPY_READ_LEB(p, p_end, res, int64, 64, true, WAMRPY_SIGNED)
+#define read_leb_int32(p, p_end, res) WAMRPY_READ_LEB(p, p_end, res, int32, 32, true, WAMRPY_SIGNED)
+#define read_leb_int64(p, p_end, res) WAMRPY_READ_LEB(p, p_end, res, int64, 64, true, WAMRPY_SIGNED)

@@ -9,8 +9,7 @@
 static inline void
 wamrpy_forget_aliases(WASMLoaderContext *ctx, uint32 cell)
 {
-    while (ctx->alias_num > 0
-           && ctx->aliases[ctx->alias_num - 1].cell >= cell) {
+    while (ctx->alias_num > 0 && ctx->aliases[ctx->alias_num - 1].cell >= cell) {
         struct WamrpyAlias *alias = &ctx->aliases[--ctx->alias_num];
         if (!alias->done)
             ctx->alias_chains[alias->local] = alias->before;
@@ -31,8 +30,8 @@ wamrpy_add_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local)
 }
 
 static bool
-wamrpy_note_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local,
-                  char *error_buf, uint32 error_buf_size)
+wamrpy_note_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local, char *error_buf,
+                  uint32 error_buf_size)
 {
     wamrpy_forget_aliases(ctx, cell);
     if (ctx->alias_num == ctx->alias_max) {
@@ -40,8 +39,7 @@ wamrpy_note_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local,
         uint32 size = (uint32)sizeof(*ctx->aliases);
         if (ctx->aliases)
             MEM_REALLOC(ctx->aliases, ctx->alias_max * size, max * size);
-        else if (!(ctx->aliases = loader_malloc((uint64)max * size, error_buf,
-                                                error_buf_size)))
+        else if (!(ctx->aliases = loader_malloc((uint64)max * size, error_buf, error_buf_size)))
             goto fail;
         ctx->alias_max = max;
     }
@@ -53,18 +51,16 @@ fail:
 
 /* Some values that were written to the stack, from frame_offset on. */
 static bool
-wamrpy_note_again(WASMLoaderContext *ctx, const int16 *frame_offset,
-                  const uint8 *types, uint32 count, char *error_buf,
-                  uint32 error_buf_size)
+wamrpy_note_again(WASMLoaderContext *ctx, const int16 *frame_offset, const uint8 *types,
+                  uint32 count, char *error_buf, uint32 error_buf_size)
 {
     uint32 cell = (uint32)(frame_offset - ctx->frame_offset_bottom), i;
 
     wamrpy_forget_aliases(ctx, cell);
     for (i = 0; i < count; i++) {
         uint32 local = (uint32)ctx->frame_offset_bottom[cell];
-        if (local < (uint32)ctx->start_dynamic_offset
-            && !wamrpy_note_alias(ctx, cell, (uint16)local, error_buf,
-                                  error_buf_size))
+        if (local < (uint32)ctx->start_dynamic_offset &&
+            !wamrpy_note_alias(ctx, cell, (uint16)local, error_buf, error_buf_size))
             return false;
         cell += wasm_value_type_cell_num(types[i]);
     }

@@ -22,8 +22,7 @@
 
 /* What the function before has left, for this one. */
 static WASMLoaderContext *
-wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf,
-             uint32 error_buf_size)
+wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf, uint32 error_buf_size)
 {
     uint64 room_size = (uint64)func->code_size * 8 + 4096;
 
@@ -31,8 +30,7 @@ wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf,
         if (!(ctx = wasm_loader_ctx_init(func, error_buf, error_buf_size)))
             return NULL;
         ctx->chain_max = (uint32)ctx->start_dynamic_offset;
-    }
-    else {
+    } else {
         uint32 cells = (uint32)func->param_cell_num + func->local_cell_num;
         uint32 size;
 
@@ -42,16 +40,14 @@ wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf,
         }
         if (cells > ctx->chain_max) {
             wasm_runtime_free(ctx->alias_chains);
-            if (!(ctx->alias_chains = loader_malloc(
-                      sizeof(uint32) * (uint64)cells * 2, error_buf,
-                      error_buf_size))) {
+            if (!(ctx->alias_chains = loader_malloc(sizeof(uint32) * (uint64)cells * 2, error_buf,
+                                                    error_buf_size))) {
                 wasm_loader_ctx_destroy(ctx);
                 return NULL;
             }
             ctx->chain_max = cells * 2;
         }
-        ctx->start_dynamic_offset = ctx->dynamic_offset =
-            ctx->max_dynamic_offset = (int16)cells;
+        ctx->start_dynamic_offset = ctx->dynamic_offset = ctx->max_dynamic_offset = (int16)cells;
         ctx->frame_ref = ctx->frame_ref_bottom;
         /* dead code may copy what is above the stack */
         size = ctx->max_stack_cell_num * (uint32)sizeof(int16);
@@ -79,8 +75,7 @@ wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf,
         if (!(ctx->room = wasm_runtime_malloc(ctx->room_size)))
             ctx->room_size = 0;
     }
-    if (!ctx->places
-        && (ctx->places = wasm_runtime_malloc(64 * sizeof(*ctx->places)))) {
+    if (!ctx->places && (ctx->places = wasm_runtime_malloc(64 * sizeof(*ctx->places)))) {
         ctx->places[0] = NULL;
         ctx->place_max = ctx->places + 64;
     }

@@ -8,9 +8,8 @@ static void
 wamrpy_emit_address(WASMLoaderContext *ctx, BranchBlock *block, uint8 patch_type)
 {
     wasm_loader_emit_ptr(ctx, block->later[patch_type]);
-    block->later[patch_type] = ctx->p_code_compiled && !ctx->restart
-                                   ? ctx->p_code_compiled - sizeof(void *)
-                                   : NULL;
+    block->later[patch_type] =
+        ctx->p_code_compiled && !ctx->restart ? ctx->p_code_compiled - sizeof(void *) : NULL;
 }
 
 static void

@@ -6,13 +6,13 @@
 /* A constant's number, below zero. What the first pass of two would have in its
    list is counted: where that gets full, code differs. */
 static bool
-wamrpy_get_const(WASMLoaderContext *ctx, bool is_64, int64 value,
-                 int16 *offset, char *error_buf, uint32 error_buf_size)
+wamrpy_get_const(WASMLoaderContext *ctx, bool is_64, int64 value, int16 *offset, char *error_buf,
+                 uint32 error_buf_size)
 {
     uint32 num = is_64 ? ctx->i64_const_num : ctx->i32_const_num, i = 0;
     uint32 *uses = is_64 ? &ctx->uses64 : &ctx->uses32;
-    uint16 *seen = &(is_64 ? ctx->seen64 : ctx->seen32)
-                       [(uint64)value * 0x9E3779B97F4A7C15ull >> 56];
+    uint16 *seen =
+        &(is_64 ? ctx->seen64 : ctx->seen32)[(uint64)value * 0x9E3779B97F4A7C15ull >> 56];
 
 #define WAMRPY_CONST(i) (is_64 ? ctx->i64_consts[i] : ctx->i32_consts[i])
     if (*seen > 0 && WAMRPY_CONST(*seen - 1) == value)
@@ -25,20 +25,16 @@ wamrpy_get_const(WASMLoaderContext *ctx, bool is_64, int64 value,
         if (i == WAMRPY_CONSTS || ctx->uses64 * 2 + ctx->uses32 > INT16_MAX - 2) {
             ctx->restart = true;
             i = 0;
-        }
-        else if (i == num) {
+        } else if (i == num) {
             if (is_64) {
                 if (num == ctx->i64_const_max_num) {
-                    MEM_REALLOC(ctx->i64_consts, sizeof(int64) * num,
-                                sizeof(int64) * num * 2);
+                    MEM_REALLOC(ctx->i64_consts, sizeof(int64) * num, sizeof(int64) * num * 2);
                     ctx->i64_const_max_num *= 2;
                 }
                 ctx->i64_consts[ctx->i64_const_num++] = value;
-            }
-            else {
+            } else {
                 if (num == ctx->i32_const_max_num) {
-                    MEM_REALLOC(ctx->i32_consts, sizeof(int32) * num,
-                                sizeof(int32) * num * 2);
+                    MEM_REALLOC(ctx->i32_consts, sizeof(int32) * num, sizeof(int32) * num * 2);
                     ctx->i32_const_max_num *= 2;
                 }
                 ctx->i32_consts[ctx->i32_const_num++] = (int32)value;
@@ -101,15 +97,14 @@ wamrpy_finish(WASMLoaderContext *ctx, WASMFunction *func)
     int32 shift = ctx->max_dynamic_offset - WAMRPY_KEPT, slot;
     struct WamrpyConst *consts32, *consts64;
 
-    if (ctx->restart || shift >= 0 || ctx->compared >= ctx->max_dynamic_offset
-        || ctx->preserved_local_offset + shift > INT16_MAX)
+    if (ctx->restart || shift >= 0 || ctx->compared >= ctx->max_dynamic_offset ||
+        ctx->preserved_local_offset + shift > INT16_MAX)
         return false;
     if (all32 + all64 > ctx->sorted_max) {
         if (ctx->sorted)
             wasm_runtime_free(ctx->sorted);
         ctx->sorted_max = (all32 + all64) * 2;
-        if (!(ctx->sorted = wasm_runtime_malloc(ctx->sorted_max
-                                                * sizeof(*ctx->sorted)))) {
+        if (!(ctx->sorted = wasm_runtime_malloc(ctx->sorted_max * sizeof(*ctx->sorted)))) {
             ctx->sorted_max = 0;
             return false;
         }
@@ -127,8 +122,7 @@ wamrpy_finish(WASMLoaderContext *ctx, WASMFunction *func)
     num32 = wamrpy_sort_consts(consts32, all32);
     num64 = wamrpy_sort_consts(consts64, all64);
     for (i = 0; i < all32; i++)
-        ctx->i32_consts[consts32[consts32[i].number].to] =
-            (int32)consts32[i].value;
+        ctx->i32_consts[consts32[consts32[i].number].to] = (int32)consts32[i].value;
     for (i = 0; i < all64; i++)
         ctx->i64_consts[consts64[consts64[i].number].to] = consts64[i].value;
     ctx->i32_const_num = num32;
@@ -142,8 +136,7 @@ wamrpy_finish(WASMLoaderContext *ctx, WASMFunction *func)
             if (i >= all64)
                 return false; /* never, but a place must not reach outside */
             slot = consts64[i].to * 2 - (int32)(num64 * 2 + num32);
-        }
-        else if (slot < 0) {
+        } else if (slot < 0) {
             i = (uint32)(-1 - slot);
             if (i >= all32)
                 return false;

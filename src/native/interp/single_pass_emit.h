@@ -24,8 +24,7 @@ wamrpy_note_place(WASMLoaderContext *ctx)
         uint32 num = (uint32)(ctx->place_end - ctx->places);
         uint8 **places = num > UINT32_MAX / 32
                              ? NULL
-                             : wasm_runtime_realloc(ctx->places,
-                                                    num * 2 * sizeof(*places));
+                             : wasm_runtime_realloc(ctx->places, num * 2 * sizeof(*places));
         if (!places) {
             ctx->restart = true;
             return;
@@ -43,10 +42,8 @@ wamrpy_note_jump(WASMLoaderContext *ctx, uint8 *place)
 {
     if (ctx->jump_num == ctx->jump_max) {
         uint32 max = ctx->jump_max ? ctx->jump_max * 2 : 64;
-        uint8 **jumps = max > UINT32_MAX / 16
-                            ? NULL
-                            : wasm_runtime_realloc(ctx->jumps,
-                                                   max * sizeof(*jumps));
+        uint8 **jumps =
+            max > UINT32_MAX / 16 ? NULL : wasm_runtime_realloc(ctx->jumps, max * sizeof(*jumps));
         if (!jumps) {
             ctx->restart = true;
             return;

@@ -22,7 +22,6 @@ guard_size(void)
 #elif defined(__APPLE__)
     size = pthread_get_stacksize_np(pthread_self());
 #endif
-    known = size && size / 2 < WASM_STACK_GUARD_SIZE ? (uint32)(size / 2)
-                                                     : WASM_STACK_GUARD_SIZE;
+    known = size && size / 2 < WASM_STACK_GUARD_SIZE ? (uint32)(size / 2) : WASM_STACK_GUARD_SIZE;
     return known;
 }

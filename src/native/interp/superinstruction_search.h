@@ -16,7 +16,7 @@ enum {
 static const struct {
     uint8 first, second, where, length;
 } wamrpy_pairs[] = {
-#define PAIR(one, two) { WAMRPY_FIRST_##one, WAMRPY_SECOND_##two },
+#define PAIR(one, two) {WAMRPY_FIRST_##one, WAMRPY_SECOND_##two},
     WAMRPY_PAIRS(PAIR)
 #undef PAIR
 };
@@ -28,8 +28,7 @@ static const uint8 wamrpy_last_pair[256] = {
 #undef PAIR
 };
 
-extern const void **
-wamrpy_get_pair_table(void);
+extern const void **wamrpy_get_pair_table(void);
 
 /* Before a label is written: are the two instructions before it a pair? Then all
    that they read and write is known. */
@@ -41,11 +40,11 @@ wamrpy_find_pair(WASMLoaderContext *ctx)
     uint32 i = first ? wamrpy_last_pair[ctx->wamrpy_opcodes[1]] : 0;
 
     for (; i > 0 && wamrpy_pairs[i - 1].first == ctx->wamrpy_opcodes[1]; i--)
-        if (wamrpy_pairs[i - 1].second == ctx->wamrpy_opcodes[2]
-            && ctx->p_code_compiled - operands == wamrpy_pairs[i - 1].length
-            && (wamrpy_pairs[i - 1].where == WAMRPY_ANY
-                || *(int16 *)(operands + wamrpy_pairs[i - 1].where)
-                       == *(int16 *)(second - sizeof(int16)))) {
+        if (wamrpy_pairs[i - 1].second == ctx->wamrpy_opcodes[2] &&
+            ctx->p_code_compiled - operands == wamrpy_pairs[i - 1].length &&
+            (wamrpy_pairs[i - 1].where == WAMRPY_ANY ||
+             *(int16 *)(operands + wamrpy_pairs[i - 1].where) ==
+                 *(int16 *)(second - sizeof(int16)))) {
             STORE_PTR(first, (void *)wamrpy_get_pair_table()[i - 1]);
             ctx->wamrpy_labels[1] = NULL; /* done, if it comes by once more */
             ctx->wamrpy_pairs++;

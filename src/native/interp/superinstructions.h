@@ -5,92 +5,91 @@
  * together from two halves: WAMRPY_DO_ of the first instruction leaves its result
  * in `r`, and WAMRPY_THEN_ of the second takes it from there. */
 
-#if WASM_ENABLE_LABELS_AS_VALUES != 0 \
-    && WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS != 0
+#if WASM_ENABLE_LABELS_AS_VALUES != 0 && WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS != 0
 /* Pairs of instructions with one handler. frame_ip is past the label of the one
    that works, at a branch, a trap and a checkpoint: a frame's place is right. */
-#define WAMRPY_BINARY(type, kind, rtype, rkind, how)          \
-    rtype r;                                                  \
-    do {                                                      \
-        type x = GET_OPERAND(type, kind, 2);                  \
-        type y = GET_OPERAND(type, kind, 0);                  \
-        r = how;                                              \
-        SET_OPERAND(rkind, 4, r);                             \
-        frame_ip += 6;                                        \
+#define WAMRPY_BINARY(type, kind, rtype, rkind, how) \
+    rtype r;                                         \
+    do {                                             \
+        type x = GET_OPERAND(type, kind, 2);         \
+        type y = GET_OPERAND(type, kind, 0);         \
+        r = how;                                     \
+        SET_OPERAND(rkind, 4, r);                    \
+        frame_ip += 6;                               \
     } while (0)
-#define WAMRPY_UNARY(type, kind, rtype, rkind, how)           \
-    rtype r;                                                  \
-    do {                                                      \
-        type x = GET_OPERAND(type, kind, 0);                  \
-        r = how;                                              \
-        SET_OPERAND(rkind, 2, r);                             \
-        frame_ip += 4;                                        \
+#define WAMRPY_UNARY(type, kind, rtype, rkind, how) \
+    rtype r;                                        \
+    do {                                            \
+        type x = GET_OPERAND(type, kind, 0);        \
+        r = how;                                    \
+        SET_OPERAND(rkind, 2, r);                   \
+        frame_ip += 4;                              \
     } while (0)
-#define WAMRPY_SECOND(type, kind, left, right, how)           \
-    do {                                                      \
-        type x = left, y = right;                             \
-        SET_OPERAND(kind, 4, how);                            \
-        frame_ip += 6;                                        \
+#define WAMRPY_SECOND(type, kind, left, right, how) \
+    do {                                            \
+        type x = left, y = right;                   \
+        SET_OPERAND(kind, 4, how);                  \
+        frame_ip += 6;                              \
     } while (0)
 #define WAMRPY_4 GET_OPERAND(uint32, I32, 4)
 #define WAMRPY_6 GET_OPERAND(uint32, I32, 6)
-#define WAMRPY_LOAD_FROM(address, bytes, how)                 \
-    do {                                                      \
+#define WAMRPY_LOAD_FROM(address, bytes, how)                          \
+    do {                                                               \
         uint32 addr = address, offset = LOAD_U32_WITH_2U16S(frame_ip); \
-        frame_ip += 8;                                        \
-        CHECK_MEMORY_OVERFLOW(bytes);                         \
-        how;                                                  \
+        frame_ip += 8;                                                 \
+        CHECK_MEMORY_OVERFLOW(bytes);                                  \
+        how;                                                           \
     } while (0)
-#define WAMRPY_LOAD(rtype, rkind, bytes, how)                 \
-    rtype r;                                                  \
+#define WAMRPY_LOAD(rtype, rkind, bytes, how) \
+    rtype r;                                  \
     WAMRPY_LOAD_FROM(WAMRPY_4, bytes, r = how; SET_OPERAND(rkind, -2, r))
-#define WAMRPY_STORE(bytes, how, value_, address)             \
-    do {                                                      \
-        uint32 value = value_;                                \
+#define WAMRPY_STORE(bytes, how, value_, address)                      \
+    do {                                                               \
+        uint32 value = value_;                                         \
         uint32 addr = address, offset = LOAD_U32_WITH_2U16S(frame_ip); \
-        frame_ip += 8;                                        \
-        CHECK_MEMORY_OVERFLOW(bytes);                         \
-        how;                                                  \
+        frame_ip += 8;                                                 \
+        CHECK_MEMORY_OVERFLOW(bytes);                                  \
+        how;                                                           \
     } while (0)
-#define WAMRPY_TEE(how)                                       \
-    do {                                                      \
-        uint32 *local = frame_lp + *frame_ip;                 \
-        how;                                                  \
-        frame_ip += 3;                                        \
+#define WAMRPY_TEE(how)                       \
+    do {                                      \
+        uint32 *local = frame_lp + *frame_ip; \
+        how;                                  \
+        frame_ip += 3;                        \
     } while (0)
-#define WAMRPY_BR_IF                                          \
-    do {                                                      \
-        CHECK_SUSPEND_FLAGS();                                \
-        if (r) {                                              \
-            frame_ip = (uint8 *)LOAD_PTR(frame_ip + 6);       \
-            HANDLE_OP_END();                                  \
-        }                                                     \
-        frame_ip += 6 + sizeof(void *);                       \
+#define WAMRPY_BR_IF                                    \
+    do {                                                \
+        CHECK_SUSPEND_FLAGS();                          \
+        if (r) {                                        \
+            frame_ip = (uint8 *)LOAD_PTR(frame_ip + 6); \
+            HANDLE_OP_END();                            \
+        }                                               \
+        frame_ip += 6 + sizeof(void *);                 \
     } while (0)
-#define WAMRPY_IF                                             \
-    do {                                                      \
-        uint8 *otherwise;                                     \
-        if (r) {                                              \
-            frame_ip += 2 + 2 * sizeof(void *);               \
-            HANDLE_OP_END();                                  \
-        }                                                     \
-        otherwise = (uint8 *)LOAD_PTR(frame_ip + 2);          \
-        if (!otherwise)                                       \
+#define WAMRPY_IF                                                         \
+    do {                                                                  \
+        uint8 *otherwise;                                                 \
+        if (r) {                                                          \
+            frame_ip += 2 + 2 * sizeof(void *);                           \
+            HANDLE_OP_END();                                              \
+        }                                                                 \
+        otherwise = (uint8 *)LOAD_PTR(frame_ip + 2);                      \
+        if (!otherwise)                                                   \
             otherwise = (uint8 *)LOAD_PTR(frame_ip + 2 + sizeof(void *)); \
-        frame_ip = otherwise;                                 \
+        frame_ip = otherwise;                                             \
     } while (0)
-#define WAMRPY_RETURN                                         \
-    do {                                                      \
-        prev_frame->lp[prev_frame->ret_offset] = r;           \
-        goto return_func;                                     \
+#define WAMRPY_RETURN                               \
+    do {                                            \
+        prev_frame->lp[prev_frame->ret_offset] = r; \
+        goto return_func;                           \
     } while (0)
-#define HANDLE_PAIR(first, second)                            \
-    HANDLE_PAIR_##first##_##second:                           \
-    {                                                         \
-        WAMRPY_DO_##first;                                    \
-        frame_ip += sizeof(void *); /* the second's label */  \
-        WAMRPY_THEN_##second;                                 \
-        HANDLE_OP_END();                                      \
+#define HANDLE_PAIR(first, second)                           \
+    HANDLE_PAIR_##first##_##second:                          \
+    {                                                        \
+        WAMRPY_DO_##first;                                   \
+        frame_ip += sizeof(void *); /* the second's label */ \
+        WAMRPY_THEN_##second;                                \
+        HANDLE_OP_END();                                     \
     }
 #define PAIR_LABEL(first, second) &&HANDLE_PAIR_##first##_##second,
 #define WAMRPY_DO_COPY WAMRPY_UNARY(uint32, I32, uint32, I32, x)
@@ -124,14 +123,14 @@
 #define WAMRPY_DO_F64_GE WAMRPY_BINARY(float64, F64, uint32, I32, x >= y)
 #define WAMRPY_DO_I32_ADD WAMRPY_BINARY(uint32, I32, uint32, I32, x + y)
 #define WAMRPY_DO_I32_SUB WAMRPY_BINARY(uint32, I32, uint32, I32, x - y)
-#define WAMRPY_DO_I32_AND WAMRPY_BINARY(uint32, I32, uint32, I32, x & y)
+#define WAMRPY_DO_I32_AND WAMRPY_BINARY(uint32, I32, uint32, I32, x &y)
 #define WAMRPY_DO_I32_XOR WAMRPY_BINARY(uint32, I32, uint32, I32, x ^ y)
 #define WAMRPY_DO_I32_SHL WAMRPY_BINARY(uint32, I32, uint32, I32, x << (y % 32))
 #define WAMRPY_DO_I32_SHR_U WAMRPY_BINARY(uint32, I32, uint32, I32, x >> (y % 32))
 #define WAMRPY_DO_I32_ROTR WAMRPY_BINARY(uint32, I32, uint32, I32, rotr32(x, y))
 #define WAMRPY_DO_F64_ADD WAMRPY_BINARY(float64, F64, float64, F64, x + y)
 #define WAMRPY_DO_F64_SUB WAMRPY_BINARY(float64, F64, float64, F64, x - y)
-#define WAMRPY_DO_F64_MUL WAMRPY_BINARY(float64, F64, float64, F64, x * y)
+#define WAMRPY_DO_F64_MUL WAMRPY_BINARY(float64, F64, float64, F64, x *y)
 #define WAMRPY_DO_I32_WRAP_I64 WAMRPY_UNARY(uint64, I64, uint32, I32, (uint32)x)
 #define WAMRPY_DO_I32_LOAD WAMRPY_LOAD(uint32, I32, 4, LOAD_U32(maddr))
 #define WAMRPY_DO_I32_LOAD8_U WAMRPY_LOAD(uint32, I32, 1, *maddr)
@@ -147,17 +146,19 @@
 #define WAMRPY_THEN_RETURN WAMRPY_RETURN
 #define WAMRPY_THEN_I32_ADD_L WAMRPY_SECOND(uint32, I32, r, GET_OPERAND(uint32, I32, 0), x + y)
 #define WAMRPY_THEN_I32_ADD_R WAMRPY_SECOND(uint32, I32, GET_OPERAND(uint32, I32, 2), r, x + y)
-#define WAMRPY_THEN_I32_ADD_N WAMRPY_SECOND(uint32, I32, GET_OPERAND(uint32, I32, 2), GET_OPERAND(uint32, I32, 0), x + y)
-#define WAMRPY_THEN_I32_AND_L WAMRPY_SECOND(uint32, I32, r, GET_OPERAND(uint32, I32, 0), x & y)
+#define WAMRPY_THEN_I32_ADD_N \
+    WAMRPY_SECOND(uint32, I32, GET_OPERAND(uint32, I32, 2), GET_OPERAND(uint32, I32, 0), x + y)
+#define WAMRPY_THEN_I32_AND_L WAMRPY_SECOND(uint32, I32, r, GET_OPERAND(uint32, I32, 0), x &y)
 #define WAMRPY_THEN_I32_XOR_L WAMRPY_SECOND(uint32, I32, r, GET_OPERAND(uint32, I32, 0), x ^ y)
 #define WAMRPY_THEN_I32_XOR_R WAMRPY_SECOND(uint32, I32, GET_OPERAND(uint32, I32, 2), r, x ^ y)
-#define WAMRPY_THEN_I32_SHL_L WAMRPY_SECOND(uint32, I32, r, GET_OPERAND(uint32, I32, 0), x << (y % 32))
+#define WAMRPY_THEN_I32_SHL_L \
+    WAMRPY_SECOND(uint32, I32, r, GET_OPERAND(uint32, I32, 0), x << (y % 32))
 #define WAMRPY_THEN_F64_ADD_L WAMRPY_SECOND(float64, F64, r, GET_OPERAND(float64, F64, 0), x + y)
 #define WAMRPY_THEN_F64_ADD_R WAMRPY_SECOND(float64, F64, GET_OPERAND(float64, F64, 2), r, x + y)
 #define WAMRPY_THEN_F64_SUB_L WAMRPY_SECOND(float64, F64, r, GET_OPERAND(float64, F64, 0), x - y)
 #define WAMRPY_THEN_F64_SUB_R WAMRPY_SECOND(float64, F64, GET_OPERAND(float64, F64, 2), r, x - y)
-#define WAMRPY_THEN_F64_MUL_L WAMRPY_SECOND(float64, F64, r, GET_OPERAND(float64, F64, 0), x * y)
-#define WAMRPY_THEN_F64_MUL_R WAMRPY_SECOND(float64, F64, GET_OPERAND(float64, F64, 2), r, x * y)
+#define WAMRPY_THEN_F64_MUL_L WAMRPY_SECOND(float64, F64, r, GET_OPERAND(float64, F64, 0), x *y)
+#define WAMRPY_THEN_F64_MUL_R WAMRPY_SECOND(float64, F64, GET_OPERAND(float64, F64, 2), r, x *y)
 #define WAMRPY_THEN_I32_LOAD_A WAMRPY_LOAD_FROM(r, 4, SET_OPERAND(I32, -2, LOAD_U32(maddr)))
 #define WAMRPY_THEN_I32_LOAD_N WAMRPY_LOAD_FROM(WAMRPY_4, 4, SET_OPERAND(I32, -2, LOAD_U32(maddr)))
 #define WAMRPY_THEN_I32_LOAD8_U_A WAMRPY_LOAD_FROM(r, 1, SET_OPERAND(I32, -2, *maddr))

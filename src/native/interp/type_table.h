@@ -26,8 +26,7 @@ share_equal_types(WASMModule *module, char *error_buf, uint32 error_buf_size)
 
     while (mask < UINT32_MAX / 2 && mask / 2 < module->type_count)
         mask = mask * 2 + 1;
-    if (!(slots = loader_malloc(sizeof(uint32) * ((uint64)mask + 1), error_buf,
-                                error_buf_size)))
+    if (!(slots = loader_malloc(sizeof(uint32) * ((uint64)mask + 1), error_buf, error_buf_size)))
         return false;
     for (i = 0; i < module->type_count; i++) {
         WASMFuncType *type = module->types[i], *other = NULL;
@@ -43,8 +42,7 @@ share_equal_types(WASMModule *module, char *error_buf, uint32 error_buf_size)
             continue;
         }
         if (other->ref_count == UINT16_MAX) {
-            set_error_buf(error_buf, error_buf_size,
-                          "wasm type's ref count too large");
+            set_error_buf(error_buf, error_buf_size, "wasm type's ref count too large");
             goto fail;
         }
         destroy_wasm_type(type);

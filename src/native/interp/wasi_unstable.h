@@ -30,23 +30,17 @@ typedef struct unstable_subscription {
 } unstable_subscription_t;
 
 _Static_assert(sizeof(unstable_filestat_t) == 56, "witx calculated size");
-_Static_assert(offsetof(unstable_filestat_t, nlink) == 20,
-               "witx calculated offset");
-_Static_assert(sizeof(unstable_subscription_t) == 56,
-               "witx calculated size");
-_Static_assert(offsetof(unstable_subscription_t, u.clock.timeout) == 32,
-               "witx calculated offset");
+_Static_assert(offsetof(unstable_filestat_t, nlink) == 20, "witx calculated offset");
+_Static_assert(sizeof(unstable_subscription_t) == 56, "witx calculated size");
+_Static_assert(offsetof(unstable_subscription_t, u.clock.timeout) == 32, "witx calculated offset");
 
 static wasi_errno_t
-unstable_fd_seek(wasm_exec_env_t exec_env, wasi_fd_t fd,
-                 wasi_filedelta_t offset, wasi_whence_t whence,
-                 wasi_filesize_t *newoffset)
+unstable_fd_seek(wasm_exec_env_t exec_env, wasi_fd_t fd, wasi_filedelta_t offset,
+                 wasi_whence_t whence, wasi_filesize_t *newoffset)
 {
-    static const wasi_whence_t known[] = { __WASI_WHENCE_CUR, __WASI_WHENCE_END,
-                                           __WASI_WHENCE_SET };
+    static const wasi_whence_t known[] = {__WASI_WHENCE_CUR, __WASI_WHENCE_END, __WASI_WHENCE_SET};
 
-    return wasi_fd_seek(exec_env, fd, offset,
-                        whence < 3 ? known[whence] : whence, newoffset);
+    return wasi_fd_seek(exec_env, fd, offset, whence < 3 ? known[whence] : whence, newoffset);
 }
 
 static void
@@ -58,8 +52,7 @@ to_unstable_filestat(const wasi_filestat_t *stat, unstable_filestat_t *app)
     converted.dev = stat->st_dev;
     converted.ino = stat->st_ino;
     converted.filetype = stat->st_filetype;
-    converted.nlink = stat->st_nlink < UINT32_MAX ? (uint32)stat->st_nlink
-                                                  : UINT32_MAX;
+    converted.nlink = stat->st_nlink < UINT32_MAX ? (uint32)stat->st_nlink : UINT32_MAX;
     converted.size = stat->st_size;
     converted.atim = stat->st_atim;
     converted.mtim = stat->st_mtim;
@@ -68,8 +61,7 @@ to_unstable_filestat(const wasi_filestat_t *stat, unstable_filestat_t *app)
 }
 
 static wasi_errno_t
-unstable_fd_filestat_get(wasm_exec_env_t exec_env, wasi_fd_t fd,
-                         unstable_filestat_t *app)
+unstable_fd_filestat_get(wasm_exec_env_t exec_env, wasi_fd_t fd, unstable_filestat_t *app)
 {
     wasm_module_inst_t module_inst = get_module_inst(exec_env);
     wasi_ctx_t wasi_ctx = get_wasi_ctx(module_inst);
@@ -87,9 +79,8 @@ unstable_fd_filestat_get(wasm_exec_env_t exec_env, wasi_fd_t fd,
 }
 
 static wasi_errno_t
-unstable_path_filestat_get(wasm_exec_env_t exec_env, wasi_fd_t fd,
-                           wasi_lookupflags_t flags, const char *path,
-                           uint32 path_len, unstable_filestat_t *app)
+unstable_path_filestat_get(wasm_exec_env_t exec_env, wasi_fd_t fd, wasi_lookupflags_t flags,
+                           const char *path, uint32 path_len, unstable_filestat_t *app)
 {
     wasm_module_inst_t module_inst = get_module_inst(exec_env);
     wasi_ctx_t wasi_ctx = get_wasi_ctx(module_inst);
@@ -100,16 +91,15 @@ unstable_path_filestat_get(wasm_exec_env_t exec_env, wasi_fd_t fd,
         return __WASI_EACCES;
     if (!validate_native_addr(app, (uint64)sizeof(unstable_filestat_t)))
         return __WASI_EFAULT;
-    err = wasmtime_ssp_path_filestat_get(exec_env, wasi_ctx->curfds, fd, flags,
-                                         path, path_len, &stat);
+    err = wasmtime_ssp_path_filestat_get(exec_env, wasi_ctx->curfds, fd, flags, path, path_len,
+                                         &stat);
     if (!err)
         to_unstable_filestat(&stat, app);
     return err;
 }
 
 static wasi_errno_t
-unstable_poll_oneoff(wasm_exec_env_t exec_env,
-                     const unstable_subscription_t *in, wasi_event_t *out,
+unstable_poll_oneoff(wasm_exec_env_t exec_env, const unstable_subscription_t *in, wasi_event_t *out,
                      uint32 nsubscriptions, uint32 *nevents_app)
 {
     wasm_module_inst_t module_inst = get_module_inst(exec_env);
@@ -121,14 +111,13 @@ unstable_poll_oneoff(wasm_exec_env_t exec_env,
 
     if (!wasi_ctx)
         return __WASI_EACCES;
-    if (!validate_native_addr((void *)in, (uint64)nsubscriptions * sizeof(*in))
-        || !validate_native_addr(out, (uint64)nsubscriptions * sizeof(*out))
-        || !validate_native_addr(nevents_app, (uint64)sizeof(uint32)))
+    if (!validate_native_addr((void *)in, (uint64)nsubscriptions * sizeof(*in)) ||
+        !validate_native_addr(out, (uint64)nsubscriptions * sizeof(*out)) ||
+        !validate_native_addr(nevents_app, (uint64)sizeof(uint32)))
         return __WASI_EFAULT;
     if (nsubscriptions == 0 || nsubscriptions > 65536)
         return __WASI_EINVAL;
-    if (!(converted = wasm_runtime_malloc(nsubscriptions
-                                          * (uint32)sizeof(*converted))))
+    if (!(converted = wasm_runtime_malloc(nsubscriptions * (uint32)sizeof(*converted))))
         return __WASI_ENOMEM;
     memset(converted, 0, nsubscriptions * sizeof(*converted));
     for (i = 0; i < nsubscriptions; i++) {
@@ -142,13 +131,12 @@ unstable_poll_oneoff(wasm_exec_env_t exec_env,
             converted[i].u.u.clock.timeout = app.u.clock.timeout;
             converted[i].u.u.clock.precision = app.u.clock.precision;
             converted[i].u.u.clock.flags = app.u.clock.flags;
-        }
-        else {
+        } else {
             converted[i].u.u.fd_readwrite.fd = (wasi_fd_t)app.u.fd;
         }
     }
-    err = wasmtime_ssp_poll_oneoff(exec_env, wasi_ctx->curfds, converted, out,
-                                   nsubscriptions, &nevents);
+    err = wasmtime_ssp_poll_oneoff(exec_env, wasi_ctx->curfds, converted, out, nsubscriptions,
+                                   &nevents);
     wasm_runtime_free(converted);
     if (!err)
         *nevents_app = (uint32)nevents;
@@ -159,16 +147,15 @@ unstable_poll_oneoff(wasm_exec_env_t exec_env,
 uint32
 get_libc_wasi_unstable_export_apis(NativeSymbol **p_libc_wasi_apis)
 {
-    static NativeSymbol symbols[sizeof(native_symbols_libc_wasi)
-                                / sizeof(NativeSymbol)];
+    static NativeSymbol symbols[sizeof(native_symbols_libc_wasi) / sizeof(NativeSymbol)];
     static const struct {
         const char *name;
         void *function;
     } other[] = {
-        { "fd_seek", (void *)unstable_fd_seek },
-        { "fd_filestat_get", (void *)unstable_fd_filestat_get },
-        { "path_filestat_get", (void *)unstable_path_filestat_get },
-        { "poll_oneoff", (void *)unstable_poll_oneoff },
+        {"fd_seek", (void *)unstable_fd_seek},
+        {"fd_filestat_get", (void *)unstable_fd_filestat_get},
+        {"path_filestat_get", (void *)unstable_path_filestat_get},
+        {"poll_oneoff", (void *)unstable_poll_oneoff},
     };
     uint32 count = sizeof(symbols) / sizeof(NativeSymbol), i, j;
 

@@ -1,7 +1,8 @@
 /* activation.c: a thread's calls that are under way: who runs, until when, and what stops them.
  *
- * Each entry of an instance has a record on the C stack (wpy_activation), chained from the thread. What stops an outer
- * call stops the inner ones, too, so all of them are looked at: by the checkpoint, and by who waits for a lock.
+ * Each entry of an instance has a record on the C stack (wpy_activation), chained from the thread.
+ * What stops an outer call stops the inner ones, too, so all of them are looked at: by the
+ * checkpoint, and by who waits for a lock.
  */
 #include "core.h"
 
@@ -19,8 +20,8 @@ wpy_deadline(wpy_activation *activation, uint64_t now)
     return activation->deadline;
 }
 
-/* All calls of this thread end with WPY_INTERRUPTED, soon, once any thread sets `stop` to 1; NULL: no more. Answers what
-   was there before, for who has to put it back. */
+/* All calls of this thread end with WPY_INTERRUPTED, soon, once any thread sets `stop` to 1; NULL:
+   no more. Answers what was there before, for who has to put it back. */
 const uint32_t *
 wpy_thread_stop(const uint32_t *stop)
 {
@@ -30,7 +31,8 @@ wpy_thread_stop(const uint32_t *stop)
     return before;
 }
 
-/* What other threads and the clock say of this thread's calls: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. */
+/* What other threads and the clock say of this thread's calls: WPY_OK, WPY_INTERRUPTED or
+ * WPY_TIMEOUT. */
 int
 wpy_stopped(const wpy_thread *me)
 {
@@ -48,7 +50,8 @@ wpy_stopped(const wpy_thread *me)
     return now >= wpy_deadline(me->top, now) ? WPY_TIMEOUT : WPY_OK;
 }
 
-/* Python's name for the instance whose code called the host function that runs now; 0: Python called it. */
+/* Python's name for the instance whose code called the host function that runs now; 0: Python
+ * called it. */
 uint64_t
 wpy_caller(void)
 {

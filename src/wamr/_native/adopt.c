@@ -1,8 +1,9 @@
 /* adopt.c: host functions that sit in tables or globals of a group, or were passed to its code.
  *
- * A host function belongs to no group and counts its references. wasm code does not say when it drops a function, so
- * each group holds one reference on each host function that has come into it, until the group goes: a hash set, since
- * the same few may come in again and again, and into several groups by turns. All here under the registry's lock.
+ * A host function belongs to no group and counts its references. wasm code does not say when it
+ * drops a function, so each group holds one reference on each host function that has come into it,
+ * until the group goes: a hash set, since the same few may come in again and again, and into
+ * several groups by turns. All here under the registry's lock.
  */
 #include "core.h"
 
@@ -19,11 +20,13 @@ place_of(wpy_group *group, const wpy_object *host)
     return &group->adopted[i];
 }
 
-/* Makes room for `more` of them: at most three quarters of the places are taken. False: out of memory. */
+/* Makes room for `more` of them: at most three quarters of the places are taken. False: out of
+ * memory. */
 static bool
 make_room(wpy_group *group, uint32_t more)
 {
-    uint64_t needed = (uint64_t)group->adopted_count + more, room = group->adopted_room ? group->adopted_room : 8;
+    uint64_t needed = (uint64_t)group->adopted_count + more,
+             room = group->adopted_room ? group->adopted_room : 8;
     wpy_object **old = group->adopted;
     uint32_t old_room = group->adopted_room, i;
 
@@ -44,7 +47,8 @@ make_room(wpy_group *group, uint32_t more)
     return true;
 }
 
-/* Under the registry's lock: what `from` has adopted, `into` has. Without memory for it, it stays on the husk. */
+/* Under the registry's lock: what `from` has adopted, `into` has. Without memory for it, it stays
+ * on the husk. */
 void
 wpy_group_hand_on(wpy_group *into, wpy_group *from)
 {
@@ -70,8 +74,8 @@ wpy_group_hand_on(wpy_group *into, wpy_group *from)
     from->adopted_count = from->adopted_room = 0;
 }
 
-/* The group keeps the host function alive, whose reference has come into one of its tables, globals or calls: once,
-   however often that happens. False: out of memory. */
+/* The group keeps the host function alive, whose reference has come into one of its tables, globals
+   or calls: once, however often that happens. False: out of memory. */
 bool
 wpy_group_adopt(wpy_group *group, wpy_object *host)
 {

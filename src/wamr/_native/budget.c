@@ -1,9 +1,10 @@
 /* budget.c: how much memory and how many table elements may be used, by an instance and by a store.
  *
- * A budget may have a parent: what is taken from it is taken from the parent, too, all or nothing. An instance with limits
- * of its own has a budget whose parent is its store's. Linear memories take their bytes when they are made and as they
- * grow (memory.c), tables their elements (table.c, instantiate.c), and give them back when they are freed; each holds a
- * reference to its budget. Under the registry's lock, since instances of one store run in different threads.
+ * A budget may have a parent: what is taken from it is taken from the parent, too, all or nothing.
+ * An instance with limits of its own has a budget whose parent is its store's. Linear memories take
+ * their bytes when they are made and as they grow (memory.c), tables their elements (table.c,
+ * instantiate.c), and give them back when they are freed; each holds a reference to its budget.
+ * Under the registry's lock, since instances of one store run in different threads.
  */
 #include "core.h"
 
@@ -47,13 +48,14 @@ wpy_budget_release(wpy_budget *budget)
     }
 }
 
-/* Why the last memory or table of this thread had no room: what Python says when it learns that one had none. */
+/* Why the last memory or table of this thread had no room: what Python says when it learns that one
+ * had none. */
 static THREAD_LOCAL wpy_refusal refusal;
 
 void
 wpy_refuse(int reason, uint64_t wanted, uint64_t limit)
 {
-    refusal = (wpy_refusal){ .reason = reason, .wanted = wanted, .limit = limit };
+    refusal = (wpy_refusal){.reason = reason, .wanted = wanted, .limit = limit};
 }
 
 /* Before what may fail without saying why. */
@@ -70,7 +72,8 @@ wpy_take_refusal(wpy_refusal *out)
     wpy_forget_refusal();
 }
 
-/* True: so much is taken from the budget and its parents; false: it is beyond one of them, nothing was taken. */
+/* True: so much is taken from the budget and its parents; false: it is beyond one of them, nothing
+ * was taken. */
 bool
 wpy_budget_take(wpy_budget *budget, wpy_resource what, uint64_t amount)
 {
@@ -81,8 +84,10 @@ wpy_budget_take(wpy_budget *budget, wpy_resource what, uint64_t amount)
         return true;
     wpy_registry_lock();
     for (b = budget; b && enough; b = b->parent)
-        if (!(enough = b->used[what] <= b->limits[what] && amount <= b->limits[what] - b->used[what]))
-            refusal = (wpy_refusal){ WPY_OVER_BUDGET, amount, b->used[what], b->limits[what], (uintptr_t)b };
+        if (!(enough =
+                  b->used[what] <= b->limits[what] && amount <= b->limits[what] - b->used[what]))
+            refusal = (wpy_refusal){WPY_OVER_BUDGET, amount, b->used[what], b->limits[what],
+                                    (uintptr_t)b};
     for (b = budget; b && enough; b = b->parent)
         b->used[what] += amount;
     wpy_registry_unlock();

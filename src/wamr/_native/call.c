@@ -1,15 +1,16 @@
 /* call.c: from Python into wasm, any signature.
  *
- * Arguments and results come packed as WAMR packs them, 4 bytes a cell. cpython/function.c converts them on the way of
- * most calls, Python's struct module (values.py) for the rest.
+ * Arguments and results come packed as WAMR packs them, 4 bytes a cell. cpython/function.c converts
+ * them on the way of most calls, Python's struct module (values.py) for the rest.
  */
 #include "enter.h"
 
-/* Calls with the arguments packed in `cells`, which then holds the results: room for the larger of both and 2 cells.
-   `stop`: what wpy_thread_stop was given, if anything: a call that is to end by now does not begin, however long it has
-   waited for its turn. */
+/* Calls with the arguments packed in `cells`, which then holds the results: room for the larger of
+   both and 2 cells. `stop`: what wpy_thread_stop was given, if anything: a call that is to end by
+   now does not begin, however long it has waited for its turn. */
 int
-wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop)
+wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
+               const uint32_t *stop)
 {
     wpy_activation activation;
     int status;
@@ -32,8 +33,9 @@ wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fue
     return status;
 }
 
-/* The same for a function that is bounded, without limits, by a thread that others wait for (it has Python's GIL): never
-   waits itself, but answers WPY_BUSY, with no record, where it would have to. */
+/* The same for a function that is bounded, without limits, by a thread that others wait for (it has
+   Python's GIL): never waits itself, but answers WPY_BUSY, with no record, where it would have to.
+ */
 int
 wpy_call_now(wpy_func *func, uint32_t *cells)
 {

@@ -1,15 +1,16 @@
 /* checkpoint.c: the one place where running wasm code can be stopped.
  *
- * A patch makes the interpreter count down one number in its exec_env at every branch and call, and come here when it
- * runs out, about every 65 521 checks or 0.2 ms. The rule of counting: one per br, br_if, br_table, call, call_indirect
- * and return_call that is executed, one at the entry of a wasm function, one more after an import returns. What takes
- * long counts as more: a bulk instruction one for each 64 bytes, the entry of a function one for each 64 cells of its
- * frame, and code without any of these one for each 256 bytes. Here we look at what may stop the code: an interruption,
- * the deadline, Python's signals (on the main thread), the fuel; and hand out the next slice. Nothing has to be undone
- * after a stop, nothing is lost in a race, no thread watches.
+ * A patch makes the interpreter count down one number in its exec_env at every branch and call, and
+ * come here when it runs out, about every 65 521 checks or 0.2 ms. The rule of counting: one per
+ * br, br_if, br_table, call, call_indirect and return_call that is executed, one at the entry of a
+ * wasm function, one more after an import returns. What takes long counts as more: a bulk
+ * instruction one for each 64 bytes, the entry of a function one for each 64 cells of its frame,
+ * and code without any of these one for each 256 bytes. Here we look at what may stop the code: an
+ * interruption, the deadline, Python's signals (on the main thread), the fuel; and hand out the
+ * next slice. Nothing has to be undone after a stop, nothing is lost in a race, no thread watches.
  *
- * Fuel is counted always: what is left is `instance->fuel` plus the rest of the slice. The same program uses the same
- * fuel on every machine, since a slice ends where the fuel ends.
+ * Fuel is counted always: what is left is `instance->fuel` plus the rest of the slice. The same
+ * program uses the same fuel on every machine, since a slice ends where the fuel ends.
  */
 #include "floating.h"
 #include "core.h"
@@ -24,11 +25,12 @@
 /* Timeouts from here on may be counted from the end of a slice. */
 #define SHORT_NS 1000000u
 
-/* Python's side: runs what signals have asked for, and sets the stop of a thread that nobody waits for any more; not 0:
-   the number of an exception that waits to come out. */
+/* Python's side: runs what signals have asked for, and sets the stop of a thread that nobody waits
+   for any more; not 0: the number of an exception that waits to come out. */
 extern int wpy_py_signals(void);
 
-/* Only there does Python run signal handlers. Asked anew each time: a fork makes any thread the main one. */
+/* Only there does Python run signal handlers. Asked anew each time: a fork makes any thread the
+ * main one. */
 static bool
 is_main_thread(void)
 {
@@ -59,7 +61,8 @@ stop(wpy_instance *instance, int status, const char *text)
     return false;
 }
 
-/* All that stops code but the fuel. `woken`: a signal has come, don't wait until it is time to look. */
+/* All that stops code but the fuel. `woken`: a signal has come, don't wait until it is time to
+ * look. */
 static bool
 goes_on(wpy_instance *instance, bool woken)
 {
@@ -94,7 +97,8 @@ wpy_wait_check(WASMExecEnv *env, bool woken)
     return !instance || goes_on(instance, woken);
 }
 
-/* The exec_env's count is below zero by what is due; false: stop with the exception that was set. The group's lock is this thread's. */
+/* The exec_env's count is below zero by what is due; false: stop with the exception that was set.
+ * The group's lock is this thread's. */
 bool
 wpy_checkpoint_hook(WASMExecEnv *env)
 {
@@ -123,15 +127,14 @@ wpy_checkpoint_hook(WASMExecEnv *env)
     if (available >= 0) {
         env->fuel = (int32)(available < WPY_SLICE - 1 ? available : WPY_SLICE - 1);
         instance->fuel -= due + env->fuel;
-    }
-    else if (instance->fuel > floor)
+    } else if (instance->fuel > floor)
         instance->fuel = floor; /* not enough for a long instruction: it does not begin */
     wpy_registry_unlock();
     return available >= 0 || stop(instance, WPY_FUEL, "out of fuel");
 }
 
-/* The rare part of wpy_enter: this thread has not been in `instance` last: its stack's bounds are not those that the
-   exec_env knows. */
+/* The rare part of wpy_enter: this thread has not been in `instance` last: its stack's bounds are
+   not those that the exec_env knows. */
 COLD void
 wpy_thread_arrived(wpy_instance *instance, wpy_thread *me)
 {
@@ -145,7 +148,8 @@ wpy_thread_arrived(wpy_instance *instance, wpy_thread *me)
 
 /* The rare part of wpy_enter: closed, or with a limit. */
 COLD int
-wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
+wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns,
+               int64_t fuel)
 {
     if (ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSED)
         return WPY_CLOSED;
@@ -168,7 +172,8 @@ wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t time
     return WPY_OK;
 }
 
-/* Whatever runs in the instance ends with WPY_INTERRUPTED, soon; from any thread, from its own host functions too. */
+/* Whatever runs in the instance ends with WPY_INTERRUPTED, soon; from any thread, from its own host
+ * functions too. */
 void
 wpy_instance_interrupt(wpy_instance *instance)
 {

@@ -1,6 +1,7 @@
 /* compiler.h: what compilers have different words for: attributes, thread-local variables, atomics.
  *
- * The atomics name their order: none means relaxed, ACQUIRE, RELEASE and SEQ (sequentially consistent) are C11's.
+ * The atomics name their order: none means relaxed, ACQUIRE, RELEASE and SEQ (sequentially
+ * consistent) are C11's.
  */
 #ifndef WPY_COMPILER_H
 #define WPY_COMPILER_H
@@ -48,7 +49,8 @@
 #define ATOMIC_SET_BITS_SEQ(p, v) __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)
 #define ATOMIC_CLEAR_BITS_SEQ(p, v) __atomic_fetch_and(p, ~(v), __ATOMIC_SEQ_CST)
 
-/* Counts of references; the value afterwards. Who sees the last one go sees all that others did before. */
+/* Counts of references; the value afterwards. Who sees the last one go sees all that others did
+ * before. */
 #define REFS_UP(p) __atomic_add_fetch(p, 1, __ATOMIC_RELAXED)
 #define REFS_DOWN(p) __atomic_sub_fetch(p, 1, __ATOMIC_ACQ_REL)
 

@@ -1,8 +1,10 @@
-/* convert.h: what cffi does between Python and C, adjusted. Included by the generated extension module only.
+/* convert.h: what cffi does between Python and C, adjusted. Included by the generated extension
+ * module only.
  *
- * cffi takes anything with __int__ that is no float for an integer: Decimal("2.5") would silently become 2. Here 64-bit
- * integers, which is how every integer of a call travels, come from int or from what has __index__, as everywhere in
- * Python. And it saves and restores errno around each call, which nobody here asks for (8 ns a call).
+ * cffi takes anything with __int__ that is no float for an integer: Decimal("2.5") would silently
+ * become 2. Here 64-bit integers, which is how every integer of a call travels, come from int or
+ * from what has __index__, as everywhere in Python. And it saves and restores errno around each
+ * call, which nobody here asks for (8 ns a call).
  */
 #ifndef WPY_CONVERT_H
 #define WPY_CONVERT_H

@@ -1,8 +1,9 @@
 /* describe.c: imports, exports and true limits, read from the bytes of a module.
  *
- * One walk over the sections fills arrays of wpy_extern. All names and types are copied into one arena, sized by a first
- * count. WAMR validates the module afterwards: here nothing needs to be judged, only nothing may be read outside the
- * bytes, so every read goes through a cursor that turns sour at the end and stays so.
+ * One walk over the sections fills arrays of wpy_extern. All names and types are copied into one
+ * arena, sized by a first count. WAMR validates the module afterwards: here nothing needs to be
+ * judged, only nothing may be read outside the bytes, so every read goes through a cursor that
+ * turns sour at the end and stays so.
  */
 #include "core.h"
 
@@ -12,7 +13,7 @@ typedef struct {
 } cursor;
 
 typedef struct {
-    uint32_t params, results;  /* where they lie, offsets into the bytes */
+    uint32_t params, results; /* where they lie, offsets into the bytes */
     uint32_t param_count, result_count;
 } signature;
 
@@ -195,7 +196,7 @@ static bool
 import_section(walk *w, cursor *c)
 {
     wpy_module *module = w->module;
-    uint32_t i, count = count_of(c), indices[4] = { 0 };
+    uint32_t i, count = count_of(c), indices[4] = {0};
 
     if (!(module->imports = need(w, calloc(count + 1, sizeof *module->imports))))
         return false;
@@ -208,24 +209,24 @@ import_section(walk *w, cursor *c)
         item->name_size = leb(c);
         item->name = take(c, item->name_size);
         switch (item->kind = byte_(c)) {
-            case 0:
-                type = leb(c);
-                function_type(w, item, type);
-                if (!add_function(w, type))
-                    return false;
-                break;
-            case 1:
-                table_type(c, item);
-                break;
-            case 2:
-                memory_type(c, item);
-                break;
-            case 3:
-                global_type(c, item);
-                break;
-            default:
-                c->sour = true;
-                return true;
+        case 0:
+            type = leb(c);
+            function_type(w, item, type);
+            if (!add_function(w, type))
+                return false;
+            break;
+        case 1:
+            table_type(c, item);
+            break;
+        case 2:
+            memory_type(c, item);
+            break;
+        case 3:
+            global_type(c, item);
+            break;
+        default:
+            c->sour = true;
+            return true;
         }
         item->index = indices[item->kind]++;
         if (item->kind != 0 && !add_space(w, item))
@@ -254,27 +255,27 @@ skip_expression(cursor *c)
 
     while (!c->sour && (opcode = byte_(c)) != 0x0B) {
         switch (opcode) {
-            case 0x41: /* i32.const, i64.const, global.get, ref.func: LEB128 */
-            case 0x42:
-            case 0x23:
-            case 0xD2:
-                leb(c);
-                break;
-            case 0xD0: /* ref.null */
-                byte_(c);
-                break;
-            case 0x43: /* f32.const */
-                take(c, 4);
-                break;
-            case 0x44: /* f64.const */
-                take(c, 8);
-                break;
-            case 0xFD: /* v128.const */
-                leb(c);
-                take(c, 16);
-                break;
-            default: /* arithmetic of extended constant expressions: no operand */
-                break;
+        case 0x41: /* i32.const, i64.const, global.get, ref.func: LEB128 */
+        case 0x42:
+        case 0x23:
+        case 0xD2:
+            leb(c);
+            break;
+        case 0xD0: /* ref.null */
+            byte_(c);
+            break;
+        case 0x43: /* f32.const */
+            take(c, 4);
+            break;
+        case 0x44: /* f64.const */
+            take(c, 8);
+            break;
+        case 0xFD: /* v128.const */
+            leb(c);
+            take(c, 16);
+            break;
+        default: /* arithmetic of extended constant expressions: no operand */
+            break;
         }
     }
 }
@@ -288,7 +289,7 @@ space_section(walk *w, cursor *c, void (*type)(cursor *, wpy_extern *), uint32_t
     for (i = 0; i < w->space_count; i++)
         index += w->module->spaces[i].kind == kind;
     for (i = 0; i < count && !c->sour; i++) {
-        wpy_extern item = { 0 };
+        wpy_extern item = {0};
 
         type(c, &item);
         if (kind == 3)
@@ -318,8 +319,8 @@ export_section(walk *w, cursor *c)
         if (item->kind == 0) {
             if (item->index < w->function_count)
                 function_type(w, item, w->functions[item->index]);
-            if (item->name_size == 11 && !memcmp(item->name, "_initialize", 11) && item->param_count == 0
-                && item->result_count == 0)
+            if (item->name_size == 11 && !memcmp(item->name, "_initialize", 11) &&
+                item->param_count == 0 && item->result_count == 0)
                 module->initialize = (int32_t)item->index;
         }
         module->export_count = i + 1;
@@ -357,8 +358,8 @@ sort_spaces(walk *w)
 static void
 describe_exported_spaces(wpy_module *module, uint32_t space_count)
 {
-    uint32_t first[4] = { 0, 0, module->table_count, space_count - module->global_count }, i;
-    uint32_t counts[4] = { 0, module->table_count, first[3] - first[2], module->global_count };
+    uint32_t first[4] = {0, 0, module->table_count, space_count - module->global_count}, i;
+    uint32_t counts[4] = {0, module->table_count, first[3] - first[2], module->global_count};
 
     for (i = 0; i < module->export_count; i++) {
         wpy_extern *item = &module->exports[i], *space;
@@ -389,15 +390,15 @@ static bool
 keep_texts(walk *w)
 {
     wpy_module *module = w->module;
-    wpy_extern *lists[2] = { module->imports, module->exports };
-    uint32_t counts[2] = { module->import_count, module->export_count }, k, i;
+    wpy_extern *lists[2] = {module->imports, module->exports};
+    uint32_t counts[2] = {module->import_count, module->export_count}, k, i;
     uint64_t size = 1;
     uint8_t *room;
 
     for (k = 0; k < 2; k++)
         for (i = 0; i < counts[k]; i++)
-            size += (uint64_t)lists[k][i].module_size + lists[k][i].name_size + lists[k][i].param_count
-                    + lists[k][i].result_count;
+            size += (uint64_t)lists[k][i].module_size + lists[k][i].name_size +
+                    lists[k][i].param_count + lists[k][i].result_count;
     if (!(room = module->arena = need(w, malloc(size))))
         return false;
     for (k = 0; k < 2; k++)
@@ -411,12 +412,13 @@ keep_texts(walk *w)
     return true;
 }
 
-/* Fills in what the module says about itself. False: out of memory, or a module that WAMR is going to refuse. */
+/* Fills in what the module says about itself. False: out of memory, or a module that WAMR is going
+ * to refuse. */
 bool
 wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
 {
-    cursor whole = { bytes + 8, bytes + size, false };
-    walk w = { .bytes = bytes, .module = module };
+    cursor whole = {bytes + 8, bytes + size, false};
+    walk w = {.bytes = bytes, .module = module};
     bool ok = true;
 
     module->start = module->initialize = -1;
@@ -424,37 +426,37 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
         uint8_t id = byte_(&whole);
         uint32_t length = leb(&whole);
         const uint8_t *body = take(&whole, length);
-        cursor c = { body, whole.at, false };
+        cursor c = {body, whole.at, false};
 
         if (whole.sour)
             break;
         switch (id) {
-            case 1:
-                ok = w.types ? false : type_section(&w, &c);
-                break;
-            case 2:
-                ok = module->imports ? false : import_section(&w, &c);
-                break;
-            case 3:
-                ok = function_section(&w, &c);
-                break;
-            case 4:
-                ok = space_section(&w, &c, table_type, 1);
-                break;
-            case 5:
-                ok = space_section(&w, &c, memory_type, 2);
-                break;
-            case 6:
-                ok = space_section(&w, &c, global_type, 3);
-                break;
-            case 7:
-                ok = module->exports ? false : export_section(&w, &c);
-                break;
-            case 8:
-                module->start = (int32_t)leb(&c);
-                break;
-            default:
-                break;
+        case 1:
+            ok = w.types ? false : type_section(&w, &c);
+            break;
+        case 2:
+            ok = module->imports ? false : import_section(&w, &c);
+            break;
+        case 3:
+            ok = function_section(&w, &c);
+            break;
+        case 4:
+            ok = space_section(&w, &c, table_type, 1);
+            break;
+        case 5:
+            ok = space_section(&w, &c, memory_type, 2);
+            break;
+        case 6:
+            ok = space_section(&w, &c, global_type, 3);
+            break;
+        case 7:
+            ok = module->exports ? false : export_section(&w, &c);
+            break;
+        case 8:
+            module->start = (int32_t)leb(&c);
+            break;
+        default:
+            break;
         }
         ok = ok && !c.sour;
     }

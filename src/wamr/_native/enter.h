@@ -1,17 +1,19 @@
 /* enter.h: the way of every call into an instance and out of it: the few lines that are inlined.
  *
- * An instance is entered through `wpy_enter` and left through `wpy_leave`; between the two the thread owns the lock of the
- * instance's group, and an activation record on the C stack says who is running and until when. Nested calls, also those
- * into other instances of the thread, chain their records: the checkpoint looks at all of them, so that what stops the
- * outer call stops the inner one, too. What is rare is a call away: lock.c (the wait), checkpoint.c (limits), instance.c
- * (a close that waited), trap.c (errors).
+ * An instance is entered through `wpy_enter` and left through `wpy_leave`; between the two the
+ * thread owns the lock of the instance's group, and an activation record on the C stack says who is
+ * running and until when. Nested calls, also those into other instances of the thread, chain their
+ * records: the checkpoint looks at all of them, so that what stops the outer call stops the inner
+ * one, too. What is rare is a call away: lock.c (the wait), checkpoint.c (limits), instance.c (a
+ * close that waited), trap.c (errors).
  */
 #ifndef WPY_ENTER_H
 #define WPY_ENTER_H
 
 #include "core.h"
 
-/* Takes the group's lock unless this thread has it; a status: if not `wait`, WPY_BUSY instead of waiting. */
+/* Takes the group's lock unless this thread has it; a status: if not `wait`, WPY_BUSY instead of
+ * waiting. */
 static ALWAYS_INLINE int
 wpy_lock(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, bool wait)
 {
@@ -37,9 +39,11 @@ wpy_lock(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, boo
     return WPY_OK;
 }
 
-/* Opens an activation of this thread, which has the lock; a status. If it is not WPY_OK, the lock is given back. */
+/* Opens an activation of this thread, which has the lock; a status. If it is not WPY_OK, the lock
+ * is given back. */
 static ALWAYS_INLINE int
-wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
+wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation,
+             uint64_t timeout_ns, int64_t fuel)
 {
     wpy_group *group;
     int status;
@@ -78,7 +82,8 @@ wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_n
     wpy_thread *me = &wpy_self;
     int status = wpy_lock(instance, me, activation, true);
 
-    return UNLIKELY(status != WPY_OK) ? status : wpy_activate(instance, me, activation, timeout_ns, fuel);
+    return UNLIKELY(status != WPY_OK) ? status
+                                      : wpy_activate(instance, me, activation, timeout_ns, fuel);
 }
 
 /* The same without limits and without waiting: WPY_BUSY. */
@@ -100,7 +105,8 @@ wpy_leave(wpy_activation *activation)
     WPY_ASSERT(wpy_self.top == activation);
     wpy_self.top = activation->prev;
     ATOMIC_STORE(&instance->depth, instance->depth - 1);
-    if (UNLIKELY(ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) && instance->depth == 0)
+    if (UNLIKELY(ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) &&
+        instance->depth == 0)
         wpy_instance_shut(instance);
     if (activation->outermost) {
         wpy_group *group = instance->object.group; /* may have changed: see wpy_group_merge */
@@ -109,7 +115,8 @@ wpy_leave(wpy_activation *activation)
     }
 }
 
-/* Runs `func` with its cells in `argv`; WPY_OK or the status of the error that was recorded. The instance is entered. */
+/* Runs `func` with its cells in `argv`; WPY_OK or the status of the error that was recorded. The
+ * instance is entered. */
 static ALWAYS_INLINE int
 wpy_run(wpy_func *func, uint32_t *argv)
 {

@@ -1,9 +1,9 @@
 /* externs.c: which externrefs wasm code can still reach.
  *
- * To wasm an externref is a number that Python gave it; the objects are in the store (src/wamr/objects.py), which asks
- * here what may be let go. Exact for tables and globals, by their types; conservative for the wasm stacks of running
- * calls, where any cell that could be a number of an object counts as one. The group's lock is taken meanwhile, so no
- * other thread runs in it.
+ * To wasm an externref is a number that Python gave it; the objects are in the store
+ * (src/wamr/objects.py), which asks here what may be let go. Exact for tables and globals, by their
+ * types; conservative for the wasm stacks of running calls, where any cell that could be a number
+ * of an object counts as one. The group's lock is taken meanwhile, so no other thread runs in it.
  */
 #include "core.h"
 
@@ -55,7 +55,8 @@ mark_instance(const wpy_instance *instance, uint8_t *marks, uint32_t count)
     }
 }
 
-/* Sets marks[n] for every reachable n; a status: WPY_BUSY where another thread runs in the group. */
+/* Sets marks[n] for every reachable n; a status: WPY_BUSY where another thread runs in the group.
+ */
 int
 wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
 {
@@ -71,7 +72,8 @@ wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
             mark_instance((wpy_instance *)other, marks, count);
         else if (other->kind == &wpy_table_kind)
             mark_table(((wpy_table *)other)->wamr, marks, count);
-        else if (other->kind == &wpy_global_kind && ((wpy_global *)other)->content == VALUE_TYPE_EXTERNREF) {
+        else if (other->kind == &wpy_global_kind &&
+                 ((wpy_global *)other)->content == VALUE_TYPE_EXTERNREF) {
             uint32_t ref;
             memcpy(&ref, ((wpy_global *)other)->cell, sizeof ref);
             mark(ref, marks, count);

@@ -1,7 +1,9 @@
-/* floating.c: f32 from and to the double that Python's float is, as WebAssembly rounds, wherever it is done.
+/* floating.c: f32 from and to the double that Python's float is, as WebAssembly rounds, wherever it
+ * is done.
  *
- * Both are one instruction of the processor, and that does what the thread has set: it may round upwards, and make zero of
- * subnormals. cpython/values.h converts in its own lines where nothing else is set.
+ * Both are one instruction of the processor, and that does what the thread has set: it may round
+ * upwards, and make zero of subnormals. cpython/values.h converts in its own lines where nothing
+ * else is set.
  */
 #include "floating.h"
 #include "core.h"

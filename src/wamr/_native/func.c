@@ -1,4 +1,5 @@
-/* func.c: what a function of an instance is, to the interpreter and to Python. (A host function: host.c.) */
+/* func.c: what a function of an instance is, to the interpreter and to Python. (A host function:
+ * host.c.) */
 #include "core.h"
 
 static void
@@ -7,7 +8,7 @@ free_func(wpy_object *object)
     free(object);
 }
 
-const wpy_kind wpy_func_kind = { .free = free_func };
+const wpy_kind wpy_func_kind = {.free = free_func};
 
 /* Fills in what follows from the type. */
 void
@@ -40,8 +41,9 @@ type_of(const WASMModule *module, uint32_t index)
                             : module->functions[index - imported]->func_type;
 }
 
-/* What a reactor's `_initialize` is to everybody but the instance's own code. We run it when the instance is made, and it
-   must not run twice: wasi-libc's traps then, others would construct what is in use anew. */
+/* What a reactor's `_initialize` is to everybody but the instance's own code. We run it when the
+   instance is made, and it must not run twice: wasi-libc's traps then, others would construct what
+   is in use anew. */
 static bool
 done_already(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
@@ -56,14 +58,19 @@ static WASMFuncType no_values;
 static wpy_func initialized = {
     .type = &no_values,
     .dispatch = done_already,
-    .import_struct = { .module_name = "host", .field_name = "_initialize", .func_type = &no_values,
-                       .func_ptr_linked = &initialized, .attachment = &initialized,
-                       .call_conv_raw = true, .call_conv_wasm_c_api = true }, /* as in wpy_func_init */
-    .proxy = { .is_import_func = true, .u.func_import = &initialized.import_struct },
+    .import_struct = {.module_name = "host",
+                      .field_name = "_initialize",
+                      .func_type = &no_values,
+                      .func_ptr_linked = &initialized,
+                      .attachment = &initialized,
+                      .call_conv_raw = true,
+                      .call_conv_wasm_c_api = true}, /* as in wpy_func_init */
+    .proxy = {.is_import_func = true, .u.func_import = &initialized.import_struct},
 };
 
-/* The function with this index in the instance, made when first asked for; an imported one is what was imported. Lives
-   as long as the group, even if it is asked for when the instance is closed. NULL: no such function, or out of memory. */
+/* The function with this index in the instance, made when first asked for; an imported one is what
+   was imported. Lives as long as the group, even if it is asked for when the instance is closed.
+   NULL: no such function, or out of memory. */
 wpy_func *
 wpy_func_borrow(wpy_instance *instance, uint32_t index)
 {
@@ -81,17 +88,18 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
     func->object.kind = &wpy_func_kind;
     wpy_registry_lock();
     if (instance->wamr) /* else it is closed, and never runs again */
-        func->wamr = (int64_t)index == instance->module->initialize ? &initialized.proxy
-                                                                    : &instance->wamr->e->functions[index];
+        func->wamr = (int64_t)index == instance->module->initialize
+                         ? &initialized.proxy
+                         : &instance->wamr->e->functions[index];
     if (instance->funcs[index]) { /* another thread was faster */
         free(func);
         func = instance->funcs[index];
-    }
-    else {
+    } else {
         wpy_group *group = instance->object.group;
         func->object.group = group;
         func->object.next = group->objects;
-        ATOMIC_STORE_RELEASE(&group->objects, &func->object); /* who has the group's lock may read it */
+        ATOMIC_STORE_RELEASE(&group->objects,
+                             &func->object); /* who has the group's lock may read it */
         ATOMIC_STORE_RELEASE(&instance->funcs[index], func);
     }
     wpy_registry_unlock();
@@ -116,8 +124,9 @@ wpy_instance_func_address(wpy_instance *instance, uint32_t index)
     return (uintptr_t)wpy_instance_func(instance, index);
 }
 
-/* Whether the function is sure to end after a few microseconds, but for what Python takes that it calls: that has the GIL
-   anyhow, and gives it up as it likes. Another instance's functions or WASI's may take any time without. */
+/* Whether the function is sure to end after a few microseconds, but for what Python takes that it
+   calls: that has the GIL anyhow, and gives it up as it likes. Another instance's functions or
+   WASI's may take any time without. */
 bool
 wpy_func_bounded(wpy_func *func)
 {
@@ -134,7 +143,8 @@ wpy_func_bounded(wpy_func *func)
     return code->cost <= WPY_BOUNDED && (!code->calls_imports || instance->calls_python_only);
 }
 
-/* How many pairs of its instructions run as one (src/native/interp/superinstructions.h); what tests look at. */
+/* How many pairs of its instructions run as one (src/native/interp/superinstructions.h); what tests
+ * look at. */
 uint32_t
 wpy_func_pairs(wpy_func *func)
 {

@@ -1,7 +1,8 @@
 /* global.c: globals, the mutable ones that can be shared in cells of their own.
  *
- * A mutable global that is imported or exported lives in a 16-byte cell that every instance which has it points at (a
- * patch widens WAMR's offset so that it reaches any address). An immutable one is a copy: nobody can tell the difference.
+ * A mutable global that is imported or exported lives in a 16-byte cell that every instance which
+ * has it points at (a patch widens WAMR's offset so that it reaches any address). An immutable one
+ * is a copy: nobody can tell the difference.
  */
 #include "core.h"
 
@@ -11,7 +12,7 @@ free_global(wpy_object *object)
     free(object);
 }
 
-const wpy_kind wpy_global_kind = { .free = free_global };
+const wpy_kind wpy_global_kind = {.free = free_global};
 
 static size_t
 size_of(uint8_t content)
@@ -23,7 +24,8 @@ size_of(uint8_t content)
 wpy_global *
 wpy_global_new(uint8_t content, bool mutable_, const void *cells)
 {
-    wpy_global *global = calloc(1, sizeof *global); /* WAMR reads a v128 in halves: malloc's alignment will do */
+    wpy_global *global =
+        calloc(1, sizeof *global); /* WAMR reads a v128 in halves: malloc's alignment will do */
     wpy_group *group = global ? wpy_group_new() : NULL;
 
     if (!group) {

@@ -1,9 +1,10 @@
 /* group.c: what is linked lives, is locked and dies together.
  *
- * A group is a list of objects (instances, memories, tables, globals, functions of instances), one lock and one count of
- * handles. Handles are Python's references to any object in it. At zero nobody can reach any of it, and all is freed at
- * once, so no pointer inside a group can dangle and no order of destruction is wrong. Linking an instance to things of
- * other groups merges the groups. A merged group's struct stays until the group that took it in goes, since a thread may
+ * A group is a list of objects (instances, memories, tables, globals, functions of instances), one
+ * lock and one count of handles. Handles are Python's references to any object in it. At zero
+ * nobody can reach any of it, and all is freed at once, so no pointer inside a group can dangle and
+ * no order of destruction is wrong. Linking an instance to things of other groups merges the
+ * groups. A merged group's struct stays until the group that took it in goes, since a thread may
  * still wait on its lock; such a thread looks again which group its object is in.
  */
 #include "core.h"
@@ -179,7 +180,8 @@ static void **late; /* under the registry's lock */
 static uint32_t late_count, late_room;
 static bool late_wait;
 
-/* wpy_release, now or when nothing has to wait any more (src/wamr/handles.py). Out of memory: never. */
+/* wpy_release, now or when nothing has to wait any more (src/wamr/handles.py). Out of memory:
+ * never. */
 void
 wpy_give(void *object)
 {
@@ -224,7 +226,8 @@ wpy_give_later(bool wait)
 
 /* ---- merging ---- */
 
-/* After a merge: of this thread's calls into `group` only the outermost one gives the lock back. True: there is one. */
+/* After a merge: of this thread's calls into `group` only the outermost one gives the lock back.
+ * True: there is one. */
 static bool
 settle_activations(wpy_group *group)
 {
@@ -271,8 +274,9 @@ absorb(wpy_group *into, wpy_group *from)
     wpy_registry_unlock();
 }
 
-/* Makes one group of those of the two objects; a status. Waits for locks that are not this thread's; afterwards the lock
-   is held if, and only if, a call of this thread into one of the two goes on. */
+/* Makes one group of those of the two objects; a status. Waits for locks that are not this
+   thread's; afterwards the lock is held if, and only if, a call of this thread into one of the two
+   goes on. */
 int
 wpy_group_merge(wpy_object *a, wpy_object *b)
 {

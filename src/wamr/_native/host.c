@@ -1,10 +1,11 @@
 /* host.c: from wasm out of an instance: into Python, or into another instance.
  *
- * An imported function's slot points at a wpy_func (link.c), and the interpreter hands us the argument cells and the
- * place for the results. If the function belongs to an instance, that one is called on its own wasm stack, in the same
- * thread and without Python. If it is a host function, Python is called: by cpython/callback.c, or, if the type has
- * references, by host.py. A Python exception stays on the Python side; wasm unwinds with the status WPY_HOST until a
- * caller in Python takes it out again (host.py, take_pending).
+ * An imported function's slot points at a wpy_func (link.c), and the interpreter hands us the
+ * argument cells and the place for the results. If the function belongs to an instance, that one is
+ * called on its own wasm stack, in the same thread and without Python. If it is a host function,
+ * Python is called: by cpython/callback.c, or, if the type has references, by host.py. A Python
+ * exception stays on the Python side; wasm unwinds with the status WPY_HOST until a caller in
+ * Python takes it out again (host.py, take_pending).
  */
 #include "entry.h"
 #include "enter.h"
@@ -50,7 +51,8 @@ dispatch_values(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t
     int raised;
 
     ASSERT_NO_LOCKS();
-    raised = host_entry(func->index, type->types, type->param_count, type->result_count, args, results);
+    raised =
+        host_entry(func->index, type->types, type->param_count, type->result_count, args, results);
     return LIKELY(raised == 0) || host_failed(env, raised);
 }
 
@@ -62,7 +64,8 @@ static bool
 call_instance(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
     WASMModuleInstance *caller = (WASMModuleInstance *)env->module_inst;
-    uint32_t count = func->param_cells > func->result_cells ? func->param_cells : func->result_cells;
+    uint32_t count =
+        func->param_cells > func->result_cells ? func->param_cells : func->result_cells;
     uint32_t *heap = NULL, *cells;
     wpy_instance *instance = func->instance;
     wpy_activation activation;
@@ -129,7 +132,9 @@ cells_of(const uint8_t *kinds, uint32_t count)
     uint32_t i, cells = 0;
 
     for (i = 0; i < count; i++)
-        cells += kinds[i] == VALUE_TYPE_V128 ? 4 : kinds[i] == VALUE_TYPE_I64 || kinds[i] == VALUE_TYPE_F64 ? 2 : 1;
+        cells += kinds[i] == VALUE_TYPE_V128                                ? 4
+                 : kinds[i] == VALUE_TYPE_I64 || kinds[i] == VALUE_TYPE_F64 ? 2
+                                                                            : 1;
     return cells;
 }
 
@@ -141,20 +146,22 @@ free_host(wpy_object *object)
     free(object);
 }
 
-const wpy_kind wpy_host_kind = { .free = free_host };
+const wpy_kind wpy_host_kind = {.free = free_host};
 
-/* A host function of this type (a byte of the binary format per value); a handle. Its id (wpy_func_host_id) is what
-   Python is called with; ids of freed functions are used again. `by_cells`: Python takes its values from cells itself.
-   NULL: out of memory, or too many cells. */
+/* A host function of this type (a byte of the binary format per value); a handle. Its id
+   (wpy_func_host_id) is what Python is called with; ids of freed functions are used again.
+   `by_cells`: Python takes its values from cells itself. NULL: out of memory, or too many cells. */
 wpy_func *
 wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells)
 {
     size_t size = sizeof(WASMFuncType) + param_count + result_count;
-    uint32_t param_cells = cells_of(kinds, param_count), result_cells = cells_of(kinds + param_count, result_count);
+    uint32_t param_cells = cells_of(kinds, param_count),
+             result_cells = cells_of(kinds + param_count, result_count);
     wpy_func *func;
     WASMFuncType *type;
 
-    if (param_count > UINT16_MAX || result_count > UINT16_MAX || param_cells > UINT16_MAX || result_cells > UINT16_MAX)
+    if (param_count > UINT16_MAX || result_count > UINT16_MAX || param_cells > UINT16_MAX ||
+        result_cells > UINT16_MAX)
         return NULL;
     if (!(func = calloc(1, sizeof *func + size)))
         return NULL;
@@ -165,7 +172,8 @@ wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, 
     type->ret_cell_num = (uint16)result_cells;
     memcpy(type->types, kinds, (size_t)param_count + result_count);
     wpy_func_init(func, type);
-    func->dispatch = host_entry && !by_cells && !has_references(type) ? dispatch_values : dispatch_cells;
+    func->dispatch =
+        host_entry && !by_cells && !has_references(type) ? dispatch_values : dispatch_cells;
     func->object.kind = &wpy_host_kind;
     func->object.refs = 1;
     if (!wpy_refs_take_host(func)) {

@@ -32,8 +32,8 @@ wpy_instance_shut(wpy_instance *instance)
     instance->wasi = NULL;
 }
 
-/* Closes it now, or, while it runs (in a callback of its own, or in another thread) or another thread is in its group, when
-   that call returns. */
+/* Closes it now, or, while it runs (in a callback of its own, or in another thread) or another
+   thread is in its group, when that call returns. */
 int
 wpy_instance_close(wpy_instance *instance)
 {
@@ -63,7 +63,8 @@ instance_waits(const wpy_object *object)
 {
     const wpy_instance *instance = (const wpy_instance *)object;
 
-    return (ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) && ATOMIC_LOAD(&instance->depth) == 0;
+    return (ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) &&
+           ATOMIC_LOAD(&instance->depth) == 0;
 }
 
 /* With its group. */
@@ -91,7 +92,8 @@ free_instance(wpy_object *object)
     free(instance);
 }
 
-const wpy_kind wpy_instance_kind = { .shut = shut_instance, .waits = instance_waits, .free = free_instance };
+const wpy_kind wpy_instance_kind = {
+    .shut = shut_instance, .waits = instance_waits, .free = free_instance};
 
 /* ---- exports: handles ---- */
 

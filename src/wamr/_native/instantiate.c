@@ -1,8 +1,9 @@
 /* instantiate.c: making and starting instances.
  *
- * Making happens in two steps, so that Python has its own object before any code runs: wpy_instance_new links and
- * initialises, wpy_instance_start runs the start function and a reactor's `_initialize`. All that is imported is first
- * brought into one group, whose lock is held while the instance is made in it.
+ * Making happens in two steps, so that Python has its own object before any code runs:
+ * wpy_instance_new links and initialises, wpy_instance_start runs the start function and a
+ * reactor's `_initialize`. All that is imported is first brought into one group, whose lock is held
+ * while the instance is made in it.
  */
 #include "enter.h"
 
@@ -11,11 +12,12 @@
 static bool
 same_signature(const WASMFuncType *a, const WASMFuncType *b)
 {
-    return a->param_count == b->param_count && a->result_count == b->result_count
-           && !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count);
+    return a->param_count == b->param_count && a->result_count == b->result_count &&
+           !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count);
 }
 
-/* Python has matched the imports and told users what is wrong. What memory safety hangs on is looked at once more. */
+/* Python has matched the imports and told users what is wrong. What memory safety hangs on is
+ * looked at once more. */
 static const char *
 check_imports(const WASMModule *module, const wpy_imports *imports)
 {
@@ -25,7 +27,8 @@ check_imports(const WASMModule *module, const wpy_imports *imports)
         const WASMFunctionImport *want = &module->import_functions[i].u.function;
         wpy_func *func = imports->funcs[i];
 
-        if (func ? !same_signature(func->type, want->func_type) : !(want->func_ptr_linked && imports->wasi))
+        if (func ? !same_signature(func->type, want->func_type)
+                 : !(want->func_ptr_linked && imports->wasi))
             return "an imported function has the wrong type";
         if (func && func->instance && (ATOMIC_LOAD(&func->instance->attention) & WPY_ATTN_CLOSED))
             return "an imported function's instance is closed";
@@ -33,7 +36,8 @@ check_imports(const WASMModule *module, const wpy_imports *imports)
     if (module->import_memory_count && (!imports->memory || wpy_memory_closed(imports->memory)))
         return "the imported memory is missing or closed";
     for (i = 0; i < module->import_table_count; i++)
-        if (!imports->tables[i] || imports->tables[i]->element != module->import_tables[i].u.table.table_type.elem_type)
+        if (!imports->tables[i] ||
+            imports->tables[i]->element != module->import_tables[i].u.table.table_type.elem_type)
             return "an imported table has the wrong element type";
     for (i = 0; i < module->import_global_count; i++) {
         const WASMGlobalType *want = &module->import_globals[i].u.global.type;
@@ -45,22 +49,23 @@ check_imports(const WASMModule *module, const wpy_imports *imports)
     return NULL;
 }
 
-/* Merges the groups of everything imported; *anchor: one of the objects, or NULL if there is none. */
+/* Merges the groups of everything imported; *anchor: one of the objects, or NULL if there is none.
+ */
 static int
 gather(const WASMModule *module, const wpy_imports *imports, wpy_object **anchor)
 {
     uint32_t i, status = WPY_OK;
     wpy_object *first = NULL;
 
-#define JOIN(thing)                                                                                                  \
-    do {                                                                                                             \
-        wpy_object *object = (wpy_object *)(thing);                                                                  \
-        if (!object || !object->group) /* a host function */                                                         \
-            break;                                                                                                   \
-        if (!first)                                                                                                  \
-            first = object;                                                                                          \
-        else if ((status = (uint32_t)wpy_group_merge(first, object)) != WPY_OK)                                      \
-            return (int)status;                                                                                      \
+#define JOIN(thing)                                                             \
+    do {                                                                        \
+        wpy_object *object = (wpy_object *)(thing);                             \
+        if (!object || !object->group) /* a host function */                    \
+            break;                                                              \
+        if (!first)                                                             \
+            first = object;                                                     \
+        else if ((status = (uint32_t)wpy_group_merge(first, object)) != WPY_OK) \
+            return (int)status;                                                 \
     } while (0)
 
     for (i = 0; i < module->import_function_count; i++)
@@ -108,7 +113,8 @@ lend_globals(WASMModule *module, const wpy_imports *imports)
     ASSERT_HAS_LOCK(WPY_MODULE_MUTEX);
     for (i = 0; i < module->import_global_count; i++) {
         WASMGlobalImport *slot = &module->import_globals[i].u.global;
-        memcpy(&slot->global_data_linked, imports->globals[i]->cell, sizeof imports->globals[i]->cell);
+        memcpy(&slot->global_data_linked, imports->globals[i]->cell,
+               sizeof imports->globals[i]->cell);
         slot->is_linked = true;
     }
 }
@@ -175,8 +181,8 @@ make(wpy_instance *instance, const wpy_imports *imports)
     return status;
 }
 
-/* Frees what was made for an instance that could not be: nobody has seen it, and no reference to it is anywhere. The
-   group, which is locked and others have, stays. */
+/* Frees what was made for an instance that could not be: nobody has seen it, and no reference to it
+   is anywhere. The group, which is locked and others have, stays. */
 static void
 discard(wpy_instance *instance)
 {
@@ -190,7 +196,8 @@ discard(wpy_instance *instance)
     for (i = module->import_table_count; instance->tables && i < instance->module->table_count; i++)
         if (instance->tables[i])
             wpy_group_discard(&instance->tables[i]->object);
-    for (i = module->import_global_count; instance->globals && i < instance->module->global_count; i++)
+    for (i = module->import_global_count; instance->globals && i < instance->module->global_count;
+         i++)
         if (instance->globals[i])
             wpy_group_discard(&instance->globals[i]->object);
     for (i = module->import_function_count; instance->funcs && i < instance->func_count; i++)
@@ -200,8 +207,9 @@ discard(wpy_instance *instance)
     wpy_group_forget_handle(group); /* not the last: what was imported has some */
 }
 
-/* Links and initialises; no code runs. *out: a handle, also on one whose segments failed, which others may call through
-   a table. Otherwise NULL and a status, with a record of `module` unless another thread is in the way. */
+/* Links and initialises; no code runs. *out: a handle, also on one whose segments failed, which
+   others may call through a table. Otherwise NULL and a status, with a record of `module` unless
+   another thread is in the way. */
 int
 wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out)
 {
@@ -216,8 +224,8 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
         wpy_record_push(module, WPY_LINK, 0, wrong, false);
         return WPY_LINK;
     }
-    if ((status = gather(module->wamr, imports, &anchor)) != WPY_OK
-        || (anchor && (status = wpy_group_enter(anchor, &held)) != WPY_OK))
+    if ((status = gather(module->wamr, imports, &anchor)) != WPY_OK ||
+        (anchor && (status = wpy_group_enter(anchor, &held)) != WPY_OK))
         return status;
     if ((instance = calloc(1, sizeof *instance))) {
         wpy_group *group = anchor ? anchor->group : wpy_group_new();
@@ -225,8 +233,7 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
             if (!anchor)
                 group->owner = (uintptr_t)&wpy_self;
             wpy_group_add(group, &instance->object, &wpy_instance_kind);
-        }
-        else {
+        } else {
             free(instance);
             instance = NULL;
         }
@@ -251,24 +258,26 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
         if (anchor) {
             discard(instance);
             wpy_group_leave(anchor, held);
-        }
-        else
+        } else
             wpy_release(instance); /* and its group */
         instance = NULL;
-    }
-    else
+    } else
         wpy_group_leave(&instance->object, held || !anchor);
     *out = instance;
     return status;
 }
 
-/* The same of a module without imports, which nothing else has to do with. NULL: the record of `module` tells why. */
+/* The same of a module without imports, which nothing else has to do with. NULL: the record of
+ * `module` tells why. */
 wpy_instance *
-wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget, uint32_t stack_bytes, uint64_t timeout_ns,
-                   int64_t fuel)
+wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget, uint32_t stack_bytes,
+                   uint64_t timeout_ns, int64_t fuel)
 {
-    const wpy_imports none = { .tag = tag, .budget = budget, .stack_bytes = stack_bytes, .timeout_ns = timeout_ns,
-                               .fuel = fuel };
+    const wpy_imports none = {.tag = tag,
+                              .budget = budget,
+                              .stack_bytes = stack_bytes,
+                              .timeout_ns = timeout_ns,
+                              .fuel = fuel};
     wpy_instance *instance;
 
     wpy_instance_new(module, &none, &instance);
@@ -278,8 +287,8 @@ wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget, uint32_
 static int
 run_index(wpy_instance *instance, int32_t index)
 {
-    uint32_t cells[2] = { 0, 0 };
-    wpy_func starter = { .instance = instance, .wamr = &instance->wamr->e->functions[index] };
+    uint32_t cells[2] = {0, 0};
+    wpy_func starter = {.instance = instance, .wamr = &instance->wamr->e->functions[index]};
 
     if (wpy_run(&starter, cells) == WPY_OK)
         return WPY_OK;

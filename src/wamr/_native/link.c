@@ -1,10 +1,11 @@
 /* link.c: what happens between an instance's making and its first instruction.
  *
- * A patch calls the link hook once the memories, tables, globals and functions of an instance exist, before its segments
- * are written and its code runs. There we swap pointers: imported things become those of the exporter or host, and what
- * could be shared later (the memory, exported or imported tables, exported mutable globals) moves into objects of the
- * group, which outlive the instance. Nothing is written into the module, so any number of instances link differently.
- * The unlink hook takes back what WAMR must not free.
+ * A patch calls the link hook once the memories, tables, globals and functions of an instance
+ * exist, before its segments are written and its code runs. There we swap pointers: imported things
+ * become those of the exporter or host, and what could be shared later (the memory, exported or
+ * imported tables, exported mutable globals) moves into objects of the group, which outlive the
+ * instance. Nothing is written into the module, so any number of instances link differently. The
+ * unlink hook takes back what WAMR must not free.
  */
 #include "core.h"
 
@@ -30,8 +31,8 @@ add(wpy_instance *instance, wpy_object *object, const wpy_kind *kind)
     wpy_release(object); /* the instance's own handle keeps the count above 0 */
 }
 
-/* The slot of each imported function points at a copy of the import struct, with the exporter's function in it. The type
-   stays the module's own: call_indirect compares pointers. */
+/* The slot of each imported function points at a copy of the import struct, with the exporter's
+   function in it. The type stays the module's own: call_indirect compares pointers. */
 static bool
 link_functions(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
 {
@@ -44,7 +45,8 @@ link_functions(wpy_instance *instance, WASMModuleInstance *wamr, char *error, ui
         return no_memory(instance, error, size);
     for (i = 0; i < count; i++) {
         wpy_func *func = instance->imported[i];
-        WASMFunctionImport *own = &module->import_functions[i].u.function, *slot = &instance->import_structs[i];
+        WASMFunctionImport *own = &module->import_functions[i].u.function,
+                           *slot = &instance->import_structs[i];
 
         if (!func)
             continue; /* WASI's */
@@ -78,8 +80,7 @@ link_memory(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
             return fail(error, size, "the imported memory is closed");
         if (own->memory_data)
             wasm_deallocate_linear_memory(own);
-    }
-    else {
+    } else {
         if (!(memory = wpy_memory_adopt(own, instance->module->memory)))
             return no_memory(instance, error, size);
         add(instance, &memory->object, &wpy_memory_kind);
@@ -106,12 +107,12 @@ link_tables(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
         if (i < imported)
             table = instance->imports->tables[i];
         else if (limits->flags & WPY_EXPORTED) {
-            table = wpy_table_map(limits->content, limits->min, limits->max, limits->flags & 2, instance->budget);
+            table = wpy_table_map(limits->content, limits->min, limits->max, limits->flags & 2,
+                                  instance->budget);
             if (!table)
                 return fail(error, size, "too many table elements");
             add(instance, &table->object, &wpy_table_kind);
-        }
-        else {
+        } else {
             if (!wpy_budget_take(instance->budget, WPY_TABLE_ELEMENTS, limits->min))
                 return fail(error, size, "too many table elements");
             instance->own_elements += limits->min;
@@ -139,10 +140,11 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
         uint8 *data = wamr->global_data + own->data_offset;
         wpy_global *global;
 
-        if (i >= imported) { /* ref.func in an initialiser: the instance's index becomes a reference */
+        if (i >=
+            imported) { /* ref.func in an initialiser: the instance's index becomes a reference */
             InitializerExpression *init = &wamr->module->globals[i - imported].init_expr;
-            if (init->init_expr_type == INIT_EXPR_TYPE_FUNCREF_CONST
-                && init->u.unary.v.ref_index != WPY_NULL_REF) {
+            if (init->init_expr_type == INIT_EXPR_TYPE_FUNCREF_CONST &&
+                init->u.unary.v.ref_index != WPY_NULL_REF) {
                 own->initial_value.u32 = init->u.unary.v.ref_index + instance->ref_base;
                 memcpy(data, &own->initial_value.u32, 4);
             }
@@ -156,8 +158,7 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
             global->mutable_ = own->is_mutable;
             memcpy(global->cell, data, wasm_value_type_size(own->type));
             add(instance, &global->object, &wpy_global_kind);
-        }
-        else
+        } else
             continue;
         instance->globals[i] = global;
         if (own->is_mutable)
@@ -166,11 +167,13 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
     return true;
 }
 
-/* The stack that its code runs on. Made before the segments are written, since afterwards it is too late to fail. */
+/* The stack that its code runs on. Made before the segments are written, since afterwards it is too
+ * late to fail. */
 static bool
 make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
 {
-    WASMExecEnv *env = wasm_exec_env_create((WASMModuleInstanceCommon *)wamr, instance->imports->stack_bytes);
+    WASMExecEnv *env =
+        wasm_exec_env_create((WASMModuleInstanceCommon *)wamr, instance->imports->stack_bytes);
 
     if (!env) {
         instance->status = WPY_NO_MEMORY;
@@ -183,7 +186,8 @@ make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32
     return true;
 }
 
-/* Before segments and code; false: `error` says why. What was done so far, the unlink hook undoes. */
+/* Before segments and code; false: `error` says why. What was done so far, the unlink hook undoes.
+ */
 bool
 wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
 {
@@ -193,23 +197,29 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     ASSERT_ENTERED(instance);
     instance->wamr = wamr;
     instance->func_count = wamr->e->function_count;
-    wamr->default_wasm_stack_size = instance->imports->stack_bytes; /* WAMR sets it later, after what may fail */
+    wamr->default_wasm_stack_size =
+        instance->imports->stack_bytes; /* WAMR sets it later, after what may fail */
     if (!(instance->funcs = calloc((size_t)instance->func_count + 1, sizeof *instance->funcs)))
         return no_memory(instance, error, size);
-    memcpy(instance->funcs, instance->imported, wamr->module->import_function_count * sizeof *instance->funcs);
+    memcpy(instance->funcs, instance->imported,
+           wamr->module->import_function_count * sizeof *instance->funcs);
     if (!wpy_refs_take(instance))
-        return fail(error, size, "no numbers are left in this process for references to the functions of one more instance");
+        return fail(error, size,
+                    "no numbers are left in this process for references to the functions of one "
+                    "more instance");
     wamr->reserved[0] = instance->ref_base; /* where the patched interpreter looks for it */
-    instance->linked = link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size)
-                       && link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size)
-                       && (!instance->wasi || wpy_wasi_kind_of(instance->wasi)->link(instance->wasi, instance, error, size))
-                       && make_stack(instance, wamr, error, size);
+    instance->linked =
+        link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size) &&
+        link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size) &&
+        (!instance->wasi ||
+         wpy_wasi_kind_of(instance->wasi)->link(instance->wasi, instance, error, size)) &&
+        make_stack(instance, wamr, error, size);
     return instance->linked;
 }
 
-/* First thing when WAMR frees an instance. True: leave it alone. An instance whose segments did not fit may have put
-   functions into tables of others before: those stay callable, says the specification, so it stays until the group
-   goes. */
+/* First thing when WAMR frees an instance. True: leave it alone. An instance whose segments did not
+   fit may have put functions into tables of others before: those stay callable, says the
+   specification, so it stays until the group goes. */
 bool
 wpy_unlink_hook(WASMModuleInstanceCommon *common)
 {
@@ -227,7 +237,8 @@ wpy_unlink_hook(WASMModuleInstanceCommon *common)
     }
     if (instance->memory) {
         wamr->memories[0] = NULL;
-        wpy_memory_drop(instance->memory); /* the pointer stays: another thread may be asking for it */
+        wpy_memory_drop(
+            instance->memory); /* the pointer stays: another thread may be asking for it */
     }
     wpy_registry_lock(); /* another thread may ask for a function */
     instance->wamr = NULL;

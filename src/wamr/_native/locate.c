@@ -1,8 +1,9 @@
 /* locate.c: from the interpreter's code back to the bytes of a module.
  *
- * The fast interpreter runs code of its own and keeps nothing of where it came from, and keeping it would cost every
- * module for the sake of few traps. So when somebody looks at the offsets of a trap's frames, the module is loaded once
- * more, with a patch reporting every instruction, and the places asked for are found on the way.
+ * The fast interpreter runs code of its own and keeps nothing of where it came from, and keeping it
+ * would cost every module for the sake of few traps. So when somebody looks at the offsets of a
+ * trap's frames, the module is loaded once more, with a patch reporting every instruction, and the
+ * places asked for are found on the way.
  */
 #include "core.h"
 
@@ -12,8 +13,8 @@ static THREAD_LOCAL struct {
     uint32_t count;
 } wanted;
 
-/* An instruction of the function (by position in the code section) begins here; the last one that begins before the
-   place asked for is the one that runs there. */
+/* An instruction of the function (by position in the code section) begins here; the last one that
+   begins before the place asked for is the one that runs there. */
 void
 wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled)
 {
@@ -24,7 +25,8 @@ wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled)
             wanted.locations[i].offset = (uint32_t)(at - wanted.bytes);
 }
 
-/* Fills in each location's `offset` into `bytes`, UINT32_MAX where there is none. False: out of memory. */
+/* Fills in each location's `offset` into `bytes`, UINT32_MAX where there is none. False: out of
+ * memory. */
 bool
 wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_t count)
 {

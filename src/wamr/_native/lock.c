@@ -1,22 +1,25 @@
 /* lock.c: the lock of a group: one thread at a time is in what is linked.
  *
- * The lock is an owner word, free or a thread, taken with one compare-and-swap. A thread that finds it taken spins
- * shortly, then sleeps for at most 50 ms and lets Python run its signal handlers. Before it sleeps it looks whether the
- * owner waits, directly or through others, for a lock of this thread: then it would wait for ever, and is told so. For
- * that to be true, no thread sleeps with a lock that it would give back by itself: see wpy_group_enter_both.
+ * The lock is an owner word, free or a thread, taken with one compare-and-swap. A thread that finds
+ * it taken spins shortly, then sleeps for at most 50 ms and lets Python run its signal handlers.
+ * Before it sleeps it looks whether the owner waits, directly or through others, for a lock of this
+ * thread: then it would wait for ever, and is told so. For that to be true, no thread sleeps with a
+ * lock that it would give back by itself: see wpy_group_enter_both.
  *
- * What has to wait until nobody is in the group, the close of an instance of it, is done by whoever gives the lock back.
+ * What has to wait until nobody is in the group, the close of an instance of it, is done by whoever
+ * gives the lock back.
  */
 #include "core.h"
 
 #define SPINS 200
 #define WAIT_US 50000
-#define TRIES 20 /* to get two locks */
+#define TRIES 20                /* to get two locks */
 #define ORPHANED ((uintptr_t)2) /* no thread is there */
 
 static wpy_thread *waiting_threads; /* under the registry's lock, as wpy_thread.wants */
 
-/* Under the registry's lock: does whoever has `group` wait for this thread, directly or through others? */
+/* Under the registry's lock: does whoever has `group` wait for this thread, directly or through
+ * others? */
 static bool
 would_deadlock(wpy_group *group, wpy_thread *me)
 {
@@ -29,7 +32,8 @@ would_deadlock(wpy_group *group, wpy_thread *me)
 
         if (owner == (uintptr_t)me)
             return true;
-        for (thread = waiting_threads; thread && (uintptr_t)thread != owner; thread = thread->next_waiting)
+        for (thread = waiting_threads; thread && (uintptr_t)thread != owner;
+             thread = thread->next_waiting)
             ;
         if (thread && thread->wants == group) /* it has just got it */
             return false;
@@ -74,8 +78,7 @@ try_lock(wpy_group *group, uintptr_t mine)
     uintptr_t free_ = 0;
 
     ASSERT_NO_LOCKS();
-    return ATOMIC_LOAD(&group->owner) == 0
-           && ATOMIC_SWAP_ACQUIRE(&group->owner, &free_, mine);
+    return ATOMIC_LOAD(&group->owner) == 0 && ATOMIC_SWAP_ACQUIRE(&group->owner, &free_, mine);
 }
 
 /* Sleeps for at most WAIT_US; true: the lock is ours. */
@@ -97,8 +100,7 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
             }
             continue;
         }
-        if (!(owner & 1)
-            && !ATOMIC_SWAP(&group->owner, &owner, owner | 1))
+        if (!(owner & 1) && !ATOMIC_SWAP(&group->owner, &owner, owner | 1))
             continue;
         if (slept)
             break;
@@ -118,7 +120,8 @@ wpy_group_unlock(wpy_group *group)
         wpy_group_wake(group);
 }
 
-/* Closes what was to be closed when nobody is in the group any more: now, or whoever has the lock does. */
+/* Closes what was to be closed when nobody is in the group any more: now, or whoever has the lock
+ * does. */
 static void
 sweep(wpy_group *group)
 {
@@ -158,7 +161,8 @@ wpy_group_wake(wpy_group *group)
     sweep(group);
 }
 
-/* Another thread is in the group of `object`: when it has left, instances that wait for their close are closed. */
+/* Another thread is in the group of `object`: when it has left, instances that wait for their close
+ * are closed. */
 void
 wpy_group_sweep(wpy_object *object)
 {
@@ -230,7 +234,8 @@ wpy_group_leave(wpy_object *object, bool held)
         wpy_group_unlock(ATOMIC_LOAD_ACQUIRE(&object->group));
 }
 
-/* Takes the lock of the group of `object` without waiting; *held: it was taken by this call. False: another thread has it. */
+/* Takes the lock of the group of `object` without waiting; *held: it was taken by this call. False:
+ * another thread has it. */
 bool
 wpy_group_enter_now(wpy_object *object, bool *held)
 {
@@ -249,8 +254,9 @@ wpy_group_enter_now(wpy_object *object, bool *held)
     }
 }
 
-/* Takes the locks of both; a status. This thread sleeps for one only while it has none but those of its own calls: with
-   another that somebody waits for, the two would be told of a deadlock that there is none. */
+/* Takes the locks of both; a status. This thread sleeps for one only while it has none but those of
+   its own calls: with another that somebody waits for, the two would be told of a deadlock that
+   there is none. */
 int
 wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *held_a, bool *held_b)
 {
@@ -276,7 +282,8 @@ wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *held_a, bool *held_b)
     return WPY_BUSY;
 }
 
-/* In a child, under the registry's lock: what others were in stays as they left it, and nobody may come in. */
+/* In a child, under the registry's lock: what others were in stays as they left it, and nobody may
+ * come in. */
 void
 wpy_group_forked(wpy_group *group)
 {

@@ -1,9 +1,9 @@
 /* memory.c: linear memories, whose bytes stay where they are.
  *
- * The bytes are a region (region.c) that grows in place, so a Python view of them stays valid while the memory grows, and
- * WAMR may keep their address in a register. A memory outlives the instance that made it, as long as a view pins it:
- * `users` are open instances that have it (and the host, if it made it), `pins` are views. The region goes when both are
- * 0, the struct with its group.
+ * The bytes are a region (region.c) that grows in place, so a Python view of them stays valid while
+ * the memory grows, and WAMR may keep their address in a register. A memory outlives the instance
+ * that made it, as long as a view pins it: `users` are open instances that have it (and the host,
+ * if it made it), `pins` are views. The region goes when both are 0, the struct with its group.
  */
 #include "core.h"
 
@@ -18,7 +18,7 @@ free_memory(wpy_object *object)
     free(memory);
 }
 
-const wpy_kind wpy_memory_kind = { .free = free_memory };
+const wpy_kind wpy_memory_kind = {.free = free_memory};
 
 static wpy_memory *
 memory_new(void)
@@ -30,7 +30,8 @@ memory_new(void)
     return memory;
 }
 
-/* A memory that an instance defines: its struct moves out of the instance's block. No group yet, one user. */
+/* A memory that an instance defines: its struct moves out of the instance's block. No group yet,
+ * one user. */
 wpy_memory *
 wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits)
 {
@@ -39,7 +40,8 @@ wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits)
     if (!memory)
         return NULL;
     memory->wamr = *inline_one;
-    if (!memory->wamr.memory_data) { /* no pages yet: WAMR allocates none; the address is to stay what it is */
+    if (!memory->wamr.memory_data) { /* no pages yet: WAMR allocates none; the address is to stay
+                                        what it is */
         uint8_t *base = wpy_region_alloc(0, wpy_region_budget);
         if (!base) {
             free(memory);
@@ -53,7 +55,8 @@ wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits)
     return memory;
 }
 
-/* A memory of the host's, in a group of its own; a handle. NULL: no room for it, or beyond the budget. */
+/* A memory of the host's, in a group of its own; a handle. NULL: no room for it, or beyond the
+ * budget. */
 wpy_memory *
 wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
@@ -123,8 +126,8 @@ wpy_memory_close(wpy_memory *memory)
         wpy_memory_drop(memory);
 }
 
-/* Views hold the bytes, beyond the close of everything else, and a handle: Python's collector ends views and handles in
-   any order. */
+/* Views hold the bytes, beyond the close of everything else, and a handle: Python's collector ends
+   views and handles in any order. */
 void
 wpy_memory_pin(wpy_memory *memory)
 {
@@ -176,7 +179,8 @@ wpy_memory_max(wpy_memory *memory, bool *has_max)
     return memory->declared_max;
 }
 
-/* Under the group's lock, since wasm code grows it, too. WPY_NO_MEMORY: beyond the maximum, or what there is. */
+/* Under the group's lock, since wasm code grows it, too. WPY_NO_MEMORY: beyond the maximum, or what
+ * there is. */
 int
 wpy_memory_grow(wpy_memory *memory, uint32_t delta, uint32_t *old_pages)
 {

@@ -1,21 +1,24 @@
 /* module.c: loading, and what a module says about itself.
  *
- * WAMR validates and compiles; its own tables of imports and exports are not enough for us, because it clips limits
- * (tables, memories that are never grown), so describe.c reads them from the bytes once more. A module belongs to no
- * group: any number of instances in any threads use it. Each instance holds a reference, as does Python.
+ * WAMR validates and compiles; its own tables of imports and exports are not enough for us, because
+ * it clips limits (tables, memories that are never grown), so describe.c reads them from the bytes
+ * once more. A module belongs to no group: any number of instances in any threads use it. Each
+ * instance holds a reference, as does Python.
  */
 #include "core.h"
 
-/* Has describe.c read the module as WAMR did? Indices of the one are used in arrays of the other. */
+/* Has describe.c read the module as WAMR did? Indices of the one are used in arrays of the other.
+ */
 static bool
 agrees(const wpy_module *module)
 {
     const WASMModule *wamr = module->wamr;
 
-    return module->arena && module->import_count == wamr->import_count && module->export_count == wamr->export_count
-           && module->table_count == wamr->import_table_count + wamr->table_count
-           && module->global_count == wamr->import_global_count + wamr->global_count
-           && !module->memory == !(wamr->import_memory_count + wamr->memory_count);
+    return module->arena && module->import_count == wamr->import_count &&
+           module->export_count == wamr->export_count &&
+           module->table_count == wamr->import_table_count + wamr->table_count &&
+           module->global_count == wamr->import_global_count + wamr->global_count &&
+           !module->memory == !(wamr->import_memory_count + wamr->memory_count);
 }
 
 /* NULL: `error` says why, in WAMR's words. The bytes are copied. */
@@ -49,14 +52,18 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
     memset(&args, 0, sizeof args);
     args.name = "";
     args.wasm_binary_freeable = true;
-    module->wamr = (WASMModule *)wasm_runtime_load_ex(module->bytes, size, &args, error, error_size);
+    module->wamr =
+        (WASMModule *)wasm_runtime_load_ex(module->bytes, size, &args, error, error_size);
     free(module->bytes); /* freeable: what WAMR needs of it, it has copied */
     module->bytes = NULL;
     if (!module->wamr)
         goto fail;
     if (!agrees(module)) {
-        snprintf(error, error_size, "%s",
-                 module->no_memory ? "out of memory" : "its imports and exports could not be read, a fault of wamr: please report it");
+        snprintf(
+            error, error_size, "%s",
+            module->no_memory
+                ? "out of memory"
+                : "its imports and exports could not be read, a fault of wamr: please report it");
         goto fail;
     }
     return module;
@@ -82,8 +89,8 @@ wpy_module_release(wpy_module *module)
     wpy_runtime_stop();
 }
 
-/* For as long as an instance with imported globals is made. A process that was forked meanwhile has a mutex that a thread
-   holds which it has not; what that was making, it has not either. */
+/* For as long as an instance with imported globals is made. A process that was forked meanwhile has
+   a mutex that a thread holds which it has not; what that was making, it has not either. */
 void
 wpy_module_lock(wpy_module *module)
 {
@@ -142,6 +149,6 @@ wpy_module_starts(wpy_module *module)
 bool
 wpy_module_import_is_wasi(wpy_module *module, uint32_t index)
 {
-    return index < module->wamr->import_function_count
-           && module->wamr->import_functions[index].u.function.func_ptr_linked != NULL;
+    return index < module->wamr->import_function_count &&
+           module->wamr->import_functions[index].u.function.func_ptr_linked != NULL;
 }

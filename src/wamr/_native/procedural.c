@@ -1,20 +1,23 @@
-/* procedural.c: wasm-c-api where WAMR's falls short of its header: the engine, loading, traps, values and calls.
+/* procedural.c: wasm-c-api where WAMR's falls short of its header: the engine, loading, traps,
+ * values and calls.
  *
- * The other files of the layer: procedural_host.c (what a host makes), procedural_link.c (imports), procedural_refs.c
- * (references, casts, vectors). A function under a `wasm_` name is one that WAMR lacks; a `wpy_api_` one stands in for
- * WAMR's of the same name (procedural.h redirects to it). The rest is WAMR's own, with the patches of
- * cmake/patches/capi/. Whether a pointer is alive is not known here: Python knows (_api/handles.py).
+ * The other files of the layer: procedural_host.c (what a host makes), procedural_link.c (imports),
+ * procedural_refs.c (references, casts, vectors). A function under a `wasm_` name is one that WAMR
+ * lacks; a `wpy_api_` one stands in for WAMR's of the same name (procedural.h redirects to it). The
+ * rest is WAMR's own, with the patches of cmake/patches/capi/. Whether a pointer is alive is not
+ * known here: Python knows (_api/handles.py).
  */
 #include "procedural_internal.h"
 
 /* ---- start and stop ---- */
 
-/* Both layers share one runtime, and what it allocates with is decided by who starts it first: the linear memories of
-   the classes need our allocator. So a configuration that asks for another can't be met. */
+/* Both layers share one runtime, and what it allocates with is decided by who starts it first: the
+   linear memories of the classes need our allocator. So a configuration that asks for another can't
+   be met. */
 wasm_engine_t *
 wpy_api_engine_new_with_config(wasm_config_t *config)
 {
-    wasm_config_t shared = { 0 };
+    wasm_config_t shared = {0};
     wasm_engine_t *engine;
 
     if (config && config->mem_alloc_type != Alloc_With_System_Allocator)
@@ -116,7 +119,8 @@ wpy_api_trap_message(const wasm_trap_t *trap, wasm_message_t *out)
 
 /* ---- values and calls ---- */
 
-/* WAMR frees the struct itself. A reference in it is left to its owner, as WAMR's values never own theirs. */
+/* WAMR frees the struct itself. A reference in it is left to its owner, as WAMR's values never own
+ * theirs. */
 void
 wpy_api_val_delete(wasm_val_t *value)
 {
@@ -140,14 +144,22 @@ static const char *
 kind_name(wasm_valkind_t kind)
 {
     switch (kind) {
-        case WASM_I32: return "i32";
-        case WASM_I64: return "i64";
-        case WASM_F32: return "f32";
-        case WASM_F64: return "f64";
-        case WASM_V128: return "v128";
-        case WASM_EXTERNREF: return "externref";
-        case WASM_FUNCREF: return "funcref";
-        default: return "no kind";
+    case WASM_I32:
+        return "i32";
+    case WASM_I64:
+        return "i64";
+    case WASM_F32:
+        return "f32";
+    case WASM_F64:
+        return "f64";
+    case WASM_V128:
+        return "v128";
+    case WASM_EXTERNREF:
+        return "externref";
+    case WASM_FUNCREF:
+        return "funcref";
+    default:
+        return "no kind";
     }
 }
 
@@ -166,14 +178,16 @@ wpy_api_func_index(const wasm_ref_t *ref, const WASMModuleInstanceCommon *instan
 
 /* Arguments to cells; false: `text` says what is wrong with them. */
 static bool
-to_cells(const wasm_func_t *func, const wasm_val_vec_t *args, uint32 *cells, uint32 *count, char *text, size_t size)
+to_cells(const wasm_func_t *func, const wasm_val_vec_t *args, uint32 *cells, uint32 *count,
+         char *text, size_t size)
 {
     const wasm_valtype_vec_t *types = func->type->params;
     uint32 at = 0;
     size_t i;
 
     if ((args ? args->size : 0) != types->num_elems || (types->num_elems && !args->data)) {
-        snprintf(text, size, "%zu arguments are expected, not %zu", types->num_elems, args && args->data ? args->size : 0);
+        snprintf(text, size, "%zu arguments are expected, not %zu", types->num_elems,
+                 args && args->data ? args->size : 0);
         return false;
     }
     for (i = 0; i < types->num_elems; i++) {
@@ -181,34 +195,36 @@ to_cells(const wasm_func_t *func, const wasm_val_vec_t *args, uint32 *cells, uin
         wasm_valkind_t kind = types->data[i]->kind;
 
         if (value->kind != kind) {
-            snprintf(text, size, "argument %zu must be of kind %s, not %s", i, kind_name(kind), kind_name(value->kind));
+            snprintf(text, size, "argument %zu must be of kind %s, not %s", i, kind_name(kind),
+                     kind_name(value->kind));
             return false;
         }
         switch (kind) {
-            case WASM_I32:
-            case WASM_F32:
-                memcpy(&cells[at], &value->of, 4);
-                at += 1;
-                break;
-            case WASM_I64:
-            case WASM_F64:
-                memcpy(&cells[at], &value->of, 8);
-                at += 2;
-                break;
-            case WASM_EXTERNREF: /* wasm_runtime_call_wasm makes one cell of the pointer */
-                memcpy(&cells[at], &value->of.ref, sizeof(void *));
-                at += sizeof(void *) / sizeof(uint32);
-                break;
-            case WASM_FUNCREF:
-                if (!wpy_api_func_index(value->of.ref, func->inst_comm_rt, &cells[at])) {
-                    snprintf(text, size, "argument %zu must be a function of the same instance", i);
-                    return false;
-                }
-                at += 1;
-                break;
-            default:
-                snprintf(text, size, "argument %zu is of kind %s, which wasm_val_t has no room for", i, kind_name(kind));
+        case WASM_I32:
+        case WASM_F32:
+            memcpy(&cells[at], &value->of, 4);
+            at += 1;
+            break;
+        case WASM_I64:
+        case WASM_F64:
+            memcpy(&cells[at], &value->of, 8);
+            at += 2;
+            break;
+        case WASM_EXTERNREF: /* wasm_runtime_call_wasm makes one cell of the pointer */
+            memcpy(&cells[at], &value->of.ref, sizeof(void *));
+            at += sizeof(void *) / sizeof(uint32);
+            break;
+        case WASM_FUNCREF:
+            if (!wpy_api_func_index(value->of.ref, func->inst_comm_rt, &cells[at])) {
+                snprintf(text, size, "argument %zu must be a function of the same instance", i);
                 return false;
+            }
+            at += 1;
+            break;
+        default:
+            snprintf(text, size, "argument %zu is of kind %s, which wasm_val_t has no room for", i,
+                     kind_name(kind));
+            return false;
         }
     }
     *count = at;
@@ -227,24 +243,25 @@ from_cells(const wasm_func_t *func, const uint32 *cells, wasm_val_vec_t *results
         memset(value, 0, sizeof *value);
         value->kind = types->data[i]->kind;
         switch (value->kind) {
-            case WASM_I32:
-            case WASM_F32:
-                memcpy(&value->of, cells, 4);
-                cells += 1;
-                break;
-            case WASM_EXTERNREF:
-                memcpy(&value->of.ref, cells, sizeof(void *));
-                cells += sizeof(void *) / sizeof(uint32);
-                break;
-            case WASM_FUNCREF:
-                if (*cells != NULL_REF)
-                    value->of.ref = wasm_ref_new_internal(func->store, WASM_REF_func, *cells, func->inst_comm_rt);
-                cells += 1;
-                break;
-            default:
-                memcpy(&value->of, cells, 8);
-                cells += 2;
-                break;
+        case WASM_I32:
+        case WASM_F32:
+            memcpy(&value->of, cells, 4);
+            cells += 1;
+            break;
+        case WASM_EXTERNREF:
+            memcpy(&value->of.ref, cells, sizeof(void *));
+            cells += sizeof(void *) / sizeof(uint32);
+            break;
+        case WASM_FUNCREF:
+            if (*cells != NULL_REF)
+                value->of.ref =
+                    wasm_ref_new_internal(func->store, WASM_REF_func, *cells, func->inst_comm_rt);
+            cells += 1;
+            break;
+        default:
+            memcpy(&value->of, cells, 8);
+            cells += 2;
+            break;
         }
     }
     results->num_elems = results->size = types->num_elems;
@@ -290,7 +307,8 @@ wpy_api_func_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_
     }
     for (i = 0; i < needed; i++) {
         if (func->type->results->data[i]->kind == WASM_V128)
-            return wpy_api_trap(func->store, "a result is of kind v128, which wasm_val_t has no room for");
+            return wpy_api_trap(func->store,
+                                "a result is of kind v128, which wasm_val_t has no room for");
     }
     if (needed < func->type->params->num_elems)
         needed = func->type->params->num_elems;
@@ -307,19 +325,22 @@ wpy_api_func_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_
         goto done;
     }
     if (env->handle != os_self_thread())
-        wasm_exec_env_set_thread_info(env); /* or the limits of another thread's stack are checked */
+        wasm_exec_env_set_thread_info(
+            env); /* or the limits of another thread's stack are checked */
     wasm_runtime_set_exception(func->inst_comm_rt, NULL);
     if (instance->frames && instance->frames->num_elems)
-        forget_frames(instance->frames); /* of an earlier trap: a call that ends before its first frame has none */
+        forget_frames(instance->frames); /* of an earlier trap: a call that ends before its first
+                                            frame has none */
     if (wasm_runtime_call_wasm(env, runtime_function(func), count, cells)) {
         if (func->type->results->num_elems)
             from_cells(func, cells, results);
-    }
-    else {
+    } else {
         const char *exception = wasm_runtime_get_exception(func->inst_comm_rt);
 
-        trap = wasm_trap_new_internal(func->store, func->inst_comm_rt, exception ? exception : "the call failed", NULL);
-        wasm_runtime_set_exception(func->inst_comm_rt, NULL); /* a callback of the same instance may go on without */
+        trap = wasm_trap_new_internal(func->store, func->inst_comm_rt,
+                                      exception ? exception : "the call failed", NULL);
+        wasm_runtime_set_exception(func->inst_comm_rt,
+                                   NULL); /* a callback of the same instance may go on without */
     }
 
 done:
@@ -334,8 +355,8 @@ wpy_api_call(const uintptr_t *known)
     const wasm_val_vec_t *args = (const wasm_val_vec_t *)known[1];
     wasm_val_vec_t *results = (wasm_val_vec_t *)known[2];
 
-    if ((args && ((uintptr_t)args->data != known[3] || args->size > known[4]))
-        || (results && ((uintptr_t)results->data != known[5] || results->size > known[6])))
+    if ((args && ((uintptr_t)args->data != known[3] || args->size > known[4])) ||
+        (results && ((uintptr_t)results->data != known[5] || results->size > known[6])))
         return (wasm_trap_t *)known;
     return wpy_api_func_call((const wasm_func_t *)known[0], args, results);
 }

@@ -1,10 +1,12 @@
-/* procedural.h: wasm-c-api as its header describes it, where WAMR's differs. It includes wasm_c_api.h.
+/* procedural.h: wasm-c-api as its header describes it, where WAMR's differs. It includes
+ * wasm_c_api.h.
  *
- * What the header declares and WAMR does not define, procedural*.c define under the header's name. What WAMR defines and
- * only pretends to do, they do under a name of our own, and a macro here redirects to it: so whoever compiles against
- * this header, cffi's module above all, gets the real thing, while WAMR's own code keeps calling its own. The macros come
- * before the header: its declarations, and the bodies in it, then speak of our functions. procedural*.c don't include
- * this file. It knows nothing of the classes' C (wpy.h).
+ * What the header declares and WAMR does not define, procedural*.c define under the header's name.
+ * What WAMR defines and only pretends to do, they do under a name of our own, and a macro here
+ * redirects to it: so whoever compiles against this header, cffi's module above all, gets the real
+ * thing, while WAMR's own code keeps calling its own. The macros come before the header: its
+ * declarations, and the bodies in it, then speak of our functions. procedural*.c don't include this
+ * file. It knows nothing of the classes' C (wpy.h).
  */
 #ifndef WPY_PROCEDURAL_H
 #define WPY_PROCEDURAL_H
@@ -57,8 +59,8 @@
 #define wasm_externtype_as_tabletype_const wpy_api_externtype_as_tabletype_const
 #define wasm_externtype_as_memorytype_const wpy_api_externtype_as_memorytype_const
 
-/* The header calls this one deprecated, which it is for its users; whoever hands on all functions gets a name without
-   that mark. */
+/* The header calls this one deprecated, which it is for its users; whoever hands on all functions
+   gets a name without that mark. */
 #define wasm_engine_new_with_args wamr_engine_new_with_args
 #include "wasm_c_api.h"
 #undef wasm_engine_new_with_args
@@ -67,12 +69,14 @@ wasm_engine_t *wasm_engine_new_with_args(mem_alloc_type_t type, const MemAllocOp
 
 /* cdef begin */
 
-/* wasm_func_call with everything in one place, as Python keeps it from one call to the next: the function, the
-   arguments, the results; the address of the arguments' data and how many there is room for; the same of the results.
-   Where the vectors are not so any more, it calls nothing and answers with `known`. */
+/* wasm_func_call with everything in one place, as Python keeps it from one call to the next: the
+   function, the arguments, the results; the address of the arguments' data and how many there is
+   room for; the same of the results. Where the vectors are not so any more, it calls nothing and
+   answers with `known`. */
 wasm_trap_t *wpy_api_call(const uintptr_t *known);
 
-/* A callback for wasm_func_new_with_env that calls the function `env`, an export: so it can be an import. */
+/* A callback for wasm_func_new_with_env that calls the function `env`, an export: so it can be an
+ * import. */
 wasm_trap_t *wpy_api_forward(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
 
 /* Whether this function is an export of an instance, not one of the host. */

@@ -1,8 +1,8 @@
 /* procedural_host.c: memories, tables and globals that a host makes.
  *
- * WAMR makes shells of them, without data. Here each is the export of a small module that we write and instantiate in
- * the store: so the runtime does the work, and all of it goes with the store. Growing is here, too: WAMR leaves that to
- * the instructions of wasm.
+ * WAMR makes shells of them, without data. Here each is the export of a small module that we write
+ * and instantiate in the store: so the runtime does the work, and all of it goes with the store.
+ * Growing is here, too: WAMR leaves that to the instructions of wasm.
  */
 #include "procedural_internal.h"
 
@@ -46,9 +46,10 @@ static WASMModuleInstanceCommon *
 instance_with(wasm_store_t *store, uint8 id, const small_module *section, uint8 export_kind)
 {
     static const char header[8] = "\0asm\1\0\0";
-    const uint8 start[] = { id, (uint8)(section->size + 1), 1 }, exports[] = { 7, 5, 1, 1, 'x', export_kind, 0 };
-    small_module module = { { 0 }, 0 };
-    wasm_byte_vec_t binary = { 0 };
+    const uint8 start[] = {id, (uint8)(section->size + 1), 1},
+                exports[] = {7, 5, 1, 1, 'x', export_kind, 0};
+    small_module module = {{0}, 0};
+    wasm_byte_vec_t binary = {0};
     wasm_module_t *loaded;
     wasm_instance_t *instance = NULL;
 
@@ -69,7 +70,7 @@ instance_with(wasm_store_t *store, uint8 id, const small_module *section, uint8 
 wasm_memory_t *
 wpy_api_memory_new(wasm_store_t *store, const wasm_memorytype_t *type)
 {
-    small_module section = { { 0 }, 0 };
+    small_module section = {{0}, 0};
     WASMModuleInstanceCommon *instance;
     wasm_memory_t *memory;
     wasm_memorytype_t *copy;
@@ -91,7 +92,8 @@ wpy_api_memory_new(wasm_store_t *store, const wasm_memorytype_t *type)
 bool
 wpy_api_memory_grow(wasm_memory_t *memory, wasm_memory_pages_t delta)
 {
-    return memory && memory->inst_comm_rt && wasm_runtime_enlarge_memory(memory->inst_comm_rt, delta);
+    return memory && memory->inst_comm_rt &&
+           wasm_runtime_enlarge_memory(memory->inst_comm_rt, delta);
 }
 
 static bool
@@ -114,7 +116,7 @@ table_element(const wasm_table_t *table, wasm_ref_t *ref, uint32 *out)
 wasm_table_t *
 wpy_api_table_new(wasm_store_t *store, const wasm_tabletype_t *type, wasm_ref_t *init)
 {
-    small_module section = { { 0 }, 0 };
+    small_module section = {{0}, 0};
     WASMModuleInstanceCommon *instance;
     wasm_table_t *table;
     WASMTableInstance *runtime;
@@ -156,7 +158,8 @@ wpy_api_table_set(wasm_table_t *table, wasm_table_size_t index, wasm_ref_t *ref)
 
     if (!table || !table->inst_comm_rt)
         return false;
-    if (table->type->val_type->kind == WASM_FUNCREF && !wpy_api_func_index(ref, table->inst_comm_rt, &ignored))
+    if (table->type->val_type->kind == WASM_FUNCREF &&
+        !wpy_api_func_index(ref, table->inst_comm_rt, &ignored))
         return false;
     return wasm_table_set(table, index, ref);
 }
@@ -166,8 +169,9 @@ wpy_api_table_grow(wasm_table_t *table, wasm_table_size_t delta, wasm_ref_t *ini
 {
     uint32 element;
 
-    return interpreted_table(table) && table_element(table, init, &element)
-           && wasm_enlarge_table((WASMModuleInstance *)table->inst_comm_rt, table->table_idx_rt, delta, element);
+    return interpreted_table(table) && table_element(table, init, &element) &&
+           wasm_enlarge_table((WASMModuleInstance *)table->inst_comm_rt, table->table_idx_rt, delta,
+                              element);
 }
 
 void
@@ -175,8 +179,8 @@ wpy_api_global_set(wasm_global_t *global, const wasm_val_t *value)
 {
     uint32 index;
 
-    if (!global || !value || !global->type || global->type->mutability != WASM_VAR
-        || global->type->val_type->kind != value->kind)
+    if (!global || !value || !global->type || global->type->mutability != WASM_VAR ||
+        global->type->val_type->kind != value->kind)
         return;
     *global->init = *value; /* what an import of it begins with */
     if (value->kind != WASM_FUNCREF)
@@ -184,7 +188,8 @@ wpy_api_global_set(wasm_global_t *global, const wasm_val_t *value)
     else if (wpy_api_func_index(value->of.ref, global->inst_comm_rt, &index)) {
         WASMModuleInstance *instance = (WASMModuleInstance *)global->inst_comm_rt;
 
-        memcpy(instance->global_data + instance->e->globals[global->global_idx_rt].data_offset, &index, sizeof index);
+        memcpy(instance->global_data + instance->e->globals[global->global_idx_rt].data_offset,
+               &index, sizeof index);
     }
 }
 
@@ -209,39 +214,41 @@ wpy_api_global_get(const wasm_global_t *global, wasm_val_t *out)
     instance = (WASMModuleInstance *)global->inst_comm_rt;
     if (global->inst_comm_rt->module_type != Wasm_Module_Bytecode)
         return;
-    memcpy(&index, instance->global_data + instance->e->globals[global->global_idx_rt].data_offset, sizeof index);
+    memcpy(&index, instance->global_data + instance->e->globals[global->global_idx_rt].data_offset,
+           sizeof index);
     if (index != NULL_REF)
-        out->of.ref = wasm_ref_new_internal(global->store, WASM_REF_func, index, global->inst_comm_rt);
+        out->of.ref =
+            wasm_ref_new_internal(global->store, WASM_REF_func, index, global->inst_comm_rt);
 }
 
 wasm_global_t *
 wpy_api_global_new(wasm_store_t *store, const wasm_globaltype_t *type, const wasm_val_t *value)
 {
-    static const uint8 kinds[] = { VALUE_TYPE_I32, VALUE_TYPE_I64, VALUE_TYPE_F32, VALUE_TYPE_F64 };
-    static const uint8 zeros[][10] = { { 0x41, 0, 0x0b },
-                                       { 0x42, 0, 0x0b },
-                                       { 0x43, 0, 0, 0, 0, 0x0b },
-                                       { 0x44, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b } };
-    static const uint32 sizes[] = { 3, 3, 6, 10 };
-    small_module section = { { 0 }, 0 };
+    static const uint8 kinds[] = {VALUE_TYPE_I32, VALUE_TYPE_I64, VALUE_TYPE_F32, VALUE_TYPE_F64};
+    static const uint8 zeros[][10] = {{0x41, 0, 0x0b},
+                                      {0x42, 0, 0x0b},
+                                      {0x43, 0, 0, 0, 0, 0x0b},
+                                      {0x44, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b}};
+    static const uint32 sizes[] = {3, 3, 6, 10};
+    small_module section = {{0}, 0};
     WASMModuleInstanceCommon *instance;
     wasm_global_t *global;
     wasm_globaltype_t *copy;
     wasm_valkind_t kind;
 
-    if (!store || !type || !value || (kind = type->val_type->kind) != value->kind || kind == WASM_V128)
+    if (!store || !type || !value || (kind = type->val_type->kind) != value->kind ||
+        kind == WASM_V128)
         return NULL;
     if (kind == WASM_FUNCREF && value->of.ref)
         return NULL; /* a function of another instance */
     if (kind < WASM_V128) {
-        const uint8 head[] = { kinds[kind], 1 };
+        const uint8 head[] = {kinds[kind], 1};
 
         put(&section, head, 2);
         put(&section, zeros[kind], sizes[kind]);
-    }
-    else {
+    } else {
         const uint8 reference = kind == WASM_FUNCREF ? VALUE_TYPE_FUNCREF : VALUE_TYPE_EXTERNREF;
-        const uint8 text[] = { reference, 1, 0xd0, reference, 0x0b };
+        const uint8 text[] = {reference, 1, 0xd0, reference, 0x0b};
 
         put(&section, text, sizeof text);
     }

@@ -1,4 +1,5 @@
-/* procedural_internal.h: what the files of the procedural layer (procedural*.c) share; WAMR's c-api structs are visible. */
+/* procedural_internal.h: what the files of the procedural layer (procedural*.c) share; WAMR's c-api
+ * structs are visible. */
 #ifndef WPY_PROCEDURAL_INTERNAL_H
 #define WPY_PROCEDURAL_INTERNAL_H
 
@@ -15,7 +16,8 @@
 
 /* procedural.c */
 wasm_trap_t *wpy_api_trap(wasm_store_t *store, const char *text);
-bool wpy_api_func_index(const wasm_ref_t *ref, const WASMModuleInstanceCommon *instance, uint32 *out);
+bool wpy_api_func_index(const wasm_ref_t *ref, const WASMModuleInstanceCommon *instance,
+                        uint32 *out);
 
 /* procedural_link.c */
 void wpy_api_tables_grow(WASMModule *module);

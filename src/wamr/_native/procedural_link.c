@@ -1,5 +1,6 @@
-/* procedural_link.c: instances. WAMR counts the imports of each kind and hardly looks at them; here they are compared
- * with what the module wants before anything is written into it, and the trap says which does not fit.
+/* procedural_link.c: instances. WAMR counts the imports of each kind and hardly looks at them; here
+ * they are compared with what the module wants before anything is written into it, and the trap
+ * says which does not fit.
  */
 #include "procedural_internal.h"
 
@@ -17,10 +18,11 @@ same_kinds(const wasm_valtype_vec_t *types, const uint8 *runtime, uint32 count)
     if (types->num_elems != count)
         return false;
     for (i = 0; i < count; i++) {
-        static const uint8 numbers[] = { VALUE_TYPE_I32, VALUE_TYPE_I64, VALUE_TYPE_F32, VALUE_TYPE_F64, VALUE_TYPE_V128 };
+        static const uint8 numbers[] = {VALUE_TYPE_I32, VALUE_TYPE_I64, VALUE_TYPE_F32,
+                                        VALUE_TYPE_F64, VALUE_TYPE_V128};
         wasm_valkind_t kind = types->data[i]->kind;
 
-        if (runtime[i] != (kind <= WASM_V128         ? numbers[kind]
+        if (runtime[i] != (kind <= WASM_V128        ? numbers[kind]
                            : kind == WASM_EXTERNREF ? VALUE_TYPE_EXTERNREF
                                                     : VALUE_TYPE_FUNCREF))
             return false;
@@ -28,11 +30,12 @@ same_kinds(const wasm_valtype_vec_t *types, const uint8 *runtime, uint32 count)
     return true;
 }
 
-/* WAMR counts the imports of each kind and looks at nothing else. False: `text` says what does not fit. */
+/* WAMR counts the imports of each kind and looks at nothing else. False: `text` says what does not
+ * fit. */
 static bool
 imports_fit(const WASMModule *module, const wasm_extern_vec_t *imports, char *text, size_t size)
 {
-    uint32 got[4] = { 0 };
+    uint32 got[4] = {0};
     size_t i, count = imports ? imports->num_elems : 0;
     uint32 native = 0;
 
@@ -44,30 +47,34 @@ imports_fit(const WASMModule *module, const wasm_extern_vec_t *imports, char *te
             snprintf(text, size, "import %zu is NULL", i);
             return false;
         }
-        if (import->kind == WASM_EXTERN_FUNC && got[WASM_EXTERN_FUNC] < module->import_function_count) {
+        if (import->kind == WASM_EXTERN_FUNC &&
+            got[WASM_EXTERN_FUNC] < module->import_function_count) {
             const wasm_func_t *func = (const wasm_func_t *)import;
             const WASMFuncType *type;
 
             wanted = &module->import_functions[got[WASM_EXTERN_FUNC]];
             type = wanted->u.function.func_type;
-            if (func->type
-                && !(same_kinds(func->type->params, type->types, type->param_count)
-                     && same_kinds(func->type->results, type->types + type->param_count, type->result_count))) {
+            if (func->type && !(same_kinds(func->type->params, type->types, type->param_count) &&
+                                same_kinds(func->type->results, type->types + type->param_count,
+                                           type->result_count))) {
                 snprintf(text, size, "import %zu does not have the type of \"%s\".\"%s\"", i,
                          wanted->u.names.module_name, wanted->u.names.field_name);
                 return false;
             }
         }
-        if (import->kind == WASM_EXTERN_GLOBAL && got[WASM_EXTERN_GLOBAL] < module->import_global_count) {
+        if (import->kind == WASM_EXTERN_GLOBAL &&
+            got[WASM_EXTERN_GLOBAL] < module->import_global_count) {
             const wasm_global_t *global = (const wasm_global_t *)import;
             const WASMGlobalType *type;
 
             wanted = &module->import_globals[got[WASM_EXTERN_GLOBAL]];
             type = &wanted->u.global.type;
-            if (global->type
-                && (global->type->mutability != (type->is_mutable ? WASM_VAR : WASM_CONST)
-                    || !same_kinds(&(wasm_valtype_vec_t){ .size = 1, .num_elems = 1, .data = &global->type->val_type },
-                                   &type->val_type, 1))) {
+            if (global->type &&
+                (global->type->mutability != (type->is_mutable ? WASM_VAR : WASM_CONST) ||
+                 !same_kinds(&(wasm_valtype_vec_t){.size = 1,
+                                                   .num_elems = 1,
+                                                   .data = &global->type->val_type},
+                             &type->val_type, 1))) {
                 snprintf(text, size, "import %zu does not have the type of \"%s\".\"%s\"", i,
                          wanted->u.names.module_name, wanted->u.names.field_name);
                 return false;
@@ -84,15 +91,17 @@ imports_fit(const WASMModule *module, const wasm_extern_vec_t *imports, char *te
     /* WASI's functions are there anyway. */
     if (!count && native == module->import_function_count)
         got[WASM_EXTERN_FUNC] = native;
-    if (got[WASM_EXTERN_FUNC] == module->import_function_count && got[WASM_EXTERN_GLOBAL] == module->import_global_count
-        && got[WASM_EXTERN_TABLE] == module->import_table_count
-        && got[WASM_EXTERN_MEMORY] == module->import_memory_count)
+    if (got[WASM_EXTERN_FUNC] == module->import_function_count &&
+        got[WASM_EXTERN_GLOBAL] == module->import_global_count &&
+        got[WASM_EXTERN_TABLE] == module->import_table_count &&
+        got[WASM_EXTERN_MEMORY] == module->import_memory_count)
         return true;
     snprintf(text, size,
-             "the module imports %u functions, %u globals, %u tables and %u memories, not %u, %u, %u and %u",
+             "the module imports %u functions, %u globals, %u tables and %u memories, not %u, %u, "
+             "%u and %u",
              module->import_function_count, module->import_global_count, module->import_table_count,
-             module->import_memory_count, got[WASM_EXTERN_FUNC], got[WASM_EXTERN_GLOBAL], got[WASM_EXTERN_TABLE],
-             got[WASM_EXTERN_MEMORY]);
+             module->import_memory_count, got[WASM_EXTERN_FUNC], got[WASM_EXTERN_GLOBAL],
+             got[WASM_EXTERN_TABLE], got[WASM_EXTERN_MEMORY]);
     return false;
 }
 
@@ -109,8 +118,9 @@ wpy_api_tables_grow(WASMModule *module)
 }
 
 wasm_instance_t *
-wpy_api_instance_new_with_args_ex(wasm_store_t *store, const wasm_module_t *module, const wasm_extern_vec_t *imports,
-                                wasm_trap_t **trap, const InstantiationArgs *args)
+wpy_api_instance_new_with_args_ex(wasm_store_t *store, const wasm_module_t *module,
+                                  const wasm_extern_vec_t *imports, wasm_trap_t **trap,
+                                  const InstantiationArgs *args)
 {
     char text[256];
 
@@ -118,12 +128,12 @@ wpy_api_instance_new_with_args_ex(wasm_store_t *store, const wasm_module_t *modu
         return NULL;
     if (!*module) {
         snprintf(text, sizeof text, "the module is deleted");
-    }
-    else if ((*module)->module_type != Wasm_Module_Bytecode
-             || imports_fit((const WASMModule *)*module, imports, text, sizeof text)) {
+    } else if ((*module)->module_type != Wasm_Module_Bytecode ||
+               imports_fit((const WASMModule *)*module, imports, text, sizeof text)) {
         if ((*module)->module_type == Wasm_Module_Bytecode)
             wpy_api_tables_grow((WASMModule *)*module);
-        wasm_instance_t *instance = wasm_instance_new_with_args_ex(store, module, imports, trap, args);
+        wasm_instance_t *instance =
+            wasm_instance_new_with_args_ex(store, module, imports, trap, args);
 
         if (instance)
             instance->store = store; /* WAMR leaves it out */
@@ -135,20 +145,22 @@ wpy_api_instance_new_with_args_ex(wasm_store_t *store, const wasm_module_t *modu
 }
 
 wasm_instance_t *
-wpy_api_instance_new_with_args(wasm_store_t *store, const wasm_module_t *module, const wasm_extern_vec_t *imports,
-                             wasm_trap_t **trap, const uint32_t stack_size, const uint32_t heap_size)
+wpy_api_instance_new_with_args(wasm_store_t *store, const wasm_module_t *module,
+                               const wasm_extern_vec_t *imports, wasm_trap_t **trap,
+                               const uint32_t stack_size, const uint32_t heap_size)
 {
-    InstantiationArgs args = { 0 };
+    InstantiationArgs args = {0};
 
     args.default_stack_size = stack_size;
     args.host_managed_heap_size = heap_size;
     return wpy_api_instance_new_with_args_ex(store, module, imports, trap, &args);
 }
 
-/* Without the heap that WAMR puts at the end of the module's memory, where the module sees pages it never asked for. */
+/* Without the heap that WAMR puts at the end of the module's memory, where the module sees pages it
+ * never asked for. */
 wasm_instance_t *
-wpy_api_instance_new(wasm_store_t *store, const wasm_module_t *module, const wasm_extern_vec_t *imports,
-                   wasm_trap_t **trap)
+wpy_api_instance_new(wasm_store_t *store, const wasm_module_t *module,
+                     const wasm_extern_vec_t *imports, wasm_trap_t **trap)
 {
     return wpy_api_instance_new_with_args(store, module, imports, trap, KILOBYTE(32), 0);
 }
@@ -156,7 +168,8 @@ wpy_api_instance_new(wasm_store_t *store, const wasm_module_t *module, const was
 wasm_instance_t *
 wpy_api_instance_copy(const wasm_instance_t *instance)
 {
-    return (wasm_instance_t *)instance; /* it lives as long as the store, so one more handle costs nothing */
+    return (wasm_instance_t *)
+        instance; /* it lives as long as the store, so one more handle costs nothing */
 }
 
 /* Names need not end with a NUL, the runtime's lookup wants one. */

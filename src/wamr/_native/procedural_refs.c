@@ -1,7 +1,7 @@
 /* procedural_refs.c: references, what is the same, host information, casts, and vectors of types.
  *
- * Most of it is declared in wasm_c_api.h and defined nowhere in WAMR. Its own casts take any kind for the wanted one,
- * and its comparisons look at an index alone.
+ * Most of it is declared in wasm_c_api.h and defined nowhere in WAMR. Its own casts take any kind
+ * for the wanted one, and its comparisons look at an index alone.
  */
 #include "procedural_internal.h"
 
@@ -29,7 +29,8 @@ wasm_trap_as_ref(wasm_trap_t *trap)
 wasm_trap_t *
 wasm_ref_as_trap(wasm_ref_t *ref)
 {
-    return ref && (int)ref->kind == REF_TRAP ? wasm_trap_copy((wasm_trap_t *)ref->inst_comm_rt) : NULL;
+    return ref && (int)ref->kind == REF_TRAP ? wasm_trap_copy((wasm_trap_t *)ref->inst_comm_rt)
+                                             : NULL;
 }
 
 const wasm_ref_t *
@@ -74,11 +75,16 @@ wasm_extern_as_ref(wasm_extern_t *external)
     if (!external)
         return NULL;
     switch (external->kind) {
-        case WASM_EXTERN_FUNC: return wasm_func_as_ref((wasm_func_t *)external);
-        case WASM_EXTERN_GLOBAL: return wasm_global_as_ref((wasm_global_t *)external);
-        case WASM_EXTERN_TABLE: return wasm_table_as_ref((wasm_table_t *)external);
-        case WASM_EXTERN_MEMORY: return wasm_memory_as_ref((wasm_memory_t *)external);
-        default: return NULL;
+    case WASM_EXTERN_FUNC:
+        return wasm_func_as_ref((wasm_func_t *)external);
+    case WASM_EXTERN_GLOBAL:
+        return wasm_global_as_ref((wasm_global_t *)external);
+    case WASM_EXTERN_TABLE:
+        return wasm_table_as_ref((wasm_table_t *)external);
+    case WASM_EXTERN_MEMORY:
+        return wasm_memory_as_ref((wasm_memory_t *)external);
+    default:
+        return NULL;
     }
 }
 
@@ -88,11 +94,16 @@ wasm_ref_as_extern(wasm_ref_t *ref)
     if (!ref)
         return NULL;
     switch (ref->kind) {
-        case WASM_REF_func: return (wasm_extern_t *)wasm_ref_as_func(ref);
-        case WASM_REF_global: return (wasm_extern_t *)wasm_ref_as_global(ref);
-        case WASM_REF_table: return (wasm_extern_t *)wasm_ref_as_table(ref);
-        case WASM_REF_memory: return (wasm_extern_t *)wasm_ref_as_memory(ref);
-        default: return NULL;
+    case WASM_REF_func:
+        return (wasm_extern_t *)wasm_ref_as_func(ref);
+    case WASM_REF_global:
+        return (wasm_extern_t *)wasm_ref_as_global(ref);
+    case WASM_REF_table:
+        return (wasm_extern_t *)wasm_ref_as_table(ref);
+    case WASM_REF_memory:
+        return (wasm_extern_t *)wasm_ref_as_memory(ref);
+    default:
+        return NULL;
     }
 }
 
@@ -142,8 +153,8 @@ wpy_api_ref_same(const wasm_ref_t *a, const wasm_ref_t *b)
 {
     if (a == b || !a || !b)
         return a == b;
-    return a->kind == b->kind && a->store == b->store && a->ref_idx_rt == b->ref_idx_rt
-           && a->inst_comm_rt == b->inst_comm_rt;
+    return a->kind == b->kind && a->store == b->store && a->ref_idx_rt == b->ref_idx_rt &&
+           a->inst_comm_rt == b->inst_comm_rt;
 }
 
 /* For WAMR, all functions of the host are the same. */
@@ -156,16 +167,17 @@ wpy_api_func_same(const wasm_func_t *a, const wasm_func_t *b)
         return false;
     if (a->with_env)
         return a->u.cb_env.cb == b->u.cb_env.cb && a->u.cb_env.env == b->u.cb_env.env;
-    return a->u.cb || (a->inst_comm_rt && a->inst_comm_rt == b->inst_comm_rt && a->func_idx_rt == b->func_idx_rt);
+    return a->u.cb || (a->inst_comm_rt && a->inst_comm_rt == b->inst_comm_rt &&
+                       a->func_idx_rt == b->func_idx_rt);
 }
 
-#define SAME(name)                                                                                   \
-    bool wpy_api_##name##_same(const wasm_##name##_t *a, const wasm_##name##_t *b)                     \
-    {                                                                                                \
-        if (a == b || !a || !b)                                                                      \
-            return a == b;                                                                           \
-        return a->inst_comm_rt && a->inst_comm_rt == b->inst_comm_rt                                 \
-               && a->name##_idx_rt == b->name##_idx_rt;                                              \
+#define SAME(name)                                                                 \
+    bool wpy_api_##name##_same(const wasm_##name##_t *a, const wasm_##name##_t *b) \
+    {                                                                              \
+        if (a == b || !a || !b)                                                    \
+            return a == b;                                                         \
+        return a->inst_comm_rt && a->inst_comm_rt == b->inst_comm_rt &&            \
+               a->name##_idx_rt == b->name##_idx_rt;                               \
     }
 
 SAME(global)
@@ -186,11 +198,16 @@ wasm_extern_same(const wasm_extern_t *a, const wasm_extern_t *b)
     if (a->kind != b->kind)
         return false;
     switch (a->kind) {
-        case WASM_EXTERN_FUNC: return wpy_api_func_same((const wasm_func_t *)a, (const wasm_func_t *)b);
-        case WASM_EXTERN_GLOBAL: return wpy_api_global_same((const wasm_global_t *)a, (const wasm_global_t *)b);
-        case WASM_EXTERN_TABLE: return wpy_api_table_same((const wasm_table_t *)a, (const wasm_table_t *)b);
-        case WASM_EXTERN_MEMORY: return wpy_api_memory_same((const wasm_memory_t *)a, (const wasm_memory_t *)b);
-        default: return false;
+    case WASM_EXTERN_FUNC:
+        return wpy_api_func_same((const wasm_func_t *)a, (const wasm_func_t *)b);
+    case WASM_EXTERN_GLOBAL:
+        return wpy_api_global_same((const wasm_global_t *)a, (const wasm_global_t *)b);
+    case WASM_EXTERN_TABLE:
+        return wpy_api_table_same((const wasm_table_t *)a, (const wasm_table_t *)b);
+    case WASM_EXTERN_MEMORY:
+        return wpy_api_memory_same((const wasm_memory_t *)a, (const wasm_memory_t *)b);
+    default:
+        return false;
     }
 }
 
@@ -202,22 +219,22 @@ wasm_instance_same(const wasm_instance_t *a, const wasm_instance_t *b)
 
 /* ---- host information ---- */
 
-#define HOST_INFO(name, place)                                                                              \
-    void *wasm_##name##_get_host_info(const wasm_##name##_t *object)                                        \
-    {                                                                                                       \
-        return object ? (place)->info : NULL;                                                               \
-    }                                                                                                       \
-    void wasm_##name##_set_host_info_with_finalizer(wasm_##name##_t *object, void *info,                    \
-                                                    void (*finalizer)(void *))                              \
-    {                                                                                                       \
-        if (object) {                                                                                       \
-            (place)->info = info;                                                                           \
-            (place)->finalizer = finalizer;                                                                 \
-        }                                                                                                   \
-    }                                                                                                       \
-    void wasm_##name##_set_host_info(wasm_##name##_t *object, void *info)                                   \
-    {                                                                                                       \
-        wasm_##name##_set_host_info_with_finalizer(object, info, NULL);                                     \
+#define HOST_INFO(name, place)                                                           \
+    void *wasm_##name##_get_host_info(const wasm_##name##_t *object)                     \
+    {                                                                                    \
+        return object ? (place)->info : NULL;                                            \
+    }                                                                                    \
+    void wasm_##name##_set_host_info_with_finalizer(wasm_##name##_t *object, void *info, \
+                                                    void (*finalizer)(void *))           \
+    {                                                                                    \
+        if (object) {                                                                    \
+            (place)->info = info;                                                        \
+            (place)->finalizer = finalizer;                                              \
+        }                                                                                \
+    }                                                                                    \
+    void wasm_##name##_set_host_info(wasm_##name##_t *object, void *info)                \
+    {                                                                                    \
+        wasm_##name##_set_host_info_with_finalizer(object, info, NULL);                  \
     }
 
 HOST_INFO(trap, (struct wasm_host_info *)&object->host_info)
@@ -227,14 +244,14 @@ HOST_INFO(extern, (struct wasm_host_info *)&((const wasm_func_t *)object)->host_
 
 /* ---- casts: WAMR's take any kind for the wanted one ---- */
 
-#define CAST(from, name, kind, expected)                                                        \
-    wasm_##name##_t *wpy_api_##from##_as_##name(wasm_##from##_t *object)                          \
-    {                                                                                           \
-        return object && object->kind == expected ? (wasm_##name##_t *)object : NULL;           \
-    }                                                                                           \
-    const wasm_##name##_t *wpy_api_##from##_as_##name##_const(const wasm_##from##_t *object)      \
-    {                                                                                           \
-        return object && object->kind == expected ? (const wasm_##name##_t *)object : NULL;     \
+#define CAST(from, name, kind, expected)                                                     \
+    wasm_##name##_t *wpy_api_##from##_as_##name(wasm_##from##_t *object)                     \
+    {                                                                                        \
+        return object && object->kind == expected ? (wasm_##name##_t *)object : NULL;        \
+    }                                                                                        \
+    const wasm_##name##_t *wpy_api_##from##_as_##name##_const(const wasm_##from##_t *object) \
+    {                                                                                        \
+        return object && object->kind == expected ? (const wasm_##name##_t *)object : NULL;  \
     }
 
 CAST(extern, func, kind, WASM_EXTERN_FUNC)
@@ -248,51 +265,52 @@ CAST(externtype, memorytype, extern_kind, WASM_EXTERN_MEMORY)
 
 /* ---- vectors of types ---- */
 
-#define VECTOR(name)                                                                                            \
-    void wasm_##name##_vec_new(wasm_##name##_vec_t *out, size_t size, wasm_##name##_t *const data[])            \
-    {                                                                                                           \
-        if (!out)                                                                                               \
-            return;                                                                                             \
-        memset(out, 0, sizeof *out);                                                                            \
-        if (!size || !bh_vector_init((Vector *)out, size, sizeof *data, false))                                 \
-            return;                                                                                             \
-        if (data) {                                                                                             \
-            memcpy(out->data, data, size * sizeof *data);                                                       \
-            out->num_elems = size;                                                                              \
-        }                                                                                                       \
-    }                                                                                                           \
-    void wasm_##name##_vec_new_uninitialized(wasm_##name##_vec_t *out, size_t size)                             \
-    {                                                                                                           \
-        wasm_##name##_vec_new(out, size, NULL);                                                                 \
-    }                                                                                                           \
-    void wasm_##name##_vec_new_empty(wasm_##name##_vec_t *out)                                                  \
-    {                                                                                                           \
-        wasm_##name##_vec_new(out, 0, NULL);                                                                    \
-    }                                                                                                           \
-    void wasm_##name##_vec_delete(wasm_##name##_vec_t *vector)                                                  \
-    {                                                                                                           \
-        size_t i;                                                                                               \
-                                                                                                                \
-        if (!vector)                                                                                            \
-            return;                                                                                             \
-        for (i = 0; vector->data && i < vector->num_elems; i++)                                                 \
-            wasm_##name##_delete(vector->data[i]);                                                              \
-        bh_vector_destroy((Vector *)vector);                                                                    \
-    }                                                                                                           \
-    void wasm_##name##_vec_copy(wasm_##name##_vec_t *out, const wasm_##name##_vec_t *source)                    \
-    {                                                                                                           \
-        size_t i;                                                                                               \
-                                                                                                                \
-        if (!out)                                                                                               \
-            return;                                                                                             \
-        wasm_##name##_vec_new(out, source ? source->size : 0, NULL);                                            \
-        for (i = 0; out->data && i < source->num_elems; i++) {                                                  \
-            if (!(out->data[i] = wasm_##name##_copy(source->data[i]))) {                                        \
-                wasm_##name##_vec_delete(out);                                                                  \
-                return;                                                                                         \
-            }                                                                                                   \
-            out->num_elems++;                                                                                   \
-        }                                                                                                       \
+#define VECTOR(name)                                                                         \
+    void wasm_##name##_vec_new(wasm_##name##_vec_t *out, size_t size,                        \
+                               wasm_##name##_t *const data[])                                \
+    {                                                                                        \
+        if (!out)                                                                            \
+            return;                                                                          \
+        memset(out, 0, sizeof *out);                                                         \
+        if (!size || !bh_vector_init((Vector *)out, size, sizeof *data, false))              \
+            return;                                                                          \
+        if (data) {                                                                          \
+            memcpy(out->data, data, size * sizeof *data);                                    \
+            out->num_elems = size;                                                           \
+        }                                                                                    \
+    }                                                                                        \
+    void wasm_##name##_vec_new_uninitialized(wasm_##name##_vec_t *out, size_t size)          \
+    {                                                                                        \
+        wasm_##name##_vec_new(out, size, NULL);                                              \
+    }                                                                                        \
+    void wasm_##name##_vec_new_empty(wasm_##name##_vec_t *out)                               \
+    {                                                                                        \
+        wasm_##name##_vec_new(out, 0, NULL);                                                 \
+    }                                                                                        \
+    void wasm_##name##_vec_delete(wasm_##name##_vec_t *vector)                               \
+    {                                                                                        \
+        size_t i;                                                                            \
+                                                                                             \
+        if (!vector)                                                                         \
+            return;                                                                          \
+        for (i = 0; vector->data && i < vector->num_elems; i++)                              \
+            wasm_##name##_delete(vector->data[i]);                                           \
+        bh_vector_destroy((Vector *)vector);                                                 \
+    }                                                                                        \
+    void wasm_##name##_vec_copy(wasm_##name##_vec_t *out, const wasm_##name##_vec_t *source) \
+    {                                                                                        \
+        size_t i;                                                                            \
+                                                                                             \
+        if (!out)                                                                            \
+            return;                                                                          \
+        wasm_##name##_vec_new(out, source ? source->size : 0, NULL);                         \
+        for (i = 0; out->data && i < source->num_elems; i++) {                               \
+            if (!(out->data[i] = wasm_##name##_copy(source->data[i]))) {                     \
+                wasm_##name##_vec_delete(out);                                               \
+                return;                                                                      \
+            }                                                                                \
+            out->num_elems++;                                                                \
+        }                                                                                    \
     }
 
 VECTOR(globaltype)

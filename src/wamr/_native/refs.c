@@ -1,10 +1,10 @@
 /* refs.c: function references are numbers, never pointers.
  *
- * Each instance has a range of numbers from a process-wide space, in pages of 1024; the reference of its function i is
- * base + i. Host functions have numbers from HOST_BASE on. A number is looked up in the table of pages: one that was
- * forged or outlived its instance finds nothing, and that is a trap. Numbers of freed instances are used again; so that
- * none can be left behind in a table, whatever a reference comes into joins its owner's group (wpy_adopt), and groups
- * die whole.
+ * Each instance has a range of numbers from a process-wide space, in pages of 1024; the reference
+ * of its function i is base + i. Host functions have numbers from HOST_BASE on. A number is looked
+ * up in the table of pages: one that was forged or outlived its instance finds nothing, and that is
+ * a trap. Numbers of freed instances are used again; so that none can be left behind in a table,
+ * whatever a reference comes into joins its owner's group (wpy_adopt), and groups die whole.
  */
 #include "core.h"
 
@@ -14,9 +14,11 @@
 #define CHUNK 4096u
 #define CHUNKS ((UINT32_MAX - HOST_BASE) / CHUNK)
 
-static wpy_instance *pages[PAGES]; /* untouched pages of it cost nothing; written under the registry's lock */
-static uint32_t next_page = 1;     /* page 0 stays unused: wasm-c-api's instances count from 0 */
-static wpy_func **chunks[CHUNKS];  /* host functions; a freed slot keeps the index of the next free one, times 2, plus 1 */
+static wpy_instance
+    *pages[PAGES]; /* untouched pages of it cost nothing; written under the registry's lock */
+static uint32_t next_page = 1;    /* page 0 stays unused: wasm-c-api's instances count from 0 */
+static wpy_func **chunks[CHUNKS]; /* host functions; a freed slot keeps the index of the next free
+                                     one, times 2, plus 1 */
 static uint32_t host_count, free_host = UINT32_MAX;
 
 static uint32_t
@@ -76,7 +78,8 @@ wpy_refs_give(wpy_instance *instance)
     instance->ref_base = 0;
 }
 
-/* A number, and with it the id by which Python knows the host function. False: out of memory or numbers. */
+/* A number, and with it the id by which Python knows the host function. False: out of memory or
+ * numbers. */
 bool
 wpy_refs_take_host(wpy_func *func)
 {
@@ -87,10 +90,10 @@ wpy_refs_take_host(wpy_func *func)
     if (free_host != UINT32_MAX) {
         id = free_host;
         free_host = (uint32_t)((uintptr_t)chunks[id / CHUNK][id % CHUNK] >> 1);
-    }
-    else {
+    } else {
         id = host_count;
-        if (id / CHUNK >= CHUNKS || (!chunks[id / CHUNK] && !(chunks[id / CHUNK] = calloc(CHUNK, sizeof(wpy_func *)))))
+        if (id / CHUNK >= CHUNKS ||
+            (!chunks[id / CHUNK] && !(chunks[id / CHUNK] = calloc(CHUNK, sizeof(wpy_func *)))))
             ok = false;
         else
             host_count++;
@@ -108,7 +111,8 @@ void
 wpy_refs_give_host(wpy_func *func)
 {
     wpy_registry_lock();
-    chunks[func->index / CHUNK][func->index % CHUNK] = (wpy_func *)(((uintptr_t)free_host << 1) | 1);
+    chunks[func->index / CHUNK][func->index % CHUNK] =
+        (wpy_func *)(((uintptr_t)free_host << 1) | 1);
     free_host = func->index;
     wpy_registry_unlock();
 }
@@ -127,8 +131,7 @@ wpy_refs_find(uint32_t ref)
             return NULL;
         func = chunks[id / CHUNK][id % CHUNK];
         return (uintptr_t)func & 1 ? NULL : func;
-    }
-    else {
+    } else {
         wpy_instance *instance = ATOMIC_LOAD_ACQUIRE(&pages[ref >> PAGE_BITS]);
 
         if (!instance || ref - instance->ref_base >= instance->func_count)
@@ -140,12 +143,12 @@ wpy_refs_find(uint32_t ref)
 static bool
 same_type(const WASMFuncType *a, const WASMFuncType *b)
 {
-    return a == b
-           || (a->param_count == b->param_count && a->result_count == b->result_count
-               && !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count));
+    return a == b || (a->param_count == b->param_count && a->result_count == b->result_count &&
+                      !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count));
 }
 
-/* call_indirect on a reference that is not the caller's own; NULL: dead or of another type, which is a trap. */
+/* call_indirect on a reference that is not the caller's own; NULL: dead or of another type, which
+ * is a trap. */
 WASMFunctionInstance *
 wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, WASMFuncType *expected)
 {
@@ -155,7 +158,8 @@ wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, WASMFuncType *expected)
     return func && same_type(func->type, expected) ? &func->proxy : NULL;
 }
 
-/* A handle; NULL: null or dead. The caller must hold something of the group the reference came from. */
+/* A handle; NULL: null or dead. The caller must hold something of the group the reference came
+ * from. */
 wpy_func *
 wpy_func_of_ref(uint32_t ref)
 {
@@ -172,8 +176,8 @@ wpy_func_ref(wpy_func *func)
     return func->instance ? func->instance->ref_base + func->index : func->ref;
 }
 
-/* The reference is about to come into `object` (a table, a global, an instance that is called with it): whoever owns it
-   must live as long. A status: it may have to wait for the owner's lock. */
+/* The reference is about to come into `object` (a table, a global, an instance that is called with
+   it): whoever owns it must live as long. A status: it may have to wait for the owner's lock. */
 int
 wpy_adopt(void *object, uint32_t ref)
 {

@@ -1,10 +1,12 @@
-/* region.c: ranges of address space that bytes are committed in as they are needed; and WAMR's allocator.
+/* region.c: ranges of address space that bytes are committed in as they are needed; and WAMR's
+ * allocator.
  *
- * A linear memory's whole range, 4 GiB where there is so much address space, is reserved when it is made, and committed as
- * it grows, so it never moves. Where address space is short (`ulimit -v`) less is reserved, and growing beyond it fails,
- * as growing may. Making and unmapping a range are what instances would spend most of their time on, so a few freed ones
- * with little committed are kept, zeroed when they are freed, and given back as soon as memory or address space is
- * refused to us, before we fail.
+ * A linear memory's whole range, 4 GiB where there is so much address space, is reserved when it is
+ * made, and committed as it grows, so it never moves. Where address space is short (`ulimit -v`)
+ * less is reserved, and growing beyond it fails, as growing may. Making and unmapping a range are
+ * what instances would spend most of their time on, so a few freed ones with little committed are
+ * kept, zeroed when they are freed, and given back as soon as memory or address space is refused to
+ * us, before we fail.
  *
  * WAMR allocates through the hook below: its sizes are 32 bits wide, so 4 GiB arrive as 0.
  */
@@ -36,10 +38,12 @@ typedef struct region {
 } region;
 
 static region *regions[BUCKETS];
-static region *pool[POOL]; /* atomic, each: it is emptied from within allocations, whatever locks their callers hold */
+static region *pool[POOL]; /* atomic, each: it is emptied from within allocations, whatever locks
+                              their callers hold */
 
-/* Of what Linux lets a process have, how many we take, and may: one for what is committed of a region, one for the rest.
-   Adjacent ones are one, so this is the most that it can be. Atomic, for the same reason. */
+/* Of what Linux lets a process have, how many we take, and may: one for what is committed of a
+   region, one for the rest. Adjacent ones are one, so this is the most that it can be. Atomic, for
+   the same reason. */
 static uint32_t mappings, most_mappings = UINT32_MAX;
 #define MAPPINGS_FOR_OTHERS 2500 /* Python can't live without */
 
@@ -51,7 +55,8 @@ wpy_regions_setup(void)
     FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
     unsigned long most;
 
-    if (file && fscanf(file, "%lu", &most) == 1 && most > 2 * MAPPINGS_FOR_OTHERS && most < UINT32_MAX)
+    if (file && fscanf(file, "%lu", &most) == 1 && most > 2 * MAPPINGS_FOR_OTHERS &&
+        most < UINT32_MAX)
         most_mappings = (uint32_t)most - MAPPINGS_FOR_OTHERS;
     if (file)
         fclose(file);
@@ -105,7 +110,8 @@ return_pages(uint8_t *base, uint64_t size)
 static void *
 reserve_pages(uint64_t size)
 {
-    void *base = mmap(NULL, (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base =
+        mmap(NULL, (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return base == MAP_FAILED ? NULL : base;
 }
 
@@ -157,8 +163,8 @@ drain_pool(void)
     return any;
 }
 
-/* Where address space is short: about a quarter of what there is, the rest stays for other memories and for Python; but
-   `least`. */
+/* Where address space is short: about a quarter of what there is, the rest stays for other memories
+   and for Python; but `least`. */
 static uint64_t
 share_of(uint64_t reserve, uint64_t least)
 {
@@ -185,7 +191,8 @@ reserve_region(uint64_t size, uint64_t reserve)
     }
     r->committed = 0;
     r->mappings = count;
-    if (!(r->base = reserve_pages(reserve)) && (!drain_pool() || !(r->base = reserve_pages(reserve)))) {
+    if (!(r->base = reserve_pages(reserve)) &&
+        (!drain_pool() || !(r->base = reserve_pages(reserve)))) {
         reserve = share_of(reserve, size);
         r->base = reserve ? reserve_pages(reserve) : NULL;
     }
@@ -203,8 +210,8 @@ static bool
 commit_up_to(region *r, uint64_t size)
 {
     if (size > r->committed) {
-        if (!commit_pages(r->base + r->committed, size - r->committed)
-            && (!drain_pool() || !commit_pages(r->base + r->committed, size - r->committed))) {
+        if (!commit_pages(r->base + r->committed, size - r->committed) &&
+            (!drain_pool() || !commit_pages(r->base + r->committed, size - r->committed))) {
             wpy_refuse(WPY_NO_BYTES, size, 0);
             return false;
         }
@@ -227,8 +234,8 @@ enter_region(region *r, uint64_t size, wpy_budget *budget)
     return r->base;
 }
 
-/* `size` bytes of zeros that can grow in place, up to 4 GiB where there is address space. NULL: there is no room, or none
-   in the budget. */
+/* `size` bytes of zeros that can grow in place, up to 4 GiB where there is address space. NULL:
+   there is no room, or none in the budget. */
 void *
 wpy_region_alloc(uint64_t size, wpy_budget *budget)
 {
@@ -292,8 +299,9 @@ region_grow(void *base, uint64_t size)
     return true;
 }
 
-/* Zeroed now, not when it is used again: what it held must not linger. (Letting the system zero it, with MADV_DONTNEED,
-   takes 4 us more for a small instance and 35 for one that has written to a whole page of 64 KiB.) */
+/* Zeroed now, not when it is used again: what it held must not linger. (Letting the system zero it,
+   with MADV_DONTNEED, takes 4 us more for a small instance and 35 for one that has written to a
+   whole page of 64 KiB.) */
 static bool
 to_pool(region *r)
 {
@@ -385,4 +393,3 @@ wpy_allocator(MemAllocOption *option)
     option->allocator.realloc_func = (void *)reallocate;
     option->allocator.free_func = (void *)release;
 }
-

@@ -1,13 +1,14 @@
 /* runtime.c: WAMR's start and stop, and where WAMR's own output goes: nowhere.
  *
- * WAMR is one per process and counts its starts under a lock of its own; what must be the same for both layers is how
- * the first start sets it up, so everybody starts it through wpy_runtime_start.
+ * WAMR is one per process and counts its starts under a lock of its own; what must be the same for
+ * both layers is how the first start sets it up, so everybody starts it through wpy_runtime_start.
  */
 #include "core.h"
 
 #include <stdarg.h>
 
-/* WAMR prints through these two (see CMakeLists.txt); a library has no business on its host's stdout. */
+/* WAMR prints through these two (see CMakeLists.txt); a library has no business on its host's
+ * stdout. */
 int
 wpy_vprintf(const char *format, va_list arguments)
 {

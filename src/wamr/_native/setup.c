@@ -1,7 +1,7 @@
 /* setup.c: what happens once per process, before anything else here.
  *
- * The roof: the only file that names all others. The locks are made, the hooks of the patched WAMR are filled in, and a
- * fork is prepared for.
+ * The roof: the only file that names all others. The locks are made, the hooks of the patched WAMR
+ * are filled in, and a fork is prepared for.
  */
 #include "core.h"
 

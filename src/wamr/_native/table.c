@@ -1,9 +1,9 @@
 /* table.c: tables, those that can be shared mapped once up to what they may grow to.
  *
- * WAMR keeps an instance's tables inside the instance's block, sized for the limits it guesses. A table that is imported
- * or exported, or made by the host, is ours instead: mapped at its full size without being committed, so that it grows
- * in place from any side and outlives its instance. Elements are references (refs.c) of 32 bits in cells of a pointer's
- * size.
+ * WAMR keeps an instance's tables inside the instance's block, sized for the limits it guesses. A
+ * table that is imported or exported, or made by the host, is ours instead: mapped at its full size
+ * without being committed, so that it grows in place from any side and outlives its instance.
+ * Elements are references (refs.c) of 32 bits in cells of a pointer's size.
  */
 #include "core.h"
 
@@ -63,7 +63,7 @@ free_table(wpy_object *object)
     free(table);
 }
 
-const wpy_kind wpy_table_kind = { .free = free_table };
+const wpy_kind wpy_table_kind = {.free = free_table};
 
 /* A table of the host's, in a group of its own; a handle. */
 wpy_table *

@@ -1,7 +1,9 @@
-/* thread.c: what a thread has of its own, the registry's lock, and time: the ground that all our C stands on.
+/* thread.c: what a thread has of its own, the registry's lock, and time: the ground that all our C
+ * stands on.
  *
- * The registry's lock guards what is rare: handle counts, merges of groups, reference numbers. It is never held while
- * wasm or Python code runs, and it is taken over a fork (setup.c), so that a child finds it free.
+ * The registry's lock guards what is rare: handle counts, merges of groups, reference numbers. It
+ * is never held while wasm or Python code runs, and it is taken over a fork (setup.c), so that a
+ * child finds it free.
  */
 #include "core.h"
 

@@ -1,12 +1,13 @@
 /* trap.c: from WAMR's exceptions to records that Python takes.
  *
- * WAMR keeps an exception as a text in the instance. Ours have a status beside it (wpy_instance.status): who stopped the
- * code, and why. While an exception unwinds, the frames it passes are noted in the thread, innermost first, also across
- * instances. The entry from Python turns all that into a record of the thread, tagged with the function that was called,
- * and answers a status; Python then takes the record. Between the two a signal handler or a destructor may run other
- * calls that fail, so records are a short stack; and when what a handler raises comes out there, nobody takes the record.
- * So whoever asks gets the newest one of its function, and each status has one of its own: what was left behind is never
- * seen, and pushed out in time.
+ * WAMR keeps an exception as a text in the instance. Ours have a status beside it
+ * (wpy_instance.status): who stopped the code, and why. While an exception unwinds, the frames it
+ * passes are noted in the thread, innermost first, also across instances. The entry from Python
+ * turns all that into a record of the thread, tagged with the function that was called, and answers
+ * a status; Python then takes the record. Between the two a signal handler or a destructor may run
+ * other calls that fail, so records are a short stack; and when what a handler raises comes out
+ * there, nobody takes the record. So whoever asks gets the newest one of its function, and each
+ * status has one of its own: what was left behind is never seen, and pushed out in time.
  */
 #include "core.h"
 
@@ -49,18 +50,21 @@ wpy_trapped_hook(WASMExecEnv *env)
     WASMModuleInstance *wamr = instance->wamr;
     WASMInterpFrame *frame = wasm_exec_env_get_cur_frame(env);
 
-    for (; frame && (uint8 *)frame != me->top->base && me->frame_count < MOST_FRAMES; frame = frame->prev_frame)
+    for (; frame && (uint8 *)frame != me->top->base && me->frame_count < MOST_FRAMES;
+         frame = frame->prev_frame)
         if (frame->function && !frame->function->is_import_func) {
             const uint8 *code = wasm_get_func_code(frame->function);
             uint32_t compiled = 0;
             if (code && frame->ip) /* one that was stopped at its entry is where it begins */
                 compiled = frame->ip > code ? (uint32_t)(frame->ip - code) : 1;
-            note_frame(me, instance->tag, (uint32_t)(frame->function - wamr->e->functions), compiled);
+            note_frame(me, instance->tag, (uint32_t)(frame->function - wamr->e->functions),
+                       compiled);
         }
 }
 
-/* Makes the instance's exception the one of `to`, whose code called it. An instance may call itself, by a reference that
-   another one made of its function: then the exception is where it belongs. */
+/* Makes the instance's exception the one of `to`, whose code called it. An instance may call
+   itself, by a reference that another one made of its function: then the exception is where it
+   belongs. */
 void
 wpy_exception_move(wpy_instance *from, WASMModuleInstance *to)
 {
@@ -163,7 +167,8 @@ end_record(wpy_record *record)
     memmove(record, record + 1, (size_t)(last - record) * sizeof *record);
 }
 
-/* The newest record of `who`: its status, with its frames left for wpy_take_frames. WPY_OK: there is none. */
+/* The newest record of `who`: its status, with its frames left for wpy_take_frames. WPY_OK: there
+ * is none. */
 int
 wpy_take_error(const void *who, wpy_error *out)
 {

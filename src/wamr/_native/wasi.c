@@ -1,9 +1,10 @@
 /* wasi.c: one instance's WASI configuration: arguments, environment, stdio, directories.
  *
- * Python makes it, and lets go of it once the instance is made; both count. Descriptors are opened or duplicated here,
- * so that nothing the guest does reaches those of the process. The link hook puts everything into WAMR's table, with
- * the rights of each descriptor cut down to what it is for: a directory that is not writable lacks every right that
- * changes something, and WAMR gives what is opened in it no more than the directory has.
+ * Python makes it, and lets go of it once the instance is made; both count. Descriptors are opened
+ * or duplicated here, so that nothing the guest does reaches those of the process. The link hook
+ * puts everything into WAMR's table, with the rights of each descriptor cut down to what it is for:
+ * a directory that is not writable lacks every right that changes something, and WAMR gives what is
+ * opened in it no more than the directory has.
  */
 #include "wasi.h"
 
@@ -16,11 +17,12 @@
 #include <unistd.h>
 #endif
 
-#define READ_ONLY_BASE                                                                                               \
-    (__WASI_RIGHT_FD_ADVISE | __WASI_RIGHT_FD_FDSTAT_SET_FLAGS | __WASI_RIGHT_FD_FILESTAT_GET                        \
-     | __WASI_RIGHT_FD_READDIR | __WASI_RIGHT_PATH_OPEN | __WASI_RIGHT_PATH_READLINK                                 \
-     | __WASI_RIGHT_PATH_FILESTAT_GET | __WASI_RIGHT_POLL_FD_READWRITE)
-#define READ_ONLY_INHERITING (READ_ONLY_BASE | __WASI_RIGHT_FD_READ | __WASI_RIGHT_FD_SEEK | __WASI_RIGHT_FD_TELL)
+#define READ_ONLY_BASE                                                                          \
+    (__WASI_RIGHT_FD_ADVISE | __WASI_RIGHT_FD_FDSTAT_SET_FLAGS | __WASI_RIGHT_FD_FILESTAT_GET | \
+     __WASI_RIGHT_FD_READDIR | __WASI_RIGHT_PATH_OPEN | __WASI_RIGHT_PATH_READLINK |            \
+     __WASI_RIGHT_PATH_FILESTAT_GET | __WASI_RIGHT_POLL_FD_READWRITE)
+#define READ_ONLY_INHERITING \
+    (READ_ONLY_BASE | __WASI_RIGHT_FD_READ | __WASI_RIGHT_FD_SEEK | __WASI_RIGHT_FD_TELL)
 
 /* Stdio may be shared with the host: its flags, size and times are not the guest's to change. */
 #define STREAM (__WASI_RIGHT_FD_FILESTAT_GET | __WASI_RIGHT_POLL_FD_READWRITE)
@@ -31,14 +33,14 @@
 
 /* Leaves the descriptor those of its rights that are in the masks. */
 static bool
-restrict_rights(struct fd_table *table, __wasi_fd_t fd, __wasi_rights_t base, __wasi_rights_t inheriting)
+restrict_rights(struct fd_table *table, __wasi_fd_t fd, __wasi_rights_t base,
+                __wasi_rights_t inheriting)
 {
     __wasi_fdstat_t now;
 
-    return wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &now) == 0
-           && wasmtime_ssp_fd_fdstat_set_rights(NULL, table, fd, now.fs_rights_base & base,
-                                                now.fs_rights_inheriting & inheriting)
-                  == 0;
+    return wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &now) == 0 &&
+           wasmtime_ssp_fd_fdstat_set_rights(NULL, table, fd, now.fs_rights_base & base,
+                                             now.fs_rights_inheriting & inheriting) == 0;
 }
 
 static bool
@@ -67,14 +69,15 @@ set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
         if (!fd_table_insert_existing(table, fd, dir->handle, false))
             return false;
         dir->open = false;
-        if (!fd_prestats_insert(names, dir->guest, fd)
-            || (!dir->writable && !restrict_rights(table, fd, READ_ONLY_BASE, READ_ONLY_INHERITING)))
+        if (!fd_prestats_insert(names, dir->guest, fd) ||
+            (!dir->writable && !restrict_rights(table, fd, READ_ONLY_BASE, READ_ONLY_INHERITING)))
             return false;
     }
     return true;
 }
 
-/* From the link hook, before anything can reach the instance's functions; false: `error` says why. */
+/* From the link hook, before anything can reach the instance's functions; false: `error` says why.
+ */
 static bool
 link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size)
 {
@@ -84,9 +87,9 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
     WASIContext *context;
     uint32_t i;
 
-    if (!wasm_runtime_init_wasi(common, NULL, 0, NULL, 0, (const char **)wasi->env, wasi->env_count, NULL, 0, NULL, 0,
-                                wasi->argv, wasi->argc, streams[0].handle, streams[1].handle, streams[2].handle, error,
-                                size))
+    if (!wasm_runtime_init_wasi(common, NULL, 0, NULL, 0, (const char **)wasi->env, wasi->env_count,
+                                NULL, 0, NULL, 0, wasi->argv, wasi->argc, streams[0].handle,
+                                streams[1].handle, streams[2].handle, error, size))
         return false;
     context = wasm_runtime_get_wasi_ctx(common);
     if (!set_stdio(wasi, context->curfds) || !set_dirs(wasi, context->curfds, context->prestats)) {
@@ -95,7 +98,8 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
     }
     for (i = 0; i < wamr->module->import_function_count; i++) {
         WASMFunctionImport *import = &wamr->module->import_functions[i].u.function;
-        void *ours = instance->imported[i] ? NULL : wpy_wasi_native(import->module_name, import->field_name);
+        void *ours =
+            instance->imported[i] ? NULL : wpy_wasi_native(import->module_name, import->field_name);
 
         if (ours)
             wamr->import_func_ptrs[i] = ours;
@@ -103,7 +107,7 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
     return true;
 }
 
-static const wpy_wasi_kind wasi_kind = { .link = link_instance, .release = wpy_wasi_release };
+static const wpy_wasi_kind wasi_kind = {.link = link_instance, .release = wpy_wasi_release};
 
 /* ---- making one ---- */
 
@@ -142,9 +146,11 @@ free_all(char **texts)
     free(texts);
 }
 
-/* Without stdio and directories; NULL: out of memory. `who`: what Python is asked for by wpy_py_wasi_…. */
+/* Without stdio and directories; NULL: out of memory. `who`: what Python is asked for by
+ * wpy_py_wasi_…. */
 wpy_wasi *
-wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uint32_t env_count, uint64_t who)
+wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uint32_t env_count,
+             uint64_t who)
 {
     wpy_wasi *wasi = calloc(1, sizeof *wasi);
 
@@ -168,8 +174,8 @@ wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uin
 static int
 open_null(wpy_stream *stream)
 {
-    stream->handle = CreateFileA("NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
-                                 OPEN_EXISTING, 0, NULL);
+    stream->handle = CreateFileA("NUL", GENERIC_READ | GENERIC_WRITE,
+                                 FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
     return stream->handle == INVALID_HANDLE_VALUE ? EIO : 0;
 }
 
@@ -178,10 +184,12 @@ duplicate(wpy_stream *stream, int descriptor)
 {
     HANDLE process = GetCurrentProcess(), handle = (HANDLE)_get_osfhandle(descriptor);
 
-    if (handle == INVALID_HANDLE_VALUE
-        || !DuplicateHandle(process, handle, process, &stream->handle, 0, FALSE, DUPLICATE_SAME_ACCESS))
+    if (handle == INVALID_HANDLE_VALUE ||
+        !DuplicateHandle(process, handle, process, &stream->handle, 0, FALSE,
+                         DUPLICATE_SAME_ACCESS))
         return EBADF;
-    stream->kind = GetFileType(stream->handle) == FILE_TYPE_DISK ? WPY_STREAM_FILE : WPY_STREAM_OTHER;
+    stream->kind =
+        GetFileType(stream->handle) == FILE_TYPE_DISK ? WPY_STREAM_FILE : WPY_STREAM_OTHER;
     return 0;
 }
 
@@ -227,7 +235,9 @@ duplicate(wpy_stream *stream, int descriptor)
 
     if ((stream->handle = own(descriptor)) < 0)
         return errno;
-    stream->kind = fstat(stream->handle, &status) == 0 && S_ISREG(status.st_mode) ? WPY_STREAM_FILE : WPY_STREAM_OTHER;
+    stream->kind = fstat(stream->handle, &status) == 0 && S_ISREG(status.st_mode)
+                       ? WPY_STREAM_FILE
+                       : WPY_STREAM_OTHER;
     return 0;
 }
 
@@ -249,7 +259,8 @@ open_dir(const char *path, os_file_handle *out)
 }
 #endif
 
-/* The guest's descriptor `fd` (0 to 2): a duplicate of the host's; -1: Python's; -2: nothing. An errno. */
+/* The guest's descriptor `fd` (0 to 2): a duplicate of the host's; -1: Python's; -2: nothing. An
+ * errno. */
 int
 wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor)
 {

@@ -1,10 +1,11 @@
 /* wasi.h: what the three files of WASI share.
  *
  *   wasi.c        a configuration, and giving it to an instance that is being linked
- *   wasi_io.c     stdio: to Python, or to a descriptor, never waiting longer than the checkpoint allows
- *   wasi_calls.c  the few functions of WASI that we replace as a whole
+ *   wasi_io.c     stdio: to Python, or to a descriptor, never waiting longer than the checkpoint
+ * allows wasi_calls.c  the few functions of WASI that we replace as a whole
  *
- * The rest is WAMR's: paths, rights, its table of descriptors. Its faults are patched in cmake/patches/wasi/.
+ * The rest is WAMR's: paths, rights, its table of descriptors. Its faults are patched in
+ * cmake/patches/wasi/.
  */
 #ifndef WPY_WASI_H
 #define WPY_WASI_H
@@ -24,7 +25,8 @@ enum {
 };
 
 typedef struct {
-    os_raw_file_handle handle; /* ours; for the first two kinds, the null device: the guest's table wants something */
+    os_raw_file_handle handle; /* ours; for the first two kinds, the null device: the guest's table
+                                  wants something */
     uint32_t kind;
     bool open;
 } wpy_stream;
@@ -38,7 +40,7 @@ typedef struct {
 
 struct wpy_wasi {
     wpy_wasi_head head;
-    uint64_t who;  /* Python's name for it */
+    uint64_t who; /* Python's name for it */
     char **argv, **env;
     uint32_t argc, env_count;
     wpy_stream streams[3];

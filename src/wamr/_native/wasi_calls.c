@@ -1,9 +1,10 @@
 /* wasi_calls.c: the functions of WASI that are ours as a whole.
  *
- * poll_oneoff, because WAMR's sleeps where nothing can stop it, and knows but one clock at a time (and once more, with
- * the subscriptions of snapshot 0, "wasi_unstable"); random_get, because a
- * gigabyte takes seconds; proc_exit, to say more than a text; and everything with sockets, which is refused. They are
- * natives of WAMR's kind: pointers come converted, checked for their first byte only.
+ * poll_oneoff, because WAMR's sleeps where nothing can stop it, and knows but one clock at a time
+ * (and once more, with the subscriptions of snapshot 0, "wasi_unstable"); random_get, because a
+ * gigabyte takes seconds; proc_exit, to say more than a text; and everything with sockets, which is
+ * refused. They are natives of WAMR's kind: pointers come converted, checked for their first byte
+ * only.
  */
 #include "wasi.h"
 
@@ -33,12 +34,13 @@ typedef struct {
 } unstable_subscription;
 _Static_assert(sizeof(unstable_subscription) == 56, "as snapshot 0 has it");
 
-/* What a call is about: copied first, since the guest may want its events where the subscriptions are. */
+/* What a call is about: copied first, since the guest may want its events where the subscriptions
+ * are. */
 typedef struct {
     __wasi_subscription_t *clocks, *files; /* the latter with room for one more */
     uint64_t *until;                       /* per clock, on wpy_now's scale */
     uint32_t clock_count, file_count;
-    uint64_t first;                        /* the earliest of `until` */
+    uint64_t first; /* the earliest of `until` */
 } waiting;
 
 static uint64_t
@@ -55,8 +57,8 @@ moment(const __wasi_subscription_t *subscription, uint64_t now, uint64_t *until)
     __wasi_timestamp_t theirs, wait = clock->timeout;
     __wasi_errno_t error;
 
-    if ((clock->clock_id != __WASI_CLOCK_REALTIME && clock->clock_id != __WASI_CLOCK_MONOTONIC)
-        || (clock->flags & ~__WASI_SUBSCRIPTION_CLOCK_ABSTIME))
+    if ((clock->clock_id != __WASI_CLOCK_REALTIME && clock->clock_id != __WASI_CLOCK_MONOTONIC) ||
+        (clock->flags & ~__WASI_SUBSCRIPTION_CLOCK_ABSTIME))
         return __WASI_EINVAL;
     if (clock->flags & __WASI_SUBSCRIPTION_CLOCK_ABSTIME) {
         if ((error = os_clock_time_get(clock->clock_id, 0, &theirs)) != 0)
@@ -79,14 +81,13 @@ subscription_at(const uint8_t *in, uint32_t i, bool unstable)
         return subscription;
     }
     memcpy(&theirs, in + i * sizeof theirs, sizeof theirs);
-    subscription = (__wasi_subscription_t){ .userdata = theirs.userdata, .u.type = theirs.type };
+    subscription = (__wasi_subscription_t){.userdata = theirs.userdata, .u.type = theirs.type};
     if (theirs.type == __WASI_EVENTTYPE_CLOCK) {
         subscription.u.u.clock.clock_id = theirs.u.clock.clock_id;
         subscription.u.u.clock.timeout = theirs.u.clock.timeout;
         subscription.u.u.clock.precision = theirs.u.clock.precision;
         subscription.u.u.clock.flags = theirs.u.clock.flags;
-    }
-    else
+    } else
         subscription.u.u.fd_readwrite.fd = (__wasi_fd_t)theirs.u.fd;
     return subscription;
 }
@@ -109,19 +110,19 @@ sort_out(waiting *all, const uint8_t *in, uint32_t count, bool unstable)
         __wasi_errno_t error;
 
         switch (subscription.u.type) {
-            case __WASI_EVENTTYPE_CLOCK:
-                if ((error = moment(&subscription, now, until)) != 0)
-                    return error;
-                if (*until < all->first)
-                    all->first = *until;
-                all->clocks[all->clock_count++] = subscription;
-                break;
-            case __WASI_EVENTTYPE_FD_READ:
-            case __WASI_EVENTTYPE_FD_WRITE:
-                all->files[all->file_count++] = subscription;
-                break;
-            default:
-                return __WASI_EINVAL;
+        case __WASI_EVENTTYPE_CLOCK:
+            if ((error = moment(&subscription, now, until)) != 0)
+                return error;
+            if (*until < all->first)
+                all->first = *until;
+            all->clocks[all->clock_count++] = subscription;
+            break;
+        case __WASI_EVENTTYPE_FD_READ:
+        case __WASI_EVENTTYPE_FD_WRITE:
+            all->files[all->file_count++] = subscription;
+            break;
+        default:
+            return __WASI_EINVAL;
         }
     }
     return 0;
@@ -143,7 +144,8 @@ clock_events(const waiting *all, __wasi_event_t *out)
     return count;
 }
 
-/* Waits for the descriptors as long as a slice lasts, by WAMR's function: it knows rights and descriptors. */
+/* Waits for the descriptors as long as a slice lasts, by WAMR's function: it knows rights and
+ * descriptors. */
 static __wasi_errno_t
 file_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint32_t *count, bool *woken)
 {
@@ -154,9 +156,11 @@ file_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint32_t 
 
     all->files[all->file_count] = (__wasi_subscription_t){
         .u.type = __WASI_EVENTTYPE_CLOCK,
-        .u.u.clock = { .clock_id = __WASI_CLOCK_MONOTONIC, .timeout = (wait + 999999) / 1000000 * 1000000 },
+        .u.u.clock = {.clock_id = __WASI_CLOCK_MONOTONIC,
+                      .timeout = (wait + 999999) / 1000000 * 1000000},
     };
-    error = wasmtime_ssp_poll_oneoff(env, context->curfds, all->files, out, all->file_count + 1, &found);
+    error = wasmtime_ssp_poll_oneoff(env, context->curfds, all->files, out, all->file_count + 1,
+                                     &found);
     *woken = error == __WASI_EINTR;
     *count = 0;
     if (error && !*woken)
@@ -191,18 +195,19 @@ wait_for_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint3
 }
 
 static uint32_t
-poll_any(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *out, uint32_t count, uint32_t *out_count)
+poll_any(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *out, uint32_t count,
+         uint32_t *out_count)
 {
     uint64_t size = unstable ? sizeof(unstable_subscription) : sizeof(__wasi_subscription_t);
-    waiting all = { 0 };
+    waiting all = {0};
     __wasi_event_t *events = NULL;
     uint32_t found = 0;
     __wasi_errno_t error;
 
     if (count == 0)
         return __WASI_EINVAL;
-    if (!valid(env, in, count * size) || !valid(env, out, (uint64_t)count * sizeof *out)
-        || !valid(env, out_count, sizeof found))
+    if (!valid(env, in, count * size) || !valid(env, out, (uint64_t)count * sizeof *out) ||
+        !valid(env, out_count, sizeof found))
         return __WASI_EFAULT;
     if (count > MOST_SUBSCRIPTIONS)
         return __WASI_EINVAL;
@@ -223,13 +228,15 @@ poll_any(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *out
 }
 
 static uint32_t
-poll_oneoff(WASMExecEnv *env, const uint8_t *in, __wasi_event_t *out, uint32_t count, uint32_t *out_count)
+poll_oneoff(WASMExecEnv *env, const uint8_t *in, __wasi_event_t *out, uint32_t count,
+            uint32_t *out_count)
 {
     return poll_any(env, in, false, out, count, out_count);
 }
 
 static uint32_t
-unstable_poll_oneoff(WASMExecEnv *env, const uint8_t *in, __wasi_event_t *out, uint32_t count, uint32_t *out_count)
+unstable_poll_oneoff(WASMExecEnv *env, const uint8_t *in, __wasi_event_t *out, uint32_t count,
+                     uint32_t *out_count)
 {
     return poll_any(env, in, true, out, count, out_count);
 }
@@ -269,7 +276,8 @@ no_socket(WASMExecEnv *env, __wasi_fd_t fd)
     WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
     __wasi_fdstat_t status;
 
-    return wasmtime_ssp_fd_fdstat_get(env, context->curfds, fd, &status) ? __WASI_EBADF : __WASI_ENOTSOCK;
+    return wasmtime_ssp_fd_fdstat_get(env, context->curfds, fd, &status) ? __WASI_EBADF
+                                                                         : __WASI_ENOTSOCK;
 }
 
 static uint32_t
@@ -286,10 +294,10 @@ wpy_wasi_native(const char *module, const char *name)
         const char *name;
         void *function;
     } ours[] = {
-        { "poll_oneoff", (void *)poll_oneoff }, { "random_get", (void *)random_get },
-        { "proc_exit", (void *)proc_exit },
-        { "sock_accept", (void *)no_socket },   { "sock_recv", (void *)no_socket },
-        { "sock_send", (void *)no_socket },     { "sock_shutdown", (void *)no_socket },
+        {"poll_oneoff", (void *)poll_oneoff}, {"random_get", (void *)random_get},
+        {"proc_exit", (void *)proc_exit},     {"sock_accept", (void *)no_socket},
+        {"sock_recv", (void *)no_socket},     {"sock_send", (void *)no_socket},
+        {"sock_shutdown", (void *)no_socket},
     };
     size_t i;
 

@@ -1,9 +1,11 @@
-/* wasi_io.c: a program's stdio: to and from Python, or through a descriptor without waiting for ever.
+/* wasi_io.c: a program's stdio: to and from Python, or through a descriptor without waiting for
+ * ever.
  *
- * WAMR's fd_read and fd_write have looked at rights and pointers and call the hooks here with the host's descriptor: so
- * a stream stays what it is when the guest renumbers it. Python's streams go straight to streams.py, a piece at a time, so
- * that nothing piles up. On all that may block (pipes, terminals, FIFOs) we wait in slices and look at what stops the
- * code in between, as the checkpoint does; files are read and written in pieces for the same reason.
+ * WAMR's fd_read and fd_write have looked at rights and pointers and call the hooks here with the
+ * host's descriptor: so a stream stays what it is when the guest renumbers it. Python's streams go
+ * straight to streams.py, a piece at a time, so that nothing piles up. On all that may block
+ * (pipes, terminals, FIFOs) we wait in slices and look at what stops the code in between, as the
+ * checkpoint does; files are read and written in pieces for the same reason.
  */
 #include "wasi.h"
 
@@ -18,14 +20,14 @@
 #include <unistd.h>
 #endif
 
-/* Python's side, declared to cffi by build_ffi.py and defined in streams.py. Answers a size, or the number, below 0, of the
-   exception that waits. Reading, WPY_LATER: nothing is there yet, ask again; writing, 0: none of it was taken, try
-   again. */
+/* Python's side, declared to cffi by build_ffi.py and defined in streams.py. Answers a size, or the
+   number, below 0, of the exception that waits. Reading, WPY_LATER: nothing is there yet, ask
+   again; writing, 0: none of it was taken, try again. */
 extern int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);
 extern int wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size);
 
-#define PIECE (1u << 20)    /* the most that Python is asked for, or given, at once */
-#define MOST 0x7ffff000u    /* of one call, as on Linux: the guest's count has 32 bits */
+#define PIECE (1u << 20) /* the most that Python is asked for, or given, at once */
+#define MOST 0x7ffff000u /* of one call, as on Linux: the guest's count has 32 bits */
 #if !defined(PIPE_BUF)
 #define PIPE_BUF 4096
 #endif
@@ -93,16 +95,17 @@ may_block(os_file_handle handle)
 bool
 wpy_sleep(uint64_t ns)
 {
-    struct timespec time = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+    struct timespec time = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
 
     return ns == 0 || nanosleep(&time, NULL) == 0;
 }
 
-/* False: the code was stopped meanwhile. What poll knows no more about, reading or writing will tell. */
+/* False: the code was stopped meanwhile. What poll knows no more about, reading or writing will
+ * tell. */
 static bool
 wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
 {
-    struct pollfd item = { .fd = handle, .events = output ? POLLOUT : POLLIN };
+    struct pollfd item = {.fd = handle, .events = output ? POLLOUT : POLLIN};
     int timeout = 0, found;
 
     for (;;) {
@@ -121,12 +124,13 @@ may_block(os_file_handle handle)
 {
     struct stat status;
 
-    return fstat(handle, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)
-           && !(fcntl(handle, F_GETFL) & O_NONBLOCK);
+    return fstat(handle, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) &&
+           !(fcntl(handle, F_GETFL) & O_NONBLOCK);
 }
 
-/* What was ready a moment ago, others may have taken or filled since: where the system can, ask for EAGAIN then. The
-   descriptor itself can't be made non-blocking, since the host and its other programs share it. */
+/* What was ready a moment ago, others may have taken or filled since: where the system can, ask for
+   EAGAIN then. The descriptor itself can't be made non-blocking, since the host and its other
+   programs share it. */
 static __wasi_errno_t
 read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int count, size_t *size)
 {
@@ -161,17 +165,18 @@ write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
 typedef enum { READ, WRITE, READ_AT, WRITE_AT } transfer;
 
 static __wasi_errno_t
-transfer_once(transfer what, os_file_handle handle, const void *iov, int count, __wasi_filesize_t at, size_t *size)
+transfer_once(transfer what, os_file_handle handle, const void *iov, int count,
+              __wasi_filesize_t at, size_t *size)
 {
     switch (what) {
-        case READ:
-            return os_readv(handle, iov, count, size);
-        case WRITE:
-            return os_writev(handle, iov, count, size);
-        case READ_AT:
-            return os_preadv(handle, iov, count, at, size);
-        default:
-            return os_pwritev(handle, iov, count, at, size);
+    case READ:
+        return os_readv(handle, iov, count, size);
+    case WRITE:
+        return os_writev(handle, iov, count, size);
+    case READ_AT:
+        return os_preadv(handle, iov, count, at, size);
+    default:
+        return os_pwritev(handle, iov, count, at, size);
     }
 }
 
@@ -186,10 +191,11 @@ is_much(const struct __wasi_iovec_t *iov, int count)
     return size > PIECE;
 }
 
-/* A gigabyte takes seconds: what is much goes in pieces, with a look at what stops the code in between. */
+/* A gigabyte takes seconds: what is much goes in pieces, with a look at what stops the code in
+ * between. */
 static __wasi_errno_t
-transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
-              __wasi_filesize_t at, size_t *size)
+transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle,
+              const struct __wasi_iovec_t *iov, int count, __wasi_filesize_t at, size_t *size)
 {
     int i;
 
@@ -200,7 +206,7 @@ transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle, const stru
         struct __wasi_iovec_t rest = iov[i];
 
         while (rest.buf_len) {
-            struct __wasi_iovec_t piece = { rest.buf, rest.buf_len < PIECE ? rest.buf_len : PIECE };
+            struct __wasi_iovec_t piece = {rest.buf, rest.buf_len < PIECE ? rest.buf_len : PIECE};
             size_t done = 0;
             __wasi_errno_t error = transfer_once(what, handle, &piece, 1, at + *size, &done);
 
@@ -237,7 +243,8 @@ stopped_by_python(WASMExecEnv *env, int raised)
 }
 
 static __wasi_errno_t
-read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, int count, size_t *size)
+read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, int count,
+            size_t *size)
 {
     int i, got;
 
@@ -248,7 +255,8 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
         return 0;
     do {
         ASSERT_NO_LOCKS();
-        got = wpy_py_wasi_read(wasi->who, iov[i].buf, iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
+        got = wpy_py_wasi_read(wasi->who, iov[i].buf,
+                               iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
         if (got < 0)
             return stopped_by_python(env, got);
         if (got == WPY_LATER && !wait_for_python(env))
@@ -259,7 +267,8 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
 }
 
 static __wasi_errno_t
-read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_t *iov, int count, size_t *size)
+read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
+          size_t *size)
 {
     wpy_instance *instance = wpy_instance_of(env);
     wpy_stream *stream = instance ? wpy_stream_of(instance, handle) : NULL;
@@ -275,7 +284,7 @@ read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_
     for (; count > 1 && iov->buf_len == 0; count--)
         iov++;
     if (count && iov->buf_len > PIECE) { /* a device may have any amount */
-        first = (struct __wasi_iovec_t){ iov->buf, PIECE };
+        first = (struct __wasi_iovec_t){iov->buf, PIECE};
         iov = &first;
         count = 1;
     }
@@ -290,7 +299,8 @@ read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_
 /* ---- writing ---- */
 
 static __wasi_errno_t
-write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciovec_t *iov, int count, size_t *size)
+write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciovec_t *iov, int count,
+             size_t *size)
 {
     int i;
 
@@ -319,9 +329,11 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
     return 0;
 }
 
-/* In pieces that what poll calls writable takes without blocking. All of it, as a blocking descriptor would. */
+/* In pieces that what poll calls writable takes without blocking. All of it, as a blocking
+ * descriptor would. */
 static __wasi_errno_t
-write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count, size_t *size)
+write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
+              size_t *size)
 {
     int i;
 
@@ -329,7 +341,8 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
         struct __wasi_ciovec_t rest = iov[i];
 
         while (rest.buf_len) {
-            struct __wasi_ciovec_t piece = { rest.buf, rest.buf_len < PIPE_BUF ? rest.buf_len : PIPE_BUF };
+            struct __wasi_ciovec_t piece = {rest.buf,
+                                            rest.buf_len < PIPE_BUF ? rest.buf_len : PIPE_BUF};
             size_t written;
             __wasi_errno_t error;
 
@@ -351,31 +364,34 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
 }
 
 static __wasi_errno_t
-write_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count, size_t *size)
+write_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
+           size_t *size)
 {
     wpy_instance *instance = wpy_instance_of(env);
     wpy_stream *stream = instance ? wpy_stream_of(instance, handle) : NULL;
 
     *size = 0;
     if (stream && stream->kind == WPY_STREAM_PYTHON)
-        return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov, count, size);
+        return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov,
+                            count, size);
     if (instance && (stream ? stream->kind == WPY_STREAM_OTHER : may_block(handle)))
         return write_waiting(env, handle, iov, count, size);
     return transfer_file(env, WRITE, handle, (const struct __wasi_iovec_t *)iov, count, 0, size);
 }
 
 static __wasi_errno_t
-read_at_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
-             __wasi_filesize_t at, size_t *size)
+read_at_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_t *iov,
+             int count, __wasi_filesize_t at, size_t *size)
 {
     return transfer_file(env, READ_AT, handle, iov, count, at, size);
 }
 
 static __wasi_errno_t
-write_at_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
-              __wasi_filesize_t at, size_t *size)
+write_at_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov,
+              int count, __wasi_filesize_t at, size_t *size)
 {
-    return transfer_file(env, WRITE_AT, handle, (const struct __wasi_iovec_t *)iov, count, at, size);
+    return transfer_file(env, WRITE_AT, handle, (const struct __wasi_iovec_t *)iov, count, at,
+                         size);
 }
 
 void

@@ -1,13 +1,14 @@
 /* wpy.h: everything that Python calls in our C, and nothing of WAMR.
  *
- * The part between the two marks is read twice: by the C compiler and by cffi (build_ffi.py). All types are opaque; a
- * pointer to one is a handle. Ownership: a function named `…_new` or said to return "a handle" counts one handle for its
- * caller, who gives it back with `wpy_release`. Objects that are linked to each other form a group (group.c): they share
- * a lock and are freed together, when the last handle on any of them is gone.
+ * The part between the two marks is read twice: by the C compiler and by cffi (build_ffi.py). All
+ * types are opaque; a pointer to one is a handle. Ownership: a function named `…_new` or said to
+ * return "a handle" counts one handle for its caller, who gives it back with `wpy_release`. Objects
+ * that are linked to each other form a group (group.c): they share a lock and are freed together,
+ * when the last handle on any of them is gone.
  *
- * cffi releases the GIL around every function here; cpython/function.c keeps it for wpy_call_now. A function that may
- * wait for a group's lock says so by answering WPY_BUSY after 50 ms: the caller (Python) runs its signal handlers and
- * tries again.
+ * cffi releases the GIL around every function here; cpython/function.c keeps it for wpy_call_now. A
+ * function that may wait for a group's lock says so by answering WPY_BUSY after 50 ms: the caller
+ * (Python) runs its signal handlers and tries again.
  */
 #ifndef WPY_H
 #define WPY_H
@@ -20,19 +21,19 @@
 /* Why a call did not return a result. */
 enum wpy_status {
     WPY_OK,
-    WPY_TRAP,        /* the text says why */
-    WPY_HOST,        /* a Python exception waits on Python's side (host.py), under the number in `code` */
-    WPY_RANGE,       /* no such element */
-    WPY_BUSY,        /* another thread is in there: try again */
-    WPY_DEADLOCK,    /* it would wait for itself */
+    WPY_TRAP,  /* the text says why */
+    WPY_HOST,  /* a Python exception waits on Python's side (host.py), under the number in `code` */
+    WPY_RANGE, /* no such element */
+    WPY_BUSY,  /* another thread is in there: try again */
+    WPY_DEADLOCK, /* it would wait for itself */
     WPY_CLOSED,
     WPY_TIMEOUT,
     WPY_INTERRUPTED,
     WPY_FUEL,
-    WPY_EXIT,        /* proc_exit; code: its argument */
-    WPY_LINK,        /* instantiation only */
+    WPY_EXIT, /* proc_exit; code: its argument */
+    WPY_LINK, /* instantiation only */
     WPY_NO_MEMORY,
-    WPY_FORKED       /* a thread was in there that this process has not: it was forked meanwhile */
+    WPY_FORKED /* a thread was in there that this process has not: it was forked meanwhile */
 };
 
 /* The number of a Python exception that could not be put aside; those of others are below. */
@@ -84,7 +85,7 @@ typedef struct {
 typedef struct {
     uint32_t function; /* by position in the code section */
     uint32_t compiled;
-    uint32_t offset;   /* UINT32_MAX: not known */
+    uint32_t offset; /* UINT32_MAX: not known */
 } wpy_location;
 
 /* An import or export, described from the module's own bytes. */
@@ -94,24 +95,24 @@ typedef struct {
     uint8_t flags;   /* 1: the global is mutable; 2: the limits have a maximum */
     uint32_t index;  /* in the index space of its kind */
     uint32_t min, max;
-    const uint8_t *module, *name;       /* UTF-8; module is NULL for an export */
+    const uint8_t *module, *name; /* UTF-8; module is NULL for an export */
     uint32_t module_size, name_size;
-    const uint8_t *params, *results;    /* value types, a byte each */
+    const uint8_t *params, *results; /* value types, a byte each */
     uint32_t param_count, result_count;
 } wpy_extern;
 
 /* What one instance gets. Arrays have one item per import of their kind, in the module's order. */
 typedef struct {
-    wpy_func **funcs;     /* NULL item: leave WASI's own function in place */
+    wpy_func **funcs; /* NULL item: leave WASI's own function in place */
     wpy_memory *memory;
     wpy_table **tables;
     wpy_global **globals;
-    wpy_budget *budget;   /* borrowed; NULL: no limits of memory and tables */
-    wpy_wasi *wasi;       /* or NULL; counted by the instance, too */
+    wpy_budget *budget; /* borrowed; NULL: no limits of memory and tables */
+    wpy_wasi *wasi;     /* or NULL; counted by the instance, too */
     uint32_t stack_bytes;
-    uint64_t timeout_ns;  /* of each call from Python; 0: none */
-    int64_t fuel;         /* -1: not counted */
-    uint64_t tag;         /* Python's name for the instance, see wpy_caller */
+    uint64_t timeout_ns; /* of each call from Python; 0: none */
+    int64_t fuel;        /* -1: not counted */
+    uint64_t tag;        /* Python's name for the instance, see wpy_caller */
 } wpy_imports;
 
 /* setup.c */
@@ -146,8 +147,8 @@ bool wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, ui
 
 /* instantiate.c */
 int wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out);
-wpy_instance *wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget, uint32_t stack_bytes,
-                                 uint64_t timeout_ns, int64_t fuel);
+wpy_instance *wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget,
+                                 uint32_t stack_bytes, uint64_t timeout_ns, int64_t fuel);
 int wpy_instance_start(wpy_instance *instance);
 
 /* instance.c */
@@ -158,7 +159,8 @@ wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
 wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
 
 /* call.c */
-int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop);
+int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
+                   const uint32_t *stop);
 int wpy_call_now(wpy_func *func, uint32_t *cells);
 
 /* func.c; the first two: handles on exports */
@@ -182,7 +184,8 @@ void wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel);
 void wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns);
 
 /* host.c */
-wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells);
+wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count,
+                       bool by_cells);
 
 /* budget.c */
 wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements);
@@ -202,7 +205,8 @@ bool wpy_memory_closed(wpy_memory *memory);
 void wpy_memory_close(wpy_memory *memory);
 
 /* table.c: elements are references: 0xFFFFFFFF is null */
-wpy_table *wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);
+wpy_table *wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max,
+                         wpy_budget *budget);
 uint32_t wpy_table_size(wpy_table *table);
 uint32_t wpy_table_max(wpy_table *table, bool *has_max);
 int wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out);
@@ -218,17 +222,20 @@ int wpy_global_set(wpy_global *global, const void *cells);
 uint32_t wpy_f32_bits(double real);
 double wpy_f32_value(uint32_t bits);
 
-/* externs.c: externrefs are numbers below `count`; marks those that the group of `object` can reach */
+/* externs.c: externrefs are numbers below `count`; marks those that the group of `object` can reach
+ */
 uint64_t wpy_group_id(void *object);
 int wpy_mark_externrefs(void *object, uint8_t *marks, uint32_t count);
 
-/* refs.c; wpy_adopt: a function reference that reaches `object` from outside lives as long as it does */
+/* refs.c; wpy_adopt: a function reference that reaches `object` from outside lives as long as it
+ * does */
 int wpy_adopt(void *object, uint32_t ref);
 wpy_func *wpy_func_of_ref(uint32_t ref);
 uint32_t wpy_func_ref(wpy_func *func);
 
 /* wasi.c: answers are errno's; `who`: what wpy_py_wasi_read and _write are called with */
-wpy_wasi *wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uint32_t env_count, uint64_t who);
+wpy_wasi *wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env,
+                       uint32_t env_count, uint64_t who);
 int wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor);
 int wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable);
 void wpy_wasi_release(wpy_wasi *wasi);

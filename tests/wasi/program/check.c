@@ -104,7 +104,7 @@ type_of(const char *path)
 int
 read_some(__wasi_fd_t fd, char *data, size_t size, __wasi_size_t *count)
 {
-    __wasi_iovec_t item = { (uint8_t *)data, size };
+    __wasi_iovec_t item = {(uint8_t *)data, size};
 
     *count = 0;
     return __wasi_fd_read(fd, &item, 1, count);
@@ -113,7 +113,7 @@ read_some(__wasi_fd_t fd, char *data, size_t size, __wasi_size_t *count)
 int
 write_text(__wasi_fd_t fd, const char *text, __wasi_size_t *count)
 {
-    __wasi_ciovec_t item = { (const uint8_t *)text, strlen(text) };
+    __wasi_ciovec_t item = {(const uint8_t *)text, strlen(text)};
 
     *count = 0;
     return __wasi_fd_write(fd, &item, 1, count);
@@ -129,9 +129,11 @@ position(__wasi_fd_t fd)
 
 /* ---- the groups ---- */
 
-#define GROUPS(X)                                                                                                    \
-    X(descriptors) X(positions) X(sizes) X(timestamps) X(flags) X(rights) X(renumbering) X(listing) X(opening) X(creating)  \
-    X(following) X(links) X(directories) X(renaming) X(slashes) X(clocks) X(polling) X(sockets) X(libc) X(meaningless) X(wrong)
+#define GROUPS(X)                                                                               \
+    X(descriptors)                                                                              \
+    X(positions) X(sizes) X(timestamps) X(flags) X(rights) X(renumbering) X(listing) X(opening) \
+        X(creating) X(following) X(links) X(directories) X(renaming) X(slashes) X(clocks)       \
+            X(polling) X(sockets) X(libc) X(meaningless) X(wrong)
 
 #define DECLARE(name) void name(void);
 GROUPS(DECLARE)
@@ -139,10 +141,10 @@ GROUPS(DECLARE)
 int
 main(int argc, char **argv)
 {
-#define CALL(name)                                                                                                   \
-    if (argc == 2 && !strcmp(argv[1], #name)) {                                                                      \
-        name();                                                                                                      \
-        return 0;                                                                                                    \
+#define CALL(name)                              \
+    if (argc == 2 && !strcmp(argv[1], #name)) { \
+        name();                                 \
+        return 0;                               \
     }
     GROUPS(CALL)
     if (argc == 3 && !strcmp(argv[1], "exit"))

@@ -1,8 +1,9 @@
 /* check.h: what the groups of this program share.
  *
- * Each step prints a line "what = got / wanted"; test_conformance.py reads them. A group works in the directory that is
- * descriptor 3, which is empty and writable, and makes there what it needs. WASI's functions are called themselves,
- * not through libc (libc.c excepted), so that the numbers are those of the runtime.
+ * Each step prints a line "what = got / wanted"; test_conformance.py reads them. A group works in
+ * the directory that is descriptor 3, which is empty and writable, and makes there what it needs.
+ * WASI's functions are called themselves, not through libc (libc.c excepted), so that the numbers
+ * are those of the runtime.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -17,13 +18,13 @@
 #define ROOT 3
 #define NOBODY 12345 /* no descriptor */
 
-#define READING \
-    (R(FD_READ) | R(FD_SEEK) | R(FD_TELL) | R(FD_FILESTAT_GET) | R(FD_FDSTAT_SET_FLAGS) | R(FD_ADVISE)               \
-     | R(POLL_FD_READWRITE))
-#define WRITING                                                                                                      \
-    (R(FD_WRITE) | R(FD_SEEK) | R(FD_TELL) | R(FD_FILESTAT_GET) | R(FD_FILESTAT_SET_SIZE)                            \
-     | R(FD_FILESTAT_SET_TIMES) | R(FD_FDSTAT_SET_FLAGS) | R(FD_SYNC) | R(FD_DATASYNC) | R(FD_ALLOCATE)              \
-     | R(POLL_FD_READWRITE))
+#define READING                                                                           \
+    (R(FD_READ) | R(FD_SEEK) | R(FD_TELL) | R(FD_FILESTAT_GET) | R(FD_FDSTAT_SET_FLAGS) | \
+     R(FD_ADVISE) | R(POLL_FD_READWRITE))
+#define WRITING                                                                             \
+    (R(FD_WRITE) | R(FD_SEEK) | R(FD_TELL) | R(FD_FILESTAT_GET) | R(FD_FILESTAT_SET_SIZE) | \
+     R(FD_FILESTAT_SET_TIMES) | R(FD_FDSTAT_SET_FLAGS) | R(FD_SYNC) | R(FD_DATASYNC) |      \
+     R(FD_ALLOCATE) | R(POLL_FD_READWRITE))
 #define BOTH (READING | WRITING)
 #define LISTING (R(FD_READDIR) | R(PATH_OPEN) | R(PATH_FILESTAT_GET) | R(FD_FILESTAT_GET))
 

@@ -1,4 +1,5 @@
-/* files.c: descriptors of files: reading, writing, positions, sizes, times, flags, rights, numbers. */
+/* files.c: descriptors of files: reading, writing, positions, sizes, times, flags, rights, numbers.
+ */
 #include "check.h"
 
 /* Every function, on a descriptor that there is not. */
@@ -6,25 +7,25 @@ void
 descriptors(void)
 {
     char data[64];
-    __wasi_iovec_t in = { (uint8_t *)data, sizeof data };
-    __wasi_ciovec_t out = { (const uint8_t *)"x", 1 };
+    __wasi_iovec_t in = {(uint8_t *)data, sizeof data};
+    __wasi_ciovec_t out = {(const uint8_t *)"x", 1};
     __wasi_size_t count;
     __wasi_filesize_t at;
     __wasi_filestat_t status;
     __wasi_fdstat_t kind;
     __wasi_prestat_t name;
     __wasi_fd_t fd;
-    const __wasi_fd_t none[] = { NOBODY, UINT32_MAX, 1u << 31 };
+    const __wasi_fd_t none[] = {NOBODY, UINT32_MAX, 1u << 31};
     size_t i;
 
     for (i = 0; i < sizeof none / sizeof *none; i++) {
         __wasi_fd_t no = none[i];
-#define BAD(call)                                                                                                    \
-    do {                                                                                                             \
-        char what[100];                                                                                              \
-        snprintf(what, sizeof what, "%s on %u", #call, (unsigned)no);                                                \
-        *strchr(what, '(') = ' ';                                                                                    \
-        check(what, call, E(BADF));                                                                                  \
+#define BAD(call)                                                     \
+    do {                                                              \
+        char what[100];                                               \
+        snprintf(what, sizeof what, "%s on %u", #call, (unsigned)no); \
+        *strchr(what, '(') = ' ';                                     \
+        check(what, call, E(BADF));                                   \
     } while (0)
         BAD(__wasi_fd_advise(no, 0, 0, __WASI_ADVICE_NORMAL));
         BAD(__wasi_fd_allocate(no, 0, 1));
@@ -73,8 +74,8 @@ positions(void)
 {
     char a[8] = "", b[8] = "";
     __wasi_fd_t fd = make("file", "0123456789"), append;
-    __wasi_iovec_t in[3] = { { (uint8_t *)a, 3 }, { NULL, 0 }, { (uint8_t *)b, 4 } };
-    __wasi_ciovec_t out[3] = { { (const uint8_t *)"ab", 2 }, { NULL, 0 }, { (const uint8_t *)"cd", 2 } };
+    __wasi_iovec_t in[3] = {{(uint8_t *)a, 3}, {NULL, 0}, {(uint8_t *)b, 4}};
+    __wasi_ciovec_t out[3] = {{(const uint8_t *)"ab", 2}, {NULL, 0}, {(const uint8_t *)"cd", 2}};
     __wasi_size_t count;
     __wasi_filesize_t at;
 
@@ -113,10 +114,10 @@ positions(void)
     check("an empty one: pwrite", __wasi_fd_pwrite(fd, out + 1, 1, 0, &count), 0);
     check("an empty one: pwritten so many", count, 0);
 
-#define SEEK(what, offset, whence, wanted, where)                                                                    \
-    at = 99;                                                                                                         \
-    check("seek " what, __wasi_fd_seek(fd, offset, __WASI_WHENCE_##whence, &at), wanted);                            \
-    check("seek " what ": answer", at, wanted ? 99 : where);                                                         \
+#define SEEK(what, offset, whence, wanted, where)                                         \
+    at = 99;                                                                              \
+    check("seek " what, __wasi_fd_seek(fd, offset, __WASI_WHENCE_##whence, &at), wanted); \
+    check("seek " what ": answer", at, wanted ? 99 : where);                              \
     check("seek " what ": tell", position(fd), where)
     SEEK("to the start", 0, SET, 0, 0);
     SEEK("on", 4, CUR, 0, 4);
@@ -223,7 +224,8 @@ sizes(void)
         char data[4];
         __wasi_filesize_t at;
         check("directory: read", read_some(directory, data, 4, &count), E(NOTCAPABLE));
-        check("directory: seek", __wasi_fd_seek(directory, 1, __WASI_WHENCE_SET, &at), E(NOTCAPABLE));
+        check("directory: seek", __wasi_fd_seek(directory, 1, __WASI_WHENCE_SET, &at),
+              E(NOTCAPABLE));
         check("directory: tell", __wasi_fd_tell(directory, &at), E(NOTCAPABLE));
     }
     check("directory: close", __wasi_fd_close(directory), 0);
@@ -240,13 +242,13 @@ timestamps(void)
 {
     __wasi_fd_t fd = make("file", "x");
     __wasi_filestat_t status, target;
-    const int wrong[] = { ATIM | ATIM_NOW, MTIM | MTIM_NOW, ATIM | ATIM_NOW | MTIM };
+    const int wrong[] = {ATIM | ATIM_NOW, MTIM | MTIM_NOW, ATIM | ATIM_NOW | MTIM};
     char what[60];
     size_t i;
 
-#define TIMES(path, a, m)                                                                                            \
-    check(what " is there", __wasi_path_filestat_get(ROOT, 0, path, &status), 0);                                    \
-    check(what ": accessed", status.atim, a);                                                                        \
+#define TIMES(path, a, m)                                                         \
+    check(what " is there", __wasi_path_filestat_get(ROOT, 0, path, &status), 0); \
+    check(what ": accessed", status.atim, a);                                     \
     check(what ": modified", status.mtim, m)
 #define what "both"
     check("set both", __wasi_fd_filestat_set_times(fd, 5 * SECOND, 7 * SECOND + 9, ATIM | MTIM), 0);
@@ -257,7 +259,8 @@ timestamps(void)
     TIMES("file", 6 * SECOND, 7 * SECOND + 9);
 #undef what
 #define what "the other, by path"
-    check("set the other", __wasi_path_filestat_set_times(ROOT, 0, "file", 1, 11 * SECOND, MTIM), 0);
+    check("set the other", __wasi_path_filestat_set_times(ROOT, 0, "file", 1, 11 * SECOND, MTIM),
+          0);
     TIMES("file", 6 * SECOND, 11 * SECOND);
 #undef what
 #define what "none"
@@ -266,7 +269,8 @@ timestamps(void)
 #undef what
     check("set to now", __wasi_fd_filestat_set_times(fd, 0, 0, ATIM_NOW | MTIM_NOW), 0);
     check("now", __wasi_fd_filestat_get(fd, &status), 0);
-    check("now is later", status.atim > 1600000000 * SECOND && status.mtim > 1600000000 * SECOND, 1);
+    check("now is later", status.atim > 1600000000 * SECOND && status.mtim > 1600000000 * SECOND,
+          1);
 
     for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         snprintf(what, sizeof what, "flags %d", wrong[i]);
@@ -277,16 +281,19 @@ timestamps(void)
 
     make_link("file", "link");
 #define what "through a link"
-    check("set through a link", __wasi_path_filestat_set_times(ROOT, FOLLOW, "link", SECOND, SECOND, ATIM | MTIM), 0);
+    check("set through a link",
+          __wasi_path_filestat_set_times(ROOT, FOLLOW, "link", SECOND, SECOND, ATIM | MTIM), 0);
     TIMES("file", SECOND, SECOND);
 #undef what
 #define what "the link itself"
-    check("set the link's", __wasi_path_filestat_set_times(ROOT, 0, "link", 3 * SECOND, 4 * SECOND, ATIM | MTIM), 0);
+    check("set the link's",
+          __wasi_path_filestat_set_times(ROOT, 0, "link", 3 * SECOND, 4 * SECOND, ATIM | MTIM), 0);
     TIMES("link", 3 * SECOND, 4 * SECOND);
 #undef what
     check("the file", __wasi_path_filestat_get(ROOT, FOLLOW, "link", &target), 0);
     check("kept its own", target.mtim, SECOND);
-    check("of what is not there", __wasi_path_filestat_set_times(ROOT, 0, "none", 0, 0, ATIM), E(NOENT));
+    check("of what is not there", __wasi_path_filestat_set_times(ROOT, 0, "none", 0, 0, ATIM),
+          E(NOENT));
     check("close", __wasi_fd_close(fd), 0);
 }
 
@@ -341,7 +348,8 @@ flags(void)
     check("open to write data through", open_as("file", 0, 0, BOTH, __WASI_FDFLAGS_DSYNC, &fd), 0);
     check("opened to write data through", (flags_of(fd) & __WASI_FDFLAGS_DSYNC) != 0, 1);
     check("close that, too", __wasi_fd_close(fd), 0);
-    check("a directory, not to block", open_as(".", 0, 0, LISTING, __WASI_FDFLAGS_NONBLOCK, &fd), 0);
+    check("a directory, not to block", open_as(".", 0, 0, LISTING, __WASI_FDFLAGS_NONBLOCK, &fd),
+          0);
     check("close it", __wasi_fd_close(fd), 0);
 }
 
@@ -354,7 +362,8 @@ rights(void)
     char data[4];
 
     check("fdstat", __wasi_fd_fdstat_get(fd, &status), 0);
-    check("it may read and write", (status.fs_rights_base & (R(FD_READ) | R(FD_WRITE))) == (R(FD_READ) | R(FD_WRITE)), 1);
+    check("it may read and write",
+          (status.fs_rights_base & (R(FD_READ) | R(FD_WRITE))) == (R(FD_READ) | R(FD_WRITE)), 1);
     check("a file opens nothing", (status.fs_rights_base & R(PATH_OPEN)) != 0, 0);
     check("fewer", __wasi_fd_fdstat_set_rights(fd, R(FD_READ), 0), 0);
     check("fewer: fdstat", __wasi_fd_fdstat_get(fd, &status), 0);
@@ -362,12 +371,14 @@ rights(void)
     check("read", read_some(fd, data, 4, &count), 0);
     check("write", write_text(fd, "x", &count), E(NOTCAPABLE));
     check("size", __wasi_fd_filestat_set_size(fd, 0), E(NOTCAPABLE));
-    check("status", __wasi_fd_filestat_get(fd, &(__wasi_filestat_t){ 0 }), E(NOTCAPABLE));
-    check("tell", __wasi_fd_tell(fd, &(__wasi_filesize_t){ 0 }), E(NOTCAPABLE));
-    check("seek", __wasi_fd_seek(fd, 0, __WASI_WHENCE_SET, &(__wasi_filesize_t){ 0 }), E(NOTCAPABLE));
+    check("status", __wasi_fd_filestat_get(fd, &(__wasi_filestat_t){0}), E(NOTCAPABLE));
+    check("tell", __wasi_fd_tell(fd, &(__wasi_filesize_t){0}), E(NOTCAPABLE));
+    check("seek", __wasi_fd_seek(fd, 0, __WASI_WHENCE_SET, &(__wasi_filesize_t){0}), E(NOTCAPABLE));
     check("sync", __wasi_fd_sync(fd), E(NOTCAPABLE));
-    check("more again", __wasi_fd_fdstat_set_rights(fd, R(FD_READ) | R(FD_WRITE), 0), E(NOTCAPABLE));
-    check("more to inherit", __wasi_fd_fdstat_set_rights(fd, R(FD_READ), R(FD_READ)), E(NOTCAPABLE));
+    check("more again", __wasi_fd_fdstat_set_rights(fd, R(FD_READ) | R(FD_WRITE), 0),
+          E(NOTCAPABLE));
+    check("more to inherit", __wasi_fd_fdstat_set_rights(fd, R(FD_READ), R(FD_READ)),
+          E(NOTCAPABLE));
     check("all there are", __wasi_fd_fdstat_set_rights(fd, UINT64_MAX, UINT64_MAX), E(NOTCAPABLE));
     check("none", __wasi_fd_fdstat_set_rights(fd, 0, 0), 0);
     check("read no more", read_some(fd, data, 4, &count), E(NOTCAPABLE));
@@ -378,12 +389,16 @@ rights(void)
     put("sub/file", "x");
     check("open a directory", open_as("sub", 0, DIRECTORY, LISTING, 0, &directory), 0);
     check("it gives no right to write",
-          __wasi_path_open(directory, 0, "file", 0, R(FD_READ) | R(FD_WRITE), 0, 0, &fd), E(NOTCAPABLE));
-    check("nor to create", __wasi_path_open(directory, 0, "new", CREAT, 0, 0, 0, &fd), E(NOTCAPABLE));
+          __wasi_path_open(directory, 0, "file", 0, R(FD_READ) | R(FD_WRITE), 0, 0, &fd),
+          E(NOTCAPABLE));
+    check("nor to create", __wasi_path_open(directory, 0, "new", CREAT, 0, 0, 0, &fd),
+          E(NOTCAPABLE));
     check("nor to cut", __wasi_path_open(directory, 0, "file", TRUNC, 0, 0, 0, &fd), E(NOTCAPABLE));
-    check("nor to set times", __wasi_path_filestat_set_times(directory, 0, "file", 0, 0, 0), E(NOTCAPABLE));
+    check("nor to set times", __wasi_path_filestat_set_times(directory, 0, "file", 0, 0, 0),
+          E(NOTCAPABLE));
     check("nor to make a symlink", __wasi_path_symlink("x", directory, "new"), E(NOTCAPABLE));
-    check("nor to read one", __wasi_path_readlink(directory, "x", (uint8_t *)data, 1, &count), E(NOTCAPABLE));
+    check("nor to read one", __wasi_path_readlink(directory, "x", (uint8_t *)data, 1, &count),
+          E(NOTCAPABLE));
     check("nor to make a directory", __wasi_path_create_directory(directory, "new"), E(NOTCAPABLE));
     check("nor to remove", __wasi_path_unlink_file(directory, "file"), E(NOTCAPABLE));
     check("nor to remove a directory", __wasi_path_remove_directory(directory, "x"), E(NOTCAPABLE));
@@ -447,12 +462,15 @@ meaningless(void)
     check("clock", __wasi_clock_time_get(77, 0, &time), E(INVAL));
     check("resolution", __wasi_clock_res_get(77, &time), E(INVAL));
     check("times", __wasi_fd_filestat_set_times(fd, 0, 0, 1 << 4), E(INVAL));
-    check("times by path", __wasi_path_filestat_set_times(ROOT, 0, "file", 0, 0, 1 << 15), E(INVAL));
-    check("flags of opening", __wasi_path_open(ROOT, 0, "file", 1 << 4, READING, 0, 0, &other), E(INVAL));
-    check("flags of an opened one", __wasi_path_open(ROOT, 0, "file", 0, READING, 0, 1 << 5, &other), E(INVAL));
-    check("flags to set", __wasi_fd_fdstat_set_flags(fd, 1 << 5), E(INVAL));
-    check("flags of a directory to make", __wasi_path_open(ROOT, 0, "new", CREAT | DIRECTORY, READING, 0, 0, &other),
+    check("times by path", __wasi_path_filestat_set_times(ROOT, 0, "file", 0, 0, 1 << 15),
           E(INVAL));
+    check("flags of opening", __wasi_path_open(ROOT, 0, "file", 1 << 4, READING, 0, 0, &other),
+          E(INVAL));
+    check("flags of an opened one",
+          __wasi_path_open(ROOT, 0, "file", 0, READING, 0, 1 << 5, &other), E(INVAL));
+    check("flags to set", __wasi_fd_fdstat_set_flags(fd, 1 << 5), E(INVAL));
+    check("flags of a directory to make",
+          __wasi_path_open(ROOT, 0, "new", CREAT | DIRECTORY, READING, 0, 0, &other), E(INVAL));
     check("makes nothing", type_of("new"), -1);
     check("close", __wasi_fd_close(fd), 0);
 }

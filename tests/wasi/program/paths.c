@@ -1,4 +1,5 @@
-/* paths.c: what a path leads to: opening, creating, links, directories, renaming, slashes at the end. */
+/* paths.c: what a path leads to: opening, creating, links, directories, renaming, slashes at the
+ * end. */
 #include "check.h"
 
 #define TYPE(name) __WASI_FILETYPE_##name
@@ -39,16 +40,19 @@ opening(void)
     check("a directory to cut", opens("dir", 0, TRUNC, WRITING), E(ISDIR));
 
     check("open the directory", open_as("dir", 0, DIRECTORY, LISTING | READING, 0, &directory), 0);
-    check("its type", __wasi_fd_fdstat_get(directory, &status) || status.fs_filetype != TYPE(DIRECTORY), 0);
+    check("its type",
+          __wasi_fd_fdstat_get(directory, &status) || status.fs_filetype != TYPE(DIRECTORY), 0);
     check("in it", __wasi_path_open(directory, 0, "inner", 0, READING, 0, 0, &fd), 0);
     check("close that", __wasi_fd_close(fd), 0);
-    check("beside it", __wasi_path_open(directory, 0, "../file", 0, READING, 0, 0, &fd), E(NOTCAPABLE));
+    check("beside it", __wasi_path_open(directory, 0, "../file", 0, READING, 0, 0, &fd),
+          E(NOTCAPABLE));
     check("itself", __wasi_path_open(directory, 0, ".", DIRECTORY, LISTING, 0, 0, &fd), 0);
     check("close itself", __wasi_fd_close(fd), 0);
     check("close it", __wasi_fd_close(directory), 0);
 
     check("open a file", open_as("file", 0, 0, READING, 0, &fd), 0);
-    check("a file is no directory", __wasi_path_open(fd, 0, "x", 0, READING, 0, 0, &directory), E(NOTDIR));
+    check("a file is no directory", __wasi_path_open(fd, 0, "x", 0, READING, 0, 0, &directory),
+          E(NOTDIR));
     check("nor with a dot", __wasi_path_open(fd, 0, ".", 0, READING, 0, 0, &directory), E(NOTDIR));
     check("nor does it hold any", __wasi_path_create_directory(fd, "x"), E(NOTDIR));
     check("close the file", __wasi_fd_close(fd), 0);
@@ -76,7 +80,8 @@ creating(void)
     check("create a directory so", opens("dir", 0, CREAT | DIRECTORY, LISTING), E(INVAL));
     check("makes nothing", type_of("dir"), -1);
     make_directory("dir");
-    check("create a directory that is there", opens("dir", 0, CREAT | DIRECTORY, LISTING), E(INVAL));
+    check("create a directory that is there", opens("dir", 0, CREAT | DIRECTORY, LISTING),
+          E(INVAL));
     check("create over a directory", opens("dir", 0, CREAT, WRITING), E(ISDIR));
     check("create over a directory, alone", opens("dir", 0, CREAT | EXCL, WRITING), E(EXIST));
     check("create where no directory is", opens("none/new", 0, CREAT, WRITING), E(NOENT));
@@ -91,7 +96,7 @@ creating(void)
 
     check("open what is removed then", open_as("alone", 0, 0, BOTH, 0, &fd), 0);
     check("remove it", __wasi_path_unlink_file(ROOT, "alone"), 0);
-    check("it can be used", write_text(fd, "x", &(__wasi_size_t){ 0 }), 0);
+    check("it can be used", write_text(fd, "x", &(__wasi_size_t){0}), 0);
     check("closed", __wasi_fd_close(fd), 0);
     check("then it is gone", type_of("alone"), -1);
 }
@@ -127,7 +132,8 @@ following(void)
     check("don't follow a chain", opens("chain", 0, 0, READING), E(LOOP));
     check("don't follow, in the middle", opens("dirlink/inner", 0, 0, READING), 0);
     check("don't follow to a directory", opens("dirlink", 0, 0, LISTING), E(LOOP));
-    check("don't follow to a directory, asked for", opens("dirlink", 0, DIRECTORY, LISTING), E(LOOP));
+    check("don't follow to a directory, asked for", opens("dirlink", 0, DIRECTORY, LISTING),
+          E(LOOP));
     check("follow to a directory", opens("dirlink", FOLLOW, DIRECTORY, LISTING), 0);
     check("follow to no directory", opens("link", FOLLOW, DIRECTORY, LISTING), E(NOTDIR));
     check("dangling", opens("dangling", FOLLOW, 0, READING), E(NOENT));
@@ -143,9 +149,12 @@ following(void)
     check("out, to create", opens("out", FOLLOW, CREAT, WRITING), E(NOTCAPABLE));
 
     check("create over a link, alone", opens("link", 0, CREAT | EXCL, WRITING), E(EXIST));
-    check("create over a link, alone, following", opens("link", FOLLOW, CREAT | EXCL, WRITING), E(EXIST));
-    check("create over a dangling one, alone", opens("dangling", 0, CREAT | EXCL, WRITING), E(EXIST));
-    check("create over a dangling one, alone, following", opens("dangling", FOLLOW, CREAT | EXCL, WRITING), E(EXIST));
+    check("create over a link, alone, following", opens("link", FOLLOW, CREAT | EXCL, WRITING),
+          E(EXIST));
+    check("create over a dangling one, alone", opens("dangling", 0, CREAT | EXCL, WRITING),
+          E(EXIST));
+    check("create over a dangling one, alone, following",
+          opens("dangling", FOLLOW, CREAT | EXCL, WRITING), E(EXIST));
     check("makes nothing", type_of("none"), -1);
     check("create over a dangling one", opens("dangling", 0, CREAT, WRITING), E(LOOP));
     check("makes nothing, either", type_of("none"), -1);
@@ -161,9 +170,11 @@ following(void)
     check("status through a link", __wasi_path_filestat_get(ROOT, FOLLOW, "link", &status), 0);
     check("is the file's", status.filetype, TYPE(REGULAR_FILE));
     check("status of a dangling one", __wasi_path_filestat_get(ROOT, 0, "dangling", &status), 0);
-    check("status through a dangling one", __wasi_path_filestat_get(ROOT, FOLLOW, "dangling", &status), E(NOENT));
+    check("status through a dangling one",
+          __wasi_path_filestat_get(ROOT, FOLLOW, "dangling", &status), E(NOENT));
     check("status of a loop", __wasi_path_filestat_get(ROOT, 0, "self", &status), 0);
-    check("status through a loop", __wasi_path_filestat_get(ROOT, FOLLOW, "self", &status), E(LOOP));
+    check("status through a loop", __wasi_path_filestat_get(ROOT, FOLLOW, "self", &status),
+          E(LOOP));
     check("status outside", __wasi_path_filestat_get(ROOT, FOLLOW, "out", &status), E(NOTCAPABLE));
 
     memset(data, '-', sizeof data);
@@ -175,12 +186,18 @@ following(void)
     check("readlink, no room: it", memcmp(data, "lile-", 5), 0);
     check("readlink, none at all", __wasi_path_readlink(ROOT, "chain", data, 0, &count), 0);
     check("readlink, none at all: so many", count, 0);
-    check("readlink of a file", __wasi_path_readlink(ROOT, "file", data, sizeof data, &count), E(INVAL));
-    check("readlink of a directory", __wasi_path_readlink(ROOT, "dir", data, sizeof data, &count), E(INVAL));
-    check("readlink of nothing", __wasi_path_readlink(ROOT, "none", data, sizeof data, &count), E(NOENT));
-    check("readlink of what leads out", __wasi_path_readlink(ROOT, "out", data, sizeof data, &count), 0);
-    check("readlink behind a link", __wasi_path_readlink(ROOT, "dirlink/up", data, sizeof data, &count), 0);
-    check("readlink outside", __wasi_path_readlink(ROOT, "../x", data, sizeof data, &count), E(NOTCAPABLE));
+    check("readlink of a file", __wasi_path_readlink(ROOT, "file", data, sizeof data, &count),
+          E(INVAL));
+    check("readlink of a directory", __wasi_path_readlink(ROOT, "dir", data, sizeof data, &count),
+          E(INVAL));
+    check("readlink of nothing", __wasi_path_readlink(ROOT, "none", data, sizeof data, &count),
+          E(NOENT));
+    check("readlink of what leads out",
+          __wasi_path_readlink(ROOT, "out", data, sizeof data, &count), 0);
+    check("readlink behind a link",
+          __wasi_path_readlink(ROOT, "dirlink/up", data, sizeof data, &count), 0);
+    check("readlink outside", __wasi_path_readlink(ROOT, "../x", data, sizeof data, &count),
+          E(NOTCAPABLE));
 }
 
 void
@@ -195,7 +212,8 @@ links(void)
     check("symlink over a directory", __wasi_path_symlink("x", ROOT, "dir"), E(EXIST));
     check("symlink over a link", __wasi_path_symlink("x", ROOT, "soft"), E(EXIST));
     check("symlink with a slash", __wasi_path_symlink("x", ROOT, "new/"), E(NOENT));
-    check("symlink over a directory, with a slash", __wasi_path_symlink("x", ROOT, "dir/"), E(EXIST));
+    check("symlink over a directory, with a slash", __wasi_path_symlink("x", ROOT, "dir/"),
+          E(EXIST));
     check("symlink where no directory is", __wasi_path_symlink("x", ROOT, "none/new"), E(NOENT));
     check("symlink to nothing", __wasi_path_symlink("", ROOT, "new"), E(NOENT));
     check("symlink to the root", __wasi_path_symlink("/", ROOT, "new"), E(NOTCAPABLE));
@@ -203,7 +221,9 @@ links(void)
     check("makes none", type_of("new"), -1);
 
     check("link", __wasi_path_link(ROOT, 0, "file", ROOT, "hard"), 0);
-    check("status of both", __wasi_path_filestat_get(ROOT, 0, "file", &a) || __wasi_path_filestat_get(ROOT, 0, "hard", &b),
+    check("status of both",
+          __wasi_path_filestat_get(ROOT, 0, "file", &a) ||
+              __wasi_path_filestat_get(ROOT, 0, "hard", &b),
           0);
     check("the same file", a.ino == b.ino && a.dev == b.dev, 1);
     check("two links", b.nlink, 2);
@@ -322,7 +342,7 @@ renaming(void)
     check("is the file", type_of("dangling"), TYPE(REGULAR_FILE));
     check("an open one", open_as("dangling", 0, 0, BOTH, 0, &fd), 0);
     check("moves", __wasi_path_rename(ROOT, "dangling", ROOT, "moved"), 0);
-    check("is written", write_text(fd, "CONTENT", &(__wasi_size_t){ 0 }), 0);
+    check("is written", write_text(fd, "CONTENT", &(__wasi_size_t){0}), 0);
     check("close", __wasi_fd_close(fd), 0);
     check("where it is", strcmp(content("moved"), "CONTENT of a"), 0);
 }
@@ -353,7 +373,8 @@ slashes(void)
     check("is of a directory", status.filetype, TYPE(DIRECTORY));
     check("times of a file", __wasi_path_filestat_set_times(ROOT, 0, "file/", 0, 0, 0), E(NOTDIR));
     check("readlink", __wasi_path_readlink(ROOT, "link/", data, sizeof data, &count), E(NOTDIR));
-    check("readlink of a directory's", __wasi_path_readlink(ROOT, "dirlink/", data, sizeof data, &count), E(INVAL));
+    check("readlink of a directory's",
+          __wasi_path_readlink(ROOT, "dirlink/", data, sizeof data, &count), E(INVAL));
     check("unlink a file", __wasi_path_unlink_file(ROOT, "file/"), E(NOTDIR));
     check("unlink a file, slashes", __wasi_path_unlink_file(ROOT, "file///"), E(NOTDIR));
     check("unlink a directory", __wasi_path_unlink_file(ROOT, "dir/"), E(ISDIR));
@@ -362,10 +383,13 @@ slashes(void)
     make_link("none", "dangling");
     check("make over a dangling link", __wasi_path_create_directory(ROOT, "dangling/"), E(NOTDIR));
     check("makes none", type_of("none"), -1);
-    check("rename a link to a directory", __wasi_path_rename(ROOT, "dirlink/", ROOT, "new"), E(NOTDIR));
-    check("rename over a link to a directory", __wasi_path_rename(ROOT, "dir", ROOT, "dirlink/"), E(NOTDIR));
+    check("rename a link to a directory", __wasi_path_rename(ROOT, "dirlink/", ROOT, "new"),
+          E(NOTDIR));
+    check("rename over a link to a directory", __wasi_path_rename(ROOT, "dir", ROOT, "dirlink/"),
+          E(NOTDIR));
     check("remove a file", __wasi_path_remove_directory(ROOT, "file/"), E(NOTDIR));
-    check("remove a link to a directory", __wasi_path_remove_directory(ROOT, "dirlink/"), E(NOTDIR));
+    check("remove a link to a directory", __wasi_path_remove_directory(ROOT, "dirlink/"),
+          E(NOTDIR));
     check("rename a file", __wasi_path_rename(ROOT, "file/", ROOT, "new"), E(NOTDIR));
     check("rename a file to", __wasi_path_rename(ROOT, "file", ROOT, "new/"), E(NOTDIR));
     check("rename a directory", __wasi_path_rename(ROOT, "dir/", ROOT, "dir2"), 0);

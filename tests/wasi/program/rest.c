@@ -1,4 +1,5 @@
-/* rest.c: directories as they list, clocks, polling, sockets, and some of what libc makes of it all. */
+/* rest.c: directories as they list, clocks, polling, sockets, and some of what libc makes of it
+ * all. */
 #include "check.h"
 
 #include <dirent.h>
@@ -25,17 +26,16 @@ count_entry(const char *name, size_t size, int type)
     if (!strcmp(text, ".") || !strcmp(text, "..")) {
         dots++;
         wrong_types += type != __WASI_FILETYPE_DIRECTORY;
-    }
-    else if (sscanf(text, "file number %d%n", &number, &end) == 1 && (size_t)end == size && number < MANY) {
+    } else if (sscanf(text, "file number %d%n", &number, &end) == 1 && (size_t)end == size &&
+               number < MANY) {
         seen[number]++;
         wrong_types += type != __WASI_FILETYPE_REGULAR_FILE;
-    }
-    else
+    } else
         others++;
 }
 
-/* Lists with a buffer of that size, as a program must: what was cut is read again from its cookie. Answers an errno,
-   and -1 if nothing can be read. */
+/* Lists with a buffer of that size, as a program must: what was cut is read again from its cookie.
+   Answers an errno, and -1 if nothing can be read. */
 static int
 list(__wasi_fd_t fd, size_t room)
 {
@@ -80,7 +80,7 @@ each_once(void)
 void
 listing(void)
 {
-    const size_t rooms[] = { 1 << 15, 4096, 1000, 100, 24 + 15 };
+    const size_t rooms[] = {1 << 15, 4096, 1000, 100, 24 + 15};
     static uint8_t data[4096], again[4096];
     __wasi_dirent_t entry;
     __wasi_filestat_t status;
@@ -146,7 +146,8 @@ listing(void)
 
     put("file", "x");
     check("open a file", open_as("file", 0, 0, READING, 0, &file), 0);
-    check("a file lists nothing", __wasi_fd_readdir(file, data, sizeof data, 0, &used), E(NOTCAPABLE));
+    check("a file lists nothing", __wasi_fd_readdir(file, data, sizeof data, 0, &used),
+          E(NOTCAPABLE));
     check("close the file", __wasi_fd_close(file), 0);
     check("stdin lists nothing", __wasi_fd_readdir(0, data, sizeof data, 0, &used), E(NOTCAPABLE));
 }
@@ -157,7 +158,7 @@ void
 clocks(void)
 {
     __wasi_timestamp_t a = 0, b = 0;
-    uint8_t data[64], zeros[64] = { 0 };
+    uint8_t data[64], zeros[64] = {0};
     __wasi_size_t count, size;
 
     check("realtime", __wasi_clock_time_get(__WASI_CLOCKID_REALTIME, 0, &a), 0);
@@ -187,15 +188,16 @@ clocks(void)
 static __wasi_subscription_t
 clock_in(uint64_t userdata, uint64_t ns)
 {
-    return (__wasi_subscription_t){ .userdata = userdata,
-                                    .u = { .tag = __WASI_EVENTTYPE_CLOCK,
-                                           .u.clock = { .id = __WASI_CLOCKID_MONOTONIC, .timeout = ns } } };
+    return (__wasi_subscription_t){
+        .userdata = userdata,
+        .u = {.tag = __WASI_EVENTTYPE_CLOCK,
+              .u.clock = {.id = __WASI_CLOCKID_MONOTONIC, .timeout = ns}}};
 }
 
 static __wasi_subscription_t
 ready(uint64_t userdata, int type, __wasi_fd_t fd)
 {
-    return (__wasi_subscription_t){ .userdata = userdata, .u = { .tag = type, .u.fd_read = { fd } } };
+    return (__wasi_subscription_t){.userdata = userdata, .u = {.tag = type, .u.fd_read = {fd}}};
 }
 
 static __wasi_timestamp_t
@@ -272,17 +274,17 @@ void
 sockets(void)
 {
     __wasi_fd_t file = make("file", "x"), fd;
-    const __wasi_fd_t all[] = { 0, 1, ROOT, file };
+    const __wasi_fd_t all[] = {0, 1, ROOT, file};
     uint8_t data[4];
-    __wasi_iovec_t in = { data, sizeof data };
-    __wasi_ciovec_t out = { data, 1 };
+    __wasi_iovec_t in = {data, sizeof data};
+    __wasi_ciovec_t out = {data, 1};
     __wasi_size_t count;
     __wasi_roflags_t flags;
     char text[60];
     size_t i;
 
-#define REFUSED(what, call)                                                                                          \
-    snprintf(text, sizeof text, what " %d", (int)i);                                                                 \
+#define REFUSED(what, call)                          \
+    snprintf(text, sizeof text, what " %d", (int)i); \
     check(text, call, E(NOTSOCK))
     for (i = 0; i < sizeof all / sizeof *all; i++) {
         REFUSED("accept", __wasi_sock_accept(all[i], 0, &fd));
@@ -331,7 +333,8 @@ libc(void)
     check("fcntl", fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
     check("close", close(fd), 0);
     check("close again", close(fd) == -1 && errno == EBADF, 1);
-    check("ftruncate", (fd = open("/file", O_RDWR)) >= 0 && !ftruncate(fd, 3) && !fsync(fd) && !close(fd), 1);
+    check("ftruncate",
+          (fd = open("/file", O_RDWR)) >= 0 && !ftruncate(fd, 3) && !fsync(fd) && !close(fd), 1);
     check("mkdir", mkdir("/dir", 0777), 0);
     for (i = 0; i < 100; i++) {
         snprintf(name, sizeof name, "/dir/%d", i);
@@ -354,7 +357,9 @@ libc(void)
     check("rename", rename("/file", "/moved"), 0);
     check("access", access("/file", F_OK) == -1 && errno == ENOENT, 1);
     check("unlink", unlink("/moved"), 0);
-    check("exclusive", (fd = open("/excl", O_CREAT | O_EXCL | O_WRONLY, 0666)) >= 0 && !close(fd), 1);
-    check("exclusive again", open("/excl", O_CREAT | O_EXCL | O_WRONLY, 0666) == -1 && errno == EEXIST, 1);
+    check("exclusive", (fd = open("/excl", O_CREAT | O_EXCL | O_WRONLY, 0666)) >= 0 && !close(fd),
+          1);
+    check("exclusive again",
+          open("/excl", O_CREAT | O_EXCL | O_WRONLY, 0666) == -1 && errno == EEXIST, 1);
     check("a directory to write to", open("/dir", O_WRONLY) == -1 && errno == EISDIR, 1);
 }

@@ -1,11 +1,13 @@
 /* callback.c: a call of a host function, from wasm into Python.
  *
- * `Callback` is the base of host.py's Host: what is to be called, under the number by which our C knows the host function
- * (`_ready`). The registry below borrows: a Callback takes itself out when it goes, so what keeps a callback alive is
- * only who imports it. Arguments and results that are numbers or vectors are converted here; a result that is something
- * else goes to the method `packed`, which converts it, or says what is wrong. Types with references are called through
- * host.py's wpy_py_cells. An exception waits in this thread under a number (`keep_raised`) while wasm unwinds; whoever
- * called into wasm from Python takes it out (`take_raised`).
+ * `Callback` is the base of host.py's Host: what is to be called, under the number by which our C
+ * knows the host function
+ * (`_ready`). The registry below borrows: a Callback takes itself out when it goes, so what keeps a
+ * callback alive is only who imports it. Arguments and results that are numbers or vectors are
+ * converted here; a result that is something else goes to the method `packed`, which converts it,
+ * or says what is wrong. Types with references are called through host.py's wpy_py_cells. An
+ * exception waits in this thread under a number (`keep_raised`) while wasm unwinds; whoever called
+ * into wasm from Python takes it out (`take_raised`).
  */
 #include "values.h"
 
@@ -13,13 +15,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Exceptions that may wait in a thread. Between a call's end and its exception's being taken, signal handlers and
-   destructors may make calls that fail, too; and what a handler raises comes out there, so nobody takes that exception. */
+/* Exceptions that may wait in a thread. Between a call's end and its exception's being taken,
+   signal handlers and destructors may make calls that fail, too; and what a handler raises comes
+   out there, so nobody takes that exception. */
 #define MOST_KEPT 8
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *run; /* what is called */
+    PyObject_HEAD PyObject *run; /* what is called */
     uint32_t id;
     bool ready;
 } Callback;
@@ -50,7 +52,8 @@ keep(PyObject *error)
 {
     Kept *mine = &kept;
     PyObject *oldest = NULL;
-    int number = mine->last = mine->last > INT_MIN && mine->last < WPY_NOT_KEPT ? mine->last - 1 : WPY_NOT_KEPT - 1;
+    int number = mine->last =
+        mine->last > INT_MIN && mine->last < WPY_NOT_KEPT ? mine->last - 1 : WPY_NOT_KEPT - 1;
 
     if (mine->count == MOST_KEPT) { /* nobody came for it */
         oldest = mine->of[0].error;
@@ -104,7 +107,7 @@ take(int i)
 static PyObject *
 call(PyObject *run, const uint8_t *kinds, uint32_t count, const uint32_t *cell)
 {
-    PyObject *few[4] = { NULL, NULL, NULL, NULL }, *tuple, *result = NULL;
+    PyObject *few[4] = {NULL, NULL, NULL, NULL}, *tuple, *result = NULL;
     uint32_t i;
 
     if (count > 4) {
@@ -125,7 +128,8 @@ call(PyObject *run, const uint8_t *kinds, uint32_t count, const uint32_t *cell)
     for (i = 0; i < count; i++)
         if (!(few[i] = wpy_get(kinds[i], &cell)))
             goto end;
-    result = count ? PyObject_CallFunctionObjArgs(run, few[0], few[1], few[2], few[3], NULL) : PyObject_CallNoArgs(run);
+    result = count ? PyObject_CallFunctionObjArgs(run, few[0], few[1], few[2], few[3], NULL)
+                   : PyObject_CallNoArgs(run);
 end:
     for (i = 0; i < count; i++)
         Py_XDECREF(few[i]);
@@ -168,16 +172,22 @@ put_other(PyObject *callback, PyObject *value, uint32_t *cells)
     return 0;
 }
 
-/* What our C calls, without the GIL: argument cells in, result cells out; 0, or the number of the exception that waits. */
+/* What our C calls, without the GIL: argument cells in, result cells out; 0, or the number of the
+ * exception that waits. */
 static int
-called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, const uint32_t *args, uint32_t *out)
+called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, const uint32_t *args,
+       uint32_t *out)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    PyObject *callback = id < room ? registry[id] : NULL, *run = callback ? ((Callback *)callback)->run : NULL, *value;
+    PyObject *callback = id < room ? registry[id] : NULL,
+             *run = callback ? ((Callback *)callback)->run : NULL, *value;
     int failed = 1;
 
-    if (UNLIKELY(!run || !Py_REFCNT(callback))) { /* none, or on its way out: what goes with it may run code */
-        PyErr_SetString(PyExc_ReferenceError, "the host function is gone: nothing keeps its callback alive");
+    if (UNLIKELY(
+            !run ||
+            !Py_REFCNT(callback))) { /* none, or on its way out: what goes with it may run code */
+        PyErr_SetString(PyExc_ReferenceError,
+                        "the host function is gone: nothing keeps its callback alive");
         failed = keep_exception();
         PyGILState_Release(state);
         return failed;
@@ -185,7 +195,8 @@ called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, con
     Py_INCREF(callback);
     Py_INCREF(run);
     if (LIKELY((value = call(run, kinds, params, args)) != NULL)) {
-        failed = put_plain(value, kinds + params, results, out) ? 0 : put_other(callback, value, out);
+        failed =
+            put_plain(value, kinds + params, results, out) ? 0 : put_other(callback, value, out);
         Py_DECREF(value);
     }
     if (UNLIKELY(failed))
@@ -196,8 +207,8 @@ called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, con
     return failed;
 }
 
-/* The exception that waits in this thread under that number, taken; NULL: there is none, or it is of this class and
-   stays. */
+/* The exception that waits in this thread under that number, taken; NULL: there is none, or it is
+   of this class and stays. */
 PyObject *
 wpy_take_raised_but(PyObject *class, int number)
 {
@@ -220,8 +231,8 @@ take_raised(PyObject *module, PyObject *number)
     Py_RETURN_NONE;
 }
 
-/* keep_raised(kind, error, traceback): keeps what a function has raised that cffi called for our C; its number. Not in
-   Python, where a signal handler could raise before the exception is safe. */
+/* keep_raised(kind, error, traceback): keeps what a function has raised that cffi called for our C;
+   its number. Not in Python, where a signal handler could raise before the exception is safe. */
 static PyObject *
 keep_raised(PyObject *module, PyObject *args)
 {
@@ -302,15 +313,17 @@ dealloc(PyObject *self)
 }
 
 static PyMethodDef methods[] = {
-    { "_ready", ready, METH_VARARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    {"_ready", ready, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    { Py_tp_dealloc, dealloc }, { Py_tp_traverse, traverse },
-    { Py_tp_clear, clear },     { Py_tp_methods, methods },
-    { Py_tp_doc, "What C calls under a number." },
-    { 0, NULL },
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_methods, methods},
+    {Py_tp_doc, "What C calls under a number."},
+    {0, NULL},
 };
 
 static PyType_Spec spec = {
@@ -321,9 +334,11 @@ static PyType_Spec spec = {
 };
 
 static PyMethodDef functions[] = {
-    { "keep_raised", keep_raised, METH_VARARGS, "Let an exception wait in this thread, and return its number." },
-    { "take_raised", take_raised, METH_O, "Return the exception that waits under that number, or None." },
-    { NULL, NULL, 0, NULL },
+    {"keep_raised", keep_raised, METH_VARARGS,
+     "Let an exception wait in this thread, and return its number."},
+    {"take_raised", take_raised, METH_O,
+     "Return the exception that waits under that number, or None."},
+    {NULL, NULL, 0, NULL},
 };
 
 int

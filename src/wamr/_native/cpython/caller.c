@@ -1,9 +1,10 @@
 /* caller.c: the base of wamr.Func, which is called as fast as what it is for.
  *
- * Calling a `Caller` calls its member `callable`, with nothing of Python in between. It also knows its function in C, so
- * that it comes into a table or a global without a way through Python (place.c), and it may stand for the function when
- * a reference to that comes out (`refer`): our C then has a pointer to it, which borrows, and which the Caller takes out
- * as it goes. So a reference that comes out twice is the same Func, as long as somebody has that.
+ * Calling a `Caller` calls its member `callable`, with nothing of Python in between. It also knows
+ * its function in C, so that it comes into a table or a global without a way through Python
+ * (place.c), and it may stand for the function when a reference to that comes out (`refer`): our C
+ * then has a pointer to it, which borrows, and which the Caller takes out as it goes. So a
+ * reference that comes out twice is the same Func, as long as somebody has that.
  */
 #include "caller.h"
 #include "now.h"
@@ -12,12 +13,12 @@
 #include <stddef.h>
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *callable;
+    PyObject_HEAD PyObject *callable;
     PyObject *owner;
-    PyObject *callee; /* of a function of an instance: has a handle on `fn`; NULL: the handle is ours */
-    wpy_func *fn;     /* NULL: none yet, or cleared */
-    bool refers;      /* it stands for `fn` */
+    PyObject
+        *callee;  /* of a function of an instance: has a handle on `fn`; NULL: the handle is ours */
+    wpy_func *fn; /* NULL: none yet, or cleared */
+    bool refers;  /* it stands for `fn` */
 } Caller;
 
 PyTypeObject *wpy_caller_type;
@@ -66,7 +67,8 @@ wpy_caller_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *
     caller->fn = fn;
 }
 
-/* _of_host(address): its function is the host function at the address, a handle that stays its caller's. */
+/* _of_host(address): its function is the host function at the address, a handle that stays its
+ * caller's. */
 static PyObject *
 of_host(PyObject *self, PyObject *value)
 {
@@ -202,27 +204,32 @@ dealloc(PyObject *self)
 }
 
 static PyMemberDef members[] = {
-    { "callable", T_OBJECT_EX, offsetof(Caller, callable), 0,
-      "The same call as a plain function: the fastest way in." },
-    { "_owner", T_OBJECT_EX, offsetof(Caller, owner), 0, NULL },
-    { NULL, 0, 0, 0, NULL },
+    {"callable", T_OBJECT_EX, offsetof(Caller, callable), 0,
+     "The same call as a plain function: the fastest way in."},
+    {"_owner", T_OBJECT_EX, offsetof(Caller, owner), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    { "_address", address_of, NULL, "Where its function is in C.", NULL },
-    { NULL, NULL, NULL, NULL, NULL },
+    {"_address", address_of, NULL, "Where its function is in C.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMethodDef methods[] = {
-    { "_of_host", of_host, METH_O, NULL },
-    { NULL, NULL, 0, NULL },
+    {"_of_host", of_host, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    { Py_tp_call, call },       { Py_tp_dealloc, dealloc }, { Py_tp_traverse, traverse },
-    { Py_tp_clear, clear },     { Py_tp_members, members }, { Py_tp_getset, getset },
-    { Py_tp_methods, methods }, { Py_tp_doc, "What calls its `callable`." },
-    { 0, NULL },
+    {Py_tp_call, call},
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_members, members},
+    {Py_tp_getset, getset},
+    {Py_tp_methods, methods},
+    {Py_tp_doc, "What calls its `callable`."},
+    {0, NULL},
 };
 
 static PyType_Spec spec = {
@@ -233,13 +240,17 @@ static PyType_Spec spec = {
 };
 
 static PyMethodDef functions[] = {
-    { "refer", refer, METH_O, "Let a Caller stand for its function when a reference to that comes out." },
-    { "known", known, METH_O, "Return the Caller that stands for the function of this number, or None." },
-    { NULL, NULL, 0, NULL },
+    {"refer", refer, METH_O,
+     "Let a Caller stand for its function when a reference to that comes out."},
+    {"known", known, METH_O,
+     "Return the Caller that stands for the function of this number, or None."},
+    {NULL, NULL, 0, NULL},
 };
 
 int
 wpy_add_caller(PyObject *module)
 {
-    return (wpy_caller_type = wpy_added(module, "Caller", &spec)) ? PyModule_AddFunctions(module, functions) : -1;
+    return (wpy_caller_type = wpy_added(module, "Caller", &spec))
+               ? PyModule_AddFunctions(module, functions)
+               : -1;
 }

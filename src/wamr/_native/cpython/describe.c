@@ -1,10 +1,11 @@
 /* describe.c: what a module imports or exports, as tuples.
  *
- * `described(address, imports)` answers one tuple for each: (kind, index, module or None, name, type). The type is bytes
- * that say all of it, so that equal ones are found in a dictionary: for a function the kind, the number of parameters (4
- * bytes) and the value types, parameters first; for the others the kind, the element's or content's type, the flags
- * (wpy_extern in wpy.h tells them), and the limits (4 bytes each). src/wamr/module.py makes types of them.
- * `exported(address, known, make)` answers what stands in the dictionary `known` for the type and name of each export; what
+ * `described(address, imports)` answers one tuple for each: (kind, index, module or None, name,
+ * type). The type is bytes that say all of it, so that equal ones are found in a dictionary: for a
+ * function the kind, the number of parameters (4 bytes) and the value types, parameters first; for
+ * the others the kind, the element's or content's type, the flags (wpy_extern in wpy.h tells them),
+ * and the limits (4 bytes each). src/wamr/module.py makes types of them. `exported(address, known,
+ * make)` answers what stands in the dictionary `known` for the type and name of each export; what
  * does not, make(name, type, key) makes.
  */
 #include "cpython.h"
@@ -16,8 +17,9 @@
 static PyObject *
 type_of(const wpy_extern *item, bool named)
 {
-    uint8_t few[96] = { item->kind }, *bytes = few;
-    size_t size = item->kind == 0 ? 5 + (size_t)item->param_count + item->result_count : 11, whole = size;
+    uint8_t few[96] = {item->kind}, *bytes = few;
+    size_t size = item->kind == 0 ? 5 + (size_t)item->param_count + item->result_count : 11,
+           whole = size;
     PyObject *type;
 
     if (named)
@@ -36,8 +38,7 @@ type_of(const wpy_extern *item, bool named)
             memcpy(bytes + 5, item->params, item->param_count);
         if (item->result_count)
             memcpy(bytes + 5 + item->param_count, item->results, item->result_count);
-    }
-    else {
+    } else {
         bytes[1] = item->content;
         bytes[2] = item->flags;
         memcpy(bytes + 3, &item->min, 4);
@@ -60,8 +61,8 @@ text_of(const uint8_t *text, uint32_t size)
 static PyObject *
 one(const wpy_extern *item)
 {
-    PyObject *parts[5] = { PyLong_FromLong(item->kind), PyLong_FromUnsignedLong(item->index),
-                           text_of(item->module, item->module_size), NULL, type_of(item, false) };
+    PyObject *parts[5] = {PyLong_FromLong(item->kind), PyLong_FromUnsignedLong(item->index),
+                          text_of(item->module, item->module_size), NULL, type_of(item, false)};
     PyObject *tuple = PyTuple_New(5);
     bool complete = tuple != NULL;
     int i;
@@ -91,7 +92,8 @@ described(PyObject *self, PyObject *args)
     (void)self;
     if (!PyArg_ParseTuple(args, "Kp:described", &address, &imports))
         return NULL;
-    count = (imports ? wpy_module_imports : wpy_module_exports)((wpy_module *)(uintptr_t)address, &items);
+    count = (imports ? wpy_module_imports : wpy_module_exports)((wpy_module *)(uintptr_t)address,
+                                                                &items);
     if (!(list = PyList_New(count)))
         return NULL;
     for (i = 0; i < count; i++) {
@@ -109,11 +111,13 @@ described(PyObject *self, PyObject *args)
 static PyObject *
 known_one(const wpy_extern *item, PyObject *known, PyObject *make)
 {
-    PyObject *key = type_of(item, true), *found = key ? PyDict_GetItemWithError(known, key) : NULL, *type;
+    PyObject *key = type_of(item, true), *found = key ? PyDict_GetItemWithError(known, key) : NULL,
+             *type;
 
     Py_XINCREF(found);
     if (!found && key && !PyErr_Occurred() && (type = type_of(item, false))) {
-        PyObject *name = PyUnicode_FromStringAndSize((const char *)item->name, (Py_ssize_t)item->name_size);
+        PyObject *name =
+            PyUnicode_FromStringAndSize((const char *)item->name, (Py_ssize_t)item->name_size);
         found = name ? PyObject_CallFunctionObjArgs(make, name, type, key, NULL) : NULL;
         Py_XDECREF(name);
         Py_DECREF(type);
@@ -148,9 +152,11 @@ exported(PyObject *self, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    { "exported", exported, METH_VARARGS, "Return what a module exports, from what is known or is made." },
-    { "described", described, METH_VARARGS, "Return what a module imports or exports, a tuple each." },
-    { NULL, NULL, 0, NULL },
+    {"exported", exported, METH_VARARGS,
+     "Return what a module exports, from what is known or is made."},
+    {"described", described, METH_VARARGS,
+     "Return what a module imports or exports, a tuple each."},
+    {NULL, NULL, 0, NULL},
 };
 
 int

@@ -1,10 +1,11 @@
 /* elements.c: an element of a table, read and set at once; how many there are; a few more of them.
  *
- * `Elements` is the base of wamr.Table: its `_item`, `_set_item`, `_size` and `_grow` (src/wamr/table.py) know all, wait
- * where another thread is in the table's instance, and say what is wrong. What needs none of that is done here, under the
- * GIL. Nothing is remembered of what is in the table, since wasm code changes that: an element is read as a number each
- * time. Only the last functions that came out are held, so that who looks at them again and again, and keeps none, does
- * not have them made each time.
+ * `Elements` is the base of wamr.Table: its `_item`, `_set_item`, `_size` and `_grow`
+ * (src/wamr/table.py) know all, wait where another thread is in the table's instance, and say what
+ * is wrong. What needs none of that is done here, under the GIL. Nothing is remembered of what is
+ * in the table, since wasm code changes that: an element is read as a number each time. Only the
+ * last functions that came out are held, so that who looks at them again and again, and keeps none,
+ * does not have them made each time.
  */
 #include "caller.h"
 #include "now.h"
@@ -21,8 +22,7 @@
 #define FEW_ELEMENTS 1024
 
 typedef struct {
-    PyObject_HEAD
-    Place place;
+    PyObject_HEAD Place place;
     PyObject **recent;          /* a ring of the functions that came out last */
     uint32_t room, count, next; /* of it: places, functions, where the next one comes */
 } Elements;
@@ -79,12 +79,13 @@ get_item(PyObject *self, PyObject *key)
     uint32_t index, ref;
     PyObject *value;
 
-    if (LIKELY(index_of(key, &index) && wpy_place_open(&elements->place)
-               && wpy_table_get_now(elements->place.object, index, &ref) == WPY_OK
-               && (value = wpy_place_give(&elements->place, ref))))
+    if (LIKELY(index_of(key, &index) && wpy_place_open(&elements->place) &&
+               wpy_table_get_now(elements->place.object, index, &ref) == WPY_OK &&
+               (value = wpy_place_give(&elements->place, ref))))
         return value;
     value = PyObject_CallMethodObjArgs(self, name_item, key, NULL);
-    if (value && elements->place.kind == FUNCREF && PyObject_TypeCheck(value, wpy_caller_type) && elements->place.owner)
+    if (value && elements->place.kind == FUNCREF && PyObject_TypeCheck(value, wpy_caller_type) &&
+        elements->place.owner)
         hold(elements, value);
     return value;
 }
@@ -99,9 +100,10 @@ set_item(PyObject *self, PyObject *const *args, Py_ssize_t count)
         PyErr_Format(PyExc_TypeError, "__setitem__() takes 2 arguments, not %zd", count);
         return NULL;
     }
-    if (LIKELY(index_of(args[0], &index) && wpy_place_open(&elements->place)
-               && index < wpy_table_size(elements->place.object) && wpy_place_take(&elements->place, args[1], &ref)
-               && wpy_table_set_now(elements->place.object, index, ref) == WPY_OK))
+    if (LIKELY(index_of(args[0], &index) && wpy_place_open(&elements->place) &&
+               index < wpy_table_size(elements->place.object) &&
+               wpy_place_take(&elements->place, args[1], &ref) &&
+               wpy_table_set_now(elements->place.object, index, ref) == WPY_OK))
         Py_RETURN_NONE;
     return PyObject_CallMethodObjArgs(self, name_set_item, args[0], args[1], NULL);
 }
@@ -154,10 +156,10 @@ grow(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
     Elements *elements = (Elements *)self;
     uint32_t delta, ref, old;
 
-    if (LIKELY(!names && (count == 1 || count == 2) && index_of(args[0], &delta) && delta <= FEW_ELEMENTS
-               && wpy_place_open(&elements->place)
-               && wpy_place_take(&elements->place, count == 2 ? args[1] : Py_None, &ref)
-               && wpy_table_grow_now(elements->place.object, delta, ref, &old) == WPY_OK))
+    if (LIKELY(!names && (count == 1 || count == 2) && index_of(args[0], &delta) &&
+               delta <= FEW_ELEMENTS && wpy_place_open(&elements->place) &&
+               wpy_place_take(&elements->place, count == 2 ? args[1] : Py_None, &ref) &&
+               wpy_table_grow_now(elements->place.object, delta, ref, &old) == WPY_OK))
         return PyLong_FromUnsignedLong(old);
     return grow_slowly(self, args, count, names);
 }
@@ -212,31 +214,36 @@ dealloc(PyObject *self)
 }
 
 static PyMemberDef members[] = {
-    { "_owner", T_OBJECT_EX, offsetof(Elements, place.owner), READONLY, NULL },
-    { NULL, 0, 0, 0, NULL },
+    {"_owner", T_OBJECT_EX, offsetof(Elements, place.owner), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
 };
 
-/* Methods and no slots: a slot is shown with a parameter `key`, and `index` is what was promised. */
+/* Methods and no slots: a slot is shown with a parameter `key`, and `index` is what was promised.
+ */
 static PyMethodDef methods[] = {
-    { "__getitem__", get_item, METH_O,
-      "__getitem__($self, index, /)\n--\n\n"
-      "Return an element; IndexError outside. C: `wasm_table_get`." },
-    { "__setitem__", (PyCFunction)(void (*)(void))set_item, METH_FASTCALL,
-      "__setitem__($self, index, value, /)\n--\n\n"
-      "Set an element; IndexError outside, TypeError, ValueError. C: `wasm_table_set`." },
-    { "grow", (PyCFunction)(void (*)(void))grow, METH_FASTCALL | METH_KEYWORDS,
-      "grow($self, /, delta, init=None)\n--\n\n"
-      "Grow by so many elements and return the old size.\n\n"
-      "Raises ValueError past the maximum or below 0, TypeError. C: `wasm_table_grow`." },
-    { "_ready", ready, METH_VARARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    {"__getitem__", get_item, METH_O,
+     "__getitem__($self, index, /)\n--\n\n"
+     "Return an element; IndexError outside. C: `wasm_table_get`."},
+    {"__setitem__", (PyCFunction)(void (*)(void))set_item, METH_FASTCALL,
+     "__setitem__($self, index, value, /)\n--\n\n"
+     "Set an element; IndexError outside, TypeError, ValueError. C: `wasm_table_set`."},
+    {"grow", (PyCFunction)(void (*)(void))grow, METH_FASTCALL | METH_KEYWORDS,
+     "grow($self, /, delta, init=None)\n--\n\n"
+     "Grow by so many elements and return the old size.\n\n"
+     "Raises ValueError past the maximum or below 0, TypeError. C: `wasm_table_grow`."},
+    {"_ready", ready, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    { Py_tp_dealloc, dealloc }, { Py_tp_traverse, traverse }, { Py_tp_clear, clear },
-    { Py_tp_methods, methods }, { Py_tp_members, members },   { Py_mp_length, length },
-    { Py_tp_doc, "The elements of a table in C." },
-    { 0, NULL },
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_methods, methods},
+    {Py_tp_members, members},
+    {Py_mp_length, length},
+    {Py_tp_doc, "The elements of a table in C."},
+    {0, NULL},
 };
 
 static PyType_Spec spec = {
@@ -249,10 +256,11 @@ static PyType_Spec spec = {
 int
 wpy_add_elements(PyObject *module)
 {
-    return wpy_added(module, "Elements", &spec) && (name_item = PyUnicode_InternFromString("_item"))
-                   && (name_set_item = PyUnicode_InternFromString("_set_item"))
-                   && (name_size = PyUnicode_InternFromString("_size"))
-                   && (name_grow = PyUnicode_InternFromString("_grow"))
+    return wpy_added(module, "Elements", &spec) &&
+                   (name_item = PyUnicode_InternFromString("_item")) &&
+                   (name_set_item = PyUnicode_InternFromString("_set_item")) &&
+                   (name_size = PyUnicode_InternFromString("_size")) &&
+                   (name_grow = PyUnicode_InternFromString("_grow"))
                ? 0
                : -1;
 }

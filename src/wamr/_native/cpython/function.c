@@ -1,13 +1,14 @@
 /* function.c: a function of wasm as a function of CPython.
  *
- * `bind(…)` makes a builtin function whose `self` is a Callee: a handle on the function in C, and its Signature, which all
- * functions of a type share. A call converts its arguments into the cells of WAMR, calls, and converts the results, all
- * here. What it does not know at once, an argument of a class that it does not expect, one out of range, a reference, goes
- * to the method `general` of a Call made for it, and what went wrong to `failed` (src/wamr/calls.py): they know how to do
- * it and what to say.
+ * `bind(…)` makes a builtin function whose `self` is a Callee: a handle on the function in C, and
+ * its Signature, which all functions of a type share. A call converts its arguments into the cells
+ * of WAMR, calls, and converts the results, all here. What it does not know at once, an argument of
+ * a class that it does not expect, one out of range, a reference, goes to the method `general` of a
+ * Call made for it, and what went wrong to `failed` (src/wamr/calls.py): they know how to do it and
+ * what to say.
  *
- * A function that is sure to end soon (wpy_func_bounded) is called with the GIL held: giving it up and taking it again
- * would cost more than the function, and beside a busy thread much more.
+ * A function that is sure to end soon (wpy_func_bounded) is called with the GIL held: giving it up
+ * and taking it again would cost more than the function, and beside a busy thread much more.
  */
 #include "caller.h"
 #include "numbers.h"
@@ -24,9 +25,8 @@
 /* ---- one function ---- */
 
 typedef struct {
-    PyObject_HEAD
-    wpy_func *fn;         /* a handle, ours */
-    Signature *signature; /* and what is in it, at hand */
+    PyObject_HEAD wpy_func *fn; /* a handle, ours */
+    Signature *signature;       /* and what is in it, at hand */
     const uint8_t *kinds;
     uint32_t param_count, cells;
     bool direct;
@@ -46,13 +46,15 @@ static PyObject *name_general, *call_class, *call_failed, *trap_class;
 static inline bool
 put(const Callee *callee, uint8_t kind, PyObject *value, uint32_t **cell)
 {
-    return UNLIKELY(kind == EXTERNREF) ? wpy_number_of(callee->numbers, value, (*cell)++) : wpy_put(kind, value, cell);
+    return UNLIKELY(kind == EXTERNREF) ? wpy_number_of(callee->numbers, value, (*cell)++)
+                                       : wpy_put(kind, value, cell);
 }
 
 static inline PyObject *
 get(const Callee *callee, uint8_t kind, const uint32_t **cell)
 {
-    return UNLIKELY(kind == EXTERNREF) ? wpy_object_of(callee->numbers, *(*cell)++) : wpy_get(kind, cell);
+    return UNLIKELY(kind == EXTERNREF) ? wpy_object_of(callee->numbers, *(*cell)++)
+                                       : wpy_get(kind, cell);
 }
 
 static PyObject *
@@ -106,7 +108,8 @@ general(Callee *callee, PyObject *const *args, Py_ssize_t count)
     }
     if (!(tuple = tuple_of(args, count)))
         return NULL;
-    object = PyObject_CallFunction(call_class, "OKOs", callee->owner, (unsigned long long)(uintptr_t)callee->fn,
+    object = PyObject_CallFunction(call_class, "OKOs", callee->owner,
+                                   (unsigned long long)(uintptr_t)callee->fn,
                                    callee->signature->type, callee->text);
     if (object)
         result = PyObject_CallMethodObjArgs(object, name_general, tuple, NULL);
@@ -128,7 +131,8 @@ failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
         error.code = 0;
         error.frames = 0;
     }
-    if (error.status == WPY_HOST && (raised = wpy_take_raised_but(trap_class, error.code))) { /* only a Trap tells of frames */
+    if (error.status == WPY_HOST &&
+        (raised = wpy_take_raised_but(trap_class, error.code))) { /* only a Trap tells of frames */
         if (error.frames)
             wpy_take_frames(callee->fn, NULL, 0);
         PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
@@ -142,9 +146,9 @@ failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
     tuple = tuple_of(args, count);
     text = PyUnicode_DecodeUTF8(error.text, (Py_ssize_t)strlen(error.text), "replace");
     if (tuple && text && callee->owner)
-        result = PyObject_CallFunction(call_failed, "OKOsOiiOO", callee->owner,
-                                       (unsigned long long)(uintptr_t)callee->fn, callee->signature->type, callee->text,
-                                       tuple, error.status, error.code, text, frames);
+        result = PyObject_CallFunction(
+            call_failed, "OKOsOiiOO", callee->owner, (unsigned long long)(uintptr_t)callee->fn,
+            callee->signature->type, callee->text, tuple, error.status, error.code, text, frames);
     else if (tuple && text) /* collected while it ran: only `self` is held */
         PyErr_SetString(PyExc_ReferenceError, "this function was collected");
     Py_XDECREF(text);
@@ -236,17 +240,18 @@ callee_dealloc(PyObject *self)
 }
 
 static PyType_Slot callee_slots[] = {
-    { Py_tp_dealloc, callee_dealloc },
-    { Py_tp_traverse, callee_traverse },
-    { Py_tp_clear, callee_clear },
-    { Py_tp_doc, "A function in C, and how to call it." },
-    { 0, NULL },
+    {Py_tp_dealloc, callee_dealloc},
+    {Py_tp_traverse, callee_traverse},
+    {Py_tp_clear, callee_clear},
+    {Py_tp_doc, "A function in C, and how to call it."},
+    {0, NULL},
 };
 
 static PyType_Spec callee_spec = {
     .name = "wamr.wasm_function", /* as in <built-in method add of wamr.wasm_function object> */
     .basicsize = sizeof(Callee),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, /* bind() makes them */
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION, /* bind() makes them */
     .slots = callee_slots,
 };
 
@@ -272,8 +277,8 @@ set(PyObject **place, PyObject *value)
     Py_XDECREF(old);
 }
 
-/* bind(func, address, name, signature, owner): makes func.callable call the function at the address, a handle that is taken
-   over, whatever happens. */
+/* bind(func, address, name, signature, owner): makes func.callable call the function at the
+   address, a handle that is taken over, whatever happens. */
 static PyObject *
 bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
@@ -285,8 +290,10 @@ bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
     size_t room;
 
     (void)module;
-    if (count != 5 || !PyObject_TypeCheck(func, wpy_caller_type) || !PyObject_TypeCheck(args[3], wpy_signature_type)) {
-        PyErr_SetString(PyExc_TypeError, "bind() takes a Caller, an address, a name, a Signature and an owner");
+    if (count != 5 || !PyObject_TypeCheck(func, wpy_caller_type) ||
+        !PyObject_TypeCheck(args[3], wpy_signature_type)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "bind() takes a Caller, an address, a name, a Signature and an owner");
         return NULL;
     }
     fn = (wpy_func *)(uintptr_t)PyLong_AsUnsignedLongLong(args[1]);
@@ -312,8 +319,8 @@ bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
     callee->text = NULL;
     memset(&callee->def, 0, sizeof callee->def);
     PyObject_GC_Track((PyObject *)callee);
-    if (!(name = PyUnicode_AsUTF8AndSize(args[2], &size))
-        || (callee->signature->objects && !(callee->numbers = wpy_numbers_of(owner)))) {
+    if (!(name = PyUnicode_AsUTF8AndSize(args[2], &size)) ||
+        (callee->signature->objects && !(callee->numbers = wpy_numbers_of(owner)))) {
         Py_DECREF(callee);
         return NULL;
     }
@@ -356,16 +363,18 @@ set_call(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    { "bind", (PyCFunction)(void (*)(void))bind, METH_FASTCALL, "Let a Caller call a function in C." },
-    { "set_call", set_call, METH_VARARGS, "Name those whom calls are left to that are not plain, or fail, and Trap." },
-    { NULL, NULL, 0, NULL },
+    {"bind", (PyCFunction)(void (*)(void))bind, METH_FASTCALL,
+     "Let a Caller call a function in C."},
+    {"set_call", set_call, METH_VARARGS,
+     "Name those whom calls are left to that are not plain, or fail, and Trap."},
+    {NULL, NULL, 0, NULL},
 };
 
 int
 wpy_add_function(PyObject *module)
 {
-    if (!(callee_type = (PyTypeObject *)PyType_FromSpec(&callee_spec))
-        || !(name_general = PyUnicode_InternFromString("general")))
+    if (!(callee_type = (PyTypeObject *)PyType_FromSpec(&callee_spec)) ||
+        !(name_general = PyUnicode_InternFromString("general")))
         return -1;
     return PyModule_AddFunctions(module, functions);
 }

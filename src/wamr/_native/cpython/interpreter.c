@@ -1,15 +1,17 @@
 /* interpreter.c: the module works in the main interpreter of a process, and says so in the others.
  *
- * Everything here that asks for the GIL, and all of cffi's callbacks, use PyGILState, which knows the main interpreter only:
- * from another one that shares its GIL, asking waits for ever for what this thread has. What is static here would be
- * shared by all interpreters, too. So sub-interpreters are refused as early as it can be: when the module is loaded, before
- * cffi is (wpy_init), and when wamr._binding runs, since a module of this kind is loaded once in a process and only copied
- * for the next interpreter.
+ * Everything here that asks for the GIL, and all of cffi's callbacks, use PyGILState, which knows
+ * the main interpreter only: from another one that shares its GIL, asking waits for ever for what
+ * this thread has. What is static here would be shared by all interpreters, too. So
+ * sub-interpreters are refused as early as it can be: when the module is loaded, before cffi is
+ * (wpy_init), and when wamr._binding runs, since a module of this kind is loaded once in a process
+ * and only copied for the next interpreter.
  */
 #include "cpython.h"
 
 /* As in src/wamr/_binding.py. */
-static const char refusal[] = "wamr works in the main interpreter only, and this is a sub-interpreter; use processes in place "
+static const char refusal[] = "wamr works in the main interpreter only, and this is a "
+                              "sub-interpreter; use processes in place "
                               "of sub-interpreters (in mod_wsgi: WSGIApplicationGroup %{GLOBAL})";
 
 /* -1, with an ImportError: this is a sub-interpreter. */
@@ -33,8 +35,9 @@ check_interpreter(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    { "check_interpreter", check_interpreter, METH_NOARGS, "Raise ImportError in a sub-interpreter." },
-    { NULL, NULL, 0, NULL },
+    {"check_interpreter", check_interpreter, METH_NOARGS,
+     "Raise ImportError in a sub-interpreter."},
+    {NULL, NULL, 0, NULL},
 };
 
 int

@@ -1,12 +1,13 @@
 /* numbers.c: the objects that wasm code knows as externrefs, and their numbers.
  *
- * `Numbers` is the base of the store's Objects (src/wamr/objects.py, which tells the whole story and decides when to
- * collect). It gives an object a number, the same one while the object is held, and holds it. A collection is `begin`,
- * marking by our C, and `sweep`, which lets go of what was neither marked nor asked for meanwhile. All of it runs under
- * the GIL and calls nothing in between that could run other Python code, so it needs no lock.
+ * `Numbers` is the base of the store's Objects (src/wamr/objects.py, which tells the whole story
+ * and decides when to collect). It gives an object a number, the same one while the object is held,
+ * and holds it. A collection is `begin`, marking by our C, and `sweep`, which lets go of what was
+ * neither marked nor asked for meanwhile. All of it runs under the GIL and calls nothing in between
+ * that could run other Python code, so it needs no lock.
  *
- * Who passes numbers says so (`wpy_passing`): a list for each thread, since a host function puts aside what its own thread
- * was passing.
+ * Who passes numbers says so (`wpy_passing`): a list for each thread, since a host function puts
+ * aside what its own thread was passing.
  */
 #include "numbers.h"
 
@@ -15,15 +16,14 @@
 #include <string.h>
 
 typedef struct {
-    PyObject_HEAD
-    PyObject **items;  /* by number; NULL: free */
-    uint8_t *touched;  /* by number: asked for during a collection */
-    uint32_t *spare;   /* free numbers below `count` */
+    PyObject_HEAD PyObject **items; /* by number; NULL: free */
+    uint8_t *touched;               /* by number: asked for during a collection */
+    uint32_t *spare;                /* free numbers below `count` */
     uint32_t count, room, spare_count, held;
-    uint32_t *slots;   /* a hash table by address: number + 1, or 0 */
-    uint32_t mask;     /* its size - 1 */
-    uint32_t passing;  /* who passes and is not aside */
-    uint32_t limit;    /* so many objects: worth a collection */
+    uint32_t *slots;  /* a hash table by address: number + 1, or 0 */
+    uint32_t mask;    /* its size - 1 */
+    uint32_t passing; /* who passes and is not aside */
+    uint32_t limit;   /* so many objects: worth a collection */
     bool collecting;
 } Numbers;
 
@@ -324,8 +324,8 @@ unneeded(const Numbers *numbers, const uint8_t *reached, uint32_t known)
     return count;
 }
 
-/* sweep(reached): lets go of what has a zero there and was not asked for since begin(); returns a list of it, for the
-   caller to drop, or None: something is being passed. */
+/* sweep(reached): lets go of what has a zero there and was not asked for since begin(); returns a
+   list of it, for the caller to drop, or None: something is being passed. */
 static PyObject *
 sweep(PyObject *self, PyObject *args)
 {
@@ -335,7 +335,8 @@ sweep(PyObject *self, PyObject *args)
     uint32_t i, known, count;
     PyObject *gone, *bytes;
 
-    if (!PyArg_ParseTuple(args, "S:sweep", &bytes) || PyBytes_AsStringAndSize(bytes, (char **)&reached, &size))
+    if (!PyArg_ParseTuple(args, "S:sweep", &bytes) ||
+        PyBytes_AsStringAndSize(bytes, (char **)&reached, &size))
         return NULL;
     for (;;) { /* making the list may run the collector of Python, and so anything */
         known = (size_t)size < numbers->count ? (uint32_t)size : numbers->count;
@@ -416,30 +417,37 @@ dealloc(PyObject *self)
 }
 
 static PyMethodDef methods[] = {
-    { "number", number, METH_O, "Return the number of an object, which is held from now on." },
-    { "object", object, METH_O, "Return the object of a number that came out of wasm." },
-    { "enter", enter, METH_NOARGS, "Say that this thread passes references from here on." },
-    { "leave", leave, METH_NOARGS, "Say that it has done so." },
-    { "aside", aside, METH_NOARGS, "Say that what this thread passed is where wasm keeps it; returns what back wants." },
-    { "back", back, METH_O, "Say that it is on its way again." },
-    { "begin", begin, METH_NOARGS, "Begin to collect: return how many numbers are to be marked; -1: not now." },
-    { "sweep", sweep, METH_VARARGS, "Let go of what was not marked: a list of it; None: not now." },
-    { "end", end, METH_NOARGS, "End a collection." },
-    { NULL, NULL, 0, NULL },
+    {"number", number, METH_O, "Return the number of an object, which is held from now on."},
+    {"object", object, METH_O, "Return the object of a number that came out of wasm."},
+    {"enter", enter, METH_NOARGS, "Say that this thread passes references from here on."},
+    {"leave", leave, METH_NOARGS, "Say that it has done so."},
+    {"aside", aside, METH_NOARGS,
+     "Say that what this thread passed is where wasm keeps it; returns what back wants."},
+    {"back", back, METH_O, "Say that it is on its way again."},
+    {"begin", begin, METH_NOARGS,
+     "Begin to collect: return how many numbers are to be marked; -1: not now."},
+    {"sweep", sweep, METH_VARARGS, "Let go of what was not marked: a list of it; None: not now."},
+    {"end", end, METH_NOARGS, "End a collection."},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef members[] = {
-    { "limit", T_UINT, offsetof(Numbers, limit), 0, "So many objects are worth a collection." },
-    { "passing", T_UINT, offsetof(Numbers, passing), READONLY, "How many calls pass references." },
-    { "count", T_UINT, offsetof(Numbers, count), READONLY, "How many numbers there are, free ones among them." },
-    { NULL, 0, 0, 0, NULL },
+    {"limit", T_UINT, offsetof(Numbers, limit), 0, "So many objects are worth a collection."},
+    {"passing", T_UINT, offsetof(Numbers, passing), READONLY, "How many calls pass references."},
+    {"count", T_UINT, offsetof(Numbers, count), READONLY,
+     "How many numbers there are, free ones among them."},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    { Py_tp_dealloc, dealloc }, { Py_tp_traverse, traverse },  { Py_tp_clear, clear },
-    { Py_tp_methods, methods }, { Py_tp_members, members },    { Py_mp_length, length },
-    { Py_tp_doc, "Objects by number, for those who only know numbers." },
-    { 0, NULL },
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_methods, methods},
+    {Py_tp_members, members},
+    {Py_mp_length, length},
+    {Py_tp_doc, "Objects by number, for those who only know numbers."},
+    {0, NULL},
 };
 
 static PyType_Spec spec = {
@@ -467,8 +475,9 @@ set_wrapped(PyObject *module, PyObject *classes)
 }
 
 static PyMethodDef functions[] = {
-    { "set_wrapped", set_wrapped, METH_O, "Name the classes whose instances stand for something else." },
-    { NULL, NULL, 0, NULL },
+    {"set_wrapped", set_wrapped, METH_O,
+     "Name the classes whose instances stand for something else."},
+    {NULL, NULL, 0, NULL},
 };
 
 int

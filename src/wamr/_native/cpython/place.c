@@ -1,9 +1,11 @@
 /* place.c: references on the way into a table or a global, and out of it.
  *
- * Only what needs no thought and no waiting: null, an object behind an externref, and a function that came into the place
- * before. Such a function's Owner is kept by that of the place already, so the two are of one store, and their groups are
- * one. All else is Python's business (src/wamr/values.py, src/wamr/extern.py). Between a look at a number and what is done
- * with it nobody gives up the GIL, so a collection of externrefs comes before both or after both (src/wamr/objects.py).
+ * Only what needs no thought and no waiting: null, an object behind an externref, and a function
+ * that came into the place before. Such a function's Owner is kept by that of the place already, so
+ * the two are of one store, and their groups are one. All else is Python's business
+ * (src/wamr/values.py, src/wamr/extern.py). Between a look at a number and what is done with it
+ * nobody gives up the GIL, so a collection of externrefs comes before both or after both
+ * (src/wamr/objects.py).
  */
 #include "now.h"
 #include "place.h"
@@ -116,8 +118,8 @@ wpy_place_take(const Place *place, PyObject *value, uint32_t *ref)
         *ref = WPY_NO_OBJECT;
         return true;
     }
-    return (fn = wpy_caller_function(value, &owner)) && keeps(place, owner)
-           && wpy_adopt_now(place->object, fn, ref) == WPY_OK;
+    return (fn = wpy_caller_function(value, &owner)) && keeps(place, owner) &&
+           wpy_adopt_now(place->object, fn, ref) == WPY_OK;
 }
 
 PyObject *
@@ -139,6 +141,8 @@ int
 wpy_add_place(PyObject *module)
 {
     (void)module;
-    return (name_closed = PyUnicode_InternFromString("closed")) && (name_keep = PyUnicode_InternFromString("_keep")) ? 0
-                                                                                                                   : -1;
+    return (name_closed = PyUnicode_InternFromString("closed")) &&
+                   (name_keep = PyUnicode_InternFromString("_keep"))
+               ? 0
+               : -1;
 }

@@ -29,9 +29,10 @@ signature_new(PyTypeObject *class, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_TypeError, "Signature takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "OSSIs:Signature", &type, &param_kinds, &result_kinds, &cells, &doc)
-        || PyBytes_AsStringAndSize(param_kinds, &kinds, &param_count)
-        || PyBytes_AsStringAndSize(result_kinds, &results, &result_count))
+    if (!PyArg_ParseTuple(args, "OSSIs:Signature", &type, &param_kinds, &result_kinds, &cells,
+                          &doc) ||
+        PyBytes_AsStringAndSize(param_kinds, &kinds, &param_count) ||
+        PyBytes_AsStringAndSize(result_kinds, &results, &result_count))
         return NULL;
     if (!(self = (Signature *)((allocfunc)PyType_GetSlot(class, Py_tp_alloc))(class, 0)))
         return NULL;
@@ -67,8 +68,8 @@ signature_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* Its FuncType has it, through Python's Codec: the collector has to see that. Python's two can be cleared, so this one
-   need not: who calls may count on the type. */
+/* Its FuncType has it, through Python's Codec: the collector has to see that. Python's two can be
+   cleared, so this one need not: who calls may count on the type. */
 static int
 signature_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -78,11 +79,11 @@ signature_traverse(PyObject *self, visitproc visit, void *arg)
 }
 
 static PyType_Slot signature_slots[] = {
-    { Py_tp_new, signature_new },
-    { Py_tp_dealloc, signature_dealloc },
-    { Py_tp_traverse, signature_traverse },
-    { Py_tp_doc, "What functions of one type share." },
-    { 0, NULL },
+    {Py_tp_new, signature_new},
+    {Py_tp_dealloc, signature_dealloc},
+    {Py_tp_traverse, signature_traverse},
+    {Py_tp_doc, "What functions of one type share."},
+    {0, NULL},
 };
 
 static PyType_Spec signature_spec = {

@@ -5,12 +5,11 @@
 #include "cpython.h"
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *type; /* the FuncType, for Call */
-    char *doc;      /* of the builtin function, behind its name */
+    PyObject_HEAD PyObject *type; /* the FuncType, for Call */
+    char *doc;                    /* of the builtin function, behind its name */
     const uint8_t *kinds, *results;
     uint32_t param_count, result_count, cells;
-    bool direct; /* no function references: those are Python's business */
+    bool direct;  /* no function references: those are Python's business */
     bool objects; /* externrefs */
 } Signature;
 

@@ -1,7 +1,9 @@
-/* values.h: numbers and vectors between Python objects and the cells that WAMR passes them in, 4 bytes each.
+/* values.h: numbers and vectors between Python objects and the cells that WAMR passes them in, 4
+ * bytes each.
  *
- * Only what needs no thought: plain ints within the range of their type, signed or unsigned, floats, 16 bytes. All else,
- * references too, is src/wamr/values.py's business, which also knows what to say.
+ * Only what needs no thought: plain ints within the range of their type, signed or unsigned,
+ * floats, 16 bytes. All else, references too, is src/wamr/values.py's business, which also knows
+ * what to say.
  */
 #ifndef WPY_VALUES_H
 #define WPY_VALUES_H
@@ -12,9 +14,18 @@
 #include <string.h>
 
 /* Value types, as in the binary format. */
-enum { I32 = 0x7F, I64 = 0x7E, F32 = 0x7D, F64 = 0x7C, V128 = 0x7B, FUNCREF = 0x70, EXTERNREF = 0x6F };
+enum {
+    I32 = 0x7F,
+    I64 = 0x7E,
+    F32 = 0x7D,
+    F64 = 0x7C,
+    V128 = 0x7B,
+    FUNCREF = 0x70,
+    EXTERNREF = 0x6F
+};
 
-/* Writes `value` as the kind's cells and moves on; false: not one that is converted here, no exception is set. */
+/* Writes `value` as the kind's cells and moves on; false: not one that is converted here, no
+ * exception is set. */
 static inline bool
 wpy_put(uint8_t kind, PyObject *value, uint32_t **cell)
 {
@@ -59,8 +70,7 @@ wpy_put(uint8_t kind, PyObject *value, uint32_t **cell)
                 PyErr_Clear();
                 return false;
             }
-        }
-        else
+        } else
             return false;
         if (kind == F32) {
             if (wpy_floats_other(wpy_floats_word())) {

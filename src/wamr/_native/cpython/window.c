@@ -1,17 +1,18 @@
 /* window.c: a few bytes of linear memory, read and written at once.
  *
- * `Window` is the base of wamr.Memory. It knows where the bytes are and how many, and holds what keeps them there; what
- * is within is copied here. Everything else, a range that is not within, an index that is no int, data that is no bytes,
- * goes to `_read`, `_write`, `_item` and `_set_item` of the subclass (src/wamr/memory.py), which look whether the memory has grown, and say
- * what is wrong. All of it runs under the GIL, which nobody gives up between a look at the size and the copy.
+ * `Window` is the base of wamr.Memory. It knows where the bytes are and how many, and holds what
+ * keeps them there; what is within is copied here. Everything else, a range that is not within, an
+ * index that is no int, data that is no bytes, goes to `_read`, `_write`, `_item` and `_set_item`
+ * of the subclass (src/wamr/memory.py), which look whether the memory has grown, and say what is
+ * wrong. All of it runs under the GIL, which nobody gives up between a look at the size and the
+ * copy.
  */
 #include "cpython.h"
 
 #include <string.h>
 
 typedef struct {
-    PyObject_HEAD
-    char *data;
+    PyObject_HEAD char *data;
     Py_ssize_t size; /* 0: nothing to see */
     PyObject *keep;
 } Window;
@@ -63,8 +64,9 @@ read_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *na
     Window *window = (Window *)self;
     Py_ssize_t offset, size;
 
-    if (UNLIKELY(count != 2 || names || (offset = index_of(args[0])) < 0 || (size = index_of(args[1])) < 0
-                 || offset > window->size || size > window->size - offset || !window->keep))
+    if (UNLIKELY(count != 2 || names || (offset = index_of(args[0])) < 0 ||
+                 (size = index_of(args[1])) < 0 || offset > window->size ||
+                 size > window->size - offset || !window->keep))
         return general(self, name_read, args, count, names);
     return PyBytes_FromStringAndSize(window->data + offset, size);
 }
@@ -75,7 +77,8 @@ write_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *n
     Window *window = (Window *)self;
     Py_ssize_t offset, size;
 
-    if (UNLIKELY(count != 2 || names || (offset = index_of(args[0])) < 0 || !PyBytes_Check(args[1])))
+    if (UNLIKELY(count != 2 || names || (offset = index_of(args[0])) < 0 ||
+                 !PyBytes_Check(args[1])))
         return general(self, name_write, args, count, names);
     size = PyBytes_Size(args[1]);
     if (UNLIKELY(offset > window->size || size > window->size - offset || !window->keep))
@@ -84,7 +87,8 @@ write_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *n
     Py_RETURN_NONE;
 }
 
-/* The bounds of `[a:b]`, if they are what they look like at any size of the memory: not from its end, within what we know. */
+/* The bounds of `[a:b]`, if they are what they look like at any size of the memory: not from its
+ * end, within what we know. */
 static bool
 part_of(const Window *window, PyObject *key, Py_ssize_t *offset, Py_ssize_t *size)
 {
@@ -110,8 +114,7 @@ get_item(PyObject *self, PyObject *key)
     if (PySlice_Check(key)) {
         if (LIKELY(part_of(window, key, &offset, &size)))
             return PyBytes_FromStringAndSize(window->data + offset, size);
-    }
-    else if (LIKELY((offset = index_of(key)) >= 0 && offset < window->size && window->keep))
+    } else if (LIKELY((offset = index_of(key)) >= 0 && offset < window->size && window->keep))
         return PyLong_FromLong((unsigned char)window->data[offset]);
     return PyObject_CallMethodObjArgs(self, name_item, key, NULL);
 }
@@ -141,12 +144,12 @@ set_item(PyObject *self, PyObject *key, PyObject *value)
         return -1;
     }
     if (PySlice_Check(key)) {
-        if (PyBytes_Check(value) && part_of(window, key, &offset, &size) && PyBytes_Size(value) == size) {
+        if (PyBytes_Check(value) && part_of(window, key, &offset, &size) &&
+            PyBytes_Size(value) == size) {
             memcpy(window->data + offset, PyBytes_AsString(value), (size_t)size);
             return 0;
         }
-    }
-    else if ((offset = index_of(key)) >= 0 && offset < window->size && window->keep) {
+    } else if ((offset = index_of(key)) >= 0 && offset < window->size && window->keep) {
         Py_ssize_t byte = index_of(value);
         if (LIKELY(byte >= 0 && byte <= 255)) {
             window->data[offset] = (char)byte;
@@ -218,36 +221,39 @@ dealloc(PyObject *self)
 }
 
 static PyMethodDef methods[] = {
-    { "read", (PyCFunction)(void (*)(void))read_bytes, METH_FASTCALL | METH_KEYWORDS,
-      "read($self, /, offset, size)\n--\n\n"
-      "Return `size` bytes from `offset` on.\n\n"
-      "Raises IndexError if they are not all within the memory, TypeError, ClosedError.\n"
-      "C: `wasm_memory_data`.\n\n"
-      ">>> from wamr import Limits, Memory, MemoryType, Store\n"
-      ">>> Memory(Store(), MemoryType(Limits(1))).read(8, 4)\n"
-      "b'\\x00\\x00\\x00\\x00'\n" },
-    { "write", (PyCFunction)(void (*)(void))write_bytes, METH_FASTCALL | METH_KEYWORDS,
-      "write($self, /, offset, data)\n--\n\n"
-      "Write `data`, bytes or what has a buffer, from `offset` on.\n\n"
-      "Raises IndexError if it does not fit into the memory, TypeError, ClosedError.\n"
-      "C: `wasm_memory_data`.\n\n"
-      ">>> from wamr import Limits, Memory, MemoryType, Store\n"
-      ">>> memory = Memory(Store(), MemoryType(Limits(1)))\n"
-      ">>> memory.write(8, b'hello')\n"
-      ">>> memory[8:13]\n"
-      "b'hello'\n" },
-    { "_show", show, METH_VARARGS, NULL },
-    { "_hide", hide, METH_NOARGS, NULL },
-    { NULL, NULL, 0, NULL },
+    {"read", (PyCFunction)(void (*)(void))read_bytes, METH_FASTCALL | METH_KEYWORDS,
+     "read($self, /, offset, size)\n--\n\n"
+     "Return `size` bytes from `offset` on.\n\n"
+     "Raises IndexError if they are not all within the memory, TypeError, ClosedError.\n"
+     "C: `wasm_memory_data`.\n\n"
+     ">>> from wamr import Limits, Memory, MemoryType, Store\n"
+     ">>> Memory(Store(), MemoryType(Limits(1))).read(8, 4)\n"
+     "b'\\x00\\x00\\x00\\x00'\n"},
+    {"write", (PyCFunction)(void (*)(void))write_bytes, METH_FASTCALL | METH_KEYWORDS,
+     "write($self, /, offset, data)\n--\n\n"
+     "Write `data`, bytes or what has a buffer, from `offset` on.\n\n"
+     "Raises IndexError if it does not fit into the memory, TypeError, ClosedError.\n"
+     "C: `wasm_memory_data`.\n\n"
+     ">>> from wamr import Limits, Memory, MemoryType, Store\n"
+     ">>> memory = Memory(Store(), MemoryType(Limits(1)))\n"
+     ">>> memory.write(8, b'hello')\n"
+     ">>> memory[8:13]\n"
+     "b'hello'\n"},
+    {"_show", show, METH_VARARGS, NULL},
+    {"_hide", hide, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    { Py_tp_dealloc, dealloc }, { Py_tp_traverse, traverse },
-    { Py_tp_clear, clear },     { Py_tp_methods, methods },
-    { Py_mp_subscript, get_item }, { Py_mp_ass_subscript, set_item },
-    { Py_sq_item, item_at },
-    { Py_tp_doc, "Bytes in C that can be read and written." },
-    { 0, NULL },
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_methods, methods},
+    {Py_mp_subscript, get_item},
+    {Py_mp_ass_subscript, set_item},
+    {Py_sq_item, item_at},
+    {Py_tp_doc, "Bytes in C that can be read and written."},
+    {0, NULL},
 };
 
 static PyType_Spec spec = {
