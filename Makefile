@@ -23,7 +23,7 @@ TREES := $(wildcard cmake codegen src)
 SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.[ch]' -o -name '*.def' -o -name '*.txt' \
 	-o -name '*.json' -o -name '*.patch' -o -name series \) \
-	-not -name '_procedural.py*' -not -name _wamr_version.py -not -name '_wamr.pyi' -not -path '*/.*' -not -path '*.egg-info/*')
+	-not -name '_generated.py*' -not -name _wamr_version.py -not -name '_wamr.pyi' -not -path '*/.*' -not -path '*.egg-info/*')
 # A process for each core; PYTEST_ARGS=-n0 has none but pytest's own, as --pdb and -s want it. What the
 # extras bring is there, so no test is skipped for want of it.
 PYTEST = WAMR_TESTS=complete $(RUN) -m pytest -n auto --maxprocesses=8
@@ -114,7 +114,7 @@ wamr-upgrade-finish:
 
 clean:
 	rm -rf build dist $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
-	rm -f src/wamr/_wamr*.so src/wamr/_wamr*.pyd src/wamr/_wamr.pyi src/wamr/_procedural.py*
+	rm -f src/wamr/_wamr*.so src/wamr/_wamr*.pyd src/wamr/_wamr.pyi src/wamr/_capi/_generated.py*
 	rm -f src/wamr/_wamr_version.py
 	find $(PYTHON_FILES) -name __pycache__ -type d -exec rm -rf {} + 2>/dev/null || true
 

@@ -36,8 +36,8 @@ INCLUDES = """
 #include "cpython/init.h"
 #endif
 """
-# What our C calls of Python: the classes' half (host.py, streams.py), and the procedural layer's
-# (_api/callbacks.py).
+# What our C calls of Python: the object API's half (_runtime/callbacks.py, _wasi/streams.py), and
+# the C API's (_capi/callbacks.py).
 CALLBACKS = """
 extern "Python+C" {
     int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
@@ -102,7 +102,7 @@ def builder(place: iwasm.Layout, declared: header.Header) -> cffi.FFI:
 place = iwasm.layout(ROOT)
 iwasm.prepare(ROOT)
 declared = read(place)
-wrappers.write(ROOT / "src" / "wamr", declared)
+wrappers.write(ROOT / "src" / "wamr" / "_capi", declared)
 version.write(ROOT / "src" / "wamr")
 ffibuilder = builder(place, declared)
 stub.write(ROOT / "src" / "wamr", ffibuilder)

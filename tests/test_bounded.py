@@ -19,7 +19,7 @@ from wamr import (
     WasiConfig,
     load,
 )
-from wamr._binding import lib
+from wamr._backend.binding import lib
 
 BOUNDED = {
     "nothing": "",

@@ -70,10 +70,16 @@ def test_examples_of_a_page(page):
         run(source, page, line, namespace)
 
 
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+    for path in ROOT.glob("src/wamr/**/*.py")
+)
+
+
 @pytest.mark.usefixtures("wat")
-@pytest.mark.parametrize("name", sorted(p.stem for p in ROOT.glob("src/wamr/*.py")))
+@pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name, capsys):
-    module = importlib.import_module("wamr" if name == "__init__" else f"wamr.{name}")
+    module = importlib.import_module(name)
     result = doctest.testmod(module, verbose=False, optionflags=FLAGS)
     assert result.failed == 0, capsys.readouterr().out
 

@@ -9,7 +9,7 @@ import pytest
 
 import wamr
 from wamr import Config, Engine, Instance, Module, Store, UnavailableError, load
-from wamr.engine import default_engine
+from wamr._runtime.engine import default_engine
 
 ANSWER = '(module (func (export "answer") (result i32) (i32.const 42)))'
 

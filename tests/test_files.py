@@ -24,7 +24,7 @@ import pytest
 from guests import Guest, program
 
 import wamr
-from wamr.files import descriptor_of
+from wamr._wasi.files import descriptor_of
 
 pytestmark = pytest.mark.usefixtures("wat")
 

@@ -60,7 +60,7 @@ RUN_INSIDE = {
             thread.join()
         """,
 }
-NAMES = ("wamr", "wamr.ffi", "wamr._wamr", "wamr.errors", "wamr._binding", "wamr.__main__")
+NAMES = ("wamr", "wamr.ffi", "wamr._wamr", "wamr.errors", "wamr._backend.binding", "wamr.__main__")
 # What runs inside: each import twice, since the first leaves parts of the package behind.
 INSIDE = """
 import sys
@@ -152,17 +152,17 @@ def test_the_sentence_is_the_same_on_both_sides():
     import re
     from pathlib import Path
 
-    from wamr import _binding
+    from wamr import _backend
 
-    c = Path(_binding.__file__).parent / "_native" / "cpython" / "interpreter.c"
+    c = Path(__file__).parents[1] / "src" / "wamr" / "_native" / "cpython" / "interpreter.c"
     if not c.exists():
         pytest.skip("the sources are not here")
-    for text in (c.read_text(encoding="utf-8"), inspect.getsource(_binding)):
+    for text in (c.read_text(encoding="utf-8"), inspect.getsource(_backend)):
         assert SENTENCE in re.sub(r'"\s+"', "", text)
 
 
 def test_the_main_interpreter_is_not_refused():
-    from wamr._binding import check_interpreter
+    from wamr._wamr import check_interpreter
 
     assert check_interpreter() is None
     lines = outcome("import wamr, wamr.ffi, wamr._wamr\nprint(wamr.load('(module)').exports)")

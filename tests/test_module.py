@@ -33,7 +33,7 @@ from wamr import (
     ValType,
     wat2wasm,
 )
-from wamr.engine import default_engine
+from wamr._runtime.engine import default_engine
 
 ADD = """(module $adder (func $sum (export "add") (param i32 i32) (result i32)
     (i32.add (local.get 0) (local.get 1))))"""

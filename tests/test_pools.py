@@ -21,7 +21,7 @@ pytestmark = [
 BEGIN = """
 import gc, resource, wamr
 from wamr import Limits, MemoryLimitError, Store, Table, TableType, ValType
-from wamr._binding import ffi, lib
+from wamr._backend.binding import ffi, lib
 
 GIB = 1 << 30
 MODULE = wamr.Module(wamr.Engine(), '(module (memory (export "m") 1))')

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from wamr._runtime.source import source_bytes
 from wamr.errors import CompileError
-from wamr.source import source_bytes
 
 EMPTY = b"\0asm\x01\0\0\0"
 AOT = b"\0aot\x03\0\0\0"

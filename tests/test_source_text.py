@@ -13,7 +13,7 @@ import pytest
 
 import wamr
 from wamr import CompileError, Engine, Module
-from wamr.source import source_bytes
+from wamr._runtime.source import source_bytes
 
 EMPTY = b"\0asm\x01\0\0\0"
 TEXTS = [

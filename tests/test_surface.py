@@ -418,14 +418,14 @@ HEAVY = {
     "traceback",
     "typing",
     "typing_extensions",
-    "wamr._annotations",
-    "wamr.aliases",
-    "wamr._api",
-    "wamr._procedural",
+    "wamr._base.annotations",
+    "wamr._base.aliases",
+    "wamr._capi",
     "wamr.ffi",
-    "wamr.import_aliases",
-    "wamr.program",
-    "wamr.wasi",
+    "wamr._runtime.import_aliases",
+    "wamr._wasi",
+    "wamr._wasi.config",
+    "wamr._wasi.program",
     "wasmtime",
 }
 
@@ -458,4 +458,4 @@ def test_using_a_binary_module_brings_in_nothing_more():
 def test_the_procedural_layer_is_apart():
     loaded = modules_after("import wamr.ffi")
     assert {"wamr.ffi", "wamr"} <= loaded
-    assert loaded & {"asyncio", "subprocess", "wasmtime", "wamr.program"} == set()
+    assert loaded & {"asyncio", "subprocess", "wasmtime", "wamr._wasi"} == set()

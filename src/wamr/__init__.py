@@ -12,8 +12,21 @@ programs as `subprocess.run` runs native ones. `wamr.ffi`, imported by itself, i
 
 from __future__ import annotations
 
+from ._runtime.engine import Config, Engine
+from ._runtime.exports import Exports
+from ._runtime.extern import Extern
+from ._runtime.func import Func
+from ._runtime.global_ import Global
+from ._runtime.instance import Instance
+from ._runtime.limits import ResourceLimits
+from ._runtime.linker import Linker
+from ._runtime.load import load
+from ._runtime.memory import Memory
+from ._runtime.module import Module
+from ._runtime.store import Store
+from ._runtime.table import Table
+from ._runtime.val import Foreign, Ref, Val
 from ._version import FEATURES, WAMR_COMMIT, WAMR_VERSION, __version__
-from .engine import Config, Engine
 from .errors import (
     ClosedError,
     CompileError,
@@ -29,18 +42,6 @@ from .errors import (
     UnavailableError,
     WasmError,
 )
-from .exports import Exports
-from .extern import Extern
-from .func import Func
-from .global_ import Global
-from .instance import Instance
-from .limits import ResourceLimits
-from .linker import Linker
-from .load import load
-from .memory import Memory
-from .module import Module
-from .store import Store
-from .table import Table
 from .types import (
     ExportType,
     FuncType,
@@ -51,16 +52,15 @@ from .types import (
     TableType,
     ValType,
 )
-from .val import Foreign, Ref, Val
 from .wat import wat2wasm
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .aliases import Source, Stdio, Value
-    from .import_aliases import ImportItem, Imports
-    from .program import run
+    from ._base.aliases import Source, Stdio, Value
+    from ._runtime.import_aliases import ImportItem, Imports
+    from ._wasi.config import Dir, WasiConfig
+    from ._wasi.program import run
     from .types import ExternType, externref, f32, f64, funcref, i32, i64, v128
-    from .wasi import Dir, WasiConfig
 
 __all__ = [
     "FEATURES",
@@ -126,11 +126,11 @@ __all__ = [
 
 # What `load` does not need is imported when it is first asked for.
 _LATER = {
-    "run": "program",
-    "Dir": "wasi",
-    "WasiConfig": "wasi",
-    **dict.fromkeys(("Source", "Stdio", "Value"), "aliases"),
-    **dict.fromkeys(("ImportItem", "Imports"), "import_aliases"),
+    "run": "_wasi.program",
+    "Dir": "_wasi.config",
+    "WasiConfig": "_wasi.config",
+    **dict.fromkeys(("Source", "Stdio", "Value"), "_base.aliases"),
+    **dict.fromkeys(("ImportItem", "Imports"), "_runtime.import_aliases"),
     "ExternType": "types",
     **dict.fromkeys(("i32", "i64", "f32", "f64", "v128", "funcref", "externref"), "types"),
 }

@@ -9,14 +9,14 @@ imports nothing of the package but the base of `Frame`, and never touches C.
 
 import enum
 
-from ._immutable import Immutable
+from ._base.immutable import Immutable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from .instance import Instance
+    from ._runtime.instance import Instance
 
     _Frames = tuple["Frame", ...] | Callable[[], tuple["Frame", ...]]
 

@@ -17,17 +17,17 @@ together with the constants, `ffi`, `lib` and the helpers of wamr/_api. It share
 with the classes, but no objects.
 """
 
-from ._api import helpers as _helpers
-from ._api import texts as _texts
-from ._api.arguments import integer as _integer
-from ._api.helpers import *  # noqa: F403
-from ._api.modules import wasm_trust_aot as wasm_trust_aot  # noqa: PLC0414
-from ._api.texts import *  # noqa: F403
-from ._binding import ffi as ffi  # noqa: PLC0414
-from ._binding import lib as lib  # noqa: PLC0414
-from ._procedural import *  # noqa: F403
-from ._procedural import DECLARED as _DECLARED
-from ._procedural import LISTS as _LISTS
+from ._backend.binding import ffi as ffi  # noqa: PLC0414
+from ._backend.binding import lib as lib  # noqa: PLC0414
+from ._capi import helpers as _helpers
+from ._capi import texts as _texts
+from ._capi._generated import *  # noqa: F403
+from ._capi._generated import DECLARED as _DECLARED
+from ._capi._generated import LISTS as _LISTS
+from ._capi.arguments import integer as _integer
+from ._capi.helpers import *  # noqa: F403
+from ._capi.modules import wasm_trust_aot as wasm_trust_aot  # noqa: PLC0414
+from ._capi.texts import *  # noqa: F403
 
 TYPE_CHECKING = False
 

@@ -15,7 +15,7 @@ import enum
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
 
-from ._immutable import Immutable
+from ._base.immutable import Immutable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -387,7 +387,7 @@ def functype_from_annotations(
     Every positional parameter counts, also one with a default. A result must be annotated, with
     None where there is none.
     """
-    from ._annotations import read_signature
+    from ._base.annotations import read_signature
 
     kinds = read_signature(function, access_caller, ValType, _alias)
     params, results = [bytes([kind._code for kind in part]) for part in kinds]

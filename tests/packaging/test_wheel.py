@@ -54,7 +54,7 @@ def test_it_has_the_package_and_nothing_else(names: set[str]) -> None:
     assert {Path(name).suffix for name in package} <= {".py", ".pyi", ".typed", ".so", ".pyd"}
     assert {
         "wamr/__init__.py",
-        "wamr/_procedural.py",
+        "wamr/_capi/_generated.py",
         "wamr/_wamr_version.py",
         "wamr/py.typed",
         "wamr/_wamr.pyi",

@@ -6,7 +6,7 @@ import re
 import pytest
 from capi import NEGATIVE, POSITIVE, api, header
 
-from wamr import _procedural
+from wamr._capi import _generated
 
 
 def test_every_function_alias_enum_and_constant_is_there():
@@ -58,7 +58,7 @@ def test_the_stub_names_everything():
     import ast
     from pathlib import Path
 
-    stub = Path(_procedural.__file__).with_suffix(".pyi")
+    stub = Path(_generated.__file__).with_suffix(".pyi")
     tree = ast.parse(stub.read_text(encoding="utf-8"))
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert {f.name for f in header().functions} <= functions
@@ -79,9 +79,9 @@ def test_type_checkers_see_what_the_star_gives():
             elif isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
                 yield from ast.literal_eval(node.value)
 
-    stars = set(names(_procedural))
-    assert stars >= set(_procedural.__all__)
-    assert set(names(api)) == set(api.__all__) - set(_procedural.__all__)
+    stars = set(names(_generated))
+    assert stars >= set(_generated.__all__)
+    assert set(names(api)) == set(api.__all__) - set(_generated.__all__)
 
 
 def test_every_function_has_a_positive_and_a_negative_test(request):

@@ -30,7 +30,7 @@ def test_an_address_that_is_reused_is_another_object():
 
 
 def test_dead_handles_are_remembered_as_long_as_somebody_holds_them():
-    from wamr._api import handles
+    from wamr._capi import handles
 
     held = []
     for _ in range(3):
@@ -107,7 +107,7 @@ def test_a_vector_that_a_type_took_over_is_not_the_callers(world):
 
 
 def test_pointers_read_from_a_vector_are_followed(world):
-    from wamr._api import handles
+    from wamr._capi import handles
 
     functype = api.wasm_functype_new(world.valtypes(["i32"]), None)
     vec = api.wasm_functype_params(functype)

@@ -3,7 +3,7 @@
 import pytest
 from capi import api, ffi, sweep
 
-from wamr._api import handles, vectors
+from wamr._capi import handles, vectors
 
 
 def address(pointer):

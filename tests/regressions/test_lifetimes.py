@@ -1,7 +1,7 @@
 """Objects of Python and of C that end in an order which nobody chose.
 
 Python's collector runs the finalizers of a cycle in any order. Under AddressSanitizer (`make asan`)
-each of these read freed memory before handles waited for the collector's end (wamr/handles.py).
+each of these read freed memory before handles waited for the collector's end (_backend/handles.py).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import wamr
-from wamr._binding import lib
+from wamr._backend.binding import lib
 
 Wat = Callable[[str], bytes]
 

@@ -24,7 +24,7 @@ from wamr import (
     ValType,
     load,
 )
-from wamr._binding import ffi, lib
+from wamr._backend.binding import ffi, lib
 
 CALLS_OUT = """(module (import "m" "out" (func $out))
     (memory (export "memory") 1)

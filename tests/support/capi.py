@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from wamr import _procedural
 from wamr import ffi as api
-from wamr._api import lists
+from wamr._capi import _generated, lists
 
 ROOT = Path(__file__).resolve().parents[2]
 ffi, lib, NULL = api.ffi, api.lib, api.ffi.NULL
@@ -399,8 +398,8 @@ def _record(module, name):
 
 
 for _module, _name in (
-    (_procedural, "made"),
-    (_procedural, "fill"),
+    (_generated, "made"),
+    (_generated, "fill"),
     (lists, "made"),
 ):
     _record(_module, _name)
@@ -411,7 +410,7 @@ def sweep():
 
     What can't be deleted fails this test alone: the next one begins with empty books.
     """
-    from wamr._api import handles, vectors
+    from wamr._capi import handles, vectors
 
     made = list(MADE.values())
     MADE.clear()

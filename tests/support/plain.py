@@ -1,4 +1,4 @@
-"""A pytest plugin: the package as it is where there is no C API of CPython (src/wamr/_plain.py)."""
+"""A pytest plugin: the package as it is where CPython's C API is missing (_backend/portable.py)."""
 
 import importlib.util
 import sys

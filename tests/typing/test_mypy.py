@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import wamr
-from wamr._binding import lib
+from wamr._backend.binding import lib
 
 HERE = Path(__file__).parent
 IGNORE = re.compile(r"  # type: ignore\[([a-z, -]+)\]")

@@ -54,7 +54,7 @@ def _inspect(given: argparse.Namespace) -> int:
 
 def _bytes(path: str) -> bytes:
     from wamr import CompileError, UnavailableError
-    from wamr.source import source_bytes
+    from wamr._runtime.source import source_bytes
 
     data = read(path)
     if data.startswith(_MAGIC):
@@ -97,7 +97,7 @@ def described(data: bytes) -> dict[str, Any]:
 
 def _wasi(contents: Contents) -> list[dict[str, Any]]:
     """Return the modules of its imports that are WASI's, or are named as if they were."""
-    from wamr.wasi_names import WASI, whose
+    from wamr._base.wasi_names import WASI, whose
 
     modules = dict.fromkeys(item["module"] for item in contents.imports)
     abis = {module: WASI.get(module) or whose(module) for module in modules}

@@ -28,7 +28,7 @@ def read(path: str) -> bytes:
 def binary(path: str) -> bytes:
     """Return the bytes of a module; text is translated. CompileError: it is none."""
     from wamr import UnavailableError
-    from wamr.source import source_bytes
+    from wamr._runtime.source import source_bytes
 
     data = read(path)
     try:

@@ -5,7 +5,7 @@ C notes the reason where it refuses (src/wamr/_native/budget.c, region.c), for t
 
 from __future__ import annotations
 
-from wamr._binding import ffi, lib
+from wamr._backend.binding import ffi, lib
 
 PAGE = 65_536
 

@@ -7,7 +7,7 @@ read by now, whether WAMR has them or not. Spec: section 5.5.
 
 from __future__ import annotations
 
-from ..wasi_names import WASI
+from .._base.wasi_names import WASI
 from .instructions import balanced, constant, scan
 from .reader import Malformed, Reader, Uses
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from wamr._binding import ffi, lib
+from wamr._backend.binding import ffi, lib
 from wamr.errors import LinkError
 from wamr.types import FuncType, ValType
 

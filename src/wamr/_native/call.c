@@ -1,7 +1,7 @@
 /* call.c: from Python into wasm, any signature.
  *
  * Arguments and results come packed as WAMR packs them, 4 bytes a cell. cpython/function.c converts
- * them on the way of most calls, Python's struct module (values.py) for the rest.
+ * them on the way of most calls, Python's struct module (codec.py) for the rest.
  */
 #include "enter.h"
 

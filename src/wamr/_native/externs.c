@@ -1,9 +1,10 @@
 /* externs.c: which externrefs wasm code can still reach.
  *
  * To wasm an externref is a number that Python gave it; the objects are in the store
- * (src/wamr/objects.py), which asks here what may be let go. Exact for tables and globals, by their
- * types; conservative for the wasm stacks of running calls, where any cell that could be a number
- * of an object counts as one. The group's lock is taken meanwhile, so no other thread runs in it.
+ * (src/wamr/_values/externrefs.py), which asks here what may be let go. Exact for tables and
+ * globals, by their types; conservative for the wasm stacks of running calls, where any cell that
+ * could be a number of an object counts as one. The group's lock is taken meanwhile, so no other
+ * thread runs in it.
  */
 #include "core.h"
 

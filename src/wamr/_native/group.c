@@ -180,7 +180,7 @@ static void **late; /* under the registry's lock */
 static uint32_t late_count, late_room;
 static bool late_wait;
 
-/* wpy_release, now or when nothing has to wait any more (src/wamr/handles.py). Out of memory:
+/* wpy_release, now or when nothing has to wait any more (_backend/handles.py). Out of memory:
  * never. */
 void
 wpy_give(void *object)

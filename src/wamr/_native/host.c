@@ -3,9 +3,9 @@
  * An imported function's slot points at a wpy_func (link.c), and the interpreter hands us the
  * argument cells and the place for the results. If the function belongs to an instance, that one is
  * called on its own wasm stack, in the same thread and without Python. If it is a host function,
- * Python is called: by cpython/callback.c, or, if the type has references, by host.py. A Python
- * exception stays on the Python side; wasm unwinds with the status WPY_HOST until a caller in
- * Python takes it out again (host.py, take_pending).
+ * Python is called: by cpython/callback.c, or, if the type has references, by callbacks.py. A
+ * Python exception stays on the Python side; wasm unwinds with the status WPY_HOST until a caller
+ * in Python takes it out again (callbacks.py, take_pending).
  */
 #include "entry.h"
 #include "enter.h"

@@ -22,7 +22,7 @@
 enum wpy_status {
     WPY_OK,
     WPY_TRAP,  /* the text says why */
-    WPY_HOST,  /* a Python exception waits on Python's side (host.py), under the number in `code` */
+    WPY_HOST,  /* a Python exception waits on Python's side (callbacks.py), under the number in `code` */
     WPY_RANGE, /* no such element */
     WPY_BUSY,  /* another thread is in there: try again */
     WPY_DEADLOCK, /* it would wait for itself */

@@ -1,11 +1,11 @@
 /* callback.c: a call of a host function, from wasm into Python.
  *
- * `Callback` is the base of host.py's Host: what is to be called, under the number by which our C
- * knows the host function
+ * `Callback` is the base of callbacks.py's Host: what is to be called, under the number by which
+ * our C knows the host function
  * (`_ready`). The registry below borrows: a Callback takes itself out when it goes, so what keeps a
  * callback alive is only who imports it. Arguments and results that are numbers or vectors are
  * converted here; a result that is something else goes to the method `packed`, which converts it,
- * or says what is wrong. Types with references are called through host.py's wpy_py_cells. An
+ * or says what is wrong. Types with references are called through callbacks.py's wpy_py_cells. An
  * exception waits in this thread under a number (`keep_raised`) while wasm unwinds; whoever called
  * into wasm from Python takes it out (`take_raised`).
  */

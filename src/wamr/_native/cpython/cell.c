@@ -1,9 +1,9 @@
 /* cell.c: the value of a global, read and set at once.
  *
- * `Cell` is the base of wamr.Global: its `_value` and `_set_value` (src/wamr/global_.py) know all,
- * wait where another thread is in the global's instance, and say what is wrong. What needs none of
- * that is done here, under the GIL. The last function that was read is held, so that who reads it
- * again and again, and does not keep it, does not have it made each time.
+ * `Cell` is the base of wamr.Global: its `_value` and `_set_value` (src/wamr/_runtime/global_.py)
+ * know all, wait where another thread is in the global's instance, and say what is wrong. What
+ * needs none of that is done here, under the GIL. The last function that was read is held, so that
+ * who reads it again and again, and does not keep it, does not have it made each time.
  */
 #include "caller.h"
 #include "now.h"

@@ -4,7 +4,7 @@
  * times: a call into wasm (function.c) and out of it (callback.c), a few bytes of memory
  * (window.c), an element of a table (elements.c), the value of a global (cell.c). There a call
  * through cffi costs more than what it does. They keep to the limited API of 3.10, like all of the
- * module; where they are not (PyPy), Python does the same more slowly (src/wamr/_plain.py). Nothing
+ * module; where they are not (PyPy), Python does the same more slowly (src/wamr/_backend/portable.py). Nothing
  * here knows WAMR, and the rest of our C knows nothing of Python.
  */
 #ifndef WPY_CPYTHON_H

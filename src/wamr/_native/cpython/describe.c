@@ -4,9 +4,9 @@
  * type). The type is bytes that say all of it, so that equal ones are found in a dictionary: for a
  * function the kind, the number of parameters (4 bytes) and the value types, parameters first; for
  * the others the kind, the element's or content's type, the flags (wpy_extern in wpy.h tells them),
- * and the limits (4 bytes each). src/wamr/module.py makes types of them. `exported(address, known,
- * make)` answers what stands in the dictionary `known` for the type and name of each export; what
- * does not, make(name, type, key) makes.
+ * and the limits (4 bytes each). src/wamr/_runtime/module.py makes types of them.
+ * `exported(address, known, make)` answers what stands in the dictionary `known` for the type and
+ * name of each export; what does not, make(name, type, key) makes.
  */
 #include "cpython.h"
 

@@ -1,11 +1,11 @@
 /* elements.c: an element of a table, read and set at once; how many there are; a few more of them.
  *
  * `Elements` is the base of wamr.Table: its `_item`, `_set_item`, `_size` and `_grow`
- * (src/wamr/table.py) know all, wait where another thread is in the table's instance, and say what
- * is wrong. What needs none of that is done here, under the GIL. Nothing is remembered of what is
- * in the table, since wasm code changes that: an element is read as a number each time. Only the
- * last functions that came out are held, so that who looks at them again and again, and keeps none,
- * does not have them made each time.
+ * (src/wamr/_runtime/table.py) know all, wait where another thread is in the table's instance, and
+ * say what is wrong. What needs none of that is done here, under the GIL. Nothing is remembered of
+ * what is in the table, since wasm code changes that: an element is read as a number each time.
+ * Only the last functions that came out are held, so that who looks at them again and again, and
+ * keeps none, does not have them made each time.
  */
 #include "caller.h"
 #include "now.h"

@@ -4,8 +4,8 @@
  * its Signature, which all functions of a type share. A call converts its arguments into the cells
  * of WAMR, calls, and converts the results, all here. What it does not know at once, an argument of
  * a class that it does not expect, one out of range, a reference, goes to the method `general` of a
- * Call made for it, and what went wrong to `failed` (src/wamr/calls.py): they know how to do it and
- * what to say.
+ * Call made for it, and what went wrong to `failed` (src/wamr/_runtime/calls.py): they know how to
+ * do it and what to say.
  *
  * A function that is sure to end soon (wpy_func_bounded) is called with the GIL held: giving it up
  * and taking it again would cost more than the function, and beside a busy thread much more.

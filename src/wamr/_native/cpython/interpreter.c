@@ -9,7 +9,7 @@
  */
 #include "cpython.h"
 
-/* As in src/wamr/_binding.py. */
+/* As in src/wamr/_backend/binding.py. */
 static const char refusal[] = "wamr works in the main interpreter only, and this is a "
                               "sub-interpreter; use processes in place "
                               "of sub-interpreters (in mod_wsgi: WSGIApplicationGroup %{GLOBAL})";

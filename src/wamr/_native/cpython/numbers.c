@@ -1,10 +1,10 @@
 /* numbers.c: the objects that wasm code knows as externrefs, and their numbers.
  *
- * `Numbers` is the base of the store's Objects (src/wamr/objects.py, which tells the whole story
- * and decides when to collect). It gives an object a number, the same one while the object is held,
- * and holds it. A collection is `begin`, marking by our C, and `sweep`, which lets go of what was
- * neither marked nor asked for meanwhile. All of it runs under the GIL and calls nothing in between
- * that could run other Python code, so it needs no lock.
+ * `Numbers` is the base of the store's Objects (src/wamr/_values/externrefs.py, which tells the
+ * whole story and decides when to collect). It gives an object a number, the same one while the
+ * object is held, and holds it. A collection is `begin`, marking by our C, and `sweep`, which lets
+ * go of what was neither marked nor asked for meanwhile. All of it runs under the GIL and calls
+ * nothing in between that could run other Python code, so it needs no lock.
  *
  * Who passes numbers says so (`wpy_passing`): a list for each thread, since a host function puts
  * aside what its own thread was passing.

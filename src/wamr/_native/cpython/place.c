@@ -3,9 +3,9 @@
  * Only what needs no thought and no waiting: null, an object behind an externref, and a function
  * that came into the place before. Such a function's Owner is kept by that of the place already, so
  * the two are of one store, and their groups are one. All else is Python's business
- * (src/wamr/values.py, src/wamr/extern.py). Between a look at a number and what is done with it
- * nobody gives up the GIL, so a collection of externrefs comes before both or after both
- * (src/wamr/objects.py).
+ * (src/wamr/_values/codec.py, src/wamr/_runtime/extern.py). Between a look at a number and what is
+ * done with it nobody gives up the GIL, so a collection of externrefs comes before both or after
+ * both (src/wamr/_values/externrefs.py).
  */
 #include "now.h"
 #include "place.h"

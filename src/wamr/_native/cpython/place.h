@@ -8,7 +8,7 @@
 typedef struct {
     void *object;    /* the wpy_table or wpy_global: a handle, ours; NULL: not known yet, or it was
                         given back */
-    PyObject *owner; /* its Owner (src/wamr/extern.py), which says whether it is closed; NULL:
+    PyObject *owner; /* its Owner (src/wamr/_runtime/extern.py), which says whether it is closed; NULL:
                         cleared by the collector */
     PyObject *kept;  /* the owner's dict of what lives as long, by id */
     PyObject *numbers; /* of the store's externrefs; NULL: the place has none */

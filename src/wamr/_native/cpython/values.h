@@ -2,7 +2,7 @@
  * bytes each.
  *
  * Only what needs no thought: plain ints within the range of their type, signed or unsigned,
- * floats, 16 bytes. All else, references too, is src/wamr/values.py's business, which also knows
+ * floats, 16 bytes. All else, references too, is src/wamr/_values/codec.py's business, which also knows
  * what to say.
  */
 #ifndef WPY_VALUES_H

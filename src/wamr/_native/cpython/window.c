@@ -3,9 +3,9 @@
  * `Window` is the base of wamr.Memory. It knows where the bytes are and how many, and holds what
  * keeps them there; what is within is copied here. Everything else, a range that is not within, an
  * index that is no int, data that is no bytes, goes to `_read`, `_write`, `_item` and `_set_item`
- * of the subclass (src/wamr/memory.py), which look whether the memory has grown, and say what is
- * wrong. All of it runs under the GIL, which nobody gives up between a look at the size and the
- * copy.
+ * of the subclass (src/wamr/_runtime/memory.py), which look whether the memory has grown, and say
+ * what is wrong. All of it runs under the GIL, which nobody gives up between a look at the size and
+ * the copy.
  */
 #include "cpython.h"
 

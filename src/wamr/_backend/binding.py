@@ -1,0 +1,72 @@
+"""The one door to C: whoever needs the extension imports from here.
+
+`ffi` and `lib` are cffi's. The other names are made with CPython's own C API
+(src/wamr/_native/cpython/), for the paths where a call through cffi costs more than what it does;
+where there is none, they are those of portable.py.
+"""
+
+from .._wamr import ffi, lib
+
+try:
+    from .._wamr import (
+        Callback,
+        Caller,
+        Cell,
+        Elements,
+        Numbers,
+        Signature,
+        Window,
+        bind,
+        described,
+        exported,
+        keep_raised,
+        known,
+        refer,
+        set_call,
+        set_wrapped,
+        take_raised,
+    )
+except ImportError:  # PyPy
+    from .portable import (  # type: ignore[assignment]
+        Callback,
+        Caller,
+        Cell,
+        Elements,
+        Numbers,
+        Signature,
+        Window,
+        bind,
+        described,
+        exported,
+        keep_raised,
+        known,
+        refer,
+        set_call,
+        set_wrapped,
+        take_raised,
+    )
+
+__all__ = [
+    "Callback",
+    "Caller",
+    "Cell",
+    "Elements",
+    "Numbers",
+    "Signature",
+    "Window",
+    "bind",
+    "described",
+    "exported",
+    "ffi",
+    "keep_raised",
+    "known",
+    "lib",
+    "refer",
+    "set_call",
+    "set_wrapped",
+    "take_raised",
+]
+
+# Hooks, locks and the fork handlers of our C stand before anything else is called.
+if not lib.wpy_setup():
+    raise ImportError("wamr: the runtime's locks can't be made")

@@ -1,0 +1,87 @@
+"""Arrays of the caller: the `data` that a vector is made from, as lists, bytes or cffi arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._backend.binding import ffi
+from . import ownership
+from .handles import NULL, CData, Thing, typeof
+from .vectors import Vec, common_store
+
+
+def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[Thing]]:
+    """The `data` of a wasm_…_vec_new: (what C gets, the elements that change their owner)."""
+    if value is None:
+        return NULL, []
+    if value.__class__ is bytes and type_.name == "byte" and len(value) >= size:
+        return value, []
+    if isinstance(value, CData):
+        found = typeof(value)
+        fits = found.kind in ("array", "pointer") and found.item == type_.item.item
+        if not fits and value != NULL:
+            raise TypeError(
+                f"{function}: data must be a {type_.item.item.cname} array, not {found.cname}"
+            )
+        if not value:
+            return NULL, []
+        length = len(value) if found.kind == "array" else size
+    else:
+        value = new_array(type_, value, function, "data")
+        length = len(value)
+    if length < size:
+        ffi.new("size_t *", size)  # an OverflowError where C has no such size
+        raise ValueError(f"{function}: data has {length} items where size says {size}")
+    if type_.element is None:
+        return value, []
+    claimed: list[Thing] = []
+    for index in range(size):
+        thing = ownership.claim(type_.element, value[index], function, f"data[{index}]")[1]
+        if thing is not None:
+            claimed.append(thing)
+    ownership.distinct(function, *claimed)
+    common_store(claimed, function)
+    return value, claimed
+
+
+def new_array(type_: Vec, items: Any, function: str, parameter: str) -> Any:
+    """The items in an array of Python's; a value may be a pointer to one."""
+    try:
+        if type_.name == "val":
+            items = [item[0] if _is_pointer(item) else item for item in items]
+        elif type_.name == "byte":
+            text = bytes(items) if _is_buffer(items) else _joined(list(items))
+            data = ffi.new(type_.item, len(text))  # of bytes, cffi would add a NUL
+            ffi.buffer(data)[:] = text
+            return data
+        else:
+            items = list(items)
+        return ffi.new(type_.item, items)
+    except TypeError as error:
+        raise TypeError(f"{function}: {parameter} must be {_items(type_)}: {error}") from None
+    except ValueError as error:  # of bytes()
+        raise OverflowError(f"{function}: {parameter}: {error}") from None
+
+
+def _is_pointer(item: Any) -> bool:
+    return isinstance(item, CData) and typeof(item).kind == "pointer" and bool(item)
+
+
+def _joined(items: list[Any]) -> bytes:
+    """From numbers, or from what a vector's data gives when it is read."""
+    for item in items:
+        if isinstance(item, bytes) and len(item) != 1:
+            raise TypeError(f"{item!r} is not one byte")
+    return b"".join(item if isinstance(item, bytes) else bytes([item]) for item in items)
+
+
+def _is_buffer(items: Any) -> bool:
+    return isinstance(items, (bytes, bytearray, memoryview))
+
+
+def _items(type_: Vec) -> str:
+    return (
+        "bytes or a list of numbers"
+        if type_.name == "byte"
+        else f"a list of {type_.item.item.cname}"
+    )

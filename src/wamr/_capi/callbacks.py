@@ -1,0 +1,171 @@
+"""Python functions that C calls: imports of a module, and finalizers.
+
+C sees one function for all of them, whose `env` leads to the `Host` of the very one. The
+arguments are copies, so that nothing which a callback keeps points into a finished call. An
+exception becomes a trap; it is laid aside, and the wasm_func_call that returns the trap finds
+it (`wasm_trap_exception`).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .._backend.binding import ffi, lib
+from .._base.callables import checked_plain, refuse_unrun
+from .handles import NULL, CData, Thing, find, kind
+from .ownership import consumed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TRAP = kind("trap")
+# The exception of a callback on its way through C, by thread.
+_raised: dict[int, BaseException] = {}
+
+
+class Callback:
+    """A Python function for wasm_func_new; it can still be called from Python."""
+
+    with_env = False
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise TypeError(f"a callback must be callable, not {type(function).__name__}")
+        checked_plain("the callback", function)
+        self.function = function
+        self.__doc__ = function.__doc__
+        self.__name__ = getattr(function, "__name__", "callback")
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.__name__}>"
+
+
+class CallbackWithEnv(Callback):
+    """A Python function for wasm_func_new_with_env."""
+
+    with_env = True
+
+
+class Finalizer(Callback):
+    """A Python function for the finalizer of host information or of a callback's env."""
+
+
+class Host:
+    """One function of the host: what C's `env` leads to."""
+
+    def __init__(
+        self, callback: Callback, env: Any, kinds: tuple[bytes, bytes], store: Any
+    ) -> None:
+        parameters, results = kinds
+        self.function = callback.function
+        self.with_env = callback.with_env
+        self.env = env
+        self.store = store
+        self.handle = ffi.new_handle(self)
+        self.busy = False
+        self.kinds = results
+        self.arguments = _values(parameters)
+        self.results = _values(results)
+        self.template = bytes(ffi.buffer(self.results[1]))
+
+    def call(self, args: Any, results: Any) -> Any:
+        """NULL or a trap; the results are written."""
+        if self.busy:  # a call inside a call: other room
+            mine, out = _values(bytes(len(self.arguments[1]))), _values(self.kinds)
+        else:
+            mine, out = self.arguments, self.results
+            out_vec, out_data = out
+            ffi.memmove(out_data, self.template, len(self.template))
+            out_vec.data, out_vec.size, out_vec.num_elems = out_data, len(out_data), len(out_data)
+        (mine_vec, mine_data), (out_vec, out_data) = mine, out
+        busy, self.busy = self.busy, True
+        try:
+            ffi.memmove(mine_data, args.data, len(ffi.buffer(mine_data)))
+            if self.with_env:
+                trap = self.function(self.env, mine_vec, out_vec)
+            else:
+                trap = self.function(mine_vec, out_vec)
+        finally:
+            self.busy = busy
+        if trap is not None:
+            refuse_unrun("the callback", trap)
+            pointer, thing = find(TRAP, trap, "callback", "the result")
+            if thing is not None:
+                return _handed_over(pointer, thing)
+        for index, wanted in enumerate(self.kinds):
+            if out_data[index].kind != wanted:
+                raise TypeError(f"result {index} has the kind {out_data[index].kind}, not {wanted}")
+        if self.kinds:
+            ffi.memmove(results.data, out_data, len(self.template))
+        return NULL
+
+
+def _values(kinds: bytes) -> tuple[Any, Any]:
+    data = ffi.new("wasm_val_t[]", len(kinds))
+    for index, wanted in enumerate(kinds):
+        data[index].kind = wanted
+    vec = ffi.new("wasm_val_vec_t *")
+    vec.data, vec.size, vec.num_elems, vec.size_of_elem = data, len(kinds), len(kinds), 16
+    return vec, data
+
+
+def _handed_over(pointer: Any, thing: Thing) -> Any:
+    """A trap that a callback returns: the runtime makes text of it and deletes it."""
+    if thing.owner is not None:
+        raise ReferenceError(f"callback: the trap belongs to {thing.owner.describe()}")
+    if thing.extra is not None:
+        _raised[threading.get_ident()] = thing.extra
+    if thing.count > 1:
+        thing.count -= 1
+    else:
+        consumed(thing, "the runtime by a callback")
+    return pointer
+
+
+@ffi.def_extern(name="wpy_api_callback")  # type: ignore[untyped-decorator, unused-ignore]
+def _call(env: Any, args: Any, results: Any) -> Any:
+    host = ffi.from_handle(env)
+    try:
+        return host.call(args, results)
+    except BaseException as error:  # noqa: BLE001 - C must not see it; wasm_func_call does
+        _raised[threading.get_ident()] = error
+        return lib.wpy_api_trap(host.store, describe(error).encode(errors="replace"))
+
+
+def describe(error: BaseException) -> str:
+    """One line that says what was raised."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001
+        text = ""
+    name = type(error).__name__
+    return (f"{name}: {text}" if text else name).replace("\0", " ")
+
+
+def take_raised() -> BaseException | None:
+    """The exception behind the trap that a call on this thread has just returned."""
+    return _raised.pop(threading.get_ident(), None) if _raised else None
+
+
+def finalizer(value: Any, argument: Any) -> tuple[Any, Callable[[], object] | None]:
+    """The two kinds of finalizers: (what C gets, what Python does)."""
+    if value is None or (isinstance(value, CData) and not value):
+        return NULL, None
+    if isinstance(value, CData):
+        return value, None
+    function = value.function if isinstance(value, Callback) else value
+    checked_plain("the finalizer", function)
+    return NULL, lambda: _finalize(function, argument)
+
+
+def _finalize(function: Callable[[Any], object], argument: Any) -> None:
+    import sys
+
+    try:
+        function(NULL if argument is None else argument)
+    except Exception:  # noqa: BLE001 - as in __del__: there is nobody to tell
+        sys.excepthook(*sys.exc_info())

@@ -1,0 +1,40 @@
+"""Vectors from lists and lists from vectors, for every type of vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._backend.binding import ffi, lib
+from . import handles
+from .arrays import array
+from .handles import Kind, by_address
+from .vectors import Vec, made, read
+
+
+def from_list(type_: Vec, items: Any) -> Any:
+    """A new vector with the items; it owns those that are objects, as after wasm_…_vec_new."""
+    function = f"wasm_{type_.name}_vec_from_list"
+    items = items if isinstance(items, (bytes, bytearray, memoryview)) else list(items)
+    data, claimed = array(type_, len(items), items, function)
+    pointer = ffi.new(type_.ctype)
+    getattr(lib, f"wasm_{type_.name}_vec_new")(pointer, len(items), data)
+    made(type_, pointer, claimed, function)
+    return pointer
+
+
+def to_list(type_: Vec, vec: Any) -> list[Any]:
+    """The items of a vector; what it owns stays its own."""
+    pointer = read(type_, vec, f"wasm_{type_.name}_vec_to_list", "vec")
+    if not pointer:
+        return []
+    items = [pointer.data[index] for index in range(pointer.num_elems)]
+    if type_.name == "val":
+        # Copies, in memory of their own: what indexing gives is a view of the vector's.
+        return [ffi.new("wasm_val_t *", item)[0] for item in items]
+    if type_.element is None:
+        return items
+    return [_known(type_.element, item) for item in items]
+
+
+def _known(element: Kind, item: Any) -> Any:
+    return handles.handle_of(element, by_address[item], item) if item else item

@@ -1,0 +1,180 @@
+"""Calls from Python into wasm: what is beside the fast path, and what becomes of errors.
+
+The fast path is in C (src/wamr/_native/cpython/function.c): a plain function that converts numbers
+and vectors and calls. What it does not do itself it leaves to a `Call` of it: references,
+arguments that are no plain int, float or bytes, or wrong, waiting for another thread (`general`);
+and errors to `failed`. There values travel as packed cells (`values`). The C side of a call is
+src/wamr/_native/call.c.
+"""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+
+from .._backend.binding import ffi, lib, set_call
+from .._values.codec import Codec, codec_of
+from ..errors import ClosedError, ExitTrap, Trap, trap_from_text
+from .backtrace import frames_of, notes_of
+from .callbacks import take_pending
+from .extern import forked
+from .limits import NO_FUEL_LIMIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from ..types import FuncType
+    from .state import InstanceState
+
+NO_TIMEOUT = 1 << 63
+_cast, _FUNC = ffi.cast, ffi.typeof("wpy_func *")
+_TEXTS = {  # as trap_from_text knows them
+    lib.WPY_TIMEOUT: "timed out",
+    lib.WPY_INTERRUPTED: "interrupted",
+    lib.WPY_FUEL: "out of fuel",
+}
+_TRAP, _HOST, _EXIT = lib.WPY_TRAP, lib.WPY_HOST, lib.WPY_EXIT
+_BEGUN = {_TRAP, _HOST, _EXIT, *_TEXTS}  # how calls end that did begin
+_BUSY = lib.WPY_BUSY
+
+
+# ------------------------------------------------------------------ errors
+def take_error(who: Any) -> Any:
+    """Return the wpy_error of what failed last in `who`, or None if nothing did."""
+    error = ffi.new("wpy_error *")
+    return error if lib.wpy_take_error(who, error) else None
+
+
+def raise_status(error: Any, who: Any, what: str) -> NoReturn:
+    """Raise what a wpy_error tells of, `who` failed in; `what` names it for users."""
+    notes = notes_of(who, error.frames)
+    text = ffi.string(error.text).decode("utf-8", "replace")
+    raise error_of(error.status, error.code, text, notes, what)
+
+
+def error_of(
+    status: int,
+    code: int,
+    text: str,
+    notes: bytes,
+    what: object,
+    state: InstanceState | None = None,
+) -> BaseException:
+    """Return the exception for a status; state: of the function that was called."""
+    if status == _TRAP:
+        trap = trap_from_text(text)
+    elif status == _HOST:
+        raised = take_pending(code)
+        if notes and isinstance(raised, Trap):
+            raised._add_frames(frames_of(notes))
+        return raised
+    elif status == _EXIT:
+        trap = ExitTrap(code & 0xFFFFFFFF)
+    elif status in _TEXTS:
+        trap = trap_from_text(_TEXTS[status])
+    else:
+        return _refused(status, text, what)
+    if notes:
+        trap._frames = frames_of(notes, state)
+    return trap
+
+
+def _refused(status: int, text: str, what: object) -> Exception:
+    """Return the error of a call that never began."""
+    if status == lib.WPY_CLOSED:
+        return ClosedError(f"{what}: {text or 'its instance is closed'}")
+    if status == lib.WPY_FORKED:
+        return forked(what)
+    if status == lib.WPY_DEADLOCK:
+        return RuntimeError(
+            f"{what} would wait for ever: another thread is in its instance and waits for one that "
+            "this thread is in"
+        )
+    return trap_from_text(text)
+
+
+# ------------------------------------------------------------------ one call
+class Call:
+    """A call of a function of an instance, beside the fast path.
+
+    address: of the function in C, which lives as long as `func`, or whoever calls.
+    """
+
+    __slots__ = ("codec", "fn", "func", "name", "state")
+
+    def __init__(
+        self,
+        state: InstanceState,
+        address: int,
+        type: FuncType,  # noqa: A002
+        name: str,
+        func: object = None,
+    ) -> None:
+        self.state = state
+        self.fn = _cast(_FUNC, address)
+        self.codec = codec_of(type)
+        self.name = name
+        self.func = func
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.codec.type}"
+
+    def general(
+        self,
+        args: tuple[object, ...],
+        timeout_ns: int = 0,
+        fuel: int = NO_FUEL_LIMIT,
+        stop: Any = ffi.NULL,
+    ) -> Any:
+        """Call with any arguments; stop: this thread's (see aio): once set, no call begins."""
+        if self.codec.refs:
+            objects = self.state.store._enter_refs()
+            try:
+                return self._general(args, timeout_ns, fuel, stop)
+            finally:
+                objects.leave()
+        return self._general(args, timeout_ns, fuel, stop)
+
+    def _general(self, args: tuple[object, ...], timeout_ns: int, fuel: int, stop: Any) -> Any:
+        codec: Codec = self.codec
+        memory = ffi.new("char[]", codec.bytes)
+        buffer = ffi.buffer(memory)
+        codec.pack_arguments(buffer, args, self.state, self)
+        cells = ffi.cast("uint32_t *", memory)
+        limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
+        began = monotonic_ns() if limit != NO_TIMEOUT else 0
+        status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
+        while status:
+            error = take_error(self.fn)
+            if error is None or status != _BUSY:
+                raise_status(error, self.fn, str(self))
+            # Another thread is in there: what stops a call stops one that waits for its turn, too.
+            if limit != NO_TIMEOUT:
+                timeout_ns = limit - (monotonic_ns() - began)
+                if timeout_ns <= 0:
+                    raise trap_from_text("timed out")
+            status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
+        return codec.unpack_results(buffer, self.state)
+
+
+def failed(
+    state: InstanceState,
+    address: int,
+    type: FuncType,  # noqa: A002
+    name: str,
+    args: tuple[object, ...],
+    status: int,
+    code: int,
+    text: str,
+    notes: bytes,
+) -> Any:
+    """Raise what a call on the fast path ended with, or make it again and wait."""
+    if status in _BEGUN:
+        raise error_of(status, code, text, notes, None, state)
+    call = Call(state, address, type, name)
+    if status == _BUSY:
+        return call.general(args)
+    raise error_of(status, code, text, notes, call, state)
+
+
+set_call(Call, failed, Trap)

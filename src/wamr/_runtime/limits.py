@@ -1,0 +1,127 @@
+"""Limits: what an instance may use before it is stopped.
+
+Values, checked when made. They are carried out in C: time and fuel at the checkpoint that running
+code passes (src/wamr/_native/checkpoint.c), memory and tables by budgets (budget.c).
+"""
+
+from __future__ import annotations
+
+from .._backend.binding import ffi, lib
+from .._base.immutable import Options
+from .engine import checked_stack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+NO_FUEL_LIMIT = -1
+NO_LIMIT = (1 << 64) - 1
+MOST_SECONDS = 1e9
+
+
+def checked_timeout(timeout: object) -> int:
+    """Return a timeout in ns, 0 for None; TypeError, ValueError."""
+    if timeout is None:
+        return 0
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
+        raise TypeError(
+            f"timeout must be a number of seconds or None, not {type(timeout).__name__}"
+        )
+    if not timeout >= 0:  # nor NaN
+        raise ValueError(f"timeout must not be negative: {timeout}")
+    return max(1, int(min(timeout, MOST_SECONDS) * 1e9))
+
+
+def checked_fuel(fuel: object) -> int:
+    """Return an amount of fuel, -1 for None; TypeError, ValueError."""
+    if fuel is None:
+        return NO_FUEL_LIMIT
+    if not isinstance(fuel, int) or isinstance(fuel, bool):
+        raise TypeError(f"fuel must be an int or None, not {type(fuel).__name__}")
+    if not 0 <= fuel < 1 << 62:
+        raise ValueError(f"fuel must be from 0 to 2**62 - 1, not {fuel}")
+    return fuel
+
+
+def checked_amount(name: str, amount: object) -> int:
+    """Return a limit of bytes or elements, the largest uint64 for None; TypeError, ValueError."""
+    if amount is None:
+        return NO_LIMIT
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise TypeError(f"{name} must be an int or None, not {type(amount).__name__}")
+    if not 0 <= amount < NO_LIMIT:
+        raise ValueError(f"{name} must be from 0 to 2**64 - 2, not {amount}")
+    return amount
+
+
+def no_room(budget: Any, *, elements: bool = False) -> str:
+    """Return why this thread was refused a memory, or a table, just now; budget: its store's."""
+    try:
+        from .._diagnosis.room import why_no_room
+    except (ImportError, MemoryError, OSError):  # there is no room for that either
+        return "the system has no memory left"
+    return why_no_room(budget, elements=elements)
+
+
+class ResourceLimits(Options):
+    """What an instance may use, over its whole life but `timeout`.
+
+    timeout: seconds that each call from Python, and the start function, may take; None: no limit.
+    memory_bytes: size of the linear memories that it makes; memory.grow beyond it fails.
+    stack_bytes: size of the wasm stack; None: the engine's.
+    table_elements: size of the tables that it makes, all together; table.grow beyond it fails.
+    fuel: branches and calls that wasm code may execute over the instance's whole life, and 64 bytes
+    that it fills or copies count as one; the same program uses the same fuel on every machine;
+    None: no limit.
+    Given to a Store, timeout, stack_bytes and fuel are the defaults of its instances, memory_bytes
+    and table_elements sums over all that lives in it, host-made memories and tables too.
+    Immutable, comparable. Raises TypeError, ValueError.
+
+    >>> from wamr import ResourceLimits
+    >>> ResourceLimits(timeout=0.5, fuel=10_000)
+    ResourceLimits(timeout=0.5, fuel=10000)
+    """
+
+    __slots__ = ("timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel")  # noqa: RUF023 - in the order of __init__
+    timeout: float | None
+    memory_bytes: int | None
+    stack_bytes: int | None
+    table_elements: int | None
+    fuel: int | None
+
+    def __init__(
+        self,
+        *,
+        timeout: float | None = None,
+        memory_bytes: int | None = None,
+        stack_bytes: int | None = None,
+        table_elements: int | None = None,
+        fuel: int | None = None,
+    ) -> None:
+        checked_timeout(timeout)
+        checked_amount("memory_bytes", memory_bytes)
+        checked_amount("table_elements", table_elements)
+        checked_fuel(fuel)
+        if stack_bytes is not None:
+            checked_stack("stack_bytes", stack_bytes)
+        self._fill(timeout, memory_bytes, stack_bytes, table_elements, fuel)
+
+    def __repr__(self) -> str:
+        given = zip(self._fields, self._values(), strict=True)
+        text = ", ".join([f"{name}={value}" for name, value in given if value is not None])
+        return f"{type(self).__name__}({text})"
+
+    def _timeout_ns(self) -> int:
+        """Return the timeout in ns, 0 for none."""
+        return checked_timeout(self.timeout)
+
+    def _budget(self, parent: Any) -> Any:
+        """Return a handle on a budget in C within `parent`, or that if none is needed."""
+        memory = checked_amount("memory_bytes", self.memory_bytes)
+        table = checked_amount("table_elements", self.table_elements)
+        if memory == table == NO_LIMIT:
+            return parent
+        budget = lib.wpy_budget_new(parent, memory, table)
+        if not budget:
+            raise MemoryError("no memory for the limits")
+        return ffi.gc(budget, lib.wpy_budget_release)

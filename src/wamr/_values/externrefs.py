@@ -1,0 +1,66 @@
+"""The objects that wasm code knows as externrefs.
+
+To wasm an externref is a number; a store's `Objects` knows the object behind it and gives the same
+object the same number while it is held (its base `Numbers`: src/wamr/_native/cpython/numbers.c).
+wasm code does not say when it drops a reference, so the objects are collected: C marks what tables,
+globals and running calls can reach (src/wamr/_native/externs.c), the rest is let go. A number
+between Python and wasm at that moment, packed but not yet passed or returned but not yet looked up,
+would be missed: whoever has one says so (`enter`, `leave`), and collecting is put off meanwhile.
+"""
+
+from __future__ import annotations
+
+from .._backend.binding import Numbers, ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+NULL_REF = 0xFFFFFFFF
+FIRST_COLLECTION = 1024  # objects; later ones when their number has doubled
+
+
+class Objects(Numbers):
+    """The objects of one store."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limit = FIRST_COLLECTION
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many are held that it is worth looking which are needed."""
+        return len(self) >= self.limit
+
+    def postpone(self) -> None:
+        """After a collection that was put off: do not try again with each new object."""
+        self.limit = len(self) + len(self) // 4
+
+    def collect(self, things: Iterable[Any]) -> bool:
+        """Let go of what none of `things` (handles in C) can reach.
+
+        False if references are being passed, or another thread's call is in the way; then nothing
+        was done.
+        """
+        count = self.begin()
+        if count < 0:
+            return False
+        try:
+            marks = ffi.new("uint8_t[]", count or 1)
+            seen = set()
+            for c in things:
+                group = lib.wpy_group_id(c)
+                if group not in seen:
+                    seen.add(group)
+                    if lib.wpy_mark_externrefs(c, marks, count):
+                        return False
+            gone = self.sweep(bytes(ffi.buffer(marks, count)))
+        finally:
+            self.end()
+        if gone is None:
+            return False
+        self.limit = max(FIRST_COLLECTION, 2 * len(self))
+        return True  # destructors run from here on

@@ -1,0 +1,1 @@
+"""WASI programs: their configuration, their standard streams, and `run`."""

@@ -1,0 +1,238 @@
+"""What a WASI program gets from the host: arguments, environment, directories, stdio.
+
+A `WasiConfig` is checked when it is made and says nothing about any instance; each that it is given
+to opens it anew (`_apply`): the C side (src/wamr/_native/wasi.c) gets copies of all texts, the
+directories, and descriptors of its own for stdio that has one. What stdio may be is stdio.py's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from itertools import count
+
+from .._backend.binding import ffi, lib
+from .._base.immutable import Options, made_already
+from .._runtime.imports import WasiBase
+from .files import descriptor_of
+from .stdio import STDOUT, Stream, checked_path, open_for_input, open_for_output
+from .streams import Streams, reader, streams_by_number, writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    from .._base.aliases import Stdio
+    from .._runtime.extern import Owner
+
+    Path: TypeAlias = str | os.PathLike[str]
+
+_PYTHON, _NOTHING = -1, -2  # as in wasi.c
+_numbers = count(1)
+
+
+# ------------------------------------------------------------------ what users write
+class Dir(Options):
+    """A directory of the host for a program; read-only unless `writable`.
+
+    Raises TypeError. Whether it is there, the WasiConfig finds out.
+
+    >>> from wamr import Dir
+    >>> Dir("/tmp", writable=True)
+    Dir('/tmp', writable=True)
+    """
+
+    __slots__ = ("path", "writable")
+    path: str
+    writable: bool
+
+    def __init__(self, path: Path, *, writable: bool = False) -> None:
+        self._fill(checked_path("path", path), bool(writable))
+
+    def __repr__(self) -> str:
+        return f"Dir({self.path!r}{', writable=True' if self.writable else ''})"
+
+
+class WasiConfig(WasiBase):
+    """What a program under WASI (preview 1, snapshot 0) gets: nothing that is not named here.
+
+    args: its argv, the program's name first. env: its environment. dirs: {"guest path": host path
+    or Dir}, read-only unless Dir(writable=True).
+    stdin: bytes, a file, a path, "inherit", a descriptor, or a callable that is given a size and
+    returns at most so many bytes, b"" at the end. stdout, stderr: None discards, "inherit", a file,
+    a path, a descriptor, or a callable that is given bytes as they come; stderr also
+    subprocess.STDOUT. If the callable returns an int, that is how many bytes it has taken, and it
+    is called again with the rest; with any other result it has taken all. Text files get str.
+    What a callable or file raises comes out of the call.
+    Raises TypeError, ValueError (a file is closed, or open the other way only), and for paths
+    OSError (FileNotFoundError, NotADirectoryError …): they are checked here, and opened by each
+    instance.
+
+    >>> import sys
+    >>> from wamr import WasiConfig
+    >>> WasiConfig(args=["prog", "-v"], env={"LANG": "C"}, stdout=sys.stdout)
+    WasiConfig(args=['prog', '-v'], env={'LANG': 'C'}, dirs={})
+    """
+
+    __slots__ = ("_args", "_dirs", "_env", "_stdio")
+
+    def __init__(
+        self,
+        *,
+        args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        dirs: Mapping[str, Path | Dir] | None = None,
+        stdin: Stdio = b"",
+        stdout: Stdio = None,
+        stderr: Stdio = None,
+    ) -> None:
+        if hasattr(self, "_args"):
+            raise made_already(self)
+        self._args = _checked_args(args)
+        self._env = _checked_env(env)
+        self._dirs = _checked_dirs(dirs)
+        output = Stream("stdout", stdout, 1)
+        same = isinstance(stderr, int) and stderr == STDOUT
+        self._stdio = (
+            Stream("stdin", stdin, 0),
+            output,
+            output if same else Stream("stderr", stderr, 2),
+        )
+
+    def __repr__(self) -> str:
+        dirs = {name: dir_ if dir_.writable else dir_.path for name, dir_ in self._dirs.items()}
+        args = [arg.decode("utf-8", "surrogateescape") for arg in self._args]
+        env = dict(item.decode("utf-8", "surrogateescape").split("=", 1) for item in self._env)
+        return f"WasiConfig(args={args}, env={env}, dirs={dirs})"
+
+    def _open(self) -> Opened:
+        """Open everything for one instance. Raises OSError, MemoryError."""
+        return Opened(self._args, self._env, self._dirs, self._stdio)
+
+    def _apply(self, c: Any, owner: Owner) -> Opened:
+        opened = self._open()
+        c.wasi = opened.c
+        owner.keep(opened.streams)
+        return opened
+
+
+# ------------------------------------------------------------------ checks
+def _encoded(what: str, text: object) -> bytes:
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be a str, not {type(text).__name__}")
+    if "\0" in text:
+        raise ValueError(f"{what} contains a NUL character: {text!r}")
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ValueError(f"{what} contains a lone surrogate: {text!r}") from None
+
+
+def _checked_args(args: object) -> list[bytes]:
+    if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
+        raise TypeError(f"args must be a sequence of str, not {type(args).__name__}")
+    return [_encoded(f"args[{i}]", arg) for i, arg in enumerate(args)]
+
+
+def _checked_env(env: object) -> list[bytes]:
+    if env is None:
+        return []
+    if not isinstance(env, Mapping):
+        raise TypeError(f"env must be a mapping or None, not {type(env).__name__}")
+    items = []
+    for name, value in env.items():
+        key = _encoded("a name in env", name)
+        if not key or b"=" in key:
+            raise ValueError(f"a name in env must not be empty or contain '=': {name!r}")
+        items.append(key + b"=" + _encoded(f"env[{name!r}]", value))
+    return items
+
+
+def _checked_dirs(dirs: object) -> dict[str, Dir]:
+    if dirs is None:
+        return {}
+    if not isinstance(dirs, Mapping):
+        raise TypeError(f"dirs must be a mapping or None, not {type(dirs).__name__}")
+    checked = {}
+    for guest, host in dirs.items():
+        if not _encoded("a guest path in dirs", guest):
+            raise ValueError("a guest path in dirs must not be empty")
+        where = f"dirs[{guest!r}]"
+        dir_ = host if isinstance(host, Dir) else Dir(checked_path(where, host))
+        _encoded(where, dir_.path)
+        # absolute: the instance may be made when the working directory is another
+        checked[guest] = Dir(os.path.abspath(dir_.path), writable=dir_.writable)  # noqa: PTH100
+        _check_directory(checked[guest].path)
+    return checked
+
+
+def _check_directory(path: str) -> None:
+    """Raise the OSError that says why `path` can't be used as a directory."""
+    os.scandir(path).close()
+
+
+# ------------------------------------------------------------------ for one instance
+class Opened:
+    """A configuration in C, for one instance to be made with; it counts the pointer itself.
+
+    `streams` must live as long as the instance.
+    """
+
+    __slots__ = ("c", "streams")
+
+    def __init__(
+        self, args: list[bytes], env: list[bytes], dirs: dict[str, Dir], stdio: tuple[Stream, ...]
+    ) -> None:
+        who = next(_numbers)
+        self.streams = streams_by_number[who] = Streams()
+        texts = [[ffi.new("char[]", text) for text in part] for part in (args, env)]
+        arrays = [ffi.new("char *[]", part or [ffi.NULL]) for part in texts]
+        c = lib.wpy_wasi_new(arrays[0], len(args), arrays[1], len(env), who)
+        if not c:
+            raise MemoryError("no memory for a WASI configuration")
+        self.c = ffi.gc(c, lib.wpy_wasi_release)
+        self._set_stdio(stdio)
+        for guest, dir_ in dirs.items():
+            name, path = _encoded("", guest), os.fsencode(dir_.path)
+            error = lib.wpy_wasi_dir(self.c, name, path, dir_.writable)
+            if error:
+                _check_directory(dir_.path)
+                raise OSError(error, os.strerror(error), dir_.path)
+
+    def _set_stdio(self, stdio: tuple[Stream, ...]) -> None:
+        to_close: list[int] = []
+        writers = self.streams.writers
+        number = _NOTHING
+        try:
+            for fd, stream in enumerate(stdio):
+                if fd < 2 or stream is not stdio[1]:
+                    number = self._number(fd, stream, to_close)
+                elif 1 in writers:
+                    writers[2] = writers[1]
+                error = lib.wpy_wasi_stdio(self.c, fd, number)
+                if error and stream.inherits:  # the host has none
+                    error = lib.wpy_wasi_stdio(self.c, fd, _NOTHING)
+                if error:
+                    raise OSError(error, f"{os.strerror(error)} (descriptor {number})")
+        finally:
+            for descriptor in to_close:
+                os.close(descriptor)
+
+    def _number(self, fd: int, stream: Stream, to_close: list[int]) -> int:
+        """Return what C makes the guest's descriptor `fd` from."""
+        source = stream.source
+        if stream.file is not None:
+            descriptor = descriptor_of(stream.file, fd > 0)
+            if descriptor is not None:
+                return descriptor
+            source = stream.file
+        if stream.path is not None:
+            to_close.append(open_for_output(stream.path) if fd else open_for_input(stream.path))
+            return to_close[-1]
+        if source is not None:
+            if fd:
+                self.streams.writers[fd] = writer(stream.name, source)
+            else:
+                self.streams.read = reader(source)
+            return _PYTHON
+        return _NOTHING if stream.descriptor is None else stream.descriptor

@@ -1,0 +1,230 @@
+"""`run`: a WASI program, run as `subprocess.run` runs a native one.
+
+Everything is put together from the other rooms: a store, a module, an instance with a `WasiConfig`
+and one call of `_start`. What is here is the shape of subprocess: its parameters, its results and
+its exceptions. What is captured, and handed on with exceptions, is captured.py's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from subprocess import CalledProcessError, CompletedProcess, TimeoutExpired
+from time import monotonic
+
+from .._base.callables import checked_plain
+from .._runtime.instance import Instance
+from .._runtime.limits import ResourceLimits, checked_timeout
+from .._runtime.module import Module
+from .._runtime.source import is_text
+from .._runtime.store import Store
+from ..errors import ExitTrap, LinkError, TimeoutTrap
+from ..types import FuncType
+from .captured import Captured
+from .config import WasiConfig
+from .stdio import DEVNULL, PIPE
+from .streams import text_reader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .._base.aliases import Stdio
+    from .config import Dir, Opened
+    from .streams import Streams
+
+_NO_ARGUMENTS = FuncType(())
+
+
+def run(
+    args: Sequence[str | os.PathLike[str] | Module],
+    *,
+    input: bytes | str | None = None,  # noqa: A002
+    stdin: Stdio = None,
+    stdout: Stdio = None,
+    stderr: Stdio = None,
+    capture_output: bool = False,
+    text: bool | None = None,
+    encoding: str | None = None,
+    errors: str | None = None,
+    env: Mapping[str, str] | None = None,
+    dirs: Mapping[str, str | os.PathLike[str] | Dir] | None = None,
+    timeout: float | None = None,
+    limits: ResourceLimits | None = None,
+    check: bool = False,
+) -> CompletedProcess[Any]:
+    r"""Run a WASI command to its end and return a `subprocess.CompletedProcess`.
+
+    args: the program, a path or a Module (which is not compiled again), and its arguments; it sees
+    its own file name, without the folder, as the first.
+    input: what it reads from stdin. stdin, stdout, stderr: None for those of this process;
+    subprocess.PIPE, DEVNULL or STDOUT; what else `WasiConfig` takes.
+    capture_output: both outputs through PIPE. text, encoding, errors: str instead of bytes, UTF-8
+    where no encoding is given, with every line ending as "\n"; also for callables.
+    env, dirs: as in `WasiConfig`: nothing is inherited. timeout: seconds that it may run, compiling
+    not counted. limits: as for `Instance`. check: raise if it fails.
+    Raises subprocess.TimeoutExpired (with what was captured, as bytes), CalledProcessError (with
+    check), OSError, CompileError, LinkError, TypeError, ValueError, what a callable or file raised,
+    and Trap for a program that trapped. All that ends a program has `stdout` and `stderr`, as far
+    as they were captured, and shows the end of stderr.
+
+    >>> import wamr
+    >>> done = wamr.run(["hello.wasm"], capture_output=True, text=True)    # doctest: +SKIP
+    >>> done.returncode, done.stdout                                       # doctest: +SKIP
+    (0, 'hello\n')
+    """
+    program, arguments = _checked_args(args)
+    as_text = bool(text or encoding or errors)
+    if capture_output:
+        if stdout is not None or stderr is not None:
+            raise ValueError("stdout and stderr can't be used with capture_output")
+        stdout = stderr = PIPE
+    if input is not None:
+        if stdin is not None:
+            raise ValueError("stdin and input can't both be used")
+        stdin = _checked_input(input, as_text, encoding, errors)
+    captured = Captured(as_text, encoding, errors)
+    checked_timeout(timeout)
+    limits = _with_timeout(limits, timeout)
+
+    store = Store(program.engine) if isinstance(program, Module) else Store()
+    module = program if isinstance(program, Module) else Module(store, program)
+    _check_command(module)
+    wasi = _OnceOnly(
+        args=[_name(program), *arguments],
+        env=env,
+        dirs=dirs,
+        stdin=_stdin(stdin, as_text, encoding, errors),
+        stdout=captured.output("stdout", stdout),
+        stderr=captured.output("stderr", stderr),
+    )
+
+    begin = monotonic()
+    returncode = 0
+    with store:
+        try:
+            try:
+                instance = Instance(store, module, wasi=wasi, limits=limits)
+                left = None if timeout is None else max(0.0, timeout - (monotonic() - begin))
+                instance.exports["_start"].call(timeout=left)
+            except ExitTrap as trap:
+                returncode = trap.exit_code
+            wasi.streams.end()
+        except BaseException as error:
+            with suppress(Exception):  # a part of a character, where there is room for it
+                wasi.streams.end()
+            if not isinstance(error, TimeoutTrap) or not _is_over(begin, timeout):
+                captured.hand_on(error)
+                raise
+            out, err = (captured.bytes_of(name) or None for name in ("stdout", "stderr"))
+            raise TimeoutExpired(args, timeout or 0, out, err) from error  # type: ignore[arg-type]
+
+    results = captured.results()
+    if check and returncode:
+        raise CalledProcessError(returncode, args, *results)  # type: ignore[arg-type]
+    return CompletedProcess(args, returncode, *results)  # type: ignore[arg-type]
+
+
+def _is_over(begin: float, timeout: float | None) -> bool:
+    """Tell whether it was `run`'s timeout that has passed, not its limits' or a callable's."""
+    return timeout is not None and monotonic() - begin >= timeout
+
+
+class _OnceOnly(WasiConfig):
+    """A configuration for one instance, whose streams can be ended."""
+
+    __slots__ = ("streams",)
+    streams: Streams
+
+    def _open(self) -> Opened:
+        opened = super()._open()
+        self.streams = opened.streams
+        return opened
+
+
+# ------------------------------------------------------------------ the program
+def _checked_args(args: object) -> tuple[Any, list[str]]:
+    if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
+        raise TypeError(
+            f'args must be a sequence, as ["program.wasm", "argument"], not {type(args).__name__}'
+        )
+    if not args:
+        raise ValueError("args is empty: its first item is the program")
+    program = args[0]
+    if not isinstance(program, (str, os.PathLike, Module)):
+        made = ""
+        if isinstance(program, (bytes, bytearray, memoryview)):
+            made = "; wamr.Module(wamr.Engine(), data) makes one of bytes"
+        raise TypeError(f"args[0] must be a path or a Module, not {type(program).__name__}{made}")
+    rest = [os.fspath(arg) if isinstance(arg, os.PathLike) else arg for arg in args[1:]]
+    for i, arg in enumerate(rest, 1):
+        if not isinstance(arg, str):
+            raise TypeError(f"args[{i}] must be a str or a path, not {type(arg).__name__}")
+    return program, rest
+
+
+def _name(program: Any) -> str:
+    """Return what the program is told as its own name: nothing of the host's folders."""
+    if isinstance(program, Module):
+        return (program.name or "program").replace("\0", "")
+    if isinstance(program, str) and is_text(program):
+        return "program"
+    path: str = os.fspath(program)
+    return os.path.basename(path)  # noqa: PTH119
+
+
+def _check_command(module: Module) -> None:
+    exports = {export.name: export.type for export in module.exports}
+    start = exports.get("_start")
+    if start == _NO_ARGUMENTS:
+        return
+    if start is not None:
+        raise LinkError(f"the program's _start must be a function () -> (), not {start}")
+    if "_initialize" in exports:
+        raise LinkError(
+            "the program has no _start: it is a reactor, whose functions are called: "
+            "wamr.load(…, wasi=wamr.WasiConfig())"
+        )
+    raise LinkError("the program has no function _start: it is no WASI command")
+
+
+def _with_timeout(limits: ResourceLimits | None, timeout: float | None) -> ResourceLimits | None:
+    """Return the limits with the smaller of the timeouts: it holds for start functions, too."""
+    if limits is not None and not isinstance(limits, ResourceLimits):
+        raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
+    if timeout is None or (limits and limits.timeout is not None and limits.timeout < timeout):
+        return limits
+    if limits is None:
+        return ResourceLimits(timeout=timeout)
+    return ResourceLimits(
+        timeout=timeout,
+        memory_bytes=limits.memory_bytes,
+        stack_bytes=limits.stack_bytes,
+        table_elements=limits.table_elements,
+        fuel=limits.fuel,
+    )
+
+
+# ------------------------------------------------------------------ stdio
+def _checked_input(value: object, as_text: bool, encoding: str | None, errors: str | None) -> bytes:
+    if as_text:
+        if not isinstance(value, str):
+            raise TypeError(f"input must be a str in text mode, not {type(value).__name__}")
+        return value.encode(encoding or "utf-8", errors or "strict")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    raise TypeError(f"input must be bytes, or str with text=True, not {type(value).__name__}")
+
+
+def _stdin(value: Stdio, as_text: bool, encoding: str | None, errors: str | None) -> Stdio:
+    if value is None:
+        return "inherit"
+    if isinstance(value, int) and not isinstance(value, bool) and value in (PIPE, DEVNULL):
+        return b""  # nobody writes into such a pipe
+    if as_text and callable(value) and not hasattr(value, "read"):
+        source: Any = value
+        checked_plain("stdin", source)
+        return text_reader(source, encoding or "utf-8", errors or "strict")
+    return value
