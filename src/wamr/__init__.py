@@ -12,6 +12,7 @@ programs as `subprocess.run` runs native ones. `wamr.ffi`, imported by itself, i
 
 from __future__ import annotations
 
+from ._base.former_modules import add_former_modules
 from ._runtime.engine import Config, Engine
 from ._runtime.exports import Exports
 from ._runtime.extern import Extern
@@ -123,6 +124,8 @@ __all__ = [
     "v128",
     "wat2wasm",
 ]
+
+add_former_modules()
 
 # What `load` does not need is imported when it is first asked for.
 _LATER = {
