@@ -2,9 +2,9 @@
 
 setup.py runs this for `ffibuilder`. What is declared to cffi comes from three places:
 
-    wasm_c_api.h                    WAMR's own header, cleaned (codegen/header.py)
-    src/wamr/_native/procedural.h   what WAMR declares and does not define, made real by our C
-    src/wamr/_native/wpy.h          our C under the classes
+    wasm_c_api.h                WAMR's own header, cleaned (codegen/header.py)
+    src/native/capi/capi.h      what WAMR declares and does not define, made real by our C
+    src/native/include/wpy.h    our C under the object API
 
 The same pass over the header generates the procedural wrappers (codegen/wrappers.py), so the
 three can't drift apart. Nothing is compiled here: setup.py compiles the libraries and then the
@@ -29,9 +29,9 @@ from codegen import header, stub, symbols, version, wrappers  # noqa: E402
 # Definitions that decide which functions wasm_c_api.c defines; the rest of its conditions are off.
 DEFINES = {"WASM_ENABLE_INTERP": "1", "WASM_ENABLE_AOT": "1", "WASM_ENABLE_REF_TYPES": "1"}
 INCLUDES = """
-#include "convert.h"
-#include "procedural.h"
-#include "wpy.h"
+#include "cpython/convert.h"
+#include "capi/capi.h"
+#include "include/wpy.h"
 #ifndef PYPY_VERSION
 #include "cpython/init.h"
 #endif
@@ -67,13 +67,13 @@ def read(place: iwasm.Layout) -> header.Header:
     declared = header.read_header(api / "include" / "wasm_c_api.h")
     theirs = header.defined_functions(api / "common" / "wasm_c_api.c", DEFINES)
     ours: set[str] = set()
-    for file in sorted(place.native.glob("procedural*.c")):
+    for file in sorted((place.native / "capi").glob("*.c")):
         ours |= header.defined_functions(file, {})
     for function in declared.functions:
         if not (function.inline or function.name in theirs or function.name in ours):
             raise header.HeaderError(
                 f"wasm_c_api.h declares {function.name}, which neither wasm_c_api.c nor our "
-                f"procedural*.c define: {function.prototype}"
+                f"capi/*.c define: {function.prototype}"
             )
     return declared
 
@@ -82,9 +82,9 @@ def check_link(libraries: Iterable[Path], declared: header.Header) -> None:
     """Stops the build where a declared function, or one that stands in for it, is in no library."""
     native = place.native
     names = [f.name for f in declared.functions if not f.inline]
-    redirections = (native / "procedural.h").read_text(encoding="utf-8")
+    redirections = (native / "capi/capi.h").read_text(encoding="utf-8")
     names += re.findall(r"^#define wasm_\w+ (wpy_api_\w+)$", redirections, re.M)
-    for file in ("procedural.h", "wpy.h"):
+    for file in ("capi/capi.h", "include/wpy.h"):
         names += re.findall(r"^[\w ]+[ *](wpy_\w+)\([^;]*\);", cdef_block(native / file), re.M)
     symbols.check(libraries, names)
 
@@ -92,8 +92,8 @@ def check_link(libraries: Iterable[Path], declared: header.Header) -> None:
 def builder(place: iwasm.Layout, declared: header.Header) -> cffi.FFI:
     ffi = cffi.FFI()
     ffi.cdef(declared.cdef)
-    ffi.cdef(cdef_block(place.native / "procedural.h"))
-    ffi.cdef(cdef_block(place.native / "wpy.h"))
+    ffi.cdef(cdef_block(place.native / "capi/capi.h"))
+    ffi.cdef(cdef_block(place.native / "include/wpy.h"))
     ffi.cdef(CALLBACKS)
     ffi.set_source("wamr._wamr", INCLUDES)
     return ffi

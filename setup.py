@@ -39,7 +39,7 @@ class build_ext(_build_ext):  # noqa: N801
 
     def run(self) -> None:
         place = iwasm.layout(ROOT)
-        built = iwasm.build(ROOT, None, place.native.glob("*.c"))
+        built = iwasm.build(ROOT, None, place.c_files)
         self._check(built)
         for extension in self.extensions:
             self._complete(extension, built)

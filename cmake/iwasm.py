@@ -31,6 +31,7 @@ import patches
 import sources
 
 CMAKE_AT_LEAST = (3, 16)
+OTHERS_COMPILE = {"cpython", "interp"}  # setup.py, and WAMR's files that include them
 LONGEST_NAME = (
     100  # of a variant's folder: paths below it get long, too, and Windows ends them at 260
 )
@@ -55,12 +56,19 @@ class Layout:
     @property
     def native(self) -> Path:
         """Our own C."""
-        return self.root / "src" / "wamr" / "_native"
+        return self.root / "src" / "native"
 
     @property
     def interp(self) -> Path:
         """Our C that WAMR's files include, where the patches say so."""
-        return self.root / "src" / "native" / "interp"
+        return self.native / "interp"
+
+    @property
+    def c_files(self) -> list[Path]:
+        """The files of `wpy`: all of ours but what needs Python's headers."""
+        return sorted(
+            path for path in self.native.rglob("*.c") if path.parent.name not in OTHERS_COMPILE
+        )
 
     @property
     def cmake(self) -> Path:
@@ -76,7 +84,7 @@ class Layout:
     @property
     def include_dirs(self) -> list[Path]:
         """What the extension module needs: our headers, and WAMR's public ones."""
-        return [self.native, self.interp, self.tree / "core" / "iwasm" / "include"]
+        return [self.native, self.tree / "core" / "iwasm" / "include"]
 
 
 @dataclass(frozen=True)

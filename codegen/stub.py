@@ -59,7 +59,7 @@ class _FFI:
 
 ffi: _FFI
 
-# src/wamr/_native/cpython/
+# src/native/cpython/
 @final
 class Signature:
     def __new__(

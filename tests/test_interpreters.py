@@ -154,7 +154,7 @@ def test_the_sentence_is_the_same_on_both_sides():
 
     from wamr import _backend
 
-    c = Path(__file__).parents[1] / "src" / "wamr" / "_native" / "cpython" / "interpreter.c"
+    c = Path(__file__).parents[1] / "src" / "native" / "cpython" / "interpreter.c"
     if not c.exists():
         pytest.skip("the sources are not here")
     for text in (c.read_text(encoding="utf-8"), inspect.getsource(_backend)):

@@ -38,7 +38,7 @@ EXPLAINED = {
 
 
 def read():
-    files = [f for f in [*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")] if "_native" not in f.parts]
+    files = [f for f in [*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")]]
     names = {}
     for file in files:
         parts = file.relative_to(ROOT).with_suffix("").parts

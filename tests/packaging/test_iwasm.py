@@ -65,7 +65,7 @@ def test_sanitizers_reach_the_extension_module(root: Path, monkeypatch: pytest.M
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
 def test_building_again_does_nothing(root: Path) -> None:
     place = iwasm.layout(root)
-    c_files = [*place.native.glob("*.c")]
+    c_files = place.c_files
     built = iwasm.build(root, None, c_files)
     before = [path.stat().st_mtime_ns for path in built.libraries]
     assert iwasm.build(root, None, c_files) == built
@@ -87,7 +87,7 @@ def test_patches_compile_as_they_do_elsewhere(
 ) -> None:
     """MSVC has no labels as values, some processors only aligned access."""
     place = iwasm.layout(root)
-    iwasm.build(root, None, [*place.native.glob("*.c")])
+    iwasm.build(root, None, place.c_files)
     ninja = [iwasm._tool("ninja"), "-C", place.cmake, "-t", "compdb"]
     units = json.loads(subprocess.run(ninja, capture_output=True, check=True).stdout)
     unit = next(unit for unit in units if unit["file"].endswith(name))

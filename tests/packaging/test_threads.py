@@ -55,7 +55,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WAMR_SANITIZE", "thread")
         place = iwasm.layout(root)
-        built = iwasm.build(root, None, place.native.glob("*.c"))
+        built = iwasm.build(root, None, place.c_files)
 
     def compiled(name: str, *more: str, source: str = "threads.c") -> Path:
         program = folder / name

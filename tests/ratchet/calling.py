@@ -2,7 +2,7 @@
 
 One process under callgrind runs each statement many times, when all have been run before, and tells
 callgrind between two of them (marks.c). Only what the extension's own file runs is counted: the
-conversions (src/wamr/_native/cpython/), our C and the interpreter, not Python. What Python does
+conversions (src/native/cpython/), our C and the interpreter, not Python. What Python does
 differs from version to version, and what the extension does between its calls does not.
 """
 
@@ -116,7 +116,7 @@ def count() -> dict[str, Counter[str]]:
 
 def _check_built(extension: Path) -> None:
     built = extension.stat().st_mtime
-    read = (counting.ROOT / "src" / "wamr" / "_native" / "cpython").glob("*.[ch]")
+    read = (counting.ROOT / "src" / "native" / "cpython").glob("*.[ch]")
     newer = [path.name for path in read if path.stat().st_mtime > built]
     if newer:
         raise counting.Unfit(f"{newer[0]} is newer than what was built (make test)")

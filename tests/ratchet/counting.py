@@ -145,7 +145,7 @@ def _check_built(place: iwasm.Layout) -> None:
     if missing:
         raise Unfit(f"our C was not built in this folder: {missing[0]} is missing (make test)")
     built = place.libraries[0].stat().st_mtime
-    read = place.native.glob("*.[ch]")
+    read = place.native.rglob("*.[ch]")
     newer = [path.name for path in read if path.stat().st_mtime > built]
     if newer:
         raise Unfit(f"{newer[0]} is newer than what was built (make test)")

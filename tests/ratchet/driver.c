@@ -11,8 +11,8 @@
  * fails is not a fast one. The second way loads and instantiates once, without imports: `load` and
  * `instantiate` of a module that is not ours.
  */
-#include "entry.h"
-#include "wpy.h"
+#include "include/entry.h"
+#include "include/wpy.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -249,7 +249,7 @@ def test_fork_while_threads_make_and_drop_things(script):
         "import builtins; builtins.kept = [instance, view, fast]",
         "cycle = []; cycle += [cycle, instance]",
         "del wamr",
-        "from sys import modules as m; m.pop('wamr._runtime.store'); m.pop('wamr._backend.binding')",
+        "from sys import modules as m; del m['wamr._runtime.store'], m['wamr._backend.binding']",
         "instance.store.close()",
         "import atexit; atexit.register(fast)",
         "import threading; threading.Thread(target=fast).start()",

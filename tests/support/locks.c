@@ -1,7 +1,7 @@
 /* locks.c: takes locks of our C in an order that lock_order.h forbids, or gives one back that it
  * has not: each ends the process where this is asserted. Driven by tests/packaging/test_threads.py.
  */
-#include "wpy.h"
+#include "include/wpy.h"
 
 #include <stdlib.h>
 #include <string.h>

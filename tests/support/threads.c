@@ -4,7 +4,7 @@
  * bit of everything with what all share: calls, links new instances to it, closes and drops them,
  * passes host functions, grows, interrupts. Answers 0, or says which check failed.
  */
-#include "wpy.h"
+#include "include/wpy.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 """The way to C: the compiled module, its twin for other Pythons than CPython, and handles.
 
 Whatever part of wamr is imported, this runs in each interpreter that imports it, so it is also
-where sub-interpreters are refused (src/wamr/_native/cpython/interpreter.c tells why). CPython 3.12
+where sub-interpreters are refused (src/native/cpython/interpreter.c tells why). CPython 3.12
 and later have isolated ones, which can't even load the module, or cffi, and may crash when they
 try: there Python is asked first.
 """

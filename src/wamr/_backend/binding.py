@@ -1,7 +1,7 @@
 """The one door to C: whoever needs the extension imports from here.
 
 `ffi` and `lib` are cffi's. The other names are made with CPython's own C API
-(src/wamr/_native/cpython/), for the paths where a call through cffi costs more than what it does;
+(src/native/cpython/), for the paths where a call through cffi costs more than what it does;
 where there is none, they are those of portable.py.
 """
 

@@ -1,7 +1,7 @@
 """Handles: Python's references to C objects, and when they are given back.
 
 A handle is a cffi pointer that gives itself back when nobody has it any more; a Func's is in its
-plain function, which does the same (src/wamr/_native/cpython/function.c). There is one trap:
+plain function, which does the same (src/native/cpython/function.c). There is one trap:
 Python's collector runs the finalizers of a cycle in any order, so an object's `__del__` may use a
 handle that is finalized already. What becomes free while it runs is therefore given back when it
 has ended, when every `__del__` has run; and nothing is after the interpreter's exit has begun,

@@ -1,4 +1,4 @@
-"""What src/wamr/_native/cpython/ does, in Python: for implementations without CPython's C API.
+"""What src/native/cpython/ does, in Python: for implementations without CPython's C API.
 
 The same names with the same meanings, told there. They take every call the long way, which
 PyPy's compiler makes short again.

@@ -1,6 +1,6 @@
 """Why a memory or a table had no room: which limit, and how much of it is used; or the system.
 
-C notes the reason where it refuses (src/wamr/_native/budget.c, region.c), for the thread.
+C notes the reason where it refuses (src/native/core/budget.c, region.c), for the thread.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `in_thread` is what Func.call_async is made of. A `Work` is one such call: the loop's thread and the
 executor's share it. Cancelling never gives a running call up. It sets a number that the C side
-looks at (`wpy_thread_stop` in src/wamr/_native/checkpoint.c), so that all wasm code of that thread
+looks at (`wpy_thread_stop` in native/runtime/checkpoint.c), so that all wasm code of that thread
 ends, and then waits for the thread: CancelledError comes out when nothing runs any more. Only
 public parts of asyncio are used, so any event loop will do. Nothing here knows what is called.
 """

@@ -1,6 +1,6 @@
 """The frames of a trap: from the notes that C takes while wasm code unwinds.
 
-A note is an instance's tag, a function's index and how far it had come (src/wamr/_native/trap.c).
+A note is an instance's tag, a function's index and how far it had come (native/core/backtrace.c).
 Most traps are caught without a look at their frames, so notes become frames when somebody asks; the
 instances that they are of are kept until then.
 """

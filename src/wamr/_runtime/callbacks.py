@@ -1,12 +1,12 @@
 """Host functions: Python called from wasm.
 
 C knows a host function by a number, and calls its `Host`: its base `Callback` in C does that where
-values are numbers or vectors (src/wamr/_native/cpython/callback.c), `wpy_py_cells` where there are
+values are numbers or vectors (src/native/cpython/callbacks.c), `wpy_py_cells` where there are
 references. What keeps a callback alive is the instance that imports it (through `Owner.keep`), so a
 cycle through wasm is one that Python's collector sees; C and the registry only look on. An
 exception of a callback can't pass through C: it is put aside under a number, by thread, and C
 unwinds; whoever called into wasm from Python then raises it again (`take_pending`), with its
-identity and traceback. The C side is src/wamr/_native/host.c.
+identity and traceback. The C side is src/native/runtime/callbacks.c.
 """
 
 from __future__ import annotations

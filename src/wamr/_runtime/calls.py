@@ -1,10 +1,10 @@
 """Calls from Python into wasm: what is beside the fast path, and what becomes of errors.
 
-The fast path is in C (src/wamr/_native/cpython/function.c): a plain function that converts numbers
+The fast path is in C (src/native/cpython/function.c): a plain function that converts numbers
 and vectors and calls. What it does not do itself it leaves to a `Call` of it: references,
 arguments that are no plain int, float or bytes, or wrong, waiting for another thread (`general`);
 and errors to `failed`. There values travel as packed cells (`values`). The C side of a call is
-src/wamr/_native/call.c.
+src/native/runtime/call.c.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Engines are cheap and hold no code and no memory; what they decide is how their instances run
 (`Config`) and which modules may be used together with which stores. WAMR's start is counted in C,
-by every engine and every module (src/wamr/_native/runtime.c), so no order of destruction matters.
+by every engine and every module (src/native/runtime/runtime.c), so no order of destruction matters.
 This module knows nothing of what lives in an engine.
 """
 

@@ -1,7 +1,7 @@
 """What modules import and export, in common: the base of Func, Global, Table and Memory.
 
 An extern is a Python object on a handle in C (`_c`), which counts one on the group of everything
-that is linked with it (src/wamr/_native/group.c). Its `_owner` is what the Python side must keep:
+that is linked with it (src/native/core/group.c). Its `_owner` is what the Python side must keep:
 the state of the instance that it is from, or what made it. Two externs are equal if they are the
 same object in C.
 """

@@ -1,7 +1,7 @@
 """Globals: one value each, shared between instances and the host if it can change.
 
-The value lives in a cell in C (src/wamr/_native/global.c); reading and writing it converts as the
-arguments and results of calls do: at once in C (src/wamr/_native/cpython/cell.c), and here what has
+The value lives in a cell in C (src/native/runtime/global.c); reading and writing it converts as the
+arguments and results of calls do: at once in C (src/native/cpython/global.c), and here what has
 to wait, is new, or is wrong.
 """
 

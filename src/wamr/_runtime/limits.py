@@ -1,7 +1,7 @@
 """Limits: what an instance may use before it is stopped.
 
 Values, checked when made. They are carried out in C: time and fuel at the checkpoint that running
-code passes (src/wamr/_native/checkpoint.c), memory and tables by budgets (budget.c).
+code passes (src/native/runtime/checkpoint.c), memory and tables by budgets (budget.c).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Linear memory, read and written from Python without copying more than asked for.
 
-A memory's address never changes (src/wamr/_native/memory.c), so one memoryview of it is kept and
+A memory's address never changes (src/native/runtime/memory.c), so one memoryview of it is kept and
 renewed only when it has grown. Every view pins the bytes in C: they stay while anything looks at
 them, whatever is closed meanwhile. Bounds are checked here, by slicing rules for `memory[…]` and
 strictly for the rest.

@@ -1,7 +1,7 @@
 """Modules: code, validated and compiled once, usable in any number of instances and threads.
 
 What a module imports and exports is read from C when first asked for
-(src/wamr/_native/describe.c), and shared by all its instances. A module keeps its bytes: they are
+(src/native/runtime/describe.c), and shared by all its instances. A module keeps its bytes: they are
 what is pickled, and where custom sections are found. It knows nothing of instances.
 """
 

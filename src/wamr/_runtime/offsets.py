@@ -1,7 +1,7 @@
 """Where the frames of a trap are in the bytes of their module.
 
 The interpreter does not know; C finds out by loading the module once more
-(src/wamr/_native/locate.c). That takes as long as loading, so it is done only when an offset is
+(src/native/runtime/offsets.c). That takes as long as loading, so it is done only when an offset is
 looked at, and then for all frames of the trap that are of the same module.
 """
 

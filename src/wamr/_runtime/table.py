@@ -1,8 +1,8 @@
 """Tables: references, indexed by number, shared between instances and the host.
 
-A reference that is put into a table is adopted in C (src/wamr/_native/refs.c) and linked here, so
+A reference that is put into a table is adopted in C (src/native/runtime/refs.c) and linked here, so
 that what it stands for lives as long as the table. What needs no waiting and nothing new is done in
-C at once (src/wamr/_native/cpython/elements.c); the rest comes here.
+C at once (src/native/cpython/table.c); the rest comes here.
 """
 
 from __future__ import annotations

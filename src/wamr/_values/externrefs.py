@@ -1,9 +1,9 @@
 """The objects that wasm code knows as externrefs.
 
 To wasm an externref is a number; a store's `Objects` knows the object behind it and gives the same
-object the same number while it is held (its base `Numbers`: src/wamr/_native/cpython/numbers.c).
+object the same number while it is held (its base `Numbers`: src/native/cpython/externrefs.c).
 wasm code does not say when it drops a reference, so the objects are collected: C marks what tables,
-globals and running calls can reach (src/wamr/_native/externs.c), the rest is let go. A number
+globals and running calls can reach (src/native/runtime/externrefs.c), the rest is let go. A number
 between Python and wasm at that moment, packed but not yet passed or returned but not yet looked up,
 would be missed: whoever has one says so (`enter`, `leave`), and collecting is put off meanwhile.
 """

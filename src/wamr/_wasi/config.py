@@ -1,7 +1,7 @@
 """What a WASI program gets from the host: arguments, environment, directories, stdio.
 
 A `WasiConfig` is checked when it is made and says nothing about any instance; each that it is given
-to opens it anew (`_apply`): the C side (src/wamr/_native/wasi.c) gets copies of all texts, the
+to opens it anew (`_apply`): the C side (src/native/wasi/config.c) gets copies of all texts, the
 directories, and descriptors of its own for stdio that has one. What stdio may be is stdio.py's.
 """
 

@@ -1,7 +1,7 @@
 """Python's part in a program's stdio: bytes, callables and file objects, a piece at a time.
 
 Streams that have no descriptor are collected in a `Streams`, which C calls by its number for each
-read and write (src/wamr/_native/wasi_io.c). What they raise is kept as callbacks.py keeps what host
+read and write (src/native/wasi/stdio.c). What they raise is kept as callbacks.py keeps what host
 functions raise, and comes out of the call that ran the program. What can't be read or written yet
 is tried again by C, which looks in between at what stops the program.
 """

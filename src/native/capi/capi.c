@@ -1,0 +1,368 @@
+/* capi.c: wasm-c-api where WAMR's falls short of its header: the engine, loading, traps,
+ * values and calls.
+ *
+ * The other files of the layer: externs.c (what a host makes), instance.c (imports),
+ * refs.c (references, casts, vectors). A function under a `wasm_` name is one that WAMR
+ * lacks; a `wpy_api_` one stands in for WAMR's of the same name (capi.h redirects to it). The
+ * rest is WAMR's own, with the patches of cmake/patches/capi/. Whether a pointer is alive is not
+ * known here: Python knows (_api/handles.py).
+ */
+#include "capi/internal.h"
+
+/* ---- start and stop ---- */
+
+/* Both layers share one runtime, and what it allocates with is decided by who starts it first: the
+   linear memories of the classes need our allocator. So a configuration that asks for another can't
+   be met. */
+wasm_engine_t *
+wpy_api_engine_new_with_config(wasm_config_t *config)
+{
+    wasm_config_t shared = {0};
+    wasm_engine_t *engine;
+
+    if (config && config->mem_alloc_type != Alloc_With_System_Allocator)
+        return NULL;
+    if (config)
+        shared = *config;
+    shared.mem_alloc_type = Alloc_With_System_Allocator;
+    if (!wpy_runtime_start())
+        return NULL;
+    engine = wasm_engine_new_with_config(&shared);
+    if (!engine)
+        wpy_runtime_stop();
+    return engine;
+}
+
+wasm_engine_t *
+wpy_api_engine_new(void)
+{
+    return wpy_api_engine_new_with_config(NULL);
+}
+
+wasm_engine_t *
+wpy_api_engine_new_with_args(mem_alloc_type_t type, const MemAllocOption *options)
+{
+    (void)options;
+    return type == Alloc_With_System_Allocator ? wpy_api_engine_new_with_config(NULL) : NULL;
+}
+
+void
+wpy_api_engine_delete(wasm_engine_t *engine)
+{
+    if (!engine)
+        return;
+    wasm_engine_delete(engine);
+    wpy_runtime_stop();
+}
+
+/* ---- loading ---- */
+
+void
+wpy_api_load_error(const wasm_byte_vec_t *binary, char *text, uint32_t size)
+{
+    uint8 *copy;
+    WASMModuleCommon *module;
+
+    text[0] = '\0';
+    if (!binary || !binary->data || !binary->size || binary->size > UINT32_MAX) {
+        snprintf(text, size, "no bytes");
+        return;
+    }
+    if (!(copy = malloc(binary->size))) {
+        snprintf(text, size, "out of memory");
+        return;
+    }
+    memcpy(copy, binary->data, binary->size); /* the loader edits them */
+    if ((module = wasm_runtime_load(copy, (uint32)binary->size, text, size)))
+        wasm_runtime_unload(module);
+    free(copy);
+}
+
+bool
+wpy_api_module_is_underlying_binary_freeable(const wasm_module_t *module)
+{
+    return module && wasm_module_is_underlying_binary_freeable(module);
+}
+
+/* ---- traps ---- */
+
+wasm_trap_t *
+wpy_api_trap(wasm_store_t *store, const char *text)
+{
+    return wasm_trap_new_internal(store, NULL, text, NULL);
+}
+
+wasm_trap_t *
+wasm_trap_copy(const wasm_trap_t *trap)
+{
+    if (trap)
+        ((wasm_trap_t *)trap)->more_handles++;
+    return (wasm_trap_t *)trap;
+}
+
+bool
+wasm_trap_same(const wasm_trap_t *a, const wasm_trap_t *b)
+{
+    return a == b;
+}
+
+/* WAMR leaves `out` as it was where there is no message. */
+void
+wpy_api_trap_message(const wasm_trap_t *trap, wasm_message_t *out)
+{
+    if (!out)
+        return;
+    memset(out, 0, sizeof *out);
+    if (trap && trap->message)
+        wasm_byte_vec_copy(out, trap->message);
+}
+
+/* ---- values and calls ---- */
+
+/* WAMR frees the struct itself. A reference in it is left to its owner, as WAMR's values never own
+ * theirs. */
+void
+wpy_api_val_delete(wasm_val_t *value)
+{
+    if (value)
+        memset(&value->of, 0, sizeof value->of);
+}
+
+size_t
+wpy_api_func_param_arity(const wasm_func_t *func)
+{
+    return func ? wasm_func_param_arity(func) : 0;
+}
+
+size_t
+wpy_api_func_result_arity(const wasm_func_t *func)
+{
+    return func ? wasm_func_result_arity(func) : 0;
+}
+
+static const char *
+kind_name(wasm_valkind_t kind)
+{
+    switch (kind) {
+    case WASM_I32:
+        return "i32";
+    case WASM_I64:
+        return "i64";
+    case WASM_F32:
+        return "f32";
+    case WASM_F64:
+        return "f64";
+    case WASM_V128:
+        return "v128";
+    case WASM_EXTERNREF:
+        return "externref";
+    case WASM_FUNCREF:
+        return "funcref";
+    default:
+        return "no kind";
+    }
+}
+
+/* A reference to a function is its index, which means something in its own instance only. */
+bool
+wpy_api_func_index(const wasm_ref_t *ref, const WASMModuleInstanceCommon *instance, uint32 *out)
+{
+    *out = NULL_REF;
+    if (!ref)
+        return true;
+    if (ref->kind != WASM_REF_func || !instance || ref->inst_comm_rt != instance)
+        return false;
+    *out = ref->ref_idx_rt;
+    return true;
+}
+
+/* Arguments to cells; false: `text` says what is wrong with them. */
+static bool
+to_cells(const wasm_func_t *func, const wasm_val_vec_t *args, uint32 *cells, uint32 *count,
+         char *text, size_t size)
+{
+    const wasm_valtype_vec_t *types = func->type->params;
+    uint32 at = 0;
+    size_t i;
+
+    if ((args ? args->size : 0) != types->num_elems || (types->num_elems && !args->data)) {
+        snprintf(text, size, "%zu arguments are expected, not %zu", types->num_elems,
+                 args && args->data ? args->size : 0);
+        return false;
+    }
+    for (i = 0; i < types->num_elems; i++) {
+        const wasm_val_t *value = &args->data[i];
+        wasm_valkind_t kind = types->data[i]->kind;
+
+        if (value->kind != kind) {
+            snprintf(text, size, "argument %zu must be of kind %s, not %s", i, kind_name(kind),
+                     kind_name(value->kind));
+            return false;
+        }
+        switch (kind) {
+        case WASM_I32:
+        case WASM_F32:
+            memcpy(&cells[at], &value->of, 4);
+            at += 1;
+            break;
+        case WASM_I64:
+        case WASM_F64:
+            memcpy(&cells[at], &value->of, 8);
+            at += 2;
+            break;
+        case WASM_EXTERNREF: /* wasm_runtime_call_wasm makes one cell of the pointer */
+            memcpy(&cells[at], &value->of.ref, sizeof(void *));
+            at += sizeof(void *) / sizeof(uint32);
+            break;
+        case WASM_FUNCREF:
+            if (!wpy_api_func_index(value->of.ref, func->inst_comm_rt, &cells[at])) {
+                snprintf(text, size, "argument %zu must be a function of the same instance", i);
+                return false;
+            }
+            at += 1;
+            break;
+        default:
+            snprintf(text, size, "argument %zu is of kind %s, which wasm_val_t has no room for", i,
+                     kind_name(kind));
+            return false;
+        }
+    }
+    *count = at;
+    return true;
+}
+
+static void
+from_cells(const wasm_func_t *func, const uint32 *cells, wasm_val_vec_t *results)
+{
+    const wasm_valtype_vec_t *types = func->type->results;
+    size_t i;
+
+    for (i = 0; i < types->num_elems; i++) {
+        wasm_val_t *value = &results->data[i];
+
+        memset(value, 0, sizeof *value);
+        value->kind = types->data[i]->kind;
+        switch (value->kind) {
+        case WASM_I32:
+        case WASM_F32:
+            memcpy(&value->of, cells, 4);
+            cells += 1;
+            break;
+        case WASM_EXTERNREF:
+            memcpy(&value->of.ref, cells, sizeof(void *));
+            cells += sizeof(void *) / sizeof(uint32);
+            break;
+        case WASM_FUNCREF:
+            if (*cells != NULL_REF)
+                value->of.ref =
+                    wasm_ref_new_internal(func->store, WASM_REF_func, *cells, func->inst_comm_rt);
+            cells += 1;
+            break;
+        default:
+            memcpy(&value->of, cells, 8);
+            cells += 2;
+            break;
+        }
+    }
+    results->num_elems = results->size = types->num_elems;
+}
+
+static WASMFunctionInstanceCommon *
+runtime_function(const wasm_func_t *func)
+{
+    if (func->inst_comm_rt->module_type == Wasm_Module_Bytecode)
+        return ((WASMModuleInstance *)func->inst_comm_rt)->e->functions + func->func_idx_rt;
+    return aot_lookup_function_with_idx((AOTModuleInstance *)func->inst_comm_rt, func->func_idx_rt);
+}
+
+static void
+forget_frames(Vector *frames)
+{
+    size_t i;
+
+    for (i = 0; i < frames->num_elems; i++)
+        wasm_runtime_free(((WASMCApiFrame *)frames->data)[i].lp);
+    bh_vector_destroy(frames);
+}
+
+wasm_trap_t *
+wpy_api_func_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_vec_t *results)
+{
+    uint32 room[32], *cells = room, count = 0;
+    size_t needed, i;
+    char text[128];
+    WASMModuleInstance *instance;
+    WASMExecEnv *env;
+    wasm_trap_t *trap = NULL;
+
+    if (!func)
+        return wpy_api_trap(NULL, "there is no function to call");
+    if (!func->type || !func->inst_comm_rt)
+        return wpy_api_trap(func->store, "failed to call unlinked function");
+    needed = func->type->results->num_elems;
+    if (needed && (!results || results->size < needed || !results->data)) {
+        snprintf(text, sizeof text, "room for %zu results is needed, not %zu", needed,
+                 results && results->data ? results->size : 0);
+        return wpy_api_trap(func->store, text);
+    }
+    for (i = 0; i < needed; i++) {
+        if (func->type->results->data[i]->kind == WASM_V128)
+            return wpy_api_trap(func->store,
+                                "a result is of kind v128, which wasm_val_t has no room for");
+    }
+    if (needed < func->type->params->num_elems)
+        needed = func->type->params->num_elems;
+    if (needed > sizeof room / 8 && !(cells = calloc(needed, 8)))
+        return wpy_api_trap(func->store, "out of memory");
+    if (!to_cells(func, args, cells, &count, text, sizeof text)) {
+        trap = wpy_api_trap(func->store, text);
+        goto done;
+    }
+
+    instance = (WASMModuleInstance *)func->inst_comm_rt;
+    if (!(env = wasm_runtime_get_exec_env_singleton(func->inst_comm_rt))) {
+        trap = wpy_api_trap(func->store, "out of memory");
+        goto done;
+    }
+    if (env->handle != os_self_thread())
+        wasm_exec_env_set_thread_info(
+            env); /* or the limits of another thread's stack are checked */
+    wasm_runtime_set_exception(func->inst_comm_rt, NULL);
+    if (instance->frames && instance->frames->num_elems)
+        forget_frames(instance->frames); /* of an earlier trap: a call that ends before its first
+                                            frame has none */
+    if (wasm_runtime_call_wasm(env, runtime_function(func), count, cells)) {
+        if (func->type->results->num_elems)
+            from_cells(func, cells, results);
+    } else {
+        const char *exception = wasm_runtime_get_exception(func->inst_comm_rt);
+
+        trap = wasm_trap_new_internal(func->store, func->inst_comm_rt,
+                                      exception ? exception : "the call failed", NULL);
+        wasm_runtime_set_exception(func->inst_comm_rt,
+                                   NULL); /* a callback of the same instance may go on without */
+    }
+
+done:
+    if (cells != room)
+        free(cells);
+    return trap;
+}
+
+wasm_trap_t *
+wpy_api_call(const uintptr_t *known)
+{
+    const wasm_val_vec_t *args = (const wasm_val_vec_t *)known[1];
+    wasm_val_vec_t *results = (wasm_val_vec_t *)known[2];
+
+    if ((args && ((uintptr_t)args->data != known[3] || args->size > known[4])) ||
+        (results && ((uintptr_t)results->data != known[5] || results->size > known[6])))
+        return (wasm_trap_t *)known;
+    return wpy_api_func_call((const wasm_func_t *)known[0], args, results);
+}
+
+wasm_trap_t *
+wpy_api_forward(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results)
+{
+    return wpy_api_func_call(env, args, results);
+}

@@ -1,0 +1,102 @@
+/* thread.c: what a thread has of its own, the registry's lock, and time: the ground that all our C
+ * stands on.
+ *
+ * The registry's lock guards what is rare: handle counts, merges of groups, reference numbers. It
+ * is never held while wasm or Python code runs, and it is taken over a fork (setup.c), so that a
+ * child finds it free.
+ */
+#include "core/core.h"
+
+#include <time.h>
+#if !defined(BH_PLATFORM_WINDOWS)
+#include <pthread.h>
+#endif
+
+THREAD_LOCAL wpy_thread wpy_self;
+
+static korp_mutex registry;
+static uint64_t last_serial;
+uint32_t wpy_forks;
+
+void
+wpy_registry_lock(void)
+{
+    TAKES_LOCK(WPY_REGISTRY_LOCK);
+    os_mutex_lock(&registry);
+}
+
+void
+wpy_registry_unlock(void)
+{
+    GIVES_LOCK(WPY_REGISTRY_LOCK);
+    os_mutex_unlock(&registry);
+}
+
+#if defined(WPY_CHECKED)
+void
+wpy_assert_failed(const char *condition, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: assertion failed: %s (see lock_order.h)\n", file, line, condition);
+    abort();
+}
+#endif
+
+#if !defined(BH_PLATFORM_WINDOWS)
+uint64_t
+wpy_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+#else
+uint64_t
+wpy_now(void)
+{
+    return os_time_get_boot_us() * 1000u;
+}
+#endif
+
+/* ---- the beginning and the end of a thread ---- */
+
+#if !defined(BH_PLATFORM_WINDOWS)
+static pthread_key_t thread_key;
+
+/* What a thread leaves behind: frames that nobody took. */
+static void
+thread_ended(void *self)
+{
+    wpy_thread *thread = self;
+    uint32_t i;
+
+    for (i = 0; i < thread->record_count; i++)
+        free(thread->records[i].frames);
+    free(thread->frames);
+    thread->frames = NULL;
+    thread->record_count = thread->frame_count = thread->frame_room = 0;
+}
+#endif
+
+/* Once per process, first of all. */
+bool
+wpy_threads_setup(void)
+{
+    if (os_mutex_init(&registry) != 0)
+        return false;
+#if !defined(BH_PLATFORM_WINDOWS)
+    pthread_key_create(&thread_key, thread_ended);
+#endif
+    return true;
+}
+
+/* Gives the thread, which enters an instance for the first time, its serial. */
+void
+wpy_thread_begin(wpy_thread *me)
+{
+    wpy_registry_lock();
+    me->serial = ++last_serial;
+    wpy_registry_unlock();
+#if !defined(BH_PLATFORM_WINDOWS)
+    pthread_setspecific(thread_key, me);
+#endif
+}

@@ -1,0 +1,248 @@
+/* wpy.h: everything that Python calls in our C, and nothing of WAMR.
+ *
+ * The part between the two marks is read twice: by the C compiler and by cffi (build_ffi.py). All
+ * types are opaque; a pointer to one is a handle. Ownership: a function named `…_new` or said to
+ * return "a handle" counts one handle for its caller, who gives it back with `wpy_release`. Objects
+ * that are linked to each other form a group (core/group.c): they share a lock and are freed
+ * together, when the last handle on any of them is gone.
+ *
+ * cffi releases the GIL around every function here; cpython/function.c keeps it for wpy_call_now. A
+ * function that may wait for a group's lock says so by answering WPY_BUSY after 50 ms: the caller
+ * (Python) runs its signal handlers and tries again.
+ */
+#ifndef WPY_H
+#define WPY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* cdef begin */
+
+/* Why a call did not return a result. */
+enum wpy_status {
+    WPY_OK,
+    WPY_TRAP,     /* the text says why */
+    WPY_HOST,     /* a Python exception waits on Python's side (callbacks.py), under the number in
+                     `code` */
+    WPY_RANGE,    /* no such element */
+    WPY_BUSY,     /* another thread is in there: try again */
+    WPY_DEADLOCK, /* it would wait for itself */
+    WPY_CLOSED,
+    WPY_TIMEOUT,
+    WPY_INTERRUPTED,
+    WPY_FUEL,
+    WPY_EXIT, /* proc_exit; code: its argument */
+    WPY_LINK, /* instantiation only */
+    WPY_NO_MEMORY,
+    WPY_FORKED /* a thread was in there that this process has not: it was forked meanwhile */
+};
+
+/* The number of a Python exception that could not be put aside; those of others are below. */
+enum { WPY_NOT_KEPT = -1 };
+/* What reading answers where nothing is there yet. */
+enum { WPY_LATER = 0x7fffffff };
+
+typedef struct wpy_module wpy_module;
+typedef struct wpy_instance wpy_instance;
+typedef struct wpy_func wpy_func;
+typedef struct wpy_memory wpy_memory;
+typedef struct wpy_table wpy_table;
+typedef struct wpy_global wpy_global;
+typedef struct wpy_wasi wpy_wasi;
+typedef struct wpy_budget wpy_budget;
+
+/* What wpy_take_error fills in. */
+typedef struct {
+    int32_t status;  /* enum wpy_status; WPY_OK: there was no error */
+    int32_t code;    /* an exit code or a position, see the status */
+    uint32_t frames; /* how many frames wpy_take_frames will give */
+    char text[256];
+} wpy_error;
+
+typedef struct {
+    uint64_t tag;      /* Python's name for the instance */
+    uint32_t function; /* its index */
+    uint32_t compiled; /* how far it is in the interpreter's code of it; 0: not known */
+} wpy_frame;
+
+/* Why there was no room for a memory or a table. */
+enum wpy_refusal_reason {
+    WPY_NOT_REFUSED,
+    WPY_OVER_BUDGET,      /* beyond a limit of `budget` */
+    WPY_NO_ADDRESS_SPACE, /* the system has not that much in one piece */
+    WPY_NO_MAPPINGS,      /* the process has as many mappings as it may */
+    WPY_NO_BYTES,         /* the system refuses the memory itself */
+    WPY_TOO_MANY_ELEMENTS /* more than any table can have */
+};
+
+/* What wpy_take_refusal fills in: bytes or elements. */
+typedef struct {
+    int32_t reason; /* enum wpy_refusal_reason */
+    uint64_t wanted, used, limit;
+    uintptr_t budget;
+} wpy_refusal;
+
+/* A place in the interpreter's code, and in the bytes of the module. */
+typedef struct {
+    uint32_t function; /* by position in the code section */
+    uint32_t compiled;
+    uint32_t offset; /* UINT32_MAX: not known */
+} wpy_location;
+
+/* An import or export, described from the module's own bytes. */
+typedef struct {
+    uint8_t kind;    /* as in the binary format: 0 function, 1 table, 2 memory, 3 global */
+    uint8_t content; /* table: element type, global: value type; a byte of the binary format */
+    uint8_t flags;   /* 1: the global is mutable; 2: the limits have a maximum */
+    uint32_t index;  /* in the index space of its kind */
+    uint32_t min, max;
+    const uint8_t *module, *name; /* UTF-8; module is NULL for an export */
+    uint32_t module_size, name_size;
+    const uint8_t *params, *results; /* value types, a byte each */
+    uint32_t param_count, result_count;
+} wpy_extern;
+
+/* What one instance gets. Arrays have one item per import of their kind, in the module's order. */
+typedef struct {
+    wpy_func **funcs; /* NULL item: leave WASI's own function in place */
+    wpy_memory *memory;
+    wpy_table **tables;
+    wpy_global **globals;
+    wpy_budget *budget; /* borrowed; NULL: no limits of memory and tables */
+    wpy_wasi *wasi;     /* or NULL; counted by the instance, too */
+    uint32_t stack_bytes;
+    uint64_t timeout_ns; /* of each call from Python; 0: none */
+    int64_t fuel;        /* -1: not counted */
+    uint64_t tag;        /* Python's name for the instance, see wpy_caller */
+} wpy_imports;
+
+/* setup.c */
+bool wpy_setup(void);
+
+/* runtime/runtime.c */
+bool wpy_runtime_start(void);
+void wpy_runtime_stop(void);
+
+/* core/backtrace.c */
+int wpy_take_error(const void *who, wpy_error *out);
+uint32_t wpy_take_frames(const void *who, wpy_frame *out, uint32_t size);
+
+/* core/group.c */
+void wpy_retain(void *object);
+void wpy_release(void *object);
+bool wpy_release_soon(void *object);
+void wpy_give(void *object);
+void wpy_give_later(bool wait);
+
+/* runtime/module.c: error text goes to `error` */
+wpy_module *wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size);
+void wpy_module_release(wpy_module *module);
+uint32_t wpy_module_imports(wpy_module *module, const wpy_extern **out);
+uint32_t wpy_module_exports(wpy_module *module, const wpy_extern **out);
+const char *wpy_module_function_name(wpy_module *module, uint32_t index);
+bool wpy_module_starts(wpy_module *module);
+bool wpy_module_import_is_wasi(wpy_module *module, uint32_t function_import);
+
+/* runtime/offsets.c */
+bool wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_t count);
+
+/* runtime/instantiate.c */
+int wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out);
+wpy_instance *wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget,
+                                 uint32_t stack_bytes, uint64_t timeout_ns, int64_t fuel);
+int wpy_instance_start(wpy_instance *instance);
+
+/* runtime/instance.c */
+int wpy_instance_close(wpy_instance *instance);
+/* exports: handles; the index is the export's own */
+wpy_memory *wpy_instance_memory(wpy_instance *instance);
+wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
+wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
+
+/* runtime/call.c */
+int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
+                   const uint32_t *stop);
+int wpy_call_now(wpy_func *func, uint32_t *cells);
+
+/* runtime/func.c; the first two: handles on exports */
+wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
+uintptr_t wpy_instance_func_address(wpy_instance *instance, uint32_t index);
+bool wpy_func_bounded(wpy_func *func);
+uint32_t wpy_func_pairs(wpy_func *func);
+uint64_t wpy_func_tag(wpy_func *func);
+uint32_t wpy_func_index(wpy_func *func);
+uint32_t wpy_func_host_id(wpy_func *func);
+uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count);
+
+/* core/activation.c */
+const uint32_t *wpy_thread_stop(const uint32_t *stop);
+uint64_t wpy_caller(void);
+
+/* runtime/checkpoint.c */
+void wpy_instance_interrupt(wpy_instance *instance);
+int64_t wpy_instance_fuel(wpy_instance *instance);
+void wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel);
+void wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns);
+
+/* runtime/callbacks.c */
+wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count,
+                       bool by_cells);
+
+/* core/budget.c */
+wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements);
+void wpy_budget_release(wpy_budget *budget);
+void wpy_take_refusal(wpy_refusal *out);
+
+/* runtime/memory.c */
+wpy_memory *wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);
+uint8_t *wpy_memory_data(wpy_memory *memory);
+uint64_t wpy_memory_size(wpy_memory *memory);
+uint32_t wpy_memory_pages(wpy_memory *memory);
+uint32_t wpy_memory_max(wpy_memory *memory, bool *has_max);
+int wpy_memory_grow(wpy_memory *memory, uint32_t delta, uint32_t *old_pages);
+void wpy_memory_pin(wpy_memory *memory);
+void wpy_memory_unpin(wpy_memory *memory);
+bool wpy_memory_closed(wpy_memory *memory);
+void wpy_memory_close(wpy_memory *memory);
+
+/* runtime/table.c: elements are references: 0xFFFFFFFF is null */
+wpy_table *wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max,
+                         wpy_budget *budget);
+uint32_t wpy_table_size(wpy_table *table);
+uint32_t wpy_table_max(wpy_table *table, bool *has_max);
+int wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out);
+int wpy_table_set(wpy_table *table, uint32_t index, uint32_t ref);
+int wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size);
+
+/* runtime/global.c: values are the cells of the type, 16 bytes of room */
+wpy_global *wpy_global_new(uint8_t content, bool mutable_, const void *cells);
+int wpy_global_get(wpy_global *global, void *cells);
+int wpy_global_set(wpy_global *global, const void *cells);
+
+/* core/floating.c */
+uint32_t wpy_f32_bits(double real);
+double wpy_f32_value(uint32_t bits);
+
+/* runtime/externrefs.c: externrefs are numbers below `count`; marks those that the group of
+ * `object` can reach
+ */
+uint64_t wpy_group_id(void *object);
+int wpy_mark_externrefs(void *object, uint8_t *marks, uint32_t count);
+
+/* runtime/refs.c; wpy_adopt: a function reference that reaches `object` from outside lives as long
+ * as it does */
+int wpy_adopt(void *object, uint32_t ref);
+wpy_func *wpy_func_of_ref(uint32_t ref);
+uint32_t wpy_func_ref(wpy_func *func);
+
+/* wasi/config.c: answers are errno's; `who`: what wpy_py_wasi_read and _write are called with */
+wpy_wasi *wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env,
+                       uint32_t env_count, uint64_t who);
+int wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor);
+int wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable);
+void wpy_wasi_release(wpy_wasi *wasi);
+const char *wpy_wasi_signature(const char *name);
+
+/* cdef end */
+
+#endif

@@ -1,0 +1,85 @@
+/* externrefs.c: which externrefs wasm code can still reach.
+ *
+ * To wasm an externref is a number that Python gave it; the objects are in the store
+ * (src/wamr/_values/externrefs.py), which asks here what may be let go. Exact for tables and
+ * globals, by their types; conservative for the wasm stacks of running calls, where any cell that
+ * could be a number of an object counts as one. The group's lock is taken meanwhile, so no other
+ * thread runs in it.
+ */
+#include "core/core.h"
+
+/* To tell groups apart while nothing is linked or freed. */
+uint64_t
+wpy_group_id(void *object)
+{
+    return (uint64_t)(uintptr_t)ATOMIC_LOAD_ACQUIRE(&((wpy_object *)object)->group);
+}
+
+static void
+mark(uint32_t ref, uint8_t *marks, uint32_t count)
+{
+    if (ref < count)
+        marks[ref] = 1;
+}
+
+static void
+mark_table(const WASMTableInstance *table, uint8_t *marks, uint32_t count)
+{
+    uint32_t i;
+
+    if (table->elem_type == VALUE_TYPE_EXTERNREF)
+        for (i = 0; i < table->cur_size; i++)
+            mark((uint32_t)table->elems[i], marks, count);
+}
+
+static void
+mark_instance(const wpy_instance *instance, uint8_t *marks, uint32_t count)
+{
+    const WASMModuleInstance *wamr = instance->wamr;
+    uint32_t i, ref;
+
+    ASSERT_ENTERED(instance);
+    if (!wamr)
+        return;
+    for (i = 0; i < wamr->table_count; i++)
+        mark_table(wamr->tables[i], marks, count);
+    for (i = 0; i < wamr->e->global_count; i++)
+        if (wamr->e->globals[i].type == VALUE_TYPE_EXTERNREF) {
+            memcpy(&ref, wamr->global_data + wamr->e->globals[i].data_offset, sizeof ref);
+            mark(ref, marks, count);
+        }
+    if (instance->env) {
+        const uint32_t *cell = (const uint32_t *)instance->env->wasm_stack.bottom;
+        const uint32_t *top = (const uint32_t *)instance->env->wasm_stack.top;
+        for (; cell < top; cell++)
+            mark(*cell, marks, count);
+    }
+}
+
+/* Sets marks[n] for every reachable n; a status: WPY_BUSY where another thread runs in the group.
+ */
+int
+wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
+{
+    wpy_object *object = pointer, *other;
+    bool held;
+    int status = wpy_group_enter(object, &held);
+
+    if (status != WPY_OK)
+        return status;
+    /* another thread may ask for a function meanwhile, which comes before the others */
+    for (other = ATOMIC_LOAD_ACQUIRE(&object->group->objects); other; other = other->next) {
+        if (other->kind == &wpy_instance_kind)
+            mark_instance((wpy_instance *)other, marks, count);
+        else if (other->kind == &wpy_table_kind)
+            mark_table(((wpy_table *)other)->wamr, marks, count);
+        else if (other->kind == &wpy_global_kind &&
+                 ((wpy_global *)other)->content == VALUE_TYPE_EXTERNREF) {
+            uint32_t ref;
+            memcpy(&ref, ((wpy_global *)other)->cell, sizeof ref);
+            mark(ref, marks, count);
+        }
+    }
+    wpy_group_leave(object, held);
+    return WPY_OK;
+}

@@ -1,0 +1,187 @@
+/* func.c: what a function of an instance is, to the interpreter and to Python. (A host function:
+ * callbacks.c.) */
+#include "core/core.h"
+
+static void
+free_func(wpy_object *object)
+{
+    free(object);
+}
+
+const wpy_kind wpy_func_kind = {.free = free_func};
+
+/* Fills in what follows from the type. */
+void
+wpy_func_init(wpy_func *func, WASMFuncType *type)
+{
+    func->type = type;
+    func->param_cells = type->param_cell_num;
+    func->result_cells = type->ret_cell_num;
+    func->import_struct.module_name = "host";
+    func->import_struct.field_name = "function";
+    func->import_struct.func_type = type;
+    func->import_struct.func_ptr_linked = func;
+    func->import_struct.attachment = func;
+    /* both at once mean the direct convention, see cmake/patches/hooks/ */
+    func->import_struct.call_conv_raw = func->import_struct.call_conv_wasm_c_api = true;
+    func->proxy.is_import_func = true;
+    func->proxy.param_count = type->param_count;
+    func->proxy.param_cell_num = type->param_cell_num;
+    func->proxy.ret_cell_num = type->ret_cell_num;
+    func->proxy.param_types = type->types;
+    func->proxy.u.func_import = &func->import_struct;
+}
+
+static WASMFuncType *
+type_of(const WASMModule *module, uint32_t index)
+{
+    uint32_t imported = module->import_function_count;
+
+    return index < imported ? module->import_functions[index].u.function.func_type
+                            : module->functions[index - imported]->func_type;
+}
+
+/* What a reactor's `_initialize` is to everybody but the instance's own code. We run it when the
+   instance is made, and it must not run twice: wasi-libc's traps then, others would construct what
+   is in use anew. */
+static bool
+done_already(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
+{
+    (void)env;
+    (void)func;
+    (void)args;
+    (void)results;
+    return true;
+}
+
+static WASMFuncType no_values;
+static wpy_func initialized = {
+    .type = &no_values,
+    .dispatch = done_already,
+    .import_struct = {.module_name = "host",
+                      .field_name = "_initialize",
+                      .func_type = &no_values,
+                      .func_ptr_linked = &initialized,
+                      .attachment = &initialized,
+                      .call_conv_raw = true,
+                      .call_conv_wasm_c_api = true}, /* as in wpy_func_init */
+    .proxy = {.is_import_func = true, .u.func_import = &initialized.import_struct},
+};
+
+/* The function with this index in the instance, made when first asked for; an imported one is what
+   was imported. Lives as long as the group, even if it is asked for when the instance is closed.
+   NULL: no such function, or out of memory. */
+wpy_func *
+wpy_func_borrow(wpy_instance *instance, uint32_t index)
+{
+    wpy_func *func;
+
+    if (index >= instance->func_count)
+        return NULL;
+    if ((func = ATOMIC_LOAD_ACQUIRE(&instance->funcs[index])))
+        return func;
+    if (!(func = calloc(1, sizeof *func)))
+        return NULL;
+    func->instance = instance;
+    func->index = index;
+    wpy_func_init(func, type_of(instance->module->wamr, index));
+    func->object.kind = &wpy_func_kind;
+    wpy_registry_lock();
+    if (instance->wamr) /* else it is closed, and never runs again */
+        func->wamr = (int64_t)index == instance->module->initialize
+                         ? &initialized.proxy
+                         : &instance->wamr->e->functions[index];
+    if (instance->funcs[index]) { /* another thread was faster */
+        free(func);
+        func = instance->funcs[index];
+    } else {
+        wpy_group *group = instance->object.group;
+        func->object.group = group;
+        func->object.next = group->objects;
+        ATOMIC_STORE_RELEASE(&group->objects,
+                             &func->object); /* who has the group's lock may read it */
+        ATOMIC_STORE_RELEASE(&instance->funcs[index], func);
+    }
+    wpy_registry_unlock();
+    return func;
+}
+
+/* A handle. */
+wpy_func *
+wpy_instance_func(wpy_instance *instance, uint32_t index)
+{
+    wpy_func *func = wpy_func_borrow(instance, index);
+
+    if (func)
+        wpy_retain(func);
+    return func;
+}
+
+/* The same as a number, which Python has sooner than a pointer; 0: out of memory. */
+uintptr_t
+wpy_instance_func_address(wpy_instance *instance, uint32_t index)
+{
+    return (uintptr_t)wpy_instance_func(instance, index);
+}
+
+/* Whether the function is sure to end after a few microseconds, but for what Python takes that it
+   calls: that has the GIL anyhow, and gives it up as it likes. Another instance's functions or
+   WASI's may take any time without. */
+bool
+wpy_func_bounded(wpy_func *func)
+{
+    const wpy_instance *instance = func->instance;
+    const WASMFunction *code;
+    uint32_t imported;
+
+    if (!instance)
+        return false;
+    imported = instance->module->wamr->import_function_count;
+    if (func->index < imported)
+        return false;
+    code = instance->module->wamr->functions[func->index - imported];
+    return code->cost <= WPY_BOUNDED && (!code->calls_imports || instance->calls_python_only);
+}
+
+/* How many pairs of its instructions run as one (src/native/interp/superinstructions.h); what tests
+ * look at. */
+uint32_t
+wpy_func_pairs(wpy_func *func)
+{
+    const WASMModule *module = func->instance ? func->instance->module->wamr : NULL;
+
+    return module && func->index >= module->import_function_count
+               ? module->functions[func->index - module->import_function_count]->pairs
+               : 0;
+}
+
+/* Python's name for the instance of the function; 0: a host function. */
+uint64_t
+wpy_func_tag(wpy_func *func)
+{
+    return func->instance ? func->instance->tag : 0;
+}
+
+uint32_t
+wpy_func_index(wpy_func *func)
+{
+    return func->index;
+}
+
+/* The id by which Python knows a host function. */
+uint32_t
+wpy_func_host_id(wpy_func *func)
+{
+    return func->index;
+}
+
+/* Writes the value types, parameters first, as far as there is room; answers how many there are. */
+uint32_t
+wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count)
+{
+    uint32_t count = (uint32_t)func->type->param_count + func->type->result_count;
+
+    *param_count = func->type->param_count;
+    memcpy(kinds, func->type->types, count < size ? count : size);
+    return count;
+}

@@ -1,0 +1,247 @@
+/* imports.c: what happens between an instance's making and its first instruction.
+ *
+ * A patch calls the link hook once the memories, tables, globals and functions of an instance
+ * exist, before its segments are written and its code runs. There we swap pointers: imported things
+ * become those of the exporter or host, and what could be shared later (the memory, exported or
+ * imported tables, exported mutable globals) moves into objects of the group, which outlive the
+ * instance. Nothing is written into the module, so any number of instances link differently. The
+ * unlink hook takes back what WAMR must not free.
+ */
+#include "core/core.h"
+
+static bool
+fail(char *error, uint32_t size, const char *text)
+{
+    snprintf(error, size, "%s", text);
+    return false;
+}
+
+static bool
+no_memory(wpy_instance *instance, char *error, uint32_t size)
+{
+    instance->status = WPY_NO_MEMORY;
+    return fail(error, size, "out of memory");
+}
+
+/* Adds an object that the link makes to the instance's group, without a handle. */
+static void
+add(wpy_instance *instance, wpy_object *object, const wpy_kind *kind)
+{
+    wpy_group_add(instance->object.group, object, kind);
+    wpy_release(object); /* the instance's own handle keeps the count above 0 */
+}
+
+/* The slot of each imported function points at a copy of the import struct, with the exporter's
+   function in it. The type stays the module's own: call_indirect compares pointers. */
+static bool
+link_functions(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
+{
+    WASMModule *module = wamr->module;
+    uint32_t count = module->import_function_count, i;
+
+    if (!count)
+        return true;
+    if (!(instance->import_structs = calloc(count, sizeof *instance->import_structs)))
+        return no_memory(instance, error, size);
+    for (i = 0; i < count; i++) {
+        wpy_func *func = instance->imported[i];
+        WASMFunctionImport *own = &module->import_functions[i].u.function,
+                           *slot = &instance->import_structs[i];
+
+        if (!func)
+            continue; /* WASI's */
+        *slot = func->import_struct;
+        slot->module_name = own->module_name;
+        slot->field_name = own->field_name;
+        slot->func_type = own->func_type;
+        wamr->e->functions[i].u.func_import = slot;
+    }
+    return true;
+}
+
+static bool
+link_memory(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
+{
+    WASMMemoryInstance *own;
+    wpy_memory *memory;
+
+    if (!wamr->memory_count)
+        return true;
+    own = wamr->memories[0];
+    if (wamr->module->import_memory_count) {
+        bool open;
+
+        memory = instance->imports->memory;
+        wpy_registry_lock();
+        if ((open = memory->users > 0)) /* another thread may have closed it meanwhile */
+            memory->users++;
+        wpy_registry_unlock();
+        if (!open)
+            return fail(error, size, "the imported memory is closed");
+        if (own->memory_data)
+            wasm_deallocate_linear_memory(own);
+    } else {
+        if (!(memory = wpy_memory_adopt(own, instance->module->memory)))
+            return no_memory(instance, error, size);
+        add(instance, &memory->object, &wpy_memory_kind);
+    }
+    instance->memory = memory;
+    wamr->memories[0] = &memory->wamr;
+    return true;
+}
+
+static bool
+link_tables(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
+{
+    const wpy_module *module = instance->module;
+    uint32_t imported = wamr->module->import_table_count, i;
+
+    if (!wamr->table_count)
+        return true;
+    if (!(instance->tables = calloc(wamr->table_count, sizeof *instance->tables)))
+        return no_memory(instance, error, size);
+    for (i = 0; i < wamr->table_count; i++) {
+        const wpy_extern *limits = &module->spaces[i]; /* tables come first */
+        wpy_table *table;
+
+        if (i < imported)
+            table = instance->imports->tables[i];
+        else if (limits->flags & WPY_EXPORTED) {
+            table = wpy_table_map(limits->content, limits->min, limits->max, limits->flags & 2,
+                                  instance->budget);
+            if (!table)
+                return fail(error, size, "too many table elements");
+            add(instance, &table->object, &wpy_table_kind);
+        } else {
+            if (!wpy_budget_take(instance->budget, WPY_TABLE_ELEMENTS, limits->min))
+                return fail(error, size, "too many table elements");
+            instance->own_elements += limits->min;
+            continue;
+        }
+        instance->tables[i] = table;
+        wamr->tables[i] = table->wamr;
+    }
+    return true;
+}
+
+static bool
+link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
+{
+    uint32_t imported = wamr->module->import_global_count, count = wamr->e->global_count, i;
+    const wpy_module *module = instance->module;
+    const wpy_extern *globals = module->spaces + module->table_count + (module->memory != NULL);
+
+    if (!count)
+        return true;
+    if (!(instance->globals = calloc(count, sizeof *instance->globals)))
+        return no_memory(instance, error, size);
+    for (i = 0; i < count; i++) {
+        WASMGlobalInstance *own = &wamr->e->globals[i];
+        uint8 *data = wamr->global_data + own->data_offset;
+        wpy_global *global;
+
+        if (i >=
+            imported) { /* ref.func in an initialiser: the instance's index becomes a reference */
+            InitializerExpression *init = &wamr->module->globals[i - imported].init_expr;
+            if (init->init_expr_type == INIT_EXPR_TYPE_FUNCREF_CONST &&
+                init->u.unary.v.ref_index != WPY_NULL_REF) {
+                own->initial_value.u32 = init->u.unary.v.ref_index + instance->ref_base;
+                memcpy(data, &own->initial_value.u32, 4);
+            }
+        }
+        if (i < imported)
+            global = instance->imports->globals[i];
+        else if (globals[i].flags & WPY_EXPORTED) {
+            if (!(global = calloc(1, sizeof *global)))
+                return no_memory(instance, error, size);
+            global->content = own->type;
+            global->mutable_ = own->is_mutable;
+            memcpy(global->cell, data, wasm_value_type_size(own->type));
+            add(instance, &global->object, &wpy_global_kind);
+        } else
+            continue;
+        instance->globals[i] = global;
+        if (own->is_mutable)
+            own->data_offset = (uint8 *)global->cell - wamr->global_data;
+    }
+    return true;
+}
+
+/* The stack that its code runs on. Made before the segments are written, since afterwards it is too
+ * late to fail. */
+static bool
+make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
+{
+    WASMExecEnv *env =
+        wasm_exec_env_create((WASMModuleInstanceCommon *)wamr, instance->imports->stack_bytes);
+
+    if (!env) {
+        instance->status = WPY_NO_MEMORY;
+        snprintf(error, size, "no memory for the instance's stack of %u bytes (stack_bytes)",
+                 instance->imports->stack_bytes);
+        return false;
+    }
+    env->fuel = 0;
+    instance->env = wamr->cur_exec_env = env;
+    return true;
+}
+
+/* Before segments and code; false: `error` says why. What was done so far, the unlink hook undoes.
+ */
+bool
+wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
+{
+    WASMModuleInstance *wamr = (WASMModuleInstance *)common;
+    wpy_instance *instance = wamr->custom_data;
+
+    ASSERT_ENTERED(instance);
+    instance->wamr = wamr;
+    instance->func_count = wamr->e->function_count;
+    wamr->default_wasm_stack_size =
+        instance->imports->stack_bytes; /* WAMR sets it later, after what may fail */
+    if (!(instance->funcs = calloc((size_t)instance->func_count + 1, sizeof *instance->funcs)))
+        return no_memory(instance, error, size);
+    memcpy(instance->funcs, instance->imported,
+           wamr->module->import_function_count * sizeof *instance->funcs);
+    if (!wpy_refs_take(instance))
+        return fail(error, size,
+                    "no numbers are left in this process for references to the functions of one "
+                    "more instance");
+    wamr->reserved[0] = instance->ref_base; /* where the patched interpreter looks for it */
+    instance->linked =
+        link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size) &&
+        link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size) &&
+        (!instance->wasi ||
+         wpy_wasi_kind_of(instance->wasi)->link(instance->wasi, instance, error, size)) &&
+        make_stack(instance, wamr, error, size);
+    return instance->linked;
+}
+
+/* First thing when WAMR frees an instance. True: leave it alone. An instance whose segments did not
+   fit may have put functions into tables of others before: those stay callable, says the
+   specification, so it stays until the group goes. */
+bool
+wpy_unlink_hook(WASMModuleInstanceCommon *common)
+{
+    WASMModuleInstance *wamr = (WASMModuleInstance *)common;
+    wpy_instance *instance = wamr->custom_data;
+
+    ASSERT_ENTERED_OR_DYING(instance);
+    if (instance->making && instance->linked && wamr->module->import_table_count) {
+        instance->kept = true;
+        return true;
+    }
+    if (instance->making && instance->env) {
+        wasm_exec_env_destroy(instance->env);
+        instance->env = wamr->cur_exec_env = NULL;
+    }
+    if (instance->memory) {
+        wamr->memories[0] = NULL;
+        wpy_memory_drop(
+            instance->memory); /* the pointer stays: another thread may be asking for it */
+    }
+    wpy_registry_lock(); /* another thread may ask for a function */
+    instance->wamr = NULL;
+    wpy_registry_unlock();
+    return false;
+}

@@ -1,0 +1,154 @@
+/* module.c: loading, and what a module says about itself.
+ *
+ * WAMR validates and compiles; its own tables of imports and exports are not enough for us, because
+ * it clips limits (tables, memories that are never grown), so describe.c reads them from the bytes
+ * once more. A module belongs to no group: any number of instances in any threads use it. Each
+ * instance holds a reference, as does Python.
+ */
+#include "core/core.h"
+
+/* Has describe.c read the module as WAMR did? Indices of the one are used in arrays of the other.
+ */
+static bool
+agrees(const wpy_module *module)
+{
+    const WASMModule *wamr = module->wamr;
+
+    return module->arena && module->import_count == wamr->import_count &&
+           module->export_count == wamr->export_count &&
+           module->table_count == wamr->import_table_count + wamr->table_count &&
+           module->global_count == wamr->import_global_count + wamr->global_count &&
+           !module->memory == !(wamr->import_memory_count + wamr->memory_count);
+}
+
+/* NULL: `error` says why, in WAMR's words. The bytes are copied. */
+wpy_module *
+wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size)
+{
+    wpy_module *module = calloc(1, sizeof *module);
+    LoadArgs args;
+
+    snprintf(error, error_size, "out of memory");
+    if (!module)
+        return NULL;
+    if (os_mutex_init(&module->mutex) != 0) {
+        free(module);
+        return NULL;
+    }
+    if (!wpy_runtime_start()) {
+        snprintf(error, error_size, "WAMR could not be started");
+        os_mutex_destroy(&module->mutex);
+        free(module);
+        return NULL;
+    }
+    module->refs = 1;
+    module->forks = wpy_forks;
+    if (!(module->bytes = wpy_malloc(size ? size : 1)))
+        goto fail;
+    memcpy(module->bytes, bytes, size);
+    /* what is malformed, WAMR says better below */
+    if (size >= 8)
+        (void)wpy_describe(module, bytes, size);
+    memset(&args, 0, sizeof args);
+    args.name = "";
+    args.wasm_binary_freeable = true;
+    module->wamr =
+        (WASMModule *)wasm_runtime_load_ex(module->bytes, size, &args, error, error_size);
+    free(module->bytes); /* freeable: what WAMR needs of it, it has copied */
+    module->bytes = NULL;
+    if (!module->wamr)
+        goto fail;
+    if (!agrees(module)) {
+        snprintf(
+            error, error_size, "%s",
+            module->no_memory
+                ? "out of memory"
+                : "its imports and exports could not be read, a fault of wamr: please report it");
+        goto fail;
+    }
+    return module;
+fail:
+    wpy_module_release(module);
+    return NULL;
+}
+
+void
+wpy_module_release(wpy_module *module)
+{
+    if (REFS_DOWN(&module->refs) != 0)
+        return;
+    if (module->wamr)
+        wasm_runtime_unload((WASMModuleCommon *)module->wamr);
+    free(module->bytes);
+    free(module->imports);
+    free(module->exports);
+    free(module->spaces);
+    free(module->arena);
+    os_mutex_destroy(&module->mutex);
+    free(module);
+    wpy_runtime_stop();
+}
+
+/* For as long as an instance with imported globals is made. A process that was forked meanwhile has
+   a mutex that a thread holds which it has not; what that was making, it has not either. */
+void
+wpy_module_lock(wpy_module *module)
+{
+    wpy_registry_lock();
+    if (module->forks != wpy_forks) {
+        os_mutex_init(&module->mutex);
+        module->forks = wpy_forks;
+    }
+    wpy_registry_unlock();
+    TAKES_LOCK(WPY_MODULE_MUTEX);
+    os_mutex_lock(&module->mutex);
+}
+
+void
+wpy_module_unlock(wpy_module *module)
+{
+    GIVES_LOCK(WPY_MODULE_MUTEX);
+    os_mutex_unlock(&module->mutex);
+}
+
+/* Borrowed from the module, as are the texts in it. */
+uint32_t
+wpy_module_imports(wpy_module *module, const wpy_extern **out)
+{
+    *out = module->imports;
+    return module->import_count;
+}
+
+uint32_t
+wpy_module_exports(wpy_module *module, const wpy_extern **out)
+{
+    *out = module->exports;
+    return module->export_count;
+}
+
+/* From the name section; NULL: it has none. Borrowed. */
+const char *
+wpy_module_function_name(wpy_module *module, uint32_t index)
+{
+    WASMModule *wamr = module->wamr;
+
+    if (index < wamr->import_function_count)
+        return wamr->import_functions[index].u.function.field_name;
+    index -= wamr->import_function_count;
+    return index < wamr->function_count ? wamr->functions[index]->field_name : NULL;
+}
+
+/* Is there something to run when an instance is made? */
+bool
+wpy_module_starts(wpy_module *module)
+{
+    return module->start >= 0 || module->initialize >= 0;
+}
+
+/* Has WAMR a function of its own for this import? (By position among the imported functions.) */
+bool
+wpy_module_import_is_wasi(wpy_module *module, uint32_t index)
+{
+    return index < module->wamr->import_function_count &&
+           module->wamr->import_functions[index].u.function.func_ptr_linked != NULL;
+}

@@ -1,0 +1,222 @@
+/* refs.c: function references are numbers, never pointers.
+ *
+ * Each instance has a range of numbers from a process-wide space, in pages of 1024; the reference
+ * of its function i is base + i. Host functions have numbers from HOST_BASE on. A number is looked
+ * up in the table of pages: one that was forged or outlived its instance finds nothing, and that is
+ * a trap. Numbers of freed instances are used again; so that none can be left behind in a table,
+ * whatever a reference comes into joins its owner's group (wpy_adopt), and groups die whole.
+ */
+#include "core/core.h"
+
+#define PAGE_BITS 10
+#define HOST_BASE 0xC0000000u
+#define PAGES (HOST_BASE >> PAGE_BITS)
+#define CHUNK 4096u
+#define CHUNKS ((UINT32_MAX - HOST_BASE) / CHUNK)
+
+static wpy_instance
+    *pages[PAGES]; /* untouched pages of it cost nothing; written under the registry's lock */
+static uint32_t next_page = 1;    /* page 0 stays unused: wasm-c-api's instances count from 0 */
+static wpy_func **chunks[CHUNKS]; /* host functions; a freed slot keeps the index of the next free
+                                     one, times 2, plus 1 */
+static uint32_t host_count, free_host = UINT32_MAX;
+
+static uint32_t
+pages_for(uint32_t functions)
+{
+    return functions ? (functions + (1u << PAGE_BITS) - 1) >> PAGE_BITS : 1;
+}
+
+/* Under the registry's lock: a free run of `count` pages at or after `start`; 0: none. */
+static uint32_t
+find_run(uint32_t start, uint32_t count)
+{
+    uint32_t page, length = 0;
+
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
+    for (page = start; page < PAGES; page++) {
+        length = pages[page] ? 0 : length + 1;
+        if (length == count)
+            return page + 1 - count;
+    }
+    return 0;
+}
+
+/* Numbers for the instance's functions; false: there are none left. */
+bool
+wpy_refs_take(wpy_instance *instance)
+{
+    uint32_t count = pages_for(instance->func_count), first, i;
+
+    wpy_registry_lock();
+    first = find_run(next_page, count);
+    if (!first && !(first = find_run(1, count))) {
+        wpy_registry_unlock();
+        return false;
+    }
+    for (i = 0; i < count; i++)
+        ATOMIC_STORE_RELEASE(&pages[first + i], instance);
+    next_page = first + count;
+    wpy_registry_unlock();
+    instance->ref_base = first << PAGE_BITS;
+    return true;
+}
+
+void
+wpy_refs_give(wpy_instance *instance)
+{
+    uint32_t first = instance->ref_base >> PAGE_BITS, i;
+
+    if (!first)
+        return;
+    wpy_registry_lock();
+    for (i = 0; i < pages_for(instance->func_count); i++)
+        ATOMIC_STORE_RELEASE(&pages[first + i], NULL);
+    if (first < next_page)
+        next_page = first;
+    wpy_registry_unlock();
+    instance->ref_base = 0;
+}
+
+/* A number, and with it the id by which Python knows the host function. False: out of memory or
+ * numbers. */
+bool
+wpy_refs_take_host(wpy_func *func)
+{
+    uint32_t id;
+    bool ok = true;
+
+    wpy_registry_lock();
+    if (free_host != UINT32_MAX) {
+        id = free_host;
+        free_host = (uint32_t)((uintptr_t)chunks[id / CHUNK][id % CHUNK] >> 1);
+    } else {
+        id = host_count;
+        if (id / CHUNK >= CHUNKS ||
+            (!chunks[id / CHUNK] && !(chunks[id / CHUNK] = calloc(CHUNK, sizeof(wpy_func *)))))
+            ok = false;
+        else
+            host_count++;
+    }
+    if (ok) {
+        chunks[id / CHUNK][id % CHUNK] = func;
+        func->index = id;
+        func->ref = HOST_BASE + id;
+    }
+    wpy_registry_unlock();
+    return ok;
+}
+
+void
+wpy_refs_give_host(wpy_func *func)
+{
+    wpy_registry_lock();
+    chunks[func->index / CHUNK][func->index % CHUNK] =
+        (wpy_func *)(((uintptr_t)free_host << 1) | 1);
+    free_host = func->index;
+    wpy_registry_unlock();
+}
+
+/* The function behind a reference, borrowed; NULL: null, dead or forged. */
+wpy_func *
+wpy_refs_find(uint32_t ref)
+{
+    if (ref == WPY_NULL_REF)
+        return NULL;
+    if (ref >= HOST_BASE) {
+        uint32_t id = ref - HOST_BASE;
+        wpy_func *func;
+
+        if (id >= ATOMIC_LOAD(&host_count))
+            return NULL;
+        func = chunks[id / CHUNK][id % CHUNK];
+        return (uintptr_t)func & 1 ? NULL : func;
+    } else {
+        wpy_instance *instance = ATOMIC_LOAD_ACQUIRE(&pages[ref >> PAGE_BITS]);
+
+        if (!instance || ref - instance->ref_base >= instance->func_count)
+            return NULL;
+        return wpy_func_borrow(instance, ref - instance->ref_base);
+    }
+}
+
+static bool
+same_type(const WASMFuncType *a, const WASMFuncType *b)
+{
+    return a == b || (a->param_count == b->param_count && a->result_count == b->result_count &&
+                      !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count));
+}
+
+/* call_indirect on a reference that is not the caller's own; NULL: dead or of another type, which
+ * is a trap. */
+WASMFunctionInstance *
+wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, WASMFuncType *expected)
+{
+    wpy_func *func = wpy_refs_find(ref);
+
+    (void)from;
+    return func && same_type(func->type, expected) ? &func->proxy : NULL;
+}
+
+/* A handle; NULL: null or dead. The caller must hold something of the group the reference came
+ * from. */
+wpy_func *
+wpy_func_of_ref(uint32_t ref)
+{
+    wpy_func *func = wpy_refs_find(ref);
+
+    if (func)
+        wpy_retain(func);
+    return func;
+}
+
+uint32_t
+wpy_func_ref(wpy_func *func)
+{
+    return func->instance ? func->instance->ref_base + func->index : func->ref;
+}
+
+/* The reference is about to come into `object` (a table, a global, an instance that is called with
+   it): whoever owns it must live as long. A status: it may have to wait for the owner's lock. */
+int
+wpy_adopt(void *object, uint32_t ref)
+{
+    wpy_func *func = wpy_refs_find(ref);
+
+    if (!func)
+        return ref == WPY_NULL_REF ? WPY_OK : WPY_RANGE;
+    if (func->instance)
+        return wpy_group_merge(object, &func->object);
+    return wpy_group_adopt(((wpy_object *)object)->group, &func->object) ? WPY_OK : WPY_NO_MEMORY;
+}
+
+int
+wpy_adopt_now(void *object, wpy_func *func, uint32_t *ref)
+{
+    wpy_group *group = ATOMIC_LOAD_ACQUIRE(&((wpy_object *)object)->group);
+
+    *ref = wpy_func_ref(func);
+    if (func->instance)
+        return ATOMIC_LOAD_ACQUIRE(&func->object.group) == group ? WPY_OK : WPY_BUSY;
+    return wpy_group_adopt(group, &func->object) ? WPY_OK : WPY_NO_MEMORY;
+}
+
+void *
+wpy_func_object(const wpy_func *func)
+{
+    return func->outside;
+}
+
+void
+wpy_func_set_object(wpy_func *func, void *object)
+{
+    func->outside = object;
+}
+
+void *
+wpy_ref_object(uint32_t ref)
+{
+    const wpy_func *func = wpy_refs_find(ref);
+
+    return func ? func->outside : NULL;
+}

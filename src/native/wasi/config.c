@@ -1,0 +1,330 @@
+/* config.c: one instance's WASI configuration: arguments, environment, stdio, directories.
+ *
+ * Python makes it, and lets go of it once the instance is made; both count. Descriptors are opened
+ * or duplicated here, so that nothing the guest does reaches those of the process. The link hook
+ * puts everything into WAMR's table, with the rights of each descriptor cut down to what it is for:
+ * a directory that is not writable lacks every right that changes something, and WAMR gives what is
+ * opened in it no more than the directory has.
+ */
+#include "wasi/wasi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#if defined(BH_PLATFORM_WINDOWS)
+#include <io.h>
+#else
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+#define READ_ONLY_BASE                                                                          \
+    (__WASI_RIGHT_FD_ADVISE | __WASI_RIGHT_FD_FDSTAT_SET_FLAGS | __WASI_RIGHT_FD_FILESTAT_GET | \
+     __WASI_RIGHT_FD_READDIR | __WASI_RIGHT_PATH_OPEN | __WASI_RIGHT_PATH_READLINK |            \
+     __WASI_RIGHT_PATH_FILESTAT_GET | __WASI_RIGHT_POLL_FD_READWRITE)
+#define READ_ONLY_INHERITING \
+    (READ_ONLY_BASE | __WASI_RIGHT_FD_READ | __WASI_RIGHT_FD_SEEK | __WASI_RIGHT_FD_TELL)
+
+/* Stdio may be shared with the host: its flags, size and times are not the guest's to change. */
+#define STREAM (__WASI_RIGHT_FD_FILESTAT_GET | __WASI_RIGHT_POLL_FD_READWRITE)
+#define STREAM_FILE (STREAM | __WASI_RIGHT_FD_SEEK | __WASI_RIGHT_FD_TELL | __WASI_RIGHT_FD_ADVISE)
+#define OUTPUT (__WASI_RIGHT_FD_WRITE | __WASI_RIGHT_FD_SYNC | __WASI_RIGHT_FD_DATASYNC)
+
+/* ---- giving it to an instance ---- */
+
+/* Leaves the descriptor those of its rights that are in the masks. */
+static bool
+restrict_rights(struct fd_table *table, __wasi_fd_t fd, __wasi_rights_t base,
+                __wasi_rights_t inheriting)
+{
+    __wasi_fdstat_t now;
+
+    return wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &now) == 0 &&
+           wasmtime_ssp_fd_fdstat_set_rights(NULL, table, fd, now.fs_rights_base & base,
+                                             now.fs_rights_inheriting & inheriting) == 0;
+}
+
+static bool
+set_stdio(wpy_wasi *wasi, struct fd_table *table)
+{
+    uint32_t fd;
+
+    for (fd = 0; fd < 3; fd++) {
+        __wasi_rights_t rights = wasi->streams[fd].kind < WPY_STREAM_FILE ? STREAM : STREAM_FILE;
+
+        if (!restrict_rights(table, fd, rights | (fd == 0 ? __WASI_RIGHT_FD_READ : OUTPUT), 0))
+            return false;
+    }
+    return true;
+}
+
+static bool
+set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
+{
+    uint32_t i;
+
+    for (i = 0; i < wasi->dir_count; i++) {
+        wpy_dir *dir = &wasi->dirs[i];
+        __wasi_fd_t fd = 3 + i;
+
+        if (!fd_table_insert_existing(table, fd, dir->handle, false))
+            return false;
+        dir->open = false;
+        if (!fd_prestats_insert(names, dir->guest, fd) ||
+            (!dir->writable && !restrict_rights(table, fd, READ_ONLY_BASE, READ_ONLY_INHERITING)))
+            return false;
+    }
+    return true;
+}
+
+/* From the link hook, before anything can reach the instance's functions; false: `error` says why.
+ */
+static bool
+link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size)
+{
+    WASMModuleInstance *wamr = instance->wamr;
+    WASMModuleInstanceCommon *common = (WASMModuleInstanceCommon *)wamr;
+    wpy_stream *streams = wasi->streams;
+    WASIContext *context;
+    uint32_t i;
+
+    if (!wasm_runtime_init_wasi(common, NULL, 0, NULL, 0, (const char **)wasi->env, wasi->env_count,
+                                NULL, 0, NULL, 0, wasi->argv, wasi->argc, streams[0].handle,
+                                streams[1].handle, streams[2].handle, error, size))
+        return false;
+    context = wasm_runtime_get_wasi_ctx(common);
+    if (!set_stdio(wasi, context->curfds) || !set_dirs(wasi, context->curfds, context->prestats)) {
+        snprintf(error, size, "out of memory for WASI's descriptors");
+        return false;
+    }
+    for (i = 0; i < wamr->module->import_function_count; i++) {
+        WASMFunctionImport *import = &wamr->module->import_functions[i].u.function;
+        void *ours =
+            instance->imported[i] ? NULL : wpy_wasi_native(import->module_name, import->field_name);
+
+        if (ours)
+            wamr->import_func_ptrs[i] = ours;
+    }
+    return true;
+}
+
+static const wpy_wasi_kind wasi_kind = {.link = link_instance, .release = wpy_wasi_release};
+
+/* ---- making one ---- */
+
+static char *
+copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *own = malloc(size);
+
+    return own ? memcpy(own, text, size) : NULL;
+}
+
+static char **
+copy_all(const char *const *texts, uint32_t count)
+{
+    char **own = calloc((size_t)count + 1, sizeof *own);
+    uint32_t i;
+
+    for (i = 0; own && i < count; i++)
+        if (!(own[i] = copy(texts[i]))) {
+            while (i)
+                free(own[--i]);
+            free(own);
+            return NULL;
+        }
+    return own;
+}
+
+static void
+free_all(char **texts)
+{
+    char **text;
+
+    for (text = texts; text && *text; text++)
+        free(*text);
+    free(texts);
+}
+
+/* Without stdio and directories; NULL: out of memory. `who`: what Python is asked for by
+ * wpy_py_wasi_…. */
+wpy_wasi *
+wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uint32_t env_count,
+             uint64_t who)
+{
+    wpy_wasi *wasi = calloc(1, sizeof *wasi);
+
+    if (!wasi)
+        return NULL;
+    wasi->head.kind = &wasi_kind;
+    wasi->head.refs = 1;
+    wasi->who = who;
+    wasi->argv = copy_all(argv, argc);
+    wasi->env = copy_all(env, env_count);
+    wasi->argc = argc;
+    wasi->env_count = env_count;
+    if (!wasi->argv || !wasi->env) {
+        wpy_wasi_release(wasi);
+        return NULL;
+    }
+    return wasi;
+}
+
+#if defined(BH_PLATFORM_WINDOWS)
+static int
+open_null(wpy_stream *stream)
+{
+    stream->handle = CreateFileA("NUL", GENERIC_READ | GENERIC_WRITE,
+                                 FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    return stream->handle == INVALID_HANDLE_VALUE ? EIO : 0;
+}
+
+static int
+duplicate(wpy_stream *stream, int descriptor)
+{
+    HANDLE process = GetCurrentProcess(), handle = (HANDLE)_get_osfhandle(descriptor);
+
+    if (handle == INVALID_HANDLE_VALUE ||
+        !DuplicateHandle(process, handle, process, &stream->handle, 0, FALSE,
+                         DUPLICATE_SAME_ACCESS))
+        return EBADF;
+    stream->kind =
+        GetFileType(stream->handle) == FILE_TYPE_DISK ? WPY_STREAM_FILE : WPY_STREAM_OTHER;
+    return 0;
+}
+
+static void
+close_raw(os_raw_file_handle handle)
+{
+    CloseHandle(handle);
+}
+
+static int
+open_dir(const char *path, os_file_handle *out)
+{
+    return os_open_preopendir(path, out) == 0 ? 0 : ENOENT;
+}
+#else
+/* Never 0 to 2: WAMR takes those numbers for the process's own stdio. */
+static int
+own(int descriptor)
+{
+    int other = descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+
+    return other;
+}
+
+static int
+open_null(wpy_stream *stream)
+{
+    int descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (descriptor < 0)
+        return errno;
+    if ((stream->handle = descriptor) <= 2) {
+        stream->handle = own(descriptor);
+        close(descriptor);
+    }
+    return stream->handle < 0 ? errno : 0;
+}
+
+static int
+duplicate(wpy_stream *stream, int descriptor)
+{
+    struct stat status;
+
+    if ((stream->handle = own(descriptor)) < 0)
+        return errno;
+    stream->kind = fstat(stream->handle, &status) == 0 && S_ISREG(status.st_mode)
+                       ? WPY_STREAM_FILE
+                       : WPY_STREAM_OTHER;
+    return 0;
+}
+
+static void
+close_raw(os_raw_file_handle handle)
+{
+    close(handle);
+}
+
+static int
+open_dir(const char *path, os_file_handle *out)
+{
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (descriptor < 0)
+        return errno;
+    *out = descriptor;
+    return 0;
+}
+#endif
+
+/* The guest's descriptor `fd` (0 to 2): a duplicate of the host's; -1: Python's; -2: nothing. An
+ * errno. */
+int
+wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor)
+{
+    wpy_stream *stream = &wasi->streams[fd];
+    int error = descriptor < 0 ? open_null(stream) : duplicate(stream, descriptor);
+
+    if (descriptor < 0)
+        stream->kind = descriptor == -1 ? WPY_STREAM_PYTHON : WPY_STREAM_NONE;
+    stream->open = error == 0;
+    return error;
+}
+
+/* The guest finds the host's directory `host` as `guest`. An errno. */
+int
+wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable)
+{
+    wpy_dir *dirs = realloc(wasi->dirs, (wasi->dir_count + 1) * sizeof *dirs), *dir;
+    int error;
+
+    if (!dirs)
+        return ENOMEM;
+    wasi->dirs = dirs;
+    dir = &dirs[wasi->dir_count];
+    if ((error = open_dir(host, &dir->handle)) != 0)
+        return error;
+    dir->open = true;
+    dir->writable = writable;
+    dir->guest = copy(guest);
+    wasi->dir_count++;
+    return dir->guest ? 0 : ENOMEM;
+}
+
+void
+wpy_wasi_release(wpy_wasi *wasi)
+{
+    uint32_t i;
+
+    if (REFS_DOWN(&wasi->head.refs) != 0)
+        return;
+    for (i = 0; i < 3; i++)
+        if (wasi->streams[i].open)
+            close_raw(wasi->streams[i].handle);
+    for (i = 0; i < wasi->dir_count; i++) {
+        if (wasi->dirs[i].open)
+            os_close(wasi->dirs[i].handle, false);
+        free(wasi->dirs[i].guest);
+    }
+    free(wasi->dirs);
+    free_all(wasi->argv);
+    free_all(wasi->env);
+    free(wasi);
+}
+
+uint32 get_libc_wasi_export_apis(NativeSymbol **symbols); /* which no header of WAMR declares */
+
+/* The signature of WASI's function of this name, as WAMR writes it, or NULL: there is none. */
+const char *
+wpy_wasi_signature(const char *name)
+{
+    NativeSymbol *symbols;
+    uint32_t count = get_libc_wasi_export_apis(&symbols), i;
+
+    for (i = 0; i < count; i++)
+        if (!strcmp(symbols[i].symbol, name))
+            return symbols[i].signature;
+    return NULL;
+}
