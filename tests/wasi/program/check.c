@@ -129,11 +129,12 @@ position(__wasi_fd_t fd)
 
 /* ---- the groups ---- */
 
-#define GROUPS(X)                                                                               \
-    X(descriptors)                                                                              \
-    X(positions) X(sizes) X(timestamps) X(flags) X(rights) X(renumbering) X(listing) X(opening) \
-        X(creating) X(following) X(links) X(directories) X(renaming) X(slashes) X(clocks)       \
-            X(polling) X(sockets) X(libc) X(meaningless) X(wrong)
+/* clang-format off */
+#define GROUPS(X) \
+    X(descriptors) X(positions) X(sizes) X(timestamps) X(flags) X(rights) X(renumbering) \
+    X(listing) X(opening) X(creating) X(following) X(links) X(directories) X(renaming) \
+    X(slashes) X(clocks) X(polling) X(sockets) X(libc) X(meaningless) X(wrong)
+/* clang-format on */
 
 #define DECLARE(name) void name(void);
 GROUPS(DECLARE)
