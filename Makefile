@@ -28,12 +28,14 @@ SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 # extras bring is there, so no test is skipped for want of it.
 PYTEST = WAMR_TESTS=complete $(RUN) -m pytest -n auto --maxprocesses=8
 # Without what starts many processes, builds, or runs large programs.
-UNIT_TESTS = tests/procedural tests/regressions $(filter-out \
-	$(foreach name,cli hostile plain python samples sandbox_races suite,tests/test_$(name).py), $(wildcard tests/test_*.py))
+UNIT_TESTS = tests/capi tests/patches $(filter-out \
+	$(foreach name,cli hostile portable,tests/unit/test_$(name).py), $(wildcard tests/unit/test_*.py)) \
+	$(foreach name,captured files initialize run sandbox stdio streams wasi wasi_names wasi_waiting,tests/wasi/test_$(name).py) \
+	$(foreach name,docs errors_page layers layers_native,tests/project/test_$(name).py)
 # What our C does: groups, threads, calls in and out, references, WASI.
-DEBUG_TESTS = tests/stress tests/procedural $(foreach name,async bounded budgets calls cancelling chains func global \
-	host instance linking memory objects pools reentry reentry_limits references sandbox_races store stdio streams \
-	table wasi wasi_waiting,tests/test_$(name).py)
+DEBUG_TESTS = tests/stress tests/capi $(foreach name,async bounded budgets calls callbacks cancelling chains \
+	externrefs func global imports instance memory pools reentry reentry_limits references store table,\
+	tests/unit/test_$(name).py) $(foreach name,sandbox_races stdio streams wasi wasi_waiting,tests/wasi/test_$(name).py)
 LEAKS := $(CURDIR)/build/leaks
 SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
@@ -96,7 +98,7 @@ asan: $(VENV)/.dev
 	$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 $(RUN) -m pytest -m 'not packaging' $(PYTEST_ARGS)
 	rm -rf $(LEAKS) && mkdir -p $(LEAKS)
 	$(SANITIZED) ASAN_OPTIONS=detect_leaks=1:log_path=$(LEAKS)/log LSAN_OPTIONS=exitcode=0 \
-	$(RUN) -m pytest -q tests/procedural tests/regressions/test_procedural_patches.py
+	$(RUN) -m pytest -q tests/capi tests/patches/test_capi_patches.py
 	$(RUN) tests/support/leaks.py $(LEAKS)
 
 # The patches of WAMR as commits in build/wamr-edit, back into cmake/patches, and to another WAMR.

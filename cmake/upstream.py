@@ -280,7 +280,7 @@ def finish(repository: Repository, before: list[str] | None = None) -> str:
         [
             f"WAMR is {pinned['version']}, {pinned['commit'][:12]}: {count} patches",
             *(f"  became empty, and is gone: {name}" for name in gone),
-            "Build, run the tests, prove the patches (tests/regressions/prove.py), and name the",
+            "Build, run the tests, prove the patches (tests/patches/prove.py), and name the",
             "commit in the changelog.",
         ]
     )

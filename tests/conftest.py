@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from needs import needs
 
-pytest_plugins = ["bounds", "shares"]
+pytest_plugins = ["bounds", "distribution"]
 
 # What a shell starts in its background, as `make test &`, has Ctrl-C ignored. Processes that the
 # tests start would inherit that, and never end when they are sent one.

@@ -10,7 +10,7 @@ C.
 What C answers comes back unchanged: NULL (which is falsy, and equal to `ffi.NULL`), false, a
 trap. Python raises for mistakes on its own side: TypeError and OverflowError for arguments,
 ReferenceError for what is deleted or given away, ValueError where C would crash and has no
-answer. docs/procedural.md tells the rules, and what WAMR can't do.
+answer. docs/c-api.md tells the rules, and what WAMR can't do.
 
 The functions are generated from the header (codegen/wrappers.py); this module puts them
 together with the constants, `ffi`, `lib` and the helpers of wamr/_api. It shares the runtime

@@ -32,14 +32,15 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory, unsanitized, wat):
-    library = tmp_path_factory.mktemp("failing") / "failing.so"
+    library = tmp_path_factory.mktemp("faults") / "fault_injection.so"
     subprocess.run(
-        ["cc", "-O2", "-shared", "-fPIC", "-o", library, SUPPORT / "failing.c", "-ldl"], check=True
+        ["cc", "-O2", "-shared", "-fPIC", "-o", library, SUPPORT / "fault_injection.c", "-ldl"],
+        check=True,
     )
 
     def run(*names):
         done = subprocess.run(
-            [sys.executable, SUPPORT / "failing.py", *names],
+            [sys.executable, SUPPORT / "fault_injection.py", *names],
             env=os.environ | {"LD_PRELOAD": str(library)},
             capture_output=True,
             text=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 from subprocess import PIPE, TimeoutExpired
 
 import pytest
-from guests import descriptors, program
+from wasm_fixtures import descriptors, program
 
 import wamr
 

@@ -22,14 +22,16 @@ ERROR = re.compile(r"(\w+\.py):(\d+): error: .*\[([a-z-]+)\]")
 # What is declared on purpose otherwise than it is. A line that is not needed fails the test.
 ALLOWED = r"""
 wamr(\.types)?\.(i32|i64|f32|f64|v128)(\..*)?  # Annotated[int, …]: to type checkers an int
-wamr\.func\.Func\.__(text_)?signature__        # one for each function; the class has its own
+wamr\._runtime\.func\.Func\.__(text_)?signature__  # one for each function; the class has its own
 wamr\.ffi\.__all__                             # in its source hidden, since it is computed
-wamr\.(linker\.Function|locate\.Offsets|(files|streams)\.(Read|Write)|values\.Place|wasi\.Path|_diagnosis\.reader\.T)
-wamr\.stdio\.<callable.subtype.of.object>      # what mypy calls the narrowed type of a value
+wamr\._runtime\.(linker\.Function|offsets\.Offsets)
+wamr\._wasi\.((files|streams)\.(Read|Write)|config\.Path)
+wamr\.(_values\.codec\.Place|_diagnosis\.reader\.T)
+wamr\._wasi\.stdio\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: they can't be bases together, which typing has no word for before 3.15; with
 # CPython 3.14, it finds a signature of what is cffi's.
-NEWER = r"wamr\._wamr\.(Callback|Caller|Cell|Elements|Numbers|Window)|wamr\._api\.handles\.typeof "
+NEWER = r"wamr\._wamr\.(Callback|Caller|Cell|Elements|Numbers|Window)|wamr\._capi\.handles\.typeof "
 
 
 def mypy(*args, cwd):

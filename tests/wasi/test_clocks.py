@@ -6,8 +6,8 @@ import struct
 from typing import Any
 
 import pytest
-from capi_guests import ProceduralGuest
-from guests import INVAL, PREVIEW1, UNSTABLE, Guest
+from capi_fixtures import ProceduralGuest
+from wasm_fixtures import INVAL, PREVIEW1, UNSTABLE, Guest
 
 pytestmark = pytest.mark.usefixtures("wat")
 

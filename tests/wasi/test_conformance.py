@@ -2,7 +2,7 @@
 it should get (program/*.c); the same program under wasmtime agrees, but for what is listed here.
 
 A step is a line "what = got / wanted". What needs an odd runtime (stdio, directories that lead out,
-races, waiting) is in tests/test_sandbox.py, test_stdio.py and test_wasi_waiting.py.
+races, waiting) is in tests/wasi/test_sandbox.py, test_stdio.py and test_wasi_waiting.py.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
-import guests
 import pytest
-from guests import INVAL, PREVIEW1, SIGNATURES, UNSTABLE, Guest, in_process, puppet
+import wasm_fixtures
+from wasm_fixtures import INVAL, PREVIEW1, SIGNATURES, UNSTABLE, Guest, in_process, puppet
 
 import wamr
 
@@ -61,7 +61,7 @@ def answers(abi: str, name: str, home: Path) -> set[object]:
                 bounds = trap.code is wamr.TrapCode.MEMORY_OUT_OF_BOUNDS
                 seen.add("out of bounds" if bounds else (trap.message, given))
             else:
-                seen.add("errno" if 0 <= error <= guests.NOTCAPABLE else (error, given))
+                seen.add("errno" if 0 <= error <= wasm_fixtures.NOTCAPABLE else (error, given))
     return seen
 
 
@@ -132,7 +132,9 @@ def large(tmp_path: Path) -> Large:
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_vectors_without_number(name: str, large: Large) -> None:
-    error, fd = large.open("file", rights=guests.READ | guests.WRITE | guests.SEEK)
+    error, fd = large.open(
+        "file", rights=wasm_fixtures.READ | wasm_fixtures.WRITE | wasm_fixtures.SEEK
+    )
     assert error == 0
     for count in (1 << 22, 1 << 28, (1 << 29) - 1, 1 << 29, (1 << 29) + 1, 1 << 31, 0xFFFFFFFF):
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):
@@ -146,7 +148,9 @@ def test_vectors_without_number(name: str, large: Large) -> None:
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_more_vectors_than_a_system_takes(name: str, large: Large) -> None:
-    error, fd = large.open("file", rights=guests.READ | guests.WRITE | guests.SEEK)
+    error, fd = large.open(
+        "file", rights=wasm_fixtures.READ | wasm_fixtures.WRITE | wasm_fixtures.SEEK
+    )
     assert error == 0
     large.memory.write(65536, struct.pack("<II", 1024, 1) * 3000)
     assert large.vectors(name, fd, 3000) == 0

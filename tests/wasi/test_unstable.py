@@ -12,10 +12,10 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import guests
 import pytest
-from capi_guests import ProceduralGuest
-from guests import FILESTAT_GET, INVAL, READ, SEEK, TELL, UNSTABLE, Guest
+import wasm_fixtures
+from capi_fixtures import ProceduralGuest
+from wasm_fixtures import FILESTAT_GET, INVAL, READ, SEEK, TELL, UNSTABLE, Guest
 
 import wamr
 
@@ -62,7 +62,7 @@ def test_seeking(tmp_path: Path) -> None:
         assert guest.fd_seek(fd, -1, set_, guest.OUT) == INVAL
         for whence in (3, 100, 255):
             assert guest.fd_seek(fd, 0, whence, guest.OUT) == INVAL
-        assert guest.fd_seek(99, 0, set_, guest.OUT) == guests.BADF
+        assert guest.fd_seek(99, 0, set_, guest.OUT) == wasm_fixtures.BADF
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):
             guest.fd_seek(fd, 0, set_, 65529)
 
@@ -72,7 +72,7 @@ def test_asking_where_one_is_needs_less_than_seeking(tmp_path: Path) -> None:
     error, fd = old.open("file", rights=READ | TELL)
     assert error == 0
     assert old.fd_seek(fd, 0, 0, old.OUT) == 0
-    assert old.fd_seek(fd, 0, 2, old.OUT) == guests.NOTCAPABLE
+    assert old.fd_seek(fd, 0, 2, old.OUT) == wasm_fixtures.NOTCAPABLE
 
 
 # ------------------------------------------------------------------ filestats
@@ -102,9 +102,9 @@ def test_filestats(tmp_path: Path) -> None:
 def test_filestats_that_can_not_be(tmp_path: Path) -> None:
     _, old = pair(tmp_path)
     fd = opened(old)
-    assert old.fd_filestat_get(99, old.OUT) == guests.BADF
+    assert old.fd_filestat_get(99, old.OUT) == wasm_fixtures.BADF
     assert old.path_filestat_get(3, 1, "no such", old.OUT) == 44
-    assert old.path_filestat_get(fd, 1, "file", old.OUT) == guests.NOTDIR
+    assert old.path_filestat_get(fd, 1, "file", old.OUT) == wasm_fixtures.NOTDIR
     assert old.fd_filestat_get(fd, 65536 - 56) == 0  # 64 would not fit
     assert old.path_filestat_get(3, 1, "file", 65536 - 56) == 0
     for call in (
@@ -146,7 +146,7 @@ def test_polling() -> None:
         assert polled(guest, later, descriptor(2, 2, 1)) == [(2, 0, 2)]
         os.write(theirs, b"x")
         assert polled(guest, later, descriptor(1, 1, 0)) == [(1, 0, 1)]
-        assert polled(guest, later, descriptor(5, 1, 99)) == [(5, guests.BADF, 1)]
+        assert polled(guest, later, descriptor(5, 1, 99)) == [(5, wasm_fixtures.BADF, 1)]
         assert guest.read(0) == b"x"
         begin = Guest(abi=UNSTABLE)
         assert begin.clock_time_get(1, 0, begin.OUT) == 0
@@ -227,8 +227,8 @@ def test_one_module_may_import_both(tmp_path: Path) -> None:
 
 
 def test_a_program_runs() -> None:
-    text = guests.program("(call $say (i32.const 1024) (i32.const 6))", "hello\\n")
-    done = wamr.run([text.replace(guests.PREVIEW1, UNSTABLE)], capture_output=True)
+    text = wasm_fixtures.program("(call $say (i32.const 1024) (i32.const 6))", "hello\\n")
+    done = wamr.run([text.replace(wasm_fixtures.PREVIEW1, UNSTABLE)], capture_output=True)
     assert done.stdout == b"hello\n"
 
 

@@ -24,7 +24,7 @@ def add_former_modules() -> None:
     """Make each importable by its former name. None is imported before one of its names is."""
     for former, now in FORMER.items():
         module = type(sys)(f"wamr.{former}", f"The former name of wamr.{now}.")
-        module.__getattr__ = _names_of(now)  # type: ignore[method-assign]
+        vars(module)["__getattr__"] = _names_of(now)  # PEP 562
         sys.modules[f"wamr.{former}"] = module
 
 

@@ -1,0 +1,116 @@
+"""Proves the patches: builds once without each, and sees the tests that it names fail.
+
+    python tests/patches/prove.py [patch …]
+
+Needs what a build and the tests need (`make test` has it all in .venv). Each patch takes a build of
+its own, ten to twenty seconds; all of them some ten minutes. It ends with a table, and with code 1
+if a test passes without its patch or fails with all of them. A build that fails counts as failing:
+other patches stand on that one. Not part of `make test`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "cmake")]
+
+import iwasm  # noqa: E402
+import patches  # noqa: E402
+
+
+def main(names: list[str]) -> int:
+    tests: dict[str, list[str]] = {}
+    for patch in patches.series():
+        tests[patch.name] = list(patch.tests)
+    if unknown := set(names) - set(tests):
+        print(f"there is no patch {', '.join(sorted(unknown))}")
+        return 2
+    chosen = {name: tests[name] for name in names or tests}
+    good = True
+    print(f"{'left out':26} {'test':60} without it", flush=True)
+    everything = [test for each in chosen.values() for test in each]
+    for name, wanted in [("", everything), *chosen.items()]:
+        outcome = built(name)
+        if outcome and not name:  # else each patch would count as proven
+            print(f"the package {outcome}")
+            return 1
+        for test in wanted:
+            result = outcome or run(name, test)
+            as_it_should = (result == "passes") == (not name)
+            good = good and as_it_should
+            if name or not as_it_should:
+                mark = "" if as_it_should else "   <-- WRONG"
+                short = test.removeprefix("tests/").removeprefix("regressions/")
+                print(f"{name or '(nothing)':26} {short:60} {result}{mark}", flush=True)
+        if name and good:
+            shutil.rmtree(place(name).build, ignore_errors=True)
+    return 0 if good else 1
+
+
+def environment(name: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("WAMR_WITHOUT")}
+    if name:
+        kept["WAMR_WITHOUT_PATCH"] = name
+    return kept
+
+
+def place(name: str) -> iwasm.Layout:
+    os.environ["WAMR_WITHOUT_PATCH"] = name
+    return iwasm.layout(ROOT)
+
+
+def package(name: str) -> Path:
+    return place(name).build / "package"
+
+
+def built(name: str) -> str:
+    """Build the package without a patch; "" or how that failed."""
+    folder = package(name)
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", str(folder)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(name), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        text = done.stdout + done.stderr
+        found = re.search(r"^.*(error: .*|\S+\.patch:\d+: does not apply)", text, re.MULTILINE)
+        return "does not build: " + (found[1] if found else text[-300:])
+    for source in (ROOT / "src" / "wamr").rglob("*.py"):
+        target = folder / source.relative_to(ROOT / "src")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return ""
+
+
+def run(name: str, test: str) -> str:
+    """Run a test on that build; "passes" or how it failed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", test],
+        cwd=ROOT,
+        env={**environment(""), "PYTHONPATH": str(package(name)), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    text = done.stdout + done.stderr
+    if done.returncode == 0:
+        return "passes" if " passed" in text else "is skipped"
+    if done.returncode == 1:
+        if killed := re.search(r"killed by (SIG\w+)", text):
+            return f"dies of {killed[1]}"
+        error = r"^(?:E +)?(?:wamr\.errors\.)?(\w*(?:Error|Trap)\b.*)$"
+        found = re.search(error, text, re.MULTILINE)
+        return f"fails: {found[1][:90] if found else text[-200:]}"
+    if done.returncode < 0:
+        return "the test run dies"
+    return f"pytest can't run it: {text.strip().splitlines()[-1]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

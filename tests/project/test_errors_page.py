@@ -1,0 +1,244 @@
+"""docs/errors.md is true: each text of its tables is raised here, or stands in the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import wamr
+from wamr import (
+    Engine,
+    ExitTrap,
+    Instance,
+    Limits,
+    Linker,
+    Memory,
+    MemoryType,
+    Module,
+    ResourceLimits,
+    Store,
+    Table,
+    TableType,
+    ValType,
+    WasiConfig,
+    load,
+)
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| `(.+?)` \|", PAGE, re.MULTILINE)
+
+# Not to be had without exhausting the system, another build or a second thread: their words stand
+# in the code.
+ELSEWHERE = {
+    "… the system has no address space for … in one piece…",
+    "… the memories and tables of this process have the … mappings that the system lets them have…",
+    "… the system has no memory for …",
+    "no memory for the instance's stack of … bytes (stack_bytes)",
+    'module text needs the extra "wat": …',
+    "… would wait for ever: another thread is in its instance …",
+    "… another thread was in its instance when this process was forked…",
+    "interrupted",
+}
+
+
+def imports(*lines):
+    return lambda: load(f"(module {' '.join(lines)})")
+
+
+def call(body, results="", more="", **named):
+    text = f'(module {more} (func $f (export "f") {results} {body}))'
+    return lambda: load(text, **named).exports.f()
+
+
+def in_a_store(make, **limits):
+    return lambda: make(Store(limits=ResourceLimits(**limits)))
+
+
+def wasi(name, type_):
+    text = f'(module (import "wasi_snapshot_preview1" "{name}" (func {type_})))'
+    return lambda: load(text, wasi=WasiConfig())
+
+
+def leb(number):
+    out = b""
+    while number >= 0x80:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def binary(*sections):
+    parts = [bytes([code]) + leb(len(body)) + body for code, body in sections]
+    return lambda: Module(Engine(), b"\0asm\1\0\0\0" + b"".join(parts))
+
+
+def one_function(body):
+    section = b"\1" + leb(len(body)) + body
+    return binary((1, b"\1\x60\0\0"), (3, b"\1\0"), (10, section))
+
+
+def closed_store():
+    store = Store()
+    store.close()
+    Memory(store, MemoryType(Limits(1)))
+
+
+def closed_memory():
+    instance = load('(module (memory (export "m") 1))')
+    memory = instance.exports.m
+    instance.close()
+    memory.read(0, 1)
+
+
+def trapped_import():
+    linker = Linker(Store())
+    module = Module(linker.engine, '(module (import "a" "b" (func)) (export "f" (func 0)))')
+    linker.trap_missing(module)
+    linker.instantiate(module).exports.f()
+
+
+def exits():
+    raise ExitTrap(3)
+
+
+ADD = '(module (func (export "add") (param i32)))'
+EMSCRIPTEN = '(import "env" "invoke_v" (func))'
+MEMORY = MemoryType(Limits(2))
+TABLE = TableType(ValType.FUNCREF, Limits(5, 5))
+NESTED = one_function(b"\0" + b"\x02\x40" * 65_536 + b"\x0b" * 65_537)
+MANY = b"\1\x60" + leb(70_000) + b"\x7f" * 70_000 + b"\0"
+LONG = b"\1\x7f\0\x41\1" + b"\x41\1\x6a" * 2000 + b"\x0b"
+DIVIDE = "(drop (i32.div_s (i32.const {}) (i32.const {})))"
+MAKERS = [
+    imports("(memory i64 1)"),
+    imports(f"(func (local {'i64 ' * 20_000}))"),
+    one_function(b"\1" + leb(70_000) + b"\x7f\x0b"),
+    NESTED,
+    binary((1, MANY)),
+    binary((6, LONG)),
+    imports("(func (drop (i32.eqz (f32.const 1))))"),
+    one_function(b"\0\x27\x0b"),
+    binary((1, b"\1\x60\0\0\0")),
+    lambda: Module(Engine(), b"\0asm\1\0\0\0\1"),
+    lambda: Module(Engine(), b"\0asm\2\0\0\0"),
+    lambda: Module(Engine(), b"\0asm\x0d\0\1\0"),
+    lambda: Module(Engine(), b"PK\3\4"),
+    lambda: Module(Engine(), b"hello"),
+    lambda: Module(Engine(), b""),
+    lambda: Module(Engine(), b"\0aot\3\0\0\0"),
+    lambda: load("(modul)"),
+    imports("(func $f (param i32)) (start $f)"),
+    imports('(func (export "a")) (func (export "a"))'),
+    imports('(import "a" "b" (func))'),
+    imports('(import "a" "b" (func)) (import "a" "c" (func))'),
+    lambda: load('(module (import "a" "log" (func)))', {"a": {"lgo": print}}),
+    lambda: load('(module (import "a" "log" (memory 1)))', {"a": {"log": print}}),
+    lambda: load(
+        '(module (import "wasi_snapshot_preview1" "fd_close" (func (param i32) (result i32))))'
+    ),
+    wasi("fd_close", ""),
+    wasi("fd_shut", ""),
+    imports(EMSCRIPTEN),
+    imports('(import "wbg" "x" (func))'),
+    imports('(import "gojs" "runtime.x" (func))'),
+    imports('(import "env" "seed" (func (result f64)))'),
+    imports('(import "env" "x" (func)) (@custom "linking" "")'),
+    lambda: load('(module (import "a" "b" (func)))', []),
+    lambda: wamr.run([Module(Engine(), "(module)")]),
+    lambda: wamr.run([Module(Engine(), '(module (func (export "_initialize")))')]),
+    lambda: load("(module (memory 2))", limits=ResourceLimits(memory_bytes=65_536)),
+    in_a_store(lambda store: Memory(store, MEMORY), memory_bytes=10),
+    lambda: load("(module (table 2 funcref))", limits=ResourceLimits(table_elements=1)),
+    imports("(table 10000001 funcref)"),
+    lambda: Memory(Store(), MemoryType(Limits(1, 2))).grow(2),
+    lambda: Table(Store(), TABLE).grow(1),
+    call("unreachable"),
+    call("(drop (i32.load (i32.const 65536)))", more="(memory 1)"),
+    call("(drop (table.get 0 (i32.const 9)))", more="(table 1 funcref)"),
+    call("(call_indirect (i32.const 9))", more="(table 1 funcref)"),
+    call("(call_indirect (i32.const 0))", more="(table 1 funcref)"),
+    call(
+        "(call_indirect (i32.const 0))",
+        more="(table funcref (elem $g)) (func $g (param i32))",
+    ),
+    call(DIVIDE.format(1, 0)),
+    call(DIVIDE.format(-(2**31), -1)),
+    call("(drop (i32.trunc_f32_s (f32.const nan)))"),
+    call("(call $f)"),
+    call("(loop (br 0))", limits=ResourceLimits(fuel=10)),
+    call("(loop (br 0))", limits=ResourceLimits(timeout=0.01)),
+    exits,
+    trapped_import,
+    closed_memory,
+    closed_store,
+    lambda: Engine(wamr.Config(tier="auto")),
+    lambda: Store(3),
+    lambda: load(ADD).exports.add(),
+    lambda: Instance(
+        (store := Store()),
+        Module(store, '(module (import "a" "m" (memory 1)))'),
+        {"a": {"m": Memory(Store(), MEMORY)}},
+    ),
+    lambda: load(ADD).exports.ad,
+]
+
+
+@pytest.fixture(scope="module")
+def raised(wat):
+    """Return the texts of all the errors."""
+    texts = []
+    for make in MAKERS:
+        with pytest.raises(BaseException) as caught:
+            make()
+        texts.append(str(caught.value).replace("\n", " "))
+    return texts
+
+
+def pattern(row):
+    return re.compile(".*".join(re.escape(part) for part in row.split("…")), re.DOTALL)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_text_of_the_page_is_one_that_is_raised(raised, row):
+    if row not in ELSEWHERE:
+        found = [text for text in raised if pattern(row).match(text)]
+        assert found, row
+
+
+def test_what_is_not_raised_here_stands_in_the_code():
+    assert set(ROWS) >= ELSEWHERE
+    files = [*ROOT.glob("src/wamr/**/*.py"), *ROOT.glob("src/native/**/*.[ch]")]
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
+    code = re.sub(r'"\s*f?"', "", code)  # pieces of one text
+    for row in ELSEWHERE:
+        for part in row.split("…"):
+            words = part.replace('"wat"', "").strip(' :"')
+            assert words in code or words.replace('"', '\\"') in code, row
+
+
+def test_each_error_that_is_raised_here_is_on_the_page(raised):
+    patterns = [pattern(row) for row in ROWS]
+    missing = [text for text in raised if not any(p.match(text) for p in patterns)]
+    assert missing == []
+
+
+def test_each_class_is_named():
+    classes = [
+        name
+        for name in wamr.__all__
+        if isinstance(found := getattr(wamr, name), type) and issubclass(found, wamr.WasmError)
+    ]
+    assert classes
+    assert [name for name in classes if not re.search(rf"\b{name}\b", PAGE)] == []
+
+
+def test_each_trap_code_is_on_the_page():
+    for code in wamr.TrapCode:
+        if code.value not in ("exit", "host", "other"):
+            assert f"| `{code.value}` |" in PAGE
+
+
+def test_the_readme_and_the_guide_lead_to_it():
+    assert "docs/errors.md" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "errors.md" in (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")

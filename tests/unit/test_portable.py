@@ -1,0 +1,43 @@
+"""The package without what is made with CPython's C API, as on PyPy, must behave the same."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["calls", "func", "callbacks", "exports", "module"],
+        ["memory", "table", "global", "references", "imports", "limits", "externrefs"],
+    ],
+    ids=str,
+)
+def test_the_same_tests_pass(names):
+    command = [sys.executable, "-m", "pytest", "-p", "portable", "-q", "-p", "no:cacheprovider"]
+    command += ["--hypothesis-profile=few"]  # here conversions are Python's, and slow
+    files = [str(TESTS / f"test_{name}.py") for name in names]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
+
+
+def test_it_is_what_is_tested():
+    code = (
+        "import portable, wamr, wamr._backend.portable as p;"
+        "assert wamr.Func.__mro__[1] is p.Caller;"
+        "f = wamr.load('(module (func (export \"f\") (param i32)))').exports.f;"
+        "assert type(f.callable).__name__ == 'function'; print(f.callable.__text_signature__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=TESTS.parent / "support",
+    )
+    assert done.stdout == "(i32_0, /)\n"
