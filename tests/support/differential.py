@@ -12,6 +12,7 @@ EPERM in wasmtime. Where a program prints its text, `REFUSED` has both.
 from __future__ import annotations
 
 import importlib.metadata
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -54,6 +55,9 @@ class Folder:
             else:
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
                 (path / name).write_bytes(data)
+        # A program may keep a file's time (a .pyc does): both sides have the same.
+        for made in sorted(path.rglob("*"), reverse=True):
+            os.utime(made, (1_700_000_000, 1_700_000_000))
 
 
 @dataclass(frozen=True)
