@@ -6,7 +6,7 @@
  * go of what was neither marked nor asked for meanwhile. All of it runs under the GIL and calls
  * nothing in between that could run other Python code, so it needs no lock.
  *
- * Who passes numbers says so (`wpy_passing`): a list for each thread, since a host function puts
+ * Who passes numbers says so (`wpy_passing`): counted for each thread, since a host function puts
  * aside what its own thread was passing.
  */
 #include "cpython/externrefs.h"
@@ -27,23 +27,87 @@ typedef struct {
     bool collecting;
 } Numbers;
 
+/* How often this thread passes numbers of one store: what is aside does not count, since a host
+ * function runs, and what was passed is on the wasm stack. Counts, and no list of who passes:
+ * greenlets end in any order. */
+typedef struct wpy_passing {
+    struct wpy_passing *next;
+    PyObject *numbers; /* borrowed; may be gone if `all` is 0 */
+    uint32_t all, aside;
+} wpy_passing;
+
+/* The first; the others are of threads that are in calls of several stores at once. */
 #if defined(_MSC_VER)
-static __declspec(thread) wpy_passing *passing_here;
+static __declspec(thread) wpy_passing passing_here;
 #else
-static THREAD_LOCAL wpy_passing *passing_here;
+static THREAD_LOCAL wpy_passing passing_here;
 #endif
 static PyObject *wrapped; /* a tuple of classes whose instances stand for something else */
 
 /* ---- who passes ---- */
 
-static void
-push(Numbers *numbers, wpy_passing *passing)
+static wpy_passing *
+find_passing(const PyObject *numbers)
 {
-    passing->prev = passing_here;
-    passing->numbers = (PyObject *)numbers;
-    passing->aside = false;
-    passing_here = passing;
+    wpy_passing *passing = &passing_here;
+
+    while (passing && passing->numbers != numbers)
+        passing = passing->next;
+    return passing;
+}
+
+/* For a thread that is in another store's call already; NULL: out of memory. */
+static wpy_passing *
+another_passing(PyObject *numbers)
+{
+    wpy_passing *passing = find_passing(numbers);
+
+    if (!passing && (passing = calloc(1, sizeof *passing))) {
+        passing->numbers = numbers;
+        passing->next = passing_here.next;
+        passing_here.next = passing;
+    }
+    return passing;
+}
+
+static void
+drop_passing(wpy_passing *passing)
+{
+    wpy_passing **link = &passing_here.next;
+
+    while (*link != passing)
+        link = &(*link)->next;
+    *link = passing->next;
+    free(passing);
+}
+
+/* False: out of memory. */
+static inline bool
+begin_passing(Numbers *numbers)
+{
+    wpy_passing *passing = &passing_here;
+
+    if (UNLIKELY(passing->numbers != (PyObject *)numbers)) {
+        if (!passing->all && !passing->next)
+            passing->numbers = (PyObject *)numbers;
+        else if (!(passing = another_passing((PyObject *)numbers)))
+            return false;
+    }
+    passing->all++;
     numbers->passing++;
+    return true;
+}
+
+static inline void
+end_passing(wpy_passing *passing, Numbers *numbers)
+{
+    if (UNLIKELY(passing->aside == passing->all))
+        passing->aside--;
+    else
+        numbers->passing--;
+    passing->all--;
+    if (UNLIKELY(passing != &passing_here) && !passing->all)
+        drop_passing(passing);
 }
 
 bool
@@ -53,37 +117,26 @@ wpy_crowded(PyObject *self)
 }
 
 bool
-wpy_pass_begin(PyObject *self, wpy_passing *passing)
+wpy_pass_begin(PyObject *self)
 {
-    Numbers *numbers = (Numbers *)self;
-
-    if (UNLIKELY(numbers->held >= numbers->limit))
-        return false;
-    push(numbers, passing);
-    return true;
+    return LIKELY(!wpy_crowded(self)) && begin_passing((Numbers *)self);
 }
 
 void
-wpy_pass_end(wpy_passing *passing)
+wpy_pass_end(PyObject *self)
 {
-    wpy_passing **link = &passing_here;
+    wpy_passing *passing = &passing_here;
 
-    while (*link != passing)
-        link = &(*link)->prev;
-    *link = passing->prev;
-    if (!passing->aside)
-        ((Numbers *)passing->numbers)->passing--;
+    if (LIKELY(passing->numbers == self) || (passing = find_passing(self)))
+        end_passing(passing, (Numbers *)self);
 }
 
 static PyObject *
 enter(PyObject *self, PyObject *args)
 {
-    wpy_passing *passing = malloc(sizeof *passing);
-
     (void)args;
-    if (!passing)
+    if (!begin_passing((Numbers *)self))
         return PyErr_NoMemory();
-    push((Numbers *)self, passing);
     Py_INCREF(self); /* until it leaves */
     Py_RETURN_NONE;
 }
@@ -91,17 +144,14 @@ enter(PyObject *self, PyObject *args)
 static PyObject *
 leave(PyObject *self, PyObject *args)
 {
-    wpy_passing *passing = passing_here;
+    wpy_passing *passing = find_passing(self);
 
     (void)args;
-    while (passing && passing->numbers != self)
-        passing = passing->prev;
-    if (!passing) {
+    if (!passing || !passing->all) {
         PyErr_SetString(PyExc_RuntimeError, "leave() without enter()");
         return NULL;
     }
-    wpy_pass_end(passing);
-    free(passing);
+    end_passing(passing, (Numbers *)self);
     Py_DECREF(self);
     Py_RETURN_NONE;
 }
@@ -110,33 +160,30 @@ leave(PyObject *self, PyObject *args)
 static PyObject *
 aside(PyObject *self, PyObject *args)
 {
-    wpy_passing *passing;
-    long count = 0;
+    wpy_passing *passing = find_passing(self);
+    uint32_t count = passing ? passing->all - passing->aside : 0;
 
     (void)args;
-    for (passing = passing_here; passing; passing = passing->prev)
-        if (passing->numbers == self && !passing->aside) {
-            passing->aside = true;
-            ((Numbers *)self)->passing--;
-            count++;
-        }
-    return PyLong_FromLong(count);
+    if (count) {
+        passing->aside += count;
+        ((Numbers *)self)->passing -= count;
+    }
+    return PyLong_FromUnsignedLong(count);
 }
 
 static PyObject *
 back(PyObject *self, PyObject *value)
 {
-    wpy_passing *passing;
+    wpy_passing *passing = find_passing(self);
     long count = PyLong_AsLong(value);
 
     if (count == -1 && PyErr_Occurred())
         return NULL;
-    for (passing = passing_here; passing && count > 0; passing = passing->prev)
-        if (passing->numbers == self && passing->aside) {
-            passing->aside = false;
-            ((Numbers *)self)->passing++;
-            count--;
-        }
+    if (passing && count > 0) {
+        uint32_t again = (unsigned long)count < passing->aside ? (uint32_t)count : passing->aside;
+        passing->aside -= again;
+        ((Numbers *)self)->passing += again;
+    }
     Py_RETURN_NONE;
 }
 

@@ -6,19 +6,11 @@
 
 #define WPY_NO_OBJECT UINT32_MAX /* the null reference */
 
-/* While one exists, this thread may have numbers that wasm has not yet, or no longer: nothing is
- * let go. */
-typedef struct wpy_passing {
-    struct wpy_passing *prev;
-    PyObject *numbers; /* borrowed */
-    bool aside; /* it does not count: a host function runs, and what was passed is on the wasm stack
-                 */
-} wpy_passing;
-
-/* False: it is time to look which objects are needed still, or nothing may be passed; no exception
- * is set. */
-bool wpy_pass_begin(PyObject *numbers, wpy_passing *passing);
-void wpy_pass_end(wpy_passing *passing);
+/* Between the two this thread may have numbers that wasm has not yet, or no longer: nothing is let
+ * go. False: it is time to look which objects are needed still, or nothing may be passed; no
+ * exception is set. `numbers` is borrowed. */
+bool wpy_pass_begin(PyObject *numbers);
+void wpy_pass_end(PyObject *numbers);
 
 /* Whether there are so many that it is time to look which are needed still. */
 bool wpy_crowded(PyObject *numbers);

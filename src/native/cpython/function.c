@@ -162,14 +162,14 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Callee *callee = (Callee *)self;
     uint32_t few[FEW_CELLS], *cells = few, *cell;
-    wpy_passing passing;
+    PyObject *numbers = callee->numbers; /* the collector may clear that meanwhile */
     PyObject *result;
     int status = WPY_BUSY;
     uint32_t i;
 
     if (UNLIKELY((size_t)count != callee->param_count || !callee->direct || !callee->owner))
         return general(callee, args, count);
-    if (UNLIKELY(callee->numbers != NULL) && !wpy_pass_begin(callee->numbers, &passing))
+    if (UNLIKELY(numbers != NULL) && !wpy_pass_begin(numbers))
         return general(callee, args, count);
     if (UNLIKELY(callee->cells > FEW_CELLS) && !(cells = malloc(callee->cells * sizeof *cells))) {
         cells = few;
@@ -197,8 +197,8 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
     else
         result = results_of(callee, cells);
 end:
-    if (UNLIKELY(callee->numbers != NULL))
-        wpy_pass_end(&passing);
+    if (UNLIKELY(numbers != NULL))
+        wpy_pass_end(numbers);
     if (UNLIKELY(cells != few))
         free(cells);
     return result;
