@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .._backend.binding import Caller
     from ..types import FuncType
     from .store import Store
 
@@ -113,37 +112,32 @@ class Host(Callback):
     def __str__(self) -> str:
         return f"host function {self.name}{self._codec.type}"
 
-    # Where references of its arguments come from and go to.
-    def _ref_of_func(self, func: Caller) -> int:
-        return _caller()._ref_of_func(func)
-
-    def _func_of_ref(self, number: int) -> Caller | None:
-        return _caller()._func_of_ref(number)
-
     def cells(self, args: Any, results: Any) -> None:
         """Run with the arguments in cells, results into cells."""
         codec = self._codec
         if codec.refs:
             self._cells_with_refs(args, results)
             return
-        values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), self)
-        codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), self, self)
+        place: Any = self  # for its store: there are no references
+        values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), place)
+        codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), place, self)
 
     def _cells_with_refs(self, args: Any, results: Any) -> None:
         codec = self._codec
+        caller = _caller()  # now: another greenlet may call meanwhile
         # What this thread was passing when it came into wasm is on the wasm stack by now.
         passing = self.store._objects
         before = passing.aside()
         try:
             objects = self.store._enter_refs()
             try:
-                values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), self)
+                values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), caller)
             finally:
                 objects.leave()
             result = self.run(*values)
             objects = self.store._enter_refs()
             try:
-                codec.pack_results(ffi.buffer(results, codec.bytes), result, self, self)
+                codec.pack_results(ffi.buffer(results, codec.bytes), result, caller, self)
             finally:
                 objects.leave()
         finally:
@@ -152,7 +146,8 @@ class Host(Callback):
     def packed(self, result: object) -> bytes:
         """Return the cells of a result that C does not know what to do with; TypeError, …."""
         cells = bytearray(self._codec.bytes)
-        self._codec.pack_results(cells, result, self, self)
+        place: Any = self  # for its store: there are no references
+        self._codec.pack_results(cells, result, place, self)
         return bytes(cells[: self._codec.result_bytes])
 
 
