@@ -38,6 +38,7 @@ ELSEWHERE = {
     'module text needs the extra "wat": …',
     "… would wait for ever: another thread is in its instance …",
     "… another thread was in its instance when this process was forked…",
+    "… its host function returned while a call that began later in the same instance…",
     "interrupted",
 }
 

@@ -4,7 +4,7 @@
  * What stops an outer call stops the inner ones, too, so all of them are looked at: by the
  * checkpoint, and by who waits for a lock.
  */
-#include "core/core.h"
+#include "core/stack_switch.h"
 
 uint64_t
 wpy_deadline(wpy_activation *activation, uint64_t now)
@@ -12,7 +12,9 @@ wpy_deadline(wpy_activation *activation, uint64_t now)
     uint64_t nearest;
 
     if (activation->deadline == WPY_UNCOUNTED) {
-        nearest = activation->prev ? wpy_deadline(activation->prev, now) : UINT64_MAX;
+        wpy_activation *outer = wpy_outer(activation);
+
+        nearest = outer ? wpy_deadline(outer, now) : UINT64_MAX;
         if (activation->timeout_ns && now + activation->timeout_ns < nearest)
             nearest = now + activation->timeout_ns;
         activation->deadline = nearest;
@@ -36,18 +38,18 @@ wpy_thread_stop(const uint32_t *stop)
 int
 wpy_stopped(const wpy_thread *me)
 {
-    const wpy_activation *activation;
+    wpy_activation *innermost = wpy_innermost(me), *activation;
     uint64_t now;
 
     if (wpy_stop_asked(me))
         return WPY_INTERRUPTED;
-    for (activation = me->top; activation; activation = activation->prev)
+    for (activation = innermost; activation; activation = wpy_outer(activation))
         if (ATOMIC_LOAD(&activation->instance->stop_at) == activation->instance->generation)
             return WPY_INTERRUPTED;
-    if (!me->top || me->top->deadline == UINT64_MAX)
+    if (!innermost || innermost->deadline == UINT64_MAX)
         return WPY_OK;
     now = wpy_now();
-    return now >= wpy_deadline(me->top, now) ? WPY_TIMEOUT : WPY_OK;
+    return now >= wpy_deadline(innermost, now) ? WPY_TIMEOUT : WPY_OK;
 }
 
 /* Python's name for the instance whose code called the host function that runs now; 0: Python
@@ -55,5 +57,7 @@ wpy_stopped(const wpy_thread *me)
 uint64_t
 wpy_caller(void)
 {
-    return wpy_self.top ? wpy_self.top->instance->tag : 0;
+    const wpy_activation *innermost = wpy_innermost(&wpy_self);
+
+    return innermost ? innermost->instance->tag : 0;
 }

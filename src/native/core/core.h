@@ -73,8 +73,9 @@ struct wpy_group {
     uintptr_t owner; /* atomic: the wpy_thread that is in there, bit 0: somebody waits; 0: free */
     korp_mutex mutex;
     korp_cond cond;
-    uint32_t waiting; /* under `mutex` */
-    bool orphaned;    /* its owner is a thread of the process that this one was forked from */
+    uint32_t waiting;   /* under `mutex` */
+    uint32_t recursion; /* its owner's: how many more calls than one it has open in the group */
+    bool orphaned;      /* its owner is a thread of the process that this one was forked from */
     wpy_group *next_group, **link_group; /* of all groups, under the registry's lock */
     uint32_t handles;                    /* under the registry's lock, as all below */
     wpy_object *objects; /* its head is atomic: whoever has the lock may walk along it, too */
@@ -86,7 +87,10 @@ struct wpy_group {
     uint32_t adopted_count, adopted_room;
 };
 
+/* A call that a thread has open. It lies on the native stack, which a greenlet may have moved away:
+ * who comes upon an activation asks wpy_open_at first, see stack_switch.c. */
 typedef struct wpy_activation {
+    struct wpy_activation *self; /* this one; NULL: it has ended */
     struct wpy_activation *prev;
     wpy_instance *instance;
     uint8_t *base;       /* where its first frame begins on the wasm stack */
@@ -94,7 +98,6 @@ typedef struct wpy_activation {
                             see wpy_deadline */
     uint64_t timeout_ns; /* its own; 0: none */
     int64_t fuel_floor;  /* stop when the instance's fuel falls below this */
-    bool outermost;      /* it took the group's lock and gives it back */
 } wpy_activation;
 
 /* A timeout is counted from the first look at the clock, which comes within a slice, or before
@@ -172,7 +175,12 @@ void wpy_budget_give(wpy_budget *budget, wpy_resource what, uint64_t amount);
 
 /* ---- objects ---- */
 
-enum { WPY_ATTN_CLOSED = 1, WPY_ATTN_TIMED = 2, WPY_ATTN_CLOSE_PENDING = 4 };
+enum {
+    WPY_ATTN_CLOSED = 1,
+    WPY_ATTN_TIMED = 2,
+    WPY_ATTN_CLOSE_PENDING = 4,
+    WPY_ATTN_OUT_OF_ORDER = 8 /* a call ended before one that began later */
+};
 
 /* What an instance whose fuel is not counted begins with: 2^62 checks take centuries. */
 #define WPY_FUEL_ENDLESS (INT64_MAX / 2)
@@ -206,8 +214,10 @@ struct wpy_instance {
     wpy_wasi *wasi;
     wpy_budget *budget;
     uint64_t own_elements; /* of its tables that lie in WAMR's block, taken from the budget */
-    bool linked;           /* the link hook has run */
-    bool making;           /* inside wasm_instantiate */
+    uint8_t *kept_top; /* WPY_ATTN_OUT_OF_ORDER: below this the wasm stack is not used again until
+                          nobody is in the instance */
+    bool linked;       /* the link hook has run */
+    bool making;       /* inside wasm_instantiate */
     bool kept; /* instantiation failed when its functions may have been in others' tables: stays
                   until the group goes */
 };
@@ -297,6 +307,10 @@ wpy_stop_asked(const wpy_thread *me)
 {
     return me->stop && ATOMIC_LOAD(me->stop);
 }
+
+/* ---- stack_switch.c ---- */
+COLD bool wpy_out_of_order(WASMExecEnv *env, struct WASMInterpFrame *frame);
+COLD void wpy_leave_slow(wpy_instance *instance);
 
 /* ---- group.c ---- */
 wpy_group *wpy_group_new(void);

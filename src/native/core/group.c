@@ -226,23 +226,6 @@ wpy_give_later(bool wait)
 
 /* ---- merging ---- */
 
-/* After a merge: of this thread's calls into `group` only the outermost one gives the lock back.
- * True: there is one. */
-static bool
-settle_activations(wpy_group *group)
-{
-    wpy_activation *activation, *outermost = NULL;
-
-    for (activation = wpy_self.top; activation; activation = activation->prev)
-        if (activation->instance->object.group == group) {
-            activation->outermost = false;
-            outermost = activation;
-        }
-    if (outermost)
-        outermost->outermost = true;
-    return outermost != NULL;
-}
-
 /* Puts the objects and handles of `from` into `into`; both locks are ours. */
 static void
 absorb(wpy_group *into, wpy_group *from)
@@ -282,6 +265,7 @@ wpy_group_merge(wpy_object *a, wpy_object *b)
 {
     bool held_a, held_b;
     wpy_group *into, *from;
+    uint32_t calls; /* of this thread that go on */
     int status;
 
     if (ATOMIC_LOAD_ACQUIRE(&a->group) == ATOMIC_LOAD_ACQUIRE(&b->group))
@@ -290,11 +274,17 @@ wpy_group_merge(wpy_object *a, wpy_object *b)
         return status;
     into = a->group;
     from = b->group;
-    if (into != from) {
-        absorb(into, from);
-        wpy_group_unlock(from);
+    if (into == from) { /* another thread has made one of them meanwhile */
+        wpy_group_leave(a, held_a || held_b);
+        return status;
     }
-    if (!settle_activations(into))
+    calls = (held_a ? 0 : into->recursion + 1) + (held_b ? 0 : from->recursion + 1);
+    from->recursion = 0;
+    absorb(into, from);
+    wpy_group_unlock(from);
+    if (calls)
+        into->recursion = calls - 1;
+    else
         wpy_group_unlock(into);
     return status;
 }

@@ -45,11 +45,10 @@ would_deadlock(wpy_group *group, wpy_thread *me)
 static bool
 start_waiting(wpy_group *group, wpy_thread *me)
 {
-    bool deadlock = false;
+    bool deadlock;
 
     wpy_registry_lock();
-    if (me->top) /* one that is in no call has no lock that another could wait for */
-        deadlock = would_deadlock(group, me);
+    deadlock = would_deadlock(group, me);
     if (!deadlock) {
         me->wants = group;
         me->next_waiting = waiting_threads;

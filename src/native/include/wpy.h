@@ -34,7 +34,9 @@ enum wpy_status {
     WPY_EXIT, /* proc_exit; code: its argument */
     WPY_LINK, /* instantiation only */
     WPY_NO_MEMORY,
-    WPY_FORKED /* a thread was in there that this process has not: it was forked meanwhile */
+    WPY_FORKED,      /* a thread was in there that this process has not: it was forked meanwhile */
+    WPY_OUT_OF_ORDER /* a host function returned before a call that began later in the instance:
+                        see stack_switch.c */
 };
 
 /* The number of a Python exception that could not be put aside; those of others are below. */

@@ -102,15 +102,20 @@ bool
 wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results)
 {
     wpy_func *func = current->u.func_import->attachment;
+    wpy_outside outside = wpy_go_out(env);
+    bool done;
 
-    if (!func->dispatch)
-        return call_instance(env, func, args, results);
-    if (UNLIKELY(wpy_self.top->deadline == WPY_UNCOUNTED))
-        wpy_deadline(wpy_self.top, wpy_now());
-    if (!func->dispatch(env, func, args, results))
+    if (!func->dispatch) {
+        done = call_instance(env, func, args, results);
+        return wpy_come_back(env, &outside) && done;
+    }
+    if (UNLIKELY(outside.top->deadline == WPY_UNCOUNTED))
+        wpy_deadline(outside.top, wpy_now());
+    done = func->dispatch(env, func, args, results);
+    if (UNLIKELY(!wpy_come_back(env, &outside)) || !done)
         return false;
     /* time has passed that the checkpoint does not count: let it look at the clock now */
-    if (UNLIKELY(wpy_self.top->deadline != UINT64_MAX))
+    if (UNLIKELY(outside.top->deadline != UINT64_MAX))
         wpy_fuel_settle(wpy_instance_of(env));
     return true;
 }

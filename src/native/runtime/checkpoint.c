@@ -13,7 +13,7 @@
  * program uses the same fuel on every machine, since a slice ends where the fuel ends.
  */
 #include "interp/floating.h"
-#include "core/core.h"
+#include "core/stack_switch.h"
 
 #if defined(__linux__)
 #include <sys/syscall.h>
@@ -74,13 +74,19 @@ goes_on(wpy_instance *instance, bool woken)
         return stop(instance, status, status == WPY_TIMEOUT ? "timeout" : "interrupted");
     now = wpy_now();
     if (woken || now - me->signals_at >= SIGNALS_EVERY_NS) {
-        int raised;
-
         me->signals_at = now;
-        ASSERT_NO_LOCKS();
-        if ((me->stop || is_main_thread()) && (raised = wpy_py_signals()) != 0) {
-            wpy_stop(instance->wamr, WPY_HOST, raised, "signal");
-            return false;
+        if (me->stop || is_main_thread()) {
+            wpy_outside outside = wpy_go_out(instance->env);
+            int raised;
+
+            ASSERT_NO_LOCKS();
+            raised = wpy_py_signals();
+            if (!wpy_come_back(instance->env, &outside))
+                return false;
+            if (raised) {
+                wpy_stop(instance->wamr, WPY_HOST, raised, "signal");
+                return false;
+            }
         }
         if (wpy_stop_asked(me))
             return stop(instance, WPY_INTERRUPTED, "interrupted");
@@ -119,7 +125,7 @@ wpy_checkpoint_hook(WASMExecEnv *env)
     if (!on)
         return false;
     wpy_fuel_settle(instance); /* a signal handler may have run code of the same instance */
-    for (activation = wpy_self.top; activation; activation = activation->prev)
+    for (activation = wpy_innermost(&wpy_self); activation; activation = wpy_outer(activation))
         if (activation->instance == instance && activation->fuel_floor > floor)
             floor = activation->fuel_floor;
     wpy_registry_lock(); /* another thread may set it */
@@ -182,7 +188,7 @@ wpy_instance_interrupt(wpy_instance *instance)
     if (ATOMIC_LOAD(&instance->depth) == 0)
         return; /* nothing runs: it would hit a later call */
     ATOMIC_STORE(&instance->stop_at, ATOMIC_LOAD(&instance->generation));
-    for (activation = wpy_self.top; activation; activation = activation->prev)
+    for (activation = wpy_innermost(&wpy_self); activation; activation = wpy_outer(activation))
         wpy_fuel_settle(activation->instance); /* ours: no need to wait for the slice to end */
 }
 

@@ -4,28 +4,27 @@
  * thread owns the lock of the instance's group, and an activation record on the C stack says who is
  * running and until when. Nested calls, also those into other instances of the thread, chain their
  * records: the checkpoint looks at all of them, so that what stops the outer call stops the inner
- * one, too. What is rare is a call away: core/lock.c (the wait), checkpoint.c (limits), instance.c
- * (a close that waited), core/backtrace.c (errors).
+ * one, too. What is rare is a call away: core/lock.c (the wait), checkpoint.c (limits),
+ * core/stack_switch.c (a close that waited, greenlets), core/backtrace.c (errors).
  */
 #ifndef WPY_ENTER_H
 #define WPY_ENTER_H
 
-#include "core/core.h"
+#include "core/stack_switch.h"
 
-/* Takes the group's lock unless this thread has it; a status: if not `wait`, WPY_BUSY instead of
- * waiting. */
+/* Takes the group's lock, once more if this thread has it; a status: if not `wait`, WPY_BUSY
+ * instead of waiting. */
 static ALWAYS_INLINE int
-wpy_lock(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, bool wait)
+wpy_lock(wpy_instance *instance, wpy_thread *me, bool wait)
 {
     uintptr_t mine = (uintptr_t)me;
     wpy_group *group = ATOMIC_LOAD_ACQUIRE(&instance->object.group);
     uintptr_t owner = ATOMIC_LOAD(&group->owner);
 
     ASSERT_NO_LOCKS();
-    activation->outermost = true;
     if (owner != 0 || !ATOMIC_SWAP_ACQUIRE(&group->owner, &owner, mine)) {
         if (LIKELY((owner & ~(uintptr_t)1) == mine)) {
-            activation->outermost = false;
+            group->recursion++;
             return WPY_OK;
         }
         return wait ? wpy_group_wait(&instance->object, me) : WPY_BUSY;
@@ -39,21 +38,32 @@ wpy_lock(wpy_instance *instance, wpy_thread *me, wpy_activation *activation, boo
     return WPY_OK;
 }
 
+/* One call less is open in the group, which is this thread's: the last one gives the lock back,
+ * which need not be the one that took it. */
+static ALWAYS_INLINE void
+wpy_unlock(wpy_group *group)
+{
+    if (group->recursion)
+        group->recursion--;
+    else if (UNLIKELY(ATOMIC_EXCHANGE_SEQ(&group->owner, 0) & 1))
+        wpy_group_wake(group);
+}
+
 /* Opens an activation of this thread, which has the lock; a status. If it is not WPY_OK, the lock
  * is given back. */
 static ALWAYS_INLINE int
 wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation,
              uint64_t timeout_ns, int64_t fuel)
 {
-    wpy_group *group;
+    wpy_activation *outer = wpy_open_at(me->top, activation);
     int status;
 
     ASSERT_ENTERED(instance);
     if (UNLIKELY(instance->thread != me->serial))
         wpy_thread_arrived(instance, me);
-    activation->prev = me->top;
+    activation->prev = outer;
     activation->instance = instance;
-    activation->deadline = me->top ? me->top->deadline : UINT64_MAX;
+    activation->deadline = outer ? outer->deadline : UINT64_MAX;
     activation->timeout_ns = 0;
     activation->fuel_floor = INT64_MIN;
     if (ATOMIC_LOAD(&instance->depth) == 0)
@@ -61,16 +71,13 @@ wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation,
     if (UNLIKELY(ATOMIC_LOAD(&instance->attention) | ((timeout_ns + 1) > 1) | (fuel >= 0))) {
         status = wpy_enter_slow(instance, activation, timeout_ns, fuel);
         if (status != WPY_OK) {
-            if (activation->outermost) {
-                group = instance->object.group;
-                if (ATOMIC_EXCHANGE_SEQ(&group->owner, 0) & 1)
-                    wpy_group_wake(group);
-            }
+            wpy_unlock(instance->object.group);
             return status;
         }
     }
     activation->base = instance->env->wasm_stack.top;
     ATOMIC_STORE(&instance->depth, instance->depth + 1);
+    activation->self = activation;
     me->top = activation;
     return WPY_OK;
 }
@@ -80,7 +87,7 @@ static ALWAYS_INLINE int
 wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
 {
     wpy_thread *me = &wpy_self;
-    int status = wpy_lock(instance, me, activation, true);
+    int status = wpy_lock(instance, me, true);
 
     return UNLIKELY(status != WPY_OK) ? status
                                       : wpy_activate(instance, me, activation, timeout_ns, fuel);
@@ -91,7 +98,7 @@ static ALWAYS_INLINE int
 wpy_enter_now(wpy_instance *instance, wpy_activation *activation)
 {
     wpy_thread *me = &wpy_self;
-    int status = wpy_lock(instance, me, activation, false);
+    int status = wpy_lock(instance, me, false);
 
     return UNLIKELY(status != WPY_OK) ? status : wpy_activate(instance, me, activation, 0, -1);
 }
@@ -104,15 +111,12 @@ wpy_leave(wpy_activation *activation)
     ASSERT_ENTERED(instance);
     WPY_ASSERT(wpy_self.top == activation);
     wpy_self.top = activation->prev;
+    ATOMIC_STORE(&activation->self, NULL); /* somebody may have its address still */
     ATOMIC_STORE(&instance->depth, instance->depth - 1);
-    if (UNLIKELY(ATOMIC_LOAD(&instance->attention) & WPY_ATTN_CLOSE_PENDING) &&
-        instance->depth == 0)
-        wpy_instance_shut(instance);
-    if (activation->outermost) {
-        wpy_group *group = instance->object.group; /* may have changed: see wpy_group_merge */
-        if (UNLIKELY(ATOMIC_EXCHANGE_SEQ(&group->owner, 0) & 1))
-            wpy_group_wake(group);
-    }
+    if (UNLIKELY(ATOMIC_LOAD(&instance->attention) &
+                 (WPY_ATTN_CLOSE_PENDING | WPY_ATTN_OUT_OF_ORDER)))
+        wpy_leave_slow(instance);
+    wpy_unlock(instance->object.group); /* which may have changed: see wpy_group_merge */
 }
 
 /* Runs `func` with its cells in `argv`; WPY_OK or the status of the error that was recorded. The

@@ -7,6 +7,7 @@
  * (pipes, terminals, FIFOs) we wait in slices and look at what stops the code in between, as the
  * checkpoint does; files are read and written in pieces for the same reason.
  */
+#include "core/stack_switch.h"
 #include "wasi/wasi.h"
 
 #include <errno.h>
@@ -254,9 +255,13 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
     if (i == count)
         return 0;
     do {
+        wpy_outside outside = wpy_go_out(env);
+
         ASSERT_NO_LOCKS();
         got = wpy_py_wasi_read(wasi->who, iov[i].buf,
                                iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
+        if (!wpy_come_back(env, &outside))
+            return __WASI_EIO;
         if (got < 0)
             return stopped_by_python(env, got);
         if (got == WPY_LATER && !wait_for_python(env))
@@ -310,11 +315,13 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
 
         while (left) {
             uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
+            wpy_outside outside = wpy_go_out(env);
             int taken;
 
             ASSERT_NO_LOCKS();
             taken = wpy_py_wasi_write(wasi->who, fd, data, piece);
-
+            if (!wpy_come_back(env, &outside))
+                return __WASI_EIO;
             if (taken < 0)
                 return stopped_by_python(env, taken);
             if (taken == 0 && !wait_for_python(env))

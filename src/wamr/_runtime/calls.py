@@ -85,6 +85,12 @@ def _refused(status: int, text: str, what: object) -> Exception:
         return ClosedError(f"{what}: {text or 'its instance is closed'}")
     if status == lib.WPY_FORKED:
         return forked(what)
+    if status == lib.WPY_OUT_OF_ORDER:
+        return RuntimeError(
+            f"{what}: its host function returned while a call that began later in the same "
+            "instance, in another greenlet, had not ended; give each greenlet an instance of its "
+            "own"
+        )
     if status == lib.WPY_DEADLOCK:
         return RuntimeError(
             f"{what} would wait for ever: another thread is in its instance and waits for one that "
