@@ -39,6 +39,7 @@ ELSEWHERE = {
     "… would wait for ever: another thread is in its instance …",
     "… another thread was in its instance when this process was forked…",
     "… its host function returned while a call that began later in the same instance…",
+    "… another thread was in its instance when the interpreter ended…",
     "interrupted",
 }
 

@@ -16,7 +16,7 @@ from .._values.codec import Codec, codec_of
 from ..errors import ClosedError, ExitTrap, Trap, trap_from_text
 from .backtrace import frames_of, notes_of
 from .callbacks import take_pending
-from .extern import forked
+from .extern import check_ending, forked
 from .limits import NO_FUEL_LIMIT
 
 TYPE_CHECKING = False
@@ -154,6 +154,7 @@ class Call:
             error = take_error(self.fn)
             if error is None or status != _BUSY:
                 raise_status(error, self.fn, str(self))
+            check_ending(self)
             # Another thread is in there: what stops a call stops one that waits for its turn, too.
             if limit != NO_TIMEOUT:
                 timeout_ns = limit - (monotonic_ns() - began)

@@ -9,6 +9,7 @@ same object in C.
 from __future__ import annotations
 
 from operator import index as as_index
+from sys import is_finalizing
 
 from .._backend.binding import lib
 from ..errors import ClosedError, trap_from_text
@@ -76,6 +77,18 @@ def forked(what: object) -> RuntimeError:
     )
 
 
+def check_ending(what: object) -> None:
+    """Raise RuntimeError if what this thread waits for can't end: Python lets no other thread run.
+
+    A daemon thread that was in a call when the interpreter ended stays there for ever.
+    """
+    if is_finalizing():
+        raise RuntimeError(
+            f"{what}: another thread was in its instance when the interpreter ended, and never "
+            "leaves it"
+        )
+
+
 def waited(attempt: Callable[[], int], what: str, status: int | None = None) -> int:
     """Return the status of what may have to wait for another thread's call.
 
@@ -84,6 +97,7 @@ def waited(attempt: Callable[[], int], what: str, status: int | None = None) -> 
     if status is None:
         status = attempt()
     while status == lib.WPY_BUSY:
+        check_ending(what)
         status = attempt()
     if status in (lib.WPY_INTERRUPTED, lib.WPY_TIMEOUT):  # the call that this thread is in
         raise trap_from_text("interrupted" if status == lib.WPY_INTERRUPTED else "timed out")

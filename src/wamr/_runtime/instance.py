@@ -14,7 +14,7 @@ from .._base.immutable import made_already
 from ..errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
-from .extern import waited
+from .extern import check_ending, waited
 from .func import Func, func_of
 from .imports import Resolved, WasiBase, check_shape
 from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel, no_room
@@ -157,6 +157,7 @@ class Instance:
             error = take_error(c)
             if error is None or error.status != lib.WPY_BUSY:
                 raise_status(error, c, "the start function")
+            check_ending("the start function")
             status = lib.wpy_instance_start(c)
 
     @property
