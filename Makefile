@@ -34,7 +34,7 @@ UNIT_TESTS = tests/capi tests/patches $(filter-out \
 	$(foreach name,docs errors_page layers layers_native,tests/project/test_$(name).py)
 # What our C does: groups, threads, calls in and out, references, WASI.
 DEBUG_TESTS = tests/stress tests/capi $(foreach name,async bounded budgets calls callbacks cancelling chains \
-	externrefs func global imports instance memory pools reentry reentry_limits references store table,\
+	externrefs func global imports instance gil greenlets memory pools reentry reentry_limits references store table,\
 	tests/unit/test_$(name).py) $(foreach name,sandbox_races stdio streams wasi wasi_waiting,tests/wasi/test_$(name).py)
 LEAKS := $(CURDIR)/build/leaks
 SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
