@@ -19,7 +19,7 @@ def fit():
         try:
             return function(*arguments)
         except counting.Unfit as reason:
-            if os.environ.get("WAMR_RATCHET") == "required":
+            if os.environ.get("WAMR_INSTRUCTION_COUNTS") == "required":
                 pytest.fail(f"nothing was compared: {reason}")
             pytest.skip(str(reason))
 

@@ -109,7 +109,7 @@ static wpy_instance *
 instantiated(void)
 {
     wpy_func *funcs[2] = {host, host_by_cells};
-    wpy_imports imports = {.funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .tag = 1};
+    wpy_imports imports = {.funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .instance_id = 1};
     wpy_instance *made = NULL;
 
     CHECK(wpy_instance_new(module, &imports, &made) == WPY_OK);
@@ -319,7 +319,7 @@ instantiate_any(void)
     const wpy_extern *imported;
     uint32_t i, many = wpy_module_imports(module, &imported);
     wpy_func **funcs = malloc((many + 1) * sizeof *funcs);
-    wpy_imports imports = {.funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .tag = 1};
+    wpy_imports imports = {.funcs = funcs, .stack_bytes = 64 * 1024, .fuel = -1, .instance_id = 1};
     wpy_instance *made = NULL;
 
     CHECK(funcs);

@@ -1,7 +1,7 @@
 """No path of our C takes more instructions than counts.txt says; and counting tells the truth.
 
 Where nothing can be counted or compared these tests say why and are skipped, unless
-WAMR_RATCHET=required says that this machine is one that has to (.ci/run does).
+WAMR_INSTRUCTION_COUNTS=required says that this machine is one that has to (.ci/run does).
 """
 
 import shutil

@@ -221,8 +221,8 @@ def test_a_host_function_that_goes_into_two_tables_by_turns_costs_nothing(times,
         table[0] = func
     before = resident()
     for _ in range(times(300_000)):
-        assert lib.wpy_adopt(tables[0]._c, number) == lib.WPY_OK
-        assert lib.wpy_adopt(tables[1]._c, number) == lib.WPY_OK
+        assert lib.wpy_retain_reference(tables[0]._c, number) == lib.WPY_OK
+        assert lib.wpy_retain_reference(tables[1]._c, number) == lib.WPY_OK
     assert resident() - before < 2**20
     assert tables[0][0]() == tables[1][0]() == 5
 

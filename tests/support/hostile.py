@@ -246,7 +246,7 @@ def is_expected(error, unmade):
 
 
 PRIVATE = re.compile(
-    r"attribute '_(?!_)\w+'|'(?:Opened|\w*State|Owner|Codec|Host|_cffi\S*)'|cdata|ctype"
+    r"attribute '_(?!_)\w+'|'(?:Opened|\w*State|Lifetime|Codec|HostFunction|_cffi\S*)'|cdata|ctype"
 )
 
 

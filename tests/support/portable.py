@@ -10,14 +10,14 @@ _SPEC = importlib.util.spec_from_file_location("wamr._wamr", _FILE)
 _MODULE = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_MODULE)
 for _name in (
-    "Callback",
-    "Caller",
-    "Cell",
-    "Elements",
-    "Numbers",
+    "HostFunctionBase",
+    "CallableBase",
+    "GlobalBase",
+    "TableBase",
+    "ExternrefTableBase",
     "Signature",
-    "Window",
-    "bind",
+    "MemoryBase",
+    "bind_export",
     "described",
     "exported",
     "keep_raised",

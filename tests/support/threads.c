@@ -160,7 +160,7 @@ use_things(wpy_instance *instance, unsigned n)
     CHECK(wpy_memory_size(memory) >= 65536 || wpy_memory_closed(memory));
     wpy_memory_grow(memory, n % 2, &old);
     wpy_memory_unpin(memory);
-    wpy_adopt(table, wpy_func_ref(host));
+    wpy_retain_reference(table, wpy_func_ref(host));
     wpy_table_set(table, n % 4, wpy_func_ref(host));
     if (wpy_table_get(table, n % 4, &ref) == WPY_OK && (func = wpy_func_of_ref(ref)))
         wpy_release(func);

@@ -26,12 +26,15 @@ wamr\._runtime\.func\.Func\.__(text_)?signature__  # one for each function; the 
 wamr\.ffi\.__all__                             # in its source hidden, since it is computed
 wamr\._runtime\.(linker\.Function|offsets\.Offsets)
 wamr\._wasi\.((files|streams)\.(Read|Write)|config\.Path)
-wamr\.(_values\.codec\.Place|_diagnosis\.reader\.T)
+wamr\.(_values\.codec\.ReferenceContext|_diagnosis\.reader\.T)
 wamr\._wasi\.stdio\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: they can't be bases together, which typing has no word for before 3.15; with
 # CPython 3.14, it finds a signature of what is cffi's.
-NEWER = r"wamr\._wamr\.(Callback|Caller|Cell|Elements|Numbers|Window)|wamr\._capi\.handles\.typeof "
+NEWER = (
+    r"wamr\._wamr\.(HostFunctionBase|CallableBase|GlobalBase|TableBase|ExternrefTableBase|MemoryBase)"
+    r"|wamr\._capi\.handles\.typeof "
+)
 
 
 def mypy(*args, cwd):

@@ -207,7 +207,7 @@ def test_many_failures_leave_nothing_behind(store):
         with pytest.raises(LinkError):
             Instance(store, unlinked)
     gc.collect()  # tracebacks
-    assert store._things.alive() == []
+    assert store._closables.alive() == []
 
 
 def test_it_can_be_called_again_after_every_kind_of_error(store):

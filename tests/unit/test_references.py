@@ -260,10 +260,10 @@ def test_functions_that_nobody_holds_go_with_the_table():
 
 
 def test_a_callback_in_a_cycle_through_a_table_goes():
-    class Owner:
+    class Lifetime:
         pass
 
-    store, owner = Store(), Owner()
+    store, owner = Store(), Lifetime()
     owner.table = Table(store, TableType(FUNCREF, Limits(2)))
     owner.global_ = Global(store, GlobalType(FUNCREF, mutable=True), None)
     owner.table[0] = Func(store, FuncType([]), lambda kept=owner: None)

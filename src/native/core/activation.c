@@ -59,5 +59,5 @@ wpy_caller(void)
 {
     const wpy_activation *innermost = wpy_innermost(&wpy_self);
 
-    return innermost ? innermost->instance->tag : 0;
+    return innermost ? innermost->instance->instance_id : 0;
 }

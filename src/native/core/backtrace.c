@@ -26,7 +26,7 @@ wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text)
 }
 
 static void
-note_frame(wpy_thread *me, uint64_t tag, uint32_t function, uint32_t compiled)
+note_frame(wpy_thread *me, uint64_t instance_id, uint32_t function, uint32_t compiled)
 {
     if (me->frame_count == me->frame_room) {
         uint32_t room = me->frame_room ? me->frame_room * 2 : 16;
@@ -36,7 +36,7 @@ note_frame(wpy_thread *me, uint64_t tag, uint32_t function, uint32_t compiled)
         me->frames = more;
         me->frame_room = room;
     }
-    me->frames[me->frame_count].tag = tag;
+    me->frames[me->frame_count].instance_id = instance_id;
     me->frames[me->frame_count].function = function;
     me->frames[me->frame_count++].compiled = compiled;
 }
@@ -57,7 +57,7 @@ wpy_trapped_hook(WASMExecEnv *env)
             uint32_t compiled = 0;
             if (code && frame->ip) /* one that was stopped at its entry is where it begins */
                 compiled = frame->ip > code ? (uint32_t)(frame->ip - code) : 1;
-            note_frame(me, instance->tag, (uint32_t)(frame->function - wamr->e->functions),
+            note_frame(me, instance->instance_id, (uint32_t)(frame->function - wamr->e->functions),
                        compiled);
         }
 }

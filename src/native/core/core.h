@@ -83,8 +83,8 @@ struct wpy_group {
         *absorbed; /* groups that this one has taken in: a thread may still wait on their locks */
     bool sweep;    /* atomic, set under the registry's lock: instances wait for their close */
     wpy_object *
-        *adopted; /* a hash set: host functions that sit in tables or globals of the group */
-    uint32_t adopted_count, adopted_room;
+        *retained; /* a hash set: host functions that sit in tables or globals of the group */
+    uint32_t retained_count, retained_room;
 };
 
 /* A call that a thread has open. It lies on the native stack, which a greenlet may have moved away:
@@ -200,7 +200,7 @@ struct wpy_instance {
     int32_t status;      /* of the exception on its way: enum wpy_status, see backtrace.c */
     int32_t status_code;
     uint64_t timeout_ns;
-    uint64_t tag;
+    uint64_t instance_id;
     wpy_func **funcs; /* by function index, made when first asked for */
     uint32_t func_count;
     uint32_t ref_base;          /* of its functions' references, see runtime/refs.c */

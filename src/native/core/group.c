@@ -56,9 +56,9 @@ group_destroy(wpy_group *group)
         wpy_group *next = group->absorbed;
         uint32_t i;
 
-        for (i = 0; i < group->adopted_room; i++)
-            if (group->adopted[i])
-                wpy_release(group->adopted[i]);
+        for (i = 0; i < group->retained_room; i++)
+            if (group->retained[i])
+                wpy_release(group->retained[i]);
         wpy_registry_lock();
         *group->link_group = group->next_group;
         if (group->next_group)
@@ -66,7 +66,7 @@ group_destroy(wpy_group *group)
         wpy_registry_unlock();
         os_cond_destroy(&group->cond);
         os_mutex_destroy(&group->mutex);
-        free(group->adopted);
+        free(group->retained);
         free(group);
         group = next;
     }
@@ -231,7 +231,7 @@ static void
 absorb(wpy_group *into, wpy_group *from)
 {
     wpy_object *object, *last = NULL;
-    wpy_group *husk;
+    wpy_group *merged;
 
     ASSERT_IN_GROUP(into);
     ASSERT_IN_GROUP(from);
@@ -245,9 +245,9 @@ absorb(wpy_group *into, wpy_group *from)
     }
     into->handles += from->handles;
     from->handles = 0;
-    for (husk = from; husk->absorbed; husk = husk->absorbed)
+    for (merged = from; merged->absorbed; merged = merged->absorbed)
         ;
-    husk->absorbed = into->absorbed;
+    merged->absorbed = into->absorbed;
     into->absorbed = from;
     wpy_group_hand_on(into, from);
     if (from->sweep) {

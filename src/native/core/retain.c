@@ -11,13 +11,13 @@
 static wpy_object **
 place_of(wpy_group *group, const wpy_object *host)
 {
-    uint32_t mask = group->adopted_room - 1;
+    uint32_t mask = group->retained_room - 1;
     uint32_t i = (uint32_t)((uint64_t)(uintptr_t)host * 0x9E3779B97F4A7C15u >> 32) & mask;
 
     ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
-    while (group->adopted[i] && group->adopted[i] != host)
+    while (group->retained[i] && group->retained[i] != host)
         i = (i + 1) & mask;
-    return &group->adopted[i];
+    return &group->retained[i];
 }
 
 /* Makes room for `more` of them: at most three quarters of the places are taken. False: out of
@@ -25,21 +25,22 @@ place_of(wpy_group *group, const wpy_object *host)
 static bool
 make_room(wpy_group *group, uint32_t more)
 {
-    uint64_t needed = (uint64_t)group->adopted_count + more,
-             room = group->adopted_room ? group->adopted_room : 8;
-    wpy_object **old = group->adopted;
-    uint32_t old_room = group->adopted_room, i;
+    uint64_t needed = (uint64_t)group->retained_count + more,
+             room = group->retained_room ? group->retained_room : 8;
+    wpy_object **old = group->retained;
+    uint32_t old_room = group->retained_room, i;
 
     ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     while (needed > room / 4 * 3)
         room *= 2;
     if (room == old_room)
         return true;
-    if (room > UINT32_MAX / 2 || !(group->adopted = calloc((size_t)room, sizeof *group->adopted))) {
-        group->adopted = old;
+    if (room > UINT32_MAX / 2 ||
+        !(group->retained = calloc((size_t)room, sizeof *group->retained))) {
+        group->retained = old;
         return false;
     }
-    group->adopted_room = (uint32_t)room;
+    group->retained_room = (uint32_t)room;
     for (i = 0; i < old_room; i++)
         if (old[i])
             *place_of(group, old[i]) = old[i];
@@ -47,18 +48,18 @@ make_room(wpy_group *group, uint32_t more)
     return true;
 }
 
-/* Under the registry's lock: what `from` has adopted, `into` has. Without memory for it, it stays
- * on the husk. */
+/* Under the registry's lock: what `from` has retained, `into` has. Without memory for it, it stays
+ * on the merged group. */
 void
 wpy_group_hand_on(wpy_group *into, wpy_group *from)
 {
     uint32_t i;
 
     ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
-    if (!from->adopted_count || !make_room(into, from->adopted_count))
+    if (!from->retained_count || !make_room(into, from->retained_count))
         return;
-    for (i = 0; i < from->adopted_room; i++) {
-        wpy_object *host = from->adopted[i], **place;
+    for (i = 0; i < from->retained_room; i++) {
+        wpy_object *host = from->retained[i], **place;
         if (!host)
             continue;
         place = place_of(into, host);
@@ -66,12 +67,12 @@ wpy_group_hand_on(wpy_group *into, wpy_group *from)
             host->refs--; /* it is there already, and not the last */
         else {
             *place = host;
-            into->adopted_count++;
+            into->retained_count++;
         }
     }
-    free(from->adopted);
-    from->adopted = NULL;
-    from->adopted_count = from->adopted_room = 0;
+    free(from->retained);
+    from->retained = NULL;
+    from->retained_count = from->retained_room = 0;
 }
 
 /* The group keeps the host function alive, whose reference has come into one of its tables, globals
@@ -86,7 +87,7 @@ wpy_group_adopt(wpy_group *group, wpy_object *host)
         wpy_object **place = place_of(group, host);
         if (!*place) {
             *place = host;
-            group->adopted_count++;
+            group->retained_count++;
             host->refs++;
         }
     }

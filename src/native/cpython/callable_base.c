@@ -1,10 +1,10 @@
 /* callable_base.c: the base of wamr.Func, which is called as fast as what it is for.
  *
- * Calling a `Caller` calls its member `callable`, with nothing of Python in between. It also knows
- * its function in C, so that it comes into a table or a global without a way through Python
+ * Calling a `CallableBase` calls its member `callable`, with nothing of Python in between. It also
+ * knows its function in C, so that it comes into a table or a global without a way through Python
  * (reference_slot.c), and it may stand for the function when a reference to that comes out
- * (`refer`): our C then has a pointer to it, which borrows, and which the Caller takes out as it
- * goes. So a reference that comes out twice is the same Func, as long as somebody has that.
+ * (`refer`): our C then has a pointer to it, which borrows, and which the CallableBase takes out as
+ * it goes. So a reference that comes out twice is the same Func, as long as somebody has that.
  */
 #include "cpython/callable_base.h"
 #include "include/now.h"
@@ -19,7 +19,7 @@ typedef struct {
         *callee;  /* of a function of an instance: has a handle on `fn`; NULL: the handle is ours */
     wpy_func *fn; /* NULL: none yet, or cleared */
     bool refers;  /* it stands for `fn` */
-} Caller;
+} CallableBase;
 
 PyTypeObject *wpy_caller_type;
 
@@ -41,7 +41,7 @@ set(PyObject **place, PyObject *value)
 /* ---- its function ---- */
 
 static void
-forget(Caller *caller)
+forget(CallableBase *caller)
 {
     wpy_func *fn = caller->fn;
 
@@ -56,7 +56,7 @@ forget(Caller *caller)
 void
 wpy_caller_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *fn, PyObject *owner)
 {
-    Caller *caller = (Caller *)self;
+    CallableBase *caller = (CallableBase *)self;
 
     if (caller->fn)
         forget(caller);
@@ -72,7 +72,7 @@ wpy_caller_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *
 static PyObject *
 of_host(PyObject *self, PyObject *value)
 {
-    Caller *caller = (Caller *)self;
+    CallableBase *caller = (CallableBase *)self;
     wpy_func *fn = (wpy_func *)(uintptr_t)PyLong_AsUnsignedLongLong(value);
 
     if (PyErr_Occurred())
@@ -87,7 +87,7 @@ of_host(PyObject *self, PyObject *value)
 wpy_func *
 wpy_caller_function(PyObject *value, PyObject **owner)
 {
-    Caller *caller = (Caller *)value;
+    CallableBase *caller = (CallableBase *)value;
 
     if (!is_caller(value) || !caller->owner)
         return NULL;
@@ -110,12 +110,12 @@ wpy_caller_known(uint32_t ref)
 static PyObject *
 refer(PyObject *module, PyObject *value)
 {
-    Caller *caller = (Caller *)value;
+    CallableBase *caller = (CallableBase *)value;
     PyObject *other;
 
     (void)module;
     if (!is_caller(value)) {
-        PyErr_SetString(PyExc_TypeError, "refer() takes a Caller");
+        PyErr_SetString(PyExc_TypeError, "refer() takes a CallableBase");
         return NULL;
     }
     if (caller->fn && (!(other = wpy_func_object(caller->fn)) || !Py_REFCNT(other))) {
@@ -125,7 +125,7 @@ refer(PyObject *module, PyObject *value)
     Py_RETURN_NONE;
 }
 
-/* known(number): the Caller that stands for the function of this number, or None. */
+/* known(number): the CallableBase that stands for the function of this number, or None. */
 static PyObject *
 known(PyObject *module, PyObject *value)
 {
@@ -144,7 +144,7 @@ known(PyObject *module, PyObject *value)
 static PyObject *
 address_of(PyObject *self, void *closure)
 {
-    const Caller *caller = (const Caller *)self;
+    const CallableBase *caller = (const CallableBase *)self;
 
     (void)closure;
     if (!caller->callee || !caller->fn) {
@@ -159,7 +159,7 @@ address_of(PyObject *self, void *closure)
 static PyObject *
 call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    PyObject *callable = ((Caller *)self)->callable, *result;
+    PyObject *callable = ((CallableBase *)self)->callable, *result;
 
     if (!callable) {
         PyErr_Format(PyExc_AttributeError, "this %R was not made by its __init__", Py_TYPE(self));
@@ -175,19 +175,19 @@ static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((Caller *)self)->callable);
-    Py_VISIT(((Caller *)self)->owner);
-    Py_VISIT(((Caller *)self)->callee);
+    Py_VISIT(((CallableBase *)self)->callable);
+    Py_VISIT(((CallableBase *)self)->owner);
+    Py_VISIT(((CallableBase *)self)->callee);
     return 0;
 }
 
 static int
 clear(PyObject *self)
 {
-    forget((Caller *)self);
-    Py_CLEAR(((Caller *)self)->callable);
-    Py_CLEAR(((Caller *)self)->callee);
-    Py_CLEAR(((Caller *)self)->owner);
+    forget((CallableBase *)self);
+    Py_CLEAR(((CallableBase *)self)->callable);
+    Py_CLEAR(((CallableBase *)self)->callee);
+    Py_CLEAR(((CallableBase *)self)->owner);
     return 0;
 }
 
@@ -204,9 +204,9 @@ dealloc(PyObject *self)
 }
 
 static PyMemberDef members[] = {
-    {"callable", T_OBJECT_EX, offsetof(Caller, callable), 0,
+    {"callable", T_OBJECT_EX, offsetof(CallableBase, callable), 0,
      "The same call as a plain function: the fastest way in."},
-    {"_owner", T_OBJECT_EX, offsetof(Caller, owner), 0, NULL},
+    {"_lifetime", T_OBJECT_EX, offsetof(CallableBase, owner), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -233,24 +233,24 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {
-    .name = "wamr._wamr.Caller",
-    .basicsize = sizeof(Caller),
+    .name = "wamr._wamr.CallableBase",
+    .basicsize = sizeof(CallableBase),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
 
 static PyMethodDef functions[] = {
     {"refer", refer, METH_O,
-     "Let a Caller stand for its function when a reference to that comes out."},
+     "Let a CallableBase stand for its function when a reference to that comes out."},
     {"known", known, METH_O,
-     "Return the Caller that stands for the function of this number, or None."},
+     "Return the CallableBase that stands for the function of this number, or None."},
     {NULL, NULL, 0, NULL},
 };
 
 int
 wpy_add_caller(PyObject *module)
 {
-    return (wpy_caller_type = wpy_added(module, "Caller", &spec))
+    return (wpy_caller_type = wpy_added(module, "CallableBase", &spec))
                ? PyModule_AddFunctions(module, functions)
                : -1;
 }

@@ -1,13 +1,13 @@
 /* callbacks.c: a call of a host function, from wasm into Python.
  *
- * `Callback` is the base of callbacks.py's Host: what is to be called, under the number by which
- * our C knows the host function
- * (`_ready`). The registry below borrows: a Callback takes itself out when it goes, so what keeps a
- * callback alive is only who imports it. Arguments and results that are numbers or vectors are
- * converted here; a result that is something else goes to the method `packed`, which converts it,
- * or says what is wrong. Types with references are called through callbacks.py's wpy_py_cells. An
- * exception waits in this thread under a number (`keep_raised`) while wasm unwinds; whoever called
- * into wasm from Python takes it out (`take_raised`).
+ * `HostFunctionBase` is the base of callbacks.py's HostFunction: what is to be called, under the
+ * number by which our C knows the host function
+ * (`_ready`). The registry below borrows: a HostFunctionBase takes itself out when it goes, so what
+ * keeps a callback alive is only who imports it. Arguments and results that are numbers or vectors
+ * are converted here; a result that is something else goes to the method `packed`, which converts
+ * it, or says what is wrong. Types with references are called through callbacks.py's wpy_py_cells.
+ * An exception waits in this thread under a number (`keep_raised`) while wasm unwinds; whoever
+ * called into wasm from Python takes it out (`take_raised`).
  */
 #include "cpython/values.h"
 
@@ -24,7 +24,7 @@ typedef struct {
     PyObject_HEAD PyObject *run; /* what is called */
     uint32_t id;
     bool ready;
-} Callback;
+} HostFunctionBase;
 
 static PyObject **registry; /* by id; borrowed; under the GIL */
 static uint32_t room;
@@ -180,7 +180,7 @@ called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, con
 {
     PyGILState_STATE state = PyGILState_Ensure();
     PyObject *callback = id < room ? registry[id] : NULL,
-             *run = callback ? ((Callback *)callback)->run : NULL, *value;
+             *run = callback ? ((HostFunctionBase *)callback)->run : NULL, *value;
     int failed = 1;
 
     if (UNLIKELY(
@@ -256,7 +256,7 @@ keep_raised(PyObject *module, PyObject *args)
 static PyObject *
 ready(PyObject *self, PyObject *args)
 {
-    Callback *callback = (Callback *)self;
+    HostFunctionBase *callback = (HostFunctionBase *)self;
     unsigned int id;
     PyObject *run, *old = callback->run;
 
@@ -283,7 +283,7 @@ ready(PyObject *self, PyObject *args)
 static int
 clear(PyObject *self)
 {
-    Callback *callback = (Callback *)self;
+    HostFunctionBase *callback = (HostFunctionBase *)self;
 
     if (callback->ready && registry[callback->id] == self)
         registry[callback->id] = NULL;
@@ -296,7 +296,7 @@ static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((Callback *)self)->run);
+    Py_VISIT(((HostFunctionBase *)self)->run);
     return 0;
 }
 
@@ -327,8 +327,8 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {
-    .name = "wamr._wamr.Callback",
-    .basicsize = sizeof(Callback),
+    .name = "wamr._wamr.HostFunctionBase",
+    .basicsize = sizeof(HostFunctionBase),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
@@ -346,7 +346,7 @@ wpy_add_callback(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&spec);
 
-    if (!type || PyModule_AddObject(module, "Callback", type) < 0) {
+    if (!type || PyModule_AddObject(module, "HostFunctionBase", type) < 0) {
         Py_XDECREF(type);
         return -1;
     }

@@ -1,10 +1,10 @@
 /* externrefs.c: the objects that wasm code knows as externrefs, and their numbers.
  *
- * `Numbers` is the base of the store's Objects (src/wamr/_values/externrefs.py, which tells the
- * whole story and decides when to collect). It gives an object a number, the same one while the
- * object is held, and holds it. A collection is `begin`, marking by our C, and `sweep`, which lets
- * go of what was neither marked nor asked for meanwhile. All of it runs under the GIL and calls
- * nothing in between that could run other Python code, so it needs no lock.
+ * `ExternrefTableBase` is the base of the store's Objects (src/wamr/_values/externrefs.py, which
+ * tells the whole story and decides when to collect). It gives an object a number, the same one
+ * while the object is held, and holds it. A collection is `begin`, marking by our C, and `sweep`,
+ * which lets go of what was neither marked nor asked for meanwhile. All of it runs under the GIL
+ * and calls nothing in between that could run other Python code, so it needs no lock.
  *
  * Who passes numbers says so (`wpy_passing`): counted for each thread, since a host function puts
  * aside what its own thread was passing.
@@ -25,7 +25,7 @@ typedef struct {
     uint32_t passing; /* who passes and is not aside */
     uint32_t limit;   /* so many objects: worth a collection */
     bool collecting;
-} Numbers;
+} ExternrefTableBase;
 
 /* How often this thread passes numbers of one store: what is aside does not count, since a host
  * function runs, and what was passed is on the wasm stack. Counts, and no list of who passes:
@@ -83,7 +83,7 @@ drop_passing(wpy_passing *passing)
 
 /* False: out of memory. */
 static inline bool
-begin_passing(Numbers *numbers)
+begin_passing(ExternrefTableBase *numbers)
 {
     wpy_passing *passing = &passing_here;
 
@@ -99,7 +99,7 @@ begin_passing(Numbers *numbers)
 }
 
 static inline void
-end_passing(wpy_passing *passing, Numbers *numbers)
+end_passing(wpy_passing *passing, ExternrefTableBase *numbers)
 {
     if (UNLIKELY(passing->aside == passing->all))
         passing->aside--;
@@ -113,13 +113,13 @@ end_passing(wpy_passing *passing, Numbers *numbers)
 bool
 wpy_crowded(PyObject *self)
 {
-    return ((Numbers *)self)->held >= ((Numbers *)self)->limit;
+    return ((ExternrefTableBase *)self)->held >= ((ExternrefTableBase *)self)->limit;
 }
 
 bool
 wpy_pass_begin(PyObject *self)
 {
-    return LIKELY(!wpy_crowded(self)) && begin_passing((Numbers *)self);
+    return LIKELY(!wpy_crowded(self)) && begin_passing((ExternrefTableBase *)self);
 }
 
 void
@@ -128,14 +128,14 @@ wpy_pass_end(PyObject *self)
     wpy_passing *passing = &passing_here;
 
     if (LIKELY(passing->numbers == self) || (passing = find_passing(self)))
-        end_passing(passing, (Numbers *)self);
+        end_passing(passing, (ExternrefTableBase *)self);
 }
 
 static PyObject *
 enter(PyObject *self, PyObject *args)
 {
     (void)args;
-    if (!begin_passing((Numbers *)self))
+    if (!begin_passing((ExternrefTableBase *)self))
         return PyErr_NoMemory();
     Py_INCREF(self); /* until it leaves */
     Py_RETURN_NONE;
@@ -151,7 +151,7 @@ leave(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_RuntimeError, "leave() without enter()");
         return NULL;
     }
-    end_passing(passing, (Numbers *)self);
+    end_passing(passing, (ExternrefTableBase *)self);
     Py_DECREF(self);
     Py_RETURN_NONE;
 }
@@ -166,7 +166,7 @@ aside(PyObject *self, PyObject *args)
     (void)args;
     if (count) {
         passing->aside += count;
-        ((Numbers *)self)->passing -= count;
+        ((ExternrefTableBase *)self)->passing -= count;
     }
     return PyLong_FromUnsignedLong(count);
 }
@@ -182,7 +182,7 @@ back(PyObject *self, PyObject *value)
     if (passing && count > 0) {
         uint32_t again = (unsigned long)count < passing->aside ? (uint32_t)count : passing->aside;
         passing->aside -= again;
-        ((Numbers *)self)->passing += again;
+        ((ExternrefTableBase *)self)->passing += again;
     }
     Py_RETURN_NONE;
 }
@@ -190,7 +190,7 @@ back(PyObject *self, PyObject *value)
 /* ---- numbers ---- */
 
 static uint32_t
-slot_of(const Numbers *numbers, const PyObject *value)
+slot_of(const ExternrefTableBase *numbers, const PyObject *value)
 {
     uint64_t hash = (uint64_t)(uintptr_t)value * 0x9E3779B97F4A7C15u;
     uint32_t slot = (uint32_t)(hash >> 32) & numbers->mask;
@@ -202,7 +202,7 @@ slot_of(const Numbers *numbers, const PyObject *value)
 
 /* Fills the hash table anew, at a size for `room` objects. */
 static bool
-rehash(Numbers *numbers, uint32_t room)
+rehash(ExternrefTableBase *numbers, uint32_t room)
 {
     uint32_t size = numbers->slots ? numbers->mask + 1 : 64, i;
 
@@ -224,7 +224,7 @@ rehash(Numbers *numbers, uint32_t room)
 
 /* Room for one more object. */
 static bool
-enlarge(Numbers *numbers)
+enlarge(ExternrefTableBase *numbers)
 {
     uint32_t room = numbers->room ? numbers->room * 2 : 32;
     PyObject **items;
@@ -249,7 +249,7 @@ enlarge(Numbers *numbers)
 }
 
 static bool
-number_of(Numbers *numbers, PyObject *value, uint32_t *number)
+number_of(ExternrefTableBase *numbers, PyObject *value, uint32_t *number)
 {
     uint32_t slot;
 
@@ -296,13 +296,13 @@ wpy_number_of(PyObject *self, PyObject *value, uint32_t *number)
         *number = WPY_NO_OBJECT;
         return true;
     }
-    return !is_wrapped(value) && number_of((Numbers *)self, value, number);
+    return !is_wrapped(value) && number_of((ExternrefTableBase *)self, value, number);
 }
 
 PyObject *
 wpy_object_of(PyObject *self, uint32_t number)
 {
-    Numbers *numbers = (Numbers *)self;
+    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
     PyObject *value;
 
     if (number == WPY_NO_OBJECT)
@@ -321,7 +321,7 @@ number(PyObject *self, PyObject *value)
 {
     uint32_t found = WPY_NO_OBJECT;
 
-    if (value != Py_None && !number_of((Numbers *)self, value, &found))
+    if (value != Py_None && !number_of((ExternrefTableBase *)self, value, &found))
         return PyErr_NoMemory();
     return PyLong_FromUnsignedLong(found);
 }
@@ -342,7 +342,7 @@ object(PyObject *self, PyObject *value)
 static PyObject *
 begin(PyObject *self, PyObject *args)
 {
-    Numbers *numbers = (Numbers *)self;
+    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
 
     (void)args;
     if (numbers->collecting || numbers->passing)
@@ -357,12 +357,12 @@ static PyObject *
 end(PyObject *self, PyObject *args)
 {
     (void)args;
-    ((Numbers *)self)->collecting = false;
+    ((ExternrefTableBase *)self)->collecting = false;
     Py_RETURN_NONE;
 }
 
 static uint32_t
-unneeded(const Numbers *numbers, const uint8_t *reached, uint32_t known)
+unneeded(const ExternrefTableBase *numbers, const uint8_t *reached, uint32_t known)
 {
     uint32_t i, count = 0;
 
@@ -376,7 +376,7 @@ unneeded(const Numbers *numbers, const uint8_t *reached, uint32_t known)
 static PyObject *
 sweep(PyObject *self, PyObject *args)
 {
-    Numbers *numbers = (Numbers *)self;
+    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
     const uint8_t *reached;
     Py_ssize_t size;
     uint32_t i, known, count;
@@ -415,13 +415,13 @@ sweep(PyObject *self, PyObject *args)
 static Py_ssize_t
 length(PyObject *self)
 {
-    return ((Numbers *)self)->held;
+    return ((ExternrefTableBase *)self)->held;
 }
 
 static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
-    Numbers *numbers = (Numbers *)self;
+    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
     uint32_t i;
 
     Py_VISIT(Py_TYPE(self));
@@ -433,7 +433,7 @@ traverse(PyObject *self, visitproc visit, void *arg)
 static int
 clear(PyObject *self)
 {
-    Numbers *numbers = (Numbers *)self;
+    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
     PyObject **items = numbers->items;
     uint32_t i, count = numbers->count;
 
@@ -451,7 +451,7 @@ clear(PyObject *self)
 static void
 dealloc(PyObject *self)
 {
-    Numbers *numbers = (Numbers *)self;
+    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
     PyTypeObject *type = Py_TYPE(self);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
 
@@ -479,9 +479,11 @@ static PyMethodDef methods[] = {
 };
 
 static PyMemberDef members[] = {
-    {"limit", T_UINT, offsetof(Numbers, limit), 0, "So many objects are worth a collection."},
-    {"passing", T_UINT, offsetof(Numbers, passing), READONLY, "How many calls pass references."},
-    {"count", T_UINT, offsetof(Numbers, count), READONLY,
+    {"limit", T_UINT, offsetof(ExternrefTableBase, limit), 0,
+     "So many objects are worth a collection."},
+    {"passing", T_UINT, offsetof(ExternrefTableBase, passing), READONLY,
+     "How many calls pass references."},
+    {"count", T_UINT, offsetof(ExternrefTableBase, count), READONLY,
      "How many numbers there are, free ones among them."},
     {NULL, 0, 0, 0, NULL},
 };
@@ -498,8 +500,8 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {
-    .name = "wamr._wamr.Numbers",
-    .basicsize = sizeof(Numbers),
+    .name = "wamr._wamr.ExternrefTableBase",
+    .basicsize = sizeof(ExternrefTableBase),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
@@ -532,7 +534,7 @@ wpy_add_numbers(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&spec);
 
-    if (!type || PyModule_AddObject(module, "Numbers", type) < 0) {
+    if (!type || PyModule_AddObject(module, "ExternrefTableBase", type) < 0) {
         Py_XDECREF(type);
         return -1;
     }

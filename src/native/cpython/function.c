@@ -1,11 +1,11 @@
 /* function.c: a function of wasm as a function of CPython.
  *
- * `bind(…)` makes a builtin function whose `self` is a Callee: a handle on the function in C, and
- * its Signature, which all functions of a type share. A call converts its arguments into the cells
- * of WAMR, calls, and converts the results, all here. What it does not know at once, an argument of
- * a class that it does not expect, one out of range, a reference, goes to the method `general` of a
- * Call made for it, and what went wrong to `failed` (src/wamr/_runtime/calls.py): they know how to
- * do it and what to say.
+ * `bind_export(…)` makes a builtin function whose `self` is a Callee: a handle on the function in
+ * C, and its Signature, which all functions of a type share. A call converts its arguments into the
+ * cells of WAMR, calls, and converts the results, all here. What it does not know at once, an
+ * argument of a class that it does not expect, one out of range, a reference, goes to the method
+ * `call` of a SlowCall made for it, and what went wrong to `failed` (src/wamr/_runtime/calls.py):
+ * they know how to do it and what to say.
  *
  * A function that is sure to end soon (wpy_func_bounded) is called with the GIL held: giving it up
  * and taking it again would cost more than the function, and beside a busy thread much more.
@@ -40,7 +40,7 @@ typedef struct {
 } Callee;
 
 static PyTypeObject *callee_type;
-static PyObject *name_general, *call_class, *call_failed, *trap_class;
+static PyObject *name_call, *call_class, *call_failed, *trap_class;
 
 /* One argument, or an externref. */
 static inline bool
@@ -98,7 +98,7 @@ tuple_of(PyObject *const *args, Py_ssize_t count)
 
 /* Leaves it to Python. */
 static PyObject *
-general(Callee *callee, PyObject *const *args, Py_ssize_t count)
+slow_call(Callee *callee, PyObject *const *args, Py_ssize_t count)
 {
     PyObject *tuple, *object, *result = NULL;
 
@@ -112,7 +112,7 @@ general(Callee *callee, PyObject *const *args, Py_ssize_t count)
                                    (unsigned long long)(uintptr_t)callee->fn,
                                    callee->signature->type, callee->text);
     if (object)
-        result = PyObject_CallMethodObjArgs(object, name_general, tuple, NULL);
+        result = PyObject_CallMethodObjArgs(object, name_call, tuple, NULL);
     Py_XDECREF(object);
     Py_DECREF(tuple);
     return result;
@@ -168,9 +168,9 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
     uint32_t i;
 
     if (UNLIKELY((size_t)count != callee->param_count || !callee->direct || !callee->owner))
-        return general(callee, args, count);
+        return slow_call(callee, args, count);
     if (UNLIKELY(numbers != NULL) && !wpy_pass_begin(numbers))
-        return general(callee, args, count);
+        return slow_call(callee, args, count);
     if (UNLIKELY(callee->cells > FEW_CELLS) && !(cells = malloc(callee->cells * sizeof *cells))) {
         cells = few;
         result = PyErr_NoMemory();
@@ -179,7 +179,7 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
     cell = cells;
     for (i = 0; i < callee->param_count; i++)
         if (UNLIKELY(!put(callee, callee->kinds[i], args[i], &cell))) {
-            result = general(callee, args, count);
+            result = slow_call(callee, args, count);
             goto end;
         }
 #ifndef Py_GIL_DISABLED
@@ -251,7 +251,7 @@ static PyType_Spec callee_spec = {
     .name = "wamr.wasm_function", /* as in <built-in method add of wamr.wasm_function object> */
     .basicsize = sizeof(Callee),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION, /* bind() makes them */
+             Py_TPFLAGS_DISALLOW_INSTANTIATION, /* bind_export() makes them */
     .slots = callee_slots,
 };
 
@@ -277,10 +277,10 @@ set(PyObject **place, PyObject *value)
     Py_XDECREF(old);
 }
 
-/* bind(func, address, name, signature, owner): makes func.callable call the function at the
+/* bind_export(func, address, name, signature, owner): makes func.callable call the function at the
    address, a handle that is taken over, whatever happens. */
 static PyObject *
-bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
+bind_export(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
     PyObject *func = args[0], *owner = args[4], *function;
     const char *name;
@@ -292,8 +292,9 @@ bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
     (void)module;
     if (count != 5 || !PyObject_TypeCheck(func, wpy_caller_type) ||
         !PyObject_TypeCheck(args[3], wpy_signature_type)) {
-        PyErr_SetString(PyExc_TypeError,
-                        "bind() takes a Caller, an address, a name, a Signature and an owner");
+        PyErr_SetString(
+            PyExc_TypeError,
+            "bind_export() takes a CallableBase, an address, a name, a Signature and an owner");
         return NULL;
     }
     fn = (wpy_func *)(uintptr_t)PyLong_AsUnsignedLongLong(args[1]);
@@ -344,7 +345,7 @@ bind(PyObject *module, PyObject *const *args, Py_ssize_t count)
     Py_RETURN_NONE;
 }
 
-/* set_call(Call, failed, Trap) */
+/* set_call(SlowCall, raise_call_error, Trap) */
 static PyObject *
 set_call(PyObject *module, PyObject *args)
 {
@@ -363,8 +364,8 @@ set_call(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"bind", (PyCFunction)(void (*)(void))bind, METH_FASTCALL,
-     "Let a Caller call a function in C."},
+    {"bind_export", (PyCFunction)(void (*)(void))bind_export, METH_FASTCALL,
+     "Let a CallableBase call a function in C."},
     {"set_call", set_call, METH_VARARGS,
      "Name those whom calls are left to that are not plain, or fail, and Trap."},
     {NULL, NULL, 0, NULL},
@@ -374,7 +375,7 @@ int
 wpy_add_function(PyObject *module)
 {
     if (!(callee_type = (PyTypeObject *)PyType_FromSpec(&callee_spec)) ||
-        !(name_general = PyUnicode_InternFromString("general")))
+        !(name_call = PyUnicode_InternFromString("call")))
         return -1;
     return PyModule_AddFunctions(module, functions);
 }

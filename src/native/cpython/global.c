@@ -1,9 +1,10 @@
 /* global.c: the value of a global, read and set at once.
  *
- * `Cell` is the base of wamr.Global: its `_value` and `_set_value` (src/wamr/_runtime/global_.py)
- * know all, wait where another thread is in the global's instance, and say what is wrong. What
- * needs none of that is done here, under the GIL. The last function that was read is held, so that
- * who reads it again and again, and does not keep it, does not have it made each time.
+ * `GlobalBase` is the base of wamr.Global: its `_value` and `_set_value`
+ * (src/wamr/_runtime/global_.py) know all, wait where another thread is in the global's instance,
+ * and say what is wrong. What needs none of that is done here, under the GIL. The last function
+ * that was read is held, so that who reads it again and again, and does not keep it, does not have
+ * it made each time.
  */
 #include "cpython/callable_base.h"
 #include "include/now.h"
@@ -13,15 +14,15 @@
 #include <stddef.h>
 
 typedef struct {
-    PyObject_HEAD Place place;
+    PyObject_HEAD ReferenceSlot place;
     bool mutable_;
     PyObject *recent; /* a function, or NULL */
-} Cell;
+} GlobalBase;
 
 static PyObject *name_value, *name_set_value;
 
 static inline bool
-is_reference(const Cell *cell)
+is_reference(const GlobalBase *cell)
 {
     return cell->place.kind == FUNCREF || cell->place.kind == EXTERNREF;
 }
@@ -29,17 +30,17 @@ is_reference(const Cell *cell)
 static PyObject *
 get_value(PyObject *self, void *closure)
 {
-    Cell *cell = (Cell *)self;
+    GlobalBase *cell = (GlobalBase *)self;
     uint32_t cells[4];
     const uint32_t *at = cells;
     PyObject *value;
 
     (void)closure;
-    if (LIKELY(wpy_place_open(&cell->place) &&
+    if (LIKELY(wpy_slot_open(&cell->place) &&
                wpy_global_get_now(cell->place.object, cells) == WPY_OK)) {
         if (!is_reference(cell))
             return wpy_get(cell->place.kind, &at);
-        if ((value = wpy_place_give(&cell->place, cells[0])))
+        if ((value = wpy_slot_give(&cell->place, cells[0])))
             return value;
     }
     value = PyObject_CallMethodObjArgs(self, name_value, NULL);
@@ -56,7 +57,7 @@ get_value(PyObject *self, void *closure)
 static int
 set_value(PyObject *self, PyObject *value, void *closure)
 {
-    Cell *cell = (Cell *)self;
+    GlobalBase *cell = (GlobalBase *)self;
     uint32_t cells[4], *at = cells;
     PyObject *done;
 
@@ -65,8 +66,8 @@ set_value(PyObject *self, PyObject *value, void *closure)
         PyErr_SetString(PyExc_AttributeError, "the value of a global can't be deleted");
         return -1;
     }
-    if (LIKELY(cell->mutable_ && wpy_place_open(&cell->place) &&
-               (is_reference(cell) ? wpy_place_take(&cell->place, value, cells)
+    if (LIKELY(cell->mutable_ && wpy_slot_open(&cell->place) &&
+               (is_reference(cell) ? wpy_slot_take(&cell->place, value, cells)
                                    : wpy_put(cell->place.kind, value, &at)) &&
                wpy_global_set_now(cell->place.object, cells) == WPY_OK))
         return 0;
@@ -76,15 +77,15 @@ set_value(PyObject *self, PyObject *value, void *closure)
     return 0;
 }
 
-/* _ready(address, kind, owner, mutable): see wpy_place_ready. */
+/* _ready(address, kind, owner, mutable): see wpy_slot_ready. */
 static PyObject *
 ready(PyObject *self, PyObject *args)
 {
-    Cell *cell = (Cell *)self;
+    GlobalBase *cell = (GlobalBase *)self;
     PyObject *first = PyTuple_GetSlice(args, 0, 3), *mutable_ = PyTuple_GetItem(args, 3),
              *done = NULL;
 
-    if (first && mutable_ && (done = wpy_place_ready(&cell->place, first)))
+    if (first && mutable_ && (done = wpy_slot_ready(&cell->place, first)))
         cell->mutable_ = mutable_ == Py_True;
     Py_XDECREF(first);
     return done;
@@ -96,15 +97,15 @@ static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((Cell *)self)->recent);
-    return wpy_place_traverse(&((Cell *)self)->place, visit, arg);
+    Py_VISIT(((GlobalBase *)self)->recent);
+    return wpy_slot_traverse(&((GlobalBase *)self)->place, visit, arg);
 }
 
 static int
 clear(PyObject *self)
 {
-    wpy_place_clear(&((Cell *)self)->place);
-    Py_CLEAR(((Cell *)self)->recent);
+    wpy_slot_clear(&((GlobalBase *)self)->place);
+    Py_CLEAR(((GlobalBase *)self)->recent);
     return 0;
 }
 
@@ -116,13 +117,13 @@ dealloc(PyObject *self)
 
     PyObject_GC_UnTrack(self);
     clear(self);
-    wpy_place_end(&((Cell *)self)->place);
+    wpy_slot_end(&((GlobalBase *)self)->place);
     release(self);
     Py_DECREF(type);
 }
 
 static PyMemberDef members[] = {
-    {"_owner", T_OBJECT_EX, offsetof(Cell, place.owner), READONLY, NULL},
+    {"_lifetime", T_OBJECT_EX, offsetof(GlobalBase, place.owner), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -149,8 +150,8 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {
-    .name = "wamr._wamr.Cell",
-    .basicsize = sizeof(Cell),
+    .name = "wamr._wamr.GlobalBase",
+    .basicsize = sizeof(GlobalBase),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
@@ -158,7 +159,7 @@ static PyType_Spec spec = {
 int
 wpy_add_cell(PyObject *module)
 {
-    return wpy_added(module, "Cell", &spec) &&
+    return wpy_added(module, "GlobalBase", &spec) &&
                    (name_value = PyUnicode_InternFromString("_value")) &&
                    (name_set_value = PyUnicode_InternFromString("_set_value"))
                ? 0

@@ -1,11 +1,11 @@
 /* memory.c: a few bytes of linear memory, read and written at once.
  *
- * `Window` is the base of wamr.Memory. It knows where the bytes are and how many, and holds what
- * keeps them there; what is within is copied here. Everything else, a range that is not within, an
- * index that is no int, data that is no bytes, goes to `_read`, `_write`, `_item` and `_set_item`
- * of the subclass (src/wamr/_runtime/memory.py), which look whether the memory has grown, and say
- * what is wrong. All of it runs under the GIL, which nobody gives up between a look at the size and
- * the copy.
+ * `MemoryBase` is the base of wamr.Memory. It knows where the bytes are and how many, and holds
+ * what keeps them there; what is within is copied here. Everything else, a range that is not
+ * within, an index that is no int, data that is no bytes, goes to `_read`, `_write`, `_item` and
+ * `_set_item` of the subclass (src/wamr/_runtime/memory.py), which look whether the memory has
+ * grown, and say what is wrong. All of it runs under the GIL, which nobody gives up between a look
+ * at the size and the copy.
  */
 #include "cpython/cpython.h"
 
@@ -15,7 +15,7 @@ typedef struct {
     PyObject_HEAD char *data;
     Py_ssize_t size; /* 0: nothing to see */
     PyObject *keep;
-} Window;
+} MemoryBase;
 
 static PyObject *name_read, *name_write, *name_item, *name_set_item;
 
@@ -34,7 +34,8 @@ index_of(PyObject *value)
 
 /* Calls the method of the subclass that knows all. */
 static PyObject *
-general(PyObject *self, PyObject *name, PyObject *const *args, Py_ssize_t count, PyObject *names)
+call_subclass_method(PyObject *self, PyObject *name, PyObject *const *args, Py_ssize_t count,
+                     PyObject *names)
 {
     Py_ssize_t i, named = names ? PyTuple_Size(names) : 0;
     PyObject *method = NULL, *tuple = NULL, *keywords = NULL, *result = NULL;
@@ -61,28 +62,28 @@ end:
 static PyObject *
 read_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    Window *window = (Window *)self;
+    MemoryBase *window = (MemoryBase *)self;
     Py_ssize_t offset, size;
 
     if (UNLIKELY(count != 2 || names || (offset = index_of(args[0])) < 0 ||
                  (size = index_of(args[1])) < 0 || offset > window->size ||
                  size > window->size - offset || !window->keep))
-        return general(self, name_read, args, count, names);
+        return call_subclass_method(self, name_read, args, count, names);
     return PyBytes_FromStringAndSize(window->data + offset, size);
 }
 
 static PyObject *
 write_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    Window *window = (Window *)self;
+    MemoryBase *window = (MemoryBase *)self;
     Py_ssize_t offset, size;
 
     if (UNLIKELY(count != 2 || names || (offset = index_of(args[0])) < 0 ||
                  !PyBytes_Check(args[1])))
-        return general(self, name_write, args, count, names);
+        return call_subclass_method(self, name_write, args, count, names);
     size = PyBytes_Size(args[1]);
     if (UNLIKELY(offset > window->size || size > window->size - offset || !window->keep))
-        return general(self, name_write, args, count, names);
+        return call_subclass_method(self, name_write, args, count, names);
     memcpy(window->data + offset, PyBytes_AsString(args[1]), (size_t)size);
     Py_RETURN_NONE;
 }
@@ -90,7 +91,7 @@ write_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *n
 /* The bounds of `[a:b]`, if they are what they look like at any size of the memory: not from its
  * end, within what we know. */
 static bool
-part_of(const Window *window, PyObject *key, Py_ssize_t *offset, Py_ssize_t *size)
+part_of(const MemoryBase *window, PyObject *key, Py_ssize_t *offset, Py_ssize_t *size)
 {
     Py_ssize_t start, stop, step;
 
@@ -108,7 +109,7 @@ part_of(const Window *window, PyObject *key, Py_ssize_t *offset, Py_ssize_t *siz
 static PyObject *
 get_item(PyObject *self, PyObject *key)
 {
-    Window *window = (Window *)self;
+    MemoryBase *window = (MemoryBase *)self;
     Py_ssize_t offset, size;
 
     if (PySlice_Check(key)) {
@@ -135,7 +136,7 @@ item_at(PyObject *self, Py_ssize_t index)
 static int
 set_item(PyObject *self, PyObject *key, PyObject *value)
 {
-    Window *window = (Window *)self;
+    MemoryBase *window = (MemoryBase *)self;
     PyObject *done;
     Py_ssize_t offset, size;
 
@@ -166,7 +167,7 @@ set_item(PyObject *self, PyObject *key, PyObject *value)
 static PyObject *
 show(PyObject *self, PyObject *args)
 {
-    Window *window = (Window *)self;
+    MemoryBase *window = (MemoryBase *)self;
     unsigned long long address;
     Py_ssize_t size;
     PyObject *keep, *old = window->keep;
@@ -184,7 +185,7 @@ show(PyObject *self, PyObject *args)
 static int
 clear(PyObject *self)
 {
-    Window *window = (Window *)self;
+    MemoryBase *window = (MemoryBase *)self;
 
     window->data = NULL;
     window->size = 0;
@@ -204,7 +205,7 @@ static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((Window *)self)->keep);
+    Py_VISIT(((MemoryBase *)self)->keep);
     return 0;
 }
 
@@ -257,8 +258,8 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {
-    .name = "wamr._wamr.Window",
-    .basicsize = sizeof(Window),
+    .name = "wamr._wamr.MemoryBase",
+    .basicsize = sizeof(MemoryBase),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
@@ -268,7 +269,7 @@ wpy_add_window(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&spec);
 
-    if (!type || PyModule_AddObject(module, "Window", type) < 0) {
+    if (!type || PyModule_AddObject(module, "MemoryBase", type) < 0) {
         Py_XDECREF(type);
         return -1;
     }

@@ -1,8 +1,8 @@
 /* reference_slot.c: references on the way into a table or a global, and out of it.
  *
  * Only what needs no thought and no waiting: null, an object behind an externref, and a function
- * that came into the place before. Such a function's Owner is kept by that of the place already, so
- * the two are of one store, and their groups are one. All else is Python's business
+ * that came into the place before. Such a function's Lifetime is kept by that of the place already,
+ * so the two are of one store, and their groups are one. All else is Python's business
  * (src/wamr/_values/codec.py, src/wamr/_runtime/extern.py). Between a look at a number and what is
  * done with it nobody gives up the GIL, so a collection of externrefs comes before both or after
  * both (src/wamr/_values/externrefs.py).
@@ -16,7 +16,7 @@
 static PyObject *name_closed, *name_keep;
 
 PyObject *
-wpy_place_ready(Place *place, PyObject *args)
+wpy_slot_ready(ReferenceSlot *place, PyObject *args)
 {
     unsigned long long address;
     unsigned char kind;
@@ -28,7 +28,7 @@ wpy_place_ready(Place *place, PyObject *args)
         PyErr_SetString(PyExc_RuntimeError, "_ready() was called before");
         return NULL;
     }
-    wpy_place_clear(place);
+    wpy_slot_clear(place);
     if (!(place->kept = PyObject_GetAttr(owner, name_keep)))
         return NULL;
     if (!PyDict_Check(place->kept)) {
@@ -46,7 +46,7 @@ wpy_place_ready(Place *place, PyObject *args)
 }
 
 int
-wpy_place_traverse(const Place *place, visitproc visit, void *arg)
+wpy_slot_traverse(const ReferenceSlot *place, visitproc visit, void *arg)
 {
     Py_VISIT(place->owner);
     Py_VISIT(place->kept);
@@ -55,7 +55,7 @@ wpy_place_traverse(const Place *place, visitproc visit, void *arg)
 }
 
 void
-wpy_place_clear(Place *place)
+wpy_slot_clear(ReferenceSlot *place)
 {
     Py_CLEAR(place->owner); /* from here on it is not open: the others are not asked for */
     Py_CLEAR(place->kept);
@@ -63,18 +63,18 @@ wpy_place_clear(Place *place)
 }
 
 void
-wpy_place_end(Place *place)
+wpy_slot_end(ReferenceSlot *place)
 {
     void *object = place->object;
 
     place->object = NULL;
     if (object)
         wpy_let_go(object);
-    wpy_place_clear(place);
+    wpy_slot_clear(place);
 }
 
 bool
-wpy_place_open(const Place *place)
+wpy_slot_open(const ReferenceSlot *place)
 {
     PyObject *closed;
 
@@ -90,7 +90,7 @@ wpy_place_open(const Place *place)
 
 /* Whether what `owner` owns lives as long as the place, which is of the same store then. */
 static bool
-keeps(const Place *place, PyObject *owner)
+keeps(const ReferenceSlot *place, PyObject *owner)
 {
     PyObject *key;
     int found;
@@ -107,7 +107,7 @@ keeps(const Place *place, PyObject *owner)
 }
 
 bool
-wpy_place_take(const Place *place, PyObject *value, uint32_t *ref)
+wpy_slot_take(const ReferenceSlot *place, PyObject *value, uint32_t *ref)
 {
     PyObject *owner;
     wpy_func *fn;
@@ -119,11 +119,11 @@ wpy_place_take(const Place *place, PyObject *value, uint32_t *ref)
         return true;
     }
     return (fn = wpy_caller_function(value, &owner)) && keeps(place, owner) &&
-           wpy_adopt_now(place->object, fn, ref) == WPY_OK;
+           wpy_retain_reference_now(place->object, fn, ref) == WPY_OK;
 }
 
 PyObject *
-wpy_place_give(const Place *place, uint32_t ref)
+wpy_slot_give(const ReferenceSlot *place, uint32_t ref)
 {
     PyObject *value;
 

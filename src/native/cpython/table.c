@@ -1,6 +1,6 @@
 /* table.c: an element of a table, read and set at once; how many there are; a few more of them.
  *
- * `Elements` is the base of wamr.Table: its `_item`, `_set_item`, `_size` and `_grow`
+ * `TableBase` is the base of wamr.Table: its `_item`, `_set_item`, `_size` and `_grow`
  * (src/wamr/_runtime/table.py) know all, wait where another thread is in the table's instance, and
  * say what is wrong. What needs none of that is done here, under the GIL. Nothing is remembered of
  * what is in the table, since wasm code changes that: an element is read as a number each time.
@@ -22,16 +22,16 @@
 #define FEW_ELEMENTS 1024
 
 typedef struct {
-    PyObject_HEAD Place place;
+    PyObject_HEAD ReferenceSlot place;
     PyObject **recent;          /* a ring of the functions that came out last */
     uint32_t room, count, next; /* of it: places, functions, where the next one comes */
-} Elements;
+} TableBase;
 
 static PyObject *name_item, *name_set_item, *name_size, *name_grow;
 
 /* Holds a function that was just made. Without memory for that it is not held. */
 static void
-hold(Elements *elements, PyObject *func)
+hold(TableBase *elements, PyObject *func)
 {
     PyObject *old = NULL;
 
@@ -75,13 +75,13 @@ index_of(PyObject *value, uint32_t *index)
 static PyObject *
 get_item(PyObject *self, PyObject *key)
 {
-    Elements *elements = (Elements *)self;
+    TableBase *elements = (TableBase *)self;
     uint32_t index, ref;
     PyObject *value;
 
-    if (LIKELY(index_of(key, &index) && wpy_place_open(&elements->place) &&
+    if (LIKELY(index_of(key, &index) && wpy_slot_open(&elements->place) &&
                wpy_table_get_now(elements->place.object, index, &ref) == WPY_OK &&
-               (value = wpy_place_give(&elements->place, ref))))
+               (value = wpy_slot_give(&elements->place, ref))))
         return value;
     value = PyObject_CallMethodObjArgs(self, name_item, key, NULL);
     if (value && elements->place.kind == FUNCREF && PyObject_TypeCheck(value, wpy_caller_type) &&
@@ -93,16 +93,16 @@ get_item(PyObject *self, PyObject *key)
 static PyObject *
 set_item(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
-    Elements *elements = (Elements *)self;
+    TableBase *elements = (TableBase *)self;
     uint32_t index, ref;
 
     if (UNLIKELY(count != 2)) {
         PyErr_Format(PyExc_TypeError, "__setitem__() takes 2 arguments, not %zd", count);
         return NULL;
     }
-    if (LIKELY(index_of(args[0], &index) && wpy_place_open(&elements->place) &&
+    if (LIKELY(index_of(args[0], &index) && wpy_slot_open(&elements->place) &&
                index < wpy_table_size(elements->place.object) &&
-               wpy_place_take(&elements->place, args[1], &ref) &&
+               wpy_slot_take(&elements->place, args[1], &ref) &&
                wpy_table_set_now(elements->place.object, index, ref) == WPY_OK))
         Py_RETURN_NONE;
     return PyObject_CallMethodObjArgs(self, name_set_item, args[0], args[1], NULL);
@@ -111,11 +111,11 @@ set_item(PyObject *self, PyObject *const *args, Py_ssize_t count)
 static Py_ssize_t
 length(PyObject *self)
 {
-    Elements *elements = (Elements *)self;
+    TableBase *elements = (TableBase *)self;
     Py_ssize_t size;
     PyObject *value;
 
-    if (LIKELY(wpy_place_open(&elements->place)))
+    if (LIKELY(wpy_slot_open(&elements->place)))
         return wpy_table_size(elements->place.object);
     if (!(value = PyObject_CallMethodObjArgs(self, name_size, NULL)))
         return -1;
@@ -153,12 +153,12 @@ end:
 static PyObject *
 grow(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    Elements *elements = (Elements *)self;
+    TableBase *elements = (TableBase *)self;
     uint32_t delta, ref, old;
 
     if (LIKELY(!names && (count == 1 || count == 2) && index_of(args[0], &delta) &&
-               delta <= FEW_ELEMENTS && wpy_place_open(&elements->place) &&
-               wpy_place_take(&elements->place, count == 2 ? args[1] : Py_None, &ref) &&
+               delta <= FEW_ELEMENTS && wpy_slot_open(&elements->place) &&
+               wpy_slot_take(&elements->place, count == 2 ? args[1] : Py_None, &ref) &&
                wpy_table_grow_now(elements->place.object, delta, ref, &old) == WPY_OK))
         return PyLong_FromUnsignedLong(old);
     return grow_slowly(self, args, count, names);
@@ -167,7 +167,7 @@ grow(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 static PyObject *
 ready(PyObject *self, PyObject *args)
 {
-    return wpy_place_ready(&((Elements *)self)->place, args);
+    return wpy_slot_ready(&((TableBase *)self)->place, args);
 }
 
 /* ---- the type ---- */
@@ -175,25 +175,25 @@ ready(PyObject *self, PyObject *args)
 static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
-    Elements *elements = (Elements *)self;
+    TableBase *elements = (TableBase *)self;
     uint32_t i;
 
     Py_VISIT(Py_TYPE(self));
     for (i = 0; i < elements->count; i++)
         Py_VISIT(elements->recent[i]);
-    return wpy_place_traverse(&elements->place, visit, arg);
+    return wpy_slot_traverse(&elements->place, visit, arg);
 }
 
 static int
 clear(PyObject *self)
 {
-    Elements *elements = (Elements *)self;
+    TableBase *elements = (TableBase *)self;
     PyObject **recent = elements->recent;
     uint32_t i, count = elements->count;
 
     elements->recent = NULL; /* a destructor may come back here */
     elements->room = elements->count = elements->next = 0;
-    wpy_place_clear(&elements->place);
+    wpy_slot_clear(&elements->place);
     for (i = 0; i < count; i++)
         Py_DECREF(recent[i]);
     free(recent);
@@ -208,13 +208,13 @@ dealloc(PyObject *self)
 
     PyObject_GC_UnTrack(self);
     clear(self);
-    wpy_place_end(&((Elements *)self)->place);
+    wpy_slot_end(&((TableBase *)self)->place);
     release(self);
     Py_DECREF(type);
 }
 
 static PyMemberDef members[] = {
-    {"_owner", T_OBJECT_EX, offsetof(Elements, place.owner), READONLY, NULL},
+    {"_lifetime", T_OBJECT_EX, offsetof(TableBase, place.owner), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -247,8 +247,8 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {
-    .name = "wamr._wamr.Elements",
-    .basicsize = sizeof(Elements),
+    .name = "wamr._wamr.TableBase",
+    .basicsize = sizeof(TableBase),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = slots,
 };
@@ -256,7 +256,7 @@ static PyType_Spec spec = {
 int
 wpy_add_elements(PyObject *module)
 {
-    return wpy_added(module, "Elements", &spec) &&
+    return wpy_added(module, "TableBase", &spec) &&
                    (name_item = PyUnicode_InternFromString("_item")) &&
                    (name_set_item = PyUnicode_InternFromString("_set_item")) &&
                    (name_size = PyUnicode_InternFromString("_size")) &&

@@ -19,7 +19,7 @@ int wpy_global_set_now(wpy_global *global, const void *cells);
 
 /* runtime/refs.c. The number of a function that comes into `object`, whose group keeps it from now
    on; WPY_BUSY also where that means to merge two groups. */
-int wpy_adopt_now(void *object, wpy_func *func, uint32_t *ref);
+int wpy_retain_reference_now(void *object, wpy_func *func, uint32_t *ref);
 
 /* runtime/refs.c. What stands for a function outside of our C, borrowed; NULL: nothing. Under the
    GIL. Whoever sets it has a handle on the function, and sets it to NULL before giving that back.

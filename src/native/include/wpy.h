@@ -62,9 +62,9 @@ typedef struct {
 } wpy_error;
 
 typedef struct {
-    uint64_t tag;      /* Python's name for the instance */
-    uint32_t function; /* its index */
-    uint32_t compiled; /* how far it is in the interpreter's code of it; 0: not known */
+    uint64_t instance_id; /* Python's name for the instance */
+    uint32_t function;    /* its index */
+    uint32_t compiled;    /* how far it is in the interpreter's code of it; 0: not known */
 } wpy_frame;
 
 /* Why there was no room for a memory or a table. */
@@ -113,9 +113,9 @@ typedef struct {
     wpy_budget *budget; /* borrowed; NULL: no limits of memory and tables */
     wpy_wasi *wasi;     /* or NULL; counted by the instance, too */
     uint32_t stack_bytes;
-    uint64_t timeout_ns; /* of each call from Python; 0: none */
-    int64_t fuel;        /* -1: not counted */
-    uint64_t tag;        /* Python's name for the instance, see wpy_caller */
+    uint64_t timeout_ns;  /* of each call from Python; 0: none */
+    int64_t fuel;         /* -1: not counted */
+    uint64_t instance_id; /* Python's name for the instance, see wpy_caller */
 } wpy_imports;
 
 /* setup.c */
@@ -150,7 +150,7 @@ bool wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, ui
 
 /* runtime/instantiate.c */
 int wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out);
-wpy_instance *wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget,
+wpy_instance *wpy_instance_alone(wpy_module *module, uint64_t instance_id, wpy_budget *budget,
                                  uint32_t stack_bytes, uint64_t timeout_ns, int64_t fuel);
 int wpy_instance_start(wpy_instance *instance);
 
@@ -231,9 +231,9 @@ double wpy_f32_value(uint32_t bits);
 uint64_t wpy_group_id(void *object);
 int wpy_mark_externrefs(void *object, uint8_t *marks, uint32_t count);
 
-/* runtime/refs.c; wpy_adopt: a function reference that reaches `object` from outside lives as long
- * as it does */
-int wpy_adopt(void *object, uint32_t ref);
+/* runtime/refs.c; wpy_retain_reference: a function reference that reaches `object` from outside
+ * lives as long as it does */
+int wpy_retain_reference(void *object, uint32_t ref);
 wpy_func *wpy_func_of_ref(uint32_t ref);
 uint32_t wpy_func_ref(wpy_func *func);
 

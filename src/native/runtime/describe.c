@@ -3,13 +3,13 @@
  * One walk over the sections fills arrays of wpy_extern. All names and types are copied into one
  * arena, sized by a first count. WAMR validates the module afterwards: here nothing needs to be
  * judged, only nothing may be read outside the bytes, so every read goes through a cursor that
- * turns sour at the end and stays so.
+ * turns failed at the end and stays so.
  */
 #include "core/core.h"
 
 typedef struct {
     const uint8_t *at, *end;
-    bool sour;
+    bool failed;
 } cursor;
 
 typedef struct {
@@ -42,7 +42,7 @@ static uint8_t
 byte_(cursor *c)
 {
     if (c->at >= c->end) {
-        c->sour = true;
+        c->failed = true;
         return 0;
     }
     return *c->at++;
@@ -59,7 +59,7 @@ leb(cursor *c)
         if (shift < 32)
             value |= (uint32_t)(next & 0x7F) << shift;
         shift += 7;
-    } while ((next & 0x80) && shift < 70 && !c->sour);
+    } while ((next & 0x80) && shift < 70 && !c->failed);
     return value;
 }
 
@@ -69,7 +69,7 @@ take(cursor *c, uint32_t size)
     const uint8_t *start = c->at;
 
     if (size > (uint64_t)(c->end - c->at)) {
-        c->sour = true;
+        c->failed = true;
         c->at = c->end;
         return start;
     }
@@ -84,7 +84,7 @@ count_of(cursor *c)
     uint32_t count = leb(c);
 
     if (count > (uint64_t)(c->end - c->at)) {
-        c->sour = true;
+        c->failed = true;
         return 0;
     }
     return count;
@@ -179,7 +179,7 @@ type_section(walk *w, cursor *c)
 
     if (!(w->types = need(w, calloc(count + 1, sizeof *w->types))))
         return false;
-    for (i = 0; i < count && !c->sour; i++) {
+    for (i = 0; i < count && !c->failed; i++) {
         signature *s = &w->types[i];
         if (byte_(c) != 0x60)
             return true; /* not a function type: WAMR will say so */
@@ -200,7 +200,7 @@ import_section(walk *w, cursor *c)
 
     if (!(module->imports = need(w, calloc(count + 1, sizeof *module->imports))))
         return false;
-    for (i = 0; i < count && !c->sour; i++) {
+    for (i = 0; i < count && !c->failed; i++) {
         wpy_extern *item = &module->imports[i];
         uint32_t type;
 
@@ -225,7 +225,7 @@ import_section(walk *w, cursor *c)
             global_type(c, item);
             break;
         default:
-            c->sour = true;
+            c->failed = true;
             return true;
         }
         item->index = indices[item->kind]++;
@@ -241,7 +241,7 @@ function_section(walk *w, cursor *c)
 {
     uint32_t i, count = count_of(c);
 
-    for (i = 0; i < count && !c->sour; i++)
+    for (i = 0; i < count && !c->failed; i++)
         if (!add_function(w, leb(c)))
             return false;
     return true;
@@ -253,7 +253,7 @@ skip_expression(cursor *c)
 {
     uint8_t opcode;
 
-    while (!c->sour && (opcode = byte_(c)) != 0x0B) {
+    while (!c->failed && (opcode = byte_(c)) != 0x0B) {
         switch (opcode) {
         case 0x41: /* i32.const, i64.const, global.get, ref.func: LEB128 */
         case 0x42:
@@ -288,7 +288,7 @@ space_section(walk *w, cursor *c, void (*type)(cursor *, wpy_extern *), uint32_t
 
     for (i = 0; i < w->space_count; i++)
         index += w->module->spaces[i].kind == kind;
-    for (i = 0; i < count && !c->sour; i++) {
+    for (i = 0; i < count && !c->failed; i++) {
         wpy_extern item = {0};
 
         type(c, &item);
@@ -309,7 +309,7 @@ export_section(walk *w, cursor *c)
 
     if (!(module->exports = need(w, calloc(count + 1, sizeof *module->exports))))
         return false;
-    for (i = 0; i < count && !c->sour; i++) {
+    for (i = 0; i < count && !c->failed; i++) {
         wpy_extern *item = &module->exports[i];
 
         item->name_size = leb(c);
@@ -422,13 +422,13 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
     bool ok = true;
 
     module->start = module->initialize = -1;
-    while (ok && !whole.sour && whole.at < whole.end) {
+    while (ok && !whole.failed && whole.at < whole.end) {
         uint8_t id = byte_(&whole);
         uint32_t length = leb(&whole);
         const uint8_t *body = take(&whole, length);
         cursor c = {body, whole.at, false};
 
-        if (whole.sour)
+        if (whole.failed)
             break;
         switch (id) {
         case 1:
@@ -458,9 +458,9 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
         default:
             break;
         }
-        ok = ok && !c.sour;
+        ok = ok && !c.failed;
     }
-    ok = ok && !whole.sour && sort_spaces(&w) && keep_texts(&w);
+    ok = ok && !whole.failed && sort_spaces(&w) && keep_texts(&w);
     if (ok)
         describe_exported_spaces(module, w.space_count);
     free(w.types);

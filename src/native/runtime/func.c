@@ -159,7 +159,7 @@ wpy_func_pairs(wpy_func *func)
 uint64_t
 wpy_func_tag(wpy_func *func)
 {
-    return func->instance ? func->instance->tag : 0;
+    return func->instance ? func->instance->instance_id : 0;
 }
 
 uint32_t

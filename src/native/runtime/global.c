@@ -76,7 +76,7 @@ wpy_global_set_now(wpy_global *global, const void *cells)
     return WPY_OK;
 }
 
-/* A reference must be of the global's group: see wpy_adopt. */
+/* A reference must be of the global's group: see wpy_retain_reference. */
 int
 wpy_global_set(wpy_global *global, const void *cells)
 {

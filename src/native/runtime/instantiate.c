@@ -246,7 +246,7 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
     }
     REFS_UP(&module->refs);
     instance->module = module;
-    instance->tag = imports->tag;
+    instance->instance_id = imports->instance_id;
     instance->budget = wpy_budget_retain(imports->budget);
     instance->thread = UINT64_MAX;
     wpy_instance_set_fuel(instance, imports->fuel);
@@ -270,10 +270,10 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
 /* The same of a module without imports, which nothing else has to do with. NULL: the record of
  * `module` tells why. */
 wpy_instance *
-wpy_instance_alone(wpy_module *module, uint64_t tag, wpy_budget *budget, uint32_t stack_bytes,
-                   uint64_t timeout_ns, int64_t fuel)
+wpy_instance_alone(wpy_module *module, uint64_t instance_id, wpy_budget *budget,
+                   uint32_t stack_bytes, uint64_t timeout_ns, int64_t fuel)
 {
-    const wpy_imports none = {.tag = tag,
+    const wpy_imports none = {.instance_id = instance_id,
                               .budget = budget,
                               .stack_bytes = stack_bytes,
                               .timeout_ns = timeout_ns,

@@ -4,7 +4,8 @@
  * of its function i is base + i. Host functions have numbers from HOST_BASE on. A number is looked
  * up in the table of pages: one that was forged or outlived its instance finds nothing, and that is
  * a trap. Numbers of freed instances are used again; so that none can be left behind in a table,
- * whatever a reference comes into joins its owner's group (wpy_adopt), and groups die whole.
+ * whatever a reference comes into joins its owner's group (wpy_retain_reference), and groups die
+ * whole.
  */
 #include "core/core.h"
 
@@ -179,7 +180,7 @@ wpy_func_ref(wpy_func *func)
 /* The reference is about to come into `object` (a table, a global, an instance that is called with
    it): whoever owns it must live as long. A status: it may have to wait for the owner's lock. */
 int
-wpy_adopt(void *object, uint32_t ref)
+wpy_retain_reference(void *object, uint32_t ref)
 {
     wpy_func *func = wpy_refs_find(ref);
 
@@ -191,7 +192,7 @@ wpy_adopt(void *object, uint32_t ref)
 }
 
 int
-wpy_adopt_now(void *object, wpy_func *func, uint32_t *ref)
+wpy_retain_reference_now(void *object, wpy_func *func, uint32_t *ref)
 {
     wpy_group *group = ATOMIC_LOAD_ACQUIRE(&((wpy_object *)object)->group);
 

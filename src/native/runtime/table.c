@@ -153,7 +153,7 @@ wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out)
     return status;
 }
 
-/* The reference must be of the table's group: see wpy_adopt. */
+/* The reference must be of the table's group: see wpy_retain_reference. */
 int
 wpy_table_set(wpy_table *table, uint32_t index, uint32_t ref)
 {

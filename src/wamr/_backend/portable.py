@@ -35,13 +35,13 @@ class Signature:
         self.text_signature, _, self.doc = doc.partition("\n--\n\n")
 
 
-class Caller:
+class CallableBase:
     """What calls its `callable`."""
 
-    __slots__ = ("_held", "_owner", "callable")
+    __slots__ = ("_held", "_lifetime", "callable")
     callable: Callable[..., Any]
     _held: Any
-    _owner: Any
+    _lifetime: Any
 
     def __call__(self, *args: Any) -> Any:
         return self.callable(*args)
@@ -75,21 +75,23 @@ def set_call(class_: Callable[..., Any], _failed: object, _trap: object) -> None
     _call[:] = [class_]
 
 
-def bind(func: Caller, address: int, name: str, signature: Signature, owner: Any) -> None:
-    """Let a Caller call a function in C: a handle, which is taken over."""
+def bind_export(
+    func: CallableBase, address: int, name: str, signature: Signature, owner: Any
+) -> None:
+    """Let a CallableBase call a function in C: a handle, which is taken over."""
     if not address:
         raise MemoryError
     held = ffi.gc(ffi.cast("wpy_func *", address), lib.wpy_give)
     call = _call[0](owner, address, signature.type, name, held)
 
     def wasm_function(*args: object) -> Any:
-        return call.general(args)
+        return call.call(args)
 
     wasm_function.__name__ = wasm_function.__qualname__ = name
     wasm_function.__doc__ = signature.doc
     wasm_function.__text_signature__ = signature.text_signature  # type: ignore[attr-defined]
     func.callable = wasm_function
-    func._owner = owner
+    func._lifetime = owner
     func._held = held
 
 
@@ -128,7 +130,7 @@ def _bytes(pointer: Any, size: int) -> bytes:
     return bytes(ffi.buffer(pointer, size)) if size else b""
 
 
-class Callback:
+class HostFunctionBase:
     """What C calls under a number: through `host.wpy_py_cells`."""
 
     __slots__ = ()
@@ -174,7 +176,7 @@ def set_wrapped(classes: tuple[type, ...]) -> None:
     """Name the classes whose instances stand for something else: here all calls look."""
 
 
-class Numbers:
+class ExternrefTableBase:
     """Objects by number, for those who only know numbers."""
 
     __slots__ = ("_indices", "_lock", "_objects", "_spare", "_threads", "_touched", "limit")
@@ -273,14 +275,14 @@ class Numbers:
         self._touched = None
 
 
-class Elements:
+class TableBase:
     """The elements of a table in C."""
 
-    __slots__ = ("_owner",)
-    _owner: Any
+    __slots__ = ("_lifetime",)
+    _lifetime: Any
 
     def _ready(self, _address: int, _kind: int, owner: Any) -> None:
-        self._owner = owner
+        self._lifetime = owner
 
     def __len__(self) -> int:
         """Return how many elements there are."""
@@ -302,14 +304,14 @@ class Elements:
         return int(self._grow(delta, init))  # type: ignore[attr-defined]
 
 
-class Cell:
+class GlobalBase:
     """The value of a global in C."""
 
-    __slots__ = ("_owner",)
-    _owner: Any
+    __slots__ = ("_lifetime",)
+    _lifetime: Any
 
     def _ready(self, _address: int, _kind: int, owner: Any, _mutable: bool) -> None:
-        self._owner = owner
+        self._lifetime = owner
 
     @property
     def value(self) -> Any:
@@ -325,7 +327,7 @@ class Cell:
         raise AttributeError("the value of a global can't be deleted")
 
 
-class Window:
+class MemoryBase:
     """Bytes in C that can be read and written."""
 
     __slots__ = ()

@@ -6,11 +6,11 @@ from typing import Any
 
 from .._backend.binding import ffi
 from . import ownership
-from .handles import NULL, CData, Thing, typeof
+from .handles import NULL, CData, TrackedHandle, typeof
 from .vectors import Vec, common_store
 
 
-def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[Thing]]:
+def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[TrackedHandle]]:
     """The `data` of a wasm_…_vec_new: (what C gets, the elements that change their owner)."""
     if value is None:
         return NULL, []
@@ -34,7 +34,7 @@ def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[T
         raise ValueError(f"{function}: data has {length} items where size says {size}")
     if type_.element is None:
         return value, []
-    claimed: list[Thing] = []
+    claimed: list[TrackedHandle] = []
     for index in range(size):
         thing = ownership.claim(type_.element, value[index], function, f"data[{index}]")[1]
         if thing is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
 from .._base.callables import checked_plain, refuse_unrun
-from .handles import NULL, CData, Thing, find, kind
+from .handles import NULL, CData, TrackedHandle, find, kind
 from .ownership import consumed
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _values(kinds: bytes) -> tuple[Any, Any]:
     return vec, data
 
 
-def _handed_over(pointer: Any, thing: Thing) -> Any:
+def _handed_over(pointer: Any, thing: TrackedHandle) -> Any:
     """A trap that a callback returns: the runtime makes text of it and deletes it."""
     if thing.owner is not None:
         raise ReferenceError(f"callback: the trap belongs to {thing.owner.describe()}")

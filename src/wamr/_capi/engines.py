@@ -12,7 +12,7 @@ from typing import Any
 
 from .._backend.binding import lib
 from . import handles
-from .handles import Thing, again, find, kind, own_in
+from .handles import TrackedHandle, again, find, kind, own_in
 
 # WAMR allocates nothing without a runtime. C programs make types before their engine, and delete
 # them after it, so here the runtime stays.
@@ -155,18 +155,18 @@ def wasm_store_delete(store: Any) -> None:
     _close(thing, "was deleted by wasm_store_delete")
 
 
-def refuse_while_running(store: Thing, function: str, parameter: str) -> None:
+def refuse_while_running(store: TrackedHandle, function: str, parameter: str) -> None:
     if store.extra.active is not None:
         raise ValueError(f"{function}: {parameter} is running a function")
 
 
-def _free_children(thing: Thing) -> None:
+def _free_children(thing: TrackedHandle) -> None:
     # One by one: a finalizer may delete others, or make some.
     while thing.children:
         next(iter(thing.children)).free()
 
 
-def _close(store: Thing, why: str) -> None:
+def _close(store: TrackedHandle, why: str) -> None:
     state: Store = store.extra
     turn = state.enter()
     outer = state.active

@@ -14,7 +14,7 @@ from .._backend.binding import ffi, lib
 from . import arguments, callbacks, handles, vectors
 from .callbacks import Callback, Host
 from .engines import STORE, Store
-from .handles import NULL, CData, Thing, find, kind, null, own_in, typeof
+from .handles import NULL, CData, TrackedHandle, find, kind, null, own_in, typeof
 from .modules import links
 
 FUNC, FUNCTYPE, REF, TRAP = kind("func"), kind("functype"), kind("ref"), kind("trap")
@@ -73,7 +73,7 @@ class HostShare:
         self.copies = 0
         self.imported = False
 
-    def share(self, thing: Thing) -> None:
+    def share(self, thing: TrackedHandle) -> None:
         self.copies += 1
         thing.simple = False
         thing.ended = self._copy_went
@@ -165,7 +165,7 @@ def wasm_extern_copy(extern: Any) -> Any:
     return _copy(EXTERN, extern, "wasm_extern_copy", "extern", lib.wasm_extern_copy)
 
 
-def _copy(kind: handles.Kind, value: Any, function: str, parameter: str, copy: Any) -> Any:
+def _copy(kind: handles.HandleType, value: Any, function: str, parameter: str, copy: Any) -> Any:
     pointer, thing = find(kind, value, function, parameter)
     result = own_in(thing and thing.store, kind, copy(pointer))
     if result and thing is not None and isinstance(thing.extra, Signature):
@@ -278,7 +278,7 @@ def _check_refs(signature: Signature, args: Any) -> None:
             )
 
 
-def new_trap(trap: Any, store: Thing | None) -> Any:
+def new_trap(trap: Any, store: TrackedHandle | None) -> Any:
     """A trap from running code, with the exception behind it, if a callback raised one."""
     error = callbacks.take_raised()
     if error is not None and not isinstance(error, Exception):
@@ -356,7 +356,7 @@ def _instance_new(
     return instance
 
 
-def _of_another_store(store: Thing, module: Thing, imports: Any) -> str | None:
+def _of_another_store(store: TrackedHandle, module: TrackedHandle, imports: Any) -> str | None:
     if module.store is not store:
         return "the module is of another store"
     for index in range(imports.num_elems if imports else 0):
@@ -367,7 +367,7 @@ def _of_another_store(store: Thing, module: Thing, imports: Any) -> str | None:
     return None
 
 
-def _with_forwarders(store: Thing, place: Any, imports: Any) -> tuple[Any, Any]:
+def _with_forwarders(store: TrackedHandle, place: Any, imports: Any) -> tuple[Any, Any]:
     """The imports, with each function of another instance behind a host function that calls it.
 
     WAMR would take such a function for a host function without code, and change it.
@@ -391,7 +391,7 @@ def _with_forwarders(store: Thing, place: Any, imports: Any) -> tuple[Any, Any]:
     return vec, data
 
 
-def _forwarder(store: Thing, place: Any, func: Any) -> Any:
+def _forwarder(store: TrackedHandle, place: Any, func: Any) -> Any:
     target = own_in(store, FUNC, lib.wasm_func_copy(func))
     type_ = lib.wasm_func_type(func)
     code = ffi.addressof(lib, "wpy_api_forward")

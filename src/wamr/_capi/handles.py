@@ -1,13 +1,14 @@
-"""Pointers to C objects, and what is known about each: a `Thing` per object, a `Kind` per pointer
-type.
+"""Pointers to C objects: a `TrackedHandle` for each object, a `HandleType` for each pointer type.
 
 A handle is a plain cffi pointer. Three questions are answered about one that a caller hands in:
 
 - Is it *this very* Python object that a wrapper once returned, and is the C object alive?
-`Kind.live` knows by `id`, which no reused address can fool; that is the fast path of every
-wrapper. - Was it alive once? `dead` keeps the handles of ended objects, with the reason, as
-long as anybody else does. - Is it another pointer to a living object, as read from a vector's
-data? `by_address` knows, and the pointer is then followed up like the first (`Thing.aliases`).
+  `HandleType.live` knows by `id`, which no reused address can fool. That is the fast path of every
+  wrapper.
+- Was it alive once? `dead` keeps the handles of ended objects, with the reason, as long as anybody
+  else does.
+- Is it another pointer to a living object, as read from a vector's data? `by_address` knows, and
+  the pointer is then followed up like the first (`TrackedHandle.aliases`).
 
 Who frees an object is its `owner`: None is the caller, otherwise the vector or object that it
 is part of. What dies with what is `parent` and `children`: the objects of a store with it, the
@@ -33,17 +34,17 @@ CData = ffi.CData
 dead: dict[int, Any] = {}
 # How they have ended, where it was not by the delete function of their type.
 _ends: dict[int, str] = {}
-by_address: dict[Any, Thing] = {}
+by_address: dict[Any, TrackedHandle] = {}
 _getrefcount = getattr(sys, "getrefcount", None)
 
 
-class Kind:
+class HandleType:
     """One pointer type of the header that stands for an object."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.ctype = typeof(f"wasm_{name}_t *")
-        self.live: dict[int, Thing] = {}
+        self.live: dict[int, TrackedHandle] = {}
         # Modules have no address of their own: one that is shared by two stores is one pointer in
         # C.
         self.addressed = name not in ("module", "shared_module")
@@ -55,10 +56,10 @@ class Kind:
         return f"wasm_{self.name}_t *"
 
 
-class Thing:
+class TrackedHandle:
     """One C object. What most objects lack is a class attribute, so making one is cheap."""
 
-    kind: Kind
+    kind: HandleType
     handle: Any = None
     # Nothing but a handle and maybe a store: ending it is a matter of three dictionaries.
     simple = True
@@ -67,11 +68,11 @@ class Thing:
     over = False
     # Where an object without a handle is: an element of a vector that nobody has looked at.
     address: Any = None
-    owner: Thing | None = None
-    parent: Thing | None = None
-    store: Thing | None = None
-    children: set[Thing] | None = None
-    views: dict[Kind, Any] | None = None
+    owner: TrackedHandle | None = None
+    parent: TrackedHandle | None = None
+    store: TrackedHandle | None = None
+    children: set[TrackedHandle] | None = None
+    views: dict[HandleType, Any] | None = None
     aliases: dict[int, Any] | None = None
     count = 1
     # Of functions: functions.Signature; of traps: the exception behind it; of stores:
@@ -86,7 +87,7 @@ class Thing:
     def describe(self) -> str:
         return f"a wasm_{self.kind.name}_t"
 
-    def belong(self, parent: Thing) -> None:
+    def belong(self, parent: TrackedHandle) -> None:
         """From now on this dies with `parent`."""
         self.parent = parent
         self.simple = parent.simple = False
@@ -154,7 +155,7 @@ class Thing:
                 getattr(lib, self.kind.delete)(place)
 
 
-def _retire(kind: Kind, handle: Any, why: str) -> None:
+def _retire(kind: HandleType, handle: Any, why: str) -> None:
     kind.live.pop(id(handle), None)
     if kind.calls:
         kind.calls.pop(handle, None)
@@ -162,18 +163,18 @@ def _retire(kind: Kind, handle: Any, why: str) -> None:
     _ends[id(handle)] = why
 
 
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, HandleType] = {}
 
 
-def kind(name: str) -> Kind:
-    """The `Kind` of `wasm_<name>_t *`."""
+def kind(name: str) -> HandleType:
+    """The `HandleType` of `wasm_<name>_t *`."""
     found = KINDS.get(name)
     if found is None:
-        found = KINDS[name] = Kind(name)
+        found = KINDS[name] = HandleType(name)
     return found
 
 
-def kind_of(handle: Any) -> Kind:
+def kind_of(handle: Any) -> HandleType:
     """The kind of an addressed handle, by its type."""
     return kind(typeof(handle).cname.removeprefix("struct wasm_").removesuffix("_t *"))
 
@@ -223,10 +224,10 @@ _COUNT_OF_ONE = next(
 # What comes back from C
 
 
-def own(kind: Kind, pointer: Any) -> Any:
+def own(kind: HandleType, pointer: Any) -> Any:
     """A new object of no store; the caller owns it."""
     if pointer:
-        thing = Thing()
+        thing = TrackedHandle()
         thing.kind = kind
         thing.handle = pointer
         kind.live[id(pointer)] = thing
@@ -236,10 +237,10 @@ def own(kind: Kind, pointer: Any) -> Any:
     return pointer
 
 
-def own_in(store: Thing | None, kind: Kind, pointer: Any) -> Any:
+def own_in(store: TrackedHandle | None, kind: HandleType, pointer: Any) -> Any:
     """A new object in a store, with which it goes at the latest."""
     if pointer:
-        thing = Thing()
+        thing = TrackedHandle()
         thing.kind = kind
         thing.handle = pointer
         kind.live[id(pointer)] = thing
@@ -255,7 +256,7 @@ def own_in(store: Thing | None, kind: Kind, pointer: Any) -> Any:
     return pointer
 
 
-def again(store: Thing | None, kind: Kind, pointer: Any) -> Any:
+def again(store: TrackedHandle | None, kind: HandleType, pointer: Any) -> Any:
     """An object that counts its handles: the same pointer may come back more than once."""
     thing = by_address.get(pointer) if pointer else None
     if thing is None or thing.kind is not kind:
@@ -265,13 +266,13 @@ def again(store: Thing | None, kind: Kind, pointer: Any) -> Any:
     return handle_of(kind, thing, pointer)
 
 
-def borrow(kind: Kind, pointer: Any, owner: Thing | None) -> Any:
+def borrow(kind: HandleType, pointer: Any, owner: TrackedHandle | None) -> Any:
     """A part of `owner`, or an object of the same store that is known already."""
     if not pointer:
         return pointer
     thing = by_address.get(pointer)
     if thing is None:
-        thing = Thing()
+        thing = TrackedHandle()
         thing.kind = kind
         thing.handle = pointer
         kind.live[id(pointer)] = thing
@@ -284,7 +285,7 @@ def borrow(kind: Kind, pointer: Any, owner: Thing | None) -> Any:
     return handle_of(kind, thing, pointer)
 
 
-def handle_of(kind: Kind, thing: Thing, pointer: Any) -> Any:
+def handle_of(kind: HandleType, thing: TrackedHandle, pointer: Any) -> Any:
     """The one handle of this kind on `thing`; `pointer` becomes it where there is none yet."""
     if thing.kind is kind:
         if thing.handle is None:
@@ -301,7 +302,7 @@ def handle_of(kind: Kind, thing: Thing, pointer: Any) -> Any:
     return found
 
 
-def view(kind: Kind, pointer: Any) -> Any:
+def view(kind: HandleType, pointer: Any) -> Any:
     """The same object under another type: `wasm_func_as_extern` and its like."""
     if not pointer:
         return pointer
@@ -311,7 +312,9 @@ def view(kind: Kind, pointer: Any) -> Any:
 # What is handed in
 
 
-def find(kind: Kind, value: Any, function: str, parameter: str) -> tuple[Any, Thing | None]:
+def find(
+    kind: HandleType, value: Any, function: str, parameter: str
+) -> tuple[Any, TrackedHandle | None]:
     """The slow path of every wrapper: (pointer, what is known of it), or the exception that says
     what is wrong.
     """
@@ -348,17 +351,17 @@ def how_ended(handle: Any) -> str:
     return f"was deleted by {name}_delete"
 
 
-def null(kind: Kind) -> Any:
+def null(kind: HandleType) -> Any:
     """The NULL of this pointer type, as C would answer it."""
     return ffi.cast(kind.ctype, 0)
 
 
-def use(kind: Kind, value: Any, function: str, parameter: str) -> Any:
+def use(kind: HandleType, value: Any, function: str, parameter: str) -> Any:
     """The pointer alone; None is NULL."""
     return find(kind, value, function, parameter)[0]
 
 
-def need(kind: Kind, value: Any, function: str, parameter: str) -> tuple[Any, Thing]:
+def need(kind: HandleType, value: Any, function: str, parameter: str) -> tuple[Any, TrackedHandle]:
     """For functions that have no answer for NULL."""
     pointer, thing = find(kind, value, function, parameter)
     if thing is None:
@@ -370,7 +373,7 @@ _EXTERNS = {"func": 0, "global": 1, "table": 2, "memory": 3}
 _EXTERNTYPES = {"functype": 0, "globaltype": 1, "tabletype": 2, "memorytype": 3}
 
 
-def _is_a(thing: Thing, kind: Kind, pointer: Any) -> bool:
+def _is_a(thing: TrackedHandle, kind: HandleType, pointer: Any) -> bool:
     """Whether the object may be seen as `kind`: an extern knows what it is."""
     own_name, name = thing.kind.name, kind.name
     if own_name == name:
@@ -388,7 +391,7 @@ def _is_a(thing: Thing, kind: Kind, pointer: Any) -> bool:
     return False
 
 
-def _adopt(kind: Kind, thing: Thing, pointer: Any) -> None:
+def _adopt(kind: HandleType, thing: TrackedHandle, pointer: Any) -> None:
     aliases = thing.aliases
     if aliases is None:
         aliases = thing.aliases = {}

@@ -7,7 +7,7 @@ from typing import Any
 from .._backend.binding import ffi, lib
 from . import handles
 from .arrays import array
-from .handles import Kind, by_address
+from .handles import HandleType, by_address
 from .vectors import Vec, made, read
 
 
@@ -36,5 +36,5 @@ def to_list(type_: Vec, vec: Any) -> list[Any]:
     return [_known(type_.element, item) for item in items]
 
 
-def _known(element: Kind, item: Any) -> Any:
+def _known(element: HandleType, item: Any) -> Any:
     return handles.handle_of(element, by_address[item], item) if item else item

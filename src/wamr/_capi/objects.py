@@ -8,7 +8,7 @@ from typing import Any
 
 from .._backend.binding import ffi, lib
 from . import arguments, callbacks, handles, ownership
-from .handles import Thing, find, kind, own_in, typeof
+from .handles import TrackedHandle, find, kind, own_in, typeof
 
 TABLE, REF, GLOBAL, INSTANCE = kind("table"), kind("ref"), kind("global"), kind("instance")
 TABLETYPE, STORE = kind("tabletype"), kind("store")
@@ -119,7 +119,7 @@ def wasm_instance_delete(instance: Any) -> None:
             finalizer()
 
 
-def set_host_info(thing: Thing | None, info: Any) -> None:
+def set_host_info(thing: TrackedHandle | None, info: Any) -> None:
     """Keeps what the pointer leads to alive as long as the object."""
     if thing is not None:
         thing.host_info = info
@@ -127,7 +127,7 @@ def set_host_info(thing: Thing | None, info: Any) -> None:
         thing.simple = False
 
 
-def set_finalizer(thing: Thing | None, info: Any, finalizer: Any, function: str) -> Any:
+def set_finalizer(thing: TrackedHandle | None, info: Any, finalizer: Any, function: str) -> Any:
     """The same with a finalizer; what C gets of it."""
     if finalizer is not None and not isinstance(finalizer, ffi.CData) and not callable(finalizer):
         raise TypeError(

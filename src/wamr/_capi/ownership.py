@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from . import handles
-from .handles import Kind, Thing, by_address, dead, find
+from .handles import HandleType, TrackedHandle, by_address, dead, find
 
 
-def end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
+def end(kind: HandleType, value: Any, function: str, parameter: str) -> Any:
     """Ends the caller's ownership by `function`, a wasm_…_delete; the pointer to hand to C."""
     live, key = kind.live, id(value)
     thing = live.get(key)
@@ -32,7 +32,7 @@ def end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
     return _end(kind, value, function, parameter)
 
 
-def _end(kind: Kind, value: Any, function: str, parameter: str) -> Any:
+def _end(kind: HandleType, value: Any, function: str, parameter: str) -> Any:
     value, thing = find(kind, value, function, parameter)
     if thing is None:
         return value
@@ -53,7 +53,7 @@ def _too_late(function: str, parameter: str) -> NoReturn:
     raise ReferenceError(f"{function}: {parameter} is being deleted by another thread")
 
 
-def refuse_running(thing: Thing, function: str, parameter: str) -> None:
+def refuse_running(thing: TrackedHandle, function: str, parameter: str) -> None:
     """Raises where a call is running in the very function, or in one that `thing` owns; otherwise
     no call of them can begin any more.
     """
@@ -72,13 +72,15 @@ def refuse_running(thing: Thing, function: str, parameter: str) -> None:
             call = call[3]
 
 
-def _not_yours(thing: Thing, function: str, parameter: str) -> NoReturn:
+def _not_yours(thing: TrackedHandle, function: str, parameter: str) -> NoReturn:
     owner = thing.owner
     assert owner is not None
     raise ReferenceError(f"{function}: {parameter} belongs to {owner.describe()}, which deletes it")
 
 
-def claim(kind: Kind, value: Any, function: str, parameter: str) -> tuple[Any, Thing | None]:
+def claim(
+    kind: HandleType, value: Any, function: str, parameter: str
+) -> tuple[Any, TrackedHandle | None]:
     """An `own` argument: it must be the caller's to give."""
     pointer, thing = find(kind, value, function, parameter)
     if thing is not None and thing.owner is not None:
@@ -86,14 +88,14 @@ def claim(kind: Kind, value: Any, function: str, parameter: str) -> tuple[Any, T
     return pointer, thing
 
 
-def distinct(function: str, *things: Thing | None) -> None:
+def distinct(function: str, *things: TrackedHandle | None) -> None:
     """Nothing can be given away twice in one call."""
     real = [thing for thing in things if thing is not None]
     if len(set(real)) != len(real):
         raise ReferenceError(f"{function}: one argument is given twice")
 
 
-def given(thing: Thing | None, owner: Thing, function: str) -> None:
+def given(thing: TrackedHandle | None, owner: TrackedHandle, function: str) -> None:
     """C put the object into `owner`: its handles so far are void."""
     if thing is not None:
         thing.retire(f"was given to {function}")
@@ -102,7 +104,7 @@ def given(thing: Thing | None, owner: Thing, function: str) -> None:
         thing.belong(owner)
 
 
-def consumed(thing: Thing | None, function: str) -> None:
+def consumed(thing: TrackedHandle | None, function: str) -> None:
     """C took the object and ended it."""
     if thing is not None:
         thing.bury(f"was given to {function}")

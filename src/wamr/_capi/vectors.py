@@ -2,7 +2,7 @@
 
 A vector's struct is copied around freely (WAMR itself does when it takes one over), so what is
 tracked is the data it points to: one `Block` per allocation, found by address. A block that
-came from C is freed by C; elements of a vector of pointers are `Thing`s whose owner is the
+came from C is freed by C; elements of a vector of pointers are `TrackedHandle`s whose owner is the
 block. What a caller writes into the data by hand is looked at when the vector is handed in.
 """
 
@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
 from . import handles, ownership, stale
-from .handles import NULL, CData, Kind, Thing, by_address, dead, how_ended, kind, typeof
+from .handles import (
+    NULL,
+    CData,
+    HandleType,
+    TrackedHandle,
+    by_address,
+    dead,
+    how_ended,
+    kind,
+    typeof,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,7 +39,7 @@ class Vec:
         self.name = name
         self.ctype = typeof(f"wasm_{name}_vec_t *")
         self.item = typeof(f"wasm_{name}_t{'' if name in ('byte', 'val') else ' *'}[]")
-        self.element: Kind | None = None if name in ("byte", "val") else kind(name)
+        self.element: HandleType | None = None if name in ("byte", "val") else kind(name)
         self.size = ffi.sizeof(self.item.item)
         self.empty = ffi.new(self.ctype)[0]
 
@@ -37,7 +47,7 @@ class Vec:
         return f"wasm_{self.name}_vec_t *"
 
 
-class Block(Thing):
+class Block(TrackedHandle):
     """The data of one vector."""
 
     vec: Vec
@@ -144,7 +154,9 @@ def clear(type_: Vec, pointer: Any, source: Any = NULL) -> None:
         pointer[0] = type_.empty
 
 
-def fill(type_: Vec, pointer: Any, store: Thing | None = None, owner: Thing | None = None) -> Any:
+def fill(
+    type_: Vec, pointer: Any, store: TrackedHandle | None = None, owner: TrackedHandle | None = None
+) -> Any:
     """After C has written a vector: its data is a block, its elements are alive."""
     if pointer:
         stale.forget(pointer)
@@ -162,7 +174,9 @@ def fill(type_: Vec, pointer: Any, store: Thing | None = None, owner: Thing | No
     return pointer
 
 
-def _block(type_: Vec, pointer: Any, store: Thing | None, owner: Thing | None) -> Block:
+def _block(
+    type_: Vec, pointer: Any, store: TrackedHandle | None, owner: TrackedHandle | None
+) -> Block:
     block = Block()
     block.vec = type_
     block.data = pointer.data
@@ -180,18 +194,18 @@ def _block(type_: Vec, pointer: Any, store: Thing | None, owner: Thing | None) -
     return block
 
 
-def _bind(block: Block, pointer: Any, store: Thing) -> None:
+def _bind(block: Block, pointer: Any, store: TrackedHandle) -> None:
     """A vector of a store's objects goes with the store: what to delete then must be known."""
     block.store = store
     block.struct = ffi.new(block.vec.ctype, pointer[0])
     block.belong(store)
 
 
-def _element(block: Block, element: Kind, address: Any) -> None:
+def _element(block: Block, element: HandleType, address: Any) -> None:
     old = by_address.get(address)
     if old is not None:
         old.bury("is gone")
-    thing = Thing()
+    thing = TrackedHandle()
     thing.kind = element
     thing.address = address
     thing.owner = block
@@ -200,14 +214,14 @@ def _element(block: Block, element: Kind, address: Any) -> None:
     by_address[address] = thing
 
 
-def borrowed(type_: Vec, pointer: Any, owner: Thing | None) -> Any:
+def borrowed(type_: Vec, pointer: Any, owner: TrackedHandle | None) -> Any:
     """A vector that is part of `owner`: the struct, too, is C's."""
     if not pointer or owner is None:
         return pointer
     known = by_address.get(pointer)
     if known is not None and known.owner is owner:
         return known.handle
-    thing = Thing()
+    thing = TrackedHandle()
     thing.kind = kind_of_struct(type_)
     thing.handle = pointer
     thing.owner = owner
@@ -217,14 +231,14 @@ def borrowed(type_: Vec, pointer: Any, owner: Thing | None) -> Any:
     return pointer
 
 
-_struct_kinds: dict[Any, Kind] = {}
+_struct_kinds: dict[Any, HandleType] = {}
 
 
-def kind_of_struct(type_: Any) -> Kind:
+def kind_of_struct(type_: Any) -> HandleType:
     """A kind for structs that C owns; only their end matters."""
     found = _struct_kinds.get(type_)
     if found is None:
-        found = Kind.__new__(Kind)
+        found = HandleType.__new__(HandleType)
         found.name = f"{type_.name}_vec" if isinstance(type_, Vec) else str(type_)
         found.ctype = None
         found.live = {}
@@ -235,14 +249,14 @@ def kind_of_struct(type_: Any) -> Kind:
     return found
 
 
-def borrowed_struct(name: str, pointer: Any, owner: Thing | None) -> Any:
+def borrowed_struct(name: str, pointer: Any, owner: TrackedHandle | None) -> Any:
     """A struct inside `owner`, limits for one."""
     if not pointer or owner is None:
         return pointer
     known = by_address.get(pointer)
     if known is not None and known.owner is owner:
         return known.handle
-    thing = Thing()
+    thing = TrackedHandle()
     thing.kind = kind_of_struct(name)
     thing.handle = pointer
     thing.owner = owner
@@ -254,7 +268,7 @@ def borrowed_struct(name: str, pointer: Any, owner: Thing | None) -> Any:
 # What the caller gives
 
 
-def made(type_: Vec, pointer: Any, claimed: list[Thing], function: str) -> None:
+def made(type_: Vec, pointer: Any, claimed: list[TrackedHandle], function: str) -> None:
     """After wasm_…_vec_new: the vector owns the elements, if C could make it."""
     stale.forget(pointer)
     data = pointer.data if pointer else None
@@ -268,7 +282,7 @@ def made(type_: Vec, pointer: Any, claimed: list[Thing], function: str) -> None:
         ownership.given(thing, block, function)
 
 
-def common_store(things: Iterable[Thing], function: str) -> Thing | None:
+def common_store(things: Iterable[TrackedHandle], function: str) -> TrackedHandle | None:
     """The store that a vector of these goes with: there can only be one."""
     stores = {thing.store for thing in things}
     if len(stores) > 1:
@@ -276,7 +290,7 @@ def common_store(things: Iterable[Thing], function: str) -> Thing | None:
     return next(iter(stores), None)
 
 
-def store_of(type_: Vec, pointer: Any, function: str) -> Thing | None:
+def store_of(type_: Vec, pointer: Any, function: str) -> TrackedHandle | None:
     """The store that a copy of this vector goes with."""
     data = [pointer.data[index] for index in range(pointer.num_elems)] if pointer else ()
     return common_store([by_address[item] for item in data if item], function)
@@ -312,11 +326,11 @@ def take(type_: Vec, value: Any, function: str, parameter: str) -> tuple[Any, Bl
     return pointer, block
 
 
-def _settle(block: Block, pointer: Any, element: Kind, function: str, parameter: str) -> None:
+def _settle(block: Block, pointer: Any, element: HandleType, function: str, parameter: str) -> None:
     """The elements that are in the vector now become the block's; one that left it is the
     caller's.
     """
-    found: set[Thing] = set()
+    found: set[TrackedHandle] = set()
     for index in range(pointer.num_elems):
         address = pointer.data[index]
         if not address:
@@ -384,7 +398,7 @@ def _refuse_running(data: Any, function: str) -> None:
                 raise ValueError(f"{function}: vec is in use by a running call")
 
 
-def give(block: Block | None, owner: Thing) -> None:
+def give(block: Block | None, owner: TrackedHandle) -> None:
     """C put the vector into `owner`."""
     if block is not None:
         block.leave()
@@ -392,7 +406,7 @@ def give(block: Block | None, owner: Thing) -> None:
         block.belong(owner)
 
 
-def lend(type_: Vec, pointer: Any, thing: Thing) -> Callable[[], None] | None:
+def lend(type_: Vec, pointer: Any, thing: TrackedHandle) -> Callable[[], None] | None:
     """Until the function that comes back is called, the vector's data can't be deleted."""
     block = blocks.get(pointer.data)
     if block is None:

@@ -1,8 +1,8 @@
-"""The frames of a trap: from the notes that C takes while wasm code unwinds.
+"""The frames of a trap, made from the raw frames that C records while wasm code unwinds.
 
-A note is an instance's tag, a function's index and how far it had come (native/core/backtrace.c).
-Most traps are caught without a look at their frames, so notes become frames when somebody asks; the
-instances that they are of are kept until then.
+A raw frame is an instance's id, a function's index and an offset in the interpreter's code
+(src/native/core/backtrace.c). Few traps are looked at frame by frame, so `Frame` objects are made
+when somebody asks for them; the instances that they name are kept until then.
 """
 
 from __future__ import annotations
@@ -22,55 +22,57 @@ if TYPE_CHECKING:
 
     from .module import Module
 
-_NOTE = Struct("=QII")  # wpy_frame
+_RAW_FRAME = Struct("=QII")  # wpy_frame
 
 
-def notes_of(who: Any, count: int) -> bytes:
+def take_raw_frames(who: Any, count: int) -> bytes:
     """Return the notes of what failed last in `who`; wpy_take_error said how many there are."""
     if not count:
         return b""
     array = ffi.new("wpy_frame[]", count)
     taken = lib.wpy_take_frames(who, array, count)
-    return bytes(ffi.buffer(array))[: taken * _NOTE.size]
+    return bytes(ffi.buffer(array))[: taken * _RAW_FRAME.size]
 
 
-def frames_of(notes: bytes, state: InstanceState | None = None) -> Callable[[], tuple[Frame, ...]]:
+def frames_of(
+    raw_frames: bytes, state: InstanceState | None = None
+) -> Callable[[], tuple[Frame, ...]]:
     """Return what makes the frames; state: of the function that was called."""
     if state is not None:
-        tag = state.tag
-        if _NOTE.unpack_from(notes)[0] == tag and (
-            len(notes) == _NOTE.size or _tags(notes) == {tag}
+        instance_id = state.instance_id
+        if _RAW_FRAME.unpack_from(raw_frames)[0] == instance_id and (
+            len(raw_frames) == _RAW_FRAME.size or _tags(raw_frames) == {instance_id}
         ):
-            return partial(_made, notes, {tag: (state, state.made)})
+            return partial(_made, raw_frames, {instance_id: (state, state.made)})
     states = {}
-    for tag in _tags(notes):
-        other = find_instance_state(tag)
+    for instance_id in _tags(raw_frames):
+        other = find_instance_state(instance_id)
         if other is not None:
-            states[tag] = other, other.made
-    return partial(_made, notes, states)
+            states[instance_id] = other, other.made
+    return partial(_made, raw_frames, states)
 
 
-def _tags(notes: bytes) -> set[int]:
-    return set(memoryview(notes).cast("Q")[::2])
+def _tags(raw_frames: bytes) -> set[int]:
+    return set(memoryview(raw_frames).cast("Q")[::2])
 
 
-def _made(notes: bytes, states: dict[int, tuple[InstanceState, bool]]) -> tuple[Frame, ...]:
-    """Return the frames; states: by tag, and whether each was finished when the trap came."""
+def _made(raw_frames: bytes, states: dict[int, tuple[InstanceState, bool]]) -> tuple[Frame, ...]:
+    """Return the frames; states: by instance id, with whether each was finished at the trap."""
     found = []
     instances: dict[int, object | None] = {}
     locators: dict[Module, Locator] = {}
-    for tag, index, compiled in _NOTE.iter_unpack(notes):
-        if tag not in states:
+    for instance_id, index, compiled in _RAW_FRAME.iter_unpack(raw_frames):
+        if instance_id not in states:
             found.append(Frame(index))
             continue
-        state, finished = states[tag]
+        state, finished = states[instance_id]
         module = state.module
-        if tag not in instances:
-            instances[tag] = state.instance() if finished else None
+        if instance_id not in instances:
+            instances[instance_id] = state.instance() if finished else None
         locator = locators.get(module)
         if locator is None:
             locator = locators[module] = Locator(module)
-        found.append(_frame(module, index, compiled, instances[tag], locator))
+        found.append(_frame(module, index, compiled, instances[instance_id], locator))
     return tuple(found)
 
 

@@ -1,19 +1,19 @@
 """Host functions: Python called from wasm.
 
-C knows a host function by a number, and calls its `Host`: its base `Callback` in C does that where
-values are numbers or vectors (src/native/cpython/callbacks.c), `wpy_py_cells` where there are
-references. What keeps a callback alive is the instance that imports it (through `Owner.keep`), so a
-cycle through wasm is one that Python's collector sees; C and the registry only look on. An
-exception of a callback can't pass through C: it is put aside under a number, by thread, and C
-unwinds; whoever called into wasm from Python then raises it again (`take_pending`), with its
-identity and traceback. The C side is src/native/runtime/callbacks.c.
+C knows a host function by a number, and calls its `HostFunction`. Its base `HostFunctionBase` in C
+does that where the values are numbers or vectors (src/native/cpython/callbacks.c), `wpy_py_cells`
+where there are references. The instance that imports a callback keeps it alive (`Lifetime.keep`),
+so Python's collector sees a cycle through wasm; C and the registry only look on. An exception of a
+callback can't pass through C: it is stored under a number, by thread, and C unwinds; whoever called
+into wasm from Python then raises it again (`take_pending`), with its identity and traceback. The C
+side is src/native/runtime/callbacks.c.
 """
 
 from __future__ import annotations
 
 from _thread import get_ident
 
-from .._backend.binding import Callback, ffi, keep_raised, lib, take_raised
+from .._backend.binding import HostFunctionBase, ffi, keep_raised, lib, take_raised
 from .._backend.handles import handle
 from .._base.registry import host_functions, register_host_function
 from .._values.codec import codec_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 looks: dict[int, Callable[[], None]] = {}  # thread -> what is done there now and then
 NOT_KEPT: int = lib.WPY_NOT_KEPT
-_BY_CELLS = getattr(Callback, "by_cells", False)  # where there is no C that converts values
+_BY_CELLS = getattr(HostFunctionBase, "by_cells", False)  # where there is no C that converts values
 
 
 def _extern(function: Callable[..., int]) -> Callable[..., int]:
@@ -46,10 +46,10 @@ def take_pending(number: int) -> BaseException:
     return error
 
 
-def host_of(number: int) -> Host | None:
+def find_host_function(number: int) -> HostFunction | None:
     """Return the host function that C knows by this number, if it is alive."""
     try:
-        host: Host = host_functions[number]()
+        host: HostFunction = host_functions[number]()
     except (IndexError, ReferenceError):
         return None
     return host
@@ -69,7 +69,7 @@ def _no_function(name: str, *kinds: bytes) -> MemoryError:
     return MemoryError(f"no memory for the host function {name}")
 
 
-class Host(Callback):
+class HostFunction(HostFunctionBase):
     """A callback with a type, as C calls it."""
 
     __slots__ = (
@@ -118,7 +118,9 @@ class Host(Callback):
         if codec.refs:
             self._cells_with_refs(args, results)
             return
-        place: Any = self  # for its store: there are no references
+        place: Any = (
+            _caller() if codec.funcrefs else self
+        )  # now: another greenlet may call meanwhile
         values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), place)
         codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), place, self)
 

@@ -1,10 +1,10 @@
-"""Calls from Python into wasm: what is beside the fast path, and what becomes of errors.
+"""The slow path of calls from Python into wasm, and the translation of their errors to exceptions.
 
-The fast path is in C (src/native/cpython/function.c): a plain function that converts numbers
-and vectors and calls. What it does not do itself it leaves to a `Call` of it: references,
-arguments that are no plain int, float or bytes, or wrong, waiting for another thread (`general`);
-and errors to `failed`. There values travel as packed cells (`values`). The C side of a call is
-src/native/runtime/call.c.
+The fast path is in C (src/native/cpython/function.c): a plain function that converts numbers and
+vectors and calls. It leaves to a `SlowCall` what it does not do: references, arguments that are no
+plain int, float or bytes, wrong arguments, and waiting for another thread. It leaves errors to
+`raise_call_error`. On the slow path values travel as packed cells (`codec`). The C side of a call
+is src/native/runtime/call.c.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from time import monotonic_ns
 from .._backend.binding import ffi, lib, set_call
 from .._values.codec import Codec, codec_of
 from ..errors import ClosedError, ExitTrap, Trap, trap_from_text
-from .backtrace import frames_of, notes_of
+from .backtrace import frames_of, take_raw_frames
 from .callbacks import take_pending
 from .extern import check_ending, forked
 from .limits import NO_FUEL_LIMIT
@@ -47,16 +47,16 @@ def take_error(who: Any) -> Any:
 
 def raise_status(error: Any, who: Any, what: str) -> NoReturn:
     """Raise what a wpy_error tells of, `who` failed in; `what` names it for users."""
-    notes = notes_of(who, error.frames)
+    raw_frames = take_raw_frames(who, error.frames)
     text = ffi.string(error.text).decode("utf-8", "replace")
-    raise error_of(error.status, error.code, text, notes, what)
+    raise error_of(error.status, error.code, text, raw_frames, what)
 
 
 def error_of(
     status: int,
     code: int,
     text: str,
-    notes: bytes,
+    raw_frames: bytes,
     what: object,
     state: InstanceState | None = None,
 ) -> BaseException:
@@ -65,8 +65,8 @@ def error_of(
         trap = trap_from_text(text)
     elif status == _HOST:
         raised = take_pending(code)
-        if notes and isinstance(raised, Trap):
-            raised._add_frames(frames_of(notes))
+        if raw_frames and isinstance(raised, Trap):
+            raised._add_frames(frames_of(raw_frames))
         return raised
     elif status == _EXIT:
         trap = ExitTrap(code & 0xFFFFFFFF)
@@ -74,8 +74,8 @@ def error_of(
         trap = trap_from_text(_TEXTS[status])
     else:
         return _refused(status, text, what)
-    if notes:
-        trap._frames = frames_of(notes, state)
+    if raw_frames:
+        trap._frames = frames_of(raw_frames, state)
     return trap
 
 
@@ -100,7 +100,7 @@ def _refused(status: int, text: str, what: object) -> Exception:
 
 
 # ------------------------------------------------------------------ one call
-class Call:
+class SlowCall:
     """A call of a function of an instance, beside the fast path.
 
     address: of the function in C, which lives as long as `func`, or whoever calls.
@@ -125,7 +125,7 @@ class Call:
     def __str__(self) -> str:
         return f"{self.name}{self.codec.type}"
 
-    def general(
+    def call(
         self,
         args: tuple[object, ...],
         timeout_ns: int = 0,
@@ -164,7 +164,7 @@ class Call:
         return codec.unpack_results(buffer, self.state)
 
 
-def failed(
+def raise_call_error(
     state: InstanceState,
     address: int,
     type: FuncType,  # noqa: A002
@@ -173,15 +173,15 @@ def failed(
     status: int,
     code: int,
     text: str,
-    notes: bytes,
+    raw_frames: bytes,
 ) -> Any:
     """Raise what a call on the fast path ended with, or make it again and wait."""
     if status in _BEGUN:
-        raise error_of(status, code, text, notes, None, state)
-    call = Call(state, address, type, name)
+        raise error_of(status, code, text, raw_frames, None, state)
+    call = SlowCall(state, address, type, name)
     if status == _BUSY:
-        return call.general(args)
-    raise error_of(status, code, text, notes, call, state)
+        return call.call(args)
+    raise error_of(status, code, text, raw_frames, call, state)
 
 
-set_call(Call, failed, Trap)
+set_call(SlowCall, raise_call_error, Trap)

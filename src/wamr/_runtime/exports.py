@@ -135,7 +135,9 @@ def _made(state: InstanceState, name: str) -> Func | Global | Table | Memory:
 def _function(state: InstanceState, index: int, type_: FuncType, name: str) -> Func:
     if index < state.module._imported_functions():
         c = lib.wpy_instance_func(state.c, index)
-        if c and lib.wpy_func_tag(c) != state.tag:  # one that is exported again: the original
+        if (
+            c and lib.wpy_func_tag(c) != state.instance_id
+        ):  # one that is exported again: the original
             func = func_of_handle(c)
             if func is not None:
                 return func

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .._backend.binding import Caller
+    from .._backend.binding import CallableBase
     from ..types import ExternType
     from .store import Store
 
@@ -32,7 +32,7 @@ def checked_index(name: str, value: object) -> int:
         raise TypeError(f"{name} must be an int, not {type(value).__name__}") from None
 
 
-class Owner:
+class Lifetime:
     """What the externs of one origin share: their store, and what must live as long as they do.
 
     Where owners are linked, each keeps the other: their C objects die together, and so may
@@ -55,7 +55,7 @@ class Owner:
         """Hold `thing` as long as this lives."""
         self._keep[id(thing)] = thing
 
-    def link(self, other: Owner) -> None:
+    def link(self, other: Lifetime) -> None:
         """Let `other` live as long as this, and this as long as `other` if that is grouped."""
         if other is not self and id(other) not in self._keep:
             self._keep[id(other)] = other
@@ -111,16 +111,16 @@ def waited(attempt: Callable[[], int], what: str, status: int | None = None) -> 
     return status
 
 
-def taken_in(c: Any, owner: Owner, func: Caller) -> int:
+def taken_in(c: Any, owner: Lifetime, func: CallableBase) -> int:
     """Return the number of a Func, which from now on lives as long as `c`."""
     assert isinstance(func, Extern)
     number: int = lib.wpy_func_ref(func._c)
-    status = waited(lambda: lib.wpy_adopt(c, number), f"passing {func!r}")
+    status = waited(lambda: lib.wpy_retain_reference(c, number), f"passing {func!r}")
     if status == lib.WPY_NO_MEMORY:
         raise MemoryError("no memory to keep a function that is passed")
     if status:
         raise ClosedError(f"{func!r} is gone")
-    owner.link(func._owner)
+    owner.link(func._lifetime)
     return number
 
 
@@ -129,12 +129,12 @@ class Extern:
 
     __slots__ = ()  # each of the four has `_c`, `_owner` and `__weakref__`: bases in C go before
     _c: Any
-    _owner: Owner
+    _lifetime: Lifetime
 
     @property
     def store(self) -> Store:
         """The store that it lives in."""
-        return self._owner.store
+        return self._lifetime.store
 
     @property
     def type(self) -> ExternType:
@@ -142,7 +142,7 @@ class Extern:
         raise AttributeError("type")
 
     def _open(self) -> None:
-        if self._owner.closed:
+        if self._lifetime.closed:
             raise ClosedError(f"this {type(self).__name__} is closed")
 
     def __eq__(self, other: object) -> bool:

@@ -7,7 +7,7 @@ imports.py's business.
 
 from __future__ import annotations
 
-from .._backend.binding import Caller, bind, ffi, known, lib, refer
+from .._backend.binding import CallableBase, bind_export, ffi, known, lib, refer
 from .._backend.handles import handle
 from .._base.callables import checked_plain
 from .._base.immutable import made_already
@@ -16,9 +16,9 @@ from .._values.codec import codec_of
 from .._values.externrefs import NULL_REF
 from ..errors import ClosedError
 from ..types import FuncType, functype_from_annotations
-from .callbacks import Host, host_of
-from .calls import Call
-from .extern import Extern, Owner, taken_in
+from .callbacks import HostFunction, find_host_function
+from .calls import SlowCall
+from .extern import Extern, Lifetime, taken_in
 from .limits import checked_fuel, checked_timeout
 from .state import InstanceState, find_instance_state
 from .store import checked_store
@@ -49,7 +49,7 @@ class _Signature:
         return Signature([Parameter(f"{kind}_{i}", Parameter.POSITIONAL_ONLY) for i, kind in kinds])
 
 
-class Func(Caller, Extern):
+class Func(CallableBase, Extern):
     """A function that can be called, imported, and passed as a funcref.
 
     store: where it lives. type: its type; None: from the annotations of `callback`. callback: what
@@ -83,7 +83,7 @@ class Func(Caller, Extern):
         *,
         access_caller: bool = False,
     ) -> None:
-        if hasattr(self, "_owner"):
+        if hasattr(self, "_lifetime"):
             raise made_already(self)
         checked_store("store", store)
         if not callable(callback):
@@ -94,14 +94,14 @@ class Func(Caller, Extern):
             raise TypeError(f"type must be a FuncType or None, not {_kind(type)}")
         _check_callback("callback", callback, type)
         name = getattr(callback, "__name__", None) or "callback"
-        host = Host(store, type, callback, name, access_caller)
-        self._fill_host(host, type, Owner(store, grouped=False))
+        host = HostFunction(store, type, callback, name, access_caller)
+        self._fill_host(host, type, Lifetime(store, grouped=False))
 
-    def _fill_host(self, host: Host, type: FuncType, owner: Owner) -> None:  # noqa: A002
-        self._owner = owner
+    def _fill_host(self, host: HostFunction, type: FuncType, owner: Lifetime) -> None:  # noqa: A002
+        self._lifetime = owner
         owner.keep(host)
-        owner.store._things.add(new_key(), owner)
-        self._host: Host | None = host
+        owner.store._closables.add(new_key(), owner)
+        self._host: HostFunction | None = host
         self._type = type
         self._name: str | None = host.name
         self.callable = _host_callable(self)
@@ -147,7 +147,7 @@ class Func(Caller, Extern):
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
         if self._host is not None:
             return self.callable(*args)
-        return self._call().general(args, timeout_ns, units)
+        return self._call().call(args, timeout_ns, units)
 
     async def call_async(
         self, *args: Value, timeout: float | None = None, fuel: int | None = None
@@ -164,14 +164,14 @@ class Func(Caller, Extern):
         if self._host is not None:
             return await in_thread(lambda _: self.callable(*args))
         call = self._call()
-        return await in_thread(lambda stop: call.general(args, timeout_ns, units, stop))
+        return await in_thread(lambda stop: call.call(args, timeout_ns, units, stop))
 
-    def _call(self) -> Call:
-        return Call(self._owner, self._address, self._type, self.__name__, self)
+    def _call(self) -> SlowCall:
+        return SlowCall(self._lifetime, self._address, self._type, self.__name__, self)
 
     def __repr__(self) -> str:
         name = f" {self._name}" if self._name else ""
-        return f"<wamr.Func{name} {self._type}{', closed' if self._owner.closed else ''}>"
+        return f"<wamr.Func{name} {self._type}{', closed' if self._lifetime.closed else ''}>"
 
 
 def instance_func(
@@ -189,7 +189,7 @@ def instance_func(
         name = "function"
     elif "\0" in name:
         name = name.replace("\0", "\\0")
-    bind(func, address, name, codec_of(type).signature, state)
+    bind_export(func, address, name, codec_of(type).signature, state)
     return func
 
 
@@ -197,7 +197,7 @@ def host_func(store: Store, type: FuncType, callback: Callable[..., Any], name: 
     """Return a Func for a plain callable, typed by the import that it is for."""
     _check_callback(f"import {name}", callback, type)
     func = object.__new__(Func)
-    func._fill_host(Host(store, type, callback, name), type, Owner(store, grouped=False))
+    func._fill_host(HostFunction(store, type, callback, name), type, Lifetime(store, grouped=False))
     return func
 
 
@@ -208,16 +208,16 @@ def _check_callback(what: str, callback: Callable[..., Any], type: FuncType) -> 
 
 def func_of_handle(c: Any) -> Func | None:
     """Return the Func for a handle whose origin is not known: a reference's."""
-    tag = lib.wpy_func_tag(c)
-    if tag:
-        state = find_instance_state(tag)
+    instance_id = lib.wpy_func_tag(c)
+    if instance_id:
+        state = find_instance_state(instance_id)
         if state is not None:
             return _func_at(state, lib.wpy_func_index(c), c)
     else:
-        host = host_of(lib.wpy_func_host_id(c))
+        host = find_host_function(lib.wpy_func_host_id(c))
         if host is not None:
             func = object.__new__(Func)
-            func._fill_host(host, host.type, Owner(host.store, grouped=False))
+            func._fill_host(host, host.type, Lifetime(host.store, grouped=False))
             lib.wpy_release(c)
             return func
     lib.wpy_release(c)
@@ -256,9 +256,9 @@ class RefHolder(Extern):
 
     __slots__ = ()
 
-    def _ref_of_func(self, func: Caller) -> int:
+    def _ref_of_func(self, func: CallableBase) -> int:
         """Return the number of a function that is about to come in here."""
-        return taken_in(self._c, self._owner, func)
+        return taken_in(self._c, self._lifetime, func)
 
     def _func_of_ref(self, number: int) -> Func | None:
         """Return the function of a number that came out."""
@@ -267,14 +267,14 @@ class RefHolder(Extern):
 
 def _host_callable(func: Func) -> Callable[..., Any]:
     """Return what calls the callback as wasm would."""
-    host, owner = func._host, func._owner
+    host, owner = func._host, func._lifetime
     assert host is not None
     codec, callback, what = codec_of(func._type), host.callback, str(host)
 
     def host_function(*args: Any) -> Any:
         if owner.closed:
             raise ClosedError(f"{what} is closed")
-        place = _HostPlace(owner.store)
+        place = _HostReferenceContext(owner.store)
         cells = bytearray(codec.bytes)
         codec.pack_arguments(cells, args, place, what)
         given = codec.unpack_arguments(cells, place)
@@ -287,7 +287,7 @@ def _host_callable(func: Func) -> Callable[..., Any]:
     return host_function
 
 
-class _HostPlace:
+class _HostReferenceContext:
     """Where references of a call that never enters wasm go: they only pass through."""
 
     __slots__ = ("_funcs", "store")
@@ -296,7 +296,7 @@ class _HostPlace:
         self.store = store
         self._funcs: dict[int, Func] = {}
 
-    def _ref_of_func(self, func: Caller) -> int:
+    def _ref_of_func(self, func: CallableBase) -> int:
         assert isinstance(func, Func)
         number: int = lib.wpy_func_ref(func._c)
         self._funcs[number] = func

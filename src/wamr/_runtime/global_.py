@@ -7,13 +7,13 @@ to wait, is new, or is wrong.
 
 from __future__ import annotations
 
-from .._backend.binding import Cell, ffi, lib
+from .._backend.binding import GlobalBase, ffi, lib
 from .._backend.handles import handle
 from .._base.immutable import made_already
 from .._base.registry import new_key
 from .._values.codec import ValueCodec
 from ..types import GlobalType
-from .extern import Owner, waited
+from .extern import Lifetime, waited
 from .func import RefHolder
 from .store import checked_store
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
 
-class Global(Cell, RefHolder):
+class Global(GlobalBase, RefHolder):
     """A global variable or constant.
 
     store: where it lives. type: its type. value: what it is at first.
@@ -55,12 +55,12 @@ class Global(Cell, RefHolder):
         c = lib.wpy_global_new(type.content.code, type.mutable, cells)
         if not c:
             raise MemoryError("no memory for a global")
-        self._fill(c, Owner(store), type)
-        store._things.add(new_key(), self._owner)
-        store._roots.add(new_key(), self)
+        self._fill(c, Lifetime(store), type)
+        store._closables.add(new_key(), self._lifetime)
+        store._ref_holders.add(new_key(), self)
         self._set(value)
 
-    def _fill(self, c: Any, owner: Owner, type: GlobalType) -> None:  # noqa: A002
+    def _fill(self, c: Any, owner: Lifetime, type: GlobalType) -> None:  # noqa: A002
         self._c = handle(c)
         self._type = type
         self._codec = ValueCodec(type.content)
@@ -98,12 +98,12 @@ class Global(Cell, RefHolder):
             objects.leave()
 
     def __repr__(self) -> str:
-        if self._owner.closed:
+        if self._lifetime.closed:
             return f"<wamr.Global, {self._type}, closed>"
         return f"<wamr.Global, {self._type}, {self.value!r}>"
 
 
-def instance_global(owner: Owner, c: Any, type: ExternType) -> Global:  # noqa: A002
+def instance_global(owner: Lifetime, c: Any, type: ExternType) -> Global:  # noqa: A002
     """Return a Global for a handle on one of an instance."""
     assert isinstance(type, GlobalType)
     global_ = object.__new__(Global)

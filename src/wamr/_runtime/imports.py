@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..types import ExternType, Limits
-    from .extern import Owner
+    from .extern import Lifetime
     from .import_aliases import Imports
     from .module import Module
     from .store import Store
@@ -43,7 +43,7 @@ class WasiBase:
 
     __slots__ = ()
 
-    def _apply(self, c: Any, owner: Owner) -> object:
+    def _apply(self, c: Any, owner: Lifetime) -> object:
         """Open all of it for the instance that is made from `c`, a wpy_imports.
 
         owner: of the instance, which keeps what has to live as long. What is returned has to live
@@ -197,7 +197,7 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
         )
     if item.store is not store:
         raise ValueError(f"{where}: {item!r} is of another store")
-    if item._owner.closed:
+    if item._lifetime.closed:
         raise ClosedError(f"{where}: {item!r}")
     if not _matches(item.type, wanted.type):
         raise LinkError(f"{where} must be {_a(wanted.type)}, not {_a(item.type)}")

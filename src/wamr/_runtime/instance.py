@@ -124,17 +124,19 @@ class Instance:
         if wasi is None and not module.imports:
             state = _State(store, module)
             state.timeout_ns = timeout_ns
-            c = lib.wpy_instance_alone(module._c, state.tag, budget, stack, timeout_ns, fuel)
+            c = lib.wpy_instance_alone(
+                module._c, state.instance_id, budget, stack, timeout_ns, fuel
+            )
             if not c:
                 _raise_failed(module, store)
             state.c = handle(c)
-            store._things.add(state.tag, state)
+            store._closables.add(state.instance_id, state)
         else:
             resolved = Resolved(store, module, imports, wasi is not None)
             state = _State(store, module)
             state.timeout_ns = timeout_ns
             c = resolved.c
-            c.tag = state.tag
+            c.instance_id = state.instance_id
             c.budget = budget
             c.stack_bytes = stack
             c.timeout_ns = timeout_ns
@@ -226,8 +228,8 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
     if out[0]:
         state.c = handle(out[0])
         for extern in resolved.externs:
-            state.link(extern._owner)
-        store._things.add(state.tag, state)
+            state.link(extern._lifetime)
+        store._closables.add(state.instance_id, state)
     if failed:
         _raise_failed(module, store)
 

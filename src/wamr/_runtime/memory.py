@@ -8,13 +8,13 @@ strictly for the rest.
 
 from __future__ import annotations
 
-from .._backend.binding import Window, ffi, lib
+from .._backend.binding import MemoryBase, ffi, lib
 from .._backend.handles import giver, handle
 from .._base.immutable import made_already
 from .._base.registry import new_key
 from ..errors import ClosedError, MemoryLimitError
 from ..types import MAX_PAGES, Limits, MemoryType
-from .extern import Extern, Owner, checked_index, waited
+from .extern import Extern, Lifetime, checked_index, waited
 from .limits import no_room
 from .store import checked_store
 
@@ -42,7 +42,7 @@ class _Pin:
         lib.wpy_memory_unpin(self._c)
 
 
-class Memory(Window, Extern):
+class Memory(MemoryBase, Extern):
     """Linear memory: bytes that wasm code and Python share.
 
     store: where it lives. type: its limits, in pages of 65 536 bytes.
@@ -56,7 +56,7 @@ class Memory(Window, Extern):
     (b'hello', 1)
     """
 
-    __slots__ = ("__weakref__", "_c", "_owner", "_view")
+    __slots__ = ("__weakref__", "_c", "_lifetime", "_view")
     _view: memoryview | None
 
     def __init__(self, store: Store, type: MemoryType) -> None:  # noqa: A002
@@ -72,7 +72,7 @@ class Memory(Window, Extern):
                 f"there is no room for {limits.min} pages: {no_room(store._budget)}"
             )
         self._c = handle(c)
-        self._owner = HostMade(store, self)
+        self._lifetime = HostMade(store, self)
         self._view = None
 
     @property
@@ -108,7 +108,7 @@ class Memory(Window, Extern):
     def _within(self, offset: int, size: int) -> memoryview:
         """Return a view that holds the range; IndexError, ClosedError."""
         view = self._view
-        if view is None or self._owner.closed or offset + size > len(view):
+        if view is None or self._lifetime.closed or offset + size > len(view):
             view = self._renewed()
         if offset < 0 or size < 0 or offset + size > len(view):
             raise IndexError(
@@ -222,13 +222,13 @@ class Memory(Window, Extern):
         self._hide()
 
     def __repr__(self) -> str:
-        if self._owner.closed:
+        if self._lifetime.closed:
             return "<wamr.Memory, closed>"
         pages = self.type.limits.min
         return f"<wamr.Memory, {pages} page{'' if pages == 1 else 's'}>"
 
 
-class HostMade(Owner):
+class HostMade(Lifetime):
     """The origin of a memory that the host made: closes it with its store."""
 
     __slots__ = ("_memory",)
@@ -238,7 +238,7 @@ class HostMade(Owner):
 
         super().__init__(store)
         self._memory = ref(memory)
-        store._things.add(new_key(), self)
+        store._closables.add(new_key(), self)
 
     def close(self) -> None:
         """Let the memory's bytes go, if no instance has them."""
@@ -250,11 +250,11 @@ class HostMade(Owner):
                 lib.wpy_memory_close(memory._c)
 
 
-def instance_memory(owner: Owner, c: Any) -> Memory:
+def instance_memory(owner: Lifetime, c: Any) -> Memory:
     """Return a Memory for a handle on one of an instance."""
     memory = object.__new__(Memory)
     memory._c = handle(c)
-    memory._owner = owner
+    memory._lifetime = owner
     memory._view = None
     return memory
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from .._backend.binding import ffi
 from .._base.immutable import made_already
 from .._base.registry import WeakRegistry
-from .._values.externrefs import Objects
+from .._values.externrefs import ExternrefTable
 from ..errors import ClosedError
 from .engine import Engine, default_engine
 from .limits import ResourceLimits
@@ -39,12 +39,12 @@ class Store:
     __slots__ = (
         "__weakref__",
         "_budget",
+        "_closables",
         "_closed",
         "_engine",
         "_limits",
         "_objects",
-        "_roots",
-        "_things",
+        "_ref_holders",
     )
     _engine: Engine
     _limits: ResourceLimits | None
@@ -64,9 +64,9 @@ class Store:
         self._limits = limits
         self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
-        self._things = WeakRegistry()  # can be closed and interrupted; `_c`: may hold externrefs
-        self._roots = WeakRegistry()  # others that have a handle `_c` and may hold externrefs
-        self._objects = Objects()
+        self._closables = WeakRegistry()  # can be closed and interrupted; `_c`: may hold externrefs
+        self._ref_holders = WeakRegistry()  # others that have a handle `_c` and may hold externrefs
+        self._objects = ExternrefTable()
 
     @property
     def engine(self) -> Engine:
@@ -84,12 +84,12 @@ class Store:
         Afterwards all of it raises ClosedError. Instances that run are closed when they return.
         """
         self._closed = True
-        for thing in self._things.alive():
+        for thing in self._closables.alive():
             thing.close()
 
     def interrupt(self) -> None:
         """End whatever runs in this store with a Trap (INTERRUPTED); from any thread."""
-        for thing in self._things.alive():
+        for thing in self._closables.alive():
             thing.interrupt()
 
     def gc(self) -> None:
@@ -117,10 +117,10 @@ class Store:
 
     def _handles(self) -> list[Any]:
         """Return one on each group, at least, that may hold externrefs."""
-        things = self._things.alive() + self._roots.alive()
+        things = self._closables.alive() + self._ref_holders.alive()
         return [thing._c for thing in things if thing._c is not None]
 
-    def _enter_refs(self) -> Objects:
+    def _enter_refs(self) -> ExternrefTable:
         """Begin to pass references; whoever does calls `leave` of what this returns."""
         objects = self._objects
         if objects.crowded and not objects.collect(self._handles()):

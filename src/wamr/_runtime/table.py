@@ -7,14 +7,14 @@ C at once (src/native/cpython/table.c); the rest comes here.
 
 from __future__ import annotations
 
-from .._backend.binding import Elements, ffi, lib
+from .._backend.binding import TableBase, ffi, lib
 from .._backend.handles import handle
 from .._base.immutable import made_already
 from .._base.registry import new_key
 from .._values.codec import from_cell, to_cell
 from ..errors import MemoryLimitError
 from ..types import MAX_TABLE, Limits, TableType, ValType
-from .extern import Owner, checked_index, waited
+from .extern import Lifetime, checked_index, waited
 from .func import RefHolder
 from .limits import no_room
 from .store import checked_store
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
 
-class Table(Elements, RefHolder):
+class Table(TableBase, RefHolder):
     """A table of references.
 
     store: where it lives. type: the kind of its elements and its limits. init: what each element
@@ -60,13 +60,13 @@ class Table(Elements, RefHolder):
         if not c:
             why = no_room(store._budget, elements=True)
             raise MemoryLimitError(f"there is no room for {limits.min} elements: {why}")
-        self._fill(c, Owner(store), type.element)
-        store._things.add(new_key(), self._owner)
-        store._roots.add(new_key(), self)
+        self._fill(c, Lifetime(store), type.element)
+        store._closables.add(new_key(), self._lifetime)
+        store._ref_holders.add(new_key(), self)
         if init is not None:
             self._set_all(init)
 
-    def _fill(self, c: Any, owner: Owner, element: ValType) -> None:
+    def _fill(self, c: Any, owner: Lifetime, element: ValType) -> None:
         self._c = handle(c)
         self._element = element
         self._ready(int(_cast(_UINTPTR, c)), element.code, owner)
@@ -151,10 +151,10 @@ class Table(Elements, RefHolder):
             raise IndexError(f"element {position} is not within the table")
 
     def __repr__(self) -> str:
-        return f"<wamr.Table, {self.type}{', closed' if self._owner.closed else ''}>"
+        return f"<wamr.Table, {self.type}{', closed' if self._lifetime.closed else ''}>"
 
 
-def instance_table(owner: Owner, c: Any, element: ValType) -> Table:
+def instance_table(owner: Lifetime, c: Any, element: ValType) -> Table:
     """Return a Table for a handle on one of an instance."""
     table = object.__new__(Table)
     table._fill(c, owner, element)

@@ -1,10 +1,11 @@
 """Values: between Python objects and the cells that WAMR passes them in.
 
-A `Codec` knows one function type (or one value type): it packs arguments into cells and unpacks
-results, with one struct call where the kinds allow it and value by value where they do not, and it
-is what says precisely what is wrong with an argument. Cells are 4 bytes; i64 and f64 take two, v128
-four, a reference one. References need to know where they go: a `Place`. What stands for another
-value is `Wrapped`. This module knows nothing of calls, stores or functions.
+A `Codec` knows one function type (or one value type). It packs arguments into cells and unpacks
+results, with one struct call where the kinds allow it and value by value where they do not, and
+says precisely what is wrong with an argument. Cells have 4 bytes; i64 and f64 take two cells, v128
+four, a reference one. References are converted in a `ReferenceContext`: an instance, a table, a
+global or a host function. An object that stands for another value is `Wrapped`. This module knows
+nothing of calls, stores or functions.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
-from .._backend.binding import Caller, Signature, lib, set_wrapped
+from .._backend.binding import CallableBase, Signature, lib, set_wrapped
 from ..types import FuncType, ValType
 from .externrefs import NULL_REF
 
@@ -23,21 +24,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
-    from .externrefs import Objects
+    from .externrefs import ExternrefTable
 
     class _ObjectStore(Protocol):
         """What knows the objects behind externrefs: a Store."""
 
-        _objects: Objects
+        _objects: ExternrefTable
 
-    class Place(Protocol):
+    class ReferenceContext(Protocol):
         """Where references go to and come from."""
 
         @property
         def store(self) -> _ObjectStore: ...
 
-        def _ref_of_func(self, func: Caller) -> int: ...
-        def _func_of_ref(self, ref: int) -> Caller | None: ...
+        def _ref_of_func(self, func: CallableBase) -> int: ...
+        def _func_of_ref(self, ref: int) -> CallableBase | None: ...
 
 
 # An f32 goes as its bits: struct would round as the thread does (src/native/interp/floating.h).
@@ -70,6 +71,7 @@ class Codec:
         "_result_kinds",
         "_unpack",
         "bytes",
+        "funcrefs",
         "refs",
         "result_bytes",
         "signature",
@@ -78,6 +80,7 @@ class Codec:
     type: FuncType
     bytes: int  # of the cells: room for arguments or results, whichever takes more
     result_bytes: int
+    funcrefs: bool  # converted in the context of an instance
     refs: bool  # externrefs among them: who packs or unpacks them says so to the store
 
     def __init__(self, type: FuncType) -> None:  # noqa: A002
@@ -92,26 +95,29 @@ class Codec:
         names = [f"{kind}_{i}" for i, kind in enumerate(map(str, type.params))]
         doc = f"({', '.join(names)}{', /' if names else ''})\n--\n\n{type}"
         self.refs = 0x6F in kinds or 0x6F in results
+        self.funcrefs = 0x70 in kinds or 0x70 in results
         self.signature = Signature(type, kinds, results, self.bytes // 4, doc)
 
     def pack_arguments(
-        self, buffer: Any, values: Sequence[object], place: Place, what: object
+        self, buffer: Any, values: Sequence[object], place: ReferenceContext, what: object
     ) -> None:
         """Write the arguments of a call to `buffer`; TypeError, OverflowError, ValueError."""
         _pack(self._pack, self._kinds, buffer, values, place, what, "argument")
 
-    def unpack_results(self, buffer: Any, place: Place) -> Any:
+    def unpack_results(self, buffer: Any, place: ReferenceContext) -> Any:
         """Return what a call returns to Python: None, a value or a tuple."""
         values = _unpack(self._unpack, self._result_kinds, buffer, place)
         if len(values) == 1:
             return values[0]
         return values or None
 
-    def unpack_arguments(self, buffer: Any, place: Place) -> tuple[Any, ...]:
+    def unpack_arguments(self, buffer: Any, place: ReferenceContext) -> tuple[Any, ...]:
         """Return the arguments of a call to a host function."""
         return _unpack(self._pack, self._kinds, buffer, place)
 
-    def pack_results(self, buffer: Any, value: object, place: Place, what: object) -> None:
+    def pack_results(
+        self, buffer: Any, value: object, place: ReferenceContext, what: object
+    ) -> None:
         """Write what a host function returned; TypeError, OverflowError, ValueError."""
         kinds = self._result_kinds
         if len(kinds) == 1:
@@ -149,7 +155,7 @@ def _pack(
     kinds: bytes,
     buffer: Any,
     values: Sequence[object],
-    place: Place,
+    place: ReferenceContext,
     what: object,
     role: str,
 ) -> None:
@@ -187,14 +193,14 @@ class _Where:
         return f"{self.what}: {which}"
 
 
-def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: Place) -> tuple[Any, ...]:
+def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: ReferenceContext) -> tuple[Any, ...]:
     values = packer.unpack_from(buffer)
     if not kinds.strip(b"\x7f\x7e\x7c\x7b"):
         return values
     return tuple([from_cell(kind, value, place) for kind, value in zip(kinds, values, strict=True)])
 
 
-def to_bytes(kind: int, value: object, place: Place | None, where: object) -> bytes:
+def to_bytes(kind: int, value: object, place: ReferenceContext | None, where: object) -> bytes:
     """Return the cells of `value`, or raise what is wrong with it; place None: no reference."""
     if isinstance(value, Wrapped):
         data = value._bits_of(kind)
@@ -203,14 +209,14 @@ def to_bytes(kind: int, value: object, place: Place | None, where: object) -> by
     return _STRUCTS[kind].pack(to_cell(kind, value, place, where))
 
 
-def to_cell(kind: int, value: object, place: Place | None, where: object) -> Any:
+def to_cell(kind: int, value: object, place: ReferenceContext | None, where: object) -> Any:
     """Return `value` as struct packs it for this kind, or raise what is wrong with it."""
     if isinstance(value, Wrapped):
         value = value._unwrapped(kind, place.store if place else None, where)
     return _TO_CELL[kind](kind, value, place, where)
 
 
-def from_cell(kind: int, cell: Any, place: Place) -> Any:
+def from_cell(kind: int, cell: Any, place: ReferenceContext) -> Any:
     """Return the Python value of what struct unpacked for this kind."""
     if kind == 0x6F:
         return place.store._objects.object(cell)
@@ -226,7 +232,7 @@ def f32_value(bits: int) -> float:
     return lib.wpy_f32_value(bits)
 
 
-def _integer(kind: int, value: object, place: Place | None, where: object) -> int:
+def _integer(kind: int, value: object, place: ReferenceContext | None, where: object) -> int:
     bits = _BITS[kind]
     try:
         number = as_index(value)  # type: ignore[arg-type]
@@ -252,15 +258,15 @@ def _real(kind: int, value: object, where: object) -> float:
     raise TypeError(f"{where} must be a float or int ({name}), not {_shown(value)}")
 
 
-def _f64(kind: int, value: object, place: Place | None, where: object) -> float:
+def _f64(kind: int, value: object, place: ReferenceContext | None, where: object) -> float:
     return _real(kind, value, where)
 
 
-def _f32(kind: int, value: object, place: Place | None, where: object) -> int:
+def _f32(kind: int, value: object, place: ReferenceContext | None, where: object) -> int:
     return lib.wpy_f32_bits(_real(kind, value, where))
 
 
-def _v128(kind: int, value: object, place: Place | None, where: object) -> bytes:
+def _v128(kind: int, value: object, place: ReferenceContext | None, where: object) -> bytes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError(f"{where} must be 16 bytes (v128), not {_shown(value)}")
     data = bytes(value)
@@ -269,16 +275,16 @@ def _v128(kind: int, value: object, place: Place | None, where: object) -> bytes
     return data
 
 
-def _externref(kind: int, value: object, place: Place, where: object) -> int:
+def _externref(kind: int, value: object, place: ReferenceContext, where: object) -> int:
     return place.store._objects.number(value)
 
 
-def _funcref(kind: int, value: object, place: Place, where: object) -> int:
+def _funcref(kind: int, value: object, place: ReferenceContext, where: object) -> int:
     if value is None:
         return NULL_REF
-    if not isinstance(value, Caller):  # the base of Func
+    if not isinstance(value, CallableBase):  # the base of Func
         raise TypeError(f"{where} must be a Func or None (funcref), not {_shown(value)}")
-    if value._owner.store is not place.store:
+    if value._lifetime.store is not place.store:
         raise ValueError(f"{where} is a function of another store")
     return place._ref_of_func(value)
 
@@ -324,10 +330,10 @@ class ValueCodec:
         self._kind = type.code
         self._struct = Struct("=" + _FORMATS[type.code])
 
-    def pack_into(self, buffer: Any, value: object, place: Place, what: str) -> None:
+    def pack_into(self, buffer: Any, value: object, place: ReferenceContext, what: str) -> None:
         """Write the value; TypeError, OverflowError, ValueError."""
         buffer[: self._struct.size] = to_bytes(self._kind, value, place, what)
 
-    def unpack_from(self, buffer: Any, place: Place) -> Any:
+    def unpack_from(self, buffer: Any, place: ReferenceContext) -> Any:
         """Return the Python value."""
         return from_cell(self._kind, self._struct.unpack_from(buffer)[0], place)

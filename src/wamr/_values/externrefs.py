@@ -1,16 +1,17 @@
 """The objects that wasm code knows as externrefs.
 
-To wasm an externref is a number; a store's `Objects` knows the object behind it and gives the same
-object the same number while it is held (its base `Numbers`: src/native/cpython/externrefs.c).
-wasm code does not say when it drops a reference, so the objects are collected: C marks what tables,
-globals and running calls can reach (src/native/runtime/externrefs.c), the rest is let go. A number
-between Python and wasm at that moment, packed but not yet passed or returned but not yet looked up,
-would be missed: whoever has one says so (`enter`, `leave`), and collecting is put off meanwhile.
+To wasm an externref is a number. A store's `ExternrefTable` knows the object behind the number, and
+gives the same object the same number while the object is held (its base `ExternrefTableBase` is in
+src/native/cpython/externrefs.c). wasm code does not say when it drops a reference, so the objects
+are collected: C marks those that tables, globals and running calls can reach
+(src/native/runtime/externrefs.c), and the others are let go. A number that is on its way between
+Python and wasm at that moment, packed but not yet passed, or returned but not yet looked up, would
+be missed: whoever has one says so (`enter`, `leave`), and the collection waits.
 """
 
 from __future__ import annotations
 
-from .._backend.binding import Numbers, ffi, lib
+from .._backend.binding import ExternrefTableBase, ffi, lib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ NULL_REF = 0xFFFFFFFF
 FIRST_COLLECTION = 1024  # objects; later ones when their number has doubled
 
 
-class Objects(Numbers):
+class ExternrefTable(ExternrefTableBase):
     """The objects of one store."""
 
     __slots__ = ()

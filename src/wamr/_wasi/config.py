@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from .._base.aliases import Stdio
-    from .._runtime.extern import Owner
+    from .._runtime.extern import Lifetime
 
     Path: TypeAlias = str | os.PathLike[str]
 
@@ -109,7 +109,7 @@ class WasiConfig(WasiBase):
         """Open everything for one instance. Raises OSError, MemoryError."""
         return Opened(self._args, self._env, self._dirs, self._stdio)
 
-    def _apply(self, c: Any, owner: Owner) -> Opened:
+    def _apply(self, c: Any, owner: Lifetime) -> Opened:
         opened = self._open()
         c.wasi = opened.c
         owner.keep(opened.streams)
