@@ -1,24 +1,25 @@
-/* setup.c: what happens once per process, before anything else here.
+/* setup.c: what happens once per process, before anything else of our C.
  *
- * The roof: the only file that names all others. The locks are made, the hooks of the patched WAMR
- * are filled in, and a fork is prepared for.
+ * The top layer: it makes the locks, fills in the hooks of the patched WAMR and of the core, and
+ * prepares for forks.
  */
-#include "core/core.h"
+#include "runtime/activation.h"
+#include "wasi/wasi.h"
 
 #if !defined(BH_PLATFORM_WINDOWS)
 #include <pthread.h>
 
-/* In the child, which has the registry's lock. */
+/* In the child of a fork, where this thread has the registry's lock. */
 static void
-forked(void)
+reset_after_fork(void)
 {
     wpy_forks++;
-    wpy_groups_forked();
+    wpy_groups_reset_after_fork();
     wpy_registry_unlock();
 }
 #endif
 
-/* Again at no cost. False: the locks can't be made. */
+/* May be called again, with the GIL. False: the locks can't be made. */
 bool
 wpy_setup(void)
 {
@@ -29,8 +30,9 @@ wpy_setup(void)
     if (!wpy_threads_setup())
         return false;
 #if !defined(BH_PLATFORM_WINDOWS)
-    pthread_atfork(wpy_registry_lock, wpy_registry_unlock, forked);
+    pthread_atfork(wpy_registry_lock, wpy_registry_unlock, reset_after_fork);
 #endif
+    wpy_check_stop_hook = wpy_check_stop;
     wamrpy = (WamrPyHooks){
         .link = wpy_link_hook,
         .unlink = wpy_unlink_hook,

@@ -64,7 +64,7 @@ ALONE = {
 
 def pairs(wat: Wat, body: str) -> int:
     text = f'(module (memory 1) (func (export "f") (param i32 i32) {body}))'
-    found: int = lib.wpy_func_pairs(wamr.load(wat(text)).exports.f._c)
+    found: int = lib.wpy_func_superinstructions(wamr.load(wat(text)).exports.f._c)
     return found
 
 
@@ -81,7 +81,7 @@ def test_what_is_no_pair_runs_alone(wat: Wat, body: str) -> None:
 
 def test_a_host_function_has_no_pairs() -> None:
     host = wamr.Func(wamr.Store(), wamr.FuncType.parse("() -> ()"), lambda: None)
-    assert lib.wpy_func_pairs(host._c) == 0
+    assert lib.wpy_func_superinstructions(host._c) == 0
 
 
 # -- what they do ---------------------------------------------------------------------------------

@@ -260,7 +260,7 @@ static void
 path_host_function(void)
 {
     const uint8_t kinds[] = {0x7F, 0x7F, 0x7F};
-    wpy_func *made = wpy_host_new(kinds, 2, 1, false);
+    wpy_func *made = wpy_host_func_new(kinds, 2, 1, false);
 
     CHECK(made);
     wpy_release(made);
@@ -351,8 +351,8 @@ main(int argc, char **argv)
     read_module(argv[argc - 1]);
     CHECK(wpy_setup() && wpy_runtime_start());
     wpy_host_set_entry(entered);
-    CHECK((host = wpy_host_new(kinds, 2, 1, false)) &&
-          (host_by_cells = wpy_host_new(kinds, 2, 1, true)));
+    CHECK((host = wpy_host_func_new(kinds, 2, 1, false)) &&
+          (host_by_cells = wpy_host_func_new(kinds, 2, 1, true)));
     if (argc == 3)
         return load_only();
     module = loaded();

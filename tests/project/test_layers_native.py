@@ -1,7 +1,7 @@
-"""Our C has layers: a file includes and calls what is in its own layer, or in one below.
+"""The layers of our C: a file may include and call its own layer and those below it, nothing above.
 
-Read are the `#include "…"` lines, and which of the functions and variables called wpy_… each file
-defines and uses. A header's declarations are no use: only the bodies of its inline functions are.
+The test reads the `#include "…"` lines, and which functions and variables named wpy_… each file
+defines and uses. Declarations in a header are not uses; the bodies of its inline functions are.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "src" / "native"
 
-# From the roof to the ground; those of one row do not know each other. interp/ is not among them:
-# WAMR's files include it, and it knows nothing but WAMR.
+# From the top to the bottom. Layers of one row must not use each other. WAMR's files include those
+# of interp/, which use nothing but WAMR.
 LAYERS: list[dict[str, str]] = [
     {"setup": "setup.c"},
     {"cpython": "cpython/*", "capi": "capi/*", "wasi": "wasi/*"},
-    # refs.c is in runtime, since what a number stands for is a function, made when it is looked up.
     {"runtime": "runtime/*"},
     {"core": "core/*"},
     {"include": "include/*", "interp": "interp/*"},
@@ -27,27 +26,27 @@ LAYERS: list[dict[str, str]] = [
 
 
 def layers_of(folder: Path, layers: list[dict[str, str]]) -> dict[str, tuple[int, str]]:
-    """Return each file's floor, 0 for the ground, and the name of its layer."""
+    """Return the level of each file, 0 for the lowest, and the name of its layer."""
     found: dict[str, tuple[int, str]] = {}
-    for floor, row in enumerate(reversed(layers)):
+    for level, row in enumerate(reversed(layers)):
         for name, patterns in row.items():
             for pattern in patterns.split():
                 for path in folder.glob(pattern):
                     if path.suffix in (".c", ".h"):
                         file = path.relative_to(folder).as_posix()
                         assert file not in found, f"{file} is in two layers: {found[file]}, {name}"
-                        found[file] = floor, name
+                        found[file] = level, name
     return found
 
 
 def code_of(path: Path) -> str:
-    """Return the text of a file without comments, texts in quotes, and labels of cffi's."""
+    """Return the text of a file without comments and the contents of string literals."""
     text = re.sub(r"/\*.*?\*/", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     return re.sub(r'"(?:\\.|[^"\\\n])*"', '""', text)
 
 
 def defined(code: str) -> set[str]:
-    """Return the names that a file defines for others: functions and variables."""
+    """Return the functions and variables that a file defines with external linkage."""
     functions = re.findall(r"^(?:\w[\w ]*[ *]+)?(wpy_\w+)\([^;{}]*\)\n\{", code, re.MULTILINE)
     variables = re.findall(
         r"^(?!extern|typedef|struct|enum|static|return)"
@@ -59,13 +58,13 @@ def defined(code: str) -> set[str]:
 
 
 def used(code: str, header: bool) -> set[str]:
-    """Return the names of ours that a file uses: a header in its bodies only."""
+    """Return the names wpy_… that a file uses; of a header, only those in function bodies."""
     parts = re.findall(r"\n\{\n.*?\n\}", code, re.DOTALL) if header else [code]
     return {name for part in parts for name in re.findall(r"\bwpy_\w+", part)}
 
 
-def arrows_of(folder: Path) -> dict[tuple[str, str], set[str]]:
-    """Return which files know which: (from, to) and what by."""
+def dependencies_of(folder: Path) -> dict[tuple[str, str], set[str]]:
+    """Return, for each pair of files (user, used), by what the first depends on the second."""
     paths = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*.[ch]")}
     codes = {file: code_of(path) for file, path in paths.items()}
     owners: dict[str, str] = {}
@@ -73,144 +72,210 @@ def arrows_of(folder: Path) -> dict[tuple[str, str], set[str]]:
         for name in defined(code):
             assert owners.get(name, file) == file, f"{name} is in {owners[name]} and {file}"
             owners[name] = file
-    arrows: dict[tuple[str, str], set[str]] = {}
+    dependencies: dict[tuple[str, str], set[str]] = {}
     for file, code in codes.items():
         for name in used(code, file.endswith(".h")):
             if owners.get(name, file) != file:
-                arrows.setdefault((file, owners[name]), set()).add(f"{name}()")
+                dependencies.setdefault((file, owners[name]), set()).add(f"{name}()")
         for name in re.findall(
             r'^#include "([^"]+)"', paths[file].read_text("utf-8"), re.MULTILINE
         ):
-            beside = (paths[file].parent / name).relative_to(folder).as_posix()
-            to = beside if beside in paths else name
+            sibling = (paths[file].parent / name).relative_to(folder).as_posix()
+            to = sibling if sibling in paths else name
             if to in paths:
-                arrows.setdefault((file, to), set()).add("#include")
-    return arrows
+                dependencies.setdefault((file, to), set()).add("#include")
+    return dependencies
 
 
-def wrong_arrows(folder: Path, layers: list[dict[str, str]]) -> list[str]:
-    """Return a line for each arrow that goes up, or to another layer of the same row."""
+def wrong_dependencies(folder: Path, layers: list[dict[str, str]]) -> list[str]:
+    """Return a line for each dependency on a higher layer, or on another one of the same row."""
     places = layers_of(folder, layers)
     lines = []
-    for (start, end), by in sorted(arrows_of(folder).items()):
-        (from_floor, from_layer), (to_floor, to_layer) = places[start], places[end]
-        if to_floor > from_floor or (to_floor == from_floor and to_layer != from_layer):
+    for (start, end), by in sorted(dependencies_of(folder).items()):
+        (from_level, from_layer), (to_level, to_layer) = places[start], places[end]
+        if to_level > from_level or (to_level == from_level and to_layer != from_layer):
             what = ", ".join(sorted(by))
-            lines.append(f"{start} ({from_layer}) knows {end} ({to_layer}) by {what}")
+            lines.append(f"{start} ({from_layer}) uses {end} ({to_layer}): {what}")
     return lines
 
 
-def circles(folder: Path) -> list[str]:
-    """Return a line for each circle of files: all the files that reach each other."""
-    next_: dict[str, set[str]] = {}
-    for start, end in arrows_of(folder):
-        next_.setdefault(start, set()).add(end)
+def cycles(folder: Path) -> list[str]:
+    """Return a line for each cycle: all units that depend on each other.
 
-    def reached(file: str) -> set[str]:
+    A unit is a .c file with the header of its name, whose inline functions may call it.
+    """
+    next_: dict[str, set[str]] = {}
+    for pair in dependencies_of(folder):
+        start, end = (file.rpartition(".")[0] for file in pair)
+        if start != end:
+            next_.setdefault(start, set()).add(end)
+
+    def reached(unit: str) -> set[str]:
         seen: set[str] = set()
-        todo = [file]
+        todo = [unit]
         while todo:
             for other in next_.get(todo.pop(), set()) - seen:
                 seen.add(other)
                 todo.append(other)
         return seen
 
-    reach = {file: reached(file) for file in next_}
+    reach = {unit: reached(unit) for unit in next_}
     found = {
         frozenset(b for b in reach[a] if a in reach.get(b, ())) for a in reach if a in reach[a]
     }
-    return sorted(" <-> ".join(sorted(circle)) for circle in found)
+    return sorted(" <-> ".join(sorted(cycle)) for cycle in found)
 
 
 def test_each_file_of_our_c_has_one_layer():
     files = {p.relative_to(NATIVE).as_posix() for p in NATIVE.rglob("*.[ch]")}
     without = sorted(files - layers_of(NATIVE, LAYERS).keys())
-    assert not without, f"say in {Path(__file__).name} (LAYERS) which layer these are in: {without}"
+    assert not without, f"add these files to a layer in {Path(__file__).name} (LAYERS): {without}"
 
 
-def test_no_file_knows_a_layer_above_it_or_beside_it():
-    wrong = wrong_arrows(NATIVE, LAYERS)
+def test_no_file_uses_a_higher_layer_or_one_of_the_same_row():
+    wrong = wrong_dependencies(NATIVE, LAYERS)
     assert not wrong, (
-        "move what is called down, or call it by a record of functions:\n" + "\n".join(wrong)
+        "move the function down, or call it through a struct of function pointers:\n"
+        + "\n".join(wrong)
     )
 
 
-def test_no_files_go_round_in_a_circle():
-    found = circles(NATIVE)
-    assert not found, "part what they need of each other from the rest:\n" + "\n".join(found)
+def test_no_files_depend_on_each_other_in_a_cycle():
+    found = cycles(NATIVE)
+    assert not found, "move what both need to a third file:\n" + "\n".join(found)
 
 
-def test_what_is_read_is_what_there_is():
-    arrows = arrows_of(NATIVE)
-    assert "wpy_group_wait()" in arrows["runtime/enter.h", "core/lock.c"]
-    assert "#include" in arrows["runtime/call.c", "runtime/enter.h"]
-    assert "wpy_instance_kind()" in arrows["runtime/instantiate.c", "runtime/instance.c"]
-    assert "wpy_call_now()" in arrows["cpython/function.c", "runtime/call.c"]
-    assert "wpy_self()" in arrows["core/backtrace.c", "core/thread.c"]
-    assert ("core/core.h", "core/lock.c") not in arrows  # it declares, and calls nothing
+def test_known_dependencies_are_found():
+    found = dependencies_of(NATIVE)
+    assert "wpy_group_wait()" in found["runtime/enter.h", "core/lock.c"]
+    assert "#include" in found["runtime/call.c", "runtime/enter.h"]
+    assert "wpy_instance_ops()" in found["runtime/instantiate.c", "runtime/instance.c"]
+    assert "wpy_call_now()" in found["cpython/function.c", "runtime/call.c"]
+    assert "wpy_self()" in found["runtime/backtrace.c", "core/thread.c"]
+    assert ("core/core.h", "core/lock.c") not in found  # core.h declares, and calls nothing
 
 
-SMALL = [{"roof": "roof.c"}, {"left": "left.c", "right": "right.c"}, {"ground": "ground.*"}]
+def wrong_labels(header: Path, folder: Path) -> list[str]:
+    """Return a line for each declaration that is not under the name of the file that defines it.
+
+    A label is a comment that begins with the names of files: `/* runtime/call.c */`, or
+    `/* ---- group.c ---- */` for a file in the header's own folder.
+    """
+    text = header.read_text(encoding="utf-8")
+    owners = {
+        name: path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.c")
+        for name in defined(code_of(path))
+    }
+    count, lines, labels = 0, [], ""
+    found = re.finditer(
+        r"^/\*(?: ----)? ((?:[\w/]+\.c(?:, )?)+)|^\w(?:(?![;{}]|\n\n).)*?\b(wpy_\w+)\([^;{}]*\);",
+        text,
+        re.MULTILINE | re.DOTALL,
+    )
+    for match in found:
+        if match[1]:
+            labels = match[1]
+            continue
+        count += 1
+        owner = owners.get(match[2], "no file")
+        named = re.findall(r"[\w/]+\.c", labels)
+        if owner not in named and owner not in [f"{header.parent.name}/{name}" for name in named]:
+            lines.append(f"{header.name}: {match[2]} is in {owner}, not in {labels}")
+    assert count, f"no declarations found in {header.name}"
+    return lines
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "include/wpy.h",
+        "include/now.h",
+        "core/core.h",
+        "runtime/runtime.h",
+        "runtime/activation.h",
+        "wasi/wasi.h",
+    ],
+)
+def test_headers_name_the_file_that_defines_each_function(header):
+    wrong = wrong_labels(NATIVE / header, NATIVE)
+    assert not wrong, "move the declaration to the section of its file:\n" + "\n".join(wrong)
+
+
+def test_a_label_that_names_another_file_is_found(small):
+    folder = small()
+    header = folder / "labels.h"
+    header.write_text("/* left.c */\nint wpy_left(int x);\nint wpy_right(int x);\n")
+    assert wrong_labels(header, folder) == ["labels.h: wpy_right is in right.c, not in left.c"]
+
+
+SMALL = [{"top": "top.c"}, {"left": "left.c", "right": "right.c"}, {"bottom": "bottom.*"}]
 
 
 @pytest.fixture
 def small(tmp_path):
-    """Return a folder of four files, with what each is given."""
+    """Return a function that makes a folder of four files with the given return values."""
 
     def make(**bodies: str) -> Path:
-        for name in ("roof", "left", "right", "ground"):
+        for name in ("top", "left", "right", "bottom"):
             body = bodies.get(name, "x")
-            text = f'#include "ground.h"\n\nint\nwpy_{name}(int x)\n{{\n    return {body};\n}}\n'
+            text = f'#include "bottom.h"\n\nint\nwpy_{name}(int x)\n{{\n    return {body};\n}}\n'
             (tmp_path / f"{name}.c").write_text(text, encoding="utf-8")
-        header = "".join(
-            f"int wpy_{name}(int x);\n" for name in ("roof", "left", "right", "ground")
-        )
-        (tmp_path / "ground.h").write_text(header, encoding="utf-8")
+        header = "".join(f"int wpy_{name}(int x);\n" for name in ("top", "left", "right", "bottom"))
+        (tmp_path / "bottom.h").write_text(header, encoding="utf-8")
         return tmp_path
 
     return make
 
 
-def test_a_call_downwards_is_welcome(small):
-    folder = small(roof="wpy_left(x)", left="wpy_ground(x)")
-    assert wrong_arrows(folder, SMALL) == []
-    assert circles(folder) == []
+def test_a_call_of_a_lower_layer_is_allowed(small):
+    folder = small(top="wpy_left(x)", left="wpy_bottom(x)")
+    assert wrong_dependencies(folder, SMALL) == []
+    assert cycles(folder) == []
 
 
 @pytest.mark.parametrize(
     ("bodies", "line"),
     [
-        ({"ground": "wpy_roof(x)"}, "ground.c (ground) knows roof.c (roof) by wpy_roof()"),
-        ({"left": "wpy_right(x)"}, "left.c (left) knows right.c (right) by wpy_right()"),
+        ({"bottom": "wpy_top(x)"}, "bottom.c (bottom) uses top.c (top): wpy_top()"),
+        ({"left": "wpy_right(x)"}, "left.c (left) uses right.c (right): wpy_right()"),
         ({"left": "x; /* wpy_right(x) */"}, None),
         ({"left": 'f("wpy_right(x)")'}, None),
     ],
 )
-def test_a_call_upwards_is_told_with_both_ends(small, bodies, line):
-    assert wrong_arrows(small(**bodies), SMALL) == ([line] if line else [])
+def test_a_call_of_a_higher_layer_is_reported_with_both_files(small, bodies, line):
+    assert wrong_dependencies(small(**bodies), SMALL) == ([line] if line else [])
 
 
-def test_an_include_upwards_is_told_with_both_ends(small):
+def test_an_include_of_a_higher_layer_is_reported_with_both_files(small):
     folder = small()
-    (folder / "roof.h").write_text("int x;\n", encoding="utf-8")
-    (folder / "left.c").write_text('#include "roof.h"\n', encoding="utf-8")
-    layers = [{"roof": "roof.*"}, *SMALL[1:]]
-    assert wrong_arrows(folder, layers) == ["left.c (left) knows roof.h (roof) by #include"]
+    (folder / "top.h").write_text("int x;\n", encoding="utf-8")
+    (folder / "left.c").write_text('#include "top.h"\n', encoding="utf-8")
+    layers = [{"top": "top.*"}, *SMALL[1:]]
+    assert wrong_dependencies(folder, layers) == ["left.c (left) uses top.h (top): #include"]
 
 
-def test_an_inline_function_calls_and_a_declaration_does_not(small):
+def test_an_inline_function_is_a_use_and_a_declaration_is_not(small):
     folder = small()
-    header = folder / "ground.h"
+    header = folder / "bottom.h"
     body = "static inline int\nwpy_near(int x)\n{\n    return wpy_left(x);\n}\n"
     header.write_text(header.read_text(encoding="utf-8") + body, encoding="utf-8")
-    assert wrong_arrows(folder, SMALL) == ["ground.h (ground) knows left.c (left) by wpy_left()"]
+    assert wrong_dependencies(folder, SMALL) == ["bottom.h (bottom) uses left.c (left): wpy_left()"]
 
 
-def test_a_circle_is_told_with_all_its_files(small):
-    folder = small(left="wpy_ground(x)", ground="wpy_left(x)")
-    assert circles(folder) == ["ground.c <-> left.c"]
+def test_a_cycle_is_reported_with_all_its_files(small):
+    folder = small(left="wpy_bottom(x)", bottom="wpy_left(x)")
+    assert cycles(folder) == ["bottom <-> left"]
+
+
+def test_an_inline_function_may_call_the_file_of_its_header(small):
+    folder = small()
+    header = folder / "bottom.h"
+    body = "static inline int\nwpy_near(int x)\n{\n    return wpy_bottom(x);\n}\n"
+    header.write_text(header.read_text(encoding="utf-8") + body, encoding="utf-8")
+    assert cycles(folder) == []
 
 
 def test_a_file_in_two_layers_is_refused(small):
-    with pytest.raises(AssertionError, match=r"roof\.c is in two layers"):
-        layers_of(small(), [{"roof": "roof.c"}, {"all": "*.c"}])
+    with pytest.raises(AssertionError, match=r"top\.c is in two layers"):
+        layers_of(small(), [{"top": "top.c"}, {"all": "*.c"}])

@@ -226,7 +226,7 @@ main(int count, char **arguments)
     base = load(arguments[1]);
     user = load(arguments[2]);
     rounds = atoi(arguments[3]);
-    CHECK((host = wpy_host_new(kinds, 1, 1, true)));
+    CHECK((host = wpy_host_func_new(kinds, 1, 1, true)));
     for (i = 0; i < SHARED; i++) {
         shared[i] = new_base();
         CHECK((nested[i] = wpy_instance_func(shared[i], 1)));

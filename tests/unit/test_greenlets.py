@@ -1,7 +1,7 @@
 """Greenlets that take turns within host functions: right answers or a RuntimeError, never a crash.
 
 Each program runs in a process of its own with a time limit. What they test is in C:
-src/native/core/stack_switch.c.
+src/native/runtime/stack_switch.c.
 """
 
 import importlib.util

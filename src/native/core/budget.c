@@ -1,21 +1,21 @@
-/* budget.c: how much memory and how many table elements may be used, by an instance and by a store.
+/* budget.c: limits for the memory and the table elements of an instance or a store.
  *
- * A budget may have a parent: what is taken from it is taken from the parent, too, all or nothing.
- * An instance with limits of its own has a budget whose parent is its store's. Linear memories take
- * their bytes when they are made and as they grow (runtime/memory.c), tables their elements
- * (runtime/table.c, runtime/instantiate.c), and give them back when they are freed; each holds a
- * reference to its budget. Under the registry's lock, since instances of one store run in different
- * threads.
+ * A budget may have a parent: a charge to a budget is also a charge to its parents, to all of them
+ * or to none. An instance with limits of its own has a budget whose parent is the store's. A linear
+ * memory or a table holds a reference to its budget, is charged when it is made and when it grows,
+ * and is refunded when it is freed. What is used is under the registry's lock, since instances of
+ * one store run in different threads.
  */
 #include "core/core.h"
 
 struct wpy_budget {
-    uint32_t refs;
-    wpy_budget *parent;
+    uint32_t refs;               /* atomic */
+    wpy_budget *parent;          /* a reference, or NULL */
     uint64_t limits[2], used[2]; /* by wpy_resource */
 };
 
-/* A reference for the caller; UINT64_MAX: no limit. The parent may be NULL. NULL: out of memory. */
+/* Returns a reference, which the caller gives back with wpy_budget_release, or NULL: out of memory.
+   A limit of UINT64_MAX means none. `parent` may be NULL. */
 wpy_budget *
 wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements)
 {
@@ -30,7 +30,6 @@ wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_element
     return budget;
 }
 
-/* NULL is welcome here and below: no limits. */
 wpy_budget *
 wpy_budget_retain(wpy_budget *budget)
 {
@@ -49,34 +48,32 @@ wpy_budget_release(wpy_budget *budget)
     }
 }
 
-/* Why the last memory or table of this thread had no room: what Python says when it learns that one
- * had none. */
+/* Why there was no room for a memory or a table of this thread, the last time: Python asks for it
+   when an operation has failed with WPY_NO_MEMORY. */
 static THREAD_LOCAL wpy_refusal refusal;
 
 void
-wpy_refuse(int reason, uint64_t wanted, uint64_t limit)
+wpy_set_refusal(int reason, uint64_t wanted, uint64_t limit)
 {
     refusal = (wpy_refusal){.reason = reason, .wanted = wanted, .limit = limit};
 }
 
-/* Before what may fail without saying why. */
 void
-wpy_forget_refusal(void)
+wpy_clear_refusal(void)
 {
     refusal.reason = WPY_NOT_REFUSED;
 }
 
+/* Copies this thread's refusal and clears it. */
 void
 wpy_take_refusal(wpy_refusal *out)
 {
     *out = refusal;
-    wpy_forget_refusal();
+    wpy_clear_refusal();
 }
 
-/* True: so much is taken from the budget and its parents; false: it is beyond one of them, nothing
- * was taken. */
 bool
-wpy_budget_take(wpy_budget *budget, wpy_resource what, uint64_t amount)
+wpy_budget_charge(wpy_budget *budget, wpy_resource resource, uint64_t amount)
 {
     wpy_budget *b;
     bool enough = true;
@@ -85,18 +82,18 @@ wpy_budget_take(wpy_budget *budget, wpy_resource what, uint64_t amount)
         return true;
     wpy_registry_lock();
     for (b = budget; b && enough; b = b->parent)
-        if (!(enough =
-                  b->used[what] <= b->limits[what] && amount <= b->limits[what] - b->used[what]))
-            refusal = (wpy_refusal){WPY_OVER_BUDGET, amount, b->used[what], b->limits[what],
+        if (!(enough = b->used[resource] <= b->limits[resource] &&
+                       amount <= b->limits[resource] - b->used[resource]))
+            refusal = (wpy_refusal){WPY_OVER_BUDGET, amount, b->used[resource], b->limits[resource],
                                     (uintptr_t)b};
     for (b = budget; b && enough; b = b->parent)
-        b->used[what] += amount;
+        b->used[resource] += amount;
     wpy_registry_unlock();
     return enough;
 }
 
 void
-wpy_budget_give(wpy_budget *budget, wpy_resource what, uint64_t amount)
+wpy_budget_refund(wpy_budget *budget, wpy_resource resource, uint64_t amount)
 {
     wpy_budget *b;
 
@@ -104,6 +101,6 @@ wpy_budget_give(wpy_budget *budget, wpy_resource what, uint64_t amount)
         return;
     wpy_registry_lock();
     for (b = budget; b; b = b->parent)
-        b->used[what] -= amount;
+        b->used[resource] -= amount;
     wpy_registry_unlock();
 }

@@ -1,14 +1,14 @@
-/* floating.c: f32 from and to the double that Python's float is, as WebAssembly rounds, wherever it
- * is done.
+/* floating.c: the conversions between f32 and Python's float, a double, with WebAssembly's
+ * rounding.
  *
- * Both are one instruction of the processor, and that does what the thread has set: it may round
- * upwards, and make zero of subnormals. cpython/values.h converts in its own lines where nothing
- * else is set.
+ * The processor converts with one instruction, in the mode that the thread has set: it may round
+ * upwards or flush subnormals to zero. cpython/values.h converts inline where the mode is the
+ * default; these functions set WebAssembly's mode first.
  */
 #include "interp/floating.h"
 #include "core/core.h"
 
-/* The bits of the f32 nearest to it; beyond the range infinite. */
+/* The bits of the f32 that is nearest to `real`; beyond the range, those of an infinity. */
 uint32_t
 wpy_f32_bits(double real)
 {
@@ -21,7 +21,7 @@ wpy_f32_bits(double real)
     return bits;
 }
 
-/* The same value as a double. */
+/* The value of an f32 as a double. */
 double
 wpy_f32_value(uint32_t bits)
 {

@@ -1,11 +1,13 @@
-/* group.c: what is linked lives, is locked and dies together.
+/* group.c: groups of objects that are linked: they share a lock and are freed together.
  *
  * A group is a list of objects (instances, memories, tables, globals, functions of instances), one
- * lock and one count of handles. Handles are Python's references to any object in it. At zero
- * nobody can reach any of it, and all is freed at once, so no pointer inside a group can dangle and
- * no order of destruction is wrong. Linking an instance to things of other groups merges the
- * groups. A merged group's struct stays until the group that took it in goes, since a thread may
- * still wait on its lock; such a thread looks again which group its object is in.
+ * lock (lock.c) and one count of handles. A handle is a reference from Python to any object of the
+ * group. At zero handles, nobody can reach any of the objects, and all of them are freed at once:
+ * no pointer inside a group can dangle, and no order of destruction is wrong.
+ *
+ * Linking an instance to objects of other groups merges the groups. The struct of a merged group is
+ * freed with the group that it was merged into, since a thread may still wait for its lock. Such a
+ * thread then finds that its object has another group.
  */
 #include "core/core.h"
 
@@ -37,23 +39,23 @@ wpy_group_new(void)
     return group;
 }
 
-/* Only the thread that forked is left. */
 void
-wpy_groups_forked(void)
+wpy_groups_reset_after_fork(void)
 {
     wpy_group *group;
 
     ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     for (group = all_groups; group; group = group->next_group)
-        wpy_group_forked(group);
-    wpy_waiting_forked();
+        wpy_group_reset_after_fork(group);
+    wpy_waiting_reset_after_fork();
 }
 
+/* Frees the structs of the group and of the groups that were merged into it. */
 static void
-group_destroy(wpy_group *group)
+free_structs(wpy_group *group)
 {
     while (group) {
-        wpy_group *next = group->absorbed;
+        wpy_group *next = group->merged;
         uint32_t i;
 
         for (i = 0; i < group->retained_room; i++)
@@ -72,7 +74,7 @@ group_destroy(wpy_group *group)
     }
 }
 
-/* All are shut before the first is freed, so that what they point at still stands. */
+/* All objects are closed before the first one is freed, since they point at each other. */
 void
 wpy_group_free(wpy_group *group)
 {
@@ -80,20 +82,19 @@ wpy_group_free(wpy_group *group)
 
     WPY_ASSERT(group->handles == 0);
     for (object = group->objects; object; object = object->next)
-        if (object->kind->shut)
-            object->kind->shut(object);
+        if (object->ops->close)
+            object->ops->close(object);
     for (object = group->objects; object; object = next) {
         next = object->next;
-        object->kind->free(object);
+        object->ops->free(object);
     }
-    group_destroy(group);
+    free_structs(group);
 }
 
-/* Puts `object` into `group`, with one handle on it for the caller. */
 void
-wpy_group_add(wpy_group *group, wpy_object *object, const wpy_kind *kind)
+wpy_group_add(wpy_group *group, wpy_object *object, const wpy_object_ops *ops)
 {
-    object->kind = kind;
+    object->ops = ops;
     wpy_registry_lock();
     object->group = group;
     object->next = group->objects;
@@ -102,7 +103,6 @@ wpy_group_add(wpy_group *group, wpy_object *object, const wpy_kind *kind)
     wpy_registry_unlock();
 }
 
-/* Frees an object that nobody has seen yet; near the head of its group's list. */
 void
 wpy_group_discard(wpy_object *object)
 {
@@ -110,21 +110,21 @@ wpy_group_discard(wpy_object *object)
 
     wpy_registry_lock();
     for (link = &object->group->objects; *link != object; link = &(*link)->next)
-        ;
+        ; /* it is new, so it is near the head */
     *link = object->next;
     wpy_registry_unlock();
-    object->kind->free(object);
+    object->ops->free(object);
 }
 
 void
-wpy_group_forget_handle(wpy_group *group)
+wpy_group_drop_handle(wpy_group *group)
 {
     wpy_registry_lock();
     group->handles--;
     wpy_registry_unlock();
 }
 
-/* One handle more on any object. */
+/* Adds a handle on an object, which has one already. With or without the GIL. */
 void
 wpy_retain(void *pointer)
 {
@@ -138,7 +138,8 @@ wpy_retain(void *pointer)
     wpy_registry_unlock();
 }
 
-/* One handle less; with the last one on its group everything in the group is freed. */
+/* Gives back a handle. The last one of a group frees the group and all its objects, which may take
+   a while: not with the GIL. */
 void
 wpy_release(void *pointer)
 {
@@ -155,12 +156,13 @@ wpy_release(void *pointer)
     if (group)
         wpy_group_free(group);
     else
-        object->kind->free(object);
+        object->ops->free(object);
 }
 
-/* The same if it takes no time: false, and nothing is done, for the last one. */
+/* Gives back a handle unless it is the last one of its group: false, and nothing is done. With or
+   without the GIL. */
 bool
-wpy_release_soon(void *pointer)
+wpy_release_unless_last(void *pointer)
 {
     wpy_object *object = pointer;
     uint32_t *count;
@@ -174,49 +176,50 @@ wpy_release_soon(void *pointer)
     return !last;
 }
 
-/* ---- handles that are given back later ---- */
+/* ---- deferred releases ---- */
 
-static void **late; /* under the registry's lock */
-static uint32_t late_count, late_room;
-static bool late_wait;
+/* Handles to give back when nothing defers releases any more. Under the registry's lock. */
+static void **deferred;
+static uint32_t deferred_count, deferred_room;
+static bool deferring;
 
-/* wpy_release, now or when nothing has to wait any more (_backend/handles.py). Out of memory:
- * never. */
+/* Gives back a handle, now or when releases aren't deferred any more (_backend/handles.py). A
+   handle that can't be deferred, out of memory, is never given back. */
 void
-wpy_give(void *object)
+wpy_release_or_defer(void *object)
 {
-    bool wait;
+    bool defer;
 
     wpy_registry_lock();
-    if ((wait = late_wait)) {
-        if (late_count == late_room) {
-            void **more = realloc(late, (2 * (size_t)late_room + 64) * sizeof *late);
+    if ((defer = deferring)) {
+        if (deferred_count == deferred_room) {
+            void **more = realloc(deferred, (2 * (size_t)deferred_room + 64) * sizeof *deferred);
             if (more) {
-                late = more;
-                late_room = 2 * late_room + 64;
+                deferred = more;
+                deferred_room = 2 * deferred_room + 64;
             }
         }
-        if (late_count < late_room)
-            late[late_count++] = object;
+        if (deferred_count < deferred_room)
+            deferred[deferred_count++] = object;
     }
     wpy_registry_unlock();
-    if (!wait)
+    if (!defer)
         wpy_release(object);
 }
 
-/* From now on all that is given waits, or none does. */
+/* Turns the deferring of wpy_release_or_defer on or off. Off: releases what was deferred. */
 void
-wpy_give_later(bool wait)
+wpy_defer_releases(bool defer)
 {
     void **list = NULL;
     uint32_t count = 0;
 
     wpy_registry_lock();
-    if (!(late_wait = wait)) {
-        list = late;
-        count = late_count;
-        late = NULL;
-        late_count = late_room = 0;
+    if (!(deferring = defer)) {
+        list = deferred;
+        count = deferred_count;
+        deferred = NULL;
+        deferred_count = deferred_room = 0;
     }
     wpy_registry_unlock();
     while (count)
@@ -226,12 +229,12 @@ wpy_give_later(bool wait)
 
 /* ---- merging ---- */
 
-/* Puts the objects and handles of `from` into `into`; both locks are ours. */
+/* Moves the objects and handles of `from` to `into`. This thread has both locks. */
 static void
-absorb(wpy_group *into, wpy_group *from)
+move_objects(wpy_group *into, wpy_group *from)
 {
     wpy_object *object, *last = NULL;
-    wpy_group *merged;
+    wpy_group *last_merged;
 
     ASSERT_IN_GROUP(into);
     ASSERT_IN_GROUP(from);
@@ -245,42 +248,41 @@ absorb(wpy_group *into, wpy_group *from)
     }
     into->handles += from->handles;
     from->handles = 0;
-    for (merged = from; merged->absorbed; merged = merged->absorbed)
+    for (last_merged = from; last_merged->merged; last_merged = last_merged->merged)
         ;
-    merged->absorbed = into->absorbed;
-    into->absorbed = from;
-    wpy_group_hand_on(into, from);
-    if (from->sweep) {
-        ATOMIC_STORE_SEQ(&into->sweep, true);
+    last_merged->merged = into->merged;
+    into->merged = from;
+    wpy_group_move_retained(into, from);
+    if (from->close_pending) {
+        ATOMIC_STORE_SEQ(&into->close_pending, true);
         ATOMIC_SET_BITS_SEQ(&into->owner, 1);
     }
     wpy_registry_unlock();
 }
 
-/* Makes one group of those of the two objects; a status. Waits for locks that are not this
-   thread's; afterwards the lock is held if, and only if, a call of this thread into one of the two
-   goes on. */
+/* Afterwards, this thread has the lock of the merged group if, and only if, a call of this thread
+   is open in one of the two. */
 int
 wpy_group_merge(wpy_object *a, wpy_object *b)
 {
-    bool held_a, held_b;
+    bool acquired_a, acquired_b;
     wpy_group *into, *from;
-    uint32_t calls; /* of this thread that go on */
+    uint32_t calls; /* of this thread that are open in the two */
     int status;
 
     if (ATOMIC_LOAD_ACQUIRE(&a->group) == ATOMIC_LOAD_ACQUIRE(&b->group))
         return WPY_OK;
-    if ((status = wpy_group_enter_both(a, b, &held_a, &held_b)) != WPY_OK)
+    if ((status = wpy_group_enter_both(a, b, &acquired_a, &acquired_b)) != WPY_OK)
         return status;
     into = a->group;
     from = b->group;
-    if (into == from) { /* another thread has made one of them meanwhile */
-        wpy_group_leave(a, held_a || held_b);
+    if (into == from) { /* another thread has merged them meanwhile */
+        wpy_group_leave(a, acquired_a || acquired_b);
         return status;
     }
-    calls = (held_a ? 0 : into->recursion + 1) + (held_b ? 0 : from->recursion + 1);
+    calls = (acquired_a ? 0 : into->recursion + 1) + (acquired_b ? 0 : from->recursion + 1);
     from->recursion = 0;
-    absorb(into, from);
+    move_objects(into, from);
     wpy_group_unlock(from);
     if (calls)
         into->recursion = calls - 1;

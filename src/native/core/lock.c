@@ -1,25 +1,28 @@
-/* lock.c: the lock of a group: one thread at a time is in what is linked.
+/* lock.c: the lock of a group, which one thread has at a time.
  *
- * The lock is an owner word, free or a thread, taken with one compare-and-swap. A thread that finds
- * it taken spins shortly, then sleeps for at most 50 ms and lets Python run its signal handlers.
- * Before it sleeps it looks whether the owner waits, directly or through others, for a lock of this
- * thread: then it would wait for ever, and is told so. For that to be true, no thread sleeps with a
- * lock that it would give back by itself: see wpy_group_enter_both.
+ * The lock is a word that holds its owner, acquired with one compare-and-swap. A thread that finds
+ * an owner spins shortly, then sleeps for at most 50 ms and returns WPY_BUSY, so that Python can
+ * run its signal handlers and call again. Before it sleeps, the thread checks whether the owner
+ * waits, directly or through other threads, for a lock of this thread: that is a deadlock, and the
+ * thread returns WPY_DEADLOCK. The check is exact only if no thread sleeps while it has a lock that
+ * it would give back by itself: see wpy_group_enter_both.
  *
- * What has to wait until nobody is in the group, the close of an instance of it, is done by whoever
+ * An instance that can't be closed while a thread is in its group is closed by the thread that
  * gives the lock back.
  */
 #include "core/core.h"
 
 #define SPINS 200
 #define WAIT_US 50000
-#define TRIES 20                /* to get two locks */
-#define ORPHANED ((uintptr_t)2) /* no thread is there */
+#define TRIES 20                /* to acquire two locks */
+#define ORPHANED ((uintptr_t)2) /* an owner that is no thread */
 
-static wpy_thread *waiting_threads; /* under the registry's lock, as wpy_thread.wants */
+int (*wpy_check_stop_hook)(const wpy_thread *me);
 
-/* Under the registry's lock: does whoever has `group` wait for this thread, directly or through
- * others? */
+static wpy_thread *waiting_threads; /* under the registry's lock */
+
+/* Whether the owner of `group` waits for this thread, directly or through others. Under the
+   registry's lock. */
 static bool
 would_deadlock(wpy_group *group, wpy_thread *me)
 {
@@ -35,13 +38,14 @@ would_deadlock(wpy_group *group, wpy_thread *me)
         for (thread = waiting_threads; thread && (uintptr_t)thread != owner;
              thread = thread->next_waiting)
             ;
-        if (thread && thread->wants == group) /* it has just got it */
+        if (thread && thread->waits_for == group) /* the thread has just acquired it */
             return false;
-        group = thread ? thread->wants : NULL;
+        group = thread ? thread->waits_for : NULL;
     }
     return false;
 }
 
+/* Adds this thread to those that wait. False: that would be a deadlock. */
 static bool
 start_waiting(wpy_group *group, wpy_thread *me)
 {
@@ -50,7 +54,7 @@ start_waiting(wpy_group *group, wpy_thread *me)
     wpy_registry_lock();
     deadlock = would_deadlock(group, me);
     if (!deadlock) {
-        me->wants = group;
+        me->waits_for = group;
         me->next_waiting = waiting_threads;
         waiting_threads = me;
     }
@@ -67,7 +71,7 @@ stop_waiting(wpy_thread *me)
     for (link = &waiting_threads; *link != me; link = &(*link)->next_waiting)
         ;
     *link = me->next_waiting;
-    me->wants = NULL;
+    me->waits_for = NULL;
     wpy_registry_unlock();
 }
 
@@ -80,11 +84,11 @@ try_lock(wpy_group *group, uintptr_t mine)
     return ATOMIC_LOAD(&group->owner) == 0 && ATOMIC_SWAP_ACQUIRE(&group->owner, &free_, mine);
 }
 
-/* Sleeps for at most WAIT_US; true: the lock is ours. */
+/* Sleeps for at most WAIT_US. True: this thread has acquired the lock. */
 static bool
 sleep_for_lock(wpy_group *group, uintptr_t mine)
 {
-    bool ours = false, slept = false;
+    bool acquired = false, slept = false;
 
     TAKES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_lock(&group->mutex);
@@ -92,9 +96,9 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
     for (;;) {
         uintptr_t owner = ATOMIC_LOAD(&group->owner);
         if (owner == 0) {
-            /* bit 0 stays set for those who wait with us */
+            /* bit 0 stays set for the other threads that wait */
             if (ATOMIC_SWAP_ACQUIRE(&group->owner, &owner, mine | (group->waiting > 1))) {
-                ours = true;
+                acquired = true;
                 break;
             }
             continue;
@@ -108,7 +112,7 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
     group->waiting--;
     GIVES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_unlock(&group->mutex);
-    return ours;
+    return acquired;
 }
 
 void
@@ -119,16 +123,16 @@ wpy_group_unlock(wpy_group *group)
         wpy_group_wake(group);
 }
 
-/* Closes what was to be closed when nobody is in the group any more: now, or whoever has the lock
- * does. */
+/* Closes the objects whose close is pending; if a thread has the lock, that thread does so when it
+   gives the lock back. */
 static void
-sweep(wpy_group *group)
+close_pending(wpy_group *group)
 {
-    while (ATOMIC_LOAD_SEQ(&group->sweep)) {
+    while (ATOMIC_LOAD_SEQ(&group->close_pending)) {
         uintptr_t owner = ATOMIC_LOAD_SEQ(&group->owner);
         wpy_object *object;
 
-        if (owner) { /* bit 0: it comes to wpy_group_wake */
+        if (owner) { /* bit 0 makes it call wpy_group_wake */
             if (ATOMIC_SWAP_SEQ(&group->owner, &owner, owner | 1))
                 return;
             continue;
@@ -136,19 +140,18 @@ sweep(wpy_group *group)
         if (!try_lock(group, (uintptr_t)&wpy_self))
             continue;
         wpy_registry_lock();
-        group->sweep = false;
+        group->close_pending = false;
         object = group->objects;
         wpy_registry_unlock();
         for (; object; object = object->next) {
-            const wpy_kind *kind = object->kind;
-            if (kind->waits && kind->waits(object))
-                kind->shut(object);
+            const wpy_object_ops *ops = object->ops;
+            if (ops->close_pending && ops->close_pending(object))
+                ops->close(object);
         }
         wpy_group_unlock(group);
     }
 }
 
-/* The lock was given back with bit 0 set. */
 COLD void
 wpy_group_wake(wpy_group *group)
 {
@@ -157,25 +160,22 @@ wpy_group_wake(wpy_group *group)
     os_cond_signal(&group->cond);
     GIVES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_unlock(&group->mutex);
-    sweep(group);
+    close_pending(group);
 }
 
-/* Another thread is in the group of `object`: when it has left, instances that wait for their close
- * are closed. */
 void
-wpy_group_sweep(wpy_object *object)
+wpy_group_close_pending(wpy_object *object)
 {
     wpy_group *group;
 
-    wpy_registry_lock(); /* a merge hands the wish on, or has happened already */
+    wpy_registry_lock(); /* a merge copies the flag, or has happened already */
     group = object->group;
-    ATOMIC_STORE_SEQ(&group->sweep, true);
+    ATOMIC_STORE_SEQ(&group->close_pending, true);
     wpy_registry_unlock();
-    sweep(group);
+    close_pending(group);
 }
 
-/* Waits for the lock of the group that `object` is in; a status: also what stops the calls that
-   the thread is in already. The thread does not own it yet. */
+/* The status is also what stops the calls that this thread has open. */
 COLD int
 wpy_group_wait(wpy_object *object, wpy_thread *me)
 {
@@ -185,20 +185,20 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
     ASSERT_NO_LOCKS();
     for (;;) {
         wpy_group *group = ATOMIC_LOAD_ACQUIRE(&object->group);
-        bool ours = false;
+        bool acquired = false;
 
         if (UNLIKELY(group->orphaned))
             return WPY_FORKED;
-        for (spin = 0; spin < SPINS && !ours; spin++)
-            ours = try_lock(group, mine);
-        if (!ours) {
+        for (spin = 0; spin < SPINS && !acquired; spin++)
+            acquired = try_lock(group, mine);
+        if (!acquired) {
             if (!start_waiting(group, me))
                 return WPY_DEADLOCK;
-            ours = sleep_for_lock(group, mine);
+            acquired = sleep_for_lock(group, mine);
             stop_waiting(me);
         }
-        if (!ours) {
-            int status = wpy_stopped(me);
+        if (!acquired) {
+            int status = wpy_check_stop_hook(me);
             return status != WPY_OK ? status : WPY_BUSY;
         }
         if (ATOMIC_LOAD_ACQUIRE(&object->group) == group)
@@ -208,97 +208,93 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
 }
 
 static bool
-is_ours(wpy_group *group)
+is_owner(wpy_group *group)
 {
     return (ATOMIC_LOAD(&group->owner) & ~(uintptr_t)1) == (uintptr_t)&wpy_self;
 }
 
-/* Takes the lock for short work outside of calls; a status. */
 int
-wpy_group_enter(wpy_object *object, bool *held)
+wpy_group_enter(wpy_object *object, bool *acquired)
 {
     wpy_group *group = ATOMIC_LOAD_ACQUIRE(&object->group);
 
-    *held = false;
-    if (is_ours(group))
+    *acquired = false;
+    if (is_owner(group))
         return WPY_OK;
-    *held = true;
+    *acquired = true;
     return wpy_group_wait(object, &wpy_self);
 }
 
 void
-wpy_group_leave(wpy_object *object, bool held)
+wpy_group_leave(wpy_object *object, bool acquired)
 {
-    if (held)
+    if (acquired)
         wpy_group_unlock(ATOMIC_LOAD_ACQUIRE(&object->group));
 }
 
-/* Takes the lock of the group of `object` without waiting; *held: it was taken by this call. False:
- * another thread has it. */
 bool
-wpy_group_enter_now(wpy_object *object, bool *held)
+wpy_group_enter_now(wpy_object *object, bool *acquired)
 {
     for (;;) {
         wpy_group *group = ATOMIC_LOAD_ACQUIRE(&object->group);
         int spin;
 
-        *held = false;
-        if (is_ours(group))
+        *acquired = false;
+        if (is_owner(group))
             return true;
-        for (spin = 0; spin < SPINS && !*held; spin++)
-            *held = try_lock(group, (uintptr_t)&wpy_self);
-        if (!*held || ATOMIC_LOAD_ACQUIRE(&object->group) == group)
-            return *held;
+        for (spin = 0; spin < SPINS && !*acquired; spin++)
+            *acquired = try_lock(group, (uintptr_t)&wpy_self);
+        if (!*acquired || ATOMIC_LOAD_ACQUIRE(&object->group) == group)
+            return *acquired;
         wpy_group_unlock(group); /* merged meanwhile */
     }
 }
 
-/* Takes the locks of both; a status. This thread sleeps for one only while it has none but those of
-   its own calls: with another that somebody waits for, the two would be told of a deadlock that
-   there is none. */
+/* This thread sleeps for one lock only while it has none but those of its open calls. Sleeping with
+   the other lock, for which another thread may wait, would look like a deadlock to that thread. */
 int
-wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *held_a, bool *held_b)
+wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *acquired_a, bool *acquired_b)
 {
     wpy_object *other;
-    bool *held_other;
+    bool *acquired_other;
     int tries, status;
 
     for (tries = 0; tries < TRIES; tries++) {
-        if ((status = wpy_group_enter(a, held_a)) != WPY_OK)
+        if ((status = wpy_group_enter(a, acquired_a)) != WPY_OK)
             return status;
-        if (wpy_group_enter_now(b, held_b))
+        if (wpy_group_enter_now(b, acquired_b))
             return WPY_OK;
-        if (!*held_a) /* of a call that this thread is in */
-            return wpy_group_enter(b, held_b);
+        if (!*acquired_a) /* an open call of this thread has it */
+            return wpy_group_enter(b, acquired_b);
         wpy_group_leave(a, true);
-        other = a; /* next time first the one that was in the way */
-        held_other = held_a;
+        other = a; /* next time, first the lock that another thread had */
+        acquired_other = acquired_a;
         a = b;
-        held_a = held_b;
+        acquired_a = acquired_b;
         b = other;
-        held_b = held_other;
+        acquired_b = acquired_other;
     }
     return WPY_BUSY;
 }
 
-/* In a child, under the registry's lock: what others were in stays as they left it, and nobody may
- * come in. */
+/* A group whose owner is a thread of the parent stays as that thread left it, and no thread may
+   enter it. */
 void
-wpy_group_forked(wpy_group *group)
+wpy_group_reset_after_fork(wpy_group *group)
 {
     uintptr_t owner = group->owner & ~(uintptr_t)1;
 
     ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
-    os_mutex_init(&group->mutex); /* somebody may have held it */
+    os_mutex_init(&group->mutex); /* a thread of the parent may have it */
     os_cond_init(&group->cond);
     group->waiting = 0;
     group->orphaned = owner && owner != (uintptr_t)&wpy_self;
     if (group->orphaned)
-        group->owner = ORPHANED; /* a new thread may get the address of the one that is no more */
+        group->owner = ORPHANED; /* a new thread may get the address of that one */
 }
 
 void
-wpy_waiting_forked(void)
+wpy_waiting_reset_after_fork(void)
 {
     ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     waiting_threads = NULL;

@@ -1,14 +1,14 @@
-/* region.c: ranges of address space that bytes are committed in as they are needed; and WAMR's
- * allocator.
+/* region.c: reserved ranges of address space, committed as they are used; and WAMR's allocator.
  *
- * A linear memory's whole range, 4 GiB where there is so much address space, is reserved when it is
- * made, and committed as it grows, so it never moves. Where address space is short (`ulimit -v`)
- * less is reserved, and growing beyond it fails, as growing may. Making and unmapping a range are
- * what instances would spend most of their time on, so a few freed ones with little committed are
- * kept, zeroed when they are freed, and given back as soon as memory or address space is refused to
- * us, before we fail.
+ * The address range of a linear memory, 4 GiB where there is so much address space, is reserved
+ * when the memory is made, and committed as the memory grows, so the memory never moves. Where
+ * address space is short (`ulimit -v`), less is reserved, and growing beyond that fails.
  *
- * WAMR allocates through the hook below: its sizes are 32 bits wide, so 4 GiB arrive as 0.
+ * Mapping and unmapping would take most of the time of making an instance. So a pool keeps a few
+ * freed regions that have little committed, zeroed when they are freed. The pool is given back to
+ * the system as soon as the system refuses memory or address space, before we fail.
+ *
+ * WAMR allocates through wpy_set_allocator. WAMR's sizes are 32 bits wide, so 4 GiB arrive as 0.
  */
 #include "core/core.h"
 
@@ -21,33 +21,34 @@
 #define FULL ((uint64_t)1 << 32)
 #define BUCKETS 4096
 
-/* What is kept: at most so many freed regions, each with at most so much committed. */
+/* The most regions in the pool, and the most bytes that each has committed. */
 #define POOL 64
 #define POOLED_BYTES (256 * 1024)
 
 THREAD_LOCAL wpy_budget *wpy_region_budget;
 
-/* Live regions by address, since WAMR's hook hands us only that; under the registry's lock. */
 typedef struct region {
     uint8_t *base;
     uint64_t reserved, committed;
     uint32_t mappings;
-    uint64_t size;      /* what is used of it: committed may be more, in one that was used before */
-    wpy_budget *budget; /* that `size` is taken from */
+    uint64_t size;      /* in use; more may be committed, in a region that was used before */
+    wpy_budget *budget; /* a reference; `size` is charged to it */
     struct region *next;
 } region;
 
+/* The live regions, hashed by address, since WAMR's allocator gets only that. Under the registry's
+   lock. */
 static region *regions[BUCKETS];
-static region *pool[POOL]; /* atomic, each: it is emptied from within allocations, whatever locks
-                              their callers hold */
+/* Each item is atomic: allocations empty the pool, whatever locks their callers hold. */
+static region *pool[POOL];
 
-/* Of what Linux lets a process have, how many we take, and may: one for what is committed of a
-   region, one for the rest. Adjacent ones are one, so this is the most that it can be. Atomic, for
-   the same reason. */
+/* The mappings that we use, of those that Linux lets a process have, and the most that we may use.
+   A region uses one for what is committed and one for the rest. The system merges adjacent ones, so
+   this is an upper bound. Atomic, for the same reason. */
 static uint32_t mappings, most_mappings = UINT32_MAX;
-#define MAPPINGS_FOR_OTHERS 2500 /* Python can't live without */
+#define MAPPINGS_FOR_OTHERS 2500 /* left for Python and its libraries */
 
-/* Once per process. */
+/* Once per process, before the first region. */
 void
 wpy_regions_setup(void)
 {
@@ -64,7 +65,7 @@ wpy_regions_setup(void)
 }
 
 static void
-give_mappings(uint32_t count)
+return_mappings(uint32_t count)
 {
     ATOMIC_SUB(&mappings, count);
 }
@@ -74,7 +75,7 @@ take_mappings(uint32_t count)
 {
     if (ATOMIC_ADD(&mappings, count) <= most_mappings)
         return true;
-    give_mappings(count);
+    return_mappings(count);
     return false;
 }
 
@@ -132,13 +133,13 @@ static void
 drop_region(region *r)
 {
     return_pages(r->base, r->reserved);
-    give_mappings(r->mappings);
+    return_mappings(r->mappings);
     free(r);
 }
 
-/* One that was freed, zeroed, or NULL. */
+/* A region of the pool, zeroed, or NULL. */
 static region *
-from_pool(void)
+take_from_pool(void)
 {
     region *r;
     uint32_t i;
@@ -149,24 +150,24 @@ from_pool(void)
     return NULL;
 }
 
-/* Gives back all that is kept; false: nothing was. */
+/* Gives the regions of the pool back to the system. False: it was empty. */
 static bool
 drain_pool(void)
 {
     region *r;
     bool any = false;
 
-    while ((r = from_pool())) {
+    while ((r = take_from_pool())) {
         drop_region(r);
         any = true;
     }
     return any;
 }
 
-/* Where address space is short: about a quarter of what there is, the rest stays for other memories
-   and for Python; but `least`. */
+/* How much to reserve where address space is short: about a quarter of what there is, so that the
+   rest is left for other memories and for Python; but `least` at least. */
 static uint64_t
-share_of(uint64_t reserve, uint64_t least)
+share_of_address_space(uint64_t reserve, uint64_t least)
 {
     uint8_t *base = NULL;
 
@@ -177,7 +178,8 @@ share_of(uint64_t reserve, uint64_t least)
     return reserve / 4 > least ? reserve / 4 : least;
 }
 
-/* A new one of `reserve` bytes, where address space is short of less, but `size` at least. */
+/* A new region of `reserve` bytes, or of less where address space is short, but `size` at least.
+   NULL: refused. */
 static region *
 reserve_region(uint64_t size, uint64_t reserve)
 {
@@ -185,7 +187,7 @@ reserve_region(uint64_t size, uint64_t reserve)
     region *r = malloc(sizeof *r);
 
     if (!r || (!take_mappings(count) && (!drain_pool() || !take_mappings(count)))) {
-        wpy_refuse(r ? WPY_NO_MAPPINGS : WPY_NO_BYTES, size, most_mappings);
+        wpy_set_refusal(r ? WPY_NO_MAPPINGS : WPY_NO_BYTES, size, most_mappings);
         free(r);
         return NULL;
     }
@@ -193,12 +195,12 @@ reserve_region(uint64_t size, uint64_t reserve)
     r->mappings = count;
     if (!(r->base = reserve_pages(reserve)) &&
         (!drain_pool() || !(r->base = reserve_pages(reserve)))) {
-        reserve = share_of(reserve, size);
+        reserve = share_of_address_space(reserve, size);
         r->base = reserve ? reserve_pages(reserve) : NULL;
     }
     if (!r->base) {
-        wpy_refuse(WPY_NO_ADDRESS_SPACE, size, 0);
-        give_mappings(count);
+        wpy_set_refusal(WPY_NO_ADDRESS_SPACE, size, 0);
+        return_mappings(count);
         free(r);
         return NULL;
     }
@@ -212,7 +214,7 @@ commit_up_to(region *r, uint64_t size)
     if (size > r->committed) {
         if (!commit_pages(r->base + r->committed, size - r->committed) &&
             (!drain_pool() || !commit_pages(r->base + r->committed, size - r->committed))) {
-            wpy_refuse(WPY_NO_BYTES, size, 0);
+            wpy_set_refusal(WPY_NO_BYTES, size, 0);
             return false;
         }
         r->committed = size;
@@ -220,8 +222,9 @@ commit_up_to(region *r, uint64_t size)
     return true;
 }
 
+/* Makes the region a live one; its bytes. */
 static void *
-enter_region(region *r, uint64_t size, wpy_budget *budget)
+add_region(region *r, uint64_t size, wpy_budget *budget)
 {
     region **bucket = bucket_of(r->base);
 
@@ -234,33 +237,31 @@ enter_region(region *r, uint64_t size, wpy_budget *budget)
     return r->base;
 }
 
-/* `size` bytes of zeros that can grow in place, up to 4 GiB where there is address space. NULL:
-   there is no room, or none in the budget. */
 void *
 wpy_region_alloc(uint64_t size, wpy_budget *budget)
 {
     region *r;
 
-    if (!wpy_budget_take(budget, WPY_MEMORY_BYTES, size))
+    if (!wpy_budget_charge(budget, WPY_MEMORY_BYTES, size))
         return NULL;
-    if (!(r = from_pool()))
+    if (!(r = take_from_pool()))
         r = reserve_region(size, FULL);
     if (r && commit_up_to(r, size))
-        return enter_region(r, size, budget);
+        return add_region(r, size, budget);
     if (r)
         drop_region(r);
-    wpy_budget_give(budget, WPY_MEMORY_BYTES, size);
+    wpy_budget_refund(budget, WPY_MEMORY_BYTES, size);
     return NULL;
 }
 
-/* The same of exactly this size, not from the pool nor for it: tables. */
+/* For tables: neither from the pool nor into it. */
 void *
-wpy_region_exact(uint64_t size)
+wpy_region_alloc_exact(uint64_t size)
 {
     region *r = reserve_region(size, size);
 
     if (r && commit_up_to(r, size))
-        return enter_region(r, size, NULL);
+        return add_region(r, size, NULL);
     if (r)
         drop_region(r);
     return NULL;
@@ -284,14 +285,14 @@ region_grow(void *base, uint64_t size)
     region *r = find_region(base);
 
     if (!r || size > r->reserved) {
-        wpy_refuse(WPY_NO_ADDRESS_SPACE, size, r ? r->reserved : 0);
+        wpy_set_refusal(WPY_NO_ADDRESS_SPACE, size, r ? r->reserved : 0);
         return false;
     }
     if (size > r->size) {
-        if (!wpy_budget_take(r->budget, WPY_MEMORY_BYTES, size - r->size))
+        if (!wpy_budget_charge(r->budget, WPY_MEMORY_BYTES, size - r->size))
             return false;
         if (!commit_up_to(r, size)) {
-            wpy_budget_give(r->budget, WPY_MEMORY_BYTES, size - r->size);
+            wpy_budget_refund(r->budget, WPY_MEMORY_BYTES, size - r->size);
             return false;
         }
         r->size = size;
@@ -299,11 +300,12 @@ region_grow(void *base, uint64_t size)
     return true;
 }
 
-/* Zeroed now, not when it is used again: what it held must not linger. (Letting the system zero it,
-   with MADV_DONTNEED, takes 4 us more for a small instance and 35 for one that has written to a
-   whole page of 64 KiB.) */
+/* Zeroes the region and puts it into the pool; false: the pool is full, or the region too large.
+   Zeroed now, not when it is used again, so that its old contents don't stay in memory. (Letting
+   the system do so, with MADV_DONTNEED, takes 4 us more for a small instance, and 35 us for one
+   that has written to a whole page of 64 KiB.) */
 static bool
-to_pool(region *r)
+put_into_pool(region *r)
 {
     bool zeroed = false;
     uint32_t i;
@@ -337,13 +339,13 @@ wpy_region_free(void *base)
     wpy_registry_unlock();
     if (!r)
         return;
-    wpy_budget_give(r->budget, WPY_MEMORY_BYTES, r->size);
+    wpy_budget_refund(r->budget, WPY_MEMORY_BYTES, r->size);
     wpy_budget_release(r->budget);
-    if (!to_pool(r))
+    if (!put_into_pool(r))
         drop_region(r);
 }
 
-/* malloc, for what may be large: where there is no room, what is kept here makes some. */
+/* Where there is no room, the pool makes some. */
 void *
 wpy_malloc(size_t size)
 {
@@ -387,7 +389,7 @@ release(mem_alloc_usage_t usage, void *base)
 }
 
 void
-wpy_allocator(MemAllocOption *option)
+wpy_set_allocator(MemAllocOption *option)
 {
     option->allocator.malloc_func = (void *)allocate;
     option->allocator.realloc_func = (void *)reallocate;

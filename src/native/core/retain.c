@@ -1,15 +1,16 @@
-/* retain.c: host functions that sit in tables or globals of a group, or were passed to its code.
+/* retain.c: the host functions that a group keeps alive.
  *
- * A host function belongs to no group and counts its references. wasm code does not say when it
- * drops a function, so each group holds one reference on each host function that has come into it,
- * until the group goes: a hash set, since the same few may come in again and again, and into
- * several groups by turns. All here under the registry's lock.
+ * A host function belongs to no group and has a reference count of its own. wasm code does not say
+ * when it drops a reference to a function, so each group holds one reference to each host function
+ * that has come into one of its tables, globals or calls, until the group is freed. The references
+ * are a hash set, since the same few functions may come in again and again. Everything here is
+ * under the registry's lock.
  */
 #include "core/core.h"
 
-/* Where `host` is in the group's set, or would be; there is always an empty place. */
+/* The slot of `host` in the group's set, or the empty slot for it: there is always one. */
 static wpy_object **
-place_of(wpy_group *group, const wpy_object *host)
+find_slot(wpy_group *group, const wpy_object *host)
 {
     uint32_t mask = group->retained_room - 1;
     uint32_t i = (uint32_t)((uint64_t)(uintptr_t)host * 0x9E3779B97F4A7C15u >> 32) & mask;
@@ -20,8 +21,8 @@ place_of(wpy_group *group, const wpy_object *host)
     return &group->retained[i];
 }
 
-/* Makes room for `more` of them: at most three quarters of the places are taken. False: out of
- * memory. */
+/* Makes room for `more` functions, so that at most three quarters of the slots are taken. False:
+   out of memory. */
 static bool
 make_room(wpy_group *group, uint32_t more)
 {
@@ -43,15 +44,14 @@ make_room(wpy_group *group, uint32_t more)
     group->retained_room = (uint32_t)room;
     for (i = 0; i < old_room; i++)
         if (old[i])
-            *place_of(group, old[i]) = old[i];
+            *find_slot(group, old[i]) = old[i];
     free(old);
     return true;
 }
 
-/* Under the registry's lock: what `from` has retained, `into` has. Without memory for it, it stays
- * on the merged group. */
+/* Without memory for it, the references stay with `from`, which is freed with `into`. */
 void
-wpy_group_hand_on(wpy_group *into, wpy_group *from)
+wpy_group_move_retained(wpy_group *into, wpy_group *from)
 {
     uint32_t i;
 
@@ -59,14 +59,14 @@ wpy_group_hand_on(wpy_group *into, wpy_group *from)
     if (!from->retained_count || !make_room(into, from->retained_count))
         return;
     for (i = 0; i < from->retained_room; i++) {
-        wpy_object *host = from->retained[i], **place;
+        wpy_object *host = from->retained[i], **slot;
         if (!host)
             continue;
-        place = place_of(into, host);
-        if (*place)
-            host->refs--; /* it is there already, and not the last */
+        slot = find_slot(into, host);
+        if (*slot)
+            host->refs--; /* not the last one: `into` has another */
         else {
-            *place = host;
+            *slot = host;
             into->retained_count++;
         }
     }
@@ -75,20 +75,18 @@ wpy_group_hand_on(wpy_group *into, wpy_group *from)
     from->retained_count = from->retained_room = 0;
 }
 
-/* The group keeps the host function alive, whose reference has come into one of its tables, globals
-   or calls: once, however often that happens. False: out of memory. */
 bool
-wpy_group_adopt(wpy_group *group, wpy_object *host)
+wpy_group_retain_host_func(wpy_group *group, wpy_object *host_func)
 {
     bool done;
 
     wpy_registry_lock();
     if ((done = make_room(group, 1))) {
-        wpy_object **place = place_of(group, host);
-        if (!*place) {
-            *place = host;
+        wpy_object **slot = find_slot(group, host_func);
+        if (!*slot) {
+            *slot = host_func;
             group->retained_count++;
-            host->refs++;
+            host_func->refs++;
         }
     }
     wpy_registry_unlock();

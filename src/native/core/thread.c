@@ -1,9 +1,8 @@
-/* thread.c: what a thread has of its own, the registry's lock, and time: the ground that all our C
- * stands on.
+/* thread.c: the state of a thread, the registry's lock, and the clock.
  *
- * The registry's lock guards what is rare: handle counts, merges of groups, reference numbers. It
- * is never held while wasm or Python code runs, and it is taken over a fork (setup.c), so that a
- * child finds it free.
+ * The registry's lock guards what is rare: handle counts, merges of groups, reference numbers,
+ * budgets. It is never held while wasm or Python code runs. It is acquired before a fork and
+ * released after it (setup.c), so that the child finds it free.
  */
 #include "core/core.h"
 
@@ -57,12 +56,10 @@ wpy_now(void)
 }
 #endif
 
-/* ---- the beginning and the end of a thread ---- */
-
 #if !defined(BH_PLATFORM_WINDOWS)
 static pthread_key_t thread_key;
 
-/* What a thread leaves behind: frames that nobody took. */
+/* Frees what an ended thread owns: the frames of errors that Python didn't take. */
 static void
 thread_ended(void *self)
 {
@@ -77,7 +74,7 @@ thread_ended(void *self)
 }
 #endif
 
-/* Once per process, first of all. */
+/* Once per process, before anything else. False: the locks can't be made. */
 bool
 wpy_threads_setup(void)
 {
@@ -89,7 +86,6 @@ wpy_threads_setup(void)
     return true;
 }
 
-/* Gives the thread, which enters an instance for the first time, its serial. */
 void
 wpy_thread_begin(wpy_thread *me)
 {

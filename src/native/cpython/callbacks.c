@@ -52,8 +52,9 @@ keep(PyObject *error)
 {
     Kept *mine = &kept;
     PyObject *oldest = NULL;
-    int number = mine->last =
-        mine->last > INT_MIN && mine->last < WPY_NOT_KEPT ? mine->last - 1 : WPY_NOT_KEPT - 1;
+    int number = mine->last = mine->last > INT_MIN && mine->last < WPY_EXCEPTION_LOST
+                                  ? mine->last - 1
+                                  : WPY_EXCEPTION_LOST - 1;
 
     if (mine->count == MOST_KEPT) { /* nobody came for it */
         oldest = mine->of[0].error;
@@ -78,7 +79,7 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    return value ? keep(value) : WPY_NOT_KEPT;
+    return value ? keep(value) : WPY_EXCEPTION_LOST;
 }
 
 /* Where the exception of that number is; -1: nowhere. */

@@ -4,7 +4,7 @@
 void
 wpy_let_go(void *object)
 {
-    if (!wpy_release_soon(object)) { /* the last of its group: what may take a while */
+    if (!wpy_release_unless_last(object)) { /* the last of its group: what may take a while */
         PyThreadState *thread = PyEval_SaveThread();
         wpy_release(object);
         PyEval_RestoreThread(thread);

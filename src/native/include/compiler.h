@@ -1,7 +1,7 @@
-/* compiler.h: what compilers have different words for: attributes, thread-local variables, atomics.
+/* compiler.h: attributes, thread-local variables and atomics, which compilers spell differently.
  *
- * The atomics name their order: none means relaxed, ACQUIRE, RELEASE and SEQ (sequentially
- * consistent) are C11's.
+ * The names of the atomics end with their memory order: ACQUIRE, RELEASE and SEQ (sequentially
+ * consistent) as in C11; without one, the order is relaxed.
  */
 #ifndef WPY_COMPILER_H
 #define WPY_COMPILER_H
@@ -28,11 +28,11 @@
 #define ATOMIC_STORE_RELEASE(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define ATOMIC_STORE_SEQ(p, v) __atomic_store_n(p, v, __ATOMIC_SEQ_CST)
 
-/* The value before. */
+/* Return the value before. */
 #define ATOMIC_EXCHANGE_ACQUIRE(p, v) __atomic_exchange_n(p, v, __ATOMIC_ACQUIRE)
 #define ATOMIC_EXCHANGE_SEQ(p, v) __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 
-/* If *p is *expected it becomes v; if not, *expected becomes what it is. True: it was. */
+/* Compare-and-swap: if *p equals *expected, store v; else store *p to *expected. True: stored v. */
 #define ATOMIC_SWAP(p, expected, v) \
     __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 #define ATOMIC_SWAP_ACQUIRE(p, expected, v) \
@@ -42,15 +42,15 @@
 #define ATOMIC_SWAP_SEQ(p, expected, v) \
     __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
 
-/* The value afterwards. */
+/* Return the value afterwards. */
 #define ATOMIC_ADD(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
 #define ATOMIC_SUB(p, v) __atomic_sub_fetch(p, v, __ATOMIC_RELAXED)
 
 #define ATOMIC_SET_BITS_SEQ(p, v) __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)
 #define ATOMIC_CLEAR_BITS_SEQ(p, v) __atomic_fetch_and(p, ~(v), __ATOMIC_SEQ_CST)
 
-/* Counts of references; the value afterwards. Who sees the last one go sees all that others did
- * before. */
+/* Reference counts; return the value afterwards. The thread that drops the last reference sees all
+   writes that other threads made before they dropped theirs. */
 #define REFS_UP(p) __atomic_add_fetch(p, 1, __ATOMIC_RELAXED)
 #define REFS_DOWN(p) __atomic_sub_fetch(p, 1, __ATOMIC_ACQ_REL)
 

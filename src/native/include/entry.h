@@ -1,14 +1,17 @@
-/* entry.h: what Python's side of a host function's call looks like to our C. It is no part of
- * wpy.h, since cffi never calls it: cpython/callbacks.c sets it, where there is a C API of CPython.
+/* entry.h: the entry to Python for calls of host functions.
+ *
+ * cpython/callbacks.c sets it, where there is CPython's C API. Not in wpy.h, since cffi never calls
+ * it.
  */
 #ifndef WPY_ENTRY_H
 #define WPY_ENTRY_H
 
 #include <stdint.h>
 
-/* Calls the host function with this number: kinds are bytes of the binary format, parameters first,
-   numbers and vectors only. Argument cells in, result cells out; they may overlap. 0, or the number
-   of the exception that waits. */
+/* Calls the host function with this id. `kinds` are value types of the binary format, parameters
+   first, numbers and vectors only. Argument cells in, result cells out; the two may overlap.
+   Returns 0, or the number of the pending exception. Called without the GIL, under the lock of the
+   caller's group. */
 typedef int (*wpy_host_entry)(uint32_t id, const uint8_t *kinds, uint32_t param_count,
                               uint32_t result_count, const uint32_t *args, uint32_t *results);
 

@@ -1,14 +1,18 @@
-/* wpy.h: everything that Python calls in our C, and nothing of WAMR.
+/* wpy.h: the functions of our C that Python calls. It contains nothing of WAMR.
  *
- * The part between the two marks is read twice: by the C compiler and by cffi (build_ffi.py). All
- * types are opaque; a pointer to one is a handle. Ownership: a function named `…_new` or said to
- * return "a handle" counts one handle for its caller, who gives it back with `wpy_release`. Objects
- * that are linked to each other form a group (core/group.c): they share a lock and are freed
- * together, when the last handle on any of them is gone.
+ * The part between the two marks is read by the C compiler and by cffi (build_ffi.py). All types
+ * are opaque, and a pointer to one is a handle. Each function is under the name of the file that
+ * defines it, which has its contract.
  *
- * cffi releases the GIL around every function here; cpython/function.c keeps it for wpy_call_now. A
- * function that may wait for a group's lock says so by answering WPY_BUSY after 50 ms: the caller
- * (Python) runs its signal handlers and tries again.
+ * Ownership: a function named `…_new`, or said to return a handle, adds a handle for its caller,
+ * who gives it back with wpy_release. Objects that are linked to each other form a group
+ * (core/group.c): they share a lock, and are freed together when the last handle on any of them is
+ * given back. Modules, WASI configurations and budgets have reference counts and `…_release`
+ * functions of their own. All other pointers are borrowed.
+ *
+ * The GIL: cffi releases it around every function here; cpython/ keeps it for those that never
+ * wait. A function that waits for a group's lock returns WPY_BUSY after 50 ms. Python then runs its
+ * signal handlers and calls it again.
  */
 #ifndef WPY_H
 #define WPY_H
@@ -18,31 +22,30 @@
 
 /* cdef begin */
 
-/* Why a call did not return a result. */
+/* Why a call returned no result. */
 enum wpy_status {
     WPY_OK,
     WPY_TRAP,     /* the text says why */
-    WPY_HOST,     /* a Python exception waits on Python's side (callbacks.py), under the number in
-                     `code` */
+    WPY_HOST,     /* a Python exception is pending in callbacks.py, under the number in `code` */
     WPY_RANGE,    /* no such element */
-    WPY_BUSY,     /* another thread is in there: try again */
-    WPY_DEADLOCK, /* it would wait for itself */
+    WPY_BUSY,     /* another thread has the group's lock: call again */
+    WPY_DEADLOCK, /* the thread would wait for itself */
     WPY_CLOSED,
     WPY_TIMEOUT,
     WPY_INTERRUPTED,
     WPY_FUEL,
-    WPY_EXIT, /* proc_exit; code: its argument */
+    WPY_EXIT, /* proc_exit; `code` is its argument */
     WPY_LINK, /* instantiation only */
     WPY_NO_MEMORY,
-    WPY_FORKED,      /* a thread was in there that this process has not: it was forked meanwhile */
+    WPY_FORKED,      /* in the child of a fork: a thread of the parent had the group's lock */
     WPY_OUT_OF_ORDER /* a host function returned before a call that began later in the instance:
-                        see stack_switch.c */
+                        see runtime/stack_switch.c */
 };
 
-/* The number of a Python exception that could not be put aside; those of others are below. */
-enum { WPY_NOT_KEPT = -1 };
-/* What reading answers where nothing is there yet. */
-enum { WPY_LATER = 0x7fffffff };
+/* The number of a Python exception that could not be stored. Others have lower numbers. */
+enum { WPY_EXCEPTION_LOST = -1 };
+/* wpy_py_wasi_read: no data yet. */
+enum { WPY_WOULD_BLOCK = 0x7fffffff };
 
 typedef struct wpy_module wpy_module;
 typedef struct wpy_instance wpy_instance;
@@ -56,23 +59,23 @@ typedef struct wpy_budget wpy_budget;
 /* What wpy_take_error fills in. */
 typedef struct {
     int32_t status;  /* enum wpy_status; WPY_OK: there was no error */
-    int32_t code;    /* an exit code or a position, see the status */
-    uint32_t frames; /* how many frames wpy_take_frames will give */
+    int32_t code;    /* an exit code or a number, depending on the status */
+    uint32_t frames; /* how many frames wpy_take_frames returns */
     char text[256];
 } wpy_error;
 
 typedef struct {
-    uint64_t instance_id; /* Python's name for the instance */
+    uint64_t instance_id; /* see wpy_imports */
     uint32_t function;    /* its index */
-    uint32_t compiled;    /* how far it is in the interpreter's code of it; 0: not known */
+    uint32_t compiled;    /* the position in the interpreter's code of it; 0: not known */
 } wpy_frame;
 
 /* Why there was no room for a memory or a table. */
 enum wpy_refusal_reason {
     WPY_NOT_REFUSED,
     WPY_OVER_BUDGET,      /* beyond a limit of `budget` */
-    WPY_NO_ADDRESS_SPACE, /* the system has not that much in one piece */
-    WPY_NO_MAPPINGS,      /* the process has as many mappings as it may */
+    WPY_NO_ADDRESS_SPACE, /* the system has no range of that size */
+    WPY_NO_MAPPINGS,      /* the process has as many mappings as it may have */
     WPY_NO_BYTES,         /* the system refuses the memory itself */
     WPY_TOO_MANY_ELEMENTS /* more than any table can have */
 };
@@ -84,18 +87,21 @@ typedef struct {
     uintptr_t budget;
 } wpy_refusal;
 
-/* A place in the interpreter's code, and in the bytes of the module. */
+/* A position in the interpreter's code, and its offset in the bytes of the module. */
 typedef struct {
     uint32_t function; /* by position in the code section */
     uint32_t compiled;
     uint32_t offset; /* UINT32_MAX: not known */
 } wpy_location;
 
+/* Flags of wpy_extern. */
+enum { WPY_MUTABLE = 1, WPY_HAS_MAX = 2 };
+
 /* An import or export, described from the module's own bytes. */
 typedef struct {
     uint8_t kind;    /* as in the binary format: 0 function, 1 table, 2 memory, 3 global */
     uint8_t content; /* table: element type, global: value type; a byte of the binary format */
-    uint8_t flags;   /* 1: the global is mutable; 2: the limits have a maximum */
+    uint8_t flags;   /* a global is WPY_MUTABLE; the limits WPY_HAS_MAX */
     uint32_t index;  /* in the index space of its kind */
     uint32_t min, max;
     const uint8_t *module, *name; /* UTF-8; module is NULL for an export */
@@ -104,59 +110,66 @@ typedef struct {
     uint32_t param_count, result_count;
 } wpy_extern;
 
-/* What one instance gets. Arrays have one item per import of their kind, in the module's order. */
+/* The imports and limits of a new instance. Arrays have one item for each import of their kind, in
+   the module's order. All pointers are borrowed; the instance takes references of its own. */
 typedef struct {
     wpy_func **funcs; /* NULL item: leave WASI's own function in place */
     wpy_memory *memory;
     wpy_table **tables;
     wpy_global **globals;
-    wpy_budget *budget; /* borrowed; NULL: no limits of memory and tables */
-    wpy_wasi *wasi;     /* or NULL; counted by the instance, too */
+    wpy_budget *budget; /* NULL: no limits of memories and tables */
+    wpy_wasi *wasi;     /* or NULL */
     uint32_t stack_bytes;
     uint64_t timeout_ns;  /* of each call from Python; 0: none */
-    int64_t fuel;         /* -1: not counted */
-    uint64_t instance_id; /* Python's name for the instance, see wpy_caller */
+    int64_t fuel;         /* -1: no limit */
+    uint64_t instance_id; /* chosen by Python; not 0 */
 } wpy_imports;
 
 /* setup.c */
 bool wpy_setup(void);
 
+/* core/group.c */
+void wpy_retain(void *object);
+void wpy_release(void *object);
+bool wpy_release_unless_last(void *object);
+void wpy_release_or_defer(void *object);
+void wpy_defer_releases(bool defer);
+
+/* core/budget.c */
+wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements);
+void wpy_budget_release(wpy_budget *budget);
+void wpy_take_refusal(wpy_refusal *out);
+
+/* core/floating.c */
+uint32_t wpy_f32_bits(double real);
+double wpy_f32_value(uint32_t bits);
+
 /* runtime/runtime.c */
 bool wpy_runtime_start(void);
 void wpy_runtime_stop(void);
 
-/* core/backtrace.c */
-int wpy_take_error(const void *who, wpy_error *out);
-uint32_t wpy_take_frames(const void *who, wpy_frame *out, uint32_t size);
-
-/* core/group.c */
-void wpy_retain(void *object);
-void wpy_release(void *object);
-bool wpy_release_soon(void *object);
-void wpy_give(void *object);
-void wpy_give_later(bool wait);
-
-/* runtime/module.c: error text goes to `error` */
+/* runtime/module.c */
 wpy_module *wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size);
 void wpy_module_release(wpy_module *module);
 uint32_t wpy_module_imports(wpy_module *module, const wpy_extern **out);
 uint32_t wpy_module_exports(wpy_module *module, const wpy_extern **out);
 const char *wpy_module_function_name(wpy_module *module, uint32_t index);
 bool wpy_module_starts(wpy_module *module);
-bool wpy_module_import_is_wasi(wpy_module *module, uint32_t function_import);
+bool wpy_module_import_is_wasi(wpy_module *module, uint32_t index);
 
 /* runtime/offsets.c */
-bool wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_t count);
+bool wpy_resolve_offsets(const uint8_t *bytes, uint32_t size, wpy_location *locations,
+                         uint32_t count);
 
 /* runtime/instantiate.c */
 int wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out);
-wpy_instance *wpy_instance_alone(wpy_module *module, uint64_t instance_id, wpy_budget *budget,
-                                 uint32_t stack_bytes, uint64_t timeout_ns, int64_t fuel);
+wpy_instance *wpy_instance_new_without_imports(wpy_module *module, uint64_t instance_id,
+                                               wpy_budget *budget, uint32_t stack_bytes,
+                                               uint64_t timeout_ns, int64_t fuel);
 int wpy_instance_start(wpy_instance *instance);
 
-/* runtime/instance.c */
+/* runtime/instance.c; the last three return a handle on an export, by its index */
 int wpy_instance_close(wpy_instance *instance);
-/* exports: handles; the index is the export's own */
 wpy_memory *wpy_instance_memory(wpy_instance *instance);
 wpy_table *wpy_instance_table(wpy_instance *instance, uint32_t index);
 wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
@@ -166,19 +179,13 @@ int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t
                    const uint32_t *stop);
 int wpy_call_now(wpy_func *func, uint32_t *cells);
 
-/* runtime/func.c; the first two: handles on exports */
-wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
-uintptr_t wpy_instance_func_address(wpy_instance *instance, uint32_t index);
-bool wpy_func_bounded(wpy_func *func);
-uint32_t wpy_func_pairs(wpy_func *func);
-uint64_t wpy_func_tag(wpy_func *func);
-uint32_t wpy_func_index(wpy_func *func);
-uint32_t wpy_func_host_id(wpy_func *func);
-uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count);
+/* runtime/backtrace.c: `owner` is the function, instance or module that failed */
+int wpy_take_error(const void *owner, wpy_error *out);
+uint32_t wpy_take_frames(const void *owner, wpy_frame *out, uint32_t size);
 
-/* core/activation.c */
-const uint32_t *wpy_thread_stop(const uint32_t *stop);
-uint64_t wpy_caller(void);
+/* runtime/activation.c */
+const uint32_t *wpy_thread_set_stop(const uint32_t *stop);
+uint64_t wpy_calling_instance_id(void);
 
 /* runtime/checkpoint.c */
 void wpy_instance_interrupt(wpy_instance *instance);
@@ -186,14 +193,28 @@ int64_t wpy_instance_fuel(wpy_instance *instance);
 void wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel);
 void wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns);
 
-/* runtime/callbacks.c */
-wpy_func *wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count,
-                       bool by_cells);
+/* runtime/func.c; the first two return a handle on an export */
+wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
+uintptr_t wpy_instance_func_address(wpy_instance *instance, uint32_t index);
+bool wpy_func_bounded(wpy_func *func);
+uint32_t wpy_func_superinstructions(wpy_func *func);
+uint64_t wpy_func_instance_id(wpy_func *func);
+uint32_t wpy_func_index(wpy_func *func);
+uint32_t wpy_func_host_id(wpy_func *func);
+uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count);
 
-/* core/budget.c */
-wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements);
-void wpy_budget_release(wpy_budget *budget);
-void wpy_take_refusal(wpy_refusal *out);
+/* runtime/callbacks.c */
+wpy_func *wpy_host_func_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count,
+                            bool by_cells);
+
+/* runtime/refs.c */
+int wpy_retain_reference(void *object, uint32_t ref);
+wpy_func *wpy_func_of_ref(uint32_t ref);
+uint32_t wpy_func_ref(wpy_func *func);
+
+/* runtime/externrefs.c */
+uint64_t wpy_group_id(void *object);
+int wpy_mark_externrefs(void *object, uint8_t *marks, uint32_t count);
 
 /* runtime/memory.c */
 wpy_memory *wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget);
@@ -207,7 +228,7 @@ void wpy_memory_unpin(wpy_memory *memory);
 bool wpy_memory_closed(wpy_memory *memory);
 void wpy_memory_close(wpy_memory *memory);
 
-/* runtime/table.c: elements are references: 0xFFFFFFFF is null */
+/* runtime/table.c: elements are references; 0xFFFFFFFF is null */
 wpy_table *wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max,
                          wpy_budget *budget);
 uint32_t wpy_table_size(wpy_table *table);
@@ -216,30 +237,14 @@ int wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out);
 int wpy_table_set(wpy_table *table, uint32_t index, uint32_t ref);
 int wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size);
 
-/* runtime/global.c: values are the cells of the type, 16 bytes of room */
+/* runtime/global.c: a value is the cells of its type, in 16 bytes */
 wpy_global *wpy_global_new(uint8_t content, bool mutable_, const void *cells);
 int wpy_global_get(wpy_global *global, void *cells);
 int wpy_global_set(wpy_global *global, const void *cells);
 
-/* core/floating.c */
-uint32_t wpy_f32_bits(double real);
-double wpy_f32_value(uint32_t bits);
-
-/* runtime/externrefs.c: externrefs are numbers below `count`; marks those that the group of
- * `object` can reach
- */
-uint64_t wpy_group_id(void *object);
-int wpy_mark_externrefs(void *object, uint8_t *marks, uint32_t count);
-
-/* runtime/refs.c; wpy_retain_reference: a function reference that reaches `object` from outside
- * lives as long as it does */
-int wpy_retain_reference(void *object, uint32_t ref);
-wpy_func *wpy_func_of_ref(uint32_t ref);
-uint32_t wpy_func_ref(wpy_func *func);
-
-/* wasi/config.c: answers are errno's; `who`: what wpy_py_wasi_read and _write are called with */
+/* wasi/config.c: an int is an errno; wpy_py_wasi_read and _write get the config_id */
 wpy_wasi *wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env,
-                       uint32_t env_count, uint64_t who);
+                       uint32_t env_count, uint64_t config_id);
 int wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor);
 int wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable);
 void wpy_wasi_release(wpy_wasi *wasi);

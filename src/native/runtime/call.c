@@ -1,13 +1,14 @@
-/* call.c: from Python into wasm, any signature.
+/* call.c: calls from Python into wasm.
  *
- * Arguments and results come packed as WAMR packs them, 4 bytes a cell. cpython/function.c converts
- * them on the way of most calls, Python's struct module (codec.py) for the rest.
+ * Arguments and results are packed into cells of 4 bytes, as WAMR packs them. cpython/function.c
+ * converts those of most calls, Python's struct module (codec.py) those of the others.
  */
 #include "runtime/enter.h"
 
-/* Calls with the arguments packed in `cells`, which then holds the results: room for the larger of
-   both and 2 cells. `stop`: what wpy_thread_stop was given, if anything: a call that is to end by
-   now does not begin, however long it has waited for its turn. */
+/* Calls the function with the arguments in `cells`, which then has the results; a status, with an
+   error record of `func`. `cells` has room for the larger of both and 2 cells more. Waits for the
+   group's lock, so not with the GIL. `stop`: the flag that wpy_thread_set_stop was given, or NULL.
+   A call that was stopped while it waited for the lock does not begin. */
 int
 wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
                const uint32_t *stop)
@@ -15,27 +16,26 @@ wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fue
     wpy_activation activation;
     int status;
 
-    if (!func->instance) /* a host function: Python calls those itself */
+    if (!func->instance) /* a host function, which Python calls itself */
         status = WPY_CLOSED;
     else
         status = wpy_enter(func->instance, &activation, timeout_ns, fuel);
     if (UNLIKELY(status != WPY_OK)) {
-        wpy_record_push(func, status, 0, "", false);
+        wpy_push_error(func, status, 0, "", false);
         return status;
     }
     if (UNLIKELY(stop != NULL) && ATOMIC_LOAD(stop)) {
         wpy_leave(&activation);
-        wpy_record_push(func, WPY_INTERRUPTED, 0, "", false);
+        wpy_push_error(func, WPY_INTERRUPTED, 0, "", false);
         return WPY_INTERRUPTED;
     }
-    status = wpy_run(func, cells);
+    status = wpy_run(func, cells, func);
     wpy_leave(&activation);
     return status;
 }
 
-/* The same for a function that is bounded, without limits, by a thread that others wait for (it has
-   Python's GIL): never waits itself, but answers WPY_BUSY, with no record, where it would have to.
- */
+/* Calls a bounded function, without limits, with the GIL. Where it would have to wait for the
+   group's lock it returns WPY_BUSY, without an error record. */
 int
 wpy_call_now(wpy_func *func, uint32_t *cells)
 {
@@ -44,10 +44,10 @@ wpy_call_now(wpy_func *func, uint32_t *cells)
 
     if (UNLIKELY(status != WPY_OK)) {
         if (status != WPY_BUSY)
-            wpy_record_push(func, status, 0, "", false);
+            wpy_push_error(func, status, 0, "", false);
         return status;
     }
-    status = wpy_run(func, cells);
+    status = wpy_run(func, cells, func);
     wpy_leave(&activation);
     return status;
 }

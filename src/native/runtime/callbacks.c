@@ -1,11 +1,11 @@
-/* callbacks.c: from wasm out of an instance: into Python, or into another instance.
+/* callbacks.c: calls from wasm to an imported function: to Python, or to another instance.
  *
- * An imported function's slot points at a wpy_func (imports.c), and the interpreter hands us the
- * argument cells and the place for the results. If the function belongs to an instance, that one is
- * called on its own wasm stack, in the same thread and without Python. If it is a host function,
- * Python is called: by cpython/callbacks.c, or, if the type has references, by callbacks.py. A
- * Python exception stays on the Python side; wasm unwinds with the status WPY_HOST until a caller
- * in Python takes it out again (callbacks.py, take_pending).
+ * The slot of an imported function points at a wpy_func (imports.c), and the interpreter passes the
+ * argument cells and the room for the results. A function of an instance is called on the wasm
+ * stack of that instance, in the same thread and without Python. A host function calls Python:
+ * through cpython/callbacks.c or, if its type has references, callbacks.py. A Python exception
+ * stays on the Python side. wasm unwinds with the status WPY_HOST until the call from Python
+ * returns, and callbacks.py (take_pending) raises the exception there.
  */
 #include "include/entry.h"
 #include "runtime/enter.h"
@@ -16,11 +16,12 @@
 #include <alloca.h>
 #endif
 
-/* Python's side, declared in build_ffi.py. Answers 0, or the number of the exception that waits. */
+/* Python's side, declared in build_ffi.py. Returns 0, or the number of the pending exception. */
 extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
 
-static wpy_host_entry host_entry; /* NULL: Python is called through cells only */
+static wpy_host_entry host_entry; /* NULL: all calls go through wpy_py_cells */
 
+/* Once per process, before the first host function. */
 void
 wpy_host_set_entry(wpy_host_entry entry)
 {
@@ -30,7 +31,8 @@ wpy_host_set_entry(wpy_host_entry entry)
 static COLD bool
 host_failed(WASMExecEnv *env, int raised)
 {
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, raised, "host function failed");
+    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST, raised,
+                      "host function failed");
     return false;
 }
 
@@ -56,10 +58,10 @@ dispatch_values(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t
     return LIKELY(raised == 0) || host_failed(env, raised);
 }
 
-/* Cells of a call that may lie on the native stack: more could jump over its guard. */
+/* The most cells of a call on the native stack: more could skip its guard page. */
 #define MOST_ON_STACK 256
 
-/* Into another instance: its results, or its exception, become the caller's. */
+/* Calls a function of another instance, whose exception becomes the caller's. */
 static bool
 call_instance(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
@@ -74,19 +76,19 @@ call_instance(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *
     if (count <= MOST_ON_STACK)
         cells = alloca((count + 2) * sizeof *cells);
     else if (!(cells = heap = malloc((count + 2) * sizeof *cells))) {
-        wpy_stop(caller, WPY_TRAP, 0, "out of memory");
+        wpy_set_exception(caller, WPY_TRAP, 0, "out of memory");
         return false;
     }
     memcpy(cells, args, func->param_cells * sizeof *cells);
     status = wpy_enter(instance, &activation, WPY_NO_TIMEOUT, -1);
     if (UNLIKELY(status != WPY_OK)) {
-        wpy_stop(caller, status, 0, "it called a function of an instance that is closed");
+        wpy_set_exception(caller, status, 0, "it called a function of an instance that is closed");
         free(heap);
         return false;
     }
     wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells, cells);
     if (UNLIKELY(instance->wamr->cur_exception[0])) {
-        wpy_exception_move(instance, caller);
+        wpy_propagate_exception(instance, caller);
         wpy_leave(&activation);
         free(heap);
         return false;
@@ -97,26 +99,25 @@ call_instance(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *
     return true;
 }
 
-/* The interpreter's call of an import that imports.c has bound. */
 bool
 wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results)
 {
     wpy_func *func = current->u.func_import->attachment;
-    wpy_outside outside = wpy_go_out(env);
+    wpy_saved_stack saved = wpy_save_stack(env);
     bool done;
 
     if (!func->dispatch) {
         done = call_instance(env, func, args, results);
-        return wpy_come_back(env, &outside) && done;
+        return wpy_restore_stack(env, &saved) && done;
     }
-    if (UNLIKELY(outside.top->deadline == WPY_UNCOUNTED))
-        wpy_deadline(outside.top, wpy_now());
+    if (UNLIKELY(saved.top->deadline == WPY_DEADLINE_UNSET))
+        wpy_deadline(saved.top, wpy_now());
     done = func->dispatch(env, func, args, results);
-    if (UNLIKELY(!wpy_come_back(env, &outside)) || !done)
+    if (UNLIKELY(!wpy_restore_stack(env, &saved)) || !done)
         return false;
-    /* time has passed that the checkpoint does not count: let it look at the clock now */
-    if (UNLIKELY(outside.top->deadline != UINT64_MAX))
-        wpy_fuel_settle(wpy_instance_of(env));
+    /* Python took time that the checkpoint doesn't count: make it look at the clock now */
+    if (UNLIKELY(saved.top->deadline != UINT64_MAX))
+        wpy_end_slice(wpy_instance_of(env));
     return true;
 }
 
@@ -132,7 +133,7 @@ has_references(const WASMFuncType *type)
 }
 
 static uint32_t
-cells_of(const uint8_t *kinds, uint32_t count)
+count_cells(const uint8_t *kinds, uint32_t count)
 {
     uint32_t i, cells = 0;
 
@@ -143,25 +144,25 @@ cells_of(const uint8_t *kinds, uint32_t count)
     return cells;
 }
 
-/* The last handle is gone, and no instance or group has it. */
+/* No handle and no group or instance has a reference any more. */
 static void
-free_host(wpy_object *object)
+free_host_func(wpy_object *object)
 {
-    wpy_refs_give_host((wpy_func *)object);
+    wpy_refs_free_host((wpy_func *)object);
     free(object);
 }
 
-const wpy_kind wpy_host_kind = {.free = free_host};
+const wpy_object_ops wpy_host_func_ops = {.free = free_host_func};
 
-/* A host function of this type (a byte of the binary format per value); a handle. Its id
-   (wpy_func_host_id) is what Python is called with; ids of freed functions are used again.
-   `by_cells`: Python takes its values from cells itself. NULL: out of memory, or too many cells. */
+/* Makes a host function of this type, a byte of the binary format for each value. Returns a handle,
+   or NULL: out of memory, or too many cells. Python is called with its id (wpy_func_host_id); ids
+   of freed functions are used again. `by_cells`: Python converts the cells itself. */
 wpy_func *
-wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells)
+wpy_host_func_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells)
 {
     size_t size = sizeof(WASMFuncType) + param_count + result_count;
-    uint32_t param_cells = cells_of(kinds, param_count),
-             result_cells = cells_of(kinds + param_count, result_count);
+    uint32_t param_cells = count_cells(kinds, param_count),
+             result_cells = count_cells(kinds + param_count, result_count);
     wpy_func *func;
     WASMFuncType *type;
 
@@ -179,9 +180,9 @@ wpy_host_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, 
     wpy_func_init(func, type);
     func->dispatch =
         host_entry && !by_cells && !has_references(type) ? dispatch_values : dispatch_cells;
-    func->object.kind = &wpy_host_kind;
+    func->object.ops = &wpy_host_func_ops;
     func->object.refs = 1;
-    if (!wpy_refs_take_host(func)) {
+    if (!wpy_refs_allocate_host(func)) {
         free(func);
         return NULL;
     }

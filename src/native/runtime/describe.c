@@ -1,235 +1,177 @@
-/* describe.c: imports, exports and true limits, read from the bytes of a module.
+/* describe.c: the imports, exports and limits of a module, read from its bytes.
  *
- * One walk over the sections fills arrays of wpy_extern. All names and types are copied into one
- * arena, sized by a first count. WAMR validates the module afterwards: here nothing needs to be
- * judged, only nothing may be read outside the bytes, so every read goes through a cursor that
- * turns failed at the end and stays so.
+ * One pass over the sections fills arrays of wpy_extern. Names and types are then copied into one
+ * arena. WAMR validates the module afterwards, so nothing is validated here, and what a malformed
+ * module leaves behind is never used.
  */
-#include "core/core.h"
+#include "runtime/binary_reader.h"
+#include "runtime/runtime.h"
 
 typedef struct {
-    const uint8_t *at, *end;
-    bool failed;
-} cursor;
-
-typedef struct {
-    uint32_t params, results; /* where they lie, offsets into the bytes */
+    uint32_t params, results; /* offsets into the bytes */
     uint32_t param_count, result_count;
 } signature;
 
+/* A description in progress. */
 typedef struct {
     const uint8_t *bytes;
     wpy_module *module;
-    signature *types;
+    signature *types; /* the type section */
     uint32_t type_count;
-    uint32_t *functions; /* type of each, imported ones first */
+    uint32_t *functions; /* the type of each, imported ones first */
     uint32_t function_count, function_room;
     uint32_t space_count, space_room;
-} walk;
+} description;
 
-/* The block; its lack is told apart from what is malformed. */
+/* Returns the block. NULL means out of memory, as opposed to a malformed module. */
 static void *
-need(walk *w, void *block)
+check_memory(description *d, void *block)
 {
     if (!block)
-        w->module->no_memory = true;
+        d->module->no_memory = true;
     return block;
 }
 
-bool wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size);
-
-static uint8_t
-byte_(cursor *c)
-{
-    if (c->at >= c->end) {
-        c->failed = true;
-        return 0;
-    }
-    return *c->at++;
-}
-
-static uint32_t
-leb(cursor *c)
-{
-    uint32_t value = 0, shift = 0;
-    uint8_t next;
-
-    do {
-        next = byte_(c);
-        if (shift < 32)
-            value |= (uint32_t)(next & 0x7F) << shift;
-        shift += 7;
-    } while ((next & 0x80) && shift < 70 && !c->failed);
-    return value;
-}
-
-static const uint8_t *
-take(cursor *c, uint32_t size)
-{
-    const uint8_t *start = c->at;
-
-    if (size > (uint64_t)(c->end - c->at)) {
-        c->failed = true;
-        c->at = c->end;
-        return start;
-    }
-    c->at += size;
-    return start;
-}
-
-/* A count can't be larger than what is left: each item takes a byte at least. */
-static uint32_t
-count_of(cursor *c)
-{
-    uint32_t count = leb(c);
-
-    if (count > (uint64_t)(c->end - c->at)) {
-        c->failed = true;
-        return 0;
-    }
-    return count;
-}
-
 static void
-limits(cursor *c, wpy_extern *item)
+limits(wpy_reader *r, wpy_extern *item)
 {
-    uint8_t flags = byte_(c);
+    uint8_t flags = wpy_read_byte(r);
 
-    item->min = leb(c);
+    item->min = wpy_read_u32(r);
     if (flags & 1) {
-        item->max = leb(c);
-        item->flags |= 2;
+        item->max = wpy_read_u32(r);
+        item->flags |= WPY_HAS_MAX;
     }
 }
 
 static void
-table_type(cursor *c, wpy_extern *item)
+table_type(wpy_reader *r, wpy_extern *item)
 {
-    item->kind = 1;
-    item->content = byte_(c);
-    limits(c, item);
+    item->kind = IMPORT_KIND_TABLE;
+    item->content = wpy_read_byte(r);
+    limits(r, item);
 }
 
 static void
-memory_type(cursor *c, wpy_extern *item)
+memory_type(wpy_reader *r, wpy_extern *item)
 {
-    item->kind = 2;
-    limits(c, item);
+    item->kind = IMPORT_KIND_MEMORY;
+    limits(r, item);
 }
 
 static void
-global_type(cursor *c, wpy_extern *item)
+global_type(wpy_reader *r, wpy_extern *item)
 {
-    item->kind = 3;
-    item->content = byte_(c);
-    if (byte_(c) & 1)
-        item->flags |= 1;
+    item->kind = IMPORT_KIND_GLOBAL;
+    item->content = wpy_read_byte(r);
+    if (wpy_read_byte(r) & 1)
+        item->flags |= WPY_MUTABLE;
 }
 
 static bool
-add_function(walk *w, uint32_t type)
+add_function(description *d, uint32_t type)
 {
-    if (w->function_count == w->function_room) {
-        uint32_t room = w->function_room ? w->function_room * 2 : 64;
-        uint32_t *more = need(w, realloc(w->functions, room * sizeof *more));
+    if (d->function_count == d->function_room) {
+        uint32_t room = d->function_room ? d->function_room * 2 : 64;
+        uint32_t *more = check_memory(d, realloc(d->functions, room * sizeof *more));
         if (!more)
             return false;
-        w->functions = more;
-        w->function_room = room;
+        d->functions = more;
+        d->function_room = room;
     }
-    w->functions[w->function_count++] = type;
+    d->functions[d->function_count++] = type;
     return true;
 }
 
 static bool
-add_space(walk *w, const wpy_extern *item)
+add_space(description *d, const wpy_extern *item)
 {
-    wpy_module *module = w->module;
+    wpy_module *module = d->module;
 
-    if (w->space_count == w->space_room) {
-        uint32_t room = w->space_room ? w->space_room * 2 : 16;
-        wpy_extern *more = need(w, realloc(module->spaces, room * sizeof *more));
+    if (d->space_count == d->space_room) {
+        uint32_t room = d->space_room ? d->space_room * 2 : 16;
+        wpy_extern *more = check_memory(d, realloc(module->spaces, room * sizeof *more));
         if (!more)
             return false;
         module->spaces = more;
-        w->space_room = room;
+        d->space_room = room;
     }
-    module->spaces[w->space_count] = *item;
-    module->spaces[w->space_count].module = module->spaces[w->space_count].name = NULL;
-    w->space_count++;
+    module->spaces[d->space_count] = *item;
+    module->spaces[d->space_count].module = module->spaces[d->space_count].name = NULL;
+    d->space_count++;
     return true;
 }
 
 static void
-function_type(walk *w, wpy_extern *item, uint32_t type)
+function_type(description *d, wpy_extern *item, uint32_t type)
 {
-    if (type < w->type_count) {
-        signature *s = &w->types[type];
-        item->params = w->bytes + s->params;
-        item->results = w->bytes + s->results;
+    if (type < d->type_count) {
+        signature *s = &d->types[type];
+        item->params = d->bytes + s->params;
+        item->results = d->bytes + s->results;
         item->param_count = s->param_count;
         item->result_count = s->result_count;
     }
 }
 
 static bool
-type_section(walk *w, cursor *c)
+type_section(description *d, wpy_reader *r)
 {
-    uint32_t i, count = count_of(c);
+    uint32_t i, count = wpy_read_count(r);
 
-    if (!(w->types = need(w, calloc(count + 1, sizeof *w->types))))
+    if (!(d->types = check_memory(d, calloc(count + 1, sizeof *d->types))))
         return false;
-    for (i = 0; i < count && !c->failed; i++) {
-        signature *s = &w->types[i];
-        if (byte_(c) != 0x60)
-            return true; /* not a function type: WAMR will say so */
-        s->param_count = leb(c);
-        s->params = (uint32_t)(take(c, s->param_count) - w->bytes);
-        s->result_count = leb(c);
-        s->results = (uint32_t)(take(c, s->result_count) - w->bytes);
-        w->type_count = i + 1;
+    for (i = 0; i < count && !r->failed; i++) {
+        signature *s = &d->types[i];
+        if (wpy_read_byte(r) != 0x60)
+            return true; /* not a function type: WAMR refuses the module */
+        s->param_count = wpy_read_u32(r);
+        s->params = (uint32_t)(wpy_read_bytes(r, s->param_count) - d->bytes);
+        s->result_count = wpy_read_u32(r);
+        s->results = (uint32_t)(wpy_read_bytes(r, s->result_count) - d->bytes);
+        d->type_count = i + 1;
     }
     return true;
 }
 
 static bool
-import_section(walk *w, cursor *c)
+import_section(description *d, wpy_reader *r)
 {
-    wpy_module *module = w->module;
-    uint32_t i, count = count_of(c), indices[4] = {0};
+    wpy_module *module = d->module;
+    uint32_t i, count = wpy_read_count(r), indices[4] = {0};
 
-    if (!(module->imports = need(w, calloc(count + 1, sizeof *module->imports))))
+    if (!(module->imports = check_memory(d, calloc(count + 1, sizeof *module->imports))))
         return false;
-    for (i = 0; i < count && !c->failed; i++) {
+    for (i = 0; i < count && !r->failed; i++) {
         wpy_extern *item = &module->imports[i];
         uint32_t type;
 
-        item->module_size = leb(c);
-        item->module = take(c, item->module_size);
-        item->name_size = leb(c);
-        item->name = take(c, item->name_size);
-        switch (item->kind = byte_(c)) {
-        case 0:
-            type = leb(c);
-            function_type(w, item, type);
-            if (!add_function(w, type))
+        item->module_size = wpy_read_u32(r);
+        item->module = wpy_read_bytes(r, item->module_size);
+        item->name_size = wpy_read_u32(r);
+        item->name = wpy_read_bytes(r, item->name_size);
+        switch (item->kind = wpy_read_byte(r)) {
+        case IMPORT_KIND_FUNC:
+            type = wpy_read_u32(r);
+            function_type(d, item, type);
+            if (!add_function(d, type))
                 return false;
             break;
-        case 1:
-            table_type(c, item);
+        case IMPORT_KIND_TABLE:
+            table_type(r, item);
             break;
-        case 2:
-            memory_type(c, item);
+        case IMPORT_KIND_MEMORY:
+            memory_type(r, item);
             break;
-        case 3:
-            global_type(c, item);
+        case IMPORT_KIND_GLOBAL:
+            global_type(r, item);
             break;
         default:
-            c->failed = true;
+            r->failed = true;
             return true;
         }
         item->index = indices[item->kind]++;
-        if (item->kind != 0 && !add_space(w, item))
+        if (item->kind != IMPORT_KIND_FUNC && !add_space(d, item))
             return false;
         module->import_count = i + 1;
     }
@@ -237,88 +179,56 @@ import_section(walk *w, cursor *c)
 }
 
 static bool
-function_section(walk *w, cursor *c)
+function_section(description *d, wpy_reader *r)
 {
-    uint32_t i, count = count_of(c);
+    uint32_t i, count = wpy_read_count(r);
 
-    for (i = 0; i < count && !c->failed; i++)
-        if (!add_function(w, leb(c)))
+    for (i = 0; i < count && !r->failed; i++)
+        if (!add_function(d, wpy_read_u32(r)))
             return false;
     return true;
 }
 
-/* The initialiser of a global: a constant expression up to its end. */
-static void
-skip_expression(cursor *c)
-{
-    uint8_t opcode;
-
-    while (!c->failed && (opcode = byte_(c)) != 0x0B) {
-        switch (opcode) {
-        case 0x41: /* i32.const, i64.const, global.get, ref.func: LEB128 */
-        case 0x42:
-        case 0x23:
-        case 0xD2:
-            leb(c);
-            break;
-        case 0xD0: /* ref.null */
-            byte_(c);
-            break;
-        case 0x43: /* f32.const */
-            take(c, 4);
-            break;
-        case 0x44: /* f64.const */
-            take(c, 8);
-            break;
-        case 0xFD: /* v128.const */
-            leb(c);
-            take(c, 16);
-            break;
-        default: /* arithmetic of extended constant expressions: no operand */
-            break;
-        }
-    }
-}
-
-/* Tables, memories or globals, after the imported ones of their kind. */
+/* A section of tables, memories or globals. Their indices follow those of the imported ones. */
 static bool
-space_section(walk *w, cursor *c, void (*type)(cursor *, wpy_extern *), uint32_t kind)
+space_section(description *d, wpy_reader *r, void (*type)(wpy_reader *, wpy_extern *),
+              uint32_t kind)
 {
-    uint32_t i, index = 0, count = count_of(c);
+    uint32_t i, index = 0, count = wpy_read_count(r);
 
-    for (i = 0; i < w->space_count; i++)
-        index += w->module->spaces[i].kind == kind;
-    for (i = 0; i < count && !c->failed; i++) {
+    for (i = 0; i < d->space_count; i++)
+        index += d->module->spaces[i].kind == kind;
+    for (i = 0; i < count && !r->failed; i++) {
         wpy_extern item = {0};
 
-        type(c, &item);
-        if (kind == 3)
-            skip_expression(c);
+        type(r, &item);
+        if (kind == IMPORT_KIND_GLOBAL)
+            wpy_skip_expression(r);
         item.index = index++;
-        if (!add_space(w, &item))
+        if (!add_space(d, &item))
             return false;
     }
     return true;
 }
 
 static bool
-export_section(walk *w, cursor *c)
+export_section(description *d, wpy_reader *r)
 {
-    wpy_module *module = w->module;
-    uint32_t i, count = count_of(c);
+    wpy_module *module = d->module;
+    uint32_t i, count = wpy_read_count(r);
 
-    if (!(module->exports = need(w, calloc(count + 1, sizeof *module->exports))))
+    if (!(module->exports = check_memory(d, calloc(count + 1, sizeof *module->exports))))
         return false;
-    for (i = 0; i < count && !c->failed; i++) {
+    for (i = 0; i < count && !r->failed; i++) {
         wpy_extern *item = &module->exports[i];
 
-        item->name_size = leb(c);
-        item->name = take(c, item->name_size);
-        item->kind = byte_(c);
-        item->index = leb(c);
-        if (item->kind == 0) {
-            if (item->index < w->function_count)
-                function_type(w, item, w->functions[item->index]);
+        item->name_size = wpy_read_u32(r);
+        item->name = wpy_read_bytes(r, item->name_size);
+        item->kind = wpy_read_byte(r);
+        item->index = wpy_read_u32(r);
+        if (item->kind == EXPORT_KIND_FUNC) {
+            if (item->index < d->function_count)
+                function_type(d, item, d->functions[item->index]);
             if (item->name_size == 11 && !memcmp(item->name, "_initialize", 11) &&
                 item->param_count == 0 && item->result_count == 0)
                 module->initialize = (int32_t)item->index;
@@ -330,20 +240,20 @@ export_section(walk *w, cursor *c)
 
 /* Sorts the spaces by kind, stably: tables, the memory, globals. */
 static bool
-sort_spaces(walk *w)
+sort_spaces(description *d)
 {
-    wpy_module *module = w->module;
-    wpy_extern *sorted = need(w, calloc(w->space_count + 1, sizeof *sorted));
+    wpy_module *module = d->module;
+    wpy_extern *sorted = check_memory(d, calloc(d->space_count + 1, sizeof *sorted));
     uint32_t kind, i, n = 0;
 
     if (!sorted)
         return false;
-    for (kind = 1; kind <= 3; kind++)
-        for (i = 0; i < w->space_count; i++)
+    for (kind = IMPORT_KIND_TABLE; kind <= IMPORT_KIND_GLOBAL; kind++)
+        for (i = 0; i < d->space_count; i++)
             if (module->spaces[i].kind == kind) {
-                if (kind == 1)
+                if (kind == IMPORT_KIND_TABLE)
                     module->table_count++;
-                else if (kind == 3)
+                else if (kind == IMPORT_KIND_GLOBAL)
                     module->global_count++;
                 else if (!module->memory)
                     module->memory = &sorted[n];
@@ -354,7 +264,8 @@ sort_spaces(walk *w)
     return true;
 }
 
-/* An exported table, memory or global is told by what it is, and marked as exported. */
+/* Copies the types of exported tables, memories and globals to the exports, and marks the originals
+   as exported. */
 static void
 describe_exported_spaces(wpy_module *module, uint32_t space_count)
 {
@@ -364,19 +275,21 @@ describe_exported_spaces(wpy_module *module, uint32_t space_count)
     for (i = 0; i < module->export_count; i++) {
         wpy_extern *item = &module->exports[i], *space;
 
-        if (item->kind == 0 || item->kind > 3 || item->index >= counts[item->kind])
-            continue; /* WAMR says what is wrong with it */
+        if (item->kind == EXPORT_KIND_FUNC || item->kind > EXPORT_KIND_GLOBAL ||
+            item->index >= counts[item->kind])
+            continue; /* a function, or malformed: WAMR refuses the module */
         space = &module->spaces[first[item->kind] + item->index];
         item->content = space->content;
-        item->flags = space->flags & 3;
+        item->flags = space->flags & (WPY_MUTABLE | WPY_HAS_MAX);
         item->min = space->min;
         item->max = space->max;
         space->flags |= WPY_EXPORTED;
     }
 }
 
+/* Copies `size` bytes at *text to `room`, and points *text there. Returns the room after them. */
 static uint8_t *
-move(uint8_t *room, const uint8_t **text, uint32_t size)
+move_text(uint8_t *room, const uint8_t **text, uint32_t size)
 {
     if (!*text)
         return room;
@@ -385,11 +298,11 @@ move(uint8_t *room, const uint8_t **text, uint32_t size)
     return room + size;
 }
 
-/* Copies names and types, which point into the caller's bytes, into the module's arena. */
+/* Moves the names and types, which point into the caller's bytes, into the module's arena. */
 static bool
-keep_texts(walk *w)
+move_texts(description *d)
 {
-    wpy_module *module = w->module;
+    wpy_module *module = d->module;
     wpy_extern *lists[2] = {module->imports, module->exports};
     uint32_t counts[2] = {module->import_count, module->export_count}, k, i;
     uint64_t size = 1;
@@ -399,71 +312,69 @@ keep_texts(walk *w)
         for (i = 0; i < counts[k]; i++)
             size += (uint64_t)lists[k][i].module_size + lists[k][i].name_size +
                     lists[k][i].param_count + lists[k][i].result_count;
-    if (!(room = module->arena = need(w, malloc(size))))
+    if (!(room = module->arena = check_memory(d, malloc(size))))
         return false;
     for (k = 0; k < 2; k++)
         for (i = 0; i < counts[k]; i++) {
             wpy_extern *item = &lists[k][i];
-            room = move(room, &item->module, item->module_size);
-            room = move(room, &item->name, item->name_size);
-            room = move(room, &item->params, item->param_count);
-            room = move(room, &item->results, item->result_count);
+            room = move_text(room, &item->module, item->module_size);
+            room = move_text(room, &item->name, item->name_size);
+            room = move_text(room, &item->params, item->param_count);
+            room = move_text(room, &item->results, item->result_count);
         }
     return true;
 }
 
-/* Fills in what the module says about itself. False: out of memory, or a module that WAMR is going
- * to refuse. */
 bool
 wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
 {
-    cursor whole = {bytes + 8, bytes + size, false};
-    walk w = {.bytes = bytes, .module = module};
+    wpy_reader whole = {bytes + 8, bytes + size, false};
+    description d = {.bytes = bytes, .module = module};
     bool ok = true;
 
     module->start = module->initialize = -1;
     while (ok && !whole.failed && whole.at < whole.end) {
-        uint8_t id = byte_(&whole);
-        uint32_t length = leb(&whole);
-        const uint8_t *body = take(&whole, length);
-        cursor c = {body, whole.at, false};
+        uint8_t id = wpy_read_byte(&whole);
+        uint32_t length = wpy_read_u32(&whole);
+        const uint8_t *body = wpy_read_bytes(&whole, length);
+        wpy_reader r = {body, whole.at, false};
 
         if (whole.failed)
             break;
         switch (id) {
-        case 1:
-            ok = w.types ? false : type_section(&w, &c);
+        case SECTION_TYPE_TYPE:
+            ok = d.types ? false : type_section(&d, &r);
             break;
-        case 2:
-            ok = module->imports ? false : import_section(&w, &c);
+        case SECTION_TYPE_IMPORT:
+            ok = module->imports ? false : import_section(&d, &r);
             break;
-        case 3:
-            ok = function_section(&w, &c);
+        case SECTION_TYPE_FUNC:
+            ok = function_section(&d, &r);
             break;
-        case 4:
-            ok = space_section(&w, &c, table_type, 1);
+        case SECTION_TYPE_TABLE:
+            ok = space_section(&d, &r, table_type, IMPORT_KIND_TABLE);
             break;
-        case 5:
-            ok = space_section(&w, &c, memory_type, 2);
+        case SECTION_TYPE_MEMORY:
+            ok = space_section(&d, &r, memory_type, IMPORT_KIND_MEMORY);
             break;
-        case 6:
-            ok = space_section(&w, &c, global_type, 3);
+        case SECTION_TYPE_GLOBAL:
+            ok = space_section(&d, &r, global_type, IMPORT_KIND_GLOBAL);
             break;
-        case 7:
-            ok = module->exports ? false : export_section(&w, &c);
+        case SECTION_TYPE_EXPORT:
+            ok = module->exports ? false : export_section(&d, &r);
             break;
-        case 8:
-            module->start = (int32_t)leb(&c);
+        case SECTION_TYPE_START:
+            module->start = (int32_t)wpy_read_u32(&r);
             break;
         default:
             break;
         }
-        ok = ok && !c.failed;
+        ok = ok && !r.failed;
     }
-    ok = ok && !whole.failed && sort_spaces(&w) && keep_texts(&w);
+    ok = ok && !whole.failed && sort_spaces(&d) && move_texts(&d);
     if (ok)
-        describe_exported_spaces(module, w.space_count);
-    free(w.types);
-    free(w.functions);
+        describe_exported_spaces(module, d.space_count);
+    free(d.types);
+    free(d.functions);
     return ok;
 }

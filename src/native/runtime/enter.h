@@ -1,19 +1,18 @@
-/* enter.h: the way of every call into an instance and out of it: the few lines that are inlined.
+/* enter.h: the inline functions through which every call enters and leaves an instance.
  *
- * An instance is entered through `wpy_enter` and left through `wpy_leave`; between the two the
- * thread owns the lock of the instance's group, and an activation record on the C stack says who is
- * running and until when. Nested calls, also those into other instances of the thread, chain their
- * records: the checkpoint looks at all of them, so that what stops the outer call stops the inner
- * one, too. What is rare is a call away: core/lock.c (the wait), checkpoint.c (limits),
- * core/stack_switch.c (a close that waited, greenlets), core/backtrace.c (errors).
+ * Between wpy_enter and wpy_leave, the thread has the lock of the instance's group, and an
+ * activation on the native stack describes the call. Nested calls, also those into other instances,
+ * chain their activations: the checkpoint looks at all of them, so what stops an outer call stops
+ * its inner calls. The slow paths are elsewhere: waiting for the lock in core/lock.c, limits in
+ * checkpoint.c, pending closes and greenlets in stack_switch.c, errors in backtrace.c.
  */
 #ifndef WPY_ENTER_H
 #define WPY_ENTER_H
 
-#include "core/stack_switch.h"
+#include "runtime/stack_switch.h"
 
-/* Takes the group's lock, once more if this thread has it; a status: if not `wait`, WPY_BUSY
- * instead of waiting. */
+/* Acquires the group's lock, once more if this thread has it; a status. Without `wait`, WPY_BUSY
+   where it would have to wait. */
 static ALWAYS_INLINE int
 wpy_lock(wpy_instance *instance, wpy_thread *me, bool wait)
 {
@@ -30,7 +29,7 @@ wpy_lock(wpy_instance *instance, wpy_thread *me, bool wait)
         return wait ? wpy_group_wait(&instance->object, me) : WPY_BUSY;
     }
     if (UNLIKELY(ATOMIC_LOAD(&instance->object.group) != group)) {
-        /* the group was merged into another before we had its lock */
+        /* the group was merged into another one before this thread had its lock */
         if (ATOMIC_EXCHANGE_SEQ(&group->owner, 0) & 1)
             wpy_group_wake(group);
         return wait ? wpy_group_wait(&instance->object, me) : WPY_BUSY;
@@ -38,29 +37,30 @@ wpy_lock(wpy_instance *instance, wpy_thread *me, bool wait)
     return WPY_OK;
 }
 
-/* One call less is open in the group, which is this thread's: the last one gives the lock back,
- * which need not be the one that took it. */
+/* Ends a call in a group whose lock this thread has. The last call to end releases the lock; it
+   need not be the one that acquired it. */
 static ALWAYS_INLINE void
 wpy_unlock(wpy_group *group)
 {
+    ASSERT_IN_GROUP(group);
     if (group->recursion)
         group->recursion--;
     else if (UNLIKELY(ATOMIC_EXCHANGE_SEQ(&group->owner, 0) & 1))
         wpy_group_wake(group);
 }
 
-/* Opens an activation of this thread, which has the lock; a status. If it is not WPY_OK, the lock
- * is given back. */
+/* Opens an activation of this thread, which has the lock; a status. The lock is released unless it
+   is WPY_OK. */
 static ALWAYS_INLINE int
 wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation,
              uint64_t timeout_ns, int64_t fuel)
 {
-    wpy_activation *outer = wpy_open_at(me->top, activation);
+    wpy_activation *outer = wpy_open_activation(me->top, activation);
     int status;
 
     ASSERT_ENTERED(instance);
     if (UNLIKELY(instance->thread != me->serial))
-        wpy_thread_arrived(instance, me);
+        wpy_switch_thread(instance, me);
     activation->prev = outer;
     activation->instance = instance;
     activation->deadline = outer ? outer->deadline : UINT64_MAX;
@@ -82,7 +82,8 @@ wpy_activate(wpy_instance *instance, wpy_thread *me, wpy_activation *activation,
     return WPY_OK;
 }
 
-/* Takes the lock, waiting for it if need be, and opens an activation; a status. */
+/* Acquires the lock and opens an activation, which is the caller's memory and must stay where it is
+   until wpy_leave; a status. Waits for the lock, so not with the GIL. */
 static ALWAYS_INLINE int
 wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_ns, int64_t fuel)
 {
@@ -93,7 +94,7 @@ wpy_enter(wpy_instance *instance, wpy_activation *activation, uint64_t timeout_n
                                       : wpy_activate(instance, me, activation, timeout_ns, fuel);
 }
 
-/* The same without limits and without waiting: WPY_BUSY. */
+/* The same without limits, and with WPY_BUSY instead of waiting: also with the GIL. */
 static ALWAYS_INLINE int
 wpy_enter_now(wpy_instance *instance, wpy_activation *activation)
 {
@@ -111,18 +112,18 @@ wpy_leave(wpy_activation *activation)
     ASSERT_ENTERED(instance);
     WPY_ASSERT(wpy_self.top == activation);
     wpy_self.top = activation->prev;
-    ATOMIC_STORE(&activation->self, NULL); /* somebody may have its address still */
+    ATOMIC_STORE(&activation->self, NULL); /* a greenlet may still have its address */
     ATOMIC_STORE(&instance->depth, instance->depth - 1);
     if (UNLIKELY(ATOMIC_LOAD(&instance->attention) &
                  (WPY_ATTN_CLOSE_PENDING | WPY_ATTN_OUT_OF_ORDER)))
         wpy_leave_slow(instance);
-    wpy_unlock(instance->object.group); /* which may have changed: see wpy_group_merge */
+    wpy_unlock(instance->object.group); /* another group than before, if it was merged */
 }
 
-/* Runs `func` with its cells in `argv`; WPY_OK or the status of the error that was recorded. The
- * instance is entered. */
+/* Runs `func`, whose instance this thread has entered, with its cells in `argv`; a status, with an
+   error record of `owner`. */
 static ALWAYS_INLINE int
-wpy_run(wpy_func *func, uint32_t *argv)
+wpy_run(wpy_func *func, uint32_t *argv, const void *owner)
 {
     wpy_instance *instance = func->instance;
 
@@ -130,7 +131,7 @@ wpy_run(wpy_func *func, uint32_t *argv)
     ASSERT_NO_LOCKS();
     wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells, argv);
     if (UNLIKELY(instance->wamr->cur_exception[0]))
-        return wpy_after_exception(func);
+        return wpy_record_exception(instance, owner);
     return WPY_OK;
 }
 

@@ -1,14 +1,13 @@
-/* externrefs.c: which externrefs wasm code can still reach.
+/* externrefs.c: finds the externrefs that wasm code can still reach.
  *
- * To wasm an externref is a number that Python gave it; the objects are in the store
- * (src/wamr/_values/externrefs.py), which asks here what may be let go. Exact for tables and
- * globals, by their types; conservative for the wasm stacks of running calls, where any cell that
- * could be a number of an object counts as one. The group's lock is taken meanwhile, so no other
- * thread runs in it.
+ * In wasm, an externref is a number that Python chose. The store has the objects
+ * (src/wamr/_values/externrefs.py), and calls this file to learn which of them it may drop. The
+ * search is exact for tables and globals, by their types. It is conservative for the wasm stacks of
+ * open calls, where each cell that could be an externref counts as one.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
-/* To tell groups apart while nothing is linked or freed. */
+/* Tells groups apart, as long as nothing is linked or freed. */
 uint64_t
 wpy_group_id(void *object)
 {
@@ -56,30 +55,30 @@ mark_instance(const wpy_instance *instance, uint8_t *marks, uint32_t count)
     }
 }
 
-/* Sets marks[n] for every reachable n; a status: WPY_BUSY where another thread runs in the group.
- */
+/* Sets marks[n] to 1 for every externref n below `count` that the group of the object can reach; a
+   status. Waits for the group's lock, so not with the GIL. */
 int
 wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
 {
     wpy_object *object = pointer, *other;
-    bool held;
-    int status = wpy_group_enter(object, &held);
+    bool acquired;
+    int status = wpy_group_enter(object, &acquired);
 
     if (status != WPY_OK)
         return status;
-    /* another thread may ask for a function meanwhile, which comes before the others */
+    /* another thread may add a function, which comes before this head */
     for (other = ATOMIC_LOAD_ACQUIRE(&object->group->objects); other; other = other->next) {
-        if (other->kind == &wpy_instance_kind)
+        if (other->ops == &wpy_instance_ops)
             mark_instance((wpy_instance *)other, marks, count);
-        else if (other->kind == &wpy_table_kind)
+        else if (other->ops == &wpy_table_ops)
             mark_table(((wpy_table *)other)->wamr, marks, count);
-        else if (other->kind == &wpy_global_kind &&
+        else if (other->ops == &wpy_global_ops &&
                  ((wpy_global *)other)->content == VALUE_TYPE_EXTERNREF) {
             uint32_t ref;
             memcpy(&ref, ((wpy_global *)other)->cell, sizeof ref);
             mark(ref, marks, count);
         }
     }
-    wpy_group_leave(object, held);
+    wpy_group_leave(object, acquired);
     return WPY_OK;
 }

@@ -1,6 +1,8 @@
-/* func.c: what a function of an instance is, to the interpreter and to Python. (A host function:
- * callbacks.c.) */
-#include "core/core.h"
+/* func.c: the functions of instances, for the interpreter and for Python.
+ *
+ * Host functions are in callbacks.c.
+ */
+#include "runtime/runtime.h"
 
 static void
 free_func(wpy_object *object)
@@ -8,9 +10,8 @@ free_func(wpy_object *object)
     free(object);
 }
 
-const wpy_kind wpy_func_kind = {.free = free_func};
+const wpy_object_ops wpy_func_ops = {.free = free_func};
 
-/* Fills in what follows from the type. */
 void
 wpy_func_init(wpy_func *func, WASMFuncType *type)
 {
@@ -41,11 +42,11 @@ type_of(const WASMModule *module, uint32_t index)
                             : module->functions[index - imported]->func_type;
 }
 
-/* What a reactor's `_initialize` is to everybody but the instance's own code. We run it when the
-   instance is made, and it must not run twice: wasi-libc's traps then, others would construct what
-   is in use anew. */
+/* Replaces a reactor's `_initialize` for everything but the instance's own code. We run
+   `_initialize` when the instance is made, and it must not run twice: wasi-libc's traps, others
+   would initialize again what is in use. */
 static bool
-done_already(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
+do_nothing(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *results)
 {
     (void)env;
     (void)func;
@@ -57,7 +58,7 @@ done_already(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *r
 static WASMFuncType no_values;
 static wpy_func initialized = {
     .type = &no_values,
-    .dispatch = done_already,
+    .dispatch = do_nothing,
     .import_struct = {.module_name = "host",
                       .field_name = "_initialize",
                       .func_type = &no_values,
@@ -68,9 +69,8 @@ static wpy_func initialized = {
     .proxy = {.is_import_func = true, .u.func_import = &initialized.import_struct},
 };
 
-/* The function with this index in the instance, made when first asked for; an imported one is what
-   was imported. Lives as long as the group, even if it is asked for when the instance is closed.
-   NULL: no such function, or out of memory. */
+/* The function is made when it is first asked for. An imported one is the function that was
+   imported. */
 wpy_func *
 wpy_func_borrow(wpy_instance *instance, uint32_t index)
 {
@@ -85,28 +85,28 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
     func->instance = instance;
     func->index = index;
     wpy_func_init(func, type_of(instance->module->wamr, index));
-    func->object.kind = &wpy_func_kind;
+    func->object.ops = &wpy_func_ops;
     wpy_registry_lock();
-    if (instance->wamr) /* else it is closed, and never runs again */
+    if (instance->wamr) /* else the instance is closed, and never runs again */
         func->wamr = (int64_t)index == instance->module->initialize
                          ? &initialized.proxy
                          : &instance->wamr->e->functions[index];
-    if (instance->funcs[index]) { /* another thread was faster */
+    if (instance->funcs[index]) { /* another thread has made it meanwhile */
         free(func);
         func = instance->funcs[index];
     } else {
         wpy_group *group = instance->object.group;
         func->object.group = group;
         func->object.next = group->objects;
-        ATOMIC_STORE_RELEASE(&group->objects,
-                             &func->object); /* who has the group's lock may read it */
+        /* the owner of the group's lock walks the list without the registry's lock */
+        ATOMIC_STORE_RELEASE(&group->objects, &func->object);
         ATOMIC_STORE_RELEASE(&instance->funcs[index], func);
     }
     wpy_registry_unlock();
     return func;
 }
 
-/* A handle. */
+/* Returns a handle, or NULL: out of memory, or no such function. */
 wpy_func *
 wpy_instance_func(wpy_instance *instance, uint32_t index)
 {
@@ -117,16 +117,16 @@ wpy_instance_func(wpy_instance *instance, uint32_t index)
     return func;
 }
 
-/* The same as a number, which Python has sooner than a pointer; 0: out of memory. */
+/* The same as an integer, which cffi converts faster than a pointer; 0: out of memory. */
 uintptr_t
 wpy_instance_func_address(wpy_instance *instance, uint32_t index)
 {
     return (uintptr_t)wpy_instance_func(instance, index);
 }
 
-/* Whether the function is sure to end after a few microseconds, but for what Python takes that it
-   calls: that has the GIL anyhow, and gives it up as it likes. Another instance's functions or
-   WASI's may take any time without. */
+/* Whether the function is sure to end after a few microseconds, apart from the Python functions
+   that it calls: these need the GIL anyway, and release it as they like. Functions of other
+   instances and of WASI may take any time. */
 bool
 wpy_func_bounded(wpy_func *func)
 {
@@ -143,10 +143,10 @@ wpy_func_bounded(wpy_func *func)
     return code->cost <= WPY_BOUNDED && (!code->calls_imports || instance->calls_python_only);
 }
 
-/* How many pairs of its instructions run as one (src/native/interp/superinstructions.h); what tests
- * look at. */
+/* The number of superinstructions in its code (src/native/interp/superinstructions.h), for tests.
+ */
 uint32_t
-wpy_func_pairs(wpy_func *func)
+wpy_func_superinstructions(wpy_func *func)
 {
     const WASMModule *module = func->instance ? func->instance->module->wamr : NULL;
 
@@ -155,27 +155,28 @@ wpy_func_pairs(wpy_func *func)
                : 0;
 }
 
-/* Python's name for the instance of the function; 0: a host function. */
+/* The id of its instance; 0: a host function. */
 uint64_t
-wpy_func_tag(wpy_func *func)
+wpy_func_instance_id(wpy_func *func)
 {
     return func->instance ? func->instance->instance_id : 0;
 }
 
+/* Its index in its instance. */
 uint32_t
 wpy_func_index(wpy_func *func)
 {
     return func->index;
 }
 
-/* The id by which Python knows a host function. */
+/* The id of a host function, for Python. */
 uint32_t
 wpy_func_host_id(wpy_func *func)
 {
     return func->index;
 }
 
-/* Writes the value types, parameters first, as far as there is room; answers how many there are. */
+/* Writes the value types, parameters first, `size` of them at most. Returns how many there are. */
 uint32_t
 wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *param_count)
 {

@@ -1,10 +1,10 @@
-/* global.c: globals, the mutable ones that can be shared in cells of their own.
+/* global.c: globals that are imported, exported, or made by the host.
  *
- * A mutable global that is imported or exported lives in a 16-byte cell that every instance which
- * has it points at (a patch widens WAMR's offset so that it reaches any address). An immutable one
- * is a copy: nobody can tell the difference.
+ * A mutable global that can be shared is in a 16-byte cell of its own, at which every instance that
+ * has the global points (a patch widens WAMR's offset so that it reaches any address). An immutable
+ * global is copied, which code can't observe.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
 static void
 free_global(wpy_object *object)
@@ -12,7 +12,7 @@ free_global(wpy_object *object)
     free(object);
 }
 
-const wpy_kind wpy_global_kind = {.free = free_global};
+const wpy_object_ops wpy_global_ops = {.free = free_global};
 
 static size_t
 size_of(uint8_t content)
@@ -20,12 +20,12 @@ size_of(uint8_t content)
     return (size_t)wasm_value_type_size(content);
 }
 
-/* A global of the host's, in a group of its own; a handle. NULL: out of memory. */
+/* Makes a global of the host, in a group of its own. Returns a handle, or NULL: out of memory. */
 wpy_global *
 wpy_global_new(uint8_t content, bool mutable_, const void *cells)
 {
-    wpy_global *global =
-        calloc(1, sizeof *global); /* WAMR reads a v128 in halves: malloc's alignment will do */
+    /* WAMR reads a v128 in halves, so malloc's alignment is enough */
+    wpy_global *global = calloc(1, sizeof *global);
     wpy_group *group = global ? wpy_group_new() : NULL;
 
     if (!group) {
@@ -35,19 +35,20 @@ wpy_global_new(uint8_t content, bool mutable_, const void *cells)
     global->content = content;
     global->mutable_ = mutable_;
     memcpy(global->cell, cells, size_of(content));
-    wpy_group_add(group, &global->object, &wpy_global_kind);
+    wpy_group_add(group, &global->object, &wpy_global_ops);
     return global;
 }
 
+/* Copies the value; a status. Waits for the group's lock, so not with the GIL. */
 int
 wpy_global_get(wpy_global *global, void *cells)
 {
-    bool held;
-    int status = wpy_group_enter(&global->object, &held);
+    bool acquired;
+    int status = wpy_group_enter(&global->object, &acquired);
 
     if (status == WPY_OK) {
         memcpy(cells, global->cell, size_of(global->content));
-        wpy_group_leave(&global->object, held);
+        wpy_group_leave(&global->object, acquired);
     }
     return status;
 }
@@ -55,37 +56,38 @@ wpy_global_get(wpy_global *global, void *cells)
 int
 wpy_global_get_now(wpy_global *global, void *cells)
 {
-    bool held;
+    bool acquired;
 
-    if (UNLIKELY(!wpy_group_enter_now(&global->object, &held)))
+    if (UNLIKELY(!wpy_group_enter_now(&global->object, &acquired)))
         return WPY_BUSY;
     memcpy(cells, global->cell, sizeof global->cell);
-    wpy_group_leave(&global->object, held);
+    wpy_group_leave(&global->object, acquired);
     return WPY_OK;
 }
 
 int
 wpy_global_set_now(wpy_global *global, const void *cells)
 {
-    bool held;
+    bool acquired;
 
-    if (UNLIKELY(!wpy_group_enter_now(&global->object, &held)))
+    if (UNLIKELY(!wpy_group_enter_now(&global->object, &acquired)))
         return WPY_BUSY;
     memcpy(global->cell, cells, size_of(global->content));
-    wpy_group_leave(&global->object, held);
+    wpy_group_leave(&global->object, acquired);
     return WPY_OK;
 }
 
-/* A reference must be of the global's group: see wpy_retain_reference. */
+/* Sets the value; a status. Waits as wpy_global_get does. wpy_retain_reference first, if it is a
+   reference to a function. */
 int
 wpy_global_set(wpy_global *global, const void *cells)
 {
-    bool held;
-    int status = wpy_group_enter(&global->object, &held);
+    bool acquired;
+    int status = wpy_group_enter(&global->object, &acquired);
 
     if (status == WPY_OK) {
         memcpy(global->cell, cells, size_of(global->content));
-        wpy_group_leave(&global->object, held);
+        wpy_group_leave(&global->object, acquired);
     }
     return status;
 }

@@ -1,13 +1,13 @@
-/* imports.c: what happens between an instance's making and its first instruction.
+/* imports.c: links the imports of an instance that WAMR instantiates.
  *
  * A patch calls the link hook once the memories, tables, globals and functions of an instance
- * exist, before its segments are written and its code runs. There we swap pointers: imported things
- * become those of the exporter or host, and what could be shared later (the memory, exported or
- * imported tables, exported mutable globals) moves into objects of the group, which outlive the
- * instance. Nothing is written into the module, so any number of instances link differently. The
- * unlink hook takes back what WAMR must not free.
+ * exist, before its segments are written and its code runs. The hook replaces pointers: imported
+ * items become those of the exporter or the host, and what can be shared later (the memory,
+ * exported tables, exported globals) moves into objects of the group, which outlive the instance.
+ * Nothing is written into the module, so its instances can be linked differently. The unlink hook
+ * removes what WAMR must not free.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
 static bool
 fail(char *error, uint32_t size, const char *text)
@@ -16,6 +16,7 @@ fail(char *error, uint32_t size, const char *text)
     return false;
 }
 
+/* Makes the instantiation fail with WPY_NO_MEMORY. */
 static bool
 no_memory(wpy_instance *instance, char *error, uint32_t size)
 {
@@ -23,16 +24,16 @@ no_memory(wpy_instance *instance, char *error, uint32_t size)
     return fail(error, size, "out of memory");
 }
 
-/* Adds an object that the link makes to the instance's group, without a handle. */
+/* Adds a new object to the instance's group, without a handle. */
 static void
-add(wpy_instance *instance, wpy_object *object, const wpy_kind *kind)
+add(wpy_instance *instance, wpy_object *object, const wpy_object_ops *ops)
 {
-    wpy_group_add(instance->object.group, object, kind);
-    wpy_release(object); /* the instance's own handle keeps the count above 0 */
+    wpy_group_add(instance->object.group, object, ops);
+    wpy_release(object); /* not the last one: the instance has a handle */
 }
 
-/* The slot of each imported function points at a copy of the import struct, with the exporter's
-   function in it. The type stays the module's own: call_indirect compares pointers. */
+/* Points the slot of each imported function at a copy of the import struct, with the exporter's
+   function in it. The type is the module's own, since call_indirect compares pointers. */
 static bool
 link_functions(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
 {
@@ -49,7 +50,7 @@ link_functions(wpy_instance *instance, WASMModuleInstance *wamr, char *error, ui
                            *slot = &instance->import_structs[i];
 
         if (!func)
-            continue; /* WASI's */
+            continue; /* WASI's own */
         *slot = func->import_struct;
         slot->module_name = own->module_name;
         slot->field_name = own->field_name;
@@ -73,7 +74,7 @@ link_memory(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
 
         memory = instance->imports->memory;
         wpy_registry_lock();
-        if ((open = memory->users > 0)) /* another thread may have closed it meanwhile */
+        if ((open = memory->users > 0)) /* else another thread has just closed it */
             memory->users++;
         wpy_registry_unlock();
         if (!open)
@@ -81,9 +82,9 @@ link_memory(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
         if (own->memory_data)
             wasm_deallocate_linear_memory(own);
     } else {
-        if (!(memory = wpy_memory_adopt(own, instance->module->memory)))
+        if (!(memory = wpy_memory_from_wamr(own, instance->module->memory)))
             return no_memory(instance, error, size);
-        add(instance, &memory->object, &wpy_memory_kind);
+        add(instance, &memory->object, &wpy_memory_ops);
     }
     instance->memory = memory;
     wamr->memories[0] = &memory->wamr;
@@ -107,15 +108,15 @@ link_tables(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint3
         if (i < imported)
             table = instance->imports->tables[i];
         else if (limits->flags & WPY_EXPORTED) {
-            table = wpy_table_map(limits->content, limits->min, limits->max, limits->flags & 2,
-                                  instance->budget);
+            table = wpy_table_map(limits->content, limits->min, limits->max,
+                                  limits->flags & WPY_HAS_MAX, instance->budget);
             if (!table)
                 return fail(error, size, "too many table elements");
-            add(instance, &table->object, &wpy_table_kind);
+            add(instance, &table->object, &wpy_table_ops);
         } else {
-            if (!wpy_budget_take(instance->budget, WPY_TABLE_ELEMENTS, limits->min))
+            if (!wpy_budget_charge(instance->budget, WPY_TABLE_ELEMENTS, limits->min))
                 return fail(error, size, "too many table elements");
-            instance->own_elements += limits->min;
+            instance->inline_elements += limits->min;
             continue;
         }
         instance->tables[i] = table;
@@ -140,8 +141,7 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
         uint8 *data = wamr->global_data + own->data_offset;
         wpy_global *global;
 
-        if (i >=
-            imported) { /* ref.func in an initialiser: the instance's index becomes a reference */
+        if (i >= imported) { /* ref.func in an initializer: its index becomes a reference */
             InitializerExpression *init = &wamr->module->globals[i - imported].init_expr;
             if (init->init_expr_type == INIT_EXPR_TYPE_FUNCREF_CONST &&
                 init->u.unary.v.ref_index != WPY_NULL_REF) {
@@ -157,7 +157,7 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
             global->content = own->type;
             global->mutable_ = own->is_mutable;
             memcpy(global->cell, data, wasm_value_type_size(own->type));
-            add(instance, &global->object, &wpy_global_kind);
+            add(instance, &global->object, &wpy_global_ops);
         } else
             continue;
         instance->globals[i] = global;
@@ -167,8 +167,8 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
     return true;
 }
 
-/* The stack that its code runs on. Made before the segments are written, since afterwards it is too
- * late to fail. */
+/* Makes the wasm stack of the instance: before the segments are written, since a failure after that
+   can't be undone. */
 static bool
 make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
 {
@@ -186,8 +186,7 @@ make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32
     return true;
 }
 
-/* Before segments and code; false: `error` says why. What was done so far, the unlink hook undoes.
- */
+/* After a failure, the unlink hook undoes what was done. */
 bool
 wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
 {
@@ -197,29 +196,29 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     ASSERT_ENTERED(instance);
     instance->wamr = wamr;
     instance->func_count = wamr->e->function_count;
-    wamr->default_wasm_stack_size =
-        instance->imports->stack_bytes; /* WAMR sets it later, after what may fail */
+    /* WAMR sets it later, too late for what may fail before */
+    wamr->default_wasm_stack_size = instance->imports->stack_bytes;
     if (!(instance->funcs = calloc((size_t)instance->func_count + 1, sizeof *instance->funcs)))
         return no_memory(instance, error, size);
     memcpy(instance->funcs, instance->imported,
            wamr->module->import_function_count * sizeof *instance->funcs);
-    if (!wpy_refs_take(instance))
+    if (!wpy_refs_allocate(instance))
         return fail(error, size,
                     "no numbers are left in this process for references to the functions of one "
                     "more instance");
-    wamr->reserved[0] = instance->ref_base; /* where the patched interpreter looks for it */
+    wamr->reserved[0] = instance->ref_base; /* WAMRPY_BASE in interp/hooks.h */
     instance->linked =
         link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size) &&
         link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size) &&
         (!instance->wasi ||
-         wpy_wasi_kind_of(instance->wasi)->link(instance->wasi, instance, error, size)) &&
+         wpy_wasi_ops_of(instance->wasi)->link(instance->wasi, instance, error, size)) &&
         make_stack(instance, wamr, error, size);
     return instance->linked;
 }
 
-/* First thing when WAMR frees an instance. True: leave it alone. An instance whose segments did not
-   fit may have put functions into tables of others before: those stay callable, says the
-   specification, so it stays until the group goes. */
+/* An instance whose segments did not fit may have written functions into other instances' tables
+   before. The specification says that these stay callable, so the instance is kept until its group
+   is freed. */
 bool
 wpy_unlink_hook(WASMModuleInstanceCommon *common)
 {
@@ -227,18 +226,18 @@ wpy_unlink_hook(WASMModuleInstanceCommon *common)
     wpy_instance *instance = wamr->custom_data;
 
     ASSERT_ENTERED_OR_DYING(instance);
-    if (instance->making && instance->linked && wamr->module->import_table_count) {
-        instance->kept = true;
+    if (instance->instantiating && instance->linked && wamr->module->import_table_count) {
+        instance->kept_after_failure = true;
         return true;
     }
-    if (instance->making && instance->env) {
+    if (instance->instantiating && instance->env) {
         wasm_exec_env_destroy(instance->env);
         instance->env = wamr->cur_exec_env = NULL;
     }
     if (instance->memory) {
         wamr->memories[0] = NULL;
-        wpy_memory_drop(
-            instance->memory); /* the pointer stays: another thread may be asking for it */
+        /* instance->memory stays: another thread may be about to read it */
+        wpy_memory_remove_user(instance->memory);
     }
     wpy_registry_lock(); /* another thread may ask for a function */
     instance->wamr = NULL;

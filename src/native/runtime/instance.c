@@ -1,12 +1,11 @@
-/* instance.c: what an instance is once it is made: handles on what it exports, its close, its end.
+/* instance.c: instances that exist: their exports, and how they are closed and freed.
  *
- * instantiate.c makes it.
+ * instantiate.c makes them.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
-/* What close means once nothing runs in it: all of WAMR's goes, what the group shares stays. */
 void
-wpy_instance_shut(wpy_instance *instance)
+wpy_instance_close_now(wpy_instance *instance)
 {
     WASMModuleInstance *wamr = instance->wamr;
     WASMExecEnv *env;
@@ -16,7 +15,7 @@ wpy_instance_shut(wpy_instance *instance)
     ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_CLOSE_PENDING);
     if (!wamr)
         return;
-    wpy_registry_lock(); /* another thread may look at its fuel */
+    wpy_registry_lock(); /* another thread may read its fuel */
     env = instance->env;
     instance->env = NULL;
     wpy_registry_unlock();
@@ -25,41 +24,42 @@ wpy_instance_shut(wpy_instance *instance)
     wamr->cur_exec_env = NULL;
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
     instance->wamr = NULL;
-    wpy_budget_give(instance->budget, WPY_TABLE_ELEMENTS, instance->own_elements);
-    instance->own_elements = 0;
+    wpy_budget_refund(instance->budget, WPY_TABLE_ELEMENTS, instance->inline_elements);
+    instance->inline_elements = 0;
     if (instance->wasi)
-        wpy_wasi_kind_of(instance->wasi)->release(instance->wasi);
+        wpy_wasi_ops_of(instance->wasi)->release(instance->wasi);
     instance->wasi = NULL;
 }
 
-/* Closes it now, or, while it runs (in a callback of its own, or in another thread) or another
-   thread is in its group, when that call returns. */
+/* Closes the instance now or, if a call is open in it or another thread has the lock of its group,
+   when that call returns. Any thread; it waits 50 ms at most, so not with the GIL. */
 int
 wpy_instance_close(wpy_instance *instance)
 {
-    bool held, shut = false;
+    bool acquired, closed = false;
 
     ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_CLOSED);
-    if (ATOMIC_LOAD(&instance->depth) == 0 && wpy_group_enter(&instance->object, &held) == WPY_OK) {
-        if ((shut = instance->depth == 0))
-            wpy_instance_shut(instance);
-        wpy_group_leave(&instance->object, held);
+    if (ATOMIC_LOAD(&instance->depth) == 0 &&
+        wpy_group_enter(&instance->object, &acquired) == WPY_OK) {
+        if ((closed = instance->depth == 0))
+            wpy_instance_close_now(instance);
+        wpy_group_leave(&instance->object, acquired);
     }
-    if (!shut) { /* the call that runs in it does, or whoever is in the group when it leaves */
+    if (!closed) { /* left to the open call, or to the thread that has the lock */
         ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_CLOSE_PENDING);
-        wpy_group_sweep(&instance->object);
+        wpy_group_close_pending(&instance->object);
     }
     return WPY_OK;
 }
 
 static void
-shut_instance(wpy_object *object)
+close_instance(wpy_object *object)
 {
-    wpy_instance_shut((wpy_instance *)object);
+    wpy_instance_close_now((wpy_instance *)object);
 }
 
 static bool
-instance_waits(const wpy_object *object)
+instance_close_pending(const wpy_object *object)
 {
     const wpy_instance *instance = (const wpy_instance *)object;
 
@@ -67,7 +67,6 @@ instance_waits(const wpy_object *object)
            ATOMIC_LOAD(&instance->depth) == 0;
 }
 
-/* With its group. */
 static void
 free_instance(wpy_object *object)
 {
@@ -78,11 +77,11 @@ free_instance(wpy_object *object)
         for (i = 0; i < instance->module->wamr->import_function_count; i++)
             if (instance->imported[i] && instance->imported[i]->dispatch)
                 wpy_release(instance->imported[i]);
-    wpy_refs_give(instance);
-    wpy_budget_give(instance->budget, WPY_TABLE_ELEMENTS, instance->own_elements);
+    wpy_refs_free(instance);
+    wpy_budget_refund(instance->budget, WPY_TABLE_ELEMENTS, instance->inline_elements);
     wpy_budget_release(instance->budget);
     if (instance->wasi)
-        wpy_wasi_kind_of(instance->wasi)->release(instance->wasi);
+        wpy_wasi_ops_of(instance->wasi)->release(instance->wasi);
     free(instance->imported);
     free(instance->import_structs);
     free(instance->funcs);
@@ -92,10 +91,10 @@ free_instance(wpy_object *object)
     free(instance);
 }
 
-const wpy_kind wpy_instance_kind = {
-    .shut = shut_instance, .waits = instance_waits, .free = free_instance};
+const wpy_object_ops wpy_instance_ops = {
+    .close = close_instance, .close_pending = instance_close_pending, .free = free_instance};
 
-/* ---- exports: handles ---- */
+/* ---- exports: a handle, or NULL: there is no such export ---- */
 
 wpy_memory *
 wpy_instance_memory(wpy_instance *instance)

@@ -1,23 +1,19 @@
-/* instantiate.c: making and starting instances.
+/* instantiate.c: makes and starts instances.
  *
- * Making happens in two steps, so that Python has its own object before any code runs:
- * wpy_instance_new links and initialises, wpy_instance_start runs the start function and a
- * reactor's `_initialize`. All that is imported is first brought into one group, whose lock is held
- * while the instance is made in it.
+ * This takes two steps, so that Python has its own object before any code runs: wpy_instance_new
+ * links and initializes, wpy_instance_start runs the start function and a reactor's `_initialize`.
+ * First, the groups of all imports are merged. The lock of that group is held while the instance is
+ * made in it.
+ *
+ * A failure is an error record of the module and not an output parameter, since most
+ * instantiations succeed and need no struct for an error.
  */
 #include "runtime/enter.h"
 
-/* ---- what is imported ---- */
+/* ---- imports ---- */
 
-static bool
-same_signature(const WASMFuncType *a, const WASMFuncType *b)
-{
-    return a->param_count == b->param_count && a->result_count == b->result_count &&
-           !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count);
-}
-
-/* Python has matched the imports and told users what is wrong. What memory safety hangs on is
- * looked at once more. */
+/* Python has checked the imports and reported what is wrong. This repeats the checks that memory
+   safety depends on. Returns what is wrong, or NULL. */
 static const char *
 check_imports(const WASMModule *module, const wpy_imports *imports)
 {
@@ -27,7 +23,7 @@ check_imports(const WASMModule *module, const wpy_imports *imports)
         const WASMFunctionImport *want = &module->import_functions[i].u.function;
         wpy_func *func = imports->funcs[i];
 
-        if (func ? !same_signature(func->type, want->func_type)
+        if (func ? !wpy_same_type(func->type, want->func_type)
                  : !(want->func_ptr_linked && imports->wasi))
             return "an imported function has the wrong type";
         if (func && func->instance && (ATOMIC_LOAD(&func->instance->attention) & WPY_ATTN_CLOSED))
@@ -49,41 +45,47 @@ check_imports(const WASMModule *module, const wpy_imports *imports)
     return NULL;
 }
 
-/* Merges the groups of everything imported; *anchor: one of the objects, or NULL if there is none.
- */
+/* Merges the group of an import with the group of *anchor, which the first import becomes; a
+   status. Host functions have no group. */
 static int
-gather(const WASMModule *module, const wpy_imports *imports, wpy_object **anchor)
+merge_group(wpy_object **anchor, void *imported)
 {
-    uint32_t i, status = WPY_OK;
-    wpy_object *first = NULL;
+    wpy_object *object = imported;
 
-#define JOIN(thing)                                                             \
-    do {                                                                        \
-        wpy_object *object = (wpy_object *)(thing);                             \
-        if (!object || !object->group) /* a host function */                    \
-            break;                                                              \
-        if (!first)                                                             \
-            first = object;                                                     \
-        else if ((status = (uint32_t)wpy_group_merge(first, object)) != WPY_OK) \
-            return (int)status;                                                 \
-    } while (0)
-
-    for (i = 0; i < module->import_function_count; i++)
-        JOIN(imports->funcs[i]);
-    if (module->import_memory_count)
-        JOIN(imports->memory);
-    for (i = 0; i < module->import_table_count; i++)
-        JOIN(imports->tables[i]);
-    for (i = 0; i < module->import_global_count; i++)
-        JOIN(imports->globals[i]);
-#undef JOIN
-    *anchor = first;
+    if (!object || !object->group)
+        return WPY_OK;
+    if (*anchor)
+        return wpy_group_merge(*anchor, object);
+    *anchor = object;
     return WPY_OK;
 }
 
-/* The instance's own list of what its function imports are, each with a reference. */
+/* Merges the groups of all imports; a status. *anchor: an import, or NULL: none has a group. */
+static int
+merge_groups(const WASMModule *module, const wpy_imports *imports, wpy_object **anchor)
+{
+    uint32_t i;
+    int status;
+
+    *anchor = NULL;
+    for (i = 0; i < module->import_function_count; i++)
+        if ((status = merge_group(anchor, imports->funcs[i])) != WPY_OK)
+            return status;
+    if (module->import_memory_count && (status = merge_group(anchor, imports->memory)) != WPY_OK)
+        return status;
+    for (i = 0; i < module->import_table_count; i++)
+        if ((status = merge_group(anchor, imports->tables[i])) != WPY_OK)
+            return status;
+    for (i = 0; i < module->import_global_count; i++)
+        if ((status = merge_group(anchor, imports->globals[i])) != WPY_OK)
+            return status;
+    return WPY_OK;
+}
+
+/* Makes the instance's list of its imported functions, with a reference to each host function.
+   False: out of memory. */
 static bool
-keep_functions(wpy_instance *instance, const wpy_imports *imports)
+retain_functions(wpy_instance *instance, const wpy_imports *imports)
 {
     uint32_t count = instance->module->wamr->import_function_count, i;
 
@@ -102,11 +104,12 @@ keep_functions(wpy_instance *instance, const wpy_imports *imports)
     return true;
 }
 
-/* ---- making ---- */
+/* ---- instantiation ---- */
 
-/* Under the module's lock: imported globals are read from the module while an instance is made. */
+/* Writes the values of imported globals into the module, where WAMR reads them during the
+   instantiation. Under the module's mutex. */
 static void
-lend_globals(WASMModule *module, const wpy_imports *imports)
+set_imported_globals(WASMModule *module, const wpy_imports *imports)
 {
     uint32_t i;
 
@@ -119,6 +122,7 @@ lend_globals(WASMModule *module, const wpy_imports *imports)
     }
 }
 
+/* Makes WAMR instantiate the module, which calls the link hook. NULL: `error` says why. */
 static WASMModuleInstance *
 instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uint32_t size)
 {
@@ -129,34 +133,35 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
     uint32_t i;
 
     for (i = module->wamr->import_table_count; i < module->table_count; i++)
-        elements += module->spaces[i].min; /* tables come first there */
-    wpy_forget_refusal();
+        elements += module->spaces[i].min; /* tables come first in there */
+    wpy_clear_refusal();
     if (elements > WPY_MOST_ELEMENTS) {
-        wpy_refuse(WPY_TOO_MANY_ELEMENTS, elements, WPY_MOST_ELEMENTS);
+        wpy_set_refusal(WPY_TOO_MANY_ELEMENTS, elements, WPY_MOST_ELEMENTS);
         snprintf(error, size, "too many table elements");
         return NULL;
     }
     wasm_runtime_instantiation_args_set_defaults(&args);
     args.v1.default_stack_size = imports->stack_bytes;
-    args.v1.host_managed_heap_size = 0; /* it would add pages that the module can see */
+    args.v1.host_managed_heap_size = 0; /* a heap would add pages that the module can see */
     args.custom_data = instance;
     wpy_region_budget = module->wamr->import_memory_count ? NULL : instance->budget;
     instance->imports = imports;
-    instance->making = true;
+    instance->instantiating = true;
     if (module->wamr->import_global_count) {
         wpy_module_lock(module);
-        lend_globals(module->wamr, imports);
+        set_imported_globals(module->wamr, imports);
     }
     wamr = wasm_runtime_instantiate_ex2((WASMModuleCommon *)module->wamr, &args, error, size);
     if (module->wamr->import_global_count)
         wpy_module_unlock(module);
-    instance->making = false;
+    instance->instantiating = false;
     instance->imports = NULL;
     wpy_region_budget = NULL;
     return (WASMModuleInstance *)wamr;
 }
 
-/* Makes `instance`, which is in its group and locked; a status with its record. */
+/* Instantiates `instance`, whose group's lock this thread has; a status, with an error record of
+   the module. */
 static int
 make(wpy_instance *instance, const wpy_imports *imports)
 {
@@ -166,8 +171,8 @@ make(wpy_instance *instance, const wpy_imports *imports)
 
     ASSERT_ENTERED(instance);
     error[0] = 0;
-    if (!keep_functions(instance, imports)) {
-        wpy_record_push(instance->module, WPY_NO_MEMORY, 0, "out of memory", false);
+    if (!retain_functions(instance, imports)) {
+        wpy_push_error(instance->module, WPY_NO_MEMORY, 0, "out of memory", false);
         return WPY_NO_MEMORY;
     }
     wamr = instantiate(instance, imports, error, sizeof error);
@@ -175,14 +180,14 @@ make(wpy_instance *instance, const wpy_imports *imports)
         return WPY_OK;
     status = instance->linked ? WPY_TRAP : instance->status != WPY_OK ? instance->status : WPY_LINK;
     instance->status = WPY_OK;
-    if (instance->kept) /* it can be called, through a table */
+    if (instance->kept_after_failure) /* it can be called through a table */
         instance->wamr->cur_exception[0] = 0;
-    wpy_record_push(instance->module, status, 0, error, false);
+    wpy_push_error(instance->module, status, 0, error, false);
     return status;
 }
 
-/* Frees what was made for an instance that could not be: nobody has seen it, and no reference to it
-   is anywhere. The group, which is locked and others have, stays. */
+/* Frees a partly constructed instance. It hasn't been published, so no references to it exist. Its
+   group has other objects, and stays. */
 static void
 discard(wpy_instance *instance)
 {
@@ -204,46 +209,26 @@ discard(wpy_instance *instance)
         if (instance->funcs[i])
             wpy_group_discard(&instance->funcs[i]->object);
     wpy_group_discard(&instance->object);
-    wpy_group_forget_handle(group); /* not the last: what was imported has some */
+    wpy_group_drop_handle(group); /* not the last one: imports have handles */
 }
 
-/* Links and initialises; no code runs. *out: a handle, also on one whose segments failed, which
-   others may call through a table. Otherwise NULL and a status, with a record of `module` unless
-   another thread is in the way. */
-int
-wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out)
+/* A new instance, in the group and with a handle, or NULL: out of memory. The caller has the
+   group's lock; without a `group`, the instance gets a new one, whose lock is this thread's. */
+static wpy_instance *
+new_instance(wpy_module *module, const wpy_imports *imports, wpy_group *group)
 {
-    const char *wrong = check_imports(module->wamr, imports);
-    wpy_object *anchor;
-    wpy_instance *instance;
-    bool held = false;
-    int status;
+    wpy_instance *instance = calloc(1, sizeof *instance);
 
-    *out = NULL;
-    if (wrong) {
-        wpy_record_push(module, WPY_LINK, 0, wrong, false);
-        return WPY_LINK;
-    }
-    if ((status = gather(module->wamr, imports, &anchor)) != WPY_OK ||
-        (anchor && (status = wpy_group_enter(anchor, &held)) != WPY_OK))
-        return status;
-    if ((instance = calloc(1, sizeof *instance))) {
-        wpy_group *group = anchor ? anchor->group : wpy_group_new();
-        if (group) {
-            if (!anchor)
-                group->owner = (uintptr_t)&wpy_self;
-            wpy_group_add(group, &instance->object, &wpy_instance_kind);
-        } else {
+    if (!instance)
+        return NULL;
+    if (!group) {
+        if (!(group = wpy_group_new())) {
             free(instance);
-            instance = NULL;
+            return NULL;
         }
+        group->owner = (uintptr_t)&wpy_self;
     }
-    if (!instance) {
-        if (anchor)
-            wpy_group_leave(anchor, held);
-        wpy_record_push(module, WPY_NO_MEMORY, 0, "out of memory", false);
-        return WPY_NO_MEMORY;
-    }
+    wpy_group_add(group, &instance->object, &wpy_instance_ops);
     REFS_UP(&module->refs);
     instance->module = module;
     instance->instance_id = imports->instance_id;
@@ -253,25 +238,55 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
     wpy_instance_set_timeout(instance, imports->timeout_ns);
     if ((instance->wasi = imports->wasi))
         REFS_UP(&((wpy_wasi_head *)instance->wasi)->refs);
+    return instance;
+}
+
+/* Links and initializes an instance; runs no code. A status, with an error record of `module`
+   unless it comes from waiting for a lock. *out: a handle, also on an instance whose segments
+   failed if other instances may call it through a table, or NULL. `imports` are borrowed. Waits for
+   the locks of the imports' groups, so not with the GIL. */
+int
+wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out)
+{
+    const char *wrong = check_imports(module->wamr, imports);
+    wpy_object *anchor;
+    wpy_instance *instance;
+    bool acquired = false;
+    int status;
+
+    *out = NULL;
+    if (wrong) {
+        wpy_push_error(module, WPY_LINK, 0, wrong, false);
+        return WPY_LINK;
+    }
+    if ((status = merge_groups(module->wamr, imports, &anchor)) != WPY_OK ||
+        (anchor && (status = wpy_group_enter(anchor, &acquired)) != WPY_OK))
+        return status;
+    if (!(instance = new_instance(module, imports, anchor ? anchor->group : NULL))) {
+        if (anchor)
+            wpy_group_leave(anchor, acquired);
+        wpy_push_error(module, WPY_NO_MEMORY, 0, "out of memory", false);
+        return WPY_NO_MEMORY;
+    }
     status = make(instance, imports);
-    if (status != WPY_OK && !instance->kept) {
+    if (status != WPY_OK && !instance->kept_after_failure) {
         if (anchor) {
             discard(instance);
-            wpy_group_leave(anchor, held);
+            wpy_group_leave(anchor, acquired);
         } else
-            wpy_release(instance); /* and its group */
+            wpy_release(instance); /* frees its group, too */
         instance = NULL;
     } else
-        wpy_group_leave(&instance->object, held || !anchor);
+        wpy_group_leave(&instance->object, acquired || !anchor);
     *out = instance;
     return status;
 }
 
-/* The same of a module without imports, which nothing else has to do with. NULL: the record of
- * `module` tells why. */
+/* The same for a module without imports: a handle, or NULL, with an error record of `module`. Waits
+   for no lock of a group, since the instance is alone in its own. */
 wpy_instance *
-wpy_instance_alone(wpy_module *module, uint64_t instance_id, wpy_budget *budget,
-                   uint32_t stack_bytes, uint64_t timeout_ns, int64_t fuel)
+wpy_instance_new_without_imports(wpy_module *module, uint64_t instance_id, wpy_budget *budget,
+                                 uint32_t stack_bytes, uint64_t timeout_ns, int64_t fuel)
 {
     const wpy_imports none = {.instance_id = instance_id,
                               .budget = budget,
@@ -284,18 +299,18 @@ wpy_instance_alone(wpy_module *module, uint64_t instance_id, wpy_budget *budget,
     return instance;
 }
 
+/* Runs a function without parameters and results; a status, with an error record of `instance`. */
 static int
-run_index(wpy_instance *instance, int32_t index)
+run_function(wpy_instance *instance, int32_t index)
 {
     uint32_t cells[2] = {0, 0};
-    wpy_func starter = {.instance = instance, .wamr = &instance->wamr->e->functions[index]};
+    wpy_func func = {.instance = instance, .wamr = &instance->wamr->e->functions[index]};
 
-    if (wpy_run(&starter, cells) == WPY_OK)
-        return WPY_OK;
-    return wpy_record_pass(instance); /* from the function on our stack */
+    return wpy_run(&func, cells, instance);
 }
 
-/* Runs the start function, then a reactor's `_initialize`; a status with a record of `instance`. */
+/* Runs the start function, then a reactor's `_initialize`; a status, with an error record of
+   `instance`. Waits for the group's lock, so not with the GIL. */
 int
 wpy_instance_start(wpy_instance *instance)
 {
@@ -306,13 +321,13 @@ wpy_instance_start(wpy_instance *instance)
     if (module->start < 0 && module->initialize < 0)
         return WPY_OK;
     if ((status = wpy_enter(instance, &activation, 0, -1)) != WPY_OK) {
-        wpy_record_push(instance, status, 0, "", false);
+        wpy_push_error(instance, status, 0, "", false);
         return status;
     }
     if (module->start >= 0)
-        status = run_index(instance, module->start);
+        status = run_function(instance, module->start);
     if (status == WPY_OK && module->initialize >= 0)
-        status = run_index(instance, module->initialize);
+        status = run_function(instance, module->initialize);
     wpy_leave(&activation);
     return status;
 }

@@ -1,14 +1,13 @@
-/* memory.c: linear memories, whose bytes stay where they are.
+/* memory.c: linear memories, whose bytes never move.
  *
- * The bytes are a region (core/region.c) that grows in place, so a Python view of them stays valid
- * while the memory grows, and WAMR may keep their address in a register. A memory outlives the
- * instance that made it, as long as a view pins it: `users` are open instances that have it (and
- * the host, if it made it), `pins` are views. The region goes when both are 0, the struct with its
- * group.
+ * The bytes are a region (core/region.c), which grows in place. So a Python view of them stays
+ * valid while the memory grows, and WAMR may keep their address in a register. A memory has
+ * `users`, the open instances that have it, and the host if it made the memory; and `pins`,
+ * Python's views. The region is freed when both are 0, the struct with its group.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
-/* With its group: nobody holds a view any more. */
+/* No view is left: each has a handle. */
 static void
 free_memory(wpy_object *object)
 {
@@ -19,7 +18,7 @@ free_memory(wpy_object *object)
     free(memory);
 }
 
-const wpy_kind wpy_memory_kind = {.free = free_memory};
+const wpy_object_ops wpy_memory_ops = {.free = free_memory};
 
 static wpy_memory *
 memory_new(void)
@@ -31,18 +30,15 @@ memory_new(void)
     return memory;
 }
 
-/* A memory that an instance defines: its struct moves out of the instance's block. No group yet,
- * one user. */
 wpy_memory *
-wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits)
+wpy_memory_from_wamr(WASMMemoryInstance *defined, const wpy_extern *limits)
 {
     wpy_memory *memory = memory_new();
 
     if (!memory)
         return NULL;
-    memory->wamr = *inline_one;
-    if (!memory->wamr.memory_data) { /* no pages yet: WAMR allocates none; the address is to stay
-                                        what it is */
+    memory->wamr = *defined;
+    if (!memory->wamr.memory_data) { /* no pages: WAMR allocates nothing, but we need an address */
         uint8_t *base = wpy_region_alloc(0, wpy_region_budget);
         if (!base) {
             free(memory);
@@ -51,13 +47,13 @@ wpy_memory_adopt(WASMMemoryInstance *inline_one, const wpy_extern *limits)
         memory->wamr.memory_data = memory->wamr.memory_data_end = base;
         memory->wamr.heap_data = memory->wamr.heap_data_end = base;
     }
-    memory->has_max = limits->flags & 2;
+    memory->has_max = limits->flags & WPY_HAS_MAX;
     memory->declared_max = memory->has_max ? limits->max : WPY_PAGE;
     return memory;
 }
 
-/* A memory of the host's, in a group of its own; a handle. NULL: no room for it, or beyond the
- * budget. */
+/* Makes a memory of the host, in a group of its own. Returns a handle, or NULL: no room, or beyond
+   the budget (wpy_take_refusal). */
 wpy_memory *
 wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
@@ -66,7 +62,7 @@ wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
     uint64_t size = (uint64_t)min * WPY_PAGE;
     WASMMemoryInstance *wamr;
 
-    wpy_forget_refusal();
+    wpy_clear_refusal();
     if (!group || !(memory->wamr.memory_data = wpy_region_alloc(size, budget))) {
         if (group)
             wpy_group_free(group);
@@ -84,7 +80,7 @@ wpy_memory_new(uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
     wamr->memory_data_size = size;
     wamr->memory_data_end = wamr->heap_data = wamr->heap_data_end = wamr->memory_data + size;
     wasm_runtime_set_mem_bound_check_bytes(wamr, size);
-    wpy_group_add(group, &memory->object, &wpy_memory_kind);
+    wpy_group_add(group, &memory->object, &wpy_memory_ops);
     return memory;
 }
 
@@ -93,7 +89,7 @@ free_region_if_unused(wpy_memory *memory)
 {
     uint8_t *data = NULL;
 
-    wpy_registry_lock(); /* taken away under it, so that who pins it now does not find it */
+    wpy_registry_lock(); /* so that a thread that pins the memory now does not find the bytes */
     if (!memory->users && !memory->pins) {
         data = memory->wamr.memory_data;
         memory->wamr.memory_data = NULL;
@@ -103,9 +99,8 @@ free_region_if_unused(wpy_memory *memory)
         wpy_region_free(data);
 }
 
-/* A user less: an instance that has it is closed, or the host's own. */
 void
-wpy_memory_drop(wpy_memory *memory)
+wpy_memory_remove_user(wpy_memory *memory)
 {
     wpy_registry_lock();
     memory->users--;
@@ -113,7 +108,7 @@ wpy_memory_drop(wpy_memory *memory)
     free_region_if_unused(memory);
 }
 
-/* The host lets go of a memory that it made; twice is fine. */
+/* Ends the host's use of a memory that it made. May be called twice. */
 void
 wpy_memory_close(wpy_memory *memory)
 {
@@ -124,11 +119,11 @@ wpy_memory_close(wpy_memory *memory)
     memory->host = false;
     wpy_registry_unlock();
     if (first)
-        wpy_memory_drop(memory);
+        wpy_memory_remove_user(memory);
 }
 
-/* Views hold the bytes, beyond the close of everything else, and a handle: Python's collector ends
-   views and handles in any order. */
+/* Keeps the bytes for a view, also when the memory is closed. A pin has a handle, too, since
+   Python's collector finalizes views and handles in any order. */
 void
 wpy_memory_pin(wpy_memory *memory)
 {
@@ -138,6 +133,7 @@ wpy_memory_pin(wpy_memory *memory)
     wpy_registry_unlock();
 }
 
+/* Ends a pin, and gives its handle back. */
 void
 wpy_memory_unpin(wpy_memory *memory)
 {
@@ -154,7 +150,7 @@ wpy_memory_closed(wpy_memory *memory)
     return ATOMIC_LOAD(&memory->users) == 0;
 }
 
-/* The address never changes while the memory is open or pinned. */
+/* The address stays the same while the memory is open or pinned. */
 uint8_t *
 wpy_memory_data(wpy_memory *memory)
 {
@@ -180,28 +176,28 @@ wpy_memory_max(wpy_memory *memory, bool *has_max)
     return memory->declared_max;
 }
 
-/* Under the group's lock, since wasm code grows it, too. WPY_NO_MEMORY: beyond the maximum, or what
- * there is. */
+/* Grows the memory; a status. WPY_NO_MEMORY: beyond the maximum or the budget, or no room
+   (wpy_take_refusal). Waits for the group's lock, so not with the GIL. */
 int
 wpy_memory_grow(wpy_memory *memory, uint32_t delta, uint32_t *old_pages)
 {
-    bool held, grown = true;
-    int status = wpy_group_enter(&memory->object, &held);
+    bool acquired, grown = true;
+    int status = wpy_group_enter(&memory->object, &acquired);
 
     if (status != WPY_OK)
         return status;
     ASSERT_ENTERED(memory);
-    wpy_memory_pin(memory); /* whoever closes it now does not take the bytes away */
+    wpy_memory_pin(memory); /* so that a thread that closes it now does not free the bytes */
     if (wpy_memory_closed(memory)) {
-        wpy_group_leave(&memory->object, held);
+        wpy_group_leave(&memory->object, acquired);
         wpy_memory_unpin(memory);
         return WPY_CLOSED;
     }
     *old_pages = memory->wamr.cur_page_count;
-    wpy_forget_refusal();
+    wpy_clear_refusal();
     if (delta)
         grown = wasm_memory_enlarge(&memory->wamr, delta);
-    wpy_group_leave(&memory->object, held);
+    wpy_group_leave(&memory->object, acquired);
     wpy_memory_unpin(memory);
     return grown ? WPY_OK : WPY_NO_MEMORY;
 }

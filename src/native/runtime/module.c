@@ -1,14 +1,14 @@
-/* module.c: loading, and what a module says about itself.
+/* module.c: loads modules, and describes them to Python.
  *
- * WAMR validates and compiles; its own tables of imports and exports are not enough for us, because
- * it clips limits (tables, memories that are never grown), so describe.c reads them from the bytes
- * once more. A module belongs to no group: any number of instances in any threads use it. Each
- * instance holds a reference, as does Python.
+ * WAMR validates and compiles the bytes. WAMR's own tables of imports and exports are not enough,
+ * because WAMR clips limits (of tables, and of memories that never grow), so describe.c reads them
+ * from the bytes as well. A module belongs to no group: instances of many groups and threads use
+ * it. Each instance has a reference to it, and so has Python.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
-/* Has describe.c read the module as WAMR did? Indices of the one are used in arrays of the other.
- */
+/* Whether describe.c and WAMR agree about the module: indices into the arrays of one are used in
+   those of the other. */
 static bool
 agrees(const wpy_module *module)
 {
@@ -21,7 +21,8 @@ agrees(const wpy_module *module)
            !module->memory == !(wamr->import_memory_count + wamr->memory_count);
 }
 
-/* NULL: `error` says why, in WAMR's words. The bytes are copied. */
+/* Loads a module. Returns a reference, which wpy_module_release gives back, or NULL: `error` says
+   why. The bytes are copied. */
 wpy_module *
 wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size)
 {
@@ -46,7 +47,7 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
     if (!(module->bytes = wpy_malloc(size ? size : 1)))
         goto fail;
     memcpy(module->bytes, bytes, size);
-    /* what is malformed, WAMR says better below */
+    /* of a malformed module, WAMR's message below says more */
     if (size >= 8)
         (void)wpy_describe(module, bytes, size);
     memset(&args, 0, sizeof args);
@@ -54,7 +55,7 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
     args.wasm_binary_freeable = true;
     module->wamr =
         (WASMModule *)wasm_runtime_load_ex(module->bytes, size, &args, error, error_size);
-    free(module->bytes); /* freeable: what WAMR needs of it, it has copied */
+    free(module->bytes); /* wasm_binary_freeable: WAMR has copied what it needs */
     module->bytes = NULL;
     if (!module->wamr)
         goto fail;
@@ -72,6 +73,7 @@ fail:
     return NULL;
 }
 
+/* Gives back a reference. Any thread. */
 void
 wpy_module_release(wpy_module *module)
 {
@@ -89,8 +91,8 @@ wpy_module_release(wpy_module *module)
     wpy_runtime_stop();
 }
 
-/* For as long as an instance with imported globals is made. A process that was forked meanwhile has
-   a mutex that a thread holds which it has not; what that was making, it has not either. */
+/* In the child of a fork, a thread of the parent may have the mutex. The child makes a new one,
+   since the instance that the thread was making doesn't exist there. */
 void
 wpy_module_lock(wpy_module *module)
 {
@@ -111,7 +113,8 @@ wpy_module_unlock(wpy_module *module)
     os_mutex_unlock(&module->mutex);
 }
 
-/* Borrowed from the module, as are the texts in it. */
+/* The descriptions, borrowed from the module, as are the names in them. Returns how many there are.
+ */
 uint32_t
 wpy_module_imports(wpy_module *module, const wpy_extern **out)
 {
@@ -126,7 +129,7 @@ wpy_module_exports(wpy_module *module, const wpy_extern **out)
     return module->export_count;
 }
 
-/* From the name section; NULL: it has none. Borrowed. */
+/* The name in the name section, borrowed; NULL: there is none. */
 const char *
 wpy_module_function_name(wpy_module *module, uint32_t index)
 {
@@ -138,14 +141,15 @@ wpy_module_function_name(wpy_module *module, uint32_t index)
     return index < wamr->function_count ? wamr->functions[index]->field_name : NULL;
 }
 
-/* Is there something to run when an instance is made? */
+/* Whether wpy_instance_start has something to run. */
 bool
 wpy_module_starts(wpy_module *module)
 {
     return module->start >= 0 || module->initialize >= 0;
 }
 
-/* Has WAMR a function of its own for this import? (By position among the imported functions.) */
+/* Whether WAMR has a function of its own for this import, by its position among the imported
+   functions. */
 bool
 wpy_module_import_is_wasi(wpy_module *module, uint32_t index)
 {

@@ -1,34 +1,33 @@
-/* offsets.c: from the interpreter's code back to the bytes of a module.
+/* offsets.c: resolves positions in the interpreter's code to offsets in the bytes of a module.
  *
- * The fast interpreter runs code of its own and keeps nothing of where it came from, and keeping it
- * would cost every module for the sake of few traps. So when somebody looks at the offsets of a
- * trap's frames, the module is loaded once more, with a patch reporting every instruction, and the
- * places asked for are found on the way.
+ * The fast interpreter runs code of its own, without a map to the bytes that it came from: such a
+ * map would cost every module memory for the sake of few traps. So when Python asks for the offsets
+ * of a trap's frames, the module is loaded once more, and a patch reports every instruction to the
+ * trace hook, which finds the positions.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
 static THREAD_LOCAL struct {
     const uint8_t *bytes;
     wpy_location *locations;
     uint32_t count;
-} wanted;
+} request;
 
-/* An instruction of the function (by position in the code section) begins here; the last one that
-   begins before the place asked for is the one that runs there. */
+/* The wanted instruction is the last one that begins before the position in the compiled code. */
 void
 wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled)
 {
     uint32_t i;
 
-    for (i = 0; i < wanted.count; i++)
-        if (wanted.locations[i].function == function && compiled < wanted.locations[i].compiled)
-            wanted.locations[i].offset = (uint32_t)(at - wanted.bytes);
+    for (i = 0; i < request.count; i++)
+        if (request.locations[i].function == function && compiled < request.locations[i].compiled)
+            request.locations[i].offset = (uint32_t)(at - request.bytes);
 }
 
-/* Fills in each location's `offset` into `bytes`, UINT32_MAX where there is none. False: out of
- * memory. */
+/* Sets the `offset` of each location to its offset in `bytes`; UINT32_MAX: not found. False: out of
+   memory. Loads the module, so not with the GIL. */
 bool
-wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_t count)
+wpy_resolve_offsets(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_t count)
 {
     uint8_t *copy = malloc(size ? size : 1);
     char error[128];
@@ -45,13 +44,13 @@ wpy_locate(const uint8_t *bytes, uint32_t size, wpy_location *locations, uint32_
     memcpy(copy, bytes, size);
     memset(&args, 0, sizeof args);
     args.name = "";
-    wanted.bytes = copy;
-    wanted.locations = locations;
-    wanted.count = count;
+    request.bytes = copy;
+    request.locations = locations;
+    request.count = count;
     wamrpy_tracing = true;
     module = wasm_runtime_load_ex(copy, size, &args, error, sizeof error);
     wamrpy_tracing = false;
-    wanted.count = 0;
+    request.count = 0;
     if (module)
         wasm_runtime_unload(module);
     free(copy);

@@ -1,13 +1,15 @@
-/* refs.c: function references are numbers, never pointers.
+/* refs.c: function references, which are numbers and never pointers.
  *
- * Each instance has a range of numbers from a process-wide space, in pages of 1024; the reference
- * of its function i is base + i. Host functions have numbers from HOST_BASE on. A number is looked
- * up in the table of pages: one that was forged or outlived its instance finds nothing, and that is
- * a trap. Numbers of freed instances are used again; so that none can be left behind in a table,
- * whatever a reference comes into joins its owner's group (wpy_retain_reference), and groups die
- * whole.
+ * Each instance has a range of numbers of a process-wide space, in pages of 1024: the reference of
+ * its function i is base + i. Host functions have the numbers from HOST_BASE on. A reference is
+ * looked up in the table of pages. One that was forged, or whose instance was freed, is not found
+ * there, and calling it traps.
+ *
+ * The numbers of a freed instance are used again. So that no table or global has one of them, an
+ * object that a reference comes into joins the group of the reference's function
+ * (wpy_retain_reference), and a group is freed as a whole.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
 #define PAGE_BITS 10
 #define HOST_BASE 0xC0000000u
@@ -15,11 +17,14 @@
 #define CHUNK 4096u
 #define CHUNKS ((UINT32_MAX - HOST_BASE) / CHUNK)
 
-static wpy_instance
-    *pages[PAGES]; /* untouched pages of it cost nothing; written under the registry's lock */
-static uint32_t next_page = 1;    /* page 0 stays unused: wasm-c-api's instances count from 0 */
-static wpy_func **chunks[CHUNKS]; /* host functions; a freed slot keeps the index of the next free
-                                     one, times 2, plus 1 */
+/* The instance of each page, written under the registry's lock. Memory that was never written costs
+   nothing. */
+static wpy_instance *pages[PAGES];
+static uint32_t next_page =
+    1; /* page 0 is not used: instances of the C API have references from 0 */
+/* Host functions by id. A free slot has the id of the next free one, times 2, plus 1. Written
+   under the registry's lock, as are the next two. */
+static wpy_func **chunks[CHUNKS];
 static uint32_t host_count, free_host = UINT32_MAX;
 
 static uint32_t
@@ -28,7 +33,8 @@ pages_for(uint32_t functions)
     return functions ? (functions + (1u << PAGE_BITS) - 1) >> PAGE_BITS : 1;
 }
 
-/* Under the registry's lock: a free run of `count` pages at or after `start`; 0: none. */
+/* The first of `count` free pages in a row, at or after `start`; 0: there are none. Under the
+   registry's lock. */
 static uint32_t
 find_run(uint32_t start, uint32_t count)
 {
@@ -43,9 +49,8 @@ find_run(uint32_t start, uint32_t count)
     return 0;
 }
 
-/* Numbers for the instance's functions; false: there are none left. */
 bool
-wpy_refs_take(wpy_instance *instance)
+wpy_refs_allocate(wpy_instance *instance)
 {
     uint32_t count = pages_for(instance->func_count), first, i;
 
@@ -64,7 +69,7 @@ wpy_refs_take(wpy_instance *instance)
 }
 
 void
-wpy_refs_give(wpy_instance *instance)
+wpy_refs_free(wpy_instance *instance)
 {
     uint32_t first = instance->ref_base >> PAGE_BITS, i;
 
@@ -79,10 +84,8 @@ wpy_refs_give(wpy_instance *instance)
     instance->ref_base = 0;
 }
 
-/* A number, and with it the id by which Python knows the host function. False: out of memory or
- * numbers. */
 bool
-wpy_refs_take_host(wpy_func *func)
+wpy_refs_allocate_host(wpy_func *func)
 {
     uint32_t id;
     bool ok = true;
@@ -109,7 +112,7 @@ wpy_refs_take_host(wpy_func *func)
 }
 
 void
-wpy_refs_give_host(wpy_func *func)
+wpy_refs_free_host(wpy_func *func)
 {
     wpy_registry_lock();
     chunks[func->index / CHUNK][func->index % CHUNK] =
@@ -118,7 +121,6 @@ wpy_refs_give_host(wpy_func *func)
     wpy_registry_unlock();
 }
 
-/* The function behind a reference, borrowed; NULL: null, dead or forged. */
 wpy_func *
 wpy_refs_find(uint32_t ref)
 {
@@ -141,26 +143,17 @@ wpy_refs_find(uint32_t ref)
     }
 }
 
-static bool
-same_type(const WASMFuncType *a, const WASMFuncType *b)
-{
-    return a == b || (a->param_count == b->param_count && a->result_count == b->result_count &&
-                      !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count));
-}
-
-/* call_indirect on a reference that is not the caller's own; NULL: dead or of another type, which
- * is a trap. */
 WASMFunctionInstance *
 wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, WASMFuncType *expected)
 {
     wpy_func *func = wpy_refs_find(ref);
 
     (void)from;
-    return func && same_type(func->type, expected) ? &func->proxy : NULL;
+    return func && wpy_same_type(func->type, expected) ? &func->proxy : NULL;
 }
 
-/* A handle; NULL: null or dead. The caller must hold something of the group the reference came
- * from. */
+/* The function of a reference: a handle, or NULL: a null reference, or no such function. The caller
+   must have a handle in the group that the reference came from. */
 wpy_func *
 wpy_func_of_ref(uint32_t ref)
 {
@@ -171,14 +164,16 @@ wpy_func_of_ref(uint32_t ref)
     return func;
 }
 
+/* The reference to a function. */
 uint32_t
 wpy_func_ref(wpy_func *func)
 {
     return func->instance ? func->instance->ref_base + func->index : func->ref;
 }
 
-/* The reference is about to come into `object` (a table, a global, an instance that is called with
-   it): whoever owns it must live as long. A status: it may have to wait for the owner's lock. */
+/* Makes the function of a reference live as long as `object` (a table, a global, or an instance
+   that is called with it), before the reference comes into that; a status. May wait for the locks
+   of both groups, so not with the GIL. */
 int
 wpy_retain_reference(void *object, uint32_t ref)
 {
@@ -188,9 +183,11 @@ wpy_retain_reference(void *object, uint32_t ref)
         return ref == WPY_NULL_REF ? WPY_OK : WPY_RANGE;
     if (func->instance)
         return wpy_group_merge(object, &func->object);
-    return wpy_group_adopt(((wpy_object *)object)->group, &func->object) ? WPY_OK : WPY_NO_MEMORY;
+    return wpy_group_retain_host_func(((wpy_object *)object)->group, &func->object) ? WPY_OK
+                                                                                    : WPY_NO_MEMORY;
 }
 
+/* The same with the GIL, and the reference in *ref: see include/now.h. */
 int
 wpy_retain_reference_now(void *object, wpy_func *func, uint32_t *ref)
 {
@@ -199,19 +196,19 @@ wpy_retain_reference_now(void *object, wpy_func *func, uint32_t *ref)
     *ref = wpy_func_ref(func);
     if (func->instance)
         return ATOMIC_LOAD_ACQUIRE(&func->object.group) == group ? WPY_OK : WPY_BUSY;
-    return wpy_group_adopt(group, &func->object) ? WPY_OK : WPY_NO_MEMORY;
+    return wpy_group_retain_host_func(group, &func->object) ? WPY_OK : WPY_NO_MEMORY;
 }
 
 void *
 wpy_func_object(const wpy_func *func)
 {
-    return func->outside;
+    return func->python_object;
 }
 
 void
 wpy_func_set_object(wpy_func *func, void *object)
 {
-    func->outside = object;
+    func->python_object = object;
 }
 
 void *
@@ -219,5 +216,5 @@ wpy_ref_object(uint32_t ref)
 {
     const wpy_func *func = wpy_refs_find(ref);
 
-    return func ? func->outside : NULL;
+    return func ? func->python_object : NULL;
 }

@@ -1,14 +1,15 @@
-/* runtime.c: WAMR's start and stop, and where WAMR's own output goes: nowhere.
+/* runtime.c: starts and stops WAMR, and drops what WAMR would print.
  *
- * WAMR is one per process and counts its starts under a lock of its own; what must be the same for
- * both layers is how the first start sets it up, so everybody starts it through wpy_runtime_start.
+ * WAMR is initialized once per process, and counts its starts under a lock of its own. The first
+ * start sets it up. So that this is always done in the same way, the object API and the C API both
+ * start WAMR through wpy_runtime_start.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
 #include <stdarg.h>
 
-/* WAMR prints through these two (see CMakeLists.txt); a library has no business on its host's
- * stdout. */
+/* WAMR prints through these two (see CMakeLists.txt). A library must not write to the stdout of its
+   process. */
 int
 wpy_vprintf(const char *format, va_list arguments)
 {
@@ -26,7 +27,7 @@ wpy_log(uint32_t level, const char *file, int line, const char *format, ...)
     (void)format;
 }
 
-/* Counted; false: WAMR could not be started. Every start has its stop. */
+/* Starts WAMR; false: it can't be started. Each start is counted, and needs a wpy_runtime_stop. */
 bool
 wpy_runtime_start(void)
 {
@@ -35,8 +36,8 @@ wpy_runtime_start(void)
 
     memset(&args, 0, sizeof args);
     args.mem_alloc_type = Alloc_With_Allocator;
-    wpy_allocator(&args.mem_alloc_option);
-    wpy_registry_lock(); /* WAMR's own lock must not be held over a fork */
+    wpy_set_allocator(&args.mem_alloc_option);
+    wpy_registry_lock(); /* so that no thread has WAMR's own lock in a fork */
     started = wasm_runtime_full_init(&args);
     wpy_registry_unlock();
     return started;

@@ -1,11 +1,11 @@
-/* table.c: tables, those that can be shared mapped once up to what they may grow to.
+/* table.c: tables that are imported, exported, or made by the host.
  *
- * WAMR keeps an instance's tables inside the instance's block, sized for the limits it guesses. A
- * table that is imported or exported, or made by the host, is ours instead: mapped at its full size
- * without being committed, so that it grows in place from any side and outlives its instance.
- * Elements are references (refs.c) of 32 bits in cells of a pointer's size.
+ * WAMR allocates the tables of an instance inside the instance's block, with a maximum that it
+ * guesses. A table that can be shared is ours instead: its address range is mapped at its maximal
+ * size, so it grows in place, whoever grows it, and outlives its instance. Elements are references
+ * (refs.c) of 32 bits in cells of a pointer's size.
  */
-#include "core/core.h"
+#include "runtime/runtime.h"
 
 static size_t
 size_for(uint32_t elements)
@@ -13,30 +13,29 @@ size_for(uint32_t elements)
     return offsetof(WASMTableInstance, elems) + (size_t)elements * sizeof(table_elem_type_t);
 }
 
-/* A table of our own, all null; no group yet. NULL: no room for it, or beyond the budget. */
 wpy_table *
 wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
     wpy_table *table = calloc(1, sizeof *table);
     uint32_t capacity = has_max && max < WPY_MOST_ELEMENTS ? max : WPY_MOST_ELEMENTS, i;
 
-    wpy_forget_refusal();
+    wpy_clear_refusal();
     if (!table)
         return NULL;
     if (min > WPY_MOST_ELEMENTS) {
-        wpy_refuse(WPY_TOO_MANY_ELEMENTS, min, WPY_MOST_ELEMENTS);
+        wpy_set_refusal(WPY_TOO_MANY_ELEMENTS, min, WPY_MOST_ELEMENTS);
         free(table);
         return NULL;
     }
     if (capacity < min)
         capacity = min;
     table->mapped = size_for(capacity);
-    if (!wpy_budget_take(budget, WPY_TABLE_ELEMENTS, min)) {
+    if (!wpy_budget_charge(budget, WPY_TABLE_ELEMENTS, min)) {
         free(table);
         return NULL;
     }
-    if (!(table->wamr = wpy_region_exact(table->mapped))) {
-        wpy_budget_give(budget, WPY_TABLE_ELEMENTS, min);
+    if (!(table->wamr = wpy_region_alloc_exact(table->mapped))) {
+        wpy_budget_refund(budget, WPY_TABLE_ELEMENTS, min);
         free(table);
         return NULL;
     }
@@ -57,15 +56,16 @@ free_table(wpy_object *object)
 {
     wpy_table *table = (wpy_table *)object;
 
-    wpy_budget_give(table->budget, WPY_TABLE_ELEMENTS, table->wamr->cur_size);
+    wpy_budget_refund(table->budget, WPY_TABLE_ELEMENTS, table->wamr->cur_size);
     wpy_budget_release(table->budget);
     wpy_region_free(table->wamr);
     free(table);
 }
 
-const wpy_kind wpy_table_kind = {.free = free_table};
+const wpy_object_ops wpy_table_ops = {.free = free_table};
 
-/* A table of the host's, in a group of its own; a handle. */
+/* Makes a table of the host, in a group of its own. Returns a handle, or NULL: no room, or beyond
+   the budget (wpy_take_refusal). */
 wpy_table *
 wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
@@ -77,7 +77,7 @@ wpy_table_new(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
             free_table(&table->object);
         return NULL;
     }
-    wpy_group_add(group, &table->object, &wpy_table_kind);
+    wpy_group_add(group, &table->object, &wpy_table_ops);
     return table;
 }
 
@@ -94,7 +94,7 @@ wpy_table_max(wpy_table *table, bool *has_max)
     return table->declared_max;
 }
 
-/* ---- under the lock of the table's group ---- */
+/* ---- under the lock of the table's group; a status ---- */
 
 static int
 get(const wpy_table *table, uint32_t index, uint32_t *out)
@@ -124,12 +124,12 @@ grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
 
     ASSERT_ENTERED(table);
     *old_size = wamr->cur_size;
-    wpy_forget_refusal();
+    wpy_clear_refusal();
     if (delta > wamr->max_size - wamr->cur_size) {
-        wpy_refuse(WPY_TOO_MANY_ELEMENTS, delta, wamr->max_size);
+        wpy_set_refusal(WPY_TOO_MANY_ELEMENTS, delta, wamr->max_size);
         return WPY_NO_MEMORY;
     }
-    if (!wpy_budget_take(table->budget, WPY_TABLE_ELEMENTS, delta))
+    if (!wpy_budget_charge(table->budget, WPY_TABLE_ELEMENTS, delta))
         return WPY_NO_MEMORY;
     for (i = 0; i < delta; i++)
         wamr->elems[wamr->cur_size + i] = (table_elem_type_t)init;
@@ -137,92 +137,91 @@ grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
     return WPY_OK;
 }
 
-/* ---- waiting for it ---- */
+/* ---- waiting for the lock, so not with the GIL ---- */
 
 /* WPY_RANGE: no such element. */
 int
 wpy_table_get(wpy_table *table, uint32_t index, uint32_t *out)
 {
-    bool held;
-    int status = wpy_group_enter(&table->object, &held);
+    bool acquired;
+    int status = wpy_group_enter(&table->object, &acquired);
 
     if (status == WPY_OK) {
         status = get(table, index, out);
-        wpy_group_leave(&table->object, held);
+        wpy_group_leave(&table->object, acquired);
     }
     return status;
 }
 
-/* The reference must be of the table's group: see wpy_retain_reference. */
+/* wpy_retain_reference first, if it is a reference to a function. */
 int
 wpy_table_set(wpy_table *table, uint32_t index, uint32_t ref)
 {
-    bool held;
-    int status = wpy_group_enter(&table->object, &held);
+    bool acquired;
+    int status = wpy_group_enter(&table->object, &acquired);
 
     if (status == WPY_OK) {
         status = set(table, index, ref);
-        wpy_group_leave(&table->object, held);
+        wpy_group_leave(&table->object, acquired);
     }
     return status;
 }
 
-/* WPY_NO_MEMORY: beyond the maximum, or what there is. */
+/* WPY_NO_MEMORY: beyond the maximum or the budget, or no room (wpy_take_refusal). */
 int
 wpy_table_grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
 {
-    bool held;
-    int status = wpy_group_enter(&table->object, &held);
+    bool acquired;
+    int status = wpy_group_enter(&table->object, &acquired);
 
     if (status == WPY_OK) {
         status = grow(table, delta, init, old_size);
-        wpy_group_leave(&table->object, held);
+        wpy_group_leave(&table->object, acquired);
     }
     return status;
 }
 
-/* ---- not waiting for it: see include/now.h ---- */
+/* ---- not waiting for the lock, with the GIL: see include/now.h ---- */
 
 int
 wpy_table_get_now(wpy_table *table, uint32_t index, uint32_t *out)
 {
-    bool held;
+    bool acquired;
     int status;
 
-    if (UNLIKELY(!wpy_group_enter_now(&table->object, &held)))
+    if (UNLIKELY(!wpy_group_enter_now(&table->object, &acquired)))
         return WPY_BUSY;
     status = get(table, index, out);
-    wpy_group_leave(&table->object, held);
+    wpy_group_leave(&table->object, acquired);
     return status;
 }
 
 int
 wpy_table_set_now(wpy_table *table, uint32_t index, uint32_t ref)
 {
-    bool held;
+    bool acquired;
     int status;
 
-    if (UNLIKELY(!wpy_group_enter_now(&table->object, &held)))
+    if (UNLIKELY(!wpy_group_enter_now(&table->object, &acquired)))
         return WPY_BUSY;
     status = set(table, index, ref);
-    wpy_group_leave(&table->object, held);
+    wpy_group_leave(&table->object, acquired);
     return status;
 }
 
 int
 wpy_table_grow_now(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
 {
-    bool held;
+    bool acquired;
     int status;
 
-    if (UNLIKELY(!wpy_group_enter_now(&table->object, &held)))
+    if (UNLIKELY(!wpy_group_enter_now(&table->object, &acquired)))
         return WPY_BUSY;
     status = grow(table, delta, init, old_size);
-    wpy_group_leave(&table->object, held);
+    wpy_group_leave(&table->object, acquired);
     return status;
 }
 
-/* table.grow, within the table's own maximum; false: beyond the budget. */
 bool
 wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *grown, uint32_t delta)
 {
@@ -232,9 +231,9 @@ wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *grown, uint32_t de
     ASSERT_ENTERED(instance);
     for (i = 0; i < wamr->table_count; i++)
         if (instance->tables[i] && instance->tables[i]->wamr == grown)
-            return wpy_budget_take(instance->tables[i]->budget, WPY_TABLE_ELEMENTS, delta);
-    if (!wpy_budget_take(instance->budget, WPY_TABLE_ELEMENTS, delta))
+            return wpy_budget_charge(instance->tables[i]->budget, WPY_TABLE_ELEMENTS, delta);
+    if (!wpy_budget_charge(instance->budget, WPY_TABLE_ELEMENTS, delta))
         return false;
-    instance->own_elements += delta;
+    instance->inline_elements += delta;
     return true;
 }

@@ -266,7 +266,7 @@ random_get(WASMExecEnv *env, uint8_t *data, uint32_t size)
 static void
 proc_exit(WASMExecEnv *env, uint32_t code)
 {
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_EXIT, (int)code, "exit");
+    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_EXIT, (int)code, "exit");
 }
 
 /* Of a descriptor, whatever the other arguments are: to a guest none is a socket. */

@@ -107,7 +107,7 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
     return true;
 }
 
-static const wpy_wasi_kind wasi_kind = {.link = link_instance, .release = wpy_wasi_release};
+static const wpy_wasi_ops wasi_ops = {.link = link_instance, .release = wpy_wasi_release};
 
 /* ---- making one ---- */
 
@@ -156,7 +156,7 @@ wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uin
 
     if (!wasi)
         return NULL;
-    wasi->head.kind = &wasi_kind;
+    wasi->head.ops = &wasi_ops;
     wasi->head.refs = 1;
     wasi->who = who;
     wasi->argv = copy_all(argv, argc);

@@ -7,7 +7,7 @@
  * (pipes, terminals, FIFOs) we wait in slices and look at what stops the code in between, as the
  * checkpoint does; files are read and written in pieces for the same reason.
  */
-#include "core/stack_switch.h"
+#include "runtime/stack_switch.h"
 #include "wasi/wasi.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@
 #endif
 
 /* Python's side, declared to cffi by build_ffi.py and defined in streams.py. Answers a size, or the
-   number, below 0, of the exception that waits. Reading, WPY_LATER: nothing is there yet, ask
+   number, below 0, of the exception that waits. Reading, WPY_WOULD_BLOCK: nothing is there yet, ask
    again; writing, 0: none of it was taken, try again. */
 extern int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);
 extern int wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size);
@@ -239,7 +239,7 @@ wait_for_python(WASMExecEnv *env)
 static __wasi_errno_t
 stopped_by_python(WASMExecEnv *env, int raised)
 {
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, raised, "stdio failed");
+    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST, raised, "stdio failed");
     return __WASI_EIO;
 }
 
@@ -255,18 +255,18 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
     if (i == count)
         return 0;
     do {
-        wpy_outside outside = wpy_go_out(env);
+        wpy_saved_stack outside = wpy_save_stack(env);
 
         ASSERT_NO_LOCKS();
         got = wpy_py_wasi_read(wasi->who, iov[i].buf,
                                iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
-        if (!wpy_come_back(env, &outside))
+        if (!wpy_restore_stack(env, &outside))
             return __WASI_EIO;
         if (got < 0)
             return stopped_by_python(env, got);
-        if (got == WPY_LATER && !wait_for_python(env))
+        if (got == WPY_WOULD_BLOCK && !wait_for_python(env))
             return __WASI_EINTR;
-    } while (got == WPY_LATER);
+    } while (got == WPY_WOULD_BLOCK);
     *size = (size_t)got;
     return 0;
 }
@@ -315,12 +315,12 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
 
         while (left) {
             uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
-            wpy_outside outside = wpy_go_out(env);
+            wpy_saved_stack outside = wpy_save_stack(env);
             int taken;
 
             ASSERT_NO_LOCKS();
             taken = wpy_py_wasi_write(wasi->who, fd, data, piece);
-            if (!wpy_come_back(env, &outside))
+            if (!wpy_restore_stack(env, &outside))
                 return __WASI_EIO;
             if (taken < 0)
                 return stopped_by_python(env, taken);
@@ -416,5 +416,5 @@ wpy_wasi_setup(void)
 void
 wpy_returned_hook(WASMExecEnv *env)
 {
-    wpy_fuel_settle(wpy_instance_of(env));
+    wpy_end_slice(wpy_instance_of(env));
 }

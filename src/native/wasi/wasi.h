@@ -10,7 +10,7 @@
 #ifndef WPY_WASI_H
 #define WPY_WASI_H
 
-#include "core/core.h"
+#include "runtime/runtime.h"
 
 #include "platform_api_extension.h"
 #include "wasmtime_ssp.h"
@@ -49,7 +49,9 @@ struct wpy_wasi {
 };
 
 /* stdio.c */
-#define WPY_SLICE_NS 20000000u /* a wait looks up this often */
+void wpy_wasi_setup(void);                /* once per process */
+void wpy_returned_hook(WASMExecEnv *env); /* a function of WASI has returned */
+#define WPY_SLICE_NS 20000000u            /* a wait looks up this often */
 wpy_stream *wpy_stream_of(wpy_instance *instance, os_file_handle handle);
 uint64_t wpy_wait_ns(uint64_t until); /* how long to wait now, before looking up */
 bool wpy_sleep(uint64_t ns);          /* false: woken by a signal */

@@ -33,7 +33,7 @@ class _Returns:
     def collecting(self, phase: str, _info: object) -> None:
         """Tell that the collector starts or has ended."""
         self.wait = phase == "start"
-        lib.wpy_give_later(self.wait)
+        lib.wpy_defer_releases(self.wait)
         while self.late and not self.wait:
             release, pointer = self.late.pop()
             release(pointer)
@@ -43,7 +43,7 @@ class _Returns:
         if hasattr(gc, "callbacks"):
             gc.callbacks.remove(self.collecting)
         self.wait = True
-        lib.wpy_give_later(True)
+        lib.wpy_defer_releases(True)
 
 
 _returns = _Returns()
@@ -66,4 +66,4 @@ def giver(release: Callable[[Any], object]) -> Callable[[Any], None]:
 
 def handle(pointer: Any) -> Any:
     """Return the C pointer as a handle that gives itself back."""
-    return ffi.gc(pointer, lib.wpy_give)
+    return ffi.gc(pointer, lib.wpy_release_or_defer)

@@ -81,7 +81,7 @@ def bind_export(
     """Let a CallableBase call a function in C: a handle, which is taken over."""
     if not address:
         raise MemoryError
-    held = ffi.gc(ffi.cast("wpy_func *", address), lib.wpy_give)
+    held = ffi.gc(ffi.cast("wpy_func *", address), lib.wpy_release_or_defer)
     call = _call[0](owner, address, signature.type, name, held)
 
     def wasm_function(*args: object) -> Any:
@@ -142,7 +142,7 @@ class HostFunctionBase:
 
 _MOST_KEPT = 8
 _kept: dict[int, list[tuple[int, BaseException]]] = {}  # by thread, the newest last
-_numbers = count(1 - lib.WPY_NOT_KEPT)
+_numbers = count(1 - lib.WPY_EXCEPTION_LOST)
 
 
 def keep_raised(

@@ -2,7 +2,7 @@
 
 `in_thread` is what Func.call_async is made of. A `Work` is one such call: the loop's thread and the
 executor's share it. Cancelling never gives a running call up. It sets a number that the C side
-looks at (`wpy_thread_stop` in native/runtime/checkpoint.c), so that all wasm code of that thread
+looks at (`wpy_thread_set_stop` in native/runtime/activation.c), so all wasm code of that thread
 ends, and then waits for the thread: CancelledError comes out when nothing runs any more. Only
 public parts of asyncio are used, so any event loop will do. Nothing here knows what is called.
 """
@@ -46,14 +46,14 @@ class Work:
             return
         thread = get_ident()
         outer = looks.get(thread)  # an executor may make calls in the thread that asks for them
-        before = lib.wpy_thread_stop(self._stop)
+        before = lib.wpy_thread_set_stop(self._stop)
         looks[thread] = self._look
         try:
             self.result = self._function(self._stop)
         except BaseException as error:  # noqa: BLE001 - whoever awaits it raises it
             self.error = error
         finally:
-            lib.wpy_thread_stop(before)
+            lib.wpy_thread_set_stop(before)
             if outer is None:
                 del looks[thread]
             else:

@@ -1,8 +1,8 @@
 """The frames of a trap, made from the raw frames that C records while wasm code unwinds.
 
 A raw frame is an instance's id, a function's index and an offset in the interpreter's code
-(src/native/core/backtrace.c). Few traps are looked at frame by frame, so `Frame` objects are made
-when somebody asks for them; the instances that they name are kept until then.
+(src/native/runtime/backtrace.c). Few traps are looked at frame by frame, so a `Frame` is made
+when somebody asks for it; the instances that they name are kept until then.
 """
 
 from __future__ import annotations

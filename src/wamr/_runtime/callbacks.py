@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 looks: dict[int, Callable[[], None]] = {}  # thread -> what is done there now and then
-NOT_KEPT: int = lib.WPY_NOT_KEPT
+NOT_KEPT: int = lib.WPY_EXCEPTION_LOST
 _BY_CELLS = getattr(HostFunctionBase, "by_cells", False)  # where there is no C that converts values
 
 
@@ -94,7 +94,7 @@ class HostFunction(HostFunctionBase):
         access_caller: bool = False,
     ) -> None:
         kinds, results = type._param_kinds, type._result_kinds
-        fn = lib.wpy_host_new(kinds + results, len(kinds), len(results), _BY_CELLS)
+        fn = lib.wpy_host_func_new(kinds + results, len(kinds), len(results), _BY_CELLS)
         if not fn:
             raise _no_function(name, kinds, results)
         self.fn = handle(fn)
@@ -155,14 +155,14 @@ class HostFunction(HostFunctionBase):
 
 def _with_caller(callback: Callable[..., Any]) -> Callable[..., Any]:
     def run(*args: Any) -> Any:
-        state = find_instance_state(lib.wpy_caller())
+        state = find_instance_state(lib.wpy_calling_instance_id())
         return callback(None if state is None else state.instance(), *args)
 
     return run
 
 
 def _caller() -> InstanceState:
-    state = find_instance_state(lib.wpy_caller())
+    state = find_instance_state(lib.wpy_calling_instance_id())
     if state is None:
         raise ReferenceError("the instance that calls is gone")
     return state

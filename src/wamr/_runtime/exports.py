@@ -136,7 +136,7 @@ def _function(state: InstanceState, index: int, type_: FuncType, name: str) -> F
     if index < state.module._imported_functions():
         c = lib.wpy_instance_func(state.c, index)
         if (
-            c and lib.wpy_func_tag(c) != state.instance_id
+            c and lib.wpy_func_instance_id(c) != state.instance_id
         ):  # one that is exported again: the original
             func = func_of_handle(c)
             if func is not None:

@@ -208,7 +208,7 @@ def _check_callback(what: str, callback: Callable[..., Any], type: FuncType) -> 
 
 def func_of_handle(c: Any) -> Func | None:
     """Return the Func for a handle whose origin is not known: a reference's."""
-    instance_id = lib.wpy_func_tag(c)
+    instance_id = lib.wpy_func_instance_id(c)
     if instance_id:
         state = find_instance_state(instance_id)
         if state is not None:

@@ -124,7 +124,7 @@ class Instance:
         if wasi is None and not module.imports:
             state = _State(store, module)
             state.timeout_ns = timeout_ns
-            c = lib.wpy_instance_alone(
+            c = lib.wpy_instance_new_without_imports(
                 module._c, state.instance_id, budget, stack, timeout_ns, fuel
             )
             if not c:

@@ -52,7 +52,7 @@ class Locator:
         for item, (function, compiled) in zip(array, places, strict=True):
             item.function, item.compiled = function - imported, compiled
         data = self._module.serialize()
-        if not lib.wpy_locate(ffi.from_buffer(data), len(data), array, len(places)):
+        if not lib.wpy_resolve_offsets(ffi.from_buffer(data), len(data), array, len(places)):
             return {}
         bodies = self._module._bodies({item.function for item in array})
         return {

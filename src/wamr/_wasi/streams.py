@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Write: TypeAlias = Callable[[bytes], int]
 
 _PATIENCE = 250  # times that nothing is taken, 20 ms apart, until that is an error
-_LATER: int = lib.WPY_LATER
+_LATER: int = lib.WPY_WOULD_BLOCK
 
 
 # ------------------------------------------------------------------ reading

@@ -1,0 +1,286 @@
+/* runtime.h: modules, instances and what instances share, and the functions of each file.
+ *
+ * The only header of ours that includes WAMR's internal headers. What every call runs through is in
+ * enter.h, what it leaves on the native stack in activation.h.
+ */
+#ifndef WPY_RUNTIME_H
+#define WPY_RUNTIME_H
+
+#include "core/core.h"
+#include "include/now.h"
+
+#include "wasm_runtime_common.h"
+#include "wasm_exec_env.h"
+#include "wasm_interp.h"
+#include "wasm_loader_common.h"
+#include "wasm_memory.h"
+#include "wasm_native.h"
+#include "wasm_runtime.h"
+
+#define WPY_NULL_REF UINT32_MAX
+#define WPY_PAGE 65536u
+
+/* The most elements of one table, and of all tables of a module: 80 MB. Elements are written when a
+   table is made, so a module must not be able to ask for as many as the format allows. */
+#define WPY_MOST_ELEMENTS 10000000u
+
+/* The checks (branches and calls) between two visits of checkpoint.c. A prime, so that no loop is
+   in step with it. */
+#define WPY_SLICE 65521
+
+/* The most bytes of code that a bounded function may run, with all that it calls: a few
+   microseconds. */
+#define WPY_BOUNDED 1000
+
+extern const wpy_object_ops wpy_instance_ops, wpy_func_ops, wpy_host_func_ops, wpy_memory_ops,
+    wpy_table_ops, wpy_global_ops;
+
+/* ---- module.c ---- */
+
+/* A flag of a module's `spaces`, besides those of wpy_extern. */
+#define WPY_EXPORTED 4
+
+struct wpy_module {
+    uint32_t refs; /* atomic */
+    WASMModule *wamr;
+    uint8_t *bytes;   /* WAMR's own copy, which it writes to; NULL once it is loaded */
+    korp_mutex mutex; /* held while an instance that imports globals is made */
+    uint32_t forks;   /* wpy_forks when the mutex was made; under the registry's lock */
+    wpy_extern *imports, *exports;
+    uint32_t import_count, export_count;
+    wpy_extern *memory; /* the memory, imported or defined, or NULL; points into `spaces` */
+    wpy_extern *spaces; /* the index spaces of tables, memories and globals, in this order, with
+                           the limits that the module declares */
+    uint32_t table_count, global_count;
+    uint8_t *arena;     /* the names and types that imports and exports point at */
+    bool no_memory;     /* describe.c ran out of memory */
+    int32_t start;      /* the index of the start function, or -1 */
+    int32_t initialize; /* the index of a reactor's `_initialize`, or -1 */
+};
+
+/* Acquire and release the module's mutex. */
+void wpy_module_lock(wpy_module *module);
+void wpy_module_unlock(wpy_module *module);
+
+/* ---- describe.c ---- */
+
+/* Fills in imports, exports, spaces, start and initialize, which the module owns. False: out of
+   memory (module->no_memory), or a malformed module. `bytes` are only read during the call. */
+bool wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size);
+
+/* ---- instance.c, instantiate.c, imports.c ---- */
+
+enum {
+    WPY_ATTN_CLOSED = 1,
+    WPY_ATTN_TIMED = 2,
+    WPY_ATTN_CLOSE_PENDING = 4,
+    WPY_ATTN_OUT_OF_ORDER = 8 /* a call ended before a call that began later: stack_switch.c */
+};
+
+/* The fuel of an instance without a limit: 2^62 checks take centuries. */
+#define WPY_FUEL_ENDLESS (INT64_MAX / 2)
+
+/* Under the lock of its group, unless a field says otherwise. */
+struct wpy_instance {
+    wpy_object object;
+    uint32_t attention;       /* atomic: WPY_ATTN_…, what calls must look at */
+    uint32_t depth;           /* atomic to read: the calls that are open in it */
+    uint64_t thread;          /* the serial of the thread whose native stack the exec_env knows */
+    WASMModuleInstance *wamr; /* NULL: closed; it and env are cleared under the registry's lock */
+    WASMExecEnv *env;
+    wpy_module *module;
+    uint64_t generation; /* atomic to read: counts its outermost calls */
+    uint64_t stop_at;    /* atomic: the generation that is to be interrupted */
+    int64_t fuel;        /* what is left, without the rest of the slice in the exec_env; written
+                            under the registry's lock, too */
+    bool fuel_counted;   /* there is a limit */
+    int32_t status;      /* enum wpy_status of the exception that unwinds, see backtrace.c */
+    int32_t status_code;
+    uint64_t timeout_ns;
+    uint64_t instance_id;
+    wpy_func **funcs; /* by function index, made on demand; written under the registry's lock */
+    uint32_t func_count;
+    uint32_t ref_base;          /* the reference of its function 0, see refs.c */
+    const wpy_imports *imports; /* borrowed, while it is instantiated */
+    wpy_func **imported;        /* for each function import; NULL: WASI's own */
+    bool calls_python_only;     /* all its function imports are host functions */
+    WASMFunctionImport *import_structs;
+    wpy_memory *memory; /* of the group, as are tables and globals */
+    wpy_table **tables;
+    wpy_global **globals;
+    wpy_wasi *wasi;           /* a reference */
+    wpy_budget *budget;       /* a reference */
+    uint64_t inline_elements; /* of its tables that are in WAMR's block, charged to the budget */
+    uint8_t *reserved_top;    /* WPY_ATTN_OUT_OF_ORDER: the wasm stack below this address is not
+                                 used again while a call is open in the instance */
+    bool linked;              /* the link hook has run */
+    bool instantiating;       /* inside WAMR's instantiation */
+    bool kept_after_failure;  /* instantiation failed when its functions could already be in other
+                                 instances' tables: it lives as long as its group */
+};
+
+/* Closes an instance in which no call is open: WAMR's part is freed, what the group shares stays.
+   Under the group's lock, or when the group dies. */
+void wpy_instance_close_now(wpy_instance *instance);
+
+/* Hooks of the patched WAMR, under the lock of the instance's group. The first links the imports
+   before segments are written and code runs; false: `error` says why. The second runs before WAMR
+   frees an instance; true: WAMR must not. */
+bool wpy_link_hook(WASMModuleInstanceCommon *wamr, char *error, uint32_t error_size);
+bool wpy_unlink_hook(WASMModuleInstanceCommon *wamr);
+
+/* What an instance does with its WASI configuration. wasi/config.c defines them, so that instances
+   know nothing of WASI. */
+typedef struct wpy_wasi_ops {
+    bool (*link)(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size);
+    void (*release)(wpy_wasi *wasi);
+} wpy_wasi_ops;
+
+/* The head of every wpy_wasi. */
+typedef struct wpy_wasi_head {
+    const wpy_wasi_ops *ops;
+    uint32_t refs; /* atomic */
+} wpy_wasi_head;
+
+static inline const wpy_wasi_ops *
+wpy_wasi_ops_of(wpy_wasi *wasi)
+{
+    return ((wpy_wasi_head *)wasi)->ops;
+}
+
+/* NULL: an instance of the C API. */
+static ALWAYS_INLINE wpy_instance *
+wpy_instance_of(WASMExecEnv *env)
+{
+    return (wpy_instance *)((WASMModuleInstance *)env->module_inst)->custom_data;
+}
+
+/* ---- func.c, callbacks.c ---- */
+
+/* Calls Python. Argument cells in, result cells out. False: the instance has an exception. */
+typedef bool (*wpy_dispatcher)(WASMExecEnv *env, wpy_func *func, const uint32_t *args,
+                               uint32_t *results);
+
+struct wpy_func {
+    wpy_object object;
+    /* a function of an instance: */
+    wpy_instance *instance; /* NULL: a host function */
+    WASMFunctionInstance *wamr;
+    /* every function: */
+    uint16_t param_cells, result_cells;
+    WASMFuncType *type;
+    uint32_t index;      /* in its instance, or the id of a host function */
+    uint32_t ref;        /* a host function's reference */
+    void *python_object; /* borrowed, under the GIL: see include/now.h */
+    /* what an import's slot or another instance's table points at: */
+    wpy_dispatcher dispatch; /* NULL: a function of an instance */
+    WASMFunctionImport import_struct;
+    WASMFunctionInstance proxy;
+};
+
+static inline bool
+wpy_same_type(const WASMFuncType *a, const WASMFuncType *b)
+{
+    return a == b || (a->param_count == b->param_count && a->result_count == b->result_count &&
+                      !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count));
+}
+
+/* Fills in what follows from the type, which is borrowed. */
+void wpy_func_init(wpy_func *func, WASMFuncType *type);
+/* The function with this index in the instance, borrowed: it lives as long as the group. NULL: out
+   of memory, or no such function. Any thread, with or without the group's lock. */
+wpy_func *wpy_func_borrow(wpy_instance *instance, uint32_t index);
+/* The interpreter's call of an import that the link hook has bound. False: the instance has an
+   exception. */
+bool wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args,
+                   uint32_t *results);
+
+/* ---- refs.c ---- */
+
+/* Allocate and free the references of an instance's functions, and of a host function, which gets
+   its id at the same time. False: out of references or memory. */
+bool wpy_refs_allocate(wpy_instance *instance);
+void wpy_refs_free(wpy_instance *instance);
+bool wpy_refs_allocate_host(wpy_func *func);
+void wpy_refs_free_host(wpy_func *func);
+/* The function of a reference, borrowed. NULL: null, forged, or of a freed function. */
+wpy_func *wpy_refs_find(uint32_t ref);
+/* The interpreter's call_indirect of a reference that is not the instance's own. NULL: no such
+   function, or one of another type. */
+WASMFunctionInstance *wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref,
+                                       WASMFuncType *expected);
+
+/* ---- memory.c ---- */
+
+struct wpy_memory {
+    wpy_object object;
+    WASMMemoryInstance wamr;
+    uint32_t declared_max;
+    bool has_max;
+    bool host;      /* made by the host, which is one of the users */
+    uint32_t users; /* open instances that have it, and the host; under the registry's lock */
+    uint32_t pins;  /* views of its bytes; under the registry's lock */
+};
+
+/* Moves the memory that an instance defines out of WAMR's block, with that instance as its user. It
+   is in no group yet: the caller owns it. NULL: no room. */
+wpy_memory *wpy_memory_from_wamr(WASMMemoryInstance *defined, const wpy_extern *limits);
+void wpy_memory_remove_user(wpy_memory *memory);
+
+/* ---- table.c ---- */
+
+struct wpy_table {
+    wpy_object object;
+    wpy_budget *budget; /* a reference */
+    WASMTableInstance *wamr;
+    size_t mapped;
+    uint32_t declared_max;
+    bool has_max;
+    uint8_t element;
+};
+
+/* A table of null references, mapped at its maximal size. It is in no group yet: the caller owns
+   it. NULL: no room, or beyond the budget. */
+wpy_table *wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max,
+                         wpy_budget *budget);
+/* The interpreter's table.grow, within the maximum. False: beyond the budget. */
+bool wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *table, uint32_t delta);
+
+/* ---- global.c ---- */
+
+struct wpy_global {
+    wpy_object object;
+    uint8_t content;
+    bool mutable_;
+    uint64_t cell[2];
+};
+
+/* ---- backtrace.c ---- */
+
+/* Sets an exception of the instance that comes out with this status. Under its group's lock. */
+void wpy_set_exception(WASMModuleInstance *wamr, int status, int code, const char *text);
+/* Moves the exception of `from` to the instance `to`, which called it; the two may be the same. */
+void wpy_propagate_exception(wpy_instance *from, WASMModuleInstance *to);
+/* Turns the exception of the instance into an error record of `owner`; its status. */
+COLD int wpy_record_exception(wpy_instance *instance, const void *owner);
+/* Adds an error record to this thread; `frames`: with the frames that it has recorded. */
+COLD void wpy_push_error(const void *owner, int status, int code, const char *text, bool frames);
+/* The interpreter leaves a call with an exception, and the frames are still there. */
+void wpy_trapped_hook(WASMExecEnv *env);
+
+/* ---- offsets.c ---- */
+
+/* The loader has reached an instruction of a function (its position in the code section). */
+void wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled);
+
+/* ---- checkpoint.c ---- */
+
+/* Whether the code may go on; false: the instance has an exception. */
+bool wpy_checkpoint_hook(WASMExecEnv *env);
+/* The same for a function of WASI that waits. `woken`: by a signal. Costs no fuel. */
+bool wpy_wait_check(WASMExecEnv *env, bool woken);
+/* Ends the slice: what is left of it returns to instance->fuel, and the next check comes to the
+   checkpoint. */
+void wpy_end_slice(wpy_instance *instance);
+
+#endif
