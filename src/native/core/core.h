@@ -1,8 +1,8 @@
 /* core.h: threads, groups of objects and their locks, budgets and regions of memory.
  *
- * The core knows no instance, function or call. What a group does with an object is in the object's
- * wpy_object_ops, and what stops the calls of a thread is behind wpy_check_stop_hook; runtime/
- * defines both.
+ * The core uses no instances, functions or calls. What a group does with an object is in the
+ * object's wpy_object_ops, and what stops the calls of a thread is behind wpy_check_stop_hook;
+ * runtime/ defines both.
  */
 #ifndef WPY_CORE_H
 #define WPY_CORE_H
@@ -27,8 +27,8 @@ typedef struct wpy_thread wpy_thread;
 
 /* What a group does with its objects, by their type. Also the identity of the type. */
 typedef struct wpy_object_ops {
-    /* Ends the object's use of other objects of the group, all of which still exist. NULL: it uses
-       none. */
+    /* Ends the object's use of other objects of the group, all of which still exist. Under the
+       group's lock, or when the group is freed. NULL: it uses none. */
     void (*close)(wpy_object *object);
     /* Whether close() is due and no call is open in the object. NULL: never. */
     bool (*close_pending)(const wpy_object *object);
@@ -56,10 +56,9 @@ struct wpy_group {
     /* under the registry's lock: */
     wpy_group *next_group, **link_group; /* in the list of all groups */
     uint32_t handles;
-    wpy_object *objects; /* the head is atomic: the owner of the lock may walk the list, too */
-    wpy_group *merged;   /* groups that were merged into this one: a thread may still wait for their
-                            locks */
-    bool close_pending;  /* atomic to read: an object of the group waits to be closed */
+    wpy_object *objects;   /* the head is atomic: the owner of the lock may walk the list, too */
+    wpy_group *merged;     /* the list, by this field, of groups that were merged into this one */
+    bool close_pending;    /* atomic to read: the close of an object is pending */
     wpy_object **retained; /* a hash set of host functions, see retain.c */
     uint32_t retained_count, retained_room;
 };
@@ -74,35 +73,36 @@ void wpy_group_add(wpy_group *group, wpy_object *object, const wpy_object_ops *o
 void wpy_group_discard(wpy_object *object);
 /* Gives back the handle on an object that was discarded. Not the last one of the group. */
 void wpy_group_drop_handle(wpy_group *group);
-/* Merges the groups of two objects; a status. Waits for their locks. */
-int wpy_group_merge(wpy_object *into, wpy_object *other);
+/* Merges the groups of two objects; a status. Waits for their locks, so not with the GIL. */
+int wpy_group_merge(wpy_object *a, wpy_object *b);
 /* In the child of a fork, under the registry's lock. */
 void wpy_groups_reset_after_fork(void);
 
 /* ---- lock.c ---- */
 
-/* Waits up to 50 ms for the lock of the object's group, which this thread does not own; a status.
-   The slow path of wpy_enter. */
+/* The slow path of wpy_enter: waits up to 50 ms for the lock of the object's group, which this
+   thread doesn't have; a status. */
 COLD int wpy_group_wait(wpy_object *object, wpy_thread *me);
-/* After the lock was given back while a thread waited for it. */
+/* The lock was released while a thread waited for it: wakes that thread. */
 COLD void wpy_group_wake(wpy_group *group);
-/* Acquire the lock of the object's group for work that takes no time; *acquired: this call took it,
-   and wpy_group_leave gives it back. The first waits and returns a status. The second never waits:
-   false if another thread has the lock. */
+/* Acquire the lock of the object's group for work that takes no time, unless this thread has it.
+   *acquired: this call has acquired it, and wpy_group_leave releases it. The first function waits,
+   so not with the GIL, and returns a status. The second never waits: false if another thread has
+   the lock. */
 int wpy_group_enter(wpy_object *object, bool *acquired);
 bool wpy_group_enter_now(wpy_object *object, bool *acquired);
 void wpy_group_leave(wpy_object *object, bool acquired);
-/* Acquires the locks of both groups; a status. Never waits for one with the other acquired. */
+/* Acquires the locks of the groups of two objects; a status. Waits, so not with the GIL. */
 int wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *acquired_a, bool *acquired_b);
 void wpy_group_unlock(wpy_group *group);
-/* Closes objects of the group that wait for it, as soon as no thread has the lock. */
+/* Closes the objects of the group whose close is pending, as soon as no thread has the lock. */
 void wpy_group_close_pending(wpy_object *object);
 /* In the child of a fork, under the registry's lock. */
 void wpy_group_reset_after_fork(wpy_group *group);
 void wpy_waiting_reset_after_fork(void);
 
-/* Whether the calls that a thread has open must end: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. Set by
-   setup.c, so that waiting for a lock can end without the core's knowing calls. */
+/* Returns WPY_INTERRUPTED or WPY_TIMEOUT if the calls that a thread has open must end, else WPY_OK.
+   Set by setup.c, so that a thread can stop waiting for a lock although the core knows no calls. */
 extern int (*wpy_check_stop_hook)(const wpy_thread *me);
 
 /* ---- retain.c ---- */
@@ -145,7 +145,8 @@ struct wpy_thread {
 };
 
 extern THREAD_LOCAL wpy_thread wpy_self;
-/* How often this process and its parents were forked. Under the registry's lock. */
+/* How often this process and its parents were forked. Written in the child, which has one thread.
+ */
 extern uint32_t wpy_forks;
 
 bool wpy_threads_setup(void);

@@ -4,8 +4,8 @@
  * an owner spins shortly, then sleeps for at most 50 ms and returns WPY_BUSY, so that Python can
  * run its signal handlers and call again. Before it sleeps, the thread checks whether the owner
  * waits, directly or through other threads, for a lock of this thread: that is a deadlock, and the
- * thread returns WPY_DEADLOCK. The check is exact only if no thread sleeps while it has a lock that
- * it would give back by itself: see wpy_group_enter_both.
+ * thread returns WPY_DEADLOCK. For this to be exact, no thread sleeps while it has a lock that it
+ * would release without waiting for anything: see wpy_group_enter_both.
  *
  * An instance that can't be closed while a thread is in its group is closed by the thread that
  * gives the lock back.
@@ -250,8 +250,8 @@ wpy_group_enter_now(wpy_object *object, bool *acquired)
     }
 }
 
-/* This thread sleeps for one lock only while it has none but those of its open calls. Sleeping with
-   the other lock, for which another thread may wait, would look like a deadlock to that thread. */
+/* Sleeps for one lock only while this thread has no other than those of its open calls: a thread
+   that waits for the other lock would take that for a deadlock. */
 int
 wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *acquired_a, bool *acquired_b)
 {

@@ -106,6 +106,7 @@ wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, u
     wpy_saved_stack saved = wpy_save_stack(env);
     bool done;
 
+    ASSERT_ENTERED(wpy_instance_of(env));
     if (!func->dispatch) {
         done = call_instance(env, func, args, results);
         return wpy_restore_stack(env, &saved) && done;
@@ -152,7 +153,7 @@ free_host_func(wpy_object *object)
     free(object);
 }
 
-const wpy_object_ops wpy_host_func_ops = {.free = free_host_func};
+static const wpy_object_ops host_func_ops = {.free = free_host_func};
 
 /* Makes a host function of this type, a byte of the binary format for each value. Returns a handle,
    or NULL: out of memory, or too many cells. Python is called with its id (wpy_func_host_id); ids
@@ -180,7 +181,7 @@ wpy_host_func_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_co
     wpy_func_init(func, type);
     func->dispatch =
         host_entry && !by_cells && !has_references(type) ? dispatch_values : dispatch_cells;
-    func->object.ops = &wpy_host_func_ops;
+    func->object.ops = &host_func_ops;
     func->object.refs = 1;
     if (!wpy_refs_allocate_host(func)) {
         free(func);

@@ -33,7 +33,7 @@ check_memory(description *d, void *block)
 }
 
 static void
-limits(wpy_reader *r, wpy_extern *item)
+read_limits(wpy_reader *r, wpy_extern *item)
 {
     uint8_t flags = wpy_read_byte(r);
 
@@ -45,22 +45,22 @@ limits(wpy_reader *r, wpy_extern *item)
 }
 
 static void
-table_type(wpy_reader *r, wpy_extern *item)
+read_table_type(wpy_reader *r, wpy_extern *item)
 {
     item->kind = IMPORT_KIND_TABLE;
     item->content = wpy_read_byte(r);
-    limits(r, item);
+    read_limits(r, item);
 }
 
 static void
-memory_type(wpy_reader *r, wpy_extern *item)
+read_memory_type(wpy_reader *r, wpy_extern *item)
 {
     item->kind = IMPORT_KIND_MEMORY;
-    limits(r, item);
+    read_limits(r, item);
 }
 
 static void
-global_type(wpy_reader *r, wpy_extern *item)
+read_global_type(wpy_reader *r, wpy_extern *item)
 {
     item->kind = IMPORT_KIND_GLOBAL;
     item->content = wpy_read_byte(r);
@@ -68,6 +68,7 @@ global_type(wpy_reader *r, wpy_extern *item)
         item->flags |= WPY_MUTABLE;
 }
 
+/* Adds a function with the type of this index. False: out of memory. */
 static bool
 add_function(description *d, uint32_t type)
 {
@@ -83,6 +84,7 @@ add_function(description *d, uint32_t type)
     return true;
 }
 
+/* Adds a table, memory or global. False: out of memory. */
 static bool
 add_space(description *d, const wpy_extern *item)
 {
@@ -102,8 +104,9 @@ add_space(description *d, const wpy_extern *item)
     return true;
 }
 
+/* Points the item at the value types of a function type, in the caller's bytes. */
 static void
-function_type(description *d, wpy_extern *item, uint32_t type)
+set_function_type(description *d, wpy_extern *item, uint32_t type)
 {
     if (type < d->type_count) {
         signature *s = &d->types[type];
@@ -114,8 +117,10 @@ function_type(description *d, wpy_extern *item, uint32_t type)
     }
 }
 
+/* ---- sections; false: out of memory, or malformed ---- */
+
 static bool
-type_section(description *d, wpy_reader *r)
+read_type_section(description *d, wpy_reader *r)
 {
     uint32_t i, count = wpy_read_count(r);
 
@@ -135,7 +140,7 @@ type_section(description *d, wpy_reader *r)
 }
 
 static bool
-import_section(description *d, wpy_reader *r)
+read_import_section(description *d, wpy_reader *r)
 {
     wpy_module *module = d->module;
     uint32_t i, count = wpy_read_count(r), indices[4] = {0};
@@ -153,18 +158,18 @@ import_section(description *d, wpy_reader *r)
         switch (item->kind = wpy_read_byte(r)) {
         case IMPORT_KIND_FUNC:
             type = wpy_read_u32(r);
-            function_type(d, item, type);
+            set_function_type(d, item, type);
             if (!add_function(d, type))
                 return false;
             break;
         case IMPORT_KIND_TABLE:
-            table_type(r, item);
+            read_table_type(r, item);
             break;
         case IMPORT_KIND_MEMORY:
-            memory_type(r, item);
+            read_memory_type(r, item);
             break;
         case IMPORT_KIND_GLOBAL:
-            global_type(r, item);
+            read_global_type(r, item);
             break;
         default:
             r->failed = true;
@@ -179,7 +184,7 @@ import_section(description *d, wpy_reader *r)
 }
 
 static bool
-function_section(description *d, wpy_reader *r)
+read_function_section(description *d, wpy_reader *r)
 {
     uint32_t i, count = wpy_read_count(r);
 
@@ -191,8 +196,8 @@ function_section(description *d, wpy_reader *r)
 
 /* A section of tables, memories or globals. Their indices follow those of the imported ones. */
 static bool
-space_section(description *d, wpy_reader *r, void (*type)(wpy_reader *, wpy_extern *),
-              uint32_t kind)
+read_space_section(description *d, wpy_reader *r, void (*type)(wpy_reader *, wpy_extern *),
+                   uint32_t kind)
 {
     uint32_t i, index = 0, count = wpy_read_count(r);
 
@@ -212,7 +217,7 @@ space_section(description *d, wpy_reader *r, void (*type)(wpy_reader *, wpy_exte
 }
 
 static bool
-export_section(description *d, wpy_reader *r)
+read_export_section(description *d, wpy_reader *r)
 {
     wpy_module *module = d->module;
     uint32_t i, count = wpy_read_count(r);
@@ -228,7 +233,7 @@ export_section(description *d, wpy_reader *r)
         item->index = wpy_read_u32(r);
         if (item->kind == EXPORT_KIND_FUNC) {
             if (item->index < d->function_count)
-                function_type(d, item, d->functions[item->index]);
+                set_function_type(d, item, d->functions[item->index]);
             if (item->name_size == 11 && !memcmp(item->name, "_initialize", 11) &&
                 item->param_count == 0 && item->result_count == 0)
                 module->initialize = (int32_t)item->index;
@@ -237,6 +242,8 @@ export_section(description *d, wpy_reader *r)
     }
     return true;
 }
+
+/* ---- the whole module ---- */
 
 /* Sorts the spaces by kind, stably: tables, the memory, globals. */
 static bool
@@ -267,7 +274,7 @@ sort_spaces(description *d)
 /* Copies the types of exported tables, memories and globals to the exports, and marks the originals
    as exported. */
 static void
-describe_exported_spaces(wpy_module *module, uint32_t space_count)
+describe_exports(wpy_module *module, uint32_t space_count)
 {
     uint32_t first[4] = {0, 0, module->table_count, space_count - module->global_count}, i;
     uint32_t counts[4] = {0, module->table_count, first[3] - first[2], module->global_count};
@@ -343,25 +350,25 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
             break;
         switch (id) {
         case SECTION_TYPE_TYPE:
-            ok = d.types ? false : type_section(&d, &r);
+            ok = d.types ? false : read_type_section(&d, &r);
             break;
         case SECTION_TYPE_IMPORT:
-            ok = module->imports ? false : import_section(&d, &r);
+            ok = module->imports ? false : read_import_section(&d, &r);
             break;
         case SECTION_TYPE_FUNC:
-            ok = function_section(&d, &r);
+            ok = read_function_section(&d, &r);
             break;
         case SECTION_TYPE_TABLE:
-            ok = space_section(&d, &r, table_type, IMPORT_KIND_TABLE);
+            ok = read_space_section(&d, &r, read_table_type, IMPORT_KIND_TABLE);
             break;
         case SECTION_TYPE_MEMORY:
-            ok = space_section(&d, &r, memory_type, IMPORT_KIND_MEMORY);
+            ok = read_space_section(&d, &r, read_memory_type, IMPORT_KIND_MEMORY);
             break;
         case SECTION_TYPE_GLOBAL:
-            ok = space_section(&d, &r, global_type, IMPORT_KIND_GLOBAL);
+            ok = read_space_section(&d, &r, read_global_type, IMPORT_KIND_GLOBAL);
             break;
         case SECTION_TYPE_EXPORT:
-            ok = module->exports ? false : export_section(&d, &r);
+            ok = module->exports ? false : read_export_section(&d, &r);
             break;
         case SECTION_TYPE_START:
             module->start = (int32_t)wpy_read_u32(&r);
@@ -373,7 +380,7 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
     }
     ok = ok && !whole.failed && sort_spaces(&d) && move_texts(&d);
     if (ok)
-        describe_exported_spaces(module, d.space_count);
+        describe_exports(module, d.space_count);
     free(d.types);
     free(d.functions);
     return ok;

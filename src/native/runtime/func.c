@@ -10,7 +10,7 @@ free_func(wpy_object *object)
     free(object);
 }
 
-const wpy_object_ops wpy_func_ops = {.free = free_func};
+static const wpy_object_ops func_ops = {.free = free_func};
 
 void
 wpy_func_init(wpy_func *func, WASMFuncType *type)
@@ -85,7 +85,7 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
     func->instance = instance;
     func->index = index;
     wpy_func_init(func, type_of(instance->module->wamr, index));
-    func->object.ops = &wpy_func_ops;
+    func->object.ops = &func_ops;
     wpy_registry_lock();
     if (instance->wamr) /* else the instance is closed, and never runs again */
         func->wamr = (int64_t)index == instance->module->initialize

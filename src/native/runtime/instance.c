@@ -31,8 +31,9 @@ wpy_instance_close_now(wpy_instance *instance)
     instance->wasi = NULL;
 }
 
-/* Closes the instance now or, if a call is open in it or another thread has the lock of its group,
-   when that call returns. Any thread; it waits 50 ms at most, so not with the GIL. */
+/* Closes the instance now. If a call is open in it, or another thread has the lock of its group,
+   that call or thread closes the instance when it ends or releases the lock. Any thread; waits 50
+   ms at most, so not with the GIL. */
 int
 wpy_instance_close(wpy_instance *instance)
 {

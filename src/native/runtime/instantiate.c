@@ -212,8 +212,8 @@ discard(wpy_instance *instance)
     wpy_group_drop_handle(group); /* not the last one: imports have handles */
 }
 
-/* A new instance, in the group and with a handle, or NULL: out of memory. The caller has the
-   group's lock; without a `group`, the instance gets a new one, whose lock is this thread's. */
+/* Returns a new instance, in the group and with a handle, or NULL: out of memory. Under the group's
+   lock; without a `group`, the instance gets a new one, and this thread its lock. */
 static wpy_instance *
 new_instance(wpy_module *module, const wpy_imports *imports, wpy_group *group)
 {
@@ -238,6 +238,7 @@ new_instance(wpy_module *module, const wpy_imports *imports, wpy_group *group)
     wpy_instance_set_timeout(instance, imports->timeout_ns);
     if ((instance->wasi = imports->wasi))
         REFS_UP(&((wpy_wasi_head *)instance->wasi)->refs);
+    ASSERT_ENTERED(instance);
     return instance;
 }
 

@@ -20,8 +20,8 @@
 /* The instance of each page, written under the registry's lock. Memory that was never written costs
    nothing. */
 static wpy_instance *pages[PAGES];
-static uint32_t next_page =
-    1; /* page 0 is not used: instances of the C API have references from 0 */
+/* Page 0 is not used, since instances of the C API have references from 0. */
+static uint32_t next_page = 1;
 /* Host functions by id. A free slot has the id of the next free one, times 2, plus 1. Written
    under the registry's lock, as are the next two. */
 static wpy_func **chunks[CHUNKS];
@@ -121,8 +121,9 @@ wpy_refs_free_host(wpy_func *func)
     wpy_registry_unlock();
 }
 
-wpy_func *
-wpy_refs_find(uint32_t ref)
+/* The function of a reference, borrowed. NULL: null, forged, or of a freed function. */
+static wpy_func *
+find_func(uint32_t ref)
 {
     if (ref == WPY_NULL_REF)
         return NULL;
@@ -146,7 +147,7 @@ wpy_refs_find(uint32_t ref)
 WASMFunctionInstance *
 wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, WASMFuncType *expected)
 {
-    wpy_func *func = wpy_refs_find(ref);
+    wpy_func *func = find_func(ref);
 
     (void)from;
     return func && wpy_same_type(func->type, expected) ? &func->proxy : NULL;
@@ -157,7 +158,7 @@ wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref, WASMFuncType *expected)
 wpy_func *
 wpy_func_of_ref(uint32_t ref)
 {
-    wpy_func *func = wpy_refs_find(ref);
+    wpy_func *func = find_func(ref);
 
     if (func)
         wpy_retain(func);
@@ -177,7 +178,7 @@ wpy_func_ref(wpy_func *func)
 int
 wpy_retain_reference(void *object, uint32_t ref)
 {
-    wpy_func *func = wpy_refs_find(ref);
+    wpy_func *func = find_func(ref);
 
     if (!func)
         return ref == WPY_NULL_REF ? WPY_OK : WPY_RANGE;
@@ -214,7 +215,7 @@ wpy_func_set_object(wpy_func *func, void *object)
 void *
 wpy_ref_object(uint32_t ref)
 {
-    const wpy_func *func = wpy_refs_find(ref);
+    const wpy_func *func = find_func(ref);
 
     return func ? func->python_object : NULL;
 }

@@ -32,8 +32,7 @@
    microseconds. */
 #define WPY_BOUNDED 1000
 
-extern const wpy_object_ops wpy_instance_ops, wpy_func_ops, wpy_host_func_ops, wpy_memory_ops,
-    wpy_table_ops, wpy_global_ops;
+extern const wpy_object_ops wpy_instance_ops, wpy_memory_ops, wpy_table_ops, wpy_global_ops;
 
 /* ---- module.c ---- */
 
@@ -203,8 +202,6 @@ bool wpy_refs_allocate(wpy_instance *instance);
 void wpy_refs_free(wpy_instance *instance);
 bool wpy_refs_allocate_host(wpy_func *func);
 void wpy_refs_free_host(wpy_func *func);
-/* The function of a reference, borrowed. NULL: null, forged, or of a freed function. */
-wpy_func *wpy_refs_find(uint32_t ref);
 /* The interpreter's call_indirect of a reference that is not the instance's own. NULL: no such
    function, or one of another type. */
 WASMFunctionInstance *wpy_foreign_hook(WASMModuleInstance *from, uint32_t ref,

@@ -1,4 +1,5 @@
-/* stack_switch.h: what must be restored when Python returns to wasm, and the slow paths of that.
+/* stack_switch.h: saves and restores the state of a thread around each place where wasm calls
+ * Python.
  *
  * stack_switch.c tells why.
  */
@@ -13,7 +14,7 @@ COLD bool wpy_out_of_order(WASMExecEnv *env, struct WASMInterpFrame *frame);
  */
 COLD void wpy_leave_slow(wpy_instance *instance);
 
-/* What must be the same before and after Python runs within wasm. */
+/* The state that must be the same after Python has run within wasm as before. */
 typedef struct {
     wpy_activation *top;
     uint8_t *stack;
