@@ -155,34 +155,44 @@ def test_known_dependencies_are_found():
     assert ("core/core.h", "core/lock.c") not in found  # core.h declares, and calls nothing
 
 
-def wrong_labels(header: Path, folder: Path) -> list[str]:
-    """Return a line for each declaration that is not under the name of the file that defines it.
+def declarations(header: Path) -> list[tuple[str, str]]:
+    """Return the functions that a header declares, each with the label before it.
 
     A label is a comment that begins with the names of files: `/* runtime/call.c */`, or
     `/* ---- group.c ---- */` for a file in the header's own folder.
     """
+    pattern = (
+        r"^/\*(?: ----)? ((?:[\w/]+\.c(?:, )?)+)"
+        r"|^\w(?:(?![;{}]|\n\n).)*?\b(wpy_\w+)\([^;{}]*\);"
+    )
+    found, label = [], ""
     text = header.read_text(encoding="utf-8")
-    owners = {
+    for match in re.finditer(pattern, text, re.MULTILINE | re.DOTALL):
+        if match[1]:
+            label = match[1]
+        else:
+            found.append((match[2], label))
+    return found
+
+
+def defining_files(folder: Path) -> dict[str, str]:
+    """Return the .c file that defines each function and variable."""
+    return {
         name: path.relative_to(folder).as_posix()
         for path in folder.rglob("*.c")
         for name in defined(code_of(path))
     }
-    count, lines, labels = 0, [], ""
-    found = re.finditer(
-        r"^/\*(?: ----)? ((?:[\w/]+\.c(?:, )?)+)|^\w(?:(?![;{}]|\n\n).)*?\b(wpy_\w+)\([^;{}]*\);",
-        text,
-        re.MULTILINE | re.DOTALL,
-    )
-    for match in found:
-        if match[1]:
-            labels = match[1]
-            continue
-        count += 1
-        owner = owners.get(match[2], "no file")
-        named = re.findall(r"[\w/]+\.c", labels)
-        if owner not in named and owner not in [f"{header.parent.name}/{name}" for name in named]:
-            lines.append(f"{header.name}: {match[2]} is in {owner}, not in {labels}")
-    assert count, f"no declarations found in {header.name}"
+
+
+def wrong_labels(header: Path, folder: Path) -> list[str]:
+    """Return a line for each declaration that is not under the name of the file that defines it."""
+    owners = defining_files(folder)
+    lines = []
+    for name, label in declarations(header):
+        owner = owners.get(name, "no file")
+        named = re.findall(r"[\w/]+\.c", label)
+        if owner not in named and owner not in [f"{header.parent.name}/{file}" for file in named]:
+            lines.append(f"{header.name}: {name} is in {owner}, not in {label}")
     return lines
 
 
@@ -198,8 +208,21 @@ def wrong_labels(header: Path, folder: Path) -> list[str]:
     ],
 )
 def test_headers_name_the_file_that_defines_each_function(header):
+    assert declarations(NATIVE / header), f"no declarations found in {header}"
     wrong = wrong_labels(NATIVE / header, NATIVE)
     assert not wrong, "move the declaration to the section of its file:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("layer", ["core", "runtime", "wasi", "cpython"])
+def test_headers_declare_functions_of_their_own_layer_only(layer):
+    owners = defining_files(NATIVE)
+    wrong = [
+        f"{layer}/{header.name} declares {name}, which is in {owners[name]}"
+        for header in sorted((NATIVE / layer).glob("*.h"))
+        for name, _ in declarations(header)
+        if owners.get(name, layer).partition("/")[0] != layer
+    ]
+    assert not wrong, "move the declaration to a header of its layer:\n" + "\n".join(wrong)
 
 
 def test_a_label_that_names_another_file_is_found(small):

@@ -17,7 +17,7 @@ NATIVE = Path(__file__).resolve().parents[2] / "src" / "native"
 ASSERTIONS = {  # what a comment says, and what the body must contain
     r"under the registry's lock": r"ASSERT_HAS_LOCK\(WPY_REGISTRY_LOCK\)",
     r"under the module's mutex": r"ASSERT_HAS_LOCK\(WPY_MODULE_MUTEX\)",
-    r"under (?:the|its) group's lock": r"ASSERT_(?:ENTERED|IN_GROUP)|TAKES_LOCK",
+    r"under (?:the|its) group's lock": r"ASSERT_(?:ENTERED|IN_GROUP)|ACQUIRES_LOCK",
 }
 FUNCTION = re.compile(
     r"/\*((?:(?!\*/).)*)\*/\n((?:\w[^;{}()]*?)\b(\w+)\([^;{}]*\))(?:;|\n\{\n(.*?)\n\})", re.DOTALL

@@ -90,7 +90,7 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
 {
     bool acquired = false, slept = false;
 
-    TAKES_LOCK(WPY_GROUP_MUTEX);
+    ACQUIRES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_lock(&group->mutex);
     group->waiting++;
     for (;;) {
@@ -110,7 +110,7 @@ sleep_for_lock(wpy_group *group, uintptr_t mine)
         slept = os_cond_reltimedwait(&group->cond, &group->mutex, WAIT_US) != 0;
     }
     group->waiting--;
-    GIVES_LOCK(WPY_GROUP_MUTEX);
+    RELEASES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_unlock(&group->mutex);
     return acquired;
 }
@@ -155,10 +155,10 @@ close_pending(wpy_group *group)
 COLD void
 wpy_group_wake(wpy_group *group)
 {
-    TAKES_LOCK(WPY_GROUP_MUTEX);
+    ACQUIRES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_lock(&group->mutex);
     os_cond_signal(&group->cond);
-    GIVES_LOCK(WPY_GROUP_MUTEX);
+    RELEASES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_unlock(&group->mutex);
     close_pending(group);
 }

@@ -30,9 +30,9 @@ void wpy_assert_failed(const char *condition, const char *file, int line);
     ((condition) ? (void)0 : wpy_assert_failed(#condition, __FILE__, __LINE__))
 
 /* Before this thread acquires one of the locks 2 to 4, and before it releases it. */
-#define TAKES_LOCK(lock) \
+#define ACQUIRES_LOCK(lock) \
     (WPY_ASSERT(wpy_self.locks < (uint32_t)(lock)), (void)(wpy_self.locks |= (lock)))
-#define GIVES_LOCK(lock) \
+#define RELEASES_LOCK(lock) \
     (WPY_ASSERT(wpy_self.locks & (lock)), (void)(wpy_self.locks &= ~(uint32_t)(lock)))
 
 #define ASSERT_HAS_LOCK(lock) WPY_ASSERT(wpy_self.locks &(lock))
@@ -52,8 +52,8 @@ void wpy_assert_failed(const char *condition, const char *file, int line);
 #else
 
 #define WPY_ASSERT(condition) ((void)0)
-#define TAKES_LOCK(lock) ((void)0)
-#define GIVES_LOCK(lock) ((void)0)
+#define ACQUIRES_LOCK(lock) ((void)0)
+#define RELEASES_LOCK(lock) ((void)0)
 #define ASSERT_HAS_LOCK(lock) ((void)0)
 #define ASSERT_NO_LOCKS() ((void)0)
 #define ASSERT_IN_GROUP(group) ((void)0)

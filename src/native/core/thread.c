@@ -20,14 +20,14 @@ uint32_t wpy_forks;
 void
 wpy_registry_lock(void)
 {
-    TAKES_LOCK(WPY_REGISTRY_LOCK);
+    ACQUIRES_LOCK(WPY_REGISTRY_LOCK);
     os_mutex_lock(&registry);
 }
 
 void
 wpy_registry_unlock(void)
 {
-    GIVES_LOCK(WPY_REGISTRY_LOCK);
+    RELEASES_LOCK(WPY_REGISTRY_LOCK);
     os_mutex_unlock(&registry);
 }
 

@@ -102,14 +102,14 @@ wpy_module_lock(wpy_module *module)
         module->forks = wpy_forks;
     }
     wpy_registry_unlock();
-    TAKES_LOCK(WPY_MODULE_MUTEX);
+    ACQUIRES_LOCK(WPY_MODULE_MUTEX);
     os_mutex_lock(&module->mutex);
 }
 
 void
 wpy_module_unlock(wpy_module *module)
 {
-    GIVES_LOCK(WPY_MODULE_MUTEX);
+    RELEASES_LOCK(WPY_MODULE_MUTEX);
     os_mutex_unlock(&module->mutex);
 }
 
