@@ -1,10 +1,12 @@
-/* callable_base.c: the base of wamr.Func, which is called as fast as what it is for.
+/* callable_base.c: the base of wamr.Func, which makes calls as fast as those of a builtin function.
  *
- * Calling a `CallableBase` calls its member `callable`, with nothing of Python in between. It also
- * knows its function in C, so that it comes into a table or a global without a way through Python
- * (reference_slot.c), and it may stand for the function when a reference to that comes out
- * (`refer`): our C then has a pointer to it, which borrows, and which the CallableBase takes out as
- * it goes. So a reference that comes out twice is the same Func, as long as somebody has that.
+ * A call of a `CallableBase` calls its member `callable` directly, without a method of Python in
+ * between. The CallableBase also knows its function in C, so that storing it into a table or a
+ * global needs no Python code (reference_slot.c).
+ *
+ * A CallableBase may be registered for its function (`refer`). Whoever reads a reference to the
+ * function then gets this same object, as long as it lives. The function's pointer to the object is
+ * borrowed; the object removes that pointer when it is cleared.
  */
 #include "cpython/callable_base.h"
 #include "include/now.h"
@@ -13,145 +15,141 @@
 #include <stddef.h>
 
 typedef struct {
-    PyObject_HEAD PyObject *callable;
-    PyObject *owner;
-    PyObject
-        *callee;  /* of a function of an instance: has a handle on `fn`; NULL: the handle is ours */
-    wpy_func *fn; /* NULL: none yet, or cleared */
-    bool refers;  /* it stands for `fn` */
+    PyObject_HEAD
+    PyObject *callable;
+    PyObject *lifetime;
+    PyObject *callee; /* for a function of an instance: the object with the handle on `fn` */
+    wpy_func *fn;     /* NULL where there is none yet, or this was cleared. Without `callee`, the
+                         handle on it is ours */
+    bool registered;  /* for `fn` */
 } CallableBase;
 
-PyTypeObject *wpy_caller_type;
+PyTypeObject *wpy_callable_base_type;
 
 static bool
-is_caller(PyObject *value)
+is_callable_base(PyObject *value)
 {
-    return PyObject_TypeCheck(value, wpy_caller_type);
+    return PyObject_TypeCheck(value, wpy_callable_base_type);
 }
 
-static void
-set(PyObject **place, PyObject *value)
-{
-    PyObject *old = *place;
-
-    *place = value;
-    Py_XDECREF(old);
-}
-
-/* ---- its function ---- */
+/* ---- the function ---- */
 
 static void
-forget(CallableBase *caller)
+unbind(CallableBase *self)
 {
-    wpy_func *fn = caller->fn;
+    wpy_func *fn = self->fn;
 
-    caller->fn = NULL;
-    if (caller->refers && fn && wpy_func_object(fn) == caller)
+    self->fn = NULL;
+    if (self->registered && fn && wpy_func_object(fn) == self)
         wpy_func_set_object(fn, NULL);
-    caller->refers = false;
-    if (fn && !caller->callee)
-        wpy_let_go(fn);
+    self->registered = false;
+    if (fn && !self->callee)
+        wpy_release_handle(fn);
 }
 
 void
-wpy_caller_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *fn, PyObject *owner)
+wpy_callable_bind(PyObject *value, PyObject *callable, PyObject *callee, wpy_func *fn,
+                  PyObject *lifetime)
 {
-    CallableBase *caller = (CallableBase *)self;
+    CallableBase *self = (CallableBase *)value;
 
-    if (caller->fn)
-        forget(caller);
-    Py_INCREF(owner);
-    set(&caller->owner, owner);
-    set(&caller->callable, callable);
-    set(&caller->callee, callee);
-    caller->fn = fn;
+    if (self->fn)
+        unbind(self);
+    Py_INCREF(lifetime);
+    wpy_xsetref(&self->lifetime, lifetime);
+    wpy_xsetref(&self->callable, callable);
+    wpy_xsetref(&self->callee, callee);
+    self->fn = fn;
 }
 
-/* _of_host(address): its function is the host function at the address, a handle that stays its
- * caller's. */
+/* _of_host(address): binds to the host function at the address. The caller keeps its handle; this
+ * object counts another one. */
 static PyObject *
-of_host(PyObject *self, PyObject *value)
+of_host(PyObject *value, PyObject *address)
 {
-    CallableBase *caller = (CallableBase *)self;
-    wpy_func *fn = (wpy_func *)(uintptr_t)PyLong_AsUnsignedLongLong(value);
+    CallableBase *self = (CallableBase *)value;
+    wpy_func *fn = (wpy_func *)(uintptr_t)PyLong_AsUnsignedLongLong(address);
 
     if (PyErr_Occurred())
         return NULL;
-    forget(caller);
-    Py_CLEAR(caller->callee);
+    unbind(self);
+    Py_CLEAR(self->callee);
     wpy_retain(fn);
-    caller->fn = fn;
+    self->fn = fn;
     Py_RETURN_NONE;
 }
 
 wpy_func *
-wpy_caller_function(PyObject *value, PyObject **owner)
+wpy_callable_func(PyObject *value, PyObject **lifetime)
 {
-    CallableBase *caller = (CallableBase *)value;
+    CallableBase *self = (CallableBase *)value;
 
-    if (!is_caller(value) || !caller->owner)
+    if (!is_callable_base(value) || !self->lifetime)
         return NULL;
-    *owner = caller->owner;
-    return caller->fn;
+    *lifetime = self->lifetime;
+    return self->fn;
 }
+
+/* _address: the address of an instance's function, valid as long as this object is held. */
+static PyObject *
+get_address(PyObject *value, void *closure)
+{
+    const CallableBase *self = (const CallableBase *)value;
+
+    (void)closure;
+    if (!self->callee || !self->fn) {
+        PyErr_Format(PyExc_ReferenceError, "this %R has no function in C", Py_TYPE(value));
+        return NULL;
+    }
+    return PyLong_FromUnsignedLongLong((unsigned long long)(uintptr_t)self->fn);
+}
+
+/* ---- references to the function ---- */
 
 PyObject *
-wpy_caller_known(uint32_t ref)
+wpy_callable_of_reference(uint32_t ref)
 {
-    PyObject *caller = wpy_ref_object(ref);
+    PyObject *value = wpy_ref_object(ref);
 
-    if (!caller || !Py_REFCNT(caller)) /* on its way out: what goes with it may run code */
+    /* Without references it is being deallocated, and what that runs may come here. */
+    if (!value || !Py_REFCNT(value))
         return NULL;
-    Py_INCREF(caller);
-    return caller;
+    Py_INCREF(value);
+    return value;
 }
 
-/* refer(caller): as long as it lives it stands for its function, unless another one does. */
+/* refer(func): registers a CallableBase for its function, unless another one is registered. */
 static PyObject *
 refer(PyObject *module, PyObject *value)
 {
-    CallableBase *caller = (CallableBase *)value;
+    CallableBase *self = (CallableBase *)value;
     PyObject *other;
 
     (void)module;
-    if (!is_caller(value)) {
+    if (!is_callable_base(value)) {
         PyErr_SetString(PyExc_TypeError, "refer() takes a CallableBase");
         return NULL;
     }
-    if (caller->fn && (!(other = wpy_func_object(caller->fn)) || !Py_REFCNT(other))) {
-        wpy_func_set_object(caller->fn, caller);
-        caller->refers = true;
+    if (self->fn && (!(other = wpy_func_object(self->fn)) || !Py_REFCNT(other))) {
+        wpy_func_set_object(self->fn, self);
+        self->registered = true;
     }
     Py_RETURN_NONE;
 }
 
-/* known(number): the CallableBase that stands for the function of this number, or None. */
+/* known(ref): the CallableBase that is registered for the function of a reference, or None. */
 static PyObject *
-known(PyObject *module, PyObject *value)
+known(PyObject *module, PyObject *number)
 {
-    unsigned long ref = PyLong_AsUnsignedLong(value);
-    PyObject *caller;
+    unsigned long ref = PyLong_AsUnsignedLong(number);
+    PyObject *value;
 
     (void)module;
     if (PyErr_Occurred())
         return NULL;
-    if (ref < WPY_NO_OBJECT && (caller = wpy_caller_known((uint32_t)ref)))
-        return caller;
+    if (ref < WPY_NULL_REFERENCE && (value = wpy_callable_of_reference((uint32_t)ref)))
+        return value;
     Py_RETURN_NONE;
-}
-
-/* The function in C of an instance's function, as long as the Func is held. */
-static PyObject *
-address_of(PyObject *self, void *closure)
-{
-    const CallableBase *caller = (const CallableBase *)self;
-
-    (void)closure;
-    if (!caller->callee || !caller->fn) {
-        PyErr_Format(PyExc_ReferenceError, "this %R has no function in C", Py_TYPE(self));
-        return NULL;
-    }
-    return PyLong_FromUnsignedLongLong((unsigned long long)(uintptr_t)caller->fn);
 }
 
 /* ---- the type ---- */
@@ -165,7 +163,7 @@ call(PyObject *self, PyObject *args, PyObject *kwargs)
         PyErr_Format(PyExc_AttributeError, "this %R was not made by its __init__", Py_TYPE(self));
         return NULL;
     }
-    Py_INCREF(callable);
+    Py_INCREF(callable); /* the call may bind this object to another function */
     result = PyObject_Call(callable, args, kwargs);
     Py_DECREF(callable);
     return result;
@@ -176,7 +174,7 @@ traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((CallableBase *)self)->callable);
-    Py_VISIT(((CallableBase *)self)->owner);
+    Py_VISIT(((CallableBase *)self)->lifetime);
     Py_VISIT(((CallableBase *)self)->callee);
     return 0;
 }
@@ -184,34 +182,28 @@ traverse(PyObject *self, visitproc visit, void *arg)
 static int
 clear(PyObject *self)
 {
-    forget((CallableBase *)self);
+    unbind((CallableBase *)self);
     Py_CLEAR(((CallableBase *)self)->callable);
     Py_CLEAR(((CallableBase *)self)->callee);
-    Py_CLEAR(((CallableBase *)self)->owner);
+    Py_CLEAR(((CallableBase *)self)->lifetime);
     return 0;
 }
 
 static void
 dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-
-    PyObject_GC_UnTrack(self);
-    clear(self);
-    release(self);
-    Py_DECREF(type);
+    wpy_dealloc(self, clear);
 }
 
 static PyMemberDef members[] = {
     {"callable", T_OBJECT_EX, offsetof(CallableBase, callable), 0,
      "The same call as a plain function: the fastest way in."},
-    {"_lifetime", T_OBJECT_EX, offsetof(CallableBase, owner), 0, NULL},
+    {"_lifetime", T_OBJECT_EX, offsetof(CallableBase, lifetime), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef getset[] = {
-    {"_address", address_of, NULL, "Where its function is in C.", NULL},
+    {"_address", get_address, NULL, "The address of the function in C.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -228,29 +220,23 @@ static PyType_Slot slots[] = {
     {Py_tp_members, members},
     {Py_tp_getset, getset},
     {Py_tp_methods, methods},
-    {Py_tp_doc, "What calls its `callable`."},
+    {Py_tp_doc, "An object whose calls go to its `callable`."},
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    .name = "wamr._wamr.CallableBase",
-    .basicsize = sizeof(CallableBase),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .slots = slots,
-};
+static PyType_Spec spec = WPY_BASE_SPEC(CallableBase, slots);
 
 static PyMethodDef functions[] = {
-    {"refer", refer, METH_O,
-     "Let a CallableBase stand for its function when a reference to that comes out."},
+    {"refer", refer, METH_O, "Register a CallableBase for its function."},
     {"known", known, METH_O,
-     "Return the CallableBase that stands for the function of this number, or None."},
+     "Return the CallableBase that is registered for the function of a reference, or None."},
     {NULL, NULL, 0, NULL},
 };
 
 int
-wpy_add_caller(PyObject *module)
+wpy_add_callable_base(PyObject *module)
 {
-    return (wpy_caller_type = wpy_added(module, "CallableBase", &spec))
+    return (wpy_callable_base_type = wpy_add_type(module, &spec))
                ? PyModule_AddFunctions(module, functions)
                : -1;
 }

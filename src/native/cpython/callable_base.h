@@ -1,22 +1,23 @@
-/* callable_base.h: what the rest of this folder needs of callable_base.c. */
-#ifndef WPY_CALLER_H
-#define WPY_CALLER_H
+/* callable_base.h: CallableBase, for the other types of this folder. */
+#ifndef WPY_CALLABLE_BASE_H
+#define WPY_CALLABLE_BASE_H
 
 #include "cpython/cpython.h"
 
-extern PyTypeObject *wpy_caller_type;
+extern PyTypeObject *wpy_callable_base_type;
 
-/* Lets a CallableBase call `callable`, and be the function of `callee`, which has a handle on `fn`.
-   Takes over the references to these two; `owner` is borrowed. */
-void wpy_caller_bind(PyObject *caller, PyObject *callable, PyObject *callee, wpy_func *fn,
-                     PyObject *owner);
-/* The function in C of a CallableBase, and its owner, both borrowed; NULL: it is no CallableBase,
- * or has none.
- */
-wpy_func *wpy_caller_function(PyObject *value, PyObject **owner);
-/* The CallableBase that stands for the function of this number (see `refer`), a new reference;
-   NULL: there is none, no exception is set. The number must be one that rests where the caller has
-   a handle. */
-PyObject *wpy_caller_known(uint32_t ref);
+/* Makes a CallableBase call `callable` and stand for the wasm function `fn`, on which `callee` has
+ * a handle. Takes over the references to `callable` and `callee`; `lifetime` is borrowed. */
+void wpy_callable_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *fn,
+                       PyObject *lifetime);
+
+/* The function that `value` stands for, and its Lifetime, both borrowed. NULL where `value` is not
+ * a CallableBase or stands for no function. No exception is set. */
+wpy_func *wpy_callable_func(PyObject *value, PyObject **lifetime);
+
+/* The CallableBase that was registered for the function of a reference (see `refer`). A new
+ * reference; NULL where there is none, no exception is set. The caller must have a handle on
+ * something of the group that the reference comes from. */
+PyObject *wpy_callable_of_reference(uint32_t ref);
 
 #endif

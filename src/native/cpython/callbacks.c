@@ -1,13 +1,16 @@
-/* callbacks.c: a call of a host function, from wasm into Python.
+/* callbacks.c: calls of host functions, from wasm into Python.
  *
- * `HostFunctionBase` is the base of callbacks.py's HostFunction: what is to be called, under the
- * number by which our C knows the host function
- * (`_ready`). The registry below borrows: a HostFunctionBase takes itself out when it goes, so what
- * keeps a callback alive is only who imports it. Arguments and results that are numbers or vectors
- * are converted here; a result that is something else goes to the method `packed`, which converts
- * it, or says what is wrong. Types with references are called through callbacks.py's wpy_py_cells.
- * An exception waits in this thread under a number (`keep_raised`) while wasm unwinds; whoever
- * called into wasm from Python takes it out (`take_raised`).
+ * `HostFunctionBase` is the base of HostFunction (src/wamr/_runtime/callbacks.py). Our C knows a
+ * host function by its id. The registry below finds the HostFunctionBase of an id; its references
+ * are borrowed, and an object removes itself when it is cleared. So only importers keep a callback
+ * alive.
+ *
+ * Arguments and results that are numbers or vectors are converted here. Other results go to the
+ * method `packed` of the subclass, which converts them or raises an exception. Functions whose type
+ * has references are called through wpy_py_cells of src/wamr/_runtime/callbacks.py instead.
+ *
+ * An exception of a callback is kept in its thread under a number (`keep_raised`) while wasm
+ * unwinds. Python's caller of wasm takes the exception from there (`take_raised`).
  */
 #include "cpython/values.h"
 
@@ -15,59 +18,57 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Exceptions that may wait in a thread. Between a call's end and its exception's being taken,
-   signal handlers and destructors may make calls that fail, too; and what a handler raises comes
-   out there, so nobody takes that exception. */
+/* How many exceptions are kept in a thread. There may be several: between the end of a call and
+ * the taking of its exception, signal handlers and destructors may make calls that fail. If such a
+ * handler raises an exception itself, nobody takes the one that is kept. */
 #define MOST_KEPT 8
 
 typedef struct {
-    PyObject_HEAD PyObject *run; /* what is called */
+    PyObject_HEAD
+    PyObject *run; /* the callable */
     uint32_t id;
-    bool ready;
+    bool registered;
 } HostFunctionBase;
 
-static PyObject **registry; /* by id; borrowed; under the GIL */
-static uint32_t room;
+static PyObject **registry; /* by id; borrowed references, NULL where there is none */
+static uint32_t registry_size;
 static PyObject *name_packed;
 
+/* ---- exceptions that wait in a thread ---- */
+
 typedef struct {
-    int last, count; /* the number of the newest; how many there are */
+    int last_number, count;
     struct {
-        PyObject *error;
+        PyObject *error; /* owned */
         int number;
-    } of[MOST_KEPT]; /* the newest last */
-} Kept;
+    } items[MOST_KEPT]; /* oldest first */
+} KeptExceptions;
 
-#if defined(_MSC_VER)
-static __declspec(thread) Kept kept;
-#else
-static THREAD_LOCAL Kept kept;
-#endif
+static THREAD_LOCAL KeptExceptions kept;
 
-/* ---- a call ---- */
-
-/* Keeps an exception, whose reference it takes over, for the caller in Python; its number. */
+/* Keeps an exception, taking over the reference, and returns its number. */
 static int
 keep(PyObject *error)
 {
-    Kept *mine = &kept;
+    KeptExceptions *here = &kept;
     PyObject *oldest = NULL;
-    int number = mine->last = mine->last > INT_MIN && mine->last < WPY_EXCEPTION_LOST
-                                  ? mine->last - 1
-                                  : WPY_EXCEPTION_LOST - 1;
+    int number = here->last_number = here->last_number > INT_MIN && here->last_number < WPY_NOT_KEPT
+                                         ? here->last_number - 1
+                                         : WPY_NOT_KEPT - 1;
 
-    if (mine->count == MOST_KEPT) { /* nobody came for it */
-        oldest = mine->of[0].error;
-        memmove(mine->of, mine->of + 1, (MOST_KEPT - 1) * sizeof *mine->of);
-        mine->count--;
+    if (here->count == MOST_KEPT) { /* nobody took the oldest one */
+        oldest = here->items[0].error;
+        memmove(here->items, here->items + 1, (MOST_KEPT - 1) * sizeof *here->items);
+        here->count--;
     }
-    mine->of[mine->count].error = error;
-    mine->of[mine->count++].number = number;
-    Py_XDECREF(oldest); /* last: it may run any code, this function, too */
+    here->items[here->count].error = error;
+    here->items[here->count++].number = number;
+    Py_XDECREF(oldest); /* last, since a destructor may call this function */
     return number;
 }
 
-/* Keeps the exception that is set. */
+/* Keeps the current exception, which is cleared, and returns its number. WPY_NOT_KEPT where there
+ * is no memory for the exception object. */
 static int
 keep_exception(void)
 {
@@ -79,146 +80,42 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    return value ? keep(value) : WPY_EXCEPTION_LOST;
+    return value ? keep(value) : WPY_NOT_KEPT;
 }
 
-/* Where the exception of that number is; -1: nowhere. */
+/* The index of the exception with that number; -1 where there is none. */
 static int
 find(int number)
 {
     int i;
 
-    for (i = kept.count - 1; i >= 0 && kept.of[i].number != number; i--)
+    for (i = kept.count - 1; i >= 0 && kept.items[i].number != number; i--)
         ;
     return i;
 }
 
-/* Takes it out, a reference. What came after it, nobody came for. */
+/* Takes the exception at an index: a reference. Newer ones are dropped, since nobody takes them. */
 static PyObject *
 take(int i)
 {
-    PyObject *error = kept.of[i].error;
+    PyObject *error = kept.items[i].error;
 
     while (kept.count > i + 1)
-        Py_DECREF(kept.of[--kept.count].error);
+        Py_DECREF(kept.items[--kept.count].error);
     kept.count = i;
     return error;
 }
 
-static PyObject *
-call(PyObject *run, const uint8_t *kinds, uint32_t count, const uint32_t *cell)
-{
-    PyObject *few[4] = {NULL, NULL, NULL, NULL}, *tuple, *result = NULL;
-    uint32_t i;
-
-    if (count > 4) {
-        if (!(tuple = PyTuple_New(count)))
-            return NULL;
-        for (i = 0; i < count; i++) {
-            PyObject *value = wpy_get(kinds[i], &cell);
-            if (!value) {
-                Py_DECREF(tuple);
-                return NULL;
-            }
-            PyTuple_SetItem(tuple, i, value);
-        }
-        result = PyObject_Call(run, tuple, NULL);
-        Py_DECREF(tuple);
-        return result;
-    }
-    for (i = 0; i < count; i++)
-        if (!(few[i] = wpy_get(kinds[i], &cell)))
-            goto end;
-    result = count ? PyObject_CallFunctionObjArgs(run, few[0], few[1], few[2], few[3], NULL)
-                   : PyObject_CallNoArgs(run);
-end:
-    for (i = 0; i < count; i++)
-        Py_XDECREF(few[i]);
-    return result;
-}
-
-/* Writes what a callback returned, if it is plain: one value, or as many as there should be. */
-static bool
-put_plain(PyObject *value, const uint8_t *kinds, uint32_t count, uint32_t *cell)
-{
-    uint32_t i;
-
-    if (count == 1)
-        return wpy_put(kinds[0], value, &cell);
-    if (!count)
-        return value == Py_None;
-    if (!PyTuple_Check(value) || PyTuple_Size(value) != (Py_ssize_t)count)
-        return false;
-    for (i = 0; i < count; i++)
-        if (!wpy_put(kinds[i], PyTuple_GetItem(value, i), &cell))
-            return false;
-    return true;
-}
-
-/* The rest of it, by Python; 0, or 1 with an exception. */
-static int
-put_other(PyObject *callback, PyObject *value, uint32_t *cells)
-{
-    PyObject *packed = PyObject_CallMethodObjArgs(callback, name_packed, value, NULL);
-
-    if (!packed)
-        return 1;
-    if (!PyBytes_Check(packed)) {
-        PyErr_SetString(PyExc_TypeError, "packed() must return bytes");
-        Py_DECREF(packed);
-        return 1;
-    }
-    memcpy(cells, PyBytes_AsString(packed), (size_t)PyBytes_Size(packed));
-    Py_DECREF(packed);
-    return 0;
-}
-
-/* What our C calls, without the GIL: argument cells in, result cells out; 0, or the number of the
- * exception that waits. */
-static int
-called(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results, const uint32_t *args,
-       uint32_t *out)
-{
-    PyGILState_STATE state = PyGILState_Ensure();
-    PyObject *callback = id < room ? registry[id] : NULL,
-             *run = callback ? ((HostFunctionBase *)callback)->run : NULL, *value;
-    int failed = 1;
-
-    if (UNLIKELY(
-            !run ||
-            !Py_REFCNT(callback))) { /* none, or on its way out: what goes with it may run code */
-        PyErr_SetString(PyExc_ReferenceError,
-                        "the host function is gone: nothing keeps its callback alive");
-        failed = keep_exception();
-        PyGILState_Release(state);
-        return failed;
-    }
-    Py_INCREF(callback);
-    Py_INCREF(run);
-    if (LIKELY((value = call(run, kinds, params, args)) != NULL)) {
-        failed =
-            put_plain(value, kinds + params, results, out) ? 0 : put_other(callback, value, out);
-        Py_DECREF(value);
-    }
-    if (UNLIKELY(failed))
-        failed = keep_exception();
-    Py_DECREF(run);
-    Py_DECREF(callback);
-    PyGILState_Release(state);
-    return failed;
-}
-
-/* The exception that waits in this thread under that number, taken; NULL: there is none, or it is
-   of this class and stays. */
 PyObject *
-wpy_take_raised_but(PyObject *class, int number)
+wpy_take_raised_unless(PyObject *class, int number)
 {
     int i = find(number);
 
-    return i < 0 || PyErr_GivenExceptionMatches(kept.of[i].error, class) ? NULL : take(i);
+    return i < 0 || PyErr_GivenExceptionMatches(kept.items[i].error, class) ? NULL : take(i);
 }
 
-/* take_raised(number): the exception that waits in this thread under that number, or None. */
+/* take_raised(number): takes the exception that is kept in this thread under the number; None where
+ * there is none. */
 static PyObject *
 take_raised(PyObject *module, PyObject *number)
 {
@@ -232,8 +129,9 @@ take_raised(PyObject *module, PyObject *number)
     Py_RETURN_NONE;
 }
 
-/* keep_raised(kind, error, traceback): keeps what a function has raised that cffi called for our C;
-   its number. Not in Python, where a signal handler could raise before the exception is safe. */
+/* keep_raised(kind, error, traceback): keeps an exception of a function that cffi called for our C,
+ * and returns its number. In C, because a signal handler may raise between any two instructions of
+ * Python code. */
 static PyObject *
 keep_raised(PyObject *module, PyObject *args)
 {
@@ -251,46 +149,140 @@ keep_raised(PyObject *module, PyObject *args)
     return PyLong_FromLong(keep(error));
 }
 
+/* ---- calls ---- */
+
+/* Calls `run` with `count` arguments in cells. A new reference, or NULL with an exception. */
+static PyObject *
+call(PyObject *run, const uint8_t *kinds, uint32_t count, const uint32_t *cell)
+{
+    PyObject *few[4] = {NULL, NULL, NULL, NULL}, *tuple, *result = NULL;
+    uint32_t i;
+
+    if (count > 4) {
+        if (!(tuple = PyTuple_New(count)))
+            return NULL;
+        for (i = 0; i < count; i++) {
+            PyObject *value = wpy_value_from_cells(kinds[i], &cell);
+            if (!value) {
+                Py_DECREF(tuple);
+                return NULL;
+            }
+            PyTuple_SetItem(tuple, i, value);
+        }
+        result = PyObject_Call(run, tuple, NULL);
+        Py_DECREF(tuple);
+        return result;
+    }
+    for (i = 0; i < count; i++)
+        if (!(few[i] = wpy_value_from_cells(kinds[i], &cell)))
+            goto end;
+    result = count ? PyObject_CallFunctionObjArgs(run, few[0], few[1], few[2], few[3], NULL)
+                   : PyObject_CallNoArgs(run);
+end:
+    for (i = 0; i < count; i++)
+        Py_XDECREF(few[i]);
+    return result;
+}
+
+/* Converts the result of a callback: None, a value, or a tuple of the right length. False where a
+ * value needs `packed`; no exception is set. */
+static bool
+results_to_cells(PyObject *value, const uint8_t *kinds, uint32_t count, uint32_t *cell)
+{
+    uint32_t i;
+
+    if (count == 1)
+        return wpy_value_to_cells(kinds[0], value, &cell);
+    if (!count)
+        return value == Py_None;
+    if (!PyTuple_Check(value) || PyTuple_Size(value) != (Py_ssize_t)count)
+        return false;
+    for (i = 0; i < count; i++)
+        if (!wpy_value_to_cells(kinds[i], PyTuple_GetItem(value, i), &cell))
+            return false;
+    return true;
+}
+
+/* Converts the result of a callback by the method `packed`. 0, or 1 with an exception. */
+static int
+results_by_python(PyObject *self, PyObject *value, uint32_t *cells)
+{
+    PyObject *packed = PyObject_CallMethodObjArgs(self, name_packed, value, NULL);
+
+    if (!packed)
+        return 1;
+    if (!PyBytes_Check(packed)) {
+        PyErr_SetString(PyExc_TypeError, "packed() must return bytes");
+        Py_DECREF(packed);
+        return 1;
+    }
+    memcpy(cells, PyBytes_AsString(packed), (size_t)PyBytes_Size(packed));
+    Py_DECREF(packed);
+    return 0;
+}
+
+/* The entry that our C calls (include/entry.h), without the GIL. Returns 0, or the number of the
+ * exception that is kept. */
+static int
+enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t results,
+             const uint32_t *args, uint32_t *out)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *self = id < registry_size ? registry[id] : NULL,
+             *run = self ? ((HostFunctionBase *)self)->run : NULL, *value;
+    int failed = 1;
+
+    /* Without references it is being deallocated, and what that runs may come here. */
+    if (UNLIKELY(!run || !Py_REFCNT(self))) {
+        PyErr_SetString(PyExc_ReferenceError,
+                        "the host function is gone: nothing keeps its callback alive");
+        failed = keep_exception();
+        PyGILState_Release(state);
+        return failed;
+    }
+    Py_INCREF(self);
+    Py_INCREF(run);
+    if (LIKELY((value = call(run, kinds, params, args)) != NULL)) {
+        failed = results_to_cells(value, kinds + params, results, out)
+                     ? 0
+                     : results_by_python(self, value, out);
+        Py_DECREF(value);
+    }
+    if (UNLIKELY(failed))
+        failed = keep_exception();
+    Py_DECREF(run);
+    Py_DECREF(self);
+    PyGILState_Release(state);
+    return failed;
+}
+
 /* ---- the type ---- */
 
-/* _ready(id, run): from now on this is the host function of that number. */
+/* _ready(id, run): registers this object as the host function with that id. */
 static PyObject *
-ready(PyObject *self, PyObject *args)
+ready(PyObject *value, PyObject *args)
 {
-    HostFunctionBase *callback = (HostFunctionBase *)self;
+    HostFunctionBase *self = (HostFunctionBase *)value;
     unsigned int id;
-    PyObject *run, *old = callback->run;
+    PyObject *run;
 
     if (!PyArg_ParseTuple(args, "IO:_ready", &id, &run))
         return NULL;
-    if (id >= room) {
-        uint32_t more = id < 32 ? 64 : id * 2;
-        PyObject **larger = realloc(registry, more * sizeof *larger);
+    if (id >= registry_size) {
+        uint32_t size = id < 32 ? 64 : id * 2;
+        PyObject **larger = realloc(registry, size * sizeof *larger);
         if (!larger)
             return PyErr_NoMemory();
-        memset(larger + room, 0, (more - room) * sizeof *larger);
+        memset(larger + registry_size, 0, (size - registry_size) * sizeof *larger);
         registry = larger;
-        room = more;
+        registry_size = size;
     }
+    self->id = id;
+    self->registered = true;
+    registry[id] = value;
     Py_INCREF(run);
-    callback->run = run;
-    callback->id = id;
-    callback->ready = true;
-    registry[id] = self;
-    Py_XDECREF(old);
+    wpy_xsetref(&self->run, run);
     Py_RETURN_NONE;
-}
-
-static int
-clear(PyObject *self)
-{
-    HostFunctionBase *callback = (HostFunctionBase *)self;
-
-    if (callback->ready && registry[callback->id] == self)
-        registry[callback->id] = NULL;
-    callback->ready = false;
-    Py_CLEAR(callback->run);
-    return 0;
 }
 
 static int
@@ -301,16 +293,22 @@ traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
+static int
+clear(PyObject *value)
+{
+    HostFunctionBase *self = (HostFunctionBase *)value;
+
+    if (self->registered && registry[self->id] == value)
+        registry[self->id] = NULL;
+    self->registered = false;
+    Py_CLEAR(self->run);
+    return 0;
+}
+
 static void
 dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-
-    PyObject_GC_UnTrack(self);
-    clear(self);
-    release(self);
-    Py_DECREF(type);
+    wpy_dealloc(self, clear);
 }
 
 static PyMethodDef methods[] = {
@@ -323,36 +321,25 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, traverse},
     {Py_tp_clear, clear},
     {Py_tp_methods, methods},
-    {Py_tp_doc, "What C calls under a number."},
+    {Py_tp_doc, "A host function, which C calls by its id."},
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    .name = "wamr._wamr.HostFunctionBase",
-    .basicsize = sizeof(HostFunctionBase),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .slots = slots,
-};
+static PyType_Spec spec = WPY_BASE_SPEC(HostFunctionBase, slots);
 
 static PyMethodDef functions[] = {
     {"keep_raised", keep_raised, METH_VARARGS,
-     "Let an exception wait in this thread, and return its number."},
+     "Keep an exception in this thread, and return its number."},
     {"take_raised", take_raised, METH_O,
-     "Return the exception that waits under that number, or None."},
+     "Take the exception that is kept under a number; None where there is none."},
     {NULL, NULL, 0, NULL},
 };
 
 int
-wpy_add_callback(PyObject *module)
+wpy_add_callbacks(PyObject *module)
 {
-    PyObject *type = PyType_FromSpec(&spec);
-
-    if (!type || PyModule_AddObject(module, "HostFunctionBase", type) < 0) {
-        Py_XDECREF(type);
+    if (!wpy_add_type(module, &spec) || !(name_packed = PyUnicode_InternFromString("packed")))
         return -1;
-    }
-    if (!(name_packed = PyUnicode_InternFromString("packed")))
-        return -1;
-    wpy_host_set_entry(called);
+    wpy_host_set_entry(enter_python);
     return PyModule_AddFunctions(module, functions);
 }

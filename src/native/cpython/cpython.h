@@ -1,18 +1,22 @@
-/* cpython.h: the types of the extension module that are made with CPython's own C API.
+/* cpython.h: what the files of this folder share: extension types on CPython's own C API.
  *
- * cffi is the way between Python and our C everywhere but on the paths that are gone millions of
- * times: a call into wasm (function.c) and out of it (callbacks.c), a few bytes of memory
- * (memory.c), an element of a table (table.c), the value of a global (global.c). There a call
- * through cffi costs more than what it does. They keep to the limited API of 3.10, like all of the
- * module; where they are not (PyPy), Python does the same more slowly
- * (src/wamr/_backend/portable.py). Nothing here knows WAMR, and the rest of our C knows nothing of
- * Python.
+ * Python reaches most of our C through cffi. Some operations run so often that cffi's overhead
+ * would cost more than the operation itself: calls into wasm (function.c) and out of wasm
+ * (callbacks.c), access to a few bytes of a memory (memory.c), to an element of a table (table.c)
+ * and to the value of a global (global.c). These use the C API directly. Like the rest of the
+ * extension module they keep to the limited API of Python 3.10. Other implementations (PyPy) use
+ * src/wamr/_backend/portable.py instead.
+ *
+ * The code here must not include WAMR's headers, and no C outside of this folder may use Python's.
+ *
+ * All functions of this folder need the GIL, unless their comment says otherwise.
  */
 #ifndef WPY_CPYTHON_H
 #define WPY_CPYTHON_H
 
-/* No format has a `#`: compiled with the headers of 3.13, in which these are plain, it fails
- * on 3.12 and before, where they need a macro of those headers. */
+/* No format passed to PyArg_ParseTuple or Py_BuildValue may contain `#`. Compiled with the headers
+ * of 3.13, which no longer require PY_SSIZE_T_CLEAN, such a format would fail on 3.12 and earlier.
+ */
 #include <Python.h>
 #include <structmember.h>
 
@@ -20,32 +24,95 @@
 #include "include/wpy.h"
 #include "include/entry.h"
 
-/* Each adds what it has to the module; -1 with an exception. */
+/* ---- initialisation ---- */
+
+/* init.c: adds all types and functions of this folder to the module. 0, or -1 with an exception.
+ */
+int wpy_add_types(PyObject *module);
+/* The same for one file each. */
 int wpy_add_signature(PyObject *module);
-int wpy_add_caller(PyObject *module);
+int wpy_add_callable_base(PyObject *module);
 int wpy_add_function(PyObject *module);
-int wpy_add_window(PyObject *module);
-int wpy_add_callback(PyObject *module);
-int wpy_add_numbers(PyObject *module);
-int wpy_add_place(PyObject *module);
-int wpy_add_elements(PyObject *module);
-int wpy_add_cell(PyObject *module);
-int wpy_add_described(PyObject *module);
+int wpy_add_memory(PyObject *module);
+int wpy_add_callbacks(PyObject *module);
+int wpy_add_externrefs(PyObject *module);
+int wpy_add_reference_slot(PyObject *module);
+int wpy_add_table(PyObject *module);
+int wpy_add_global(PyObject *module);
+int wpy_add_describe(PyObject *module);
 int wpy_add_interpreter(PyObject *module);
 
-/* -1, with an ImportError: this is not the main interpreter. */
+/* Makes a type of the spec and adds it to the module under the last part of the spec's name.
+ * Returns a borrowed reference, which the module keeps alive; NULL with an exception. */
+PyTypeObject *wpy_add_type(PyObject *module, PyType_Spec *spec);
+
+/* ---- types ---- */
+
+/* The spec of the type `base`, from which a class of src/wamr is derived. `base` names the struct,
+ * and `slots` is the type's array of slots. */
+#define WPY_BASE_SPEC(base, slots_)                                             \
+    {                                                                           \
+        .name = "wamr._wamr." #base,                                            \
+        .basicsize = sizeof(base),                                              \
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, \
+        .slots = slots_,                                                        \
+    }
+
+/* The body of tp_dealloc of such a type. `clear` drops all that the object holds. */
+static inline void
+wpy_dealloc(PyObject *self, inquiry clear)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    freefunc free_object = (freefunc)PyType_GetSlot(type, Py_tp_free);
+
+    PyObject_GC_UnTrack(self);
+    clear(self);
+    free_object(self);
+    Py_DECREF(type); /* a heap type: each object holds a reference to its type */
+}
+
+/* ---- helpers ---- */
+
+/* Py_XSETREF, which the limited API lacks: replaces a reference, taking over that to `value`. */
+static inline void
+wpy_xsetref(PyObject **target, PyObject *value)
+{
+    PyObject *old = *target;
+
+    *target = value;
+    Py_XDECREF(old);
+}
+
+/* The value of an int between 0 and `max`; -1 for anything else. No exception is set. */
+static inline long long
+wpy_natural(PyObject *value, long long max)
+{
+    int overflow;
+    long long number;
+
+    if (UNLIKELY(!PyLong_Check(value)))
+        return -1;
+    number = PyLong_AsLongLongAndOverflow(value, &overflow);
+    return UNLIKELY(overflow || number < 0 || number > max) ? -1 : number;
+}
+
+/* A new tuple of `count` objects; NULL with an exception. */
+PyObject *wpy_tuple(PyObject *const *args, Py_ssize_t count);
+
+/* Calls the method `name` of `self` with the arguments of a METH_FASTCALL | METH_KEYWORDS call.
+ * A new reference, or NULL with an exception. */
+PyObject *wpy_call_method(PyObject *self, PyObject *name, PyObject *const *args, Py_ssize_t count,
+                          PyObject *keyword_names);
+
+/* wpy_release() for a caller with the GIL: gives the caller's handle back. Where that frees a whole
+ * group, which may take a while, the GIL is released meanwhile. */
+void wpy_release_handle(void *object);
+
+/* interpreter.c: 0, or -1 with an ImportError in a sub-interpreter. */
 int wpy_check_interpreter(void);
 
-/* The exception of a host function that waits in this thread, taken; NULL: there is none, or it is
- * of this class. */
-PyObject *wpy_take_raised_but(PyObject *class, int number);
-
-/* Gives a handle back; if that takes a while, without the GIL. */
-void wpy_let_go(void *object);
-
-/* Of an owner's store, those of its externrefs: a new reference, or NULL with an exception. */
-PyObject *wpy_numbers_of(PyObject *owner);
-
-PyTypeObject *wpy_added(PyObject *module, const char *name, PyType_Spec *spec);
+/* callbacks.c: takes the exception that waits in this thread under `number`, unless it is an
+ * instance of `class`. A new reference; NULL, without an exception, where there is none. */
+PyObject *wpy_take_raised_unless(PyObject *class, int number);
 
 #endif

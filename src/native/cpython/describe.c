@@ -1,19 +1,24 @@
-/* describe.c: what a module imports or exports, as tuples.
+/* describe.c: the imports and exports of a module as tuples.
  *
- * `described(address, imports)` answers one tuple for each: (kind, index, module or None, name,
- * type). The type is bytes that say all of it, so that equal ones are found in a dictionary: for a
- * function the kind, the number of parameters (4 bytes) and the value types, parameters first; for
- * the others the kind, the element's or content's type, the flags (wpy_extern in include/wpy.h
- * tells them), and the limits (4 bytes each). src/wamr/_runtime/module.py makes types of them.
- * `exported(address, known, make)` answers what stands in the dictionary `known` for the type and
- * name of each export; what does not, make(name, type, key) makes.
+ * `described(address, imports)` returns a list with one tuple for each: (kind, index, module or
+ * None, name, type). `type` is bytes that hold the whole type, so that equal types are found in a
+ * dictionary. For a function they are the kind, the number of parameters (4 bytes), the value types
+ * of the parameters, and those of the results. For the others they are the kind, the element or
+ * value type, the flags of wpy_extern (include/wpy.h), and the limits (4 bytes each).
+ * src/wamr/_runtime/module.py makes type objects from them.
+ *
+ * `exported(address, known, make)` returns a tuple with one object for each export: the one in the
+ * dictionary `known` for the export's type and name, or else that which make(name, type, key)
+ * returns.
  */
 #include "cpython/cpython.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* With the name behind it, and its size, or one could begin with what the other ends with. */
+/* The bytes for the type. With `named`, a key for type and name: the type, the name, and the name's
+ * size, without which two different pairs could give the same bytes. A new reference, or NULL with
+ * an exception. */
 static PyObject *
 type_of(const wpy_extern *item, bool named)
 {
@@ -58,8 +63,9 @@ text_of(const uint8_t *text, uint32_t size)
     return PyUnicode_DecodeUTF8((const char *)text, size, "strict");
 }
 
+/* The tuple for one import or export. A new reference, or NULL with an exception. */
 static PyObject *
-one(const wpy_extern *item)
+describe(const wpy_extern *item)
 {
     PyObject *parts[5] = {PyLong_FromLong(item->kind), PyLong_FromUnsignedLong(item->index),
                           text_of(item->module, item->module_size), NULL, type_of(item, false)};
@@ -97,7 +103,7 @@ described(PyObject *self, PyObject *args)
     if (!(list = PyList_New(count)))
         return NULL;
     for (i = 0; i < count; i++) {
-        PyObject *item = one(&items[i]);
+        PyObject *item = describe(&items[i]);
         if (!item) {
             Py_DECREF(list);
             return NULL;
@@ -107,9 +113,9 @@ described(PyObject *self, PyObject *args)
     return list;
 }
 
-/* One export; a new reference. */
+/* The object for one export. A new reference, or NULL with an exception. */
 static PyObject *
-known_one(const wpy_extern *item, PyObject *known, PyObject *make)
+known_or_made(const wpy_extern *item, PyObject *known, PyObject *make)
 {
     PyObject *key = type_of(item, true), *found = key ? PyDict_GetItemWithError(known, key) : NULL,
              *type;
@@ -141,7 +147,7 @@ exported(PyObject *self, PyObject *args)
     if (!(tuple = PyTuple_New(count)))
         return NULL;
     for (i = 0; i < count; i++) {
-        PyObject *item = known_one(&items[i], known, make);
+        PyObject *item = known_or_made(&items[i], known, make);
         if (!item) {
             Py_DECREF(tuple);
             return NULL;
@@ -153,14 +159,13 @@ exported(PyObject *self, PyObject *args)
 
 static PyMethodDef functions[] = {
     {"exported", exported, METH_VARARGS,
-     "Return what a module exports, from what is known or is made."},
-    {"described", described, METH_VARARGS,
-     "Return what a module imports or exports, a tuple each."},
+     "Return an object for each export of a module, known or made."},
+    {"described", described, METH_VARARGS, "Return a tuple for each import or export of a module."},
     {NULL, NULL, 0, NULL},
 };
 
 int
-wpy_add_described(PyObject *module)
+wpy_add_describe(PyObject *module)
 {
     return PyModule_AddFunctions(module, functions);
 }

@@ -1,315 +1,160 @@
-/* externrefs.c: the objects that wasm code knows as externrefs, and their numbers.
+/* externrefs.c: the table of the objects behind a store's externrefs.
  *
- * `ExternrefTableBase` is the base of the store's Objects (src/wamr/_values/externrefs.py, which
- * tells the whole story and decides when to collect). It gives an object a number, the same one
- * while the object is held, and holds it. A collection is `begin`, marking by our C, and `sweep`,
- * which lets go of what was neither marked nor asked for meanwhile. All of it runs under the GIL
- * and calls nothing in between that could run other Python code, so it needs no lock.
+ * `ExternrefTableBase` is the base of ExternrefTable (src/wamr/_values/externrefs.py, which
+ * explains the design and decides when to collect). It gives an object a reference, holds the
+ * object, and gives the same reference for the same object. A collection consists of `begin`,
+ * marking by our C (src/native/runtime/externrefs.c), `sweep`, which drops the objects that were
+ * neither marked nor asked for meanwhile, and `end`.
  *
- * Who passes numbers says so (`wpy_passing`): counted for each thread, since a host function puts
- * aside what its own thread was passing.
+ * All of it runs with the GIL held, and calls no other Python code in between. So it needs no lock.
  */
 #include "cpython/externrefs.h"
+#include "cpython/passing_refs.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-    PyObject_HEAD PyObject **items; /* by number; NULL: free */
-    uint8_t *touched;               /* by number: asked for during a collection */
-    uint32_t *spare;                /* free numbers below `count` */
-    uint32_t count, room, spare_count, held;
-    uint32_t *slots;  /* a hash table by address: number + 1, or 0 */
-    uint32_t mask;    /* its size - 1 */
-    uint32_t passing; /* who passes and is not aside */
-    uint32_t limit;   /* so many objects: worth a collection */
-    bool collecting;
-} ExternrefTableBase;
+static PyObject *wrapper_classes; /* a tuple; see set_wrapped */
 
-/* How often this thread passes numbers of one store: what is aside does not count, since a host
- * function runs, and what was passed is on the wasm stack. Counts, and no list of who passes:
- * greenlets end in any order. */
-typedef struct wpy_passing {
-    struct wpy_passing *next;
-    PyObject *numbers; /* borrowed; may be gone if `all` is 0 */
-    uint32_t all, aside;
-} wpy_passing;
-
-/* The first; the others are of threads that are in calls of several stores at once. */
-#if defined(_MSC_VER)
-static __declspec(thread) wpy_passing passing_here;
-#else
-static THREAD_LOCAL wpy_passing passing_here;
-#endif
-static PyObject *wrapped; /* a tuple of classes whose instances stand for something else */
-
-/* ---- who passes ---- */
-
-static wpy_passing *
-find_passing(const PyObject *numbers)
+PyObject *
+wpy_externrefs_of(PyObject *lifetime)
 {
-    wpy_passing *passing = &passing_here;
+    PyObject *store = PyObject_GetAttrString(lifetime, "store");
+    PyObject *table = store ? PyObject_GetAttrString(store, "_objects") : NULL;
 
-    while (passing && passing->numbers != numbers)
-        passing = passing->next;
-    return passing;
+    Py_XDECREF(store);
+    return table;
 }
 
-/* For a thread that is in another store's call already; NULL: out of memory. */
-static wpy_passing *
-another_passing(PyObject *numbers)
-{
-    wpy_passing *passing = find_passing(numbers);
+/* ---- the hash table ---- */
 
-    if (!passing && (passing = calloc(1, sizeof *passing))) {
-        passing->numbers = numbers;
-        passing->next = passing_here.next;
-        passing_here.next = passing;
-    }
-    return passing;
-}
-
-static void
-drop_passing(wpy_passing *passing)
-{
-    wpy_passing **link = &passing_here.next;
-
-    while (*link != passing)
-        link = &(*link)->next;
-    *link = passing->next;
-    free(passing);
-}
-
-/* False: out of memory. */
-static inline bool
-begin_passing(ExternrefTableBase *numbers)
-{
-    wpy_passing *passing = &passing_here;
-
-    if (UNLIKELY(passing->numbers != (PyObject *)numbers)) {
-        if (!passing->all && !passing->next)
-            passing->numbers = (PyObject *)numbers;
-        else if (!(passing = another_passing((PyObject *)numbers)))
-            return false;
-    }
-    passing->all++;
-    numbers->passing++;
-    return true;
-}
-
-static inline void
-end_passing(wpy_passing *passing, ExternrefTableBase *numbers)
-{
-    if (UNLIKELY(passing->aside == passing->all))
-        passing->aside--;
-    else
-        numbers->passing--;
-    passing->all--;
-    if (UNLIKELY(passing != &passing_here) && !passing->all)
-        drop_passing(passing);
-}
-
-bool
-wpy_crowded(PyObject *self)
-{
-    return ((ExternrefTableBase *)self)->held >= ((ExternrefTableBase *)self)->limit;
-}
-
-bool
-wpy_pass_begin(PyObject *self)
-{
-    return LIKELY(!wpy_crowded(self)) && begin_passing((ExternrefTableBase *)self);
-}
-
-void
-wpy_pass_end(PyObject *self)
-{
-    wpy_passing *passing = &passing_here;
-
-    if (LIKELY(passing->numbers == self) || (passing = find_passing(self)))
-        end_passing(passing, (ExternrefTableBase *)self);
-}
-
-static PyObject *
-enter(PyObject *self, PyObject *args)
-{
-    (void)args;
-    if (!begin_passing((ExternrefTableBase *)self))
-        return PyErr_NoMemory();
-    Py_INCREF(self); /* until it leaves */
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-leave(PyObject *self, PyObject *args)
-{
-    wpy_passing *passing = find_passing(self);
-
-    (void)args;
-    if (!passing || !passing->all) {
-        PyErr_SetString(PyExc_RuntimeError, "leave() without enter()");
-        return NULL;
-    }
-    end_passing(passing, (ExternrefTableBase *)self);
-    Py_DECREF(self);
-    Py_RETURN_NONE;
-}
-
-/* aside(): what this thread passes does not count until back(…) with the answer. */
-static PyObject *
-aside(PyObject *self, PyObject *args)
-{
-    wpy_passing *passing = find_passing(self);
-    uint32_t count = passing ? passing->all - passing->aside : 0;
-
-    (void)args;
-    if (count) {
-        passing->aside += count;
-        ((ExternrefTableBase *)self)->passing -= count;
-    }
-    return PyLong_FromUnsignedLong(count);
-}
-
-static PyObject *
-back(PyObject *self, PyObject *value)
-{
-    wpy_passing *passing = find_passing(self);
-    long count = PyLong_AsLong(value);
-
-    if (count == -1 && PyErr_Occurred())
-        return NULL;
-    if (passing && count > 0) {
-        uint32_t again = (unsigned long)count < passing->aside ? (uint32_t)count : passing->aside;
-        passing->aside -= again;
-        ((ExternrefTableBase *)self)->passing += again;
-    }
-    Py_RETURN_NONE;
-}
-
-/* ---- numbers ---- */
-
+/* The slot of the object, or the empty one where it belongs. There is an empty slot always. */
 static uint32_t
-slot_of(const ExternrefTableBase *numbers, const PyObject *value)
+slot_of(const ExternrefTableBase *table, const PyObject *value)
 {
     uint64_t hash = (uint64_t)(uintptr_t)value * 0x9E3779B97F4A7C15u;
-    uint32_t slot = (uint32_t)(hash >> 32) & numbers->mask;
+    uint32_t slot = (uint32_t)(hash >> 32) & table->mask;
 
-    while (numbers->slots[slot] && numbers->items[numbers->slots[slot] - 1] != value)
-        slot = (slot + 1) & numbers->mask;
+    while (table->slots[slot] && table->items[table->slots[slot] - 1] != value)
+        slot = (slot + 1) & table->mask;
     return slot;
 }
 
-/* Fills the hash table anew, at a size for `room` objects. */
+/* Fills the hash table again, with slots for `room` objects at least. False where there is no
+ * memory; can't fail where it does not have to grow. */
 static bool
-rehash(ExternrefTableBase *numbers, uint32_t room)
+rehash(ExternrefTableBase *table, uint32_t room)
 {
-    uint32_t size = numbers->slots ? numbers->mask + 1 : 64, i;
+    uint32_t size = table->slots ? table->mask + 1 : 64, i;
 
     while (size / 2 < room)
         size *= 2;
-    if (!numbers->slots || size != numbers->mask + 1) {
-        uint32_t *larger = realloc(numbers->slots, size * sizeof *larger);
+    if (!table->slots || size != table->mask + 1) {
+        uint32_t *larger = realloc(table->slots, size * sizeof *larger);
         if (!larger)
             return false;
-        numbers->slots = larger;
-        numbers->mask = size - 1;
+        table->slots = larger;
+        table->mask = size - 1;
     }
-    memset(numbers->slots, 0, size * sizeof *numbers->slots);
-    for (i = 0; i < numbers->count; i++)
-        if (numbers->items[i])
-            numbers->slots[slot_of(numbers, numbers->items[i])] = i + 1;
+    memset(table->slots, 0, size * sizeof *table->slots);
+    for (i = 0; i < table->count; i++)
+        if (table->items[i])
+            table->slots[slot_of(table, table->items[i])] = i + 1;
     return true;
 }
 
-/* Room for one more object. */
+/* Makes room for one more object. False where there is no memory. */
 static bool
-enlarge(ExternrefTableBase *numbers)
+enlarge(ExternrefTableBase *table)
 {
-    uint32_t room = numbers->room ? numbers->room * 2 : 32;
+    uint32_t room = table->room ? table->room * 2 : 32;
     PyObject **items;
     uint8_t *touched;
     uint32_t *spare;
 
-    if (numbers->count < numbers->room || numbers->spare_count)
+    if (table->count < table->room || table->spare_count)
         return true;
     if (room > INT32_MAX / 8)
         return false;
-    if ((items = realloc(numbers->items, room * sizeof *items)))
-        numbers->items = items;
-    if ((touched = realloc(numbers->touched, room)))
-        numbers->touched = touched;
-    if ((spare = realloc(numbers->spare, room * sizeof *spare)))
-        numbers->spare = spare;
-    if (!items || !touched || !spare || !rehash(numbers, room))
+    if ((items = realloc(table->items, room * sizeof *items)))
+        table->items = items;
+    if ((touched = realloc(table->touched, room)))
+        table->touched = touched;
+    if ((spare = realloc(table->spare, room * sizeof *spare)))
+        table->spare = spare;
+    if (!items || !touched || !spare || !rehash(table, room))
         return false;
-    memset(numbers->touched + numbers->room, 0, room - numbers->room);
-    numbers->room = room;
+    memset(table->touched + table->room, 0, room - table->room);
+    table->room = room;
     return true;
 }
 
+/* ---- conversion ---- */
+
+/* The reference for any object but None. False where there is no memory. */
 static bool
-number_of(ExternrefTableBase *numbers, PyObject *value, uint32_t *number)
+reference_of(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
 {
     uint32_t slot;
 
-    if (UNLIKELY(!numbers->slots) && !enlarge(numbers))
+    if (UNLIKELY(!table->slots) && !enlarge(table))
         return false;
-    slot = slot_of(numbers, value);
-    if (!numbers->slots[slot]) {
+    slot = slot_of(table, value);
+    if (!table->slots[slot]) {
         uint32_t next;
-        if (UNLIKELY(numbers->count == numbers->room && !numbers->spare_count)) {
-            if (!enlarge(numbers))
+        if (UNLIKELY(table->count == table->room && !table->spare_count)) {
+            if (!enlarge(table))
                 return false;
-            slot = slot_of(numbers, value);
+            slot = slot_of(table, value);
         }
-        next = numbers->spare_count ? numbers->spare[--numbers->spare_count] : numbers->count++;
+        next = table->spare_count ? table->spare[--table->spare_count] : table->count++;
         Py_INCREF(value);
-        numbers->items[next] = value;
-        numbers->slots[slot] = next + 1;
-        numbers->held++;
+        table->items[next] = value;
+        table->slots[slot] = next + 1;
+        table->held++;
     }
-    *number = numbers->slots[slot] - 1;
-    if (UNLIKELY(numbers->collecting))
-        numbers->touched[*number] = 1;
+    *ref = table->slots[slot] - 1;
+    if (UNLIKELY(table->collecting))
+        table->touched[*ref] = 1;
     return true;
 }
 
 static bool
-is_wrapped(PyObject *value)
+is_wrapper(PyObject *value)
 {
-    Py_ssize_t i, count = wrapped ? PyTuple_Size(wrapped) : 0;
+    Py_ssize_t i, count = wrapper_classes ? PyTuple_Size(wrapper_classes) : 0;
     PyTypeObject *type = Py_TYPE(value);
 
     for (i = 0; i < count; i++) {
-        PyTypeObject *one = (PyTypeObject *)PyTuple_GetItem(wrapped, i);
-        if (type == one || PyType_IsSubtype(type, one))
+        PyTypeObject *class = (PyTypeObject *)PyTuple_GetItem(wrapper_classes, i);
+        if (type == class || PyType_IsSubtype(type, class))
             return true;
     }
     return false;
 }
 
 bool
-wpy_number_of(PyObject *self, PyObject *value, uint32_t *number)
+wpy_externref_from_object(PyObject *self, PyObject *value, uint32_t *ref)
 {
     if (value == Py_None) {
-        *number = WPY_NO_OBJECT;
+        *ref = WPY_NULL_REFERENCE;
         return true;
     }
-    return !is_wrapped(value) && number_of((ExternrefTableBase *)self, value, number);
+    return !is_wrapper(value) && reference_of((ExternrefTableBase *)self, value, ref);
 }
 
 PyObject *
-wpy_object_of(PyObject *self, uint32_t number)
+wpy_externref_to_object(PyObject *self, uint32_t ref)
 {
-    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
     PyObject *value;
 
-    if (number == WPY_NO_OBJECT)
+    if (ref == WPY_NULL_REFERENCE)
         Py_RETURN_NONE;
-    value = number < numbers->count ? numbers->items[number] : NULL;
+    value = ref < table->count ? table->items[ref] : NULL;
     if (!value) {
-        PyErr_Format(PyExc_LookupError, "no object has the number %u", number);
+        PyErr_Format(PyExc_LookupError, "no object has the number %u", ref);
         return NULL;
     }
     Py_INCREF(value);
@@ -319,38 +164,40 @@ wpy_object_of(PyObject *self, uint32_t number)
 static PyObject *
 number(PyObject *self, PyObject *value)
 {
-    uint32_t found = WPY_NO_OBJECT;
+    uint32_t ref = WPY_NULL_REFERENCE;
 
-    if (value != Py_None && !number_of((ExternrefTableBase *)self, value, &found))
+    if (value != Py_None && !reference_of((ExternrefTableBase *)self, value, &ref))
         return PyErr_NoMemory();
-    return PyLong_FromUnsignedLong(found);
+    return PyLong_FromUnsignedLong(ref);
 }
 
 static PyObject *
 object(PyObject *self, PyObject *value)
 {
-    unsigned long found = PyLong_AsUnsignedLong(value);
+    unsigned long ref = PyLong_AsUnsignedLong(value);
 
-    if (found == (unsigned long)-1 && PyErr_Occurred())
+    if (ref == (unsigned long)-1 && PyErr_Occurred())
         return NULL;
-    return wpy_object_of(self, found > UINT32_MAX ? WPY_NO_OBJECT - 1 : (uint32_t)found);
+    /* beyond 32 bits: a reference that no object has */
+    return wpy_externref_to_object(self, ref > UINT32_MAX ? WPY_NULL_REFERENCE - 1 : (uint32_t)ref);
 }
 
-/* ---- a collection ---- */
+/* ---- collection ---- */
 
-/* begin(): how many numbers there are, to be marked; -1: not now. */
+/* begin(): begins a collection. Returns the number of references, which the caller marks; -1 where
+ * another collection runs or references are being passed. */
 static PyObject *
 begin(PyObject *self, PyObject *args)
 {
-    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
 
     (void)args;
-    if (numbers->collecting || numbers->passing)
+    if (table->collecting || table->passing)
         return PyLong_FromLong(-1);
-    numbers->collecting = true;
-    if (numbers->touched)
-        memset(numbers->touched, 0, numbers->room);
-    return PyLong_FromUnsignedLong(numbers->count);
+    table->collecting = true;
+    if (table->touched)
+        memset(table->touched, 0, table->room);
+    return PyLong_FromUnsignedLong(table->count);
 }
 
 static PyObject *
@@ -361,53 +208,61 @@ end(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static uint32_t
-unneeded(const ExternrefTableBase *numbers, const uint8_t *reached, uint32_t known)
+static bool
+is_garbage(const ExternrefTableBase *table, const uint8_t *marks, uint32_t ref)
 {
-    uint32_t i, count = 0;
-
-    for (i = 0; i < known; i++)
-        count += numbers->items[i] && !reached[i] && !numbers->touched[i];
-    return count;
+    return table->items[ref] && !marks[ref] && !table->touched[ref];
 }
 
-/* sweep(reached): lets go of what has a zero there and was not asked for since begin(); returns a
-   list of it, for the caller to drop, or None: something is being passed. */
+static uint32_t
+count_garbage(const ExternrefTableBase *table, const uint8_t *marks, uint32_t count)
+{
+    uint32_t i, found = 0;
+
+    for (i = 0; i < count; i++)
+        found += is_garbage(table, marks, i);
+    return found;
+}
+
+/* sweep(marks): drops the objects whose mark is zero and that were not asked for since begin().
+ * Returns a list of them, so that their destructors run in the caller; None where references are
+ * being passed. */
 static PyObject *
 sweep(PyObject *self, PyObject *args)
 {
-    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
-    const uint8_t *reached;
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
+    const uint8_t *marks;
     Py_ssize_t size;
-    uint32_t i, known, count;
-    PyObject *gone, *bytes;
+    uint32_t i, marked, count;
+    PyObject *dropped, *bytes;
 
     if (!PyArg_ParseTuple(args, "S:sweep", &bytes) ||
-        PyBytes_AsStringAndSize(bytes, (char **)&reached, &size))
+        PyBytes_AsStringAndSize(bytes, (char **)&marks, &size))
         return NULL;
-    for (;;) { /* making the list may run the collector of Python, and so anything */
-        known = (size_t)size < numbers->count ? (uint32_t)size : numbers->count;
-        count = unneeded(numbers, reached, known);
-        if (!(gone = PyList_New(count)))
+    for (;;) { /* making the list may run Python's garbage collector, and so any code */
+        marked = (size_t)size < table->count ? (uint32_t)size : table->count;
+        count = count_garbage(table, marks, marked);
+        if (!(dropped = PyList_New(count)))
             return NULL;
-        if (numbers->passing) {
-            Py_DECREF(gone);
+        if (table->passing) {
+            Py_DECREF(dropped);
             Py_RETURN_NONE;
         }
-        if (count == unneeded(numbers, reached, known))
+        if (count == count_garbage(table, marks, marked))
             break;
-        Py_DECREF(gone);
+        Py_DECREF(dropped);
     }
-    for (i = 0, count = 0; i < known; i++)
-        if (numbers->items[i] && !reached[i] && !numbers->touched[i]) {
-            PyList_SetItem(gone, count++, numbers->items[i]); /* the reference goes along */
-            numbers->items[i] = NULL;
-            numbers->spare[numbers->spare_count++] = i;
+    for (i = 0, count = 0; i < marked; i++)
+        if (is_garbage(table, marks, i)) {
+            PyList_SetItem(dropped, count++,
+                           table->items[i]); /* takes over the table's reference */
+            table->items[i] = NULL;
+            table->spare[table->spare_count++] = i;
         }
-    numbers->held -= count;
+    table->held -= count;
     if (count)
-        rehash(numbers, 0); /* as large as it is: can't fail */
-    return gone;
+        rehash(table, 0);
+    return dropped;
 }
 
 /* ---- the type ---- */
@@ -421,70 +276,74 @@ length(PyObject *self)
 static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
-    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
     uint32_t i;
 
     Py_VISIT(Py_TYPE(self));
-    for (i = 0; i < numbers->count; i++)
-        Py_VISIT(numbers->items[i]);
+    for (i = 0; i < table->count; i++)
+        Py_VISIT(table->items[i]);
     return 0;
 }
 
 static int
 clear(PyObject *self)
 {
-    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
-    PyObject **items = numbers->items;
-    uint32_t i, count = numbers->count;
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
+    PyObject **items = table->items;
+    uint32_t i, count = table->count;
 
-    /* a destructor may come back here */
-    numbers->items = NULL;
-    numbers->count = numbers->room = numbers->spare_count = numbers->held = 0;
-    free(numbers->slots);
-    numbers->slots = NULL;
+    /* consistent before any destructor runs, since one may use this table */
+    table->items = NULL;
+    table->count = table->room = table->spare_count = table->held = 0;
+    free(table->slots);
+    table->slots = NULL;
     for (i = 0; i < count; i++)
         Py_XDECREF(items[i]);
     free(items);
     return 0;
 }
 
+static int
+clear_and_free(PyObject *self)
+{
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
+
+    clear(self);
+    free(table->touched);
+    free(table->spare);
+    return 0;
+}
+
 static void
 dealloc(PyObject *self)
 {
-    ExternrefTableBase *numbers = (ExternrefTableBase *)self;
-    PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-
-    PyObject_GC_UnTrack(self);
-    clear(self);
-    free(numbers->touched);
-    free(numbers->spare);
-    release(self);
-    Py_DECREF(type);
+    wpy_dealloc(self, clear_and_free);
 }
 
 static PyMethodDef methods[] = {
     {"number", number, METH_O, "Return the number of an object, which is held from now on."},
     {"object", object, METH_O, "Return the object of a number that came out of wasm."},
-    {"enter", enter, METH_NOARGS, "Say that this thread passes references from here on."},
-    {"leave", leave, METH_NOARGS, "Say that it has done so."},
-    {"aside", aside, METH_NOARGS,
+    {"enter", wpy_passing_enter, METH_NOARGS,
+     "Say that this thread passes references from here on."},
+    {"leave", wpy_passing_leave, METH_NOARGS, "Say that it has done so."},
+    {"aside", wpy_passing_suspend, METH_NOARGS,
      "Say that what this thread passed is where wasm keeps it; returns what back wants."},
-    {"back", back, METH_O, "Say that it is on its way again."},
+    {"back", wpy_passing_resume, METH_O, "Say that it is on its way again."},
     {"begin", begin, METH_NOARGS,
-     "Begin to collect: return how many numbers are to be marked; -1: not now."},
-    {"sweep", sweep, METH_VARARGS, "Let go of what was not marked: a list of it; None: not now."},
+     "Begin a collection; return how many references are to be marked, or -1: not now."},
+    {"sweep", sweep, METH_VARARGS,
+     "Drop the objects that were not marked; return a list of them, or None: not now."},
     {"end", end, METH_NOARGS, "End a collection."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyMemberDef members[] = {
     {"limit", T_UINT, offsetof(ExternrefTableBase, limit), 0,
-     "So many objects are worth a collection."},
+     "The number of objects at which a collection is due."},
     {"passing", T_UINT, offsetof(ExternrefTableBase, passing), READONLY,
      "How many calls pass references."},
     {"count", T_UINT, offsetof(ExternrefTableBase, count), READONLY,
-     "How many numbers there are, free ones among them."},
+     "How many references there are, free ones among them."},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -495,48 +354,35 @@ static PyType_Slot slots[] = {
     {Py_tp_methods, methods},
     {Py_tp_members, members},
     {Py_mp_length, length},
-    {Py_tp_doc, "Objects by number, for those who only know numbers."},
+    {Py_tp_doc, "The objects behind a store's externrefs, by reference."},
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    .name = "wamr._wamr.ExternrefTableBase",
-    .basicsize = sizeof(ExternrefTableBase),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .slots = slots,
-};
+static PyType_Spec spec = WPY_BASE_SPEC(ExternrefTableBase, slots);
 
-/* set_wrapped((class, …)): their instances are never passed as they are, but left to Python. */
+/* set_wrapped((class, …)): sets the classes whose instances stand for another object, such as Val.
+ * Python converts these. */
 static PyObject *
 set_wrapped(PyObject *module, PyObject *classes)
 {
-    PyObject *old = wrapped;
-
     (void)module;
     if (!PyTuple_Check(classes)) {
         PyErr_SetString(PyExc_TypeError, "set_wrapped() takes a tuple of classes");
         return NULL;
     }
     Py_INCREF(classes);
-    wrapped = classes;
-    Py_XDECREF(old);
+    wpy_xsetref(&wrapper_classes, classes);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
     {"set_wrapped", set_wrapped, METH_O,
-     "Name the classes whose instances stand for something else."},
+     "Set the classes whose instances stand for other objects."},
     {NULL, NULL, 0, NULL},
 };
 
 int
-wpy_add_numbers(PyObject *module)
+wpy_add_externrefs(PyObject *module)
 {
-    PyObject *type = PyType_FromSpec(&spec);
-
-    if (!type || PyModule_AddObject(module, "ExternrefTableBase", type) < 0) {
-        Py_XDECREF(type);
-        return -1;
-    }
-    return PyModule_AddFunctions(module, functions);
+    return wpy_add_type(module, &spec) ? PyModule_AddFunctions(module, functions) : -1;
 }

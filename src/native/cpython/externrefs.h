@@ -1,24 +1,43 @@
-/* externrefs.h: what a call needs of externrefs.c. */
-#ifndef WPY_NUMBERS_H
-#define WPY_NUMBERS_H
+/* externrefs.h: the table of the objects behind a store's externrefs, for the rest of this folder.
+ */
+#ifndef WPY_CPYTHON_EXTERNREFS_H
+#define WPY_CPYTHON_EXTERNREFS_H
 
 #include "cpython/cpython.h"
 
-#define WPY_NO_OBJECT UINT32_MAX /* the null reference */
+/* The null reference, of functions and of externrefs. */
+#define WPY_NULL_REFERENCE UINT32_MAX
 
-/* Between the two this thread may have numbers that wasm has not yet, or no longer: nothing is let
- * go. False: it is time to look which objects are needed still, or nothing may be passed; no
- * exception is set. `numbers` is borrowed. */
-bool wpy_pass_begin(PyObject *numbers);
-void wpy_pass_end(PyObject *numbers);
+/* Objects by their references, which are indices. See externrefs.c. */
+typedef struct {
+    PyObject_HEAD
+    PyObject **items; /* by reference; NULL where the reference is free */
+    uint8_t *touched; /* by reference: asked for since the collection began */
+    uint32_t *spare;  /* a stack of the free references below `count` */
+    uint32_t count, room, spare_count, held; /* `held`: the items that are not NULL */
+    uint32_t *slots;  /* a hash table by address, of reference + 1; 0 where a slot is empty */
+    uint32_t mask;    /* the number of slots - 1 */
+    uint32_t passing; /* calls that pass references, and are not suspended (passing_refs.c) */
+    uint32_t limit;   /* of `held`: from here on a collection is due */
+    bool collecting;
+} ExternrefTableBase;
 
-/* Whether there are so many that it is time to look which are needed still. */
-bool wpy_crowded(PyObject *numbers);
+/* Whether the table holds so many objects that a collection is due. */
+static inline bool
+wpy_collection_is_due(PyObject *table)
+{
+    return ((ExternrefTableBase *)table)->held >= ((ExternrefTableBase *)table)->limit;
+}
 
-/* The number of an object, which is held from now on; false: not one that is passed as it is, no
- * exception is set. */
-bool wpy_number_of(PyObject *numbers, PyObject *value, uint32_t *number);
-/* A new reference to the object; NULL with an exception: nobody has that number. */
-PyObject *wpy_object_of(PyObject *numbers, uint32_t number);
+/* The table of the store that a Lifetime belongs to. A new reference, or NULL with an exception. */
+PyObject *wpy_externrefs_of(PyObject *lifetime);
+
+/* The reference for an object, which the table holds from now on; the null reference for None.
+ * False for objects that Python has to convert, and where there is no memory; no exception is set.
+ */
+bool wpy_externref_from_object(PyObject *table, PyObject *value, uint32_t *ref);
+
+/* A new reference to the object behind `ref`; NULL with an exception where there is none. */
+PyObject *wpy_externref_to_object(PyObject *table, uint32_t ref);
 
 #endif

@@ -1,17 +1,18 @@
-/* function.c: a function of wasm as a function of CPython.
+/* function.c: the functions of instances as builtin functions of CPython.
  *
  * `bind_export(…)` makes a builtin function whose `self` is a Callee: a handle on the function in
- * C, and its Signature, which all functions of a type share. A call converts its arguments into the
- * cells of WAMR, calls, and converts the results, all here. What it does not know at once, an
- * argument of a class that it does not expect, one out of range, a reference, goes to the method
- * `call` of a SlowCall made for it, and what went wrong to `failed` (src/wamr/_runtime/calls.py):
- * they know how to do it and what to say.
+ * C, and its Signature, which all functions of a type share. A call converts its arguments into
+ * cells, calls, and converts the results, all in this file. Where it meets anything else, such as
+ * an argument of an unexpected class, an integer out of range, or a function reference, it leaves
+ * the call to a SlowCall, and errors to raise_call_error (src/wamr/_runtime/calls.py).
  *
- * A function that is sure to end soon (wpy_func_bounded) is called with the GIL held: giving it up
- * and taking it again would cost more than the function, and beside a busy thread much more.
+ * A function that is certain to end soon (wpy_func_bounded) is called with the GIL held. Releasing
+ * the GIL and taking it again costs more than the function itself, and much more while other
+ * threads are busy.
  */
 #include "cpython/callable_base.h"
 #include "cpython/externrefs.h"
+#include "cpython/passing_refs.h"
 #include "cpython/signature.h"
 #include "cpython/values.h"
 
@@ -19,44 +20,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cells that need no block of their own. */
+/* Calls with so many cells need no allocation. */
 #define FEW_CELLS 64
 
-/* ---- one function ---- */
-
 typedef struct {
-    PyObject_HEAD wpy_func *fn; /* a handle, ours */
-    Signature *signature;       /* and what is in it, at hand */
-    const uint8_t *kinds;
+    PyObject_HEAD
+    wpy_func *fn; /* a handle, owned */
+    Signature *signature;
+    const uint8_t *kinds; /* copied from `signature`, as are the next three */
     uint32_t param_count, cells;
     bool direct;
 #ifndef Py_GIL_DISABLED
     bool bounded;
 #endif
-    PyObject *owner;   /* NULL: cleared by the collector */
-    PyObject *numbers; /* of the store's externrefs; NULL: there are none in the type */
-    PyMethodDef def;   /* what the builtin function is made from */
-    char *text;        /* its name and docstring */
+    PyObject *lifetime;   /* NULL once the garbage collector has cleared this object */
+    PyObject *externrefs; /* the store's ExternrefTable; NULL where the type has no externrefs */
+    PyMethodDef def;      /* the definition of the builtin function */
+    char *text;           /* `def`'s name, and behind it the docstring; owned */
 } Callee;
 
 static PyTypeObject *callee_type;
-static PyObject *name_call, *call_class, *call_failed, *trap_class;
+static PyObject *name_call, *slow_call_class, *raise_call_error, *trap_class;
 
-/* One argument, or an externref. */
+/* ---- values ---- */
+
 static inline bool
-put(const Callee *callee, uint8_t kind, PyObject *value, uint32_t **cell)
+to_cells(const Callee *callee, uint8_t kind, PyObject *value, uint32_t **cell)
 {
-    return UNLIKELY(kind == EXTERNREF) ? wpy_number_of(callee->numbers, value, (*cell)++)
-                                       : wpy_put(kind, value, cell);
+    return UNLIKELY(kind == EXTERNREF)
+               ? wpy_externref_from_object(callee->externrefs, value, (*cell)++)
+               : wpy_value_to_cells(kind, value, cell);
 }
 
 static inline PyObject *
-get(const Callee *callee, uint8_t kind, const uint32_t **cell)
+from_cells(const Callee *callee, uint8_t kind, const uint32_t **cell)
 {
-    return UNLIKELY(kind == EXTERNREF) ? wpy_object_of(callee->numbers, *(*cell)++)
-                                       : wpy_get(kind, cell);
+    return UNLIKELY(kind == EXTERNREF) ? wpy_externref_to_object(callee->externrefs, *(*cell)++)
+                                       : wpy_value_from_cells(kind, cell);
 }
 
+/* None, the result, or a tuple of the results; NULL with an exception. */
 static PyObject *
 results_of(const Callee *callee, const uint32_t *cell)
 {
@@ -65,13 +68,13 @@ results_of(const Callee *callee, const uint32_t *cell)
     uint32_t i;
 
     if (signature->result_count == 1)
-        return get(callee, signature->results[0], &cell);
+        return from_cells(callee, signature->results[0], &cell);
     if (!signature->result_count)
         Py_RETURN_NONE;
     if (!(tuple = PyTuple_New(signature->result_count)))
         return NULL;
     for (i = 0; i < signature->result_count; i++) {
-        PyObject *value = get(callee, signature->results[i], &cell);
+        PyObject *value = from_cells(callee, signature->results[i], &cell);
         if (!value) {
             Py_DECREF(tuple);
             return NULL;
@@ -83,32 +86,19 @@ results_of(const Callee *callee, const uint32_t *cell)
 
 /* ---- calls ---- */
 
-static PyObject *
-tuple_of(PyObject *const *args, Py_ssize_t count)
-{
-    PyObject *tuple = PyTuple_New(count);
-    Py_ssize_t i;
-
-    for (i = 0; tuple && i < count; i++) {
-        Py_INCREF(args[i]);
-        PyTuple_SetItem(tuple, i, args[i]);
-    }
-    return tuple;
-}
-
-/* Leaves it to Python. */
+/* Leaves the call to Python: SlowCall(lifetime, address, type, name).call(args). */
 static PyObject *
 slow_call(Callee *callee, PyObject *const *args, Py_ssize_t count)
 {
     PyObject *tuple, *object, *result = NULL;
 
-    if (!callee->owner) {
+    if (!callee->lifetime) {
         PyErr_SetString(PyExc_ReferenceError, "this function is being collected");
         return NULL;
     }
-    if (!(tuple = tuple_of(args, count)))
+    if (!(tuple = wpy_tuple(args, count)))
         return NULL;
-    object = PyObject_CallFunction(call_class, "OKOs", callee->owner,
+    object = PyObject_CallFunction(slow_call_class, "OKOs", callee->lifetime,
                                    (unsigned long long)(uintptr_t)callee->fn,
                                    callee->signature->type, callee->text);
     if (object)
@@ -118,21 +108,21 @@ slow_call(Callee *callee, PyObject *const *args, Py_ssize_t count)
     return result;
 }
 
-/* The call ended with an error, whose record is this thread's. */
+/* Raises the exception for a call that ended with an error. Its record is this thread's. */
 static PyObject *
-failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
+fail(Callee *callee, PyObject *const *args, Py_ssize_t count)
 {
     wpy_error error;
     PyObject *tuple, *text, *frames, *raised, *result = NULL;
 
-    if (!wpy_take_error(callee->fn, &error)) { /* can't be: each status but WPY_BUSY has one */
+    if (!wpy_take_error(callee->fn, &error)) { /* impossible: only WPY_BUSY has no record */
         error.status = WPY_CLOSED;
         error.text[0] = 0;
         error.code = 0;
         error.frames = 0;
     }
     if (error.status == WPY_HOST &&
-        (raised = wpy_take_raised_but(trap_class, error.code))) { /* only a Trap tells of frames */
+        (raised = wpy_take_raised_unless(trap_class, error.code))) { /* only a Trap has frames */
         if (error.frames)
             wpy_take_frames(callee->fn, NULL, 0);
         PyErr_SetObject((PyObject *)Py_TYPE(raised), raised);
@@ -143,13 +133,14 @@ failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
         return NULL;
     if (error.frames)
         wpy_take_frames(callee->fn, (wpy_frame *)PyBytes_AsString(frames), error.frames);
-    tuple = tuple_of(args, count);
+    tuple = wpy_tuple(args, count);
     text = PyUnicode_DecodeUTF8(error.text, (Py_ssize_t)strlen(error.text), "replace");
-    if (tuple && text && callee->owner)
-        result = PyObject_CallFunction(
-            call_failed, "OKOsOiiOO", callee->owner, (unsigned long long)(uintptr_t)callee->fn,
-            callee->signature->type, callee->text, tuple, error.status, error.code, text, frames);
-    else if (tuple && text) /* collected while it ran: only `self` is held */
+    if (tuple && text && callee->lifetime)
+        result = PyObject_CallFunction(raise_call_error, "OKOsOiiOO", callee->lifetime,
+                                       (unsigned long long)(uintptr_t)callee->fn,
+                                       callee->signature->type, callee->text, tuple, error.status,
+                                       error.code, text, frames);
+    else if (tuple && text) /* collected during the call, which only holds `self` */
         PyErr_SetString(PyExc_ReferenceError, "this function was collected");
     Py_XDECREF(text);
     Py_XDECREF(tuple);
@@ -162,14 +153,14 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     Callee *callee = (Callee *)self;
     uint32_t few[FEW_CELLS], *cells = few, *cell;
-    PyObject *numbers = callee->numbers; /* the collector may clear that meanwhile */
+    PyObject *externrefs = callee->externrefs; /* the collector may clear the member meanwhile */
     PyObject *result;
     int status = WPY_BUSY;
     uint32_t i;
 
-    if (UNLIKELY((size_t)count != callee->param_count || !callee->direct || !callee->owner))
+    if (UNLIKELY((size_t)count != callee->param_count || !callee->direct || !callee->lifetime))
         return slow_call(callee, args, count);
-    if (UNLIKELY(numbers != NULL) && !wpy_pass_begin(numbers))
+    if (UNLIKELY(externrefs != NULL) && !wpy_begin_passing(externrefs))
         return slow_call(callee, args, count);
     if (UNLIKELY(callee->cells > FEW_CELLS) && !(cells = malloc(callee->cells * sizeof *cells))) {
         cells = few;
@@ -178,7 +169,7 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
     }
     cell = cells;
     for (i = 0; i < callee->param_count; i++)
-        if (UNLIKELY(!put(callee, callee->kinds[i], args[i], &cell))) {
+        if (UNLIKELY(!to_cells(callee, callee->kinds[i], args[i], &cell))) {
             result = slow_call(callee, args, count);
             goto end;
         }
@@ -193,34 +184,34 @@ call(PyObject *self, PyObject *const *args, Py_ssize_t count)
         PyEval_RestoreThread(thread);
     }
     if (UNLIKELY(status != WPY_OK))
-        result = failed(callee, args, count);
+        result = fail(callee, args, count);
     else
         result = results_of(callee, cells);
 end:
-    if (UNLIKELY(numbers != NULL))
-        wpy_pass_end(numbers);
+    if (UNLIKELY(externrefs != NULL))
+        wpy_end_passing(externrefs);
     if (UNLIKELY(cells != few))
         free(cells);
     return result;
 }
 
-/* ---- the Callee ---- */
+/* ---- the type of `self` ---- */
 
 static int
 callee_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(((Callee *)self)->signature);
-    Py_VISIT(((Callee *)self)->owner);
-    Py_VISIT(((Callee *)self)->numbers);
+    Py_VISIT(((Callee *)self)->lifetime);
+    Py_VISIT(((Callee *)self)->externrefs);
     return 0;
 }
 
 static int
 callee_clear(PyObject *self)
 {
-    Py_CLEAR(((Callee *)self)->owner); /* from here on it can't be called: `numbers` may go, too */
-    Py_CLEAR(((Callee *)self)->numbers);
+    Py_CLEAR(((Callee *)self)->lifetime); /* first: without it no call uses `externrefs` */
+    Py_CLEAR(((Callee *)self)->externrefs);
     return 0;
 }
 
@@ -231,7 +222,7 @@ callee_dealloc(PyObject *self)
     Callee *callee = (Callee *)self;
 
     PyObject_GC_UnTrack(self);
-    wpy_let_go(callee->fn);
+    wpy_release_handle(callee->fn);
     callee_clear(self);
     Py_DECREF(callee->signature);
     free(callee->text);
@@ -243,7 +234,7 @@ static PyType_Slot callee_slots[] = {
     {Py_tp_dealloc, callee_dealloc},
     {Py_tp_traverse, callee_traverse},
     {Py_tp_clear, callee_clear},
-    {Py_tp_doc, "A function in C, and how to call it."},
+    {Py_tp_doc, "A function in C, and how its values are converted."},
     {0, NULL},
 };
 
@@ -251,38 +242,18 @@ static PyType_Spec callee_spec = {
     .name = "wamr.wasm_function", /* as in <built-in method add of wamr.wasm_function object> */
     .basicsize = sizeof(Callee),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION, /* bind_export() makes them */
+             Py_TPFLAGS_DISALLOW_INSTANTIATION, /* made by bind_export() only */
     .slots = callee_slots,
 };
 
-/* ---- making one ---- */
+/* ---- module functions ---- */
 
-/* Of the owner's store. */
-PyObject *
-wpy_numbers_of(PyObject *owner)
-{
-    PyObject *store = PyObject_GetAttrString(owner, "store");
-    PyObject *numbers = store ? PyObject_GetAttrString(store, "_objects") : NULL;
-
-    Py_XDECREF(store);
-    return numbers;
-}
-
-static void
-set(PyObject **place, PyObject *value)
-{
-    PyObject *old = *place;
-
-    *place = value;
-    Py_XDECREF(old);
-}
-
-/* bind_export(func, address, name, signature, owner): makes func.callable call the function at the
-   address, a handle that is taken over, whatever happens. */
+/* bind_export(func, address, name, signature, lifetime): makes func.callable call the function at
+ * the address. Takes over the caller's handle on it, also where an exception is raised. */
 static PyObject *
 bind_export(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *func = args[0], *owner = args[4], *function;
+    PyObject *func = args[0], *lifetime = args[4], *function;
     const char *name;
     Callee *callee;
     Py_ssize_t size;
@@ -290,7 +261,7 @@ bind_export(PyObject *module, PyObject *const *args, Py_ssize_t count)
     size_t room;
 
     (void)module;
-    if (count != 5 || !PyObject_TypeCheck(func, wpy_caller_type) ||
+    if (count != 5 || !PyObject_TypeCheck(func, wpy_callable_base_type) ||
         !PyObject_TypeCheck(args[3], wpy_signature_type)) {
         PyErr_SetString(
             PyExc_TypeError,
@@ -314,14 +285,14 @@ bind_export(PyObject *module, PyObject *const *args, Py_ssize_t count)
 #ifndef Py_GIL_DISABLED
     callee->bounded = wpy_func_bounded(fn);
 #endif
-    Py_INCREF(owner);
-    callee->owner = owner;
-    callee->numbers = NULL;
+    Py_INCREF(lifetime);
+    callee->lifetime = lifetime;
+    callee->externrefs = NULL;
     callee->text = NULL;
     memset(&callee->def, 0, sizeof callee->def);
     PyObject_GC_Track((PyObject *)callee);
     if (!(name = PyUnicode_AsUTF8AndSize(args[2], &size)) ||
-        (callee->signature->objects && !(callee->numbers = wpy_numbers_of(owner)))) {
+        (callee->signature->externrefs && !(callee->externrefs = wpy_externrefs_of(lifetime)))) {
         Py_DECREF(callee);
         return NULL;
     }
@@ -341,11 +312,11 @@ bind_export(PyObject *module, PyObject *const *args, Py_ssize_t count)
         Py_DECREF(callee);
         return NULL;
     }
-    wpy_caller_bind(func, function, (PyObject *)callee, fn, owner);
+    wpy_callable_bind(func, function, (PyObject *)callee, fn, lifetime);
     Py_RETURN_NONE;
 }
 
-/* set_call(SlowCall, raise_call_error, Trap) */
+/* set_call(SlowCall, raise_call_error, Trap): sets what this file uses of Python's side. */
 static PyObject *
 set_call(PyObject *module, PyObject *args)
 {
@@ -355,19 +326,18 @@ set_call(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOO:set_call", &class, &function, &trap))
         return NULL;
     Py_INCREF(class);
-    set(&call_class, class);
+    wpy_xsetref(&slow_call_class, class);
     Py_INCREF(function);
-    set(&call_failed, function);
+    wpy_xsetref(&raise_call_error, function);
     Py_INCREF(trap);
-    set(&trap_class, trap);
+    wpy_xsetref(&trap_class, trap);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
     {"bind_export", (PyCFunction)(void (*)(void))bind_export, METH_FASTCALL,
-     "Let a CallableBase call a function in C."},
-    {"set_call", set_call, METH_VARARGS,
-     "Name those whom calls are left to that are not plain, or fail, and Trap."},
+     "Make a CallableBase call a function in C."},
+    {"set_call", set_call, METH_VARARGS, "Set SlowCall, raise_call_error and Trap."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,131 +1,89 @@
-/* global.c: the value of a global, read and set at once.
+/* global.c: reading and setting the value of a global.
  *
- * `GlobalBase` is the base of wamr.Global: its `_value` and `_set_value`
- * (src/wamr/_runtime/global_.py) know all, wait where another thread is in the global's instance,
- * and say what is wrong. What needs none of that is done here, under the GIL. The last function
- * that was read is held, so that who reads it again and again, and does not keep it, does not have
- * it made each time.
+ * `GlobalBase` is the base of wamr.Global. The property here runs with the GIL held and handles the
+ * cases that need no waiting. In all other cases it calls `_value` or `_set_value` of the subclass
+ * (src/wamr/_runtime/global_.py), which wait for another thread that is in the global's instance,
+ * and raise the exceptions.
  */
 #include "cpython/callable_base.h"
 #include "include/now.h"
 #include "cpython/reference_slot.h"
 #include "cpython/values.h"
 
-#include <stddef.h>
-
 typedef struct {
-    PyObject_HEAD ReferenceSlot place;
+    ReferenceSlot slot; /* for globals of numbers, too */
     bool mutable_;
-    PyObject *recent; /* a function, or NULL */
 } GlobalBase;
 
 static PyObject *name_value, *name_set_value;
 
 static inline bool
-is_reference(const GlobalBase *cell)
+is_reference(const GlobalBase *global)
 {
-    return cell->place.kind == FUNCREF || cell->place.kind == EXTERNREF;
+    return global->slot.kind == FUNCREF || global->slot.kind == EXTERNREF;
 }
 
 static PyObject *
 get_value(PyObject *self, void *closure)
 {
-    GlobalBase *cell = (GlobalBase *)self;
+    GlobalBase *global = (GlobalBase *)self;
     uint32_t cells[4];
-    const uint32_t *at = cells;
+    const uint32_t *next = cells;
     PyObject *value;
 
     (void)closure;
-    if (LIKELY(wpy_slot_open(&cell->place) &&
-               wpy_global_get_now(cell->place.object, cells) == WPY_OK)) {
-        if (!is_reference(cell))
-            return wpy_get(cell->place.kind, &at);
-        if ((value = wpy_slot_give(&cell->place, cells[0])))
+    if (LIKELY(wpy_slot_is_open(&global->slot) &&
+               wpy_global_get_now(global->slot.handle, cells) == WPY_OK)) {
+        if (!is_reference(global))
+            return wpy_value_from_cells(global->slot.kind, &next);
+        if ((value = wpy_slot_from_reference(&global->slot, cells[0])))
             return value;
     }
-    value = PyObject_CallMethodObjArgs(self, name_value, NULL);
-    if (value && PyObject_TypeCheck(value, wpy_caller_type) && cell->place.kind == FUNCREF &&
-        cell->place.owner) {
-        PyObject *old = cell->recent;
-        Py_INCREF(value);
-        cell->recent = value;
-        Py_XDECREF(old);
-    }
+    if ((value = PyObject_CallMethodObjArgs(self, name_value, NULL)))
+        wpy_slot_hold(&global->slot, value);
     return value;
 }
 
 static int
 set_value(PyObject *self, PyObject *value, void *closure)
 {
-    GlobalBase *cell = (GlobalBase *)self;
-    uint32_t cells[4], *at = cells;
-    PyObject *done;
+    GlobalBase *global = (GlobalBase *)self;
+    uint32_t cells[4], *next = cells;
+    PyObject *none;
 
     (void)closure;
     if (UNLIKELY(!value)) {
         PyErr_SetString(PyExc_AttributeError, "the value of a global can't be deleted");
         return -1;
     }
-    if (LIKELY(cell->mutable_ && wpy_slot_open(&cell->place) &&
-               (is_reference(cell) ? wpy_slot_take(&cell->place, value, cells)
-                                   : wpy_put(cell->place.kind, value, &at)) &&
-               wpy_global_set_now(cell->place.object, cells) == WPY_OK))
+    if (LIKELY(global->mutable_ && wpy_slot_is_open(&global->slot) &&
+               (is_reference(global) ? wpy_slot_to_reference(&global->slot, value, cells)
+                                     : wpy_value_to_cells(global->slot.kind, value, &next)) &&
+               wpy_global_set_now(global->slot.handle, cells) == WPY_OK))
         return 0;
-    if (!(done = PyObject_CallMethodObjArgs(self, name_set_value, value, NULL)))
+    if (!(none = PyObject_CallMethodObjArgs(self, name_set_value, value, NULL)))
         return -1;
-    Py_DECREF(done);
+    Py_DECREF(none);
     return 0;
 }
 
-/* _ready(address, kind, owner, mutable): see wpy_slot_ready. */
+/* _ready(address, kind, lifetime, mutable): see wpy_slot_init. */
 static PyObject *
 ready(PyObject *self, PyObject *args)
 {
-    GlobalBase *cell = (GlobalBase *)self;
-    PyObject *first = PyTuple_GetSlice(args, 0, 3), *mutable_ = PyTuple_GetItem(args, 3),
-             *done = NULL;
+    GlobalBase *global = (GlobalBase *)self;
+    PyObject *slot_args = PyTuple_GetSlice(args, 0, 3), *mutable_ = PyTuple_GetItem(args, 3);
+    int status = -1;
 
-    if (first && mutable_ && (done = wpy_slot_ready(&cell->place, first)))
-        cell->mutable_ = mutable_ == Py_True;
-    Py_XDECREF(first);
-    return done;
+    if (slot_args && mutable_ && !(status = wpy_slot_init(&global->slot, slot_args, 1)))
+        global->mutable_ = mutable_ == Py_True;
+    Py_XDECREF(slot_args);
+    if (status < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 /* ---- the type ---- */
-
-static int
-traverse(PyObject *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((GlobalBase *)self)->recent);
-    return wpy_slot_traverse(&((GlobalBase *)self)->place, visit, arg);
-}
-
-static int
-clear(PyObject *self)
-{
-    wpy_slot_clear(&((GlobalBase *)self)->place);
-    Py_CLEAR(((GlobalBase *)self)->recent);
-    return 0;
-}
-
-static void
-dealloc(PyObject *self)
-{
-    PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-
-    PyObject_GC_UnTrack(self);
-    clear(self);
-    wpy_slot_end(&((GlobalBase *)self)->place);
-    release(self);
-    Py_DECREF(type);
-}
-
-static PyMemberDef members[] = {
-    {"_lifetime", T_OBJECT_EX, offsetof(GlobalBase, place.owner), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
 
 static PyGetSetDef getset[] = {
     {"value", get_value, set_value,
@@ -139,28 +97,19 @@ static PyMethodDef methods[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_dealloc, dealloc},
-    {Py_tp_traverse, traverse},
-    {Py_tp_clear, clear},
+    WPY_REFERENCE_SLOT_SLOTS,
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
     {Py_tp_getset, getset},
     {Py_tp_doc, "The value of a global in C."},
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    .name = "wamr._wamr.GlobalBase",
-    .basicsize = sizeof(GlobalBase),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .slots = slots,
-};
+static PyType_Spec spec = WPY_BASE_SPEC(GlobalBase, slots);
 
 int
-wpy_add_cell(PyObject *module)
+wpy_add_global(PyObject *module)
 {
-    return wpy_added(module, "GlobalBase", &spec) &&
-                   (name_value = PyUnicode_InternFromString("_value")) &&
+    return wpy_add_type(module, &spec) && (name_value = PyUnicode_InternFromString("_value")) &&
                    (name_set_value = PyUnicode_InternFromString("_set_value"))
                ? 0
                : -1;

@@ -1,20 +1,21 @@
-/* interpreter.c: the module works in the main interpreter of a process, and says so in the others.
+/* interpreter.c: refuses sub-interpreters, since the module works in the main interpreter only.
  *
- * Everything here that asks for the GIL, and all of cffi's callbacks, use PyGILState, which knows
- * the main interpreter only: from another one that shares its GIL, asking waits for ever for what
- * this thread has. What is static here would be shared by all interpreters, too. So
- * sub-interpreters are refused as early as it can be: when the module is loaded, before cffi is
- * (wpy_init), and when wamr._binding runs, since a module of this kind is loaded once in a process
- * and only copied for the next interpreter.
+ * The code that takes the GIL here, and cffi's callbacks, use PyGILState, which knows only the main
+ * interpreter. In a sub-interpreter that shares the main interpreter's GIL, PyGILState_Ensure()
+ * would wait for ever for a GIL that its own thread holds. Static variables would be shared by all
+ * interpreters, too.
+ *
+ * The check comes as early as possible. wpy_init() makes it before cffi is loaded. The Python
+ * module wamr._backend.binding makes it again, because an extension module of this kind is
+ * initialised once in a process, and only copied for other interpreters.
  */
 #include "cpython/cpython.h"
 
-/* As in src/wamr/_backend/binding.py. */
+/* The same text is in src/wamr/_backend/binding.py. */
 static const char refusal[] = "wamr works in the main interpreter only, and this is a "
                               "sub-interpreter; use processes in place "
                               "of sub-interpreters (in mod_wsgi: WSGIApplicationGroup %{GLOBAL})";
 
-/* -1, with an ImportError: this is a sub-interpreter. */
 int
 wpy_check_interpreter(void)
 {

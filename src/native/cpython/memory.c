@@ -1,105 +1,74 @@
-/* memory.c: a few bytes of linear memory, read and written at once.
+/* memory.c: reading and writing a few bytes of a linear memory.
  *
- * `MemoryBase` is the base of wamr.Memory. It knows where the bytes are and how many, and holds
- * what keeps them there; what is within is copied here. Everything else, a range that is not
- * within, an index that is no int, data that is no bytes, goes to `_read`, `_write`, `_item` and
- * `_set_item` of the subclass (src/wamr/_runtime/memory.py), which look whether the memory has
- * grown, and say what is wrong. All of it runs under the GIL, which nobody gives up between a look
- * at the size and the copy.
+ * `MemoryBase` is the base of wamr.Memory. It knows the address and size of the memory's bytes, and
+ * copies what is within them. In all other cases, such as a range outside, an index that is not an
+ * int, or data that is not bytes, it calls `_read`, `_write`, `_item` or `_set_item` of the
+ * subclass (src/wamr/_runtime/memory.py). These check whether the memory has grown meanwhile, and
+ * raise the exceptions.
+ *
+ * The GIL is not released between the check of a range and the copy.
  */
 #include "cpython/cpython.h"
 
 #include <string.h>
 
 typedef struct {
-    PyObject_HEAD char *data;
-    Py_ssize_t size; /* 0: nothing to see */
-    PyObject *keep;
+    PyObject_HEAD
+    char *data;      /* not owned: valid as long as `keep_alive` */
+    Py_ssize_t size; /* of `data`; 0 where the memory is hidden */
+    PyObject *keep_alive;
 } MemoryBase;
 
 static PyObject *name_read, *name_write, *name_item, *name_set_item;
 
-/* An offset or a size; -1: not for us, no exception is set. */
+/* An offset or a size; -1 where `value` is not one. No exception is set. */
 static Py_ssize_t
-index_of(PyObject *value)
+offset_of(PyObject *value)
 {
-    int overflow;
-    long long index;
-
-    if (UNLIKELY(!PyLong_Check(value)))
-        return -1;
-    index = PyLong_AsLongLongAndOverflow(value, &overflow);
-    return overflow || index > PY_SSIZE_T_MAX ? -1 : (Py_ssize_t)index;
-}
-
-/* Calls the method of the subclass that knows all. */
-static PyObject *
-call_subclass_method(PyObject *self, PyObject *name, PyObject *const *args, Py_ssize_t count,
-                     PyObject *names)
-{
-    Py_ssize_t i, named = names ? PyTuple_Size(names) : 0;
-    PyObject *method = NULL, *tuple = NULL, *keywords = NULL, *result = NULL;
-
-    if (!(method = PyObject_GetAttr(self, name)) || !(tuple = PyTuple_New(count)))
-        goto end;
-    for (i = 0; i < count; i++) {
-        Py_INCREF(args[i]);
-        PyTuple_SetItem(tuple, i, args[i]);
-    }
-    if (named && !(keywords = PyDict_New()))
-        goto end;
-    for (i = 0; i < named; i++)
-        if (PyDict_SetItem(keywords, PyTuple_GetItem(names, i), args[count + i]) < 0)
-            goto end;
-    result = PyObject_Call(method, tuple, keywords);
-end:
-    Py_XDECREF(keywords);
-    Py_XDECREF(tuple);
-    Py_XDECREF(method);
-    return result;
+    return (Py_ssize_t)wpy_natural(value, PY_SSIZE_T_MAX);
 }
 
 static PyObject *
 read_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    MemoryBase *window = (MemoryBase *)self;
+    MemoryBase *memory = (MemoryBase *)self;
     Py_ssize_t offset, size;
 
-    if (UNLIKELY(count != 2 || names || (offset = index_of(args[0])) < 0 ||
-                 (size = index_of(args[1])) < 0 || offset > window->size ||
-                 size > window->size - offset || !window->keep))
-        return call_subclass_method(self, name_read, args, count, names);
-    return PyBytes_FromStringAndSize(window->data + offset, size);
+    if (UNLIKELY(count != 2 || names || (offset = offset_of(args[0])) < 0 ||
+                 (size = offset_of(args[1])) < 0 || offset > memory->size ||
+                 size > memory->size - offset || !memory->keep_alive))
+        return wpy_call_method(self, name_read, args, count, names);
+    return PyBytes_FromStringAndSize(memory->data + offset, size);
 }
 
 static PyObject *
 write_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    MemoryBase *window = (MemoryBase *)self;
+    MemoryBase *memory = (MemoryBase *)self;
     Py_ssize_t offset, size;
 
-    if (UNLIKELY(count != 2 || names || (offset = index_of(args[0])) < 0 ||
+    if (UNLIKELY(count != 2 || names || (offset = offset_of(args[0])) < 0 ||
                  !PyBytes_Check(args[1])))
-        return call_subclass_method(self, name_write, args, count, names);
+        return wpy_call_method(self, name_write, args, count, names);
     size = PyBytes_Size(args[1]);
-    if (UNLIKELY(offset > window->size || size > window->size - offset || !window->keep))
-        return call_subclass_method(self, name_write, args, count, names);
-    memcpy(window->data + offset, PyBytes_AsString(args[1]), (size_t)size);
+    if (UNLIKELY(offset > memory->size || size > memory->size - offset || !memory->keep_alive))
+        return wpy_call_method(self, name_write, args, count, names);
+    memcpy(memory->data + offset, PyBytes_AsString(args[1]), (size_t)size);
     Py_RETURN_NONE;
 }
 
-/* The bounds of `[a:b]`, if they are what they look like at any size of the memory: not from its
- * end, within what we know. */
+/* The bounds of a slice that is within the known bytes. False for a slice that counts from the end,
+ * since the memory may be larger than `size` by now. No exception is set. */
 static bool
-part_of(const MemoryBase *window, PyObject *key, Py_ssize_t *offset, Py_ssize_t *size)
+bounds_of(const MemoryBase *memory, PyObject *slice, Py_ssize_t *offset, Py_ssize_t *size)
 {
     Py_ssize_t start, stop, step;
 
-    if (PySlice_Unpack(key, &start, &stop, &step) < 0) {
+    if (PySlice_Unpack(slice, &start, &stop, &step) < 0) {
         PyErr_Clear();
         return false;
     }
-    if (step != 1 || start < 0 || stop < start || stop > window->size || !window->keep)
+    if (step != 1 || start < 0 || stop < start || stop > memory->size || !memory->keep_alive)
         return false;
     *offset = start;
     *size = stop - start;
@@ -109,18 +78,19 @@ part_of(const MemoryBase *window, PyObject *key, Py_ssize_t *offset, Py_ssize_t 
 static PyObject *
 get_item(PyObject *self, PyObject *key)
 {
-    MemoryBase *window = (MemoryBase *)self;
+    MemoryBase *memory = (MemoryBase *)self;
     Py_ssize_t offset, size;
 
     if (PySlice_Check(key)) {
-        if (LIKELY(part_of(window, key, &offset, &size)))
-            return PyBytes_FromStringAndSize(window->data + offset, size);
-    } else if (LIKELY((offset = index_of(key)) >= 0 && offset < window->size && window->keep))
-        return PyLong_FromLong((unsigned char)window->data[offset]);
+        if (LIKELY(bounds_of(memory, key, &offset, &size)))
+            return PyBytes_FromStringAndSize(memory->data + offset, size);
+    } else if (LIKELY((offset = offset_of(key)) >= 0 && offset < memory->size &&
+                      memory->keep_alive))
+        return PyLong_FromLong((unsigned char)memory->data[offset]);
     return PyObject_CallMethodObjArgs(self, name_item, key, NULL);
 }
 
-/* For those who go through it one by one. */
+/* sq_item, which iteration uses. */
 static PyObject *
 item_at(PyObject *self, Py_ssize_t index)
 {
@@ -136,8 +106,8 @@ item_at(PyObject *self, Py_ssize_t index)
 static int
 set_item(PyObject *self, PyObject *key, PyObject *value)
 {
-    MemoryBase *window = (MemoryBase *)self;
-    PyObject *done;
+    MemoryBase *memory = (MemoryBase *)self;
+    PyObject *none;
     Py_ssize_t offset, size;
 
     if (UNLIKELY(!value)) {
@@ -145,54 +115,54 @@ set_item(PyObject *self, PyObject *key, PyObject *value)
         return -1;
     }
     if (PySlice_Check(key)) {
-        if (PyBytes_Check(value) && part_of(window, key, &offset, &size) &&
+        if (PyBytes_Check(value) && bounds_of(memory, key, &offset, &size) &&
             PyBytes_Size(value) == size) {
-            memcpy(window->data + offset, PyBytes_AsString(value), (size_t)size);
+            memcpy(memory->data + offset, PyBytes_AsString(value), (size_t)size);
             return 0;
         }
-    } else if ((offset = index_of(key)) >= 0 && offset < window->size && window->keep) {
-        Py_ssize_t byte = index_of(value);
-        if (LIKELY(byte >= 0 && byte <= 255)) {
-            window->data[offset] = (char)byte;
+    } else if ((offset = offset_of(key)) >= 0 && offset < memory->size && memory->keep_alive) {
+        long long byte = wpy_natural(value, 255);
+        if (LIKELY(byte >= 0)) {
+            memory->data[offset] = (char)byte;
             return 0;
         }
     }
-    if (!(done = PyObject_CallMethodObjArgs(self, name_set_item, key, value, NULL)))
+    if (!(none = PyObject_CallMethodObjArgs(self, name_set_item, key, value, NULL)))
         return -1;
-    Py_DECREF(done);
+    Py_DECREF(none);
     return 0;
 }
 
-/* _show(address, size, keep): from now on there are these bytes to see, as long as `keep` lives. */
+/* _show(address, size, keep_alive): sets the bytes, which are valid as long as `keep_alive`. */
 static PyObject *
 show(PyObject *self, PyObject *args)
 {
-    MemoryBase *window = (MemoryBase *)self;
+    MemoryBase *memory = (MemoryBase *)self;
     unsigned long long address;
     Py_ssize_t size;
-    PyObject *keep, *old = window->keep;
+    PyObject *keep_alive;
 
-    if (!PyArg_ParseTuple(args, "KnO:_show", &address, &size, &keep))
+    if (!PyArg_ParseTuple(args, "KnO:_show", &address, &size, &keep_alive))
         return NULL;
-    Py_INCREF(keep);
-    window->keep = keep;
-    window->data = (char *)(uintptr_t)address;
-    window->size = size;
-    Py_XDECREF(old);
+    memory->data = (char *)(uintptr_t)address;
+    memory->size = size;
+    Py_INCREF(keep_alive);
+    wpy_xsetref(&memory->keep_alive, keep_alive);
     Py_RETURN_NONE;
 }
 
 static int
 clear(PyObject *self)
 {
-    MemoryBase *window = (MemoryBase *)self;
+    MemoryBase *memory = (MemoryBase *)self;
 
-    window->data = NULL;
-    window->size = 0;
-    Py_CLEAR(window->keep);
+    memory->data = NULL;
+    memory->size = 0;
+    Py_CLEAR(memory->keep_alive);
     return 0;
 }
 
+/* _hide(): forgets the bytes, so that each access goes to the subclass. */
 static PyObject *
 hide(PyObject *self, PyObject *args)
 {
@@ -201,24 +171,20 @@ hide(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* ---- the type ---- */
+
 static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((MemoryBase *)self)->keep);
+    Py_VISIT(((MemoryBase *)self)->keep_alive);
     return 0;
 }
 
 static void
 dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-
-    PyObject_GC_UnTrack(self);
-    clear(self);
-    release(self);
-    Py_DECREF(type);
+    wpy_dealloc(self, clear);
 }
 
 static PyMethodDef methods[] = {
@@ -257,25 +223,15 @@ static PyType_Slot slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    .name = "wamr._wamr.MemoryBase",
-    .basicsize = sizeof(MemoryBase),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .slots = slots,
-};
+static PyType_Spec spec = WPY_BASE_SPEC(MemoryBase, slots);
 
 int
-wpy_add_window(PyObject *module)
+wpy_add_memory(PyObject *module)
 {
-    PyObject *type = PyType_FromSpec(&spec);
-
-    if (!type || PyModule_AddObject(module, "MemoryBase", type) < 0) {
-        Py_XDECREF(type);
-        return -1;
-    }
-    name_read = PyUnicode_InternFromString("_read");
-    name_write = PyUnicode_InternFromString("_write");
-    name_item = PyUnicode_InternFromString("_item");
-    name_set_item = PyUnicode_InternFromString("_set_item");
-    return name_read && name_write && name_item && name_set_item ? 0 : -1;
+    return wpy_add_type(module, &spec) && (name_read = PyUnicode_InternFromString("_read")) &&
+                   (name_write = PyUnicode_InternFromString("_write")) &&
+                   (name_item = PyUnicode_InternFromString("_item")) &&
+                   (name_set_item = PyUnicode_InternFromString("_set_item"))
+               ? 0
+               : -1;
 }

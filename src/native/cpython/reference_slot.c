@@ -1,11 +1,12 @@
-/* reference_slot.c: references on the way into a table or a global, and out of it.
+/* reference_slot.c: references on their way into a table or a global, and out of it.
  *
- * Only what needs no thought and no waiting: null, an object behind an externref, and a function
- * that came into the place before. Such a function's Lifetime is kept by that of the place already,
- * so the two are of one store, and their groups are one. All else is Python's business
- * (src/wamr/_values/codec.py, src/wamr/_runtime/extern.py). Between a look at a number and what is
- * done with it nobody gives up the GIL, so a collection of externrefs comes before both or after
- * both (src/wamr/_values/externrefs.py).
+ * Handles the cases that need neither Python code nor a lock: null, objects behind externrefs, and
+ * functions that were stored in the table or global before. The Lifetime of such a function is kept
+ * by that of the slot already, so both are of one store and of one group. For all other cases the
+ * callers fall back on Python (src/wamr/_values/codec.py, src/wamr/_runtime/extern.py).
+ *
+ * The GIL is not released between reading a number and using it. So a collection of externrefs
+ * (src/wamr/_values/externrefs.py) happens before both or after both.
  */
 #include "include/now.h"
 #include "cpython/reference_slot.h"
@@ -13,132 +14,213 @@
 #include "cpython/externrefs.h"
 #include "cpython/values.h"
 
+#include <stddef.h>
+#include <stdlib.h>
+
 static PyObject *name_closed, *name_keep;
 
-PyObject *
-wpy_slot_ready(ReferenceSlot *place, PyObject *args)
-{
-    unsigned long long address;
-    unsigned char kind;
-    PyObject *owner;
+/* ---- state ---- */
 
-    if (!PyArg_ParseTuple(args, "KbO:_ready", &address, &kind, &owner))
-        return NULL;
-    if (place->object) {
-        PyErr_SetString(PyExc_RuntimeError, "_ready() was called before");
-        return NULL;
-    }
-    wpy_slot_clear(place);
-    if (!(place->kept = PyObject_GetAttr(owner, name_keep)))
-        return NULL;
-    if (!PyDict_Check(place->kept)) {
-        PyErr_SetString(PyExc_TypeError, "an owner's _keep must be a dict");
-        return NULL;
-    }
-    if (kind == EXTERNREF && !(place->numbers = wpy_numbers_of(owner)))
-        return NULL;
-    Py_INCREF(owner);
-    place->owner = owner;
-    place->kind = kind;
-    place->object = (void *)(uintptr_t)address;
-    wpy_retain(place->object);
-    Py_RETURN_NONE;
+static void
+clear_references(ReferenceSlot *slot)
+{
+    Py_CLEAR(slot->lifetime); /* first: a slot without it is not open, so the others aren't used */
+    Py_CLEAR(slot->kept);
+    Py_CLEAR(slot->externrefs);
 }
 
 int
-wpy_slot_traverse(const ReferenceSlot *place, visitproc visit, void *arg)
+wpy_slot_init(ReferenceSlot *slot, PyObject *args, uint32_t recent_max)
 {
-    Py_VISIT(place->owner);
-    Py_VISIT(place->kept);
-    Py_VISIT(place->numbers);
+    unsigned long long address;
+    unsigned char kind;
+    PyObject *lifetime;
+
+    if (!PyArg_ParseTuple(args, "KbO:_ready", &address, &kind, &lifetime))
+        return -1;
+    if (slot->handle) {
+        PyErr_SetString(PyExc_RuntimeError, "_ready() was called before");
+        return -1;
+    }
+    clear_references(slot);
+    if (!(slot->kept = PyObject_GetAttr(lifetime, name_keep)))
+        return -1;
+    if (!PyDict_Check(slot->kept)) {
+        PyErr_SetString(PyExc_TypeError, "an owner's _keep must be a dict");
+        return -1;
+    }
+    if (kind == EXTERNREF && !(slot->externrefs = wpy_externrefs_of(lifetime)))
+        return -1;
+    Py_INCREF(lifetime);
+    slot->lifetime = lifetime;
+    slot->kind = kind;
+    slot->recent_max = recent_max;
+    slot->handle = (void *)(uintptr_t)address;
+    wpy_retain(slot->handle);
     return 0;
 }
 
-void
-wpy_slot_clear(ReferenceSlot *place)
-{
-    Py_CLEAR(place->owner); /* from here on it is not open: the others are not asked for */
-    Py_CLEAR(place->kept);
-    Py_CLEAR(place->numbers);
-}
-
-void
-wpy_slot_end(ReferenceSlot *place)
-{
-    void *object = place->object;
-
-    place->object = NULL;
-    if (object)
-        wpy_let_go(object);
-    wpy_slot_clear(place);
-}
-
 bool
-wpy_slot_open(const ReferenceSlot *place)
+wpy_slot_is_open(const ReferenceSlot *slot)
 {
     PyObject *closed;
 
-    if (UNLIKELY(!place->owner))
+    if (UNLIKELY(!slot->lifetime))
         return false;
-    if (UNLIKELY(!(closed = PyObject_GetAttr(place->owner, name_closed)))) {
+    if (UNLIKELY(!(closed = PyObject_GetAttr(slot->lifetime, name_closed)))) {
         PyErr_Clear();
         return false;
     }
-    Py_DECREF(closed); /* a bool */
+    Py_DECREF(closed); /* a bool, which other references keep alive */
     return closed == Py_False;
 }
 
-/* Whether what `owner` owns lives as long as the place, which is of the same store then. */
+/* ---- references ---- */
+
+/* Whether the slot's Lifetime keeps `lifetime` alive. Then both are of the same store. */
 static bool
-keeps(const ReferenceSlot *place, PyObject *owner)
+keeps(const ReferenceSlot *slot, PyObject *lifetime)
 {
     PyObject *key;
     int found;
 
-    if (owner == place->owner)
+    if (lifetime == slot->lifetime)
         return true;
-    if (!(key = PyLong_FromVoidPtr(owner))) { /* as id() */
+    if (!(key = PyLong_FromVoidPtr(lifetime))) { /* id(lifetime) */
         PyErr_Clear();
         return false;
     }
-    found = PyDict_Contains(place->kept, key);
+    found = PyDict_Contains(slot->kept, key);
     Py_DECREF(key);
     return found > 0;
 }
 
 bool
-wpy_slot_take(const ReferenceSlot *place, PyObject *value, uint32_t *ref)
+wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref)
 {
-    PyObject *owner;
+    PyObject *lifetime;
     wpy_func *fn;
 
-    if (place->kind == EXTERNREF)
-        return !wpy_crowded(place->numbers) && wpy_number_of(place->numbers, value, ref);
+    if (slot->kind == EXTERNREF)
+        return !wpy_collection_is_due(slot->externrefs) &&
+               wpy_externref_from_object(slot->externrefs, value, ref);
     if (value == Py_None) {
-        *ref = WPY_NO_OBJECT;
+        *ref = WPY_NULL_REFERENCE;
         return true;
     }
-    return (fn = wpy_caller_function(value, &owner)) && keeps(place, owner) &&
-           wpy_retain_reference_now(place->object, fn, ref) == WPY_OK;
+    return (fn = wpy_callable_func(value, &lifetime)) && keeps(slot, lifetime) &&
+           wpy_retain_reference_now(slot->handle, fn, ref) == WPY_OK;
 }
 
 PyObject *
-wpy_slot_give(const ReferenceSlot *place, uint32_t ref)
+wpy_slot_from_reference(const ReferenceSlot *slot, uint32_t ref)
 {
     PyObject *value;
 
-    if (ref == WPY_NO_OBJECT)
+    if (ref == WPY_NULL_REFERENCE)
         Py_RETURN_NONE;
-    if (place->kind == EXTERNREF) {
-        if (!(value = wpy_object_of(place->numbers, ref)))
+    if (slot->kind == EXTERNREF) {
+        if (!(value = wpy_externref_to_object(slot->externrefs, ref)))
             PyErr_Clear();
         return value;
     }
-    return wpy_caller_known(ref);
+    return wpy_callable_of_reference(ref);
+}
+
+/* ---- the functions that Python read last ---- */
+
+void
+wpy_slot_hold(ReferenceSlot *slot, PyObject *value)
+{
+    PyObject *old = NULL;
+
+    /* A cleared slot is being collected: it must not hold anything again. */
+    if (slot->kind != FUNCREF || !slot->lifetime ||
+        !PyObject_TypeCheck(value, wpy_callable_base_type))
+        return;
+    if (slot->recent_count == slot->recent_room && slot->recent_room < slot->recent_max) {
+        uint32_t room = slot->recent_room ? slot->recent_room * 4 : 4;
+        PyObject **larger;
+
+        if (room > slot->recent_max)
+            room = slot->recent_max;
+        if (!(larger = realloc(slot->recent, room * sizeof *larger)))
+            return;
+        slot->recent = larger;
+        slot->recent_room = room;
+        slot->recent_next = slot->recent_count;
+    }
+    if (slot->recent_count == slot->recent_room)
+        old = slot->recent[slot->recent_next];
+    else
+        slot->recent_count++;
+    Py_INCREF(value);
+    slot->recent[slot->recent_next] = value;
+    slot->recent_next = (slot->recent_next + 1) % slot->recent_room;
+    Py_XDECREF(old); /* last, since a destructor may come back here */
+}
+
+/* ---- the types that have this head ---- */
+
+int
+wpy_slot_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    const ReferenceSlot *slot = (ReferenceSlot *)self;
+    uint32_t i;
+
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(slot->lifetime);
+    Py_VISIT(slot->kept);
+    Py_VISIT(slot->externrefs);
+    for (i = 0; i < slot->recent_count; i++)
+        Py_VISIT(slot->recent[i]);
+    return 0;
 }
 
 int
-wpy_add_place(PyObject *module)
+wpy_slot_clear(PyObject *self)
+{
+    ReferenceSlot *slot = (ReferenceSlot *)self;
+    PyObject **recent = slot->recent;
+    uint32_t i, count = slot->recent_count;
+
+    slot->recent = NULL; /* a destructor may come back here */
+    slot->recent_room = slot->recent_count = slot->recent_next = 0;
+    clear_references(slot);
+    for (i = 0; i < count; i++)
+        Py_DECREF(recent[i]);
+    free(recent);
+    return 0;
+}
+
+/* Not part of clear: releasing the handle may release the GIL, which the collector does not allow
+ * for. */
+static int
+clear_and_release(PyObject *self)
+{
+    ReferenceSlot *slot = (ReferenceSlot *)self;
+    void *handle = slot->handle;
+
+    wpy_slot_clear(self);
+    slot->handle = NULL;
+    if (handle)
+        wpy_release_handle(handle);
+    return 0;
+}
+
+void
+wpy_slot_dealloc(PyObject *self)
+{
+    wpy_dealloc(self, clear_and_release);
+}
+
+PyMemberDef wpy_slot_members[] = {
+    {"_lifetime", T_OBJECT_EX, offsetof(ReferenceSlot, lifetime), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+int
+wpy_add_reference_slot(PyObject *module)
 {
     (void)module;
     return (name_closed = PyUnicode_InternFromString("closed")) &&

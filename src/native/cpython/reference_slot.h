@@ -1,38 +1,60 @@
-/* reference_slot.h: where references rest: what a table (table.c) and a global (global.c) have in
- * common.
+/* reference_slot.h: the common part of tables (table.c) and globals (global.c), which both may hold
+ * references.
  */
-#ifndef WPY_PLACE_H
-#define WPY_PLACE_H
+#ifndef WPY_REFERENCE_SLOT_H
+#define WPY_REFERENCE_SLOT_H
 
 #include "cpython/cpython.h"
 
+/* The head of a TableBase and of a GlobalBase. */
 typedef struct {
-    void *object;    /* the wpy_table or wpy_global: a handle, ours; NULL: not known yet, or it was
-                        given back */
-    PyObject *owner; /* its Lifetime (src/wamr/_runtime/extern.py), which says whether it is closed;
-                        NULL: cleared by the collector */
-    PyObject *kept;  /* the owner's dict of what lives as long, by id */
-    PyObject *numbers; /* of the store's externrefs; NULL: the place has none */
-    uint8_t kind;      /* of its values, a byte of the binary format */
+    PyObject_HEAD
+    void *handle;         /* on the wpy_table or wpy_global, owned; NULL before _ready() */
+    PyObject *lifetime;   /* the Lifetime of src/wamr/_runtime/extern.py, which knows whether it is
+                             closed; NULL once the garbage collector has cleared this object */
+    PyObject *kept;       /* the Lifetime's dict of other Lifetimes that it keeps alive, by id */
+    PyObject *externrefs; /* the store's ExternrefTable; NULL for other types than externref */
+    uint8_t kind;         /* the value type, a byte of the binary format */
+
+    /* The functions that Python read last, held in a ring. Whoever reads the same functions again
+     * and again without keeping them gets the same objects, which take 8 us each to make. */
+    PyObject **recent;
+    uint32_t recent_max;                             /* set by the type that has this head */
+    uint32_t recent_room, recent_count, recent_next; /* `next`: where the next function goes */
 } ReferenceSlot;
 
-/* `_ready(address, kind, owner)` of Elements and GlobalBase: the place is that of the handle at the
-   address, which stays its caller's: the place counts one of its own. None, or NULL with an
-   exception. */
-PyObject *wpy_slot_ready(ReferenceSlot *place, PyObject *args);
-int wpy_slot_traverse(const ReferenceSlot *place, visitproc visit, void *arg);
-/* For the collector, and part of wpy_slot_end. */
-void wpy_slot_clear(ReferenceSlot *place);
-/* Gives the handle back; for a dealloc, since the GIL may be given up meanwhile. */
-void wpy_slot_end(ReferenceSlot *place);
+/* Implements `_ready(address, kind, lifetime)`: the slot is that of the table or global at the
+ * address, and holds up to `recent_max` functions. The caller keeps its own handle; the slot
+ * counts another one. 0, or -1 with an exception. */
+int wpy_slot_init(ReferenceSlot *slot, PyObject *args, uint32_t recent_max);
 
-/* Whether it may be used; no exception is set. */
-bool wpy_slot_open(const ReferenceSlot *place);
-/* The reference of a value that is about to come into the place, and from then on lives as long;
-   false: Python has to look at it, no exception is set. Under the GIL and nothing else. */
-bool wpy_slot_take(const ReferenceSlot *place, PyObject *value, uint32_t *ref);
-/* A new reference to what a number stands for that rests in the place; NULL: Python has to find it,
- * no exception is set. */
-PyObject *wpy_slot_give(const ReferenceSlot *place, uint32_t ref);
+/* Whether the Lifetime is open. No exception is set. */
+bool wpy_slot_is_open(const ReferenceSlot *slot);
+
+/* Converts a value that is about to be stored in the slot, and keeps it alive as long as the slot.
+ * False where this needs Python or would have to wait; no exception is set. The GIL must be held
+ * until the reference is stored, or a collection of externrefs may miss it. */
+bool wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref);
+
+/* Converts a reference that the slot holds. A new reference to the object; NULL where Python has
+ * to make the object, no exception is set. */
+PyObject *wpy_slot_from_reference(const ReferenceSlot *slot, uint32_t ref);
+
+/* Holds a value that Python made for a reference of the slot, if that is a function. Without memory
+ * for that the value is not held. */
+void wpy_slot_hold(ReferenceSlot *slot, PyObject *value);
+
+/* The type's slots and members: tp_dealloc, tp_traverse, tp_clear, and `_lifetime`. */
+void wpy_slot_dealloc(PyObject *self);
+int wpy_slot_traverse(PyObject *self, visitproc visit, void *arg);
+int wpy_slot_clear(PyObject *self);
+extern PyMemberDef wpy_slot_members[];
+
+#define WPY_REFERENCE_SLOT_SLOTS                                            \
+    {Py_tp_dealloc, wpy_slot_dealloc}, {Py_tp_traverse, wpy_slot_traverse}, \
+        {Py_tp_clear, wpy_slot_clear},                                      \
+    {                                                                       \
+        Py_tp_members, wpy_slot_members                                     \
+    }
 
 #endif

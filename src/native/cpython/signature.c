@@ -1,4 +1,4 @@
-/* signature.c: what the functions of one type share, for function.c. */
+/* signature.c: Signature, what all functions of one type share in calls (function.c). */
 #include "cpython/signature.h"
 #include "cpython/values.h"
 
@@ -13,7 +13,7 @@ has(uint8_t kind, const uint8_t *kinds, uint32_t count)
     return memchr(kinds, kind, count) != NULL;
 }
 
-/* Signature(type, kinds, result kinds, cells, doc) */
+/* Signature(type, kinds, result_kinds, cells, doc) */
 static PyObject *
 signature_new(PyTypeObject *class, PyObject *args, PyObject *kwargs)
 {
@@ -50,7 +50,7 @@ signature_new(PyTypeObject *class, PyObject *args, PyObject *kwargs)
     self->result_count = (uint32_t)result_count;
     self->cells = cells;
     self->direct = !has(FUNCREF, self->kinds, (uint32_t)(param_count + result_count));
-    self->objects = has(EXTERNREF, self->kinds, (uint32_t)(param_count + result_count));
+    self->externrefs = has(EXTERNREF, self->kinds, (uint32_t)(param_count + result_count));
     Py_INCREF(type);
     self->type = type;
     return (PyObject *)self;
@@ -68,8 +68,9 @@ signature_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* Its FuncType has it, through Python's Codec: the collector has to see that. Python's two can be
-   cleared, so this one need not: who calls may count on the type. */
+/* A FuncType holds its Signature through its Codec, so the collector must see this part of the
+ * cycle. It can break the cycle in the FuncType or the Codec. A Signature is never cleared, so
+ * callers may rely on `type`. */
 static int
 signature_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -82,7 +83,7 @@ static PyType_Slot signature_slots[] = {
     {Py_tp_new, signature_new},
     {Py_tp_dealloc, signature_dealloc},
     {Py_tp_traverse, signature_traverse},
-    {Py_tp_doc, "What functions of one type share."},
+    {Py_tp_doc, "What all functions of one type share in calls."},
     {0, NULL},
 };
 
@@ -96,5 +97,5 @@ static PyType_Spec signature_spec = {
 int
 wpy_add_signature(PyObject *module)
 {
-    return (wpy_signature_type = wpy_added(module, "Signature", &signature_spec)) ? 0 : -1;
+    return (wpy_signature_type = wpy_add_type(module, &signature_spec)) ? 0 : -1;
 }

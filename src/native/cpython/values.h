@@ -1,9 +1,9 @@
-/* values.h: numbers and vectors between Python objects and the cells that WAMR passes them in, 4
- * bytes each.
+/* values.h: converts numbers and vectors between Python objects and cells, the units of 4 bytes in
+ * which WAMR passes values.
  *
- * Only what needs no thought: plain ints within the range of their type, signed or unsigned,
- * floats, 16 bytes. All else, references too, is src/wamr/_values/codec.py's business, which also
- * knows what to say.
+ * Only the plain cases are here: ints within the range of their type (signed or unsigned), floats,
+ * and 16 bytes for a vector. For everything else, references too, the callers fall back on
+ * src/wamr/_values/codec.py, which converts the value or raises an exception.
  */
 #ifndef WPY_VALUES_H
 #define WPY_VALUES_H
@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-/* Value types, as in the binary format. */
+/* Value types, by their bytes in the binary format. */
 enum {
     I32 = 0x7F,
     I64 = 0x7E,
@@ -24,10 +24,10 @@ enum {
     EXTERNREF = 0x6F
 };
 
-/* Writes `value` as the kind's cells and moves on; false: not one that is converted here, no
- * exception is set. */
+/* Writes `value` as cells of the type `kind` and advances `*cell`. False where the value is not one
+ * of the plain cases; no exception is set. */
 static inline bool
-wpy_put(uint8_t kind, PyObject *value, uint32_t **cell)
+wpy_value_to_cells(uint8_t kind, PyObject *value, uint32_t **cell)
 {
     int overflow = 0;
     long long integer;
@@ -46,7 +46,7 @@ wpy_put(uint8_t kind, PyObject *value, uint32_t **cell)
             *(*cell)++ = (uint32_t)integer;
             return true;
         }
-        if (UNLIKELY(overflow)) { /* an unsigned one, perhaps */
+        if (UNLIKELY(overflow)) { /* may fit as an unsigned one */
             unsigned long long natural;
             if (overflow < 0)
                 return false;
@@ -77,7 +77,7 @@ wpy_put(uint8_t kind, PyObject *value, uint32_t **cell)
                 *(*cell)++ = wpy_f32_bits(real);
                 return true;
             }
-            narrow = (float)real; /* beyond its range: infinite */
+            narrow = (float)real; /* infinite where it is out of range */
             memcpy((*cell)++, &narrow, 4);
             return true;
         }
@@ -95,9 +95,10 @@ wpy_put(uint8_t kind, PyObject *value, uint32_t **cell)
     }
 }
 
-/* The value of the kind's cells, and moves on; NULL with an exception. */
+/* Reads a value of the type `kind`, a number or a vector, and advances `*cell`. A new reference, or
+ * NULL with an exception. */
 static inline PyObject *
-wpy_get(uint8_t kind, const uint32_t **cell)
+wpy_value_from_cells(uint8_t kind, const uint32_t **cell)
 {
     const uint32_t *at = *cell;
     long long integer;
@@ -114,7 +115,8 @@ wpy_get(uint8_t kind, const uint32_t **cell)
         return PyLong_FromLongLong(integer);
     case F32:
         *cell += 1;
-        /* subnormal, infinite, or a NaN: all others are the same double in any environment */
+        /* Subnormal, infinite, or a NaN. The conversion of any other value does not depend on the
+         * floating-point environment. */
         if (UNLIKELY((((*at >> 23) + 1) & 0xFF) <= 1) && *at << 1)
             return PyFloat_FromDouble(wpy_f32_value(*at));
         memcpy(&narrow, at, 4);
