@@ -1,19 +1,19 @@
-/* capi.c: wasm-c-api where WAMR's falls short of its header: the engine, loading, traps,
- * values and calls.
+/* capi.c: replacements for functions of wasm_c_api.c: engines, loading, traps, values and calls.
  *
- * The other files of the layer: externs.c (what a host makes), instance.c (imports),
- * refs.c (references, casts, vectors). A function under a `wasm_` name is one that WAMR
- * lacks; a `wpy_api_` one stands in for WAMR's of the same name (capi.h redirects to it). The
- * rest is WAMR's own, with the patches of cmake/patches/capi/. Whether a pointer is alive is not
- * known here: Python knows (_api/handles.py).
+ * The folder's other files are externs.c (memories, tables and globals of the host), instance.c
+ * (imports) and refs.c (references, casts, vectors). A function named `wasm_…` is one that WAMR
+ * declares without defining it; one named `wpy_api_…` replaces WAMR's function of that name (capi.h
+ * redirects to it). All other functions are WAMR's own, with the patches of cmake/patches/capi/.
+ *
+ * Contracts are those of wasm_c_api.h. Pointers are not checked beyond NULL; Python knows which
+ * objects are alive (src/wamr/_capi/handles.py). No function here needs the GIL.
  */
 #include "capi/internal.h"
 
-/* ---- start and stop ---- */
+/* ---- engines ---- */
 
-/* Both layers share one runtime, and what it allocates with is decided by who starts it first: the
-   linear memories of the classes need our allocator. So a configuration that asks for another can't
-   be met. */
+/* The C API and the object API share one runtime, and so one allocator. The object API's memories
+ * need ours. NULL for a configuration that asks for another allocator. */
 wasm_engine_t *
 wpy_api_engine_new_with_config(wasm_config_t *config)
 {
@@ -72,7 +72,7 @@ wpy_api_load_error(const wasm_byte_vec_t *binary, char *text, uint32_t size)
         snprintf(text, size, "out of memory");
         return;
     }
-    memcpy(copy, binary->data, binary->size); /* the loader edits them */
+    memcpy(copy, binary->data, binary->size); /* the loader edits its input */
     if ((module = wasm_runtime_load(copy, (uint32)binary->size, text, size)))
         wasm_runtime_unload(module);
     free(copy);
@@ -106,7 +106,7 @@ wasm_trap_same(const wasm_trap_t *a, const wasm_trap_t *b)
     return a == b;
 }
 
-/* WAMR leaves `out` as it was where there is no message. */
+/* WAMR's function leaves `out` uninitialized where there is no message. */
 void
 wpy_api_trap_message(const wasm_trap_t *trap, wasm_message_t *out)
 {
@@ -119,8 +119,8 @@ wpy_api_trap_message(const wasm_trap_t *trap, wasm_message_t *out)
 
 /* ---- values and calls ---- */
 
-/* WAMR frees the struct itself. A reference in it is left to its owner, as WAMR's values never own
- * theirs. */
+/* WAMR's function frees the struct, which belongs to the caller. A reference in the value isn't
+ * deleted, since WAMR's values don't own theirs. */
 void
 wpy_api_val_delete(wasm_val_t *value)
 {
@@ -163,7 +163,6 @@ kind_name(wasm_valkind_t kind)
     }
 }
 
-/* A reference to a function is its index, which means something in its own instance only. */
 bool
 wpy_api_func_index(const wasm_ref_t *ref, const WASMModuleInstanceCommon *instance, uint32 *out)
 {
@@ -176,7 +175,8 @@ wpy_api_func_index(const wasm_ref_t *ref, const WASMModuleInstanceCommon *instan
     return true;
 }
 
-/* Arguments to cells; false: `text` says what is wrong with them. */
+/* Converts arguments to cells, and counts these. False where they don't fit the function's type;
+ * `text` tells why. */
 static bool
 to_cells(const wasm_func_t *func, const wasm_val_vec_t *args, uint32 *cells, uint32 *count,
          char *text, size_t size)
@@ -210,7 +210,7 @@ to_cells(const wasm_func_t *func, const wasm_val_vec_t *args, uint32 *cells, uin
             memcpy(&cells[at], &value->of, 8);
             at += 2;
             break;
-        case WASM_EXTERNREF: /* wasm_runtime_call_wasm makes one cell of the pointer */
+        case WASM_EXTERNREF: /* wasm_runtime_call_wasm converts the pointer to one cell */
             memcpy(&cells[at], &value->of.ref, sizeof(void *));
             at += sizeof(void *) / sizeof(uint32);
             break;
@@ -231,6 +231,7 @@ to_cells(const wasm_func_t *func, const wasm_val_vec_t *args, uint32 *cells, uin
     return true;
 }
 
+/* Converts cells to results, whose vector has room for them. */
 static void
 from_cells(const wasm_func_t *func, const uint32 *cells, wasm_val_vec_t *results)
 {
@@ -276,7 +277,7 @@ runtime_function(const wasm_func_t *func)
 }
 
 static void
-forget_frames(Vector *frames)
+clear_frames(Vector *frames)
 {
     size_t i;
 
@@ -325,12 +326,11 @@ wpy_api_func_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_
         goto done;
     }
     if (env->handle != os_self_thread())
-        wasm_exec_env_set_thread_info(
-            env); /* or the limits of another thread's stack are checked */
+        wasm_exec_env_set_thread_info(env); /* it has the stack limits of another thread */
     wasm_runtime_set_exception(func->inst_comm_rt, NULL);
     if (instance->frames && instance->frames->num_elems)
-        forget_frames(instance->frames); /* of an earlier trap: a call that ends before its first
-                                            frame has none */
+        clear_frames(instance->frames); /* of an earlier trap, since a call may fail before it has
+                                           any */
     if (wasm_runtime_call_wasm(env, runtime_function(func), count, cells)) {
         if (func->type->results->num_elems)
             from_cells(func, cells, results);
@@ -339,8 +339,8 @@ wpy_api_func_call(const wasm_func_t *func, const wasm_val_vec_t *args, wasm_val_
 
         trap = wasm_trap_new_internal(func->store, func->inst_comm_rt,
                                       exception ? exception : "the call failed", NULL);
-        wasm_runtime_set_exception(func->inst_comm_rt,
-                                   NULL); /* a callback of the same instance may go on without */
+        /* the caller may be a callback that goes on in the same instance */
+        wasm_runtime_set_exception(func->inst_comm_rt, NULL);
     }
 
 done:
@@ -350,15 +350,15 @@ done:
 }
 
 wasm_trap_t *
-wpy_api_call(const uintptr_t *known)
+wpy_api_call(const uintptr_t *prepared)
 {
-    const wasm_val_vec_t *args = (const wasm_val_vec_t *)known[1];
-    wasm_val_vec_t *results = (wasm_val_vec_t *)known[2];
+    const wasm_val_vec_t *args = (const wasm_val_vec_t *)prepared[1];
+    wasm_val_vec_t *results = (wasm_val_vec_t *)prepared[2];
 
-    if ((args && ((uintptr_t)args->data != known[3] || args->size > known[4])) ||
-        (results && ((uintptr_t)results->data != known[5] || results->size > known[6])))
-        return (wasm_trap_t *)known;
-    return wpy_api_func_call((const wasm_func_t *)known[0], args, results);
+    if ((args && ((uintptr_t)args->data != prepared[3] || args->size > prepared[4])) ||
+        (results && ((uintptr_t)results->data != prepared[5] || results->size > prepared[6])))
+        return (wasm_trap_t *)prepared;
+    return wpy_api_func_call((const wasm_func_t *)prepared[0], args, results);
 }
 
 wasm_trap_t *

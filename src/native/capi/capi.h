@@ -1,15 +1,15 @@
-/* capi.h: wasm-c-api as its header describes it, where WAMR's differs. It includes
- * wasm_c_api.h.
+/* capi.h: wasm_c_api.h with replacements for the functions that WAMR implements incorrectly.
  *
- * What the header declares and WAMR does not define, procedural*.c define under the header's name.
- * What WAMR defines and only pretends to do, they do under a name of our own, and a macro here
- * redirects to it: so whoever compiles against this header, cffi's module above all, gets the real
- * thing, while WAMR's own code keeps calling its own. The macros come before the header: its
- * declarations, and the bodies in it, then speak of our functions. procedural*.c don't include this
- * file. It knows nothing of the classes' C (include/wpy.h).
+ * A function that the header declares and WAMR does not define is defined by the files of capi/
+ * under the header's name. A function that WAMR defines incorrectly is defined there under a name
+ * of its own, wpy_api_…, and a macro of this file redirects to it. So a user of this file, such as
+ * cffi's module, calls the replacement, while WAMR's own code still calls WAMR's function. The
+ * macros stand before the #include, since the header's declarations and inline functions must use
+ * them, too. The files of capi/ must not include this file, because they call WAMR's functions.
+ * This file knows nothing of the object API's C (include/wpy.h).
  */
-#ifndef WPY_PROCEDURAL_H
-#define WPY_PROCEDURAL_H
+#ifndef WPY_CAPI_H
+#define WPY_CAPI_H
 
 #define wasm_engine_new wpy_api_engine_new
 #define wasm_engine_new_with_config wpy_api_engine_new_with_config
@@ -59,8 +59,8 @@
 #define wasm_externtype_as_tabletype_const wpy_api_externtype_as_tabletype_const
 #define wasm_externtype_as_memorytype_const wpy_api_externtype_as_memorytype_const
 
-/* The header calls this one deprecated, which it is for its users; whoever hands on all functions
-   gets a name without that mark. */
+/* The header marks this function as deprecated. cffi's module passes all functions on, so it needs
+ * a declaration without the mark. */
 #define wasm_engine_new_with_args wamr_engine_new_with_args
 #include "wasm_c_api.h"
 #undef wasm_engine_new_with_args
@@ -69,23 +69,23 @@ wasm_engine_t *wasm_engine_new_with_args(mem_alloc_type_t type, const MemAllocOp
 
 /* cdef begin */
 
-/* wasm_func_call with everything in one place, as Python keeps it from one call to the next: the
-   function, the arguments, the results; the address of the arguments' data and how many there is
-   room for; the same of the results. Where the vectors are not so any more, it calls nothing and
-   answers with `known`. */
-wasm_trap_t *wpy_api_call(const uintptr_t *known);
+/* wasm_func_call with arguments that Python keeps from one call to the next: the function; the
+ * vectors of arguments and of results; then, for each vector, the address of its data and the
+ * number of values that fit. Where a vector no longer agrees with that, nothing is called, and the
+ * result is `prepared` itself. Otherwise the result is that of wasm_func_call. */
+wasm_trap_t *wpy_api_call(const uintptr_t *prepared);
 
-/* A callback for wasm_func_new_with_env that calls the function `env`, an export: so it can be an
- * import. */
+/* A callback for wasm_func_new_with_env. It calls the wasm_func_t `env`, an export of an instance,
+ * and so makes an import of it. */
 wasm_trap_t *wpy_api_forward(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
 
-/* Whether this function is an export of an instance, not one of the host. */
+/* Whether the function is an export of an instance, and not a host function. */
 bool wpy_api_func_is_export(const wasm_func_t *func);
 
-/* A trap with this message; the store may be NULL. */
+/* A new trap with this message, owned by the caller. `store` may be NULL. */
 wasm_trap_t *wpy_api_trap(wasm_store_t *store, const char *text);
 
-/* What the loader says about these bytes; an empty text: nothing is wrong. */
+/* Writes the loader's error for these bytes to `text`; an empty text where they load. */
 void wpy_api_load_error(const wasm_byte_vec_t *binary, char *text, uint32_t size);
 
 /* cdef end */

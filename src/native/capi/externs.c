@@ -1,8 +1,9 @@
-/* externs.c: memories, tables and globals that a host makes.
+/* externs.c: memories, tables and globals that the host makes.
  *
- * WAMR makes shells of them, without data. Here each is the export of a small module that we write
- * and instantiate in the store: so the runtime does the work, and all of it goes with the store.
- * Growing is here, too: WAMR leaves that to the instructions of wasm.
+ * WAMR's constructors make objects without data. Here each object is the export of a small module,
+ * which is written and instantiated in the store. So the runtime implements the object, and frees
+ * it with the store. This file also grows memories and tables, which WAMR leaves to wasm
+ * instructions.
  */
 #include "capi/internal.h"
 
@@ -41,7 +42,8 @@ put_limits(small_module *module, const wasm_limits_t *limits)
         put_leb(module, limits->max);
 }
 
-/* A module with one thing, described by `section`, under the name "x"; the instance that has it. */
+/* Makes a module whose section `id` has the one item `section`, exported as "x". Returns its
+ * instance, which the store owns; NULL where that fails. */
 static WASMModuleInstanceCommon *
 instance_with(wasm_store_t *store, uint8 id, const small_module *section, uint8 export_kind)
 {
@@ -102,7 +104,7 @@ interpreted_table(const wasm_table_t *table)
     return table && table->inst_comm_rt && table->inst_comm_rt->module_type == Wasm_Module_Bytecode;
 }
 
-/* What a table's element is for `ref`. */
+/* The table element for a reference. False where the reference isn't of the table's type. */
 static bool
 table_element(const wasm_table_t *table, wasm_ref_t *ref, uint32 *out)
 {
@@ -126,7 +128,7 @@ wpy_api_table_new(wasm_store_t *store, const wasm_tabletype_t *type, wasm_ref_t 
 
     if (!store || !type)
         return NULL;
-    kind = type->val_type->kind == WASM_FUNCREF ? VALUE_TYPE_FUNCREF : VALUE_TYPE_EXTERNREF;
+    kind = wpy_api_value_type(type->val_type->kind);
     put(&section, &kind, 1);
     put_limits(&section, &type->limits);
     if (!(instance = instance_with(store, 4, &section, 1)))
@@ -182,7 +184,7 @@ wpy_api_global_set(wasm_global_t *global, const wasm_val_t *value)
     if (!global || !value || !global->type || global->type->mutability != WASM_VAR ||
         global->type->val_type->kind != value->kind)
         return;
-    *global->init = *value; /* what an import of it begins with */
+    *global->init = *value; /* an import of the global begins with this value */
     if (value->kind != WASM_FUNCREF)
         wasm_global_set(global, value);
     else if (wpy_api_func_index(value->of.ref, global->inst_comm_rt, &index)) {
@@ -193,7 +195,7 @@ wpy_api_global_set(wasm_global_t *global, const wasm_val_t *value)
     }
 }
 
-/* WAMR's reads a function as an i32. */
+/* WAMR's function reads a reference to a function as an i32. */
 void
 wpy_api_global_get(const wasm_global_t *global, wasm_val_t *out)
 {
@@ -224,7 +226,6 @@ wpy_api_global_get(const wasm_global_t *global, wasm_val_t *out)
 wasm_global_t *
 wpy_api_global_new(wasm_store_t *store, const wasm_globaltype_t *type, const wasm_val_t *value)
 {
-    static const uint8 kinds[] = {VALUE_TYPE_I32, VALUE_TYPE_I64, VALUE_TYPE_F32, VALUE_TYPE_F64};
     static const uint8 zeros[][10] = {{0x41, 0, 0x0b},
                                       {0x42, 0, 0x0b},
                                       {0x43, 0, 0, 0, 0, 0x0b},
@@ -240,14 +241,14 @@ wpy_api_global_new(wasm_store_t *store, const wasm_globaltype_t *type, const was
         kind == WASM_V128)
         return NULL;
     if (kind == WASM_FUNCREF && value->of.ref)
-        return NULL; /* a function of another instance */
+        return NULL; /* a function of another instance than the global's */
     if (kind < WASM_V128) {
-        const uint8 head[] = {kinds[kind], 1};
+        const uint8 head[] = {wpy_api_value_type(kind), 1};
 
         put(&section, head, 2);
         put(&section, zeros[kind], sizes[kind]);
     } else {
-        const uint8 reference = kind == WASM_FUNCREF ? VALUE_TYPE_FUNCREF : VALUE_TYPE_EXTERNREF;
+        const uint8 reference = wpy_api_value_type(kind);
         const uint8 text[] = {reference, 1, 0xd0, reference, 0x0b};
 
         put(&section, text, sizeof text);

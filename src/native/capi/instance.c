@@ -1,6 +1,8 @@
-/* instance.c: instances. WAMR counts the imports of each kind and hardly looks at them; here
- * they are compared with what the module wants before anything is written into it, and the trap
- * says which does not fit.
+/* instance.c: instances, whose imports are checked here.
+ *
+ * WAMR only counts the imports of each kind. Here their types are compared with those that the
+ * module declares, before anything is written into the module, and the trap names the import that
+ * does not fit.
  */
 #include "capi/internal.h"
 
@@ -11,101 +13,114 @@ wpy_api_func_is_export(const wasm_func_t *func)
 }
 
 static bool
-same_kinds(const wasm_valtype_vec_t *types, const uint8 *runtime, uint32 count)
+same_types(const wasm_valtype_vec_t *types, const uint8 *declared, uint32 count)
 {
     uint32 i;
 
     if (types->num_elems != count)
         return false;
-    for (i = 0; i < count; i++) {
-        static const uint8 numbers[] = {VALUE_TYPE_I32, VALUE_TYPE_I64, VALUE_TYPE_F32,
-                                        VALUE_TYPE_F64, VALUE_TYPE_V128};
-        wasm_valkind_t kind = types->data[i]->kind;
-
-        if (runtime[i] != (kind <= WASM_V128        ? numbers[kind]
-                           : kind == WASM_EXTERNREF ? VALUE_TYPE_EXTERNREF
-                                                    : VALUE_TYPE_FUNCREF))
+    for (i = 0; i < count; i++)
+        if (declared[i] != wpy_api_value_type(types->data[i]->kind))
             return false;
-    }
     return true;
 }
 
-/* WAMR counts the imports of each kind and looks at nothing else. False: `text` says what does not
- * fit. */
+static bool
+func_fits(const wasm_func_t *func, const WASMFuncType *declared)
+{
+    return !func->type || (same_types(func->type->params, declared->types, declared->param_count) &&
+                           same_types(func->type->results, declared->types + declared->param_count,
+                                      declared->result_count));
+}
+
+static bool
+global_fits(const wasm_global_t *global, const WASMGlobalType *declared)
+{
+    const wasm_globaltype_t *type = global->type;
+
+    return !type || (type->mutability == (declared->is_mutable ? WASM_VAR : WASM_CONST) &&
+                     wpy_api_value_type(type->val_type->kind) == declared->val_type);
+}
+
+/* The declaration that an import is compared with, the `index`-th of its kind; NULL where it fits,
+ * or there is none. */
+static const WASMImport *
+misfit(const WASMModule *module, const wasm_extern_t *import, uint32 index)
+{
+    const WASMImport *declared;
+
+    switch (import->kind) {
+    case WASM_EXTERN_FUNC:
+        if (index >= module->import_function_count)
+            return NULL;
+        declared = &module->import_functions[index];
+        return func_fits((const wasm_func_t *)import, declared->u.function.func_type) ? NULL
+                                                                                      : declared;
+    case WASM_EXTERN_GLOBAL:
+        if (index >= module->import_global_count)
+            return NULL;
+        declared = &module->import_globals[index];
+        return global_fits((const wasm_global_t *)import, &declared->u.global.type) ? NULL
+                                                                                    : declared;
+    default:
+        return NULL;
+    }
+}
+
+/* How many of the module's imported functions are linked to functions of WASI. */
+static uint32
+count_native_functions(const WASMModule *module)
+{
+    uint32 i, count = 0;
+
+    for (i = 0; i < module->import_function_count; i++) {
+        const WASMFunctionImport *function = &module->import_functions[i].u.function;
+
+        count += function->func_ptr_linked && !function->call_conv_wasm_c_api;
+    }
+    return count;
+}
+
+/* Whether the imports are those that the module declares. False: `text` tells the difference. */
 static bool
 imports_fit(const WASMModule *module, const wasm_extern_vec_t *imports, char *text, size_t size)
 {
-    uint32 got[4] = {0};
+    uint32 given[4] = {0}; /* by kind */
     size_t i, count = imports ? imports->num_elems : 0;
-    uint32 native = 0;
 
     for (i = 0; i < count; i++) {
         const wasm_extern_t *import = imports->data[i];
-        const WASMImport *wanted;
+        const WASMImport *declared;
 
         if (!import) {
             snprintf(text, size, "import %zu is NULL", i);
             return false;
         }
-        if (import->kind == WASM_EXTERN_FUNC &&
-            got[WASM_EXTERN_FUNC] < module->import_function_count) {
-            const wasm_func_t *func = (const wasm_func_t *)import;
-            const WASMFuncType *type;
-
-            wanted = &module->import_functions[got[WASM_EXTERN_FUNC]];
-            type = wanted->u.function.func_type;
-            if (func->type && !(same_kinds(func->type->params, type->types, type->param_count) &&
-                                same_kinds(func->type->results, type->types + type->param_count,
-                                           type->result_count))) {
-                snprintf(text, size, "import %zu does not have the type of \"%s\".\"%s\"", i,
-                         wanted->u.names.module_name, wanted->u.names.field_name);
-                return false;
-            }
+        if (import->kind > WASM_EXTERN_MEMORY)
+            continue;
+        if ((declared = misfit(module, import, given[import->kind]++))) {
+            snprintf(text, size, "import %zu does not have the type of \"%s\".\"%s\"", i,
+                     declared->u.names.module_name, declared->u.names.field_name);
+            return false;
         }
-        if (import->kind == WASM_EXTERN_GLOBAL &&
-            got[WASM_EXTERN_GLOBAL] < module->import_global_count) {
-            const wasm_global_t *global = (const wasm_global_t *)import;
-            const WASMGlobalType *type;
-
-            wanted = &module->import_globals[got[WASM_EXTERN_GLOBAL]];
-            type = &wanted->u.global.type;
-            if (global->type &&
-                (global->type->mutability != (type->is_mutable ? WASM_VAR : WASM_CONST) ||
-                 !same_kinds(&(wasm_valtype_vec_t){.size = 1,
-                                                   .num_elems = 1,
-                                                   .data = &global->type->val_type},
-                             &type->val_type, 1))) {
-                snprintf(text, size, "import %zu does not have the type of \"%s\".\"%s\"", i,
-                         wanted->u.names.module_name, wanted->u.names.field_name);
-                return false;
-            }
-        }
-        if (import->kind <= WASM_EXTERN_MEMORY)
-            got[import->kind]++;
     }
-    for (i = 0; i < module->import_function_count; i++) {
-        const WASMFunctionImport *function = &module->import_functions[i].u.function;
-
-        native += function->func_ptr_linked && !function->call_conv_wasm_c_api;
-    }
-    /* WASI's functions are there anyway. */
-    if (!count && native == module->import_function_count)
-        got[WASM_EXTERN_FUNC] = native;
-    if (got[WASM_EXTERN_FUNC] == module->import_function_count &&
-        got[WASM_EXTERN_GLOBAL] == module->import_global_count &&
-        got[WASM_EXTERN_TABLE] == module->import_table_count &&
-        got[WASM_EXTERN_MEMORY] == module->import_memory_count)
+    /* Without imports, a module may use WASI's functions, which are always there. */
+    if (!count && count_native_functions(module) == module->import_function_count)
+        given[WASM_EXTERN_FUNC] = module->import_function_count;
+    if (given[WASM_EXTERN_FUNC] == module->import_function_count &&
+        given[WASM_EXTERN_GLOBAL] == module->import_global_count &&
+        given[WASM_EXTERN_TABLE] == module->import_table_count &&
+        given[WASM_EXTERN_MEMORY] == module->import_memory_count)
         return true;
     snprintf(text, size,
              "the module imports %u functions, %u globals, %u tables and %u memories, not %u, %u, "
              "%u and %u",
              module->import_function_count, module->import_global_count, module->import_table_count,
-             module->import_memory_count, got[WASM_EXTERN_FUNC], got[WASM_EXTERN_GLOBAL],
-             got[WASM_EXTERN_TABLE], got[WASM_EXTERN_MEMORY]);
+             module->import_memory_count, given[WASM_EXTERN_FUNC], given[WASM_EXTERN_GLOBAL],
+             given[WASM_EXTERN_TABLE], given[WASM_EXTERN_MEMORY]);
     return false;
 }
 
-/* WAMR gives room to grow to the tables only that the module's own code grows. */
 void
 wpy_api_tables_grow(WASMModule *module)
 {
@@ -136,7 +151,7 @@ wpy_api_instance_new_with_args_ex(wasm_store_t *store, const wasm_module_t *modu
             wasm_instance_new_with_args_ex(store, module, imports, trap, args);
 
         if (instance)
-            instance->store = store; /* WAMR leaves it out */
+            instance->store = store; /* which WAMR does not set */
         return instance;
     }
     if (trap)
@@ -156,8 +171,8 @@ wpy_api_instance_new_with_args(wasm_store_t *store, const wasm_module_t *module,
     return wpy_api_instance_new_with_args_ex(store, module, imports, trap, &args);
 }
 
-/* Without the heap that WAMR puts at the end of the module's memory, where the module sees pages it
- * never asked for. */
+/* WAMR's function adds a heap to the module's memory, so that the module has pages that it does not
+ * declare. */
 wasm_instance_t *
 wpy_api_instance_new(wasm_store_t *store, const wasm_module_t *module,
                      const wasm_extern_vec_t *imports, wasm_trap_t **trap)
@@ -168,11 +183,10 @@ wpy_api_instance_new(wasm_store_t *store, const wasm_module_t *module,
 wasm_instance_t *
 wpy_api_instance_copy(const wasm_instance_t *instance)
 {
-    return (wasm_instance_t *)
-        instance; /* it lives as long as the store, so one more handle costs nothing */
+    return (wasm_instance_t *)instance; /* the store owns it, so handles aren't counted */
 }
 
-/* Names need not end with a NUL, the runtime's lookup wants one. */
+/* The runtime's lookup needs names that end with a NUL, and those of a type need not. */
 bool
 wpy_api_importtype_is_linked(const wasm_importtype_t *type)
 {

@@ -1,13 +1,13 @@
-/* refs.c: references, what is the same, host information, casts, and vectors of types.
+/* refs.c: references, comparisons, host information, casts, and vectors of types.
  *
- * Most of it is declared in wasm_c_api.h and defined nowhere in WAMR. Its own casts take any kind
- * for the wanted one, and its comparisons look at an index alone.
+ * Most of these functions are declared in wasm_c_api.h and not defined by WAMR. WAMR's casts accept
+ * objects of any kind, and its comparisons compare only an index.
  */
 #include "capi/internal.h"
 
 /* ---- references ---- */
 
-/* More kinds of wasm_ref_t than WAMR has; the object is where the others have their instance. */
+/* Kinds of wasm_ref_t that WAMR does not have. Their `inst_comm_rt` is the object itself. */
 enum { REF_TRAP = 16, REF_INSTANCE };
 
 static wasm_ref_t *
@@ -146,7 +146,7 @@ wasm_foreign_copy(const wasm_foreign_t *foreign)
     return (wasm_foreign_t *)foreign;
 }
 
-/* ---- what is the same ---- */
+/* ---- comparisons ---- */
 
 bool
 wpy_api_ref_same(const wasm_ref_t *a, const wasm_ref_t *b)
@@ -157,7 +157,7 @@ wpy_api_ref_same(const wasm_ref_t *a, const wasm_ref_t *b)
            a->inst_comm_rt == b->inst_comm_rt;
 }
 
-/* For WAMR, all functions of the host are the same. */
+/* WAMR's function considers all host functions the same. */
 bool
 wpy_api_func_same(const wasm_func_t *a, const wasm_func_t *b)
 {
@@ -219,17 +219,17 @@ wasm_instance_same(const wasm_instance_t *a, const wasm_instance_t *b)
 
 /* ---- host information ---- */
 
-#define HOST_INFO(name, place)                                                           \
+#define HOST_INFO(name, target)                                                          \
     void *wasm_##name##_get_host_info(const wasm_##name##_t *object)                     \
     {                                                                                    \
-        return object ? (place)->info : NULL;                                            \
+        return object ? (target)->info : NULL;                                           \
     }                                                                                    \
     void wasm_##name##_set_host_info_with_finalizer(wasm_##name##_t *object, void *info, \
                                                     void (*finalizer)(void *))           \
     {                                                                                    \
         if (object) {                                                                    \
-            (place)->info = info;                                                        \
-            (place)->finalizer = finalizer;                                              \
+            (target)->info = info;                                                       \
+            (target)->finalizer = finalizer;                                             \
         }                                                                                \
     }                                                                                    \
     void wasm_##name##_set_host_info(wasm_##name##_t *object, void *info)                \
@@ -239,10 +239,10 @@ wasm_instance_same(const wasm_instance_t *a, const wasm_instance_t *b)
 
 HOST_INFO(trap, (struct wasm_host_info *)&object->host_info)
 HOST_INFO(instance, (struct wasm_host_info *)&object->host_info)
-/* The four kinds begin alike. */
+/* All four kinds of externs have the member at the same offset. */
 HOST_INFO(extern, (struct wasm_host_info *)&((const wasm_func_t *)object)->host_info)
 
-/* ---- casts: WAMR's take any kind for the wanted one ---- */
+/* ---- casts, which return NULL for an object of another kind ---- */
 
 #define CAST(from, name, kind, expected)                                                     \
     wasm_##name##_t *wpy_api_##from##_as_##name(wasm_##from##_t *object)                     \
