@@ -1,24 +1,27 @@
-/* calls.c: the functions of WASI that are ours as a whole.
+/* calls.c: the WASI functions that are replaced as a whole.
  *
- * poll_oneoff, because WAMR's sleeps where nothing can stop it, and knows but one clock at a time
- * (and once more, with the subscriptions of snapshot 0, "wasi_unstable"); random_get, because a
- * gigabyte takes seconds; proc_exit, to say more than a text; and everything with sockets, which is
- * refused. They are natives of WAMR's kind: pointers come converted, checked for their first byte
- * only.
+ * - poll_oneoff: WAMR's sleeps where nothing can stop it, and supports only one clock at a time.
+ * There is a second version for the subscriptions of snapshot 0, "wasi_unstable".
+ * - random_get: a gigabyte takes seconds.
+ * - proc_exit: the exit code must be more than a text.
+ * - all functions with sockets, which are refused.
+ *
+ * They are native functions of WAMR. It converts their pointers, and checks only the first byte of
+ * what a pointer refers to.
  */
 #include "wasi/wasi.h"
 
 static bool
-valid(WASMExecEnv *env, const void *address, uint64_t size)
+is_in_memory(WASMExecEnv *env, const void *address, uint64_t size)
 {
     return wasm_runtime_validate_native_addr(env->module_inst, (void *)(uintptr_t)address, size);
 }
 
 /* ---- poll_oneoff ---- */
 
-#define MOST_SUBSCRIPTIONS 65536u /* a program has 1024 descriptors */
+#define MOST_SUBSCRIPTIONS 65536u /* a program has at most 1024 descriptors */
 
-/* Snapshot 0's. Preview 1 has dropped the identifier. */
+/* The subscription of snapshot 0. Preview 1 has no `identifier`. */
 typedef struct {
     uint64_t userdata;
     uint8_t type;
@@ -34,87 +37,90 @@ typedef struct {
 } unstable_subscription;
 _Static_assert(sizeof(unstable_subscription) == 56, "as snapshot 0 has it");
 
-/* What a call is about: copied first, since the guest may want its events where the subscriptions
- * are. */
+/* The subscriptions of one call. They are copied first, since the program may use one buffer for
+ * subscriptions and events. */
 typedef struct {
-    __wasi_subscription_t *clocks, *files; /* the latter with room for one more */
-    uint64_t *until;                       /* per clock, on wpy_now's scale */
+    __wasi_subscription_t *clocks, *files; /* `files` has room for one more */
+    uint64_t *deadlines;                   /* of the clocks, on the scale of wpy_now */
     uint32_t clock_count, file_count;
-    uint64_t first; /* the earliest of `until` */
-} waiting;
+    uint64_t first_deadline;
+} subscriptions;
 
 static uint64_t
-add(uint64_t a, uint64_t b)
+add_saturating(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* When the clock strikes. Not all clocks that can be read can be waited for. */
+/* The deadline of a clock. The CPU time clocks can be read, but not waited for. */
 static __wasi_errno_t
-moment(const __wasi_subscription_t *subscription, uint64_t now, uint64_t *until)
+deadline_of(const __wasi_subscription_t *subscription, uint64_t now, uint64_t *deadline)
 {
     const __wasi_subscription_clock_t *clock = &subscription->u.u.clock;
-    __wasi_timestamp_t theirs, wait = clock->timeout;
+    __wasi_timestamp_t time, wait = clock->timeout;
     __wasi_errno_t error;
 
     if ((clock->clock_id != __WASI_CLOCK_REALTIME && clock->clock_id != __WASI_CLOCK_MONOTONIC) ||
         (clock->flags & ~__WASI_SUBSCRIPTION_CLOCK_ABSTIME))
         return __WASI_EINVAL;
     if (clock->flags & __WASI_SUBSCRIPTION_CLOCK_ABSTIME) {
-        if ((error = os_clock_time_get(clock->clock_id, 0, &theirs)) != 0)
+        if ((error = os_clock_time_get(clock->clock_id, 0, &time)) != 0)
             return error;
-        wait = wait > theirs ? wait - theirs : 0;
+        wait = wait > time ? wait - time : 0;
     }
-    *until = add(now, wait);
+    *deadline = add_saturating(now, wait);
     return 0;
 }
 
-/* One of the guest's, which need not be aligned, as preview 1's. */
+/* The i-th subscription in the program's memory, which need not be aligned, converted to preview 1.
+ */
 static __wasi_subscription_t
 subscription_at(const uint8_t *in, uint32_t i, bool unstable)
 {
     __wasi_subscription_t subscription;
-    unstable_subscription theirs;
+    unstable_subscription snapshot_0;
 
     if (!unstable) {
         memcpy(&subscription, in + i * sizeof subscription, sizeof subscription);
         return subscription;
     }
-    memcpy(&theirs, in + i * sizeof theirs, sizeof theirs);
-    subscription = (__wasi_subscription_t){.userdata = theirs.userdata, .u.type = theirs.type};
-    if (theirs.type == __WASI_EVENTTYPE_CLOCK) {
-        subscription.u.u.clock.clock_id = theirs.u.clock.clock_id;
-        subscription.u.u.clock.timeout = theirs.u.clock.timeout;
-        subscription.u.u.clock.precision = theirs.u.clock.precision;
-        subscription.u.u.clock.flags = theirs.u.clock.flags;
+    memcpy(&snapshot_0, in + i * sizeof snapshot_0, sizeof snapshot_0);
+    subscription =
+        (__wasi_subscription_t){.userdata = snapshot_0.userdata, .u.type = snapshot_0.type};
+    if (snapshot_0.type == __WASI_EVENTTYPE_CLOCK) {
+        subscription.u.u.clock.clock_id = snapshot_0.u.clock.clock_id;
+        subscription.u.u.clock.timeout = snapshot_0.u.clock.timeout;
+        subscription.u.u.clock.precision = snapshot_0.u.clock.precision;
+        subscription.u.u.clock.flags = snapshot_0.u.clock.flags;
     } else
-        subscription.u.u.fd_readwrite.fd = (__wasi_fd_t)theirs.u.fd;
+        subscription.u.u.fd_readwrite.fd = (__wasi_fd_t)snapshot_0.u.fd;
     return subscription;
 }
 
+/* Copies the subscriptions. The caller frees the arrays, also where this fails. */
 static __wasi_errno_t
-sort_out(waiting *all, const uint8_t *in, uint32_t count, bool unstable)
+copy_subscriptions(subscriptions *all, const uint8_t *in, uint32_t count, bool unstable)
 {
     uint64_t now = wpy_now();
     uint32_t i;
 
     all->clocks = calloc(count, sizeof *all->clocks);
     all->files = calloc((size_t)count + 1, sizeof *all->files);
-    all->until = calloc(count, sizeof *all->until);
-    all->first = UINT64_MAX;
-    if (!all->clocks || !all->files || !all->until)
+    all->deadlines = calloc(count, sizeof *all->deadlines);
+    all->first_deadline = UINT64_MAX;
+    if (!all->clocks || !all->files || !all->deadlines)
         return __WASI_ENOMEM;
     for (i = 0; i < count; i++) {
         __wasi_subscription_t subscription = subscription_at(in, i, unstable);
-        uint64_t *until = &all->until[all->clock_count];
+        uint64_t *deadline = &all->deadlines[all->clock_count];
         __wasi_errno_t error;
 
         switch (subscription.u.type) {
         case __WASI_EVENTTYPE_CLOCK:
-            if ((error = moment(&subscription, now, until)) != 0)
+            if ((error = deadline_of(&subscription, now, deadline)) != 0)
                 return error;
-            if (*until < all->first)
-                all->first = *until;
+            if (*deadline < all->first_deadline)
+                all->first_deadline = *deadline;
             all->clocks[all->clock_count++] = subscription;
             break;
         case __WASI_EVENTTYPE_FD_READ:
@@ -128,15 +134,15 @@ sort_out(waiting *all, const uint8_t *in, uint32_t count, bool unstable)
     return 0;
 }
 
-/* The clocks that have struck. */
+/* Writes the events of the clocks whose deadline has passed, and returns their number. */
 static uint32_t
-clock_events(const waiting *all, __wasi_event_t *out)
+clock_events(const subscriptions *all, __wasi_event_t *out)
 {
     uint64_t now = wpy_now();
     uint32_t i, count = 0;
 
     for (i = 0; i < all->clock_count; i++)
-        if (all->until[i] <= now)
+        if (all->deadlines[i] <= now)
             out[count++] = (__wasi_event_t){
                 .userdata = all->clocks[i].userdata,
                 .type = __WASI_EVENTTYPE_CLOCK,
@@ -144,13 +150,14 @@ clock_events(const waiting *all, __wasi_event_t *out)
     return count;
 }
 
-/* Waits for the descriptors as long as a slice lasts, by WAMR's function: it knows rights and
- * descriptors. */
+/* Waits one slice for the descriptors, by WAMR's function, which checks descriptors and rights.
+ * `*woken`: a signal ended the wait. */
 static __wasi_errno_t
-file_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint32_t *count, bool *woken)
+file_events(WASMExecEnv *env, const subscriptions *all, __wasi_event_t *out, uint32_t *count,
+            bool *woken)
 {
     WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
-    uint64_t wait = wpy_wait_ns(all->first);
+    uint64_t wait = wpy_wait_ns(all->first_deadline);
     size_t found = 0, i;
     __wasi_errno_t error;
 
@@ -172,7 +179,7 @@ file_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint32_t 
 }
 
 static __wasi_errno_t
-wait_for_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint32_t *count)
+wait_for_events(WASMExecEnv *env, const subscriptions *all, __wasi_event_t *out, uint32_t *count)
 {
     bool woken = false;
 
@@ -190,28 +197,29 @@ wait_for_events(WASMExecEnv *env, const waiting *all, __wasi_event_t *out, uint3
         if (!wpy_wait_check(env, woken))
             return __WASI_EINTR;
         if (!all->file_count)
-            woken = !wpy_sleep(wpy_wait_ns(all->first));
+            woken = !wpy_sleep(wpy_wait_ns(all->first_deadline));
     }
 }
 
 static uint32_t
-poll_any(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *out, uint32_t count,
-         uint32_t *out_count)
+poll_either(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *out, uint32_t count,
+            uint32_t *out_count)
 {
     uint64_t size = unstable ? sizeof(unstable_subscription) : sizeof(__wasi_subscription_t);
-    waiting all = {0};
+    subscriptions all = {0};
     __wasi_event_t *events = NULL;
     uint32_t found = 0;
     __wasi_errno_t error;
 
     if (count == 0)
         return __WASI_EINVAL;
-    if (!valid(env, in, count * size) || !valid(env, out, (uint64_t)count * sizeof *out) ||
-        !valid(env, out_count, sizeof found))
+    if (!is_in_memory(env, in, count * size) ||
+        !is_in_memory(env, out, (uint64_t)count * sizeof *out) ||
+        !is_in_memory(env, out_count, sizeof found))
         return __WASI_EFAULT;
     if (count > MOST_SUBSCRIPTIONS)
         return __WASI_EINVAL;
-    error = sort_out(&all, in, count, unstable);
+    error = copy_subscriptions(&all, in, count, unstable);
     if (!error && !(events = calloc((size_t)count + 1, sizeof *events)))
         error = __WASI_ENOMEM;
     if (!error)
@@ -223,7 +231,7 @@ poll_any(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *out
     free(events);
     free(all.clocks);
     free(all.files);
-    free(all.until);
+    free(all.deadlines);
     return error;
 }
 
@@ -231,22 +239,22 @@ static uint32_t
 poll_oneoff(WASMExecEnv *env, const uint8_t *in, __wasi_event_t *out, uint32_t count,
             uint32_t *out_count)
 {
-    return poll_any(env, in, false, out, count, out_count);
+    return poll_either(env, in, false, out, count, out_count);
 }
 
 static uint32_t
 unstable_poll_oneoff(WASMExecEnv *env, const uint8_t *in, __wasi_event_t *out, uint32_t count,
                      uint32_t *out_count)
 {
-    return poll_any(env, in, true, out, count, out_count);
+    return poll_either(env, in, true, out, count, out_count);
 }
 
-/* ---- the others ---- */
+/* ---- other functions ---- */
 
 static uint32_t
 random_get(WASMExecEnv *env, uint8_t *data, uint32_t size)
 {
-    const uint32_t most = 1u << 20;
+    const uint32_t most = 1u << 20; /* bytes between two checks */
 
     while (size) {
         uint32_t piece = size < most ? size : most;
@@ -262,16 +270,16 @@ random_get(WASMExecEnv *env, uint8_t *data, uint32_t size)
     return 0;
 }
 
-/* The code travels with the exception, also into instances that have no WASI. */
+/* The exit code is part of the exception, which also unwinds through instances without WASI. */
 static void
 proc_exit(WASMExecEnv *env, uint32_t code)
 {
     wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_EXIT, (int)code, "exit");
 }
 
-/* Of a descriptor, whatever the other arguments are: to a guest none is a socket. */
+/* For every function that takes a descriptor first: no descriptor of a program is a socket. */
 static uint32_t
-no_socket(WASMExecEnv *env, __wasi_fd_t fd)
+not_a_socket(WASMExecEnv *env, __wasi_fd_t fd)
 {
     WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
     __wasi_fdstat_t status;
@@ -281,7 +289,7 @@ no_socket(WASMExecEnv *env, __wasi_fd_t fd)
 }
 
 static uint32_t
-no_sockets(WASMExecEnv *env)
+no_access(WASMExecEnv *env)
 {
     (void)env;
     return __WASI_EACCES;
@@ -293,18 +301,18 @@ wpy_wasi_native(const char *module, const char *name)
     static const struct {
         const char *name;
         void *function;
-    } ours[] = {
-        {"poll_oneoff", (void *)poll_oneoff}, {"random_get", (void *)random_get},
-        {"proc_exit", (void *)proc_exit},     {"sock_accept", (void *)no_socket},
-        {"sock_recv", (void *)no_socket},     {"sock_send", (void *)no_socket},
-        {"sock_shutdown", (void *)no_socket},
+    } replacements[] = {
+        {"poll_oneoff", (void *)poll_oneoff},    {"random_get", (void *)random_get},
+        {"proc_exit", (void *)proc_exit},        {"sock_accept", (void *)not_a_socket},
+        {"sock_recv", (void *)not_a_socket},     {"sock_send", (void *)not_a_socket},
+        {"sock_shutdown", (void *)not_a_socket},
     };
     size_t i;
 
     if (!strcmp(module, "wasi_unstable") && !strcmp(name, "poll_oneoff"))
         return (void *)unstable_poll_oneoff;
-    for (i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (!strcmp(name, ours[i].name))
-            return ours[i].function;
-    return strncmp(name, "sock_", 5) ? NULL : (void *)no_sockets;
+    for (i = 0; i < sizeof replacements / sizeof *replacements; i++)
+        if (!strcmp(name, replacements[i].name))
+            return replacements[i].function;
+    return strncmp(name, "sock_", 5) ? NULL : (void *)no_access;
 }

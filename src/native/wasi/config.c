@@ -1,10 +1,10 @@
-/* config.c: one instance's WASI configuration: arguments, environment, stdio, directories.
+/* config.c: the WASI configuration of an instance: arguments, environment, stdio, directories.
  *
- * Python makes it, and lets go of it once the instance is made; both count. Descriptors are opened
- * or duplicated here, so that nothing the guest does reaches those of the process. The link hook
- * puts everything into WAMR's table, with the rights of each descriptor cut down to what it is for:
- * a directory that is not writable lacks every right that changes something, and WAMR gives what is
- * opened in it no more than the directory has.
+ * Python makes a configuration and releases it once the instance exists; the instance counts a
+ * reference of its own. Descriptors are opened or duplicated here, so that a program never uses
+ * those of the process. The link hook moves them into WAMR's table, with the rights that each one
+ * needs. A directory that is not writable has no right to change anything, and WAMR gives what is
+ * opened in a directory no more rights than the directory has.
  */
 #include "wasi/wasi.h"
 
@@ -24,14 +24,15 @@
 #define READ_ONLY_INHERITING \
     (READ_ONLY_BASE | __WASI_RIGHT_FD_READ | __WASI_RIGHT_FD_SEEK | __WASI_RIGHT_FD_TELL)
 
-/* Stdio may be shared with the host: its flags, size and times are not the guest's to change. */
+/* The host may use the same file as stdio, so a program may not change its flags, size and times.
+ */
 #define STREAM (__WASI_RIGHT_FD_FILESTAT_GET | __WASI_RIGHT_POLL_FD_READWRITE)
 #define STREAM_FILE (STREAM | __WASI_RIGHT_FD_SEEK | __WASI_RIGHT_FD_TELL | __WASI_RIGHT_FD_ADVISE)
 #define OUTPUT (__WASI_RIGHT_FD_WRITE | __WASI_RIGHT_FD_SYNC | __WASI_RIGHT_FD_DATASYNC)
 
-/* ---- giving it to an instance ---- */
+/* ---- applying a configuration to an instance ---- */
 
-/* Leaves the descriptor those of its rights that are in the masks. */
+/* Reduces the descriptor's rights to those in the masks. */
 static bool
 restrict_rights(struct fd_table *table, __wasi_fd_t fd, __wasi_rights_t base,
                 __wasi_rights_t inheriting)
@@ -76,8 +77,8 @@ set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
     return true;
 }
 
-/* From the link hook, before anything can reach the instance's functions; false: `error` says why.
- */
+/* Called by the link hook, before anything can reach the instance's functions. False: `error` tells
+ * why. */
 static bool
 link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size)
 {
@@ -98,42 +99,43 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
     }
     for (i = 0; i < wamr->module->import_function_count; i++) {
         WASMFunctionImport *import = &wamr->module->import_functions[i].u.function;
-        void *ours =
+        void *replacement =
             instance->imported[i] ? NULL : wpy_wasi_native(import->module_name, import->field_name);
 
-        if (ours)
-            wamr->import_func_ptrs[i] = ours;
+        if (replacement)
+            wamr->import_func_ptrs[i] = replacement;
     }
     return true;
 }
 
 static const wpy_wasi_ops wasi_ops = {.link = link_instance, .release = wpy_wasi_release};
 
-/* ---- making one ---- */
+/* ---- making a configuration ---- */
 
 static char *
-copy(const char *text)
+copy_text(const char *text)
 {
     size_t size = strlen(text) + 1;
-    char *own = malloc(size);
+    char *copy = malloc(size);
 
-    return own ? memcpy(own, text, size) : NULL;
+    return copy ? memcpy(copy, text, size) : NULL;
 }
 
+/* An array that ends with NULL, freed by free_all; NULL where there is no memory. */
 static char **
 copy_all(const char *const *texts, uint32_t count)
 {
-    char **own = calloc((size_t)count + 1, sizeof *own);
+    char **copies = calloc((size_t)count + 1, sizeof *copies);
     uint32_t i;
 
-    for (i = 0; own && i < count; i++)
-        if (!(own[i] = copy(texts[i]))) {
+    for (i = 0; copies && i < count; i++)
+        if (!(copies[i] = copy_text(texts[i]))) {
             while (i)
-                free(own[--i]);
-            free(own);
+                free(copies[--i]);
+            free(copies);
             return NULL;
         }
-    return own;
+    return copies;
 }
 
 static void
@@ -146,11 +148,11 @@ free_all(char **texts)
     free(texts);
 }
 
-/* Without stdio and directories; NULL: out of memory. `who`: what Python is asked for by
- * wpy_py_wasi_…. */
+/* A configuration without stdio and directories, owned by the caller; NULL where there is no
+ * memory. `streams_id` is passed to wpy_py_wasi_read and wpy_py_wasi_write. */
 wpy_wasi *
 wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uint32_t env_count,
-             uint64_t who)
+             uint64_t streams_id)
 {
     wpy_wasi *wasi = calloc(1, sizeof *wasi);
 
@@ -158,7 +160,7 @@ wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uin
         return NULL;
     wasi->head.ops = &wasi_ops;
     wasi->head.refs = 1;
-    wasi->who = who;
+    wasi->streams_id = streams_id;
     wasi->argv = copy_all(argv, argc);
     wasi->env = copy_all(env, env_count);
     wasi->argc = argc;
@@ -205,13 +207,11 @@ open_dir(const char *path, os_file_handle *out)
     return os_open_preopendir(path, out) == 0 ? 0 : ENOENT;
 }
 #else
-/* Never 0 to 2: WAMR takes those numbers for the process's own stdio. */
+/* A duplicate above 2, since WAMR takes 0 to 2 for the process's own stdio; -1 with errno. */
 static int
-own(int descriptor)
+duplicate_above_stdio(int descriptor)
 {
-    int other = descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
-
-    return other;
+    return descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
 }
 
 static int
@@ -222,7 +222,7 @@ open_null(wpy_stream *stream)
     if (descriptor < 0)
         return errno;
     if ((stream->handle = descriptor) <= 2) {
-        stream->handle = own(descriptor);
+        stream->handle = duplicate_above_stdio(descriptor);
         close(descriptor);
     }
     return stream->handle < 0 ? errno : 0;
@@ -233,7 +233,7 @@ duplicate(wpy_stream *stream, int descriptor)
 {
     struct stat status;
 
-    if ((stream->handle = own(descriptor)) < 0)
+    if ((stream->handle = duplicate_above_stdio(descriptor)) < 0)
         return errno;
     stream->kind = fstat(stream->handle, &status) == 0 && S_ISREG(status.st_mode)
                        ? WPY_STREAM_FILE
@@ -259,8 +259,8 @@ open_dir(const char *path, os_file_handle *out)
 }
 #endif
 
-/* The guest's descriptor `fd` (0 to 2): a duplicate of the host's; -1: Python's; -2: nothing. An
- * errno. */
+/* Sets the standard stream `fd` (0 to 2): to a duplicate of the host's descriptor, to a stream of
+ * Python (-1), or to nothing (-2). Returns an errno. */
 int
 wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor)
 {
@@ -273,7 +273,7 @@ wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor)
     return error;
 }
 
-/* The guest finds the host's directory `host` as `guest`. An errno. */
+/* Lets the program see the host's directory `host` as `guest`. Returns an errno. */
 int
 wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable)
 {
@@ -288,11 +288,12 @@ wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable)
         return error;
     dir->open = true;
     dir->writable = writable;
-    dir->guest = copy(guest);
+    dir->guest = copy_text(guest);
     wasi->dir_count++;
     return dir->guest ? 0 : ENOMEM;
 }
 
+/* Gives a reference back. The last one closes the descriptors that no instance has, and frees. */
 void
 wpy_wasi_release(wpy_wasi *wasi)
 {
@@ -314,9 +315,9 @@ wpy_wasi_release(wpy_wasi *wasi)
     free(wasi);
 }
 
-uint32 get_libc_wasi_export_apis(NativeSymbol **symbols); /* which no header of WAMR declares */
+uint32 get_libc_wasi_export_apis(NativeSymbol **symbols); /* no header of WAMR declares it */
 
-/* The signature of WASI's function of this name, as WAMR writes it, or NULL: there is none. */
+/* The signature of the WASI function of this name, in WAMR's notation; NULL where there is none. */
 const char *
 wpy_wasi_signature(const char *name)
 {

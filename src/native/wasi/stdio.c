@@ -1,41 +1,37 @@
-/* stdio.c: a program's stdio: to and from Python, or through a descriptor without waiting for
- * ever.
+/* stdio.c: the hooks through which a program reads and writes.
  *
- * WAMR's fd_read and fd_write have looked at rights and pointers and call the hooks here with the
- * host's descriptor: so a stream stays what it is when the guest renumbers it. Python's streams go
- * straight to streams.py, a piece at a time, so that nothing piles up. On all that may block
- * (pipes, terminals, FIFOs) we wait in slices and look at what stops the code in between, as the
- * checkpoint does; files are read and written in pieces for the same reason.
+ * WAMR's fd_read and fd_write check rights and pointers, and then call the hooks with the host's
+ * descriptor. So a standard stream is still recognised after the program has renumbered it.
+ *
+ * - Python's streams are read and written through streams.py, one piece after another, so that
+ *   nothing accumulates in C.
+ * - Descriptors that may block (pipes, terminals, FIFOs) are waited for in slices (wait.c).
+ * - Regular files are read and written in pieces, with a check in between of what may stop the
+ * code.
+ *
+ * The hooks run in a host call, without the GIL, and with the lock of the instance's group.
  */
-#include "runtime/stack_switch.h"
+#include "core/stack_switch.h"
 #include "wasi/wasi.h"
 
-#include <errno.h>
 #include <limits.h>
-#if !defined(BH_PLATFORM_WINDOWS)
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <time.h>
-#include <unistd.h>
-#endif
 
-/* Python's side, declared to cffi by build_ffi.py and defined in streams.py. Answers a size, or the
-   number, below 0, of the exception that waits. Reading, WPY_WOULD_BLOCK: nothing is there yet, ask
-   again; writing, 0: none of it was taken, try again. */
-extern int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);
-extern int wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size);
+/* Declared to cffi by build_ffi.py, and defined in src/wamr/_wasi/streams.py. Both return the
+ * number of bytes, or the negative number of the exception that is kept. WPY_LATER: there is
+ * nothing to read yet. 0: nothing could be written yet. Both take the GIL; the caller must have no
+ * lock. */
+extern int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
+extern int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, uint32_t size);
 
-#define PIECE (1u << 20) /* the most that Python is asked for, or given, at once */
-#define MOST 0x7ffff000u /* of one call, as on Linux: the guest's count has 32 bits */
+#define PIECE (1u << 20) /* the most bytes of one transfer, to a stream of Python or a file */
+#define MOST 0x7ffff000u /* the most bytes of one call, as on Linux; WASI's size has 32 bits */
 #if !defined(PIPE_BUF)
 #define PIPE_BUF 4096
 #endif
 
-/* NULL: an opened file */
-wpy_stream *
-wpy_stream_of(wpy_instance *instance, os_file_handle handle)
+/* The standard stream with that handle; NULL for a file that the program has opened. */
+static wpy_stream *
+stream_of(wpy_instance *instance, os_file_handle handle)
 {
     uint32_t i;
 
@@ -52,124 +48,15 @@ wpy_stream_of(wpy_instance *instance, os_file_handle handle)
     return NULL;
 }
 
-/* ---- waiting ---- */
-
-uint64_t
-wpy_wait_ns(uint64_t until)
-{
-    uint64_t now = wpy_now(), end = now + WPY_SLICE_NS, deadline = wpy_deadline(wpy_self.top, now);
-
-    if (until < end)
-        end = until;
-    if (deadline < end)
-        end = deadline;
-    return end > now ? end - now : 0;
-}
-
-#if defined(BH_PLATFORM_WINDOWS)
-bool
-wpy_sleep(uint64_t ns)
-{
-    os_usleep((uint32)((ns + 999) / 1000));
-    return true;
-}
-
-static bool
-wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
-{
-    (void)env;
-    (void)handle;
-    (void)output;
-    return true;
-}
-
-static bool
-may_block(os_file_handle handle)
-{
-    (void)handle;
-    return false;
-}
-
-#define read_ready os_readv
-#define write_ready os_writev
-#else
-bool
-wpy_sleep(uint64_t ns)
-{
-    struct timespec time = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-
-    return ns == 0 || nanosleep(&time, NULL) == 0;
-}
-
-/* False: the code was stopped meanwhile. What poll knows no more about, reading or writing will
- * tell. */
-static bool
-wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
-{
-    struct pollfd item = {.fd = handle, .events = output ? POLLOUT : POLLIN};
-    int timeout = 0, found;
-
-    for (;;) {
-        found = poll(&item, 1, timeout);
-        if (found > 0 || (found < 0 && errno != EINTR))
-            return true;
-        if (!wpy_wait_check(env, found < 0))
-            return false;
-        timeout = (int)((wpy_wait_ns(UINT64_MAX) + 999999) / 1000000);
-    }
-}
-
-/* A file that the guest has opened: a FIFO or a device, and the guest has not asked for EAGAIN. */
-static bool
-may_block(os_file_handle handle)
-{
-    struct stat status;
-
-    return fstat(handle, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) &&
-           !(fcntl(handle, F_GETFL) & O_NONBLOCK);
-}
-
-/* What was ready a moment ago, others may have taken or filled since: where the system can, ask for
-   EAGAIN then. The descriptor itself can't be made non-blocking, since the host and its other
-   programs share it. */
-static __wasi_errno_t
-read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int count, size_t *size)
-{
-#if defined(RWF_NOWAIT)
-    ssize_t got = preadv2(handle, (const struct iovec *)iov, count, -1, RWF_NOWAIT);
-
-    if (got >= 0)
-        *size = (size_t)got;
-    if (got >= 0 || errno == EAGAIN)
-        return got >= 0 ? 0 : __WASI_EAGAIN;
-#endif
-    return os_readv(handle, iov, count, size);
-}
-
-static __wasi_errno_t
-write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count, size_t *size)
-{
-#if defined(RWF_NOWAIT)
-    ssize_t put = pwritev2(handle, (const struct iovec *)iov, count, -1, RWF_NOWAIT);
-
-    if (put >= 0)
-        *size = (size_t)put;
-    if (put >= 0 || errno == EAGAIN)
-        return put >= 0 ? 0 : __WASI_EAGAIN;
-#endif
-    return os_writev(handle, iov, count, size);
-}
-#endif
-
 /* ---- files ---- */
 
-typedef enum { READ, WRITE, READ_AT, WRITE_AT } transfer;
+typedef enum { READ, WRITE, READ_AT, WRITE_AT } operation;
 
 static __wasi_errno_t
-transfer_once(transfer what, os_file_handle handle, const void *iov, int count,
-              __wasi_filesize_t at, size_t *size)
+transfer_once(operation op, os_file_handle handle, const void *iov, int count, __wasi_filesize_t at,
+              size_t *size)
 {
-    switch (what) {
+    switch (op) {
     case READ:
         return os_readv(handle, iov, count, size);
     case WRITE:
@@ -182,7 +69,7 @@ transfer_once(transfer what, os_file_handle handle, const void *iov, int count,
 }
 
 static bool
-is_much(const struct __wasi_iovec_t *iov, int count)
+exceeds_piece(const struct __wasi_iovec_t *iov, int count)
 {
     uint64_t size = 0;
     int i;
@@ -192,16 +79,16 @@ is_much(const struct __wasi_iovec_t *iov, int count)
     return size > PIECE;
 }
 
-/* A gigabyte takes seconds: what is much goes in pieces, with a look at what stops the code in
- * between. */
+/* A transfer of a gigabyte takes seconds. It is made in pieces, with a check in between of what may
+ * stop the code. */
 static __wasi_errno_t
-transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle,
+transfer_file(WASMExecEnv *env, operation op, os_file_handle handle,
               const struct __wasi_iovec_t *iov, int count, __wasi_filesize_t at, size_t *size)
 {
     int i;
 
-    if (!is_much(iov, count))
-        return transfer_once(what, handle, iov, count, at, size);
+    if (!exceeds_piece(iov, count))
+        return transfer_once(op, handle, iov, count, at, size);
     *size = 0;
     for (i = 0; i < count; i++) {
         struct __wasi_iovec_t rest = iov[i];
@@ -209,7 +96,7 @@ transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle,
         while (rest.buf_len) {
             struct __wasi_iovec_t piece = {rest.buf, rest.buf_len < PIECE ? rest.buf_len : PIECE};
             size_t done = 0;
-            __wasi_errno_t error = transfer_once(what, handle, &piece, 1, at + *size, &done);
+            __wasi_errno_t error = transfer_once(op, handle, &piece, 1, at + *size, &done);
 
             if (error)
                 return *size ? 0 : error;
@@ -225,9 +112,9 @@ transfer_file(WASMExecEnv *env, transfer what, os_file_handle handle,
     return 0;
 }
 
-/* ---- reading ---- */
+/* ---- streams of Python ---- */
 
-/* Before Python is asked again. False: the code was stopped meanwhile. */
+/* Waits a slice before the next attempt. False where the code was stopped meanwhile. */
 static bool
 wait_for_python(WASMExecEnv *env)
 {
@@ -236,10 +123,11 @@ wait_for_python(WASMExecEnv *env)
     return wpy_wait_check(env, woken);
 }
 
+/* Stops the code with the exception that is kept under `number`. */
 static __wasi_errno_t
-stopped_by_python(WASMExecEnv *env, int raised)
+stop_with_exception(WASMExecEnv *env, int number)
 {
-    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST, raised, "stdio failed");
+    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, number, "stdio failed");
     return __WASI_EIO;
 }
 
@@ -255,53 +143,21 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
     if (i == count)
         return 0;
     do {
-        wpy_saved_stack outside = wpy_save_stack(env);
+        wpy_outside outside = wpy_go_out(env);
 
         ASSERT_NO_LOCKS();
-        got = wpy_py_wasi_read(wasi->who, iov[i].buf,
+        got = wpy_py_wasi_read(wasi->streams_id, iov[i].buf,
                                iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
-        if (!wpy_restore_stack(env, &outside))
+        if (!wpy_come_back(env, &outside))
             return __WASI_EIO;
         if (got < 0)
-            return stopped_by_python(env, got);
-        if (got == WPY_WOULD_BLOCK && !wait_for_python(env))
+            return stop_with_exception(env, got);
+        if (got == WPY_LATER && !wait_for_python(env))
             return __WASI_EINTR;
-    } while (got == WPY_WOULD_BLOCK);
+    } while (got == WPY_LATER);
     *size = (size_t)got;
     return 0;
 }
-
-static __wasi_errno_t
-read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
-          size_t *size)
-{
-    wpy_instance *instance = wpy_instance_of(env);
-    wpy_stream *stream = instance ? wpy_stream_of(instance, handle) : NULL;
-    struct __wasi_iovec_t first;
-    __wasi_errno_t error;
-
-    if (!instance)
-        return os_readv(handle, iov, count, size);
-    if (stream && stream->kind == WPY_STREAM_PYTHON)
-        return read_python(env, instance->wasi, iov, count, size);
-    if (stream ? stream->kind != WPY_STREAM_OTHER : !may_block(handle))
-        return transfer_file(env, READ, handle, iov, count, 0, size);
-    for (; count > 1 && iov->buf_len == 0; count--)
-        iov++;
-    if (count && iov->buf_len > PIECE) { /* a device may have any amount */
-        first = (struct __wasi_iovec_t){iov->buf, PIECE};
-        iov = &first;
-        count = 1;
-    }
-    do {
-        if (!wait_ready(env, handle, false))
-            return __WASI_EINTR;
-        error = read_ready(handle, iov, count, size);
-    } while (error == __WASI_EAGAIN || error == __WASI_EINTR);
-    return error;
-}
-
-/* ---- writing ---- */
 
 static __wasi_errno_t
 write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciovec_t *iov, int count,
@@ -315,15 +171,15 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
 
         while (left) {
             uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
-            wpy_saved_stack outside = wpy_save_stack(env);
+            wpy_outside outside = wpy_go_out(env);
             int taken;
 
             ASSERT_NO_LOCKS();
-            taken = wpy_py_wasi_write(wasi->who, fd, data, piece);
-            if (!wpy_restore_stack(env, &outside))
+            taken = wpy_py_wasi_write(wasi->streams_id, fd, data, piece);
+            if (!wpy_come_back(env, &outside))
                 return __WASI_EIO;
             if (taken < 0)
-                return stopped_by_python(env, taken);
+                return stop_with_exception(env, taken);
             if (taken == 0 && !wait_for_python(env))
                 return __WASI_EINTR;
             data += taken;
@@ -336,8 +192,40 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
     return 0;
 }
 
-/* In pieces that what poll calls writable takes without blocking. All of it, as a blocking
- * descriptor would. */
+/* ---- hooks ---- */
+
+static __wasi_errno_t
+read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
+          size_t *size)
+{
+    wpy_instance *instance = wpy_instance_of(env);
+    wpy_stream *stream = instance ? stream_of(instance, handle) : NULL;
+    struct __wasi_iovec_t first;
+    __wasi_errno_t error;
+
+    if (!instance)
+        return os_readv(handle, iov, count, size);
+    if (stream && stream->kind == WPY_STREAM_PYTHON)
+        return read_python(env, instance->wasi, iov, count, size);
+    if (stream ? stream->kind != WPY_STREAM_OTHER : !wpy_may_block(handle))
+        return transfer_file(env, READ, handle, iov, count, 0, size);
+    for (; count > 1 && iov->buf_len == 0; count--)
+        iov++;
+    if (count && iov->buf_len > PIECE) { /* a device may deliver any amount */
+        first = (struct __wasi_iovec_t){iov->buf, PIECE};
+        iov = &first;
+        count = 1;
+    }
+    do {
+        if (!wpy_wait_ready(env, handle, false))
+            return __WASI_EINTR;
+        error = wpy_read_ready(handle, iov, count, size);
+    } while (error == __WASI_EAGAIN || error == __WASI_EINTR);
+    return error;
+}
+
+/* Writes everything, as a blocking descriptor would, in pieces of PIPE_BUF: a pipe that poll()
+ * calls writable takes so many bytes without blocking. */
 static __wasi_errno_t
 write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
               size_t *size)
@@ -353,11 +241,11 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
             size_t written;
             __wasi_errno_t error;
 
-            if (!wait_ready(env, handle, true))
+            if (!wpy_wait_ready(env, handle, true))
                 return __WASI_EINTR;
-            error = write_ready(handle, &piece, 1, &written);
+            error = wpy_write_ready(handle, &piece, 1, &written);
             if (error == __WASI_EAGAIN || error == __WASI_EINTR)
-                continue; /* the host's descriptor may be non-blocking: the guest does not know */
+                continue; /* the descriptor may be non-blocking on the host, and not in WASI */
             if (error)
                 return *size ? 0 : error;
             rest.buf += written;
@@ -375,13 +263,13 @@ write_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciove
            size_t *size)
 {
     wpy_instance *instance = wpy_instance_of(env);
-    wpy_stream *stream = instance ? wpy_stream_of(instance, handle) : NULL;
+    wpy_stream *stream = instance ? stream_of(instance, handle) : NULL;
 
     *size = 0;
     if (stream && stream->kind == WPY_STREAM_PYTHON)
         return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov,
                             count, size);
-    if (instance && (stream ? stream->kind == WPY_STREAM_OTHER : may_block(handle)))
+    if (instance && (stream ? stream->kind == WPY_STREAM_OTHER : wpy_may_block(handle)))
         return write_waiting(env, handle, iov, count, size);
     return transfer_file(env, WRITE, handle, (const struct __wasi_iovec_t *)iov, count, 0, size);
 }
@@ -412,9 +300,9 @@ wpy_wasi_setup(void)
     };
 }
 
-/* A WASI call has returned: time has passed that the checkpoint does not count. */
+/* A WASI call has returned. It may have taken time that the checkpoint did not count. */
 void
 wpy_returned_hook(WASMExecEnv *env)
 {
-    wpy_end_slice(wpy_instance_of(env));
+    wpy_fuel_settle(wpy_instance_of(env));
 }

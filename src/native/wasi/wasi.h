@@ -1,16 +1,16 @@
-/* wasi.h: what the three files of WASI share.
+/* wasi.h: what the files of WASI share.
  *
- *   config.c        a configuration, and giving it to an instance that is being linked
- *   stdio.c     stdio: to Python, or to a descriptor, never waiting longer than the checkpoint
- * allows calls.c  the few functions of WASI that we replace as a whole
+ *   config.c  a configuration, and applying it to an instance that is being linked
+ *   stdio.c   the hooks for reading and writing
+ *   wait.c    waiting in slices
+ *   calls.c   the WASI functions that are replaced as a whole
  *
- * The rest is WAMR's: paths, rights, its table of descriptors. Its faults are patched in
- * cmake/patches/wasi/.
+ * Paths, rights and the table of descriptors are WAMR's, with the patches of cmake/patches/wasi/.
  */
 #ifndef WPY_WASI_H
 #define WPY_WASI_H
 
-#include "runtime/runtime.h"
+#include "core/core.h"
 
 #include "platform_api_extension.h"
 #include "wasmtime_ssp.h"
@@ -18,29 +18,29 @@
 #include "blocking_op.h"
 
 enum {
-    WPY_STREAM_NONE,   /* reads end at once, what is written is dropped */
-    WPY_STREAM_PYTHON, /* streams.py's */
-    WPY_STREAM_FILE,   /* a regular file: never waits */
-    WPY_STREAM_OTHER   /* a pipe, terminal, socket, device */
+    WPY_STREAM_NONE,   /* empty; what is written is dropped */
+    WPY_STREAM_PYTHON, /* a stream of streams.py */
+    WPY_STREAM_FILE,   /* a regular file, which never blocks */
+    WPY_STREAM_OTHER   /* a pipe, terminal, socket or device */
 };
 
 typedef struct {
-    os_raw_file_handle handle; /* ours; for the first two kinds, the null device: the guest's table
-                                  wants something */
-    uint32_t kind;
+    os_raw_file_handle handle; /* owned; the null device for the first two kinds, since WAMR's table
+                                  of descriptors needs a handle */
+    uint32_t kind;             /* WPY_STREAM_… */
     bool open;
 } wpy_stream;
 
 typedef struct {
-    char *guest;
+    char *guest; /* the path that the program sees; owned */
     os_file_handle handle;
-    bool open; /* not yet the guest's */
+    bool open; /* `handle` is owned; false once it is in an instance's table of descriptors */
     bool writable;
 } wpy_dir;
 
 struct wpy_wasi {
     wpy_wasi_head head;
-    uint64_t who; /* Python's name for it */
+    uint64_t streams_id; /* under which streams.py knows the streams */
     char **argv, **env;
     uint32_t argc, env_count;
     wpy_stream streams[3];
@@ -48,15 +48,28 @@ struct wpy_wasi {
     uint32_t dir_count;
 };
 
-/* stdio.c */
-void wpy_wasi_setup(void);                /* once per process */
-void wpy_returned_hook(WASMExecEnv *env); /* a function of WASI has returned */
-#define WPY_SLICE_NS 20000000u            /* a wait looks up this often */
-wpy_stream *wpy_stream_of(wpy_instance *instance, os_file_handle handle);
-uint64_t wpy_wait_ns(uint64_t until); /* how long to wait now, before looking up */
-bool wpy_sleep(uint64_t ns);          /* false: woken by a signal */
+/* ---- wait.c ---- */
 
-/* calls.c: for this import, in place of WAMR's; NULL: WAMR's */
+/* The length of the next slice: to `until` (on the scale of wpy_now), to the nearest deadline of
+ * this thread's calls, and at most 20 ms. */
+uint64_t wpy_wait_ns(uint64_t until);
+/* False where a signal ended the sleep. */
+bool wpy_sleep(uint64_t ns);
+/* Waits until the descriptor can be read or written. False where the code was stopped meanwhile. */
+bool wpy_wait_ready(WASMExecEnv *env, os_file_handle handle, bool output);
+/* Whether reading or writing may block: the descriptor is a FIFO or a device, and the program has
+ * not set it non-blocking. */
+bool wpy_may_block(os_file_handle handle);
+/* Read or write a descriptor that is ready. EAGAIN, on systems that can tell, where it is no longer
+ * ready. */
+__wasi_errno_t wpy_read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
+                              size_t *size);
+__wasi_errno_t wpy_write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
+                               size_t *size);
+
+/* ---- calls.c ---- */
+
+/* Our function for an import of WASI; NULL where WAMR's is used. */
 void *wpy_wasi_native(const char *module, const char *name);
 
 #endif
