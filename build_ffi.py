@@ -1,14 +1,14 @@
-"""The cffi builder: what `wamr._wamr` is made from, as a table of contents.
+"""Generates the source of `wamr._wamr`, the cffi module, and the Python files that depend on it.
 
-setup.py runs this for `ffibuilder`. What is declared to cffi comes from three places:
+setup.py imports this for `ffibuilder`. The declarations for cffi come from three headers:
 
-    wasm_c_api.h                WAMR's own header, cleaned (codegen/header.py)
-    src/native/capi/capi.h      what WAMR declares and does not define, made real by our C
-    src/native/include/wpy.h    our C under the object API
+    wasm_c_api.h                WAMR's header, preprocessed (codegen/header.py)
+    src/native/capi/capi.h      our additions to the C API
+    src/native/include/wpy.h    our C for the object API
 
-The same pass over the header generates the procedural wrappers (codegen/wrappers.py), so the
-three can't drift apart. Nothing is compiled here: setup.py compiles the libraries and then the
-module, and asks `check_link` in between.
+The same declarations generate the wrappers of the C API (codegen/wrappers.py) and the type stubs,
+so that these always agree. Nothing is compiled here. setup.py compiles the libraries, calls
+`check_link`, and compiles the module.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "cmake")) if path not in
 import iwasm  # noqa: E402
 from codegen import header, stub, symbols, version, wrappers  # noqa: E402
 
-# Definitions that decide which functions wasm_c_api.c defines; the rest of its conditions are off.
+# The macros that decide which functions wasm_c_api.c defines. All other conditions are false.
 DEFINES = {"WASM_ENABLE_INTERP": "1", "WASM_ENABLE_AOT": "1", "WASM_ENABLE_REF_TYPES": "1"}
 INCLUDES = """
 #include "cpython/convert.h"
@@ -36,14 +36,14 @@ INCLUDES = """
 #include "cpython/init.h"
 #endif
 """
-# What our C calls of Python: the object API's half (_runtime/callbacks.py, _wasi/streams.py), and
-# the C API's (_capi/callbacks.py).
+# Python functions that our C calls: those of the object API (_runtime/callbacks.py,
+# _wasi/streams.py), and those of the C API (_capi/callbacks.py).
 CALLBACKS = """
 extern "Python+C" {
     int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
     int wpy_py_signals(void);
-    int wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size);
-    int wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size);
+    int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
+    int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, uint32_t size);
 }
 extern "Python" {
     wasm_trap_t *wpy_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
@@ -53,7 +53,7 @@ extern "Python" {
 
 
 def cdef_block(path: Path) -> str:
-    """The part of one of our headers between its two marks."""
+    """Return the part of one of our headers between its two marks."""
     text = path.read_text(encoding="utf-8")
     parts = re.split(r"/\* cdef (?:begin|end) \*/", text)
     if len(parts) != 3:
@@ -61,16 +61,15 @@ def cdef_block(path: Path) -> str:
     return parts[1]
 
 
-def read(place: iwasm.Layout) -> header.Header:
-    """The declarations of the header, each known to be defined by WAMR or by us."""
-    api = place.tree / "core" / "iwasm"
+def read(paths: iwasm.Layout) -> header.Header:
+    """Return the declarations of wasm_c_api.h; an error where a function is defined nowhere."""
+    api = paths.tree / "core" / "iwasm"
     declared = header.read_header(api / "include" / "wasm_c_api.h")
-    theirs = header.defined_functions(api / "common" / "wasm_c_api.c", DEFINES)
-    ours: set[str] = set()
-    for file in sorted((place.native / "capi").glob("*.c")):
-        ours |= header.defined_functions(file, {})
+    defined = header.defined_functions(api / "common" / "wasm_c_api.c", DEFINES)
+    for file in sorted((paths.native / "capi").glob("*.c")):
+        defined |= header.defined_functions(file, {})
     for function in declared.functions:
-        if not (function.inline or function.name in theirs or function.name in ours):
+        if not (function.inline or function.name in defined):
             raise header.HeaderError(
                 f"wasm_c_api.h declares {function.name}, which neither wasm_c_api.c nor our "
                 f"capi/*.c define: {function.prototype}"
@@ -79,30 +78,31 @@ def read(place: iwasm.Layout) -> header.Header:
 
 
 def check_link(libraries: Iterable[Path], declared: header.Header) -> None:
-    """Stops the build where a declared function, or one that stands in for it, is in no library."""
-    native = place.native
+    """Stop the build where a declared function, or its replacement, is in no library."""
+    native = paths.native
     names = [f.name for f in declared.functions if not f.inline]
-    redirections = (native / "capi/capi.h").read_text(encoding="utf-8")
-    names += re.findall(r"^#define wasm_\w+ (wpy_api_\w+)$", redirections, re.M)
+    replacements = (native / "capi/capi.h").read_text(encoding="utf-8")
+    names += re.findall(r"^#define wasm_\w+ (wpy_api_\w+)$", replacements, re.M)
     for file in ("capi/capi.h", "include/wpy.h"):
         names += re.findall(r"^[\w ]+[ *](wpy_\w+)\([^;]*\);", cdef_block(native / file), re.M)
     symbols.check(libraries, names)
 
 
-def builder(place: iwasm.Layout, declared: header.Header) -> cffi.FFI:
+def builder(paths: iwasm.Layout, declared: header.Header) -> cffi.FFI:
+    """Return the builder of the module."""
     ffi = cffi.FFI()
     ffi.cdef(declared.cdef)
-    ffi.cdef(cdef_block(place.native / "capi/capi.h"))
-    ffi.cdef(cdef_block(place.native / "include/wpy.h"))
+    ffi.cdef(cdef_block(paths.native / "capi/capi.h"))
+    ffi.cdef(cdef_block(paths.native / "include/wpy.h"))
     ffi.cdef(CALLBACKS)
     ffi.set_source("wamr._wamr", INCLUDES)
     return ffi
 
 
-place = iwasm.layout(ROOT)
+paths = iwasm.layout(ROOT)
 iwasm.prepare(ROOT)
-declared = read(place)
+declared = read(paths)
 wrappers.write(ROOT / "src" / "wamr" / "_capi", declared)
 version.write(ROOT / "src" / "wamr")
-ffibuilder = builder(place, declared)
+ffibuilder = builder(paths, declared)
 stub.write(ROOT / "src" / "wamr", ffibuilder)

@@ -1,7 +1,7 @@
 """Builds wamr: WAMR and our C as static libraries (cmake/), then the cffi module (build_ffi.py).
 
-What does not need code is in pyproject.toml. Commands that only ask for metadata, and sdist,
-compile nothing and need neither cffi nor a compiler.
+All static metadata is in pyproject.toml. Commands that only need metadata, and sdist, compile
+nothing and need neither cffi nor a compiler.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ import sources  # noqa: E402
 
 ONLY_METADATA = {"egg_info", "dist_info", "sdist", "clean"}
 
-# One wheel for CPython 3.10 and later; PyPy and free-threaded builds have no stable ABI.
+# One wheel for CPython 3.10 and later. PyPy and free-threaded builds have no stable ABI.
 ABI3 = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
-if sys.platform == "darwin":  # python.org's Python asks for two processors, WAMR builds for one
+if sys.platform == "darwin":  # python.org's Python builds for two architectures, WAMR for one
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 
 class build_ext(_build_ext):  # noqa: N801
-    """Builds the static libraries first, then links them into wamr._wamr."""
+    """Build the static libraries first, then link them into wamr._wamr."""
 
     def run(self) -> None:
-        place = iwasm.layout(ROOT)
-        built = iwasm.build(ROOT, None, place.c_files)
+        built = iwasm.build(ROOT, None, iwasm.layout(ROOT).c_files)
         self._check(built)
         for extension in self.extensions:
             self._complete(extension, built)
         super().run()
 
     def build_extensions(self) -> None:
-        if os.name != "nt":  # pyenv's and conda's Pythons name their own folder; ours needs none
+        if os.name != "nt":
+            # pyenv's and conda's Pythons add an rpath, which the module doesn't need.
             linker = self.compiler.linker_so
             self.compiler.linker_so = [w for w in linker if not w.startswith("-Wl,-rpath")]
-            self.compiler._compile = _strictly(self.compiler._compile)
+            self.compiler._compile = _with_warnings(self.compiler._compile)
         super().build_extensions()
 
     def _check(self, built: iwasm.Iwasm) -> None:
-        """Name the declared functions that no library defines before the linker is asked."""
+        """Report declared functions that no library defines. Not every linker does."""
         import build_ffi
 
         build_ffi.check_link(built.libraries, build_ffi.declared)
@@ -61,18 +61,19 @@ class build_ext(_build_ext):  # noqa: N801
     def _complete(self, extension: Extension, built: iwasm.Iwasm) -> None:
         libraries = [str(path) for path in built.libraries]
         extension.extra_objects = libraries
-        place = iwasm.layout(ROOT)
-        extension.depends = [*libraries, *map(str, place.native.rglob("*.h"))]
+        paths = iwasm.layout(ROOT)
+        extension.depends = [*libraries, *map(str, paths.native.rglob("*.h"))]
         extension.include_dirs += [str(path) for path in built.include_dirs]
         extension.define_macros += built.define_macros
         if sys.implementation.name == "cpython":
-            extension.sources += map(str, sorted((place.native / "cpython").glob("*.c")))
+            ours = sorted((paths.native / "cpython").glob("*.c"))
+            extension.sources = [*extension.sources, *map(str, ours)]
         if ABI3:
             extension.define_macros.append(("Py_LIMITED_API", "0x030A0000"))
         extension.libraries += built.system_libraries
         if os.name == "nt":
             return
-        # What cffi generates for hundreds of functions compiles in half the time without -O3.
+        # cffi's source has hundreds of functions. It compiles in half the time without -O3.
         extension.extra_compile_args += [
             *("-O1", "-fvisibility=hidden", "-Werror=implicit-function-declaration"),
             *built.compile_args,
@@ -80,8 +81,8 @@ class build_ext(_build_ext):  # noqa: N801
         extension.extra_link_args += [*_link_args(), *built.link_args]
 
 
-def _strictly(compile_one: Callable[..., None]) -> Callable[..., None]:
-    """Compile our own C of the extension as the rest of it: fast, and without a warning."""
+def _with_warnings(compile_one: Callable[..., None]) -> Callable[..., None]:
+    """Compile src/native/cpython with -O2 and warnings, like the rest of our C."""
 
     def compile_(
         target: str, source: str, ext: str, args: list[str], more: list[str], *rest: Any
@@ -94,7 +95,7 @@ def _strictly(compile_one: Callable[..., None]) -> Callable[..., None]:
 
 
 def _link_args() -> list[str]:
-    """Hide WAMR's symbols: another copy of WAMR may live in the same process."""
+    """Return options that hide WAMR's symbols, since a process may have another copy of WAMR."""
     stripped = not (iwasm.debug() or iwasm.sanitizers())
     if sys.platform == "darwin":
         name = "__cffi_pypyinit__wamr" if sys.implementation.name == "pypy" else "_PyInit__wamr"
@@ -106,13 +107,13 @@ def _link_args() -> list[str]:
 
 
 class sdist(_sdist):  # noqa: N801
-    """Carries the tree of WAMR, whichever way it came: an sdist builds without a network."""
+    """Add WAMR's tree, so that an sdist builds without a network."""
 
     def make_release_tree(self, base_dir: str, files: list[str]) -> None:
         super().make_release_tree(base_dir, files)
-        place = iwasm.layout(ROOT)
-        place.build.mkdir(parents=True, exist_ok=True)
-        tree = sources.resolve(ROOT, place.build)
+        paths = iwasm.layout(ROOT)
+        paths.build.mkdir(parents=True, exist_ok=True)
+        tree = sources.resolve(ROOT, paths.build)
         for part in sources.PARTS:
             source, target = tree.path / part, Path(base_dir) / sources.SUBMODULE / part
             if source.is_dir():
@@ -125,7 +126,7 @@ class sdist(_sdist):  # noqa: N801
 def _arguments() -> dict[str, Any]:
     if ONLY_METADATA.intersection(sys.argv[1:]):
         return {}
-    # A folder for each variant (debug, sanitizers), so that none links what another compiled.
+    # Each variant (debug, sanitizers) has a folder of its own, so that no objects are mixed.
     base = iwasm.layout(ROOT).build.relative_to(ROOT) / "python"
     options: dict[str, Any] = {"build": {"build_base": str(base)}}
     if ABI3:
@@ -134,10 +135,10 @@ def _arguments() -> dict[str, Any]:
 
 
 def _licences() -> list[str]:
-    """WAMR's has the text of ours, and stands beside it where its tree is: in an sdist, always."""
+    """Return the licence files. WAMR's is one of them wherever its tree is, as in an sdist."""
     licences = ["LICENSE", "NOTICE", f"{sources.SUBMODULE}/LICENSE"]
     return [name for name in licences if (ROOT / name).is_file()]
 
 
-os.chdir(ROOT)  # cffi_modules and pyproject.toml are relative to it
+os.chdir(ROOT)  # cffi_modules and pyproject.toml have relative paths
 setup(license_files=_licences(), cmdclass={"build_ext": build_ext, "sdist": sdist}, **_arguments())

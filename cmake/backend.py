@@ -1,6 +1,7 @@
-"""The PEP 517 backend: setuptools', which also asks for CMake and Ninja where there are none.
+"""The PEP 517 backend: that of setuptools, with CMake and Ninja as requirements where they lack.
 
-Both are big downloads and most machines that compile have them, so they are no fixed requirement.
+Both are large downloads, and most machines with a compiler have them. So pyproject.toml does not
+require them.
 """
 
 from __future__ import annotations

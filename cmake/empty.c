@@ -1,2 +1,2 @@
-/* A library needs a source file; wpy starts with none until ours are passed in WPY_SOURCES. */
+/* A library needs at least one source file, and WPY_SOURCES may be empty. */
 typedef int wpy_empty;

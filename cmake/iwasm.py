@@ -1,11 +1,11 @@
 """Builds the two static libraries of the extension: WAMR (``iwasm``) and our own C (``wpy``).
 
-The steps: find and prove the tree (``sources``), make its patched copy (``patches``), run CMake
-and Ninja on ``CMakeLists.txt``. All products are below ``build/<platform>[-variant]/``; ``layout``
-tells where without building anything, ``prepare`` makes the patched copy only (enough to read
-WAMR's headers), and ``build`` compiles. Each can be called again at no cost.
+The steps: find and verify the tree (``sources``), make its patched copy (``patches``), and run
+CMake and Ninja on ``CMakeLists.txt``. All products are below ``build/<platform>[-variant]/``.
+``layout`` returns the paths without building anything, ``prepare`` makes only the patched copy,
+which has WAMR's headers, and ``build`` compiles. Calling one again costs nothing.
 
-Switches of the environment: ``WAMR_DEBUG=1``, ``WAMR_SANITIZE=address|undefined|thread`` (commas),
+Environment variables: ``WAMR_DEBUG=1``, ``WAMR_SANITIZE=address|undefined|thread`` (commas),
 ``WAMR_WITHOUT_PATCH`` (see ``patches``), ``WAMR_SRC`` and ``WAMR_ALLOW_OTHER`` (see ``sources``).
 This module knows nothing of Python's C API, cffi or setuptools.
 """
@@ -31,19 +31,18 @@ import patches
 import sources
 
 CMAKE_AT_LEAST = (3, 16)
-OTHERS_COMPILE = {"cpython", "interp"}  # setup.py, and WAMR's files that include them
-LONGEST_NAME = (
-    100  # of a variant's folder: paths below it get long, too, and Windows ends them at 260
-)
+NOT_IN_WPY = {"cpython", "interp"}  # setup.py compiles the first; WAMR's files include the second
+# Of a variant's folder. Windows limits paths to 260 characters, and there are long ones below it.
+LONGEST_NAME = 100
 
 
 class BuildError(SystemExit):
-    """CMake or the compiler failed, or there is none; printed without a traceback."""
+    """CMake or the compiler failed or is missing; printed without a traceback."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is, or will be once it is built."""
+    """The paths of the build's inputs and products, whether they exist or not."""
 
     root: Path
     build: Path  # build/<platform>[-variant]
@@ -60,14 +59,14 @@ class Layout:
 
     @property
     def interp(self) -> Path:
-        """Our C that WAMR's files include, where the patches say so."""
+        """Our C that WAMR's patched files include."""
         return self.native / "interp"
 
     @property
     def c_files(self) -> list[Path]:
-        """The files of `wpy`: all of ours but what needs Python's headers."""
+        """The source files of `wpy`: all of ours that don't need Python's headers."""
         return sorted(
-            path for path in self.native.rglob("*.c") if path.parent.name not in OTHERS_COMPILE
+            path for path in self.native.rglob("*.c") if path.parent.name not in NOT_IN_WPY
         )
 
     @property
@@ -83,13 +82,13 @@ class Layout:
 
     @property
     def include_dirs(self) -> list[Path]:
-        """What the extension module needs: our headers, and WAMR's public ones."""
+        """The include paths of the extension module: our headers, and WAMR's public ones."""
         return [self.native, self.tree / "core" / "iwasm" / "include"]
 
 
 @dataclass(frozen=True)
 class Iwasm:
-    """What the extension module is compiled and linked with."""
+    """What setup.py compiles and links the extension module with."""
 
     libraries: list[Path]
     include_dirs: list[Path]
@@ -99,78 +98,78 @@ class Iwasm:
     link_args: list[str] = field(default_factory=list)
 
 
-# -- the three calls -----------------------------------------------------------------------------
+# -- building ------------------------------------------------------------------------------------
 
 
 def layout(root: Path) -> Layout:
-    """Return where the build of the environment's variant has its files."""
+    """Return the paths of the variant that the environment variables choose."""
     names = [sysconfig.get_platform().replace(".", "_")]
     names += ["debug"] if debug() else []
     names += sanitizers()
     names += [f"without-{name}" for name in patches.left_out()]
     name = "-".join(names)
-    if len(name) > LONGEST_NAME:  # a folder of its own, still, that file systems take
+    if len(name) > LONGEST_NAME:
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         name = f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"
     return Layout(root.resolve(), root.resolve() / "build" / name)
 
 
 def prepare(root: Path, build_dir: Path | None = None) -> Path:
-    """Find WAMR's tree, make its patched copy and return that."""
-    place = Layout(root.resolve(), build_dir.resolve()) if build_dir else layout(root)
+    """Find WAMR's tree, make its patched copy, and return the copy's path."""
+    paths = Layout(root.resolve(), build_dir.resolve()) if build_dir else layout(root)
     try:
-        place.build.mkdir(parents=True, exist_ok=True)
-        tree = sources.resolve(place.root, place.build)
-        patches.apply(tree.path, place.tree, sources.PARTS)
+        paths.build.mkdir(parents=True, exist_ok=True)
+        tree = sources.resolve(paths.root, paths.build)
+        patches.apply(tree.path, paths.tree, sources.PARTS)
     except OSError as error:
         raise BuildError(
-            f"{place.build} can't be written ({error.strerror}). The build needs a source folder "
+            f"{paths.build} can't be written ({error.strerror}). The build needs a source folder "
             "that it may write to. Copy it and build there:\n"
-            f"  cp -r {place.root} /tmp/wamr && pip install /tmp/wamr"
+            f"  cp -r {paths.root} /tmp/wamr && pip install /tmp/wamr"
         ) from None
-    return place.tree
+    return paths.tree
 
 
 def build(root: Path, build_dir: Path | None, c_files: Iterable[Path]) -> Iwasm:
     """Compile WAMR and `c_files`; return what the extension module is linked with."""
-    place = Layout(root.resolve(), build_dir.resolve()) if build_dir else layout(root)
-    prepare(root, place.build)
-    _configure(place, sorted({path.resolve() for path in c_files}))
+    paths = Layout(root.resolve(), build_dir.resolve()) if build_dir else layout(root)
+    prepare(root, paths.build)
+    _configure(paths, sorted({path.resolve() for path in c_files}))
     jobs = os.environ.get("MAX_JOBS") or str(os.cpu_count() or 1)
-    _call([_tool("cmake"), "--build", place.cmake, "--config", _build_type(), "--parallel", jobs])
-    return describe(place)
+    _call([_tool("cmake"), "--build", paths.cmake, "--config", _build_type(), "--parallel", jobs])
+    return describe(paths)
 
 
-def describe(place: Layout) -> Iwasm:
+def describe(paths: Layout) -> Iwasm:
     """Return what the extension module is linked with, built or not."""
     if os.name == "nt":
         return Iwasm(
-            libraries=place.libraries,
-            include_dirs=place.include_dirs,
+            libraries=paths.libraries,
+            include_dirs=paths.include_dirs,
             # The headers say dllimport there; we link statically.
             define_macros=[("WASM_API_EXTERN", ""), ("WASM_RUNTIME_API_EXTERN", "")],
             system_libraries=["ws2_32", "shlwapi", "ntdll", "bcrypt"],
         )
     flags = [f"-fsanitize={','.join(sanitizers())}"] if sanitizers() else []
     return Iwasm(
-        libraries=place.libraries,
-        include_dirs=place.include_dirs,
+        libraries=paths.libraries,
+        include_dirs=paths.include_dirs,
         system_libraries=["m", "pthread"] if sys.platform == "darwin" else ["m", "pthread", "dl"],
         compile_args=[*flags, "-g"] if debug() or flags else [],
         link_args=flags,
     )
 
 
-# -- the variant ---------------------------------------------------------------------------------
+# -- variants ------------------------------------------------------------------------------------
 
 
 def debug() -> bool:
-    """Whether WAMR_DEBUG asks for assertions and symbols."""
+    """Return whether WAMR_DEBUG asks for assertions and symbols."""
     return os.environ.get("WAMR_DEBUG") == "1"
 
 
 def strict(root: Path) -> bool:
-    """Whether a warning about our own C ends the build: for those who work on it only."""
+    """Return whether warnings in our own C are errors: in git checkouts only."""
     return (root / ".git").exists()
 
 
@@ -195,42 +194,42 @@ def _build_type() -> str:
 # -- CMake ---------------------------------------------------------------------------------------
 
 
-def _configure(place: Layout, c_files: list[Path]) -> None:
+def _configure(paths: Layout, c_files: list[Path]) -> None:
     options = {
         "CMAKE_BUILD_TYPE": _build_type(),
         "CMAKE_C_FLAGS_RELEASE": "/O2 /DNDEBUG" if os.name == "nt" else "-O3 -DNDEBUG",
-        "WAMR_ROOT_DIR": place.tree.as_posix(),
+        "WAMR_ROOT_DIR": paths.tree.as_posix(),
         "WPY_SOURCES": ";".join(path.as_posix() for path in c_files),
-        "WPY_INCLUDE": place.native.as_posix(),
-        "WPY_INTERP": place.interp.as_posix(),
+        "WPY_INCLUDE": paths.native.as_posix(),
+        "WPY_INTERP": paths.interp.as_posix(),
         "WPY_SANITIZE": ",".join(sanitizers()),
-        # Only for those who can change our C: a newer compiler must not break an installation.
-        "WPY_WERROR": "ON" if strict(place.root) else "OFF",
+        # A newer compiler, with new warnings, must not break an installation.
+        "WPY_WERROR": "ON" if strict(paths.root) else "OFF",
         "CMAKE_C_COMPILER_LAUNCHER": shutil.which("ccache") or "",
         "FETCHCONTENT_FULLY_DISCONNECTED": "ON",
     }
     if os.name != "nt":
-        # Unoptimized, the interpreter's frames are larger than what small stacks have for them.
+        # With -O0 the interpreter's native frames are too large for small stacks.
         options["CMAKE_C_FLAGS_DEBUG"] = "-Og -g"
-        options["FETCHCONTENT_SOURCE_DIR_SIMDE"] = _simde(place.build / "simde").as_posix()
+        options["FETCHCONTENT_SOURCE_DIR_SIMDE"] = _simde(paths.build / "simde").as_posix()
     if sys.platform == "darwin":
         words = shlex.split(os.environ.get("ARCHFLAGS", ""))
         archs = [arch for flag, arch in itertools.pairwise(words) if flag == "-arch"]
         options["CMAKE_OSX_ARCHITECTURES"] = archs[0] if archs else platform.machine()
-    command: list[str | Path] = [_tool("cmake"), "-S", place.root / "cmake", "-B", place.cmake]
-    if os.name != "nt":  # there, Visual Studio's own finds the compiler by itself
+    command: list[str | Path] = [_tool("cmake"), "-S", paths.root / "cmake", "-B", paths.cmake]
+    if os.name != "nt":  # on Windows, the generator of Visual Studio finds the compiler
         command += ["-G", "Ninja"]
         options["CMAKE_MAKE_PROGRAM"] = _tool("ninja")
     command += [f"-D{name}={value}" for name, value in options.items()]
-    # CMake keeps compilers and places for good; Ninja itself sees changes of the CMake files.
-    kept = [str(place.cmake), *(os.environ.get(name, "") for name in ("CC", "CFLAGS", "LDFLAGS"))]
-    note = place.cmake / "configured.json"
+    # CMake keeps the compiler and the paths of its first run. Ninja notices changed CMake files.
+    kept = [str(paths.cmake), *(os.environ.get(name, "") for name in ("CC", "CFLAGS", "LDFLAGS"))]
+    note = paths.cmake / "configured.json"
     done = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
     configured = {"kept": kept, "command": [str(word) for word in command]}
     if done == configured:
         return
     if done.get("kept") != kept:
-        shutil.rmtree(place.cmake, ignore_errors=True)
+        shutil.rmtree(paths.cmake, ignore_errors=True)
     _call(command)
     note.write_text(json.dumps(configured), encoding="utf-8")
 
@@ -240,14 +239,14 @@ def _call(command: list[str | Path]) -> None:
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     output = done.stdout.decode(errors="replace")
     if done.returncode:
-        what = re.sub(r"(?m)^\[\d+/\d+\] .*\n", "", output)  # what went well
-        raise BuildError(f"{what}\nThis failed:  {shlex.join(words)}")
+        errors = re.sub(r"(?m)^\[\d+/\d+\] .*\n", "", output)  # without Ninja's progress
+        raise BuildError(f"{errors}\nThis failed:  {shlex.join(words)}")
     if os.environ.get("WAMR_VERBOSE") == "1":
         print(output, file=sys.stderr, flush=True)
 
 
 def missing_tools() -> list[str]:
-    """Return which of cmake and ninja this machine lacks, as requirements for PyPI."""
+    """Return requirements for those of cmake and ninja that this machine lacks."""
     missing = []
     if _cmake_version() < CMAKE_AT_LEAST:
         missing.append("cmake>=" + ".".join(map(str, CMAKE_AT_LEAST)))
@@ -276,13 +275,13 @@ def _tool(name: str) -> str:
 
 
 def _simde(folder: Path) -> Path:
-    """Make the folder that stands for WAMR's download of simde, and return it.
+    """Make the folder that replaces WAMR's download of simde, and return it.
 
-    The headers are copied, since pip removes the build environment that they come from, and Ninja
-    would compile everything again for headers that are somewhere else each time.
+    The headers are copied out of pip's build environment. The path of that environment differs each
+    time, so Ninja would compile everything again.
     """
     try:
-        import simde_py  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import simde_py
 
         headers = Path(simde_py.get_include()) / "simde"
     except ImportError:

@@ -2,18 +2,18 @@
 
 ``patches/series`` lists the patches in the order in which they are applied, one path a line. A
 patch is one change: a head (why the change exists, which test fails without it, what became of it
-upstream) and a unified diff against the tree with all patches before it. ``git apply`` takes the
-same files, but neither git nor patch(1) is needed here, since an sdist builds without them.
+upstream) and a unified diff against the tree with all earlier patches applied. ``git apply`` reads
+the same files. This module needs neither git nor patch(1), since an sdist must build without them.
 
-Applying is strict. Each hunk must find its lines exactly, context included, and at one place only;
-otherwise the build stops and shows both texts. So no patch can get lost when WAMR moves.
+Applying is strict. The lines of a hunk, context included, must stand exactly where the hunk says.
+Otherwise the build stops and shows both texts. So no patch can get lost when WAMR is upgraded.
 
-``WAMR_WITHOUT_PATCH=name[,name]`` leaves patches out, to show that the test named in a patch fails
-without the change. Only then may a later hunk have other lines around its change.
+``WAMR_WITHOUT_PATCH=name[,name]`` leaves patches out, to prove that the tests named in a patch fail
+without it. Only then may the context of later hunks differ.
 
-The copy is written incrementally: a file whose content has not changed keeps its time stamp, so an
-unchanged build compiles nothing. This module never looks for the tree (``sources``), never compiles
-(``iwasm``) and never writes a patch (``upstream``).
+The copy is written incrementally: a file with the same content keeps its time stamp, so an
+unchanged build compiles nothing. This module doesn't find the tree (``sources``), compile
+(``iwasm``) or write patches (``upstream``).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class PatchError(SystemExit):
 
 @dataclass(frozen=True)
 class Hunk:
-    """One place of a change: lines that are expected, and lines that take their place."""
+    """One hunk of a diff: the lines that are expected, and those that replace them."""
 
     patch: Path
-    line: int  # of its head in the patch
-    start: int  # the first expected line, counted from 0
+    line: int  # the line of the hunk's head in the patch
+    start: int  # the index of the first expected line in the file
     body: tuple[tuple[str, str], ...]  # (" ", "-" or "+", line)
 
     def side(self, marks: str, body: tuple[tuple[str, str], ...] | None = None) -> list[str]:
@@ -50,14 +50,14 @@ class Hunk:
 
 @dataclass(frozen=True)
 class Patch:
-    """One change of WAMR."""
+    """One change to WAMR."""
 
     name: str
     path: Path
     fields: dict[str, str]
     reason: str
     edits: dict[str, tuple[Hunk, ...]]  # by file, relative to the tree's root
-    new: frozenset[str]  # the files that it adds
+    new: frozenset[str]  # the files that the patch adds
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def _fields(path: Path, text: str) -> dict[str, str]:
     values: dict[str, str] = {}
     name = ""
     for line in text.splitlines():
-        if line[:1] == " " and name:  # goes on
+        if line[:1] == " " and name:  # a continuation line
             values[name] += " " + line.strip()
             continue
         name, colon, value = line.partition(":")
@@ -121,56 +121,56 @@ def _edits(
     edits: dict[str, list[Hunk]] = {}
     new: set[str] = set()
     hunks: list[Hunk] | None = None
-    place = 0
-    while place < len(lines):
-        line = lines[place]
-        if line.startswith("--- ") and lines[place + 1 : place + 2][:1] != [""]:
-            target = lines[place + 1].removeprefix("+++ ").split("\t")[0]
-            if not lines[place + 1].startswith("+++ b/"):
-                raise PatchError(f"{path}:{first + place + 1}: '+++ b/…' is due, not {target!r}")
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        if line.startswith("--- ") and lines[at + 1 : at + 2][:1] != [""]:
+            target = lines[at + 1].removeprefix("+++ ").split("\t")[0]
+            if not lines[at + 1].startswith("+++ b/"):
+                raise PatchError(f"{path}:{first + at + 1}: '+++ b/…' is due, not {target!r}")
             name = target.removeprefix("b/")
             if line.startswith("--- /dev/null"):
                 new.add(name)
             hunks = edits.setdefault(name, [])
-            place += 2
+            at += 2
         elif found := _HUNK.match(line):
             if hunks is None:
-                raise PatchError(f"{path}:{first + place}: a hunk before any file")
-            hunk, place = _hunk(path, lines, place, first, found)
+                raise PatchError(f"{path}:{first + at}: a hunk before any file")
+            hunk, at = _hunk(path, lines, at, first, found)
             hunks.append(hunk)
         elif line and not line.startswith(("diff --git ", "index ", "new file mode ")):
-            raise PatchError(f"{path}:{first + place}: {line!r} belongs to no hunk")
+            raise PatchError(f"{path}:{first + at}: {line!r} belongs to no hunk")
         else:
-            place += 1
+            at += 1
     if not edits:
         raise PatchError(f"{path}: changes nothing")
     return {name: tuple(found) for name, found in edits.items()}, frozenset(new)
 
 
 def _hunk(
-    path: Path, lines: list[str], place: int, first: int, found: re.Match[str]
+    path: Path, lines: list[str], at: int, first: int, found: re.Match[str]
 ) -> tuple[Hunk, int]:
-    head = place
+    head = at
     start, old, new = int(found[1]), int(found[2] or 1), int(found[4] or 1)
     left = {"-": old, "+": new}
     body: list[tuple[str, str]] = []
-    place += 1
+    at += 1
     while left["-"] or left["+"]:
-        line = lines[place] if place < len(lines) else ""
-        mark = line[:1] or " "  # editors strip the blank of an empty line of context
-        if mark not in " +-" or place >= len(lines):
-            raise PatchError(f"{path}:{first + place}: the hunk is shorter than its head says")
+        line = lines[at] if at < len(lines) else ""
+        mark = line[:1] or " "  # editors strip the space of an empty context line
+        if mark not in " +-" or at >= len(lines):
+            raise PatchError(f"{path}:{first + at}: the hunk is shorter than its head says")
         for side in "-+" if mark == " " else mark:
             left[side] -= 1
         if min(left.values()) < 0:
-            raise PatchError(f"{path}:{first + place}: the hunk is longer than its head says")
+            raise PatchError(f"{path}:{first + at}: the hunk is longer than its head says")
         body.append((mark, line[1:] + "\n"))
-        place += 1
-        if place < len(lines) and lines[place] == _NO_NEWLINE:
+        at += 1
+        if at < len(lines) and lines[at] == _NO_NEWLINE:
             body[-1] = (mark, line[1:])
-            place += 1
+            at += 1
     start = start - 1 if old else start
-    return Hunk(path, first + head, start, tuple(body)), place
+    return Hunk(path, first + head, start, tuple(body)), at
 
 
 # -- applying ------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def apply(
     for name, source in contents.items():
         content = edited.pop(name).encode() if name in edited else source.read_bytes()
         _write(copy / name, content)
-    for name, text in edited.items():  # what the patches add
+    for name, text in edited.items():  # files that the patches add
         _write(copy / name, text.encode())
         contents[name] = copy / name
     for path in _files(copy, parts):
@@ -215,33 +215,33 @@ def apply(
 
 
 def patched(text: str, name: str, hunks: tuple[Hunk, ...], *, strict: bool = True) -> str:
-    """Return `text`, which is that of the file `name`, with `hunks` applied."""
+    """Return `text`, the content of the file `name`, with `hunks` applied."""
     lines = text.splitlines(keepends=True)
-    done: list[str] = []
-    taken = 0  # lines of the file that were gone through
+    result: list[str] = []
+    consumed = 0  # lines of the file that are in `result` or replaced
     for hunk in hunks:
-        place, body = _place(lines, taken, hunk, name, strict=strict)
+        start, body = _find(lines, consumed, hunk, name, strict=strict)
         old = hunk.side(" -", body)
-        done += lines[taken:place] + hunk.side(" +", body)
-        taken = place + len(old)
-    return "".join(done + lines[taken:])
+        result += lines[consumed:start] + hunk.side(" +", body)
+        consumed = start + len(old)
+    return "".join(result + lines[consumed:])
 
 
-def _place(
-    lines: list[str], taken: int, hunk: Hunk, name: str, *, strict: bool
+def _find(
+    lines: list[str], consumed: int, hunk: Hunk, name: str, *, strict: bool
 ) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Return where the hunk's lines are, and what of the hunk is found there."""
+    """Return the index of the hunk's lines, and the part of its body that matches there."""
     body = hunk.body
     while True:
         old = hunk.side(" -", body)
         if strict:
-            if hunk.start >= taken and lines[hunk.start : hunk.start + len(old)] == old:
+            if hunk.start >= consumed and lines[hunk.start : hunk.start + len(old)] == old:
                 return hunk.start, body
         else:
             last = len(lines) - len(old) + 1
-            places = [at for at in range(taken, last) if lines[at : at + len(old)] == old]
-            if places and old:
-                return min(places, key=lambda at: abs(at - hunk.start)), body
+            found = [at for at in range(consumed, last) if lines[at : at + len(old)] == old]
+            if found and old:
+                return min(found, key=lambda at: abs(at - hunk.start)), body
         shorter = _less_context(body)
         if strict or shorter == body:
             raise PatchError(_misfit(lines, hunk, name))
@@ -258,7 +258,7 @@ def _less_context(body: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], .
 
 
 def _misfit(lines: list[str], hunk: Hunk, name: str) -> str:
-    """Say where a hunk does not fit, with both texts."""
+    """Return the error for a hunk that does not apply: where, and both texts."""
     old = hunk.side(" -")
     near = lines[hunk.start : hunk.start + len(old)]
     off = next((i for i, (a, b) in enumerate(zip(old, near, strict=False)) if a != b), len(near))

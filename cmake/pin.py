@@ -1,4 +1,4 @@
-"""The version of WAMR that is built: read from upstream.json, the only place that names it."""
+"""The version of WAMR that is built, read from upstream.json, the only file that names it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _pinned: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 
 VERSION: str = _pinned["version"]
 COMMIT: str = _pinned["commit"]
-CORE_TREE: str = _pinned["core_tree"]  # git's tree id of core/
-CRATE: str = _pinned["crate"]  # "name=version" of a crate that carries the tree, or ""
+CORE_TREE: str = _pinned["core_tree"]  # the id that git gives to the tree core/
+CRATE: str = _pinned["crate"]  # "name=version" of a crate that contains the tree, or ""
 
 # File modes are part of a tree id, but zip files, Windows and some file systems lose them.
 EXECUTABLES = frozenset[str](_pinned["executables"])
 
 
 def read_tree(commit: str, tree: Path) -> dict[str, Any]:
-    """Return what pins `commit`, whose tree is in the folder `tree`."""
+    """Return the content of upstream.json for `commit`, whose tree is in the folder `tree`."""
     import sources
 
     core = tree / "core"

@@ -1,14 +1,14 @@
-"""Finds the sources of WAMR and proves that they are the pinned ones.
+"""Finds the sources of WAMR and verifies that they are the pinned ones.
 
-There are four ways to the tree, tried in this order (the README shows them to users):
+Four ways to get the tree are tried, in this order (the README shows them to users):
 
 1. ``WAMR_SRC=/path`` in the environment;
 2. ``wamr-src/``, if it is populated: a recursive clone, or an sdist, which carries it;
 3. ``git submodule update --init --depth 1 wamr-src``, where this is a git checkout;
-4. the crate ``wamrx-sys`` through ``cargo``, which carries the same tree.
+4. the crate ``wamrx-sys`` through ``cargo``, which contains the same tree.
 
-Whatever the way, the git tree id of ``core/`` is computed here, without git, and compared with that
-of the pinned commit. This module knows nothing of how the tree is changed (``patches``) or compiled
+In each case the git tree id of ``core/`` is computed, without git, and compared with that of the
+pinned commit. This module knows nothing of how the tree is patched (``patches``) or compiled
 (``iwasm``).
 """
 
@@ -30,45 +30,45 @@ from pin import COMMIT, CORE_TREE, CRATE, EXECUTABLES
 
 SUBMODULE = "wamr-src"
 
-# What the build needs of the tree, and so what an sdist carries and what is copied to be patched.
+# The parts of the tree that the build needs: they are in an sdist, and in the patched copy.
 PARTS = ("core", "build-scripts", "CMakeLists.txt", "LICENSE")
 
-# What editors, Python and operating systems leave in a folder.
+# Files that editors, Python and operating systems leave in a folder.
 STRAY = ("*~", ".*", "*.orig", "*.rej", "*.sw?", "*.bak", "*.o", "*.pyc", "__pycache__")
 
-NETWORK_TIMEOUT = 15  # seconds until a network that does not answer counts as none
+NETWORK_TIMEOUT = 15  # seconds without an answer until there is no network
 DOWNLOAD_TIMEOUT = 600
 
 
 class SourceError(SystemExit):
-    """No usable tree. Says what to type; as a SystemExit it is printed without a traceback."""
+    """There is no usable tree. Says what to type; a SystemExit is printed without a traceback."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A proven tree of WAMR, and a few words about the way to it."""
+    """A verified tree of WAMR, and the way by which it was found, in words."""
 
     path: Path
     how: str
 
 
 def resolve(root: Path, build_dir: Path) -> Tree:
-    """Return the proven tree of WAMR, by the first of the four ways that leads to one."""
+    """Return the verified tree of WAMR, by the first of the four ways that leads to one."""
     tree = _resolve(root.resolve(), build_dir.resolve(), os.environ.get("WAMR_SRC", ""))
     line = f"wamr: sources of WAMR: {tree.how} ({tree.path})"
     print(line, file=sys.stderr, flush=True)
-    # pip shows nothing of a build that works; the Makefile shows this.
+    # pip hides the output of a build that succeeds; the Makefile prints this file.
     (build_dir / "sources.txt").write_text(line + "\n", encoding="utf-8")
     return tree
 
 
-@functools.cache  # setup.py and build_ffi.py both ask; git and cargo are slow to say no
+@functools.cache  # setup.py and build_ffi.py both call this, and git and cargo fail slowly
 def _resolve(root: Path, build_dir: Path, given: str) -> Tree:
     if given:
         return _from_environment(Path(given).expanduser())
     submodule = root / SUBMODULE
     if _populated(submodule):
-        return _prove(Tree(submodule, f"{SUBMODULE}/"), _repair_hint(root))
+        return _verify(Tree(submodule, f"{SUBMODULE}/"), _repair_hint(root))
     failures = []
     for way in (_unpacked_crate, _from_git, _from_cargo):
         try:
@@ -79,7 +79,7 @@ def _resolve(root: Path, build_dir: Path, given: str) -> Tree:
 
 
 class _NotThisWay(Exception):
-    """Why one way leads nowhere; the next one is tried."""
+    """Why a way does not lead to a tree; the next one is tried."""
 
 
 # -- the four ways -------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def _from_environment(path: Path) -> Tree:
             f"WAMR_SRC={path} is not a tree of WAMR: there is no core/iwasm in it.\n"
             "Point it at the folder that holds core/ and build-scripts/, or `unset WAMR_SRC`."
         )
-    return _prove(
+    return _verify(
         Tree(path.resolve(), "WAMR_SRC"),
         f"Check the commit out:  git -C {path} checkout {COMMIT}\n"
         "or leave the choice to the build:  unset WAMR_SRC",
@@ -105,7 +105,7 @@ def _from_git(root: Path, build_dir: Path) -> Tree:
     if not shutil.which("git"):
         raise _NotThisWay("git: not installed")
     url = _git(root, "config", "-f", ".gitmodules", f"submodule.{SUBMODULE}.url")
-    # Asking for one reference tells quickly whether there is a network; a download takes longer.
+    # One reference shows quickly whether there is a network.
     _git(root, "ls-remote", "--exit-code", url.strip(), "HEAD")
     try:
         _git(
@@ -114,10 +114,10 @@ def _from_git(root: Path, build_dir: Path) -> Tree:
             timeout=DOWNLOAD_TIMEOUT,
         )
     except _NotThisWay:
-        with contextlib.suppress(_NotThisWay):  # leave nothing half-populated behind
+        with contextlib.suppress(_NotThisWay):  # leave no half-populated folder
             _git(root, "submodule", "deinit", "--force", SUBMODULE)
         raise
-    return _prove(Tree(root / SUBMODULE, "git submodule update"), _repair_hint(root))
+    return _verify(Tree(root / SUBMODULE, "git submodule update"), _repair_hint(root))
 
 
 def _git(root: Path, *arguments: str, timeout: float = NETWORK_TIMEOUT) -> str:
@@ -143,13 +143,13 @@ def _from_cargo(root: Path, build_dir: Path) -> Tree:
     found = [p["manifest_path"] for p in packages if p["name"] == crate]
     if not found:
         raise _NotThisWay(f"cargo: knows no package {crate}")
-    tree = _prove(_crate_tree(Path(found[0]).parent), _CRATE_HINT)
-    _crate_note(build_dir).write_text(found[0], encoding="utf-8")
+    tree = _verify(_crate_tree(Path(found[0]).parent), _CRATE_HINT)
+    _crate_record(build_dir).write_text(found[0], encoding="utf-8")
     return tree
 
 
-# Not a Rust project: a way to WAMR's sources where only Rust's registry can be reached. The proof
-# is the id of the tree, so no lock file is needed.
+# No Rust is compiled. cargo downloads the crate where only Rust's registry can be reached. The tree
+# id verifies the result, so no lock file is needed.
 _MANIFEST = """\
 [package]
 name = "wamr-sources"
@@ -166,18 +166,18 @@ path = "lib.rs"
 
 
 def _unpacked_crate(root: Path, build_dir: Path) -> Tree:
-    """Where cargo helped an earlier build, don't wait for a network again: it is the same tree."""
+    """Use the crate that cargo unpacked for an earlier build, without a network."""
     del root
     try:
-        manifest = Path(_crate_note(build_dir).read_text(encoding="utf-8"))
+        manifest = Path(_crate_record(build_dir).read_text(encoding="utf-8"))
     except OSError:
         raise _NotThisWay from None
     if not manifest.is_file():
         raise _NotThisWay
-    return _prove(_crate_tree(manifest.parent), _CRATE_HINT)
+    return _verify(_crate_tree(manifest.parent), _CRATE_HINT)
 
 
-def _crate_note(build_dir: Path) -> Path:
+def _crate_record(build_dir: Path) -> Path:
     return build_dir / "wamr-crate" / "unpacked"
 
 
@@ -213,7 +213,7 @@ def _run(
     return done.stdout
 
 
-# -- the proof -----------------------------------------------------------------------------------
+# -- verification --------------------------------------------------------------------------------
 
 
 def tree_id(
@@ -221,7 +221,7 @@ def tree_id(
 ) -> str:
     """Return the id that git gives to the tree in `folder`, leaving out the paths in `skip`.
 
-    `executables` are the paths with that mode; those of the pinned tree are known.
+    `executables` are the paths of executable files; None: those of the pinned tree.
     """
     modes = EXECUTABLES if executables is None else executables
     return _tree_hash(folder, "", skip, modes).hex()
@@ -260,8 +260,8 @@ def _object_hash(kind: bytes, content: bytes) -> bytes:
 _EMPTY_TREE = _object_hash(b"tree", b"")
 
 
-def _prove(tree: Tree, hint: str) -> Tree:
-    """Return `tree` if its core/ is the pinned one; otherwise say what is wrong with it."""
+def _verify(tree: Tree, hint: str) -> Tree:
+    """Return `tree` if its core/ is the pinned one; otherwise raise an error with the reason."""
     core = tree.path / "core"
     missing = [part for part in PARTS if not (tree.path / part).exists()]
     if missing:
@@ -280,7 +280,7 @@ def _prove(tree: Tree, hint: str) -> Tree:
 
 
 def _difference(core: Path) -> str:
-    """Name the usual reasons for another tree id: files that don't belong there, line ends."""
+    """Return a text for the usual reasons of another tree id: stray files, line ends; or ""."""
     paths = sorted(p.relative_to(core).as_posix() for p in core.rglob("*"))
     stray = [p for p in paths if any(fnmatch.fnmatch(p.rpartition("/")[2], s) for s in STRAY)]
     if stray and tree_id(core, skip=frozenset(stray)) == CORE_TREE:
@@ -299,11 +299,11 @@ def _difference(core: Path) -> str:
     return ""
 
 
-# -- what the errors say -------------------------------------------------------------------------
+# -- error texts ---------------------------------------------------------------------------------
 
 
 def _populated(submodule: Path) -> bool:
-    """Whether there is anything in it; a lone .git is what an interrupted clone leaves."""
+    """Return whether the folder has files. An interrupted clone leaves .git only."""
     return submodule.is_dir() and any(entry.name != ".git" for entry in submodule.iterdir())
 
 

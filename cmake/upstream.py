@@ -2,16 +2,17 @@
 
     python cmake/upstream.py edit               make build/wamr-edit, a git repository: WAMR's tree,
                                                 then one commit for each patch
-    python cmake/upstream.py export             write its commits back to cmake/patches
+    python cmake/upstream.py export             write the commits back to cmake/patches
     python cmake/upstream.py upgrade COMMIT [--from FOLDER]
-                                                move the patches to that commit, export them and
-                                                rewrite the pin
+                                                move the patches to that commit of WAMR, export
+                                                them, and rewrite the pin
+    python cmake/upstream.py finish             the rest of an upgrade that had conflicts
 
-In between, edit there with any tool: ``git commit --fixup`` and ``git rebase -i --autosquash``
-change a patch, and a commit of your own adds one. A commit's message is a patch's head: the
-subject, the reason, and the fields of ``patches.FIELDS`` as trailers; ``Patch:`` tells the file.
-``make wamr-edit``, ``wamr-export`` and ``wamr-upgrade COMMIT=…`` call this. It is for those who
-work on wamr: a build needs no git.
+Edit the repository with any tool. ``git commit --fixup`` and ``git rebase -i --autosquash`` change
+a patch, and a new commit adds one. The message of a commit is the head of its patch: the subject,
+the reason, and the fields of ``patches.FIELDS`` as trailers. The trailer ``Patch:`` names the file.
+``make wamr-edit``, ``wamr-export``, ``wamr-upgrade COMMIT=…`` and ``wamr-upgrade-finish`` run these
+commands. Only developers need them: a build uses no git.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ import pin
 import sources
 
 ROOT = Path(__file__).resolve().parents[1]
-BASE = "upstream"  # the tag of the commit that holds WAMR's own tree
-PATCH = "Patch"  # the trailer that names the file, beside those of a patch's head
+BASE = "upstream"  # the tag of the commit with WAMR's own tree
+PATCH = "Patch"  # the trailer that names the file; a patch's head does not have it
 TRAILERS = (*patches.FIELDS[1:], PATCH)
 
-# Nothing of the user's configuration may change what is written; the same input, the same commits.
+# The user's configuration must not affect the result: the same patches give the same commits.
 CONFIGURATION = {
     "core.autocrlf": "false",
     "core.fileMode": "true",
@@ -54,17 +55,17 @@ DATE = "2000-01-01T00:00:00Z"
 
 
 class UpstreamError(SystemExit):
-    """Something that the person at the keyboard has to decide; printed without a traceback."""
+    """The user has to do or decide something; printed without a traceback."""
 
 
 @dataclass(frozen=True)
 class Repository:
-    """The repository that holds the patches as commits."""
+    """The git repository with the patches as commits."""
 
     path: Path
 
     def git(self, *arguments: str, check: bool = True, message: str | None = None) -> str:
-        """Run git and return what it prints."""
+        """Run git, with `message` as its input, and return its output."""
         dates = {"GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE, "GIT_EDITOR": "true"}
         done = subprocess.run(
             ["git", *arguments],
@@ -89,7 +90,7 @@ class Repository:
 
 
 def edit(path: Path) -> Repository:
-    """Make the repository anew; refuse where it has what was not exported."""
+    """Make the repository again; refuse where it has changes that were not exported."""
     repository = Repository(path)
     if (path / ".git").is_dir() and (changes := _not_exported(repository)):
         raise UpstreamError(
@@ -100,9 +101,9 @@ def edit(path: Path) -> Repository:
     repository.git("init", "--quiet", "--initial-branch=patches")
     for name, value in CONFIGURATION.items():
         repository.git("config", name, value)
-    place = iwasm.layout(ROOT)
-    place.build.mkdir(parents=True, exist_ok=True)
-    _commit_tree(repository, sources.resolve(ROOT, place.build).path, f"WAMR {pin.COMMIT}")
+    paths = iwasm.layout(ROOT)
+    paths.build.mkdir(parents=True, exist_ok=True)
+    _commit_tree(repository, sources.resolve(ROOT, paths.build).path, f"WAMR {pin.COMMIT}")
     repository.git("tag", BASE)
     for patch in patches.series(patches.FOLDER):
         _apply(repository, patch)
@@ -110,24 +111,24 @@ def edit(path: Path) -> Repository:
         repository.git(
             "commit", "--quiet", "--file=-", "--cleanup=verbatim", message=_message(patch)
         )
-    _note(repository)
+    _record_digest(repository)
     return repository
 
 
 def _digest() -> str:
-    """Tell one state of cmake/patches from another."""
+    """Return a hash of all files in cmake/patches."""
     files = sorted(path for path in patches.FOLDER.rglob("*") if path.is_file())
     content = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)
     return hashlib.sha256(content + repr(files).encode()).hexdigest()
 
 
-def _note(repository: Repository) -> None:
-    """Remember the state of cmake/patches that the repository stands for."""
+def _record_digest(repository: Repository) -> None:
+    """Store the hash of the patches that the repository was made from, or exported to."""
     (repository.path / ".git" / "patches.sha256").write_text(_digest(), encoding="utf-8")
 
 
 def _commit_tree(repository: Repository, tree: Path, message: str) -> None:
-    """Commit what the build takes of `tree`, with the file modes that the pin knows."""
+    """Commit the parts of `tree` that the build needs."""
     for part in sources.PARTS:
         target = repository.path / part
         if target.is_dir():
@@ -170,7 +171,7 @@ def _not_exported(repository: Repository) -> str:
 
 
 def export(repository: Repository) -> list[Path]:
-    """Write each commit as a patch and the series anew; return the files, in order."""
+    """Write each commit as a patch, and the series; return the files, in order."""
     if repository.git("status", "--porcelain").strip():
         raise UpstreamError(f"{repository.path} has changes that are not committed. Commit them.")
     if (repository.path / ".git" / "patches.sha256").read_text(encoding="utf-8") != _digest():
@@ -188,7 +189,7 @@ def export(repository: Repository) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     (patches.FOLDER / "series").write_text(_SERIES + "".join(f"{name}\n" for name in names))
-    _note(repository)
+    _record_digest(repository)
     return [path for path, _ in found]
 
 
@@ -226,7 +227,7 @@ def _patch(repository: Repository, commit: str) -> tuple[Path, str]:
 
 
 def _split(body: str) -> tuple[str, dict[str, str]]:
-    """Return the reason and the trailers of a message's body."""
+    """Split the body of a commit message into the reason and the trailers."""
     lines = body.rstrip().split("\n")
     first = len(lines)
     while first and lines[first - 1].partition(":")[0] in TRAILERS:
@@ -263,18 +264,18 @@ def upgrade(commit: str, folder: Path | None, path: Path) -> str:
 
 
 def finish(repository: Repository, before: list[str] | None = None) -> str:
-    """Export the patches that were moved, and rewrite the pin."""
-    note = repository.path / ".git" / "next-pin.json"
-    if not note.is_file():
+    """Export the moved patches, and rewrite the pin; return a report."""
+    next_pin = repository.path / ".git" / "next-pin.json"
+    if not next_pin.is_file():
         raise UpstreamError("There is no upgrade to finish. Begin one: make wamr-upgrade COMMIT=…")
     before = _names(repository, f"{BASE}..ORIG_HEAD") if before is None else before
-    pinned = json.loads(note.read_text(encoding="utf-8"))
+    pinned = json.loads(next_pin.read_text(encoding="utf-8"))
     repository.git("tag", "--force", BASE, "next-upstream")
     gone = [name for name in before if name not in _names(repository, f"{BASE}..HEAD")]
     export(repository)
     pin.write(pinned)
     _git_link(pinned["commit"])
-    note.unlink()
+    next_pin.unlink()
     count = len(repository.commits())
     return "\n".join(
         [
@@ -303,7 +304,7 @@ def _fetched(commit: str, path: Path) -> Path:
 
 
 def _git_link(commit: str) -> None:
-    """Let the submodule point to `commit`."""
+    """Make the submodule point to `commit`."""
     entry = f"160000,{commit},{sources.SUBMODULE}"
     Repository(ROOT).git("update-index", "--add", "--cacheinfo", entry)
 

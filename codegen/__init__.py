@@ -1,3 +1,1 @@
-"""What `build_ffi.py` generates from: the header of WAMR in, declarations for cffi and Python
-modules out.
-"""
+"""Generates the declarations for cffi, and Python modules, from WAMR's header and ours."""

@@ -1,7 +1,7 @@
-"""Declarations of the header to `src/wamr/_capi/_generated.pyi`: the wrappers' types.
+"""Generates `src/wamr/_capi/_generated.pyi`, the type stub of the wrappers.
 
-The types of the header become classes that exist for type checkers alone: at run time all of
-them are cffi pointers.
+The types of the header become classes for type checkers only. At run time all of them are cffi
+pointers.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class _CData:
 
 
 def text(header: Header, kinds: set[str], vectors: set[str]) -> str:
+    """Return the stub's text."""
     out = [_HEAD]
     names = [f"wasm_{name}_t" for name in sorted(kinds)]
     names += [f"wasm_{name}_vec_t" for name in sorted(vectors)] + sorted(STRUCTS)
@@ -68,7 +69,7 @@ def _parameter(parameter: Named, kinds: set[str], vectors: set[str]) -> str:
     if type_.pointers == 1 and type_.name in STRUCTS:
         return f"{type_.name} | _CData | None"
     if parameter.name == "env":
-        return "Any"  # for Python's callbacks, any object
+        return "Any"  # any object, for callbacks in Python
     if type_.pointers or type_.function:
         return "_CData | None" if type_.name == "void" or type_.pointers == 2 else "Any"
     if type_.name.startswith("wasm_func_callback"):

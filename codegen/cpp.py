@@ -1,13 +1,12 @@
-"""A C preprocessor of the size this project needs.
+"""A small C preprocessor.
 
-`header.py` must read WAMR's header the same way on every platform and with every compiler (MSVC
-has other switches than gcc, cross builds have other headers), so nothing is asked of a
-compiler: this module knows comments, continuation lines, conditionals, object-like and
+`header.py` must read WAMR's header in the same way on all platforms, with all compilers (MSVC has
+other options than gcc), and in cross builds (which have other system headers). So it does not use
+a compiler. This module implements comments, continuation lines, conditionals, object-like and
 function-like macros, `#` and `##`.
 
-`#include` is skipped on purpose: what the system headers would define is handed in by the
-caller. It must never know what WAMR is; whatever it cannot read is a `PreprocessorError` with
-file and line.
+`#include` is skipped: the caller defines what it needs of the system headers. This module must
+not know WAMR. Text that is not understood raises a `PreprocessorError` with file and line.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ _SUFFIX = re.compile(r"(0[xX][0-9a-fA-F]+|\d+)[uUlL]*\Z")
 
 
 class PreprocessorError(Exception):
-    """Text that this preprocessor does not understand; the message says where."""
+    """The text is not understood; the message says where."""
 
 
 @dataclass(frozen=True)
 class Macro:
-    """One `#define`: `parameters` is None for an object-like macro."""
+    """A macro. `parameters` is None for an object-like one."""
 
     name: str
     parameters: tuple[str, ...] | None
@@ -50,7 +49,7 @@ class _Conditional:
 
 @dataclass
 class Preprocessor:
-    """Runs over one file. `locked` macros keep their meaning whatever the file defines."""
+    """Preprocesses one file. The file can't redefine or undefine `locked` macros."""
 
     file: str
     macros: dict[str, Macro] = field(default_factory=dict)
@@ -65,7 +64,7 @@ class Preprocessor:
         return cls(file, macros, frozenset(locked))
 
     def run(self, text: str) -> str:
-        """The text after preprocessing; `self.macros` then holds what is defined at its end."""
+        """Return the preprocessed text. `self.macros` has the macros at its end."""
         out: list[str] = []
         pending: list[str] = []
         stack: list[_Conditional] = []
@@ -156,7 +155,7 @@ class Preprocessor:
             elif not token.isspace():
                 raise self._error(f"#if {text}")
         try:
-            # Only numbers and operators can be in here.
+            # The text consists of numbers and operators only.
             return bool(eval("".join(python), {"__builtins__": {}}))  # noqa: S307
         except (SyntaxError, TypeError) as error:
             raise self._error(f"#if {text}") from error
@@ -214,7 +213,7 @@ class Preprocessor:
 
 
 def tokens(text: str) -> Iterator[str]:
-    """The preprocessing tokens of the text, white space included."""
+    """Yield the preprocessing tokens of the text, white space included."""
     for match in _TOKEN.finditer(text):
         yield match[0]
 
@@ -246,7 +245,7 @@ def _neighbour(body: list[str], index: int, step: int) -> str:
 
 
 def _paste(body: list[str]) -> list[str]:
-    """Joins the neighbours of each `##`."""
+    """Join the neighbours of each `##`."""
     out: list[str] = []
     pasting = False
     for token in body:
@@ -273,7 +272,7 @@ def _paste(body: list[str]) -> list[str]:
 
 
 def _arguments(todo: list[str], at: int) -> tuple[list[list[str]], int] | None:
-    """The arguments of a macro call and where it ends; None where no `(` follows."""
+    """Return the arguments of a macro call and the index behind it; None where no `(` follows."""
     while at < len(todo) and todo[at].isspace():
         at += 1
     if at >= len(todo) or todo[at] != "(":

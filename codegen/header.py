@@ -1,13 +1,13 @@
-"""WAMR's real `wasm_c_api.h`, understood: the text for cffi and a list of what the header declares.
+"""Parses `wasm_c_api.h`, and returns the text for cffi and a list of the declarations.
 
-The header is preprocessed by `cpp.py` and read by pycparser; nothing is asked of a compiler.
-The mark `own`, which the header defines as nothing and explains "similar to a const qualifier",
-goes through the parser as `volatile` (the header uses that nowhere), so ownership arrives in
-the declarations as a qualifier.
+The header is preprocessed by `cpp.py` and parsed by pycparser, without a compiler. The header
+defines the macro `own` as nothing, and describes it as "similar to a const qualifier". Here `own`
+is defined as `volatile`, which the header does not use otherwise. So the parser delivers ownership
+as a qualifier.
 
-The same machinery says which functions a C file defines, macros and `#if` included, without
-compiling it. A declaration that is understood neither way is a `HeaderError` that names it.
-This module must never know what the functions mean: that is `wrappers.py`.
+`defined_functions` lists the functions that a C file defines, after preprocessing and without
+compiling it. A declaration that is not understood raises a `HeaderError` that names it. This
+module must not know what the functions mean; `wrappers.py` does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pycparser import c_ast, c_generator, c_parser
 from .cpp import Preprocessor, tokens
 
 OWN = "volatile"
-# The names that <stddef.h>, <stdint.h> and <stdbool.h> give; cffi knows all of them by itself.
+# The types of <stddef.h>, <stdint.h> and <stdbool.h> that cffi knows.
 _SYSTEM_TYPES = """
 typedef _Bool bool; typedef unsigned long size_t;
 typedef long intptr_t; typedef unsigned long uintptr_t;
@@ -33,12 +33,12 @@ typedef unsigned long long uint64_t;
 
 
 class HeaderError(Exception):
-    """A declaration that the builder does not understand."""
+    """A declaration is not understood."""
 
 
 @dataclass(frozen=True)
 class Type:
-    """One C type: `name` is its base (`wasm_store_t`), `pointers` the `*` after it."""
+    """A C type. `name` is the base type (`wasm_store_t`), `pointers` the number of `*` after it."""
 
     text: str
     name: str
@@ -57,7 +57,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Function:
-    """One declared function; `inline` means that the header carries its body."""
+    """A declared function. `inline`: the header has its body."""
 
     name: str
     result: Type
@@ -68,11 +68,11 @@ class Function:
 
 @dataclass
 class Header:
-    """Everything that the header declares, in its order."""
+    """The declarations of the header, in its order."""
 
     cdef: str = ""
     functions: list[Function] = field(default_factory=list)
-    # Opaque structs, the things one only ever has pointers to; and structs with visible fields.
+    # Opaque structs, which are used by pointer only; and structs with visible fields.
     opaque: list[str] = field(default_factory=list)
     structs: dict[str, list[Parameter]] = field(default_factory=dict)
     enums: dict[str, int] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Header:
 
 
 def read_header(path: Path, skip: Iterable[str] = ()) -> Header:
-    """Reads the header at `path`; `skip` names typedefs that someone else declares to cffi."""
+    """Read the header at `path`, leaving out the typedefs in `skip`, which cffi gets elsewhere."""
     preprocessor = Preprocessor.with_defines(path.name, {"own": OWN}, locked=["own"])
     text = preprocessor.run(path.read_text(encoding="utf-8"))
     tree = _parse(text, path.name)
@@ -101,7 +101,7 @@ def read_header(path: Path, skip: Iterable[str] = ()) -> Header:
 
 
 def defined_functions(path: Path, defines: Mapping[str, str]) -> set[str]:
-    """The functions with external linkage that a C file defines, read without a compiler."""
+    """Return the names of the functions with external linkage that a C file defines."""
     preprocessor = Preprocessor.with_defines(path.name, defines)
     text = preprocessor.run(path.read_text(encoding="utf-8"))
     found: set[str] = set()
@@ -142,7 +142,7 @@ def _parse(text: str, name: str) -> c_ast.FileAST:
 
 
 class _Reader:
-    """Turns each top level node of the header into lines for cffi and an entry of `Header`."""
+    """Converts each top-level node of the header to lines for cffi and an entry of `Header`."""
 
     def __init__(self, header: Header, skip: frozenset[str]) -> None:
         self.header = header
@@ -232,8 +232,7 @@ class _Reader:
         self.lines.append(re.sub(rf"\b{OWN} ", "", self._text(declared, node.name)) + ";")
 
     def _text(self, node: c_ast.Node, name: str) -> str:
-        # A declaration without storage class: `static inline` and `extern` mean nothing to a
-        # reader.
+        # Without the storage class: `static inline` and `extern` tell a reader nothing.
         declaration = c_ast.Decl(name, [], [], [], [], node, None, None)
         return str(self.generator.visit(declaration))
 
@@ -260,7 +259,7 @@ class _Reader:
 
 
 def _anonymous(node: c_ast.Node) -> c_ast.Typename:
-    """The type without the name that it declares, for printing."""
+    """Return the type without the declared name, for printing."""
     import copy
 
     clone = copy.deepcopy(node)

@@ -1,9 +1,8 @@
-"""What the generated wrappers go by: tables of what the header does not say, and names for its
-types.
+"""The rules for the generated wrappers: what the header does not say, and names for its types.
 
-The functions written by hand stand here with their reasons (BY_HAND); the other tables say
-where WAMR differs from the marks of its header. Nothing here writes Python: that is
-`wrappers.py` and `procedural_stub.py`.
+BY_HAND lists the functions that are written by hand, with reasons. The other tables say where
+WAMR differs from the marks in its header. `wrappers.py` and `capi_stub.py` generate Python from
+them.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from dataclasses import dataclass
 
 from .header import Function, Header, HeaderError, Type
 
-# Functions written by hand: the module of wamr._api that has them, and why.
+# Functions that are written by hand, by their module in wamr._capi, and why.
 BY_HAND = {
     "engines": {
         "wasm_engine_new": "one engine per process, counted: the same pointer comes back",
         "wasm_engine_new_with_config": "the same",
-        "wasm_engine_delete": "takes along the stores that are left, and refuses while one runs",
-        "wasm_store_new": "the root that everything of the store is tied to",
-        "wasm_store_delete": "takes along what is left of it, and refuses inside its own callback",
+        "wasm_engine_delete": "deletes the stores that are left, and refuses while one runs",
+        "wasm_store_new": "the owner of all objects of the store",
+        "wasm_store_delete": "deletes what is left in it, and refuses inside its own callback",
     },
     "modules": {
         "wasm_module_new": "AOT code is refused unless it is trusted",
@@ -29,7 +28,7 @@ BY_HAND = {
         "wasm_module_deserialize": "the same as wasm_module_new",
         "wasm_module_validate": "the same as wasm_module_new",
         "wasm_module_delete": "C keeps the module until its store goes",
-        "wasm_module_share": "one pointer in C for what are two objects with two owners",
+        "wasm_module_share": "one pointer in C for two objects with two owners",
         "wasm_module_obtain": "the same",
     },
     "functions": {
@@ -43,17 +42,17 @@ BY_HAND = {
         "wasm_instance_new_with_args_ex": "the same",
     },
     "objects": {
-        "wasm_table_get": "gives a reference, or the very pointer that is in the table",
+        "wasm_table_get": "returns a reference, or the pointer itself that is in the table",
         "wasm_table_set": "takes the reference over if it can set it",
         "wasm_global_new": "the value may hold a reference",
         "wasm_global_get": "the value may hold a new reference",
-        "wasm_global_set": "C takes any kind for the wanted one, and sets constants",
-        "wasm_val_delete": "C's frees the struct, which is Python's",
+        "wasm_global_set": "C accepts values of any kind, and sets constants",
+        "wasm_val_delete": "C frees the struct, which belongs to Python",
         "wasm_instance_delete": "C frees it with the store, and runs the finalizer now",
     },
 }
 
-# What somebody who asks `help` wants to know, and the prototype does not say.
+# Additions to docstrings, where the prototype does not say enough.
 NOTES = {
     "wasm_func_call": (
         "A trap says what went wrong in the function, or what of `args` and `results` does not fit",
@@ -79,23 +78,23 @@ NOTES = {
     "wasm_trap_new": ("As in C, `message` ends with a NUL.",),
 }
 
-# What the header does not mark as `own`, and is: WAMR makes a new object.
+# Results that belong to the caller, though the header does not mark them as `own`.
 OWN_RESULTS = re.compile(
     r"wasm_\w+_as_ref(_const)?|wasm_ref_as_(func|global|table|memory|extern)(_const)?"
     r"|wasm_extern_new_empty"
 )
-# The same object with one more handle on it.
+# Results that are the argument with one more handle on it.
 COUNTED = re.compile(
     r"wasm_(trap|foreign|instance)_copy|wasm_ref_as_(trap|foreign|instance)(_const)?"
     r"|wasm_engine_new_with_args"
 )
-# Another type for the same object.
+# Results that are the argument as another type.
 VIEWS = re.compile(
     r"wasm_(?!ref_)\w+_as_(extern|externtype)(_const)?|wasm_(extern|externtype)_as_(?!ref)\w+"
 )
-# Marked as `own`, and the argument itself: what `config` is must not be owned twice.
+# Results marked as `own` that are the argument itself. A config must not be owned twice.
 ARGUMENT_BACK = re.compile(r"wasm_config_set_\w+")
-# NULL would crash C, and there is no answer that says failed.
+# Parameters for which NULL would crash C, in functions that cannot report an error.
 NEVER_NULL = {
     "wasm_func_param_arity": "func",
     "wasm_func_result_arity": "func",
@@ -104,7 +103,7 @@ NEVER_NULL = {
     "wasm_name_new_from_string": "s",
     "wasm_name_new_from_string_nt": "s",
 }
-# Better names than those of the types, for parameters without one.
+# Names for parameters that have none in the header, by type.
 NAMES = {
     "size_t": "size",
     "bool": "enable",
@@ -133,29 +132,29 @@ INTEGERS = {
     "wasm_table_size_t",
     "wasm_memory_pages_t",
 }
-# Structs that callers make themselves.
+# Structs that callers allocate.
 STRUCTS = {"wasm_val_t", "wasm_limits_t", "MemAllocOption", "LoadArgs", "InstantiationArgs"}
-# Vectors of objects of a store; the others are of types, which belong to none.
+# Vectors of objects that belong to a store. Types belong to none.
 STORED = {"extern", "frame"}
 VECTOR_TYPES = {"wasm_name_t": "byte", "wasm_message_t": "byte"}
 
 
 @dataclass(frozen=True)
 class Named:
-    """A parameter with the name that it has in Python."""
+    """A parameter and its name in Python."""
 
     name: str
     type: Type
 
 
 def handle(type_: Type, kinds: set[str]) -> str | None:
-    """`func` for `wasm_func_t *`."""
+    """Return `func` for `wasm_func_t *`; None for other types."""
     name = type_.name.removeprefix("wasm_").removesuffix("_t")
     return name if type_.pointers == 1 and not type_.array and name in kinds else None
 
 
 def vector_of(type_: Type, vectors: set[str]) -> str | None:
-    """`val` for `wasm_val_vec_t *`."""
+    """Return `val` for `wasm_val_vec_t *`; None for other types."""
     if type_.pointers != 1 or type_.array:
         return None
     if type_.name in VECTOR_TYPES:
@@ -165,12 +164,12 @@ def vector_of(type_: Type, vectors: set[str]) -> str | None:
 
 
 def constant(ctype: str) -> str:
-    """The name of the module's variable for the type of a pointer to this struct."""
+    """Return the name of the generated variable for the type of a pointer to this struct."""
     return "_" + ctype.removeprefix("wasm_").removesuffix("_t")
 
 
 def named(function: Function, kinds: set[str], vectors: set[str]) -> list[Named]:
-    """The parameters with names of their own: the header's, or made of their types."""
+    """Return the parameters with names: those of the header, or names made from their types."""
     names: list[str] = []
     for parameter in function.parameters:
         name, type_ = parameter.name, parameter.type
@@ -191,12 +190,13 @@ def named(function: Function, kinds: set[str], vectors: set[str]) -> list[Named]
 
 
 def object_kinds(header: Header) -> set[str]:
-    """Types that one only has pointers to; `config`, whose fields are C's business; and modules."""
+    """Return the types that are used by pointer only: opaque ones, config, and modules."""
     names = [*header.opaque, "wasm_config_t", "wasm_module_t", "wasm_shared_module_t"]
     return {name.removeprefix("wasm_").removesuffix("_t") for name in names}
 
 
 def vector_kinds(header: Header) -> set[str]:
+    """Return the names of the vector types, without `wasm_` and `_vec_t`."""
     return {
         name.removeprefix("wasm_").removesuffix("_vec_t")
         for name in header.structs
@@ -205,10 +205,11 @@ def vector_kinds(header: Header) -> set[str]:
 
 
 def declared_names(header: Header) -> list[str]:
-    """Everything of the header that has a name in Python."""
+    """Return the names of the header that exist in Python."""
     functions = [function.name for function in header.functions]
     return [*functions, *header.aliases, *header.enums, *header.constants]
 
 
 def list_names(vectors: set[str]) -> list[str]:
-    return [f"wasm_{name}_vec_{way}_list" for name in sorted(vectors) for way in ("from", "to")]
+    """Return the names of the functions that convert vectors and lists."""
+    return [f"wasm_{name}_vec_{word}_list" for name in sorted(vectors) for word in ("from", "to")]

@@ -1,15 +1,14 @@
-"""The typed stub of the compiled module, from the same declarations that cffi gets.
+"""Generates `src/wamr/_wamr.pyi`, the type stub of the compiled module.
 
-What mypy then knows of ``lib``: every function with the number and kinds of its parameters, every
-constant. Pointers are all one type: which struct they point at is checked by cffi when they are
-passed. ``ffi`` has the methods that the package uses. Written to src/wamr/_wamr.pyi, which
-is generated, like the C.
+It declares the types of src/native/cpython, ``ffi`` with the methods that the package uses, and
+``lib`` with the functions and constants that were declared to cffi. All pointers are of one type;
+cffi checks at run time to which struct they point.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cffi
 
@@ -144,7 +143,7 @@ class _Lib:
 
 
 def write(folder: Path, ffi: cffi.FFI) -> Path:
-    """Write the stub of what `ffi` declares to `folder`, if it is not there as it should be."""
+    """Write the stub for the declarations of `ffi` to `folder`; return its path."""
     path = folder / "_wamr.pyi"
     generated.write(path, stub(ffi))
     return path
@@ -153,8 +152,9 @@ def write(folder: Path, ffi: cffi.FFI) -> Path:
 def stub(ffi: cffi.FFI) -> str:
     """Return the stub's text."""
     lines = []
-    # cffi's own record of what was declared; its public interface has it only once compiled
-    for key, (kind, _) in sorted(ffi._parser._declarations.items()):
+    # Private: the public interface lists declarations only once they are compiled.
+    parser = cast("Any", ffi)._parser
+    for key, (kind, _) in sorted(parser._declarations.items()):
         tag, _, name = key.partition(" ")
         if tag == "function":
             args = [f"a{i}: {_kind(arg)}" for i, arg in enumerate(kind.args)]
@@ -166,7 +166,7 @@ def stub(ffi: cffi.FFI) -> str:
             lines.append(f"    {name}: int")
         elif tag == "enum":
             lines += [f"    {value}: int" for value in kind.enumerators]
-    for name in sorted(ffi._parser._int_constants):
+    for name in sorted(parser._int_constants):
         line = f"    {name}: int"
         if line not in lines:
             lines.append(line)

@@ -1,9 +1,8 @@
-"""Which functions a static library defines, read from the symbol index that every archive begins
-with.
+"""Reads which symbols a static library defines, from the index at the beginning of the archive.
 
-A missing function would otherwise be noticed on Linux and macOS only when the extension is
-imported. The three forms of the index: GNU and MSVC (`/`), GNU for large archives (`/SYM64/`),
-BSD (`__.SYMDEF`). Nothing is asked of a compiler or of `nm`, so cross builds are checked, too.
+On Linux and macOS a missing function would be noticed only when the extension is imported. The
+index has three forms: GNU and MSVC (`/`), GNU for large archives (`/SYM64/`), and BSD
+(`__.SYMDEF`). Neither a compiler nor `nm` is needed, so this works for cross builds, too.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from pathlib import Path
 
 
 class LinkError(SystemExit):
-    """A function that the header declares and nobody defines; printed without a traceback."""
+    """Declared functions are not defined; printed without a traceback."""
 
 
 def check(libraries: Iterable[Path], names: Iterable[str]) -> None:
-    """Stops the build where one of `names` is in none of `libraries`."""
+    """Stop the build where one of `names` is in none of `libraries`."""
     libraries = list(dict.fromkeys(libraries))
     defined: set[str] = set()
     for library in libraries:
@@ -33,7 +32,7 @@ def check(libraries: Iterable[Path], names: Iterable[str]) -> None:
 
 
 def defined_symbols(library: Path) -> set[str]:
-    """The names in the archive's index, without the underscore that macOS puts before each."""
+    """Return the names in the archive's index, without the leading underscore of macOS."""
     data = library.read_bytes()
     if data[:8] != b"!<arch>\n":
         raise LinkError(f"{library} is not a static library")

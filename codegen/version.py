@@ -1,4 +1,4 @@
-"""The pinned version of WAMR to `src/wamr/_wamr_version.py`, so that only one file names it."""
+"""Generates `src/wamr/_wamr_version.py` from the pinned version of WAMR."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from . import generated
 
 
 def write(folder: Path) -> None:
-    """Write the module, if it is not the same already."""
+    """Write the module to `folder`."""
     text = (
         '"""The WAMR in this build. Made by codegen/version.py from cmake/upstream.json."""\n\n'
         f'WAMR_VERSION = "{pin.VERSION}"\nWAMR_COMMIT = "{pin.COMMIT}"\n'

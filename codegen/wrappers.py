@@ -1,9 +1,9 @@
-"""Declarations of the header to `src/wamr/_capi/_generated.py`.
+"""Generates `src/wamr/_capi/_generated.py`, the wrappers of the C API, from the header.
 
-One small Python function per C function: each parameter's line checks it (by what it is: a
-handle, a vector, a number …), the last line calls C and says what becomes of the answer (owned,
-borrowed, a vector filled). All of that follows from the header and the tables of `rules.py`. A
-parameter or result that fits no rule stops the build.
+There is one small Python function for each C function. A line for each parameter checks the
+argument by its type (a handle, a vector, a number …). The last lines call C and register the
+result (owned, borrowed, a filled vector). All of this follows from the header and the tables of
+`rules.py`. A parameter or result without a rule stops the build.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .rules import (
 
 
 def write(folder: Path, header: Header) -> None:
-    """Writes the module and its stub, if they are not there as they should be."""
+    """Write the module and its stub to `folder`."""
     kinds, vectors = object_kinds(header), vector_kinds(header)
     by_hand = {name: module for module, names in BY_HAND.items() for name in names}
     unknown = by_hand.keys() - {f.name for f in header.functions}
@@ -47,6 +47,7 @@ def write(folder: Path, header: Header) -> None:
 
 
 def module_text(header: Header, kinds: set[str], vectors: set[str], by_hand: dict[str, str]) -> str:
+    """Return the module's text."""
     out = [_HEAD]
     out += [f'_{n} = kind("{n}")\n_{n}_live = _{n}.live\n' for n in sorted(kinds)]
     out += [f'_{n}_vec = vec("{n}")\n' for n in sorted(vectors)]
@@ -74,7 +75,7 @@ def module_text(header: Header, kinds: set[str], vectors: set[str], by_hand: dic
 
 
 def docstring(function: Function, parameters: list[Named]) -> str:
-    """The C prototype, and what the marks mean."""
+    """Return the wrapper's docstring: the C prototype, and who owns what."""
     lines = [f"{function.prototype};", ""]
     taken = [p.name for p in parameters if p.type.own and p.name not in ("out", "trap")]
     if function.name.endswith("_delete"):
@@ -106,7 +107,7 @@ def docstring(function: Function, parameters: list[Named]) -> str:
 
 
 class Wrapper:
-    """The Python function for one C function, line by line."""
+    """Makes the Python function for one C function, line by line."""
 
     def __init__(self, function: Function, kinds: set[str], vectors: set[str]) -> None:
         self.function = function
@@ -147,12 +148,12 @@ class Wrapper:
             self._array(name)
         elif type_.function or type_.name.startswith("wasm_func_callback"):
             self.lines.append(
-                f'{name} = set_finalizer(_thing, {self._info()}, {name}, "{self.function.name}")'
+                f'{name} = set_finalizer(_tracked, {self._info()}, {name}, "{self.function.name}")'
             )
         elif type_.pointers == 1 and type_.name == "void":
             self.lines.append(f"{name} = address({name}, {where})")
             if self.function.name.endswith("_set_host_info"):
-                self.lines.append(f"set_host_info(_thing, {name})")
+                self.lines.append(f"set_host_info(_tracked, {name})")
         elif type_.pointers == 1 and type_.name == "char":
             self.lines.append(f"{name} = text({name}, {where})")
         elif type_.pointers == 1 and type_.name in STRUCTS:
@@ -176,14 +177,14 @@ class Wrapper:
         if type_.own and self.function.name == f"wasm_{kind}_delete":
             self.lines.append(f"{name} = end(_{kind}, {name}, {where})")
         elif type_.own:
-            self.lines.append(f"{name}, {name}_thing = claim(_{kind}, {name}, {where})")
-            self.after.append(f'given({name}_thing, _live, "{self.function.name}")')
-            self.taken.append(f"{name}_thing")
-        elif self._needs_thing(name):
+            self.lines.append(f"{name}, {name}_tracked = claim(_{kind}, {name}, {where})")
+            self.after.append(f'given({name}_tracked, _live, "{self.function.name}")')
+            self.taken.append(f"{name}_tracked")
+        elif self._needs_tracked(name):
             slow = "need" if never_null else "find"
-            self.lines.append(f"_thing = _{kind}.live.get(id({name}))")
-            self.lines.append("if _thing is None:")
-            self.lines.append(f"    {name}, _thing = {slow}(_{kind}, {name}, {where})")
+            self.lines.append(f"_tracked = _{kind}.live.get(id({name}))")
+            self.lines.append("if _tracked is None:")
+            self.lines.append(f"    {name}, _tracked = {slow}(_{kind}, {name}, {where})")
         else:
             self.lines.append(f"if id({name}) not in _{kind}_live:")
             slow = (
@@ -193,8 +194,8 @@ class Wrapper:
             )
             self.lines.append(f"    {name} = {slow}")
 
-    def _needs_thing(self, name: str) -> bool:
-        """Whether the answer depends on what is known of the first object."""
+    def _needs_tracked(self, name: str) -> bool:
+        """Return whether the result needs the tracked handle of the first object."""
         first = next(p for p in self.parameters if handle(p.type, self.kinds))
         if first.name != name:
             return False
@@ -206,7 +207,7 @@ class Wrapper:
         )
 
     def _is_free(self, result: Type) -> bool:
-        """Whether the answer is an object that belongs to no store."""
+        """Return whether the result is an object that belongs to no store."""
         name = handle(result, self.kinds) or ""
         if VIEWS.fullmatch(self.function.name) or result.name in ("void", "char"):
             return True
@@ -220,7 +221,7 @@ class Wrapper:
                 copied = ", vec" if self.function.name.endswith("_vec_copy") else ""
                 if not self.function.name.endswith("_vec_new_uninitialized"):
                     self.last = f"clear(_{vector}_vec, {name}{copied})"
-                store = "_thing and _thing.store" if self._out_of_store() else "None"
+                store = "_tracked and _tracked.store" if self._out_of_store() else "None"
                 if vector in STORED and self.function.name.endswith("_vec_copy"):
                     self.before.append(
                         f'_store = store_of(_{vector}_vec, vec, "{self.function.name}")'
@@ -230,9 +231,9 @@ class Wrapper:
         elif type_.own and self.function.name == f"wasm_{vector}_vec_delete":
             self.lines.append(f'{name} = end_vector(_{vector}_vec, {name}, "{self.function.name}")')
         elif type_.own:
-            self.lines.append(f"{name}, {name}_thing = take(_{vector}_vec, {name}, {where})")
-            self.after.append(f"give({name}_thing, _live)")
-            self.taken.append(f"{name}_thing")
+            self.lines.append(f"{name}, {name}_tracked = take(_{vector}_vec, {name}, {where})")
+            self.after.append(f"give({name}_tracked, _live)")
+            self.taken.append(f"{name}_tracked")
         else:
             self.lines.append(f"{name} = read(_{vector}_vec, {name}, {where})")
 
@@ -260,9 +261,9 @@ class Wrapper:
         elif kind:
             self._handle_result(kind, call)
         elif vector:
-            self.lines.append(f"return borrowed(_{vector}_vec, {call}, _thing)")
+            self.lines.append(f"return borrowed(_{vector}_vec, {call}, _tracked)")
         elif result.pointers == 1 and result.name in STRUCTS:
-            self.lines.append(f'return borrowed_struct("{result.name}", {call}, _thing)')
+            self.lines.append(f'return borrowed_struct("{result.name}", {call}, _tracked)')
         elif self.after:
             self.lines.append(f"_result = {call}" if result.text != "void" else call)
             self.lines += self.after
@@ -277,14 +278,14 @@ class Wrapper:
 
     def _handle_result(self, kind: str, call: str) -> None:
         function, result = self.function, self.function.result
-        thing = "_thing" if any("_thing" in line for line in self.lines) else "None"
+        tracked = "_tracked" if any("_tracked" in line for line in self.lines) else "None"
         if VIEWS.fullmatch(function.name):
             self.lines.append(f"return view(_{kind}, {call})")
         elif COUNTED.fullmatch(function.name):
-            self.lines.append(f"return again({self._store(thing)}, _{kind}, {call})")
+            self.lines.append(f"return again({self._store(tracked)}, _{kind}, {call})")
         elif result.own or OWN_RESULTS.fullmatch(function.name):
             if not self.taken:
-                store = self._store(thing)
+                store = self._store(tracked)
                 own = "own(" if store == "None" else f"own_in({store}, "
                 self.lines.append(f"return {own}_{kind}, {call})")
                 return
@@ -297,15 +298,15 @@ class Wrapper:
             self.lines += [f"    {line}" for line in self.after]
             self.lines.append("return _result")
         else:
-            self.lines.append(f"return borrow(_{kind}, {call}, {thing})")
+            self.lines.append(f"return borrow(_{kind}, {call}, {tracked})")
 
-    def _store(self, thing: str) -> str:
-        if thing == "None":
-            return thing
+    def _store(self, tracked: str) -> str:
+        if tracked == "None":
+            return tracked
         first = next(
             handle(p.type, self.kinds) for p in self.parameters if handle(p.type, self.kinds)
         )
-        return "_thing" if first == "store" else "_thing and _thing.store"
+        return "_tracked" if first == "store" else "_tracked and _tracked.store"
 
 
 _LISTS = '''
@@ -326,7 +327,7 @@ def wasm_{name}_vec_to_list(vec):
 _HEAD = '''\
 """wasm_c_api.h as Python functions. Generated by codegen/wrappers.py; changes belong there.
 
-What the lines of a function mean is told in wamr/_capi/handles.py and its neighbours.
+The functions that the lines call are in wamr/_capi/handles.py and its neighbours.
 """
 
 from . import engines, functions, modules, objects
