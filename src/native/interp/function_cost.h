@@ -1,11 +1,12 @@
-/* What a call of a function may cost, at most.
+/* An upper bound for the cost of a function's call.
  *
- * Included by wasm_loader.c, in front of the loop that reads a function's code.
- * `cost` is the number of bytes of code that a call runs through, or UINT32_MAX
- * where that has no bound: a loop, an indirect call, recursion, memory.grow, and
- * bulk instructions. A call of a function with a small cost keeps Python's GIL. */
+ * Included by wasm_loader.c, before the loop that reads a function's code.
+ * `cost` is the number of bytes of code that a call executes, or UINT32_MAX
+ * where there is no bound: because of a loop, an indirect call, recursion,
+ * memory.grow, or a bulk instruction. A call of a function with a small cost
+ * keeps Python's GIL. */
 
-/* What calls func_idx costs this function. */
+/* Adds to `func` the cost of calling the function func_idx. */
 static void
 wamrpy_add_cost(const WASMModule *module, WASMFunction *func, uint32 cur_func_idx, uint32 func_idx)
 {
@@ -14,7 +15,7 @@ wamrpy_add_cost(const WASMModule *module, WASMFunction *func, uint32 cur_func_id
     if (func_idx < imports)
         func->calls_imports = true;
     else if (func_idx - imports >= cur_func_idx)
-        cost = UINT32_MAX; /* not known yet, or it calls itself */
+        cost = UINT32_MAX; /* its cost is not known yet, or the call is recursive */
     else {
         const WASMFunction *callee = module->functions[func_idx - imports];
         cost = callee->cost;

@@ -1,39 +1,40 @@
-/* The hooks: what the interpreter, the loader and the runtime ask our C.
+/* The hooks: functions of our C that the interpreter, the loader and the runtime
+ * call.
  *
- * Included by wasm_runtime.h, once its types are declared. setup.c fills the
- * struct in before any module is loaded. A hook that is NULL leaves WAMR's own
- * behaviour; so does an instance without custom_data, such as those of the
- * C API layer. */
+ * Included by wasm_runtime.h, after the declarations of its types. setup.c sets
+ * the struct before any module is loaded. A hook that is NULL leaves WAMR's own
+ * behaviour. So does an instance without custom_data, such as one of the C API. */
 
-/* Set by the host before any module is loaded; NULL: as without it. */
 typedef struct WamrPyHooks {
-    /* Memories, tables, globals and functions exist; segments and code come
-       after. False: instantiation fails with the text. */
+    /* Called when memories, tables, globals and functions exist, and no segment
+       or code was applied. False: instantiation fails with the text. */
     bool (*link)(struct WASMModuleInstanceCommon *, char *, uint32);
-    /* First thing when an instance goes, also one that failed. True: leave it
-       alone. */
+    /* Called first when an instance is freed, also after a failed
+       instantiation. True: WAMR must not free the instance. */
     bool (*unlink)(struct WASMModuleInstanceCommon *);
-    /* What a table's element that is not the instance's own stands for; NULL:
-       nothing, or of another type. */
+    /* Returns the function for a table element that is not one of the instance's
+       own; NULL where there is none, or its type differs. */
     WASMFunctionInstance *(*foreign)(WASMModuleInstance *, uint32, WASMFuncType *);
-    /* The direct convention: argument cells in, result cells out. False: the
+    /* Calls a host function with argument cells and result cells. False: the
        exception is set. */
     bool (*call)(struct WASMExecEnv *, WASMFunctionInstance *, uint32 *, uint32 *);
-    /* An exception leaves the interpreter; the frames still stand. */
+    /* Called when an exception leaves the interpreter, before the frames are
+       freed. */
     void (*trapped)(struct WASMExecEnv *);
-    /* A function of WASI has returned. */
+    /* Called when a function of WASI has returned. */
     void (*returned)(struct WASMExecEnv *);
-    /* The exec_env's fuel is below zero. False: the exception is set. */
+    /* Called when the exec_env's fuel is below zero. False: the exception is
+       set. */
     bool (*checkpoint)(struct WASMExecEnv *);
-    /* A table is about to grow within its maximum. False: it must not. */
+    /* Called before a table grows within its maximum. False: it must not. */
     bool (*enlarge)(WASMModuleInstance *, WASMTableInstance *, uint32);
-    /* While wamrpy_tracing: an instruction, where it is in the module's bytes,
-       and where in its function's compiled code. */
+    /* Called for each instruction while wamrpy_tracing is set, with its place in
+       the module's bytes and its offset in the function's compiled code. */
     void (*trace)(uint32 function, const uint8 *at, uint32 compiled);
 } WamrPyHooks;
 extern WamrPyHooks wamrpy;
 extern os_thread_local_attribute bool wamrpy_tracing;
 
-/* What is added to the index of a function to make a reference of it. */
+/* A reference to a function is the function's index plus the instance's base. */
 #define WAMRPY_BASE(inst) ((inst)->reserved[0])
 #define WAMRPY_REF(inst, index) ((index) == UINT32_MAX ? UINT32_MAX : (index) + WAMRPY_BASE(inst))

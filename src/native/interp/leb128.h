@@ -1,12 +1,13 @@
-/* Short LEB128 numbers are read without a call, and without the general loop.
+/* Reads short LEB128 numbers without a call, and without the general loop.
  *
- * Included by wasm_loader.c, behind its own macros for reading numbers, which
- * read_leb_uint32, read_leb_int32 and read_leb_int64 take the place of. */
+ * Included by wasm_loader.c, after its own macros for reading numbers. Those of
+ * this file replace read_leb_uint32, read_leb_int32 and read_leb_int64. */
 
-#include "compiler.h"
+#include "attributes.h"
 
-/* Four bytes have no bits too many, whatever the number is for; a fifth has none
-   if it only repeats the sign. Linkers like to write five. */
+/* A number of four bytes has no unused bits that must be checked. Nor has one of
+   five, as linkers often write, whose last byte is below 8. All others are left to
+   WAMR's read_leb(). */
 static WAMRPY_NOINLINE bool
 wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign, uint64 *p_result,
                 char *error_buf, uint32 error_buf_size)
@@ -37,7 +38,8 @@ wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign, 
     return read_leb(p_buf, buf_end, maxbits, sign, p_result, error_buf, error_buf_size);
 }
 
-/* One byte, mostly. The pointer is copied, so that it may be in a register. */
+/* Most numbers have one byte. The pointer is copied, so that it can stay in a
+   register. */
 #define WAMRPY_READ_LEB(p, p_end, res, type, bits, sign, of_byte)                            \
     do {                                                                                     \
         uint8 *at = (uint8 *)(p);                                                            \

@@ -1,11 +1,11 @@
 /* Local aliases: operands on the stack that stand for a local.
  *
- * Included by wasm_loader.c, behind check_dynamic_offset_pop(). `local.get` pushes
- * no value but the local's own slot, so `local.set` must first copy the old value
- * for all operands that stand for it. The aliases of a local are chained, so that
- * these are found at once. */
+ * Included by wasm_loader.c, after check_dynamic_offset_pop(). `local.get` emits no
+ * copy; it pushes the slot of the local itself. So `local.set` must first copy the
+ * old value for all operands that stand for the local. The aliases of a local are
+ * chained, so that it finds them without a search through the operand stack. */
 
-/* Nothing at a cell, or above it, is an alias. */
+/* Removes the aliases at a cell and above it. */
 static inline void
 wamrpy_forget_aliases(WASMLoaderContext *ctx, uint32 cell)
 {
@@ -16,7 +16,7 @@ wamrpy_forget_aliases(WASMLoaderContext *ctx, uint32 cell)
     }
 }
 
-/* There is room for it, and nothing at the cell or above. */
+/* Adds an alias. There must be room for it, and no alias at the cell or above. */
 static inline void
 wamrpy_add_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local)
 {
@@ -29,6 +29,7 @@ wamrpy_add_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local)
     ctx->alias_chains[local] = ctx->alias_num;
 }
 
+/* Adds an alias in place of those at the cell and above. */
 static bool
 wamrpy_note_alias(WASMLoaderContext *ctx, uint32 cell, uint16 local, char *error_buf,
                   uint32 error_buf_size)
@@ -49,7 +50,8 @@ fail:
     return false;
 }
 
-/* Some values that were written to the stack, from frame_offset on. */
+/* Adds the aliases among `count` values that were pushed again, from frame_offset
+   on. */
 static bool
 wamrpy_note_again(WASMLoaderContext *ctx, const int16 *frame_offset, const uint8 *types,
                   uint32 count, char *error_buf, uint32 error_buf_size)

@@ -1,11 +1,11 @@
-/* The operand stack's common cases, inline.
+/* The common cases of the loader's operand stack, inline.
  *
- * Included by wasm_loader.c, behind the general functions that push and pop
- * operands. Each function here does the same as the general one where a value
- * has one or two cells and there is room; otherwise the general one is called, and
- * only that reports errors. */
+ * Included by wasm_loader.c, after the general functions that push and pop
+ * operands. Each function here does the same as a general one where a value has
+ * one or two cells and there is room. In all other cases it calls the general
+ * function, and only that reports errors. */
 
-/* A value whose type, and whose block, are right is popped; others are not. */
+/* Pops a value of the type, if it is one and belongs to the current block. */
 static inline bool
 wamrpy_pop_quickly(WASMLoaderContext *ctx, uint8 type)
 {
@@ -28,7 +28,7 @@ wamrpy_pop_quickly(WASMLoaderContext *ctx, uint8 type)
     return true;
 }
 
-/* A new slot for a value of one cell. */
+/* Pushes a value of one cell, with a new slot. */
 static inline bool
 wamrpy_push_quickly(WASMLoaderContext *ctx, uint8 type)
 {
@@ -84,7 +84,7 @@ wamrpy_push_frame_offset(WASMLoaderContext *ctx, uint8 type, bool disable_emit,
                                          error_buf_size);
 }
 
-/* A local, or a constant. */
+/* Pushes a local or a constant. */
 static bool
 wamrpy_put(WASMLoaderContext *ctx, uint8 type, int16 slot, char *error_buf, uint32 error_buf_size)
 {

@@ -1,26 +1,31 @@
-/* Single-pass loading: a function's code is gone through once, not twice.
+/* Single-pass loading: the loader reads a function's code once, not twice.
  *
- * WAMR goes through the code a first time to count: how much it will emit, how
- * many slots are dynamic, which constants there are. Only then it knows where
- * constants and kept locals are, and emits. Here the loader emits at once, into a
- * buffer that all functions of a module share, and writes for now
+ * WAMR's first pass counts: how much code will be emitted, how many slots are
+ * dynamic, and which constants there are. Only then are the slots of constants and
+ * of preserved locals known, and the second pass emits. Here the loader emits in
+ * its first pass, into a buffer that all functions of a module share, with
+ * placeholders:
  *
- *   - a constant as its number among the function's constants, below zero;
- *   - a slot that keeps a local's old value as WAMRPY_KEPT plus its number;
- *   - an address within the code as one in that buffer; one that is not known
- *     yet, as the address of the previous place that waits for the same one.
+ *   - for a constant, its number among the function's constants, below zero;
+ *   - for a slot that preserves a local's old value, WAMRPY_KEPT plus its number;
+ *   - for an address within the code, the address in the buffer; if that is not
+ *     known yet, the address of the previous placeholder that waits for the same
+ *     target.
  *
- * Each of these places is noted. At the end constants are sorted, the places get
- * what WAMR would have written, and the code is copied to where it stays. Nothing
- * else differs: what is decided on the way depends on a slot's sign and on its
- * order among dynamic ones, and these are the same. Where that is not sure (very
- * large functions, a result's slot compared with a kept one), and for all that is
- * refused, the function is begun again in WAMR's own way. So what is valid, and
- * what an error says, is as it was.
+ * The places of all placeholders are recorded. At the end of the function the
+ * constants are sorted, the placeholders are replaced by the values that WAMR
+ * would have emitted, and the code is copied to its final place. All else is the
+ * same, since the loader's decisions depend only on the sign of a slot and on the
+ * order of dynamic slots. Where that is not certain (in very large functions, and
+ * where the slot of a result is compared with that of a preserved local), and
+ * after any error, the function is loaded again in two passes. So the same modules
+ * are valid, with the same error texts.
  *
- * Included by wasm_loader.c, in front of wasm_loader_prepare_bytecode(). */
+ * Included by wasm_loader.c, before wasm_loader_prepare_bytecode(). */
 
-/* What the function before has left, for this one. */
+/* Resets the context of the previous function for the next one, or makes the
+   first. Returns NULL where there is no memory. A context without `single_pass`
+   loads the function in two passes. */
 static WASMLoaderContext *
 wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf, uint32 error_buf_size)
 {
@@ -49,7 +54,7 @@ wamrpy_begin(WASMLoaderContext *ctx, WASMFunction *func, char *error_buf, uint32
         }
         ctx->start_dynamic_offset = ctx->dynamic_offset = ctx->max_dynamic_offset = (int16)cells;
         ctx->frame_ref = ctx->frame_ref_bottom;
-        /* dead code may copy what is above the stack */
+        /* unreachable code may copy cells above the stack */
         size = ctx->max_stack_cell_num * (uint32)sizeof(int16);
         memset(ctx->frame_offset_bottom, 0,
                size < ctx->frame_offset_size ? size : ctx->frame_offset_size);

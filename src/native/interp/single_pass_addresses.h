@@ -1,9 +1,9 @@
 /* Single-pass loading: addresses of code that isn't emitted yet.
  *
- * Included by wasm_loader.c, behind apply_label_patch(). See single_pass.h. */
+ * Included by wasm_loader.c, after apply_label_patch(). See single_pass.h. */
 
-/* An address that is not known yet: a block's places are a chain through the
-   code, the last one first. */
+/* Emits a placeholder for an address. The placeholders of a block are a linked
+   list through the code, newest first. */
 static void
 wamrpy_emit_address(WASMLoaderContext *ctx, BranchBlock *block, uint8 patch_type)
 {
@@ -12,6 +12,7 @@ wamrpy_emit_address(WASMLoaderContext *ctx, BranchBlock *block, uint8 patch_type
         ctx->p_code_compiled && !ctx->restart ? ctx->p_code_compiled - sizeof(void *) : NULL;
 }
 
+/* Replaces the placeholders of a block by the current address. */
 static void
 wamrpy_apply_addresses(WASMLoaderContext *ctx, uint8 depth, uint8 patch_type)
 {

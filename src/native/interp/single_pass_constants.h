@@ -1,10 +1,11 @@
 /* Single-pass loading: constants, and the end of a function.
  *
- * Included by wasm_loader.c, in front of wasm_loader_get_const_offset(). See
+ * Included by wasm_loader.c, before wasm_loader_get_const_offset(). See
  * single_pass.h. */
 
-/* A constant's number, below zero. What the first pass of two would have in its
-   list is counted: where that gets full, code differs. */
+/* Returns the placeholder for a constant, its number below zero. Also counts the
+   constants that WAMR's first pass would have in its list, since WAMR emits other
+   code once that list is full. */
 static bool
 wamrpy_get_const(WASMLoaderContext *ctx, bool is_64, int64 value, int16 *offset, char *error_buf,
                  uint32 error_buf_size)
@@ -62,8 +63,8 @@ wamrpy_compare_consts(const void *one, const void *other)
     return x < y ? -1 : x > y;
 }
 
-/* Sort constants; say in `to` of each number which it has become. Return how
-   many differ. */
+/* Sorts the constants, and stores in `to` the index of each one among the
+   different values. Returns the number of different values. */
 static uint32
 wamrpy_sort_consts(struct WamrpyConst *consts, uint32 num)
 {
@@ -85,8 +86,8 @@ wamrpy_sort_consts(struct WamrpyConst *consts, uint32 num)
     return num ? k + 1 : 0;
 }
 
-/* All is known: write what two passes would have written. false: no memory, or
-   it can't be. */
+/* Ends a function: replaces the placeholders, and copies the code to its final
+   place. False where there is no memory, or where two passes are needed. */
 static bool
 wamrpy_finish(WASMLoaderContext *ctx, WASMFunction *func)
 {
@@ -134,7 +135,7 @@ wamrpy_finish(WASMLoaderContext *ctx, WASMFunction *func)
         else if (slot < -WAMRPY_CONSTS) {
             i = (uint32)(-WAMRPY_CONSTS - 1 - slot);
             if (i >= all64)
-                return false; /* never, but a place must not reach outside */
+                return false; /* impossible, but would read beyond the array */
             slot = consts64[i].to * 2 - (int32)(num64 * 2 + num32);
         } else if (slot < 0) {
             i = (uint32)(-1 - slot);

@@ -1,10 +1,11 @@
 /* Single-pass loading: emitting.
  *
- * Included by wasm_loader.c, behind the functions that emit. See single_pass.h. */
+ * Included by wasm_loader.c, after the functions that emit. See single_pass.h. */
 
-#include "compiler.h"
+#include "attributes.h"
 
-/* No room for 8 bytes, or nothing is emitted yet. */
+/* There is no room for 8 bytes: in one pass, the function needs two; in the first
+   of two, nothing is emitted. */
 static WAMRPY_NOINLINE void
 wamrpy_no_room(WASMLoaderContext *ctx)
 {
@@ -14,7 +15,7 @@ wamrpy_no_room(WASMLoaderContext *ctx)
     }
 }
 
-/* The operand that was just written is no slot yet. */
+/* Records the place of the placeholder that was just written. */
 static WAMRPY_NOINLINE void
 wamrpy_note_place(WASMLoaderContext *ctx)
 {
@@ -36,7 +37,8 @@ wamrpy_note_place(WASMLoaderContext *ctx)
     *ctx->place_end++ = ctx->p_code_compiled - sizeof(int16);
 }
 
-/* There will be, or is, an address within the code; only in one pass. */
+/* Records the place of an address within the code, known or not. For a single pass
+   only. */
 static void
 wamrpy_note_jump(WASMLoaderContext *ctx, uint8 *place)
 {
@@ -75,7 +77,7 @@ wasm_loader_emit_uint8(WASMLoaderContext *ctx, uint8 value)
     wasm_loader_write_uint8(ctx, value);
 #if WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS == 0
     if (ctx->p_code_compiled)
-        ctx->p_code_compiled[-1] = 0; /* the byte that pads it */
+        ctx->p_code_compiled[-1] = 0; /* the padding byte */
 #endif
 }
 
@@ -86,7 +88,7 @@ wasm_loader_emit_ptr(WASMLoaderContext *ctx, void *value)
     wasm_loader_write_ptr(ctx, value);
 }
 
-/* An operand: a slot of the frame, or a placeholder for one. */
+/* Emits an operand: a slot of the frame, or a placeholder for one. */
 static inline void
 wasm_loader_emit_int16(WASMLoaderContext *ctx, int16 value)
 {
@@ -112,8 +114,8 @@ wasm_loader_emit_backspace(WASMLoaderContext *ctx, uint32 size)
             ctx->place_end--;
 }
 
-/* A result's slot is compared with another: if that keeps a local, it will be
-   another number, above all dynamic ones. */
+/* Notes that the slot of a result is compared with another slot. If the other one
+   preserves a local, its final number is above those of all dynamic slots. */
 static inline void
 wamrpy_compare(WASMLoaderContext *ctx, int32 slot, int32 with)
 {

@@ -1,8 +1,8 @@
-/* The stack guard of a thread with a small stack.
+/* The size of the stack guard, which depends on the thread's stack.
  *
  * Included by wasm_exec_env.c. */
 
-/* At most half of this thread's stack. */
+/* Returns WASM_STACK_GUARD_SIZE, or half of this thread's stack if that is less. */
 static uint32
 guard_size(void)
 {

@@ -1,11 +1,11 @@
 /* How the loader finds superinstructions.
  *
- * Included by wasm_loader.c, in front of emit_label(). Before a label is written,
- * the two instructions before it are looked at: all that they read and write is
- * known by then. If they are a pair, the label of the first becomes that of the
- * pair's handler. */
+ * Included by wasm_loader.c, before emit_label(). Before the label of an instruction
+ * is emitted, the loader checks whether the two instructions before it are a pair.
+ * By then all their operands are known. If they are, the label of the first one is
+ * replaced by that of the pair's handler. */
 
-#include "compiler.h"
+#include "attributes.h"
 
 enum {
 #define PAIR(first, second) WAMRPY_PAIR_##first##_##second,
@@ -21,7 +21,8 @@ static const struct {
 #undef PAIR
 };
 
-/* the last of a first's pairs, which stand together; 0 where there is none */
+/* By opcode of a first instruction: the index of its last pair, plus one; 0 where it
+   has none. The pairs of an opcode are consecutive. */
 static const uint8 wamrpy_last_pair[256] = {
 #define PAIR(one, two) [WAMRPY_FIRST_##one] = WAMRPY_PAIR_##one##_##two + 1,
     WAMRPY_PAIRS(PAIR)
@@ -30,8 +31,8 @@ static const uint8 wamrpy_last_pair[256] = {
 
 extern const void **wamrpy_get_pair_table(void);
 
-/* Before a label is written: are the two instructions before it a pair? Then all
-   that they read and write is known. */
+/* Replaces the label of the second last instruction if it and the last one are a
+   pair. */
 static WAMRPY_NOINLINE void
 wamrpy_find_pair(WASMLoaderContext *ctx)
 {
@@ -46,12 +47,13 @@ wamrpy_find_pair(WASMLoaderContext *ctx)
              *(int16 *)(operands + wamrpy_pairs[i - 1].where) ==
                  *(int16 *)(second - sizeof(int16)))) {
             STORE_PTR(first, (void *)wamrpy_get_pair_table()[i - 1]);
-            ctx->wamrpy_labels[1] = NULL; /* done, if it comes by once more */
+            ctx->wamrpy_labels[1] = NULL; /* not to be looked at again */
             ctx->wamrpy_pairs++;
             break;
         }
 }
 
+/* Called before a label is emitted. */
 static inline void
 wamrpy_before_label(WASMLoaderContext *ctx, uint8 opcode)
 {
@@ -65,7 +67,7 @@ wamrpy_before_label(WASMLoaderContext *ctx, uint8 opcode)
     ctx->wamrpy_opcodes[2] = opcode;
 }
 
-/* The newest is taken back. */
+/* Called when the newest label is removed. */
 static void
 wamrpy_without_label(WASMLoaderContext *ctx)
 {

@@ -1,13 +1,14 @@
 /* The handlers of the superinstructions.
  *
- * Included by wasm_interp_fast.c, in front of the interpreter's function, which
- * expands HANDLE_PAIR for each row of superinstructions.def. A handler is put
- * together from two halves: WAMRPY_DO_ of the first instruction leaves its result
- * in `r`, and WAMRPY_THEN_ of the second takes it from there. */
+ * Included by wasm_interp_fast.c, before the interpreter's function, which expands
+ * HANDLE_PAIR for each row of superinstructions.def. A handler consists of two
+ * halves: WAMRPY_DO_… of the first instruction, which leaves its result in `r`, and
+ * WAMRPY_THEN_… of the second, which uses `r`.
+ *
+ * At a branch, a trap and a checkpoint, frame_ip is behind the label of the
+ * instruction that causes it, so the offset in a backtrace is right. */
 
 #if WASM_ENABLE_LABELS_AS_VALUES != 0 && WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS != 0
-/* Pairs of instructions with one handler. frame_ip is past the label of the one
-   that works, at a branch, a trap and a checkpoint: a frame's place is right. */
 #define WAMRPY_BINARY(type, kind, rtype, rkind, how) \
     rtype r;                                         \
     do {                                             \

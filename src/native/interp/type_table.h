@@ -1,10 +1,11 @@
-/* Equal function types share one struct, found by a hash table.
+/* Makes equal function types share one struct, by means of a hash table.
  *
- * Included by wasm_loader.c, in front of load_type_section(). */
+ * Included by wasm_loader.c, before load_type_section(). */
 
 #if WASM_ENABLE_GC == 0
-/* Where a type of this content may be in a table of so many slots, a power of
-   two. What the hash begins with differs from process to process. */
+/* Returns the first slot for a type in a table of mask + 1 slots, a power of two.
+   The seed is an address, which differs between processes, so that no module can
+   be made for collisions. */
 static uint32
 hash_func_type(const WASMFuncType *type, uint32 mask)
 {
@@ -17,7 +18,7 @@ hash_func_type(const WASMFuncType *type, uint32 mask)
     return (uint32)(hash >> 32) & mask;
 }
 
-/* Of equal types only the first stays: types are compared by address. */
+/* Replaces each type by the first equal one. WAMR compares types by address. */
 static bool
 share_equal_types(WASMModule *module, char *error_buf, uint32 error_buf_size)
 {

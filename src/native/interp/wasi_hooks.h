@@ -1,10 +1,10 @@
-/* The hooks of WASI: reading and writing.
+/* The hooks of WASI, for reading and writing.
  *
- * Included by blocking_op.h. Each takes the place of the blocking operation of
- * the same name, since this is where Python's file objects and callables come
- * in, and where a program may wait. NULL leaves WAMR's own operation. */
+ * Included by blocking_op.h. Each hook replaces the blocking operation of the same
+ * name, since a program may read and write Python's file objects and callables,
+ * and may have to wait. A hook that is NULL leaves WAMR's own operation.
+ * wasi/stdio.c sets the struct. */
 
-/* Set by the host; NULL: as without it. */
 typedef struct WamrPyWasiHooks {
     __wasi_errno_t (*readv)(wasm_exec_env_t, os_file_handle, const struct __wasi_iovec_t *, int,
                             size_t *);

@@ -1,12 +1,9 @@
-/* WASI's snapshot 0, `wasi_unstable`, with the ABI that it has.
+/* Snapshot 0 of WASI, `wasi_unstable`, with its own ABI.
  *
- * Included by libc_wasi_wrapper.c, behind its table of preview 1's functions. Four functions
- * differ: fd_seek counts its whence otherwise, fd_filestat_get and path_filestat_get
- * write another struct, and poll_oneoff reads one. Here they are converted, and preview
- * 1's functions do the work. For the object API, poll_oneoff is ours
- * (wasi_calls.c). */
-
-/* ---- snapshot 0, "wasi_unstable" ---- */
+ * Included by libc_wasi_wrapper.c, after its table of preview 1's functions. Four functions differ
+ * from preview 1: fd_seek has other values of `whence`, fd_filestat_get and path_filestat_get write
+ * another struct, and poll_oneoff reads another one. The functions here convert these and call
+ * those of preview 1. The object API has its own poll_oneoff (wasi/calls.c). */
 
 typedef struct unstable_filestat {
     uint64 dev, ino;
@@ -143,7 +140,8 @@ unstable_poll_oneoff(wasm_exec_env_t exec_env, const unstable_subscription_t *in
     return err;
 }
 
-/* All but four are the same. An array of its own: registering sorts it. */
+/* Returns the table of preview 1 with four functions replaced. A copy, since WAMR sorts a table
+ * when it is registered. */
 uint32
 get_libc_wasi_unstable_export_apis(NativeSymbol **p_libc_wasi_apis)
 {
