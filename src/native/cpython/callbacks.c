@@ -52,9 +52,10 @@ keep(PyObject *error)
 {
     KeptExceptions *here = &kept;
     PyObject *oldest = NULL;
-    int number = here->last_number = here->last_number > INT_MIN && here->last_number < WPY_NOT_KEPT
-                                         ? here->last_number - 1
-                                         : WPY_NOT_KEPT - 1;
+    int number = here->last_number =
+        here->last_number > INT_MIN && here->last_number < WPY_EXCEPTION_LOST
+            ? here->last_number - 1
+            : WPY_EXCEPTION_LOST - 1;
 
     if (here->count == MOST_KEPT) { /* nobody took the oldest one */
         oldest = here->items[0].error;
@@ -67,8 +68,8 @@ keep(PyObject *error)
     return number;
 }
 
-/* Keeps the current exception, which is cleared, and returns its number. WPY_NOT_KEPT where there
- * is no memory for the exception object. */
+/* Keeps the current exception, which is cleared, and returns its number. WPY_EXCEPTION_LOST where
+ * there is no memory for the exception object. */
 static int
 keep_exception(void)
 {
@@ -80,7 +81,7 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    return value ? keep(value) : WPY_NOT_KEPT;
+    return value ? keep(value) : WPY_EXCEPTION_LOST;
 }
 
 /* The index of the exception with that number; -1 where there is none. */

@@ -51,7 +51,8 @@ end:
 void
 wpy_release_handle(void *object)
 {
-    if (!wpy_release_soon(object)) { /* the last handle on its group: freeing may take a while */
+    if (!wpy_release_unless_last(
+            object)) { /* the last handle on its group: freeing may take a while */
         PyThreadState *thread = PyEval_SaveThread();
         wpy_release(object);
         PyEval_RestoreThread(thread);

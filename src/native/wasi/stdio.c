@@ -11,13 +11,13 @@
  *
  * The hooks run in a host call, without the GIL, and with the lock of the instance's group.
  */
-#include "core/stack_switch.h"
+#include "runtime/stack_switch.h"
 #include "wasi/wasi.h"
 
 #include <limits.h>
 
 /* Declared to cffi by build_ffi.py, and defined in src/wamr/_wasi/streams.py. Both return the
- * number of bytes, or the negative number of the exception that is kept. WPY_LATER: there is
+ * number of bytes, or the negative number of the exception that is kept. WPY_WOULD_BLOCK: there is
  * nothing to read yet. 0: nothing could be written yet. Both take the GIL; the caller must have no
  * lock. */
 extern int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
@@ -127,7 +127,7 @@ wait_for_python(WASMExecEnv *env)
 static __wasi_errno_t
 stop_with_exception(WASMExecEnv *env, int number)
 {
-    wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, number, "stdio failed");
+    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST, number, "stdio failed");
     return __WASI_EIO;
 }
 
@@ -143,18 +143,18 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
     if (i == count)
         return 0;
     do {
-        wpy_outside outside = wpy_go_out(env);
+        wpy_saved_stack outside = wpy_save_stack(env);
 
         ASSERT_NO_LOCKS();
         got = wpy_py_wasi_read(wasi->streams_id, iov[i].buf,
                                iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
-        if (!wpy_come_back(env, &outside))
+        if (!wpy_restore_stack(env, &outside))
             return __WASI_EIO;
         if (got < 0)
             return stop_with_exception(env, got);
-        if (got == WPY_LATER && !wait_for_python(env))
+        if (got == WPY_WOULD_BLOCK && !wait_for_python(env))
             return __WASI_EINTR;
-    } while (got == WPY_LATER);
+    } while (got == WPY_WOULD_BLOCK);
     *size = (size_t)got;
     return 0;
 }
@@ -171,12 +171,12 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
 
         while (left) {
             uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
-            wpy_outside outside = wpy_go_out(env);
+            wpy_saved_stack outside = wpy_save_stack(env);
             int taken;
 
             ASSERT_NO_LOCKS();
             taken = wpy_py_wasi_write(wasi->streams_id, fd, data, piece);
-            if (!wpy_come_back(env, &outside))
+            if (!wpy_restore_stack(env, &outside))
                 return __WASI_EIO;
             if (taken < 0)
                 return stop_with_exception(env, taken);
@@ -304,5 +304,5 @@ wpy_wasi_setup(void)
 void
 wpy_returned_hook(WASMExecEnv *env)
 {
-    wpy_fuel_settle(wpy_instance_of(env));
+    wpy_end_slice(wpy_instance_of(env));
 }

@@ -4,6 +4,7 @@
  * does for running code. None of the functions needs the GIL.
  */
 #include "wasi/wasi.h"
+#include "runtime/activation.h"
 
 #include <errno.h>
 #if !defined(BH_PLATFORM_WINDOWS)

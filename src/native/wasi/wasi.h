@@ -10,7 +10,7 @@
 #ifndef WPY_WASI_H
 #define WPY_WASI_H
 
-#include "core/core.h"
+#include "runtime/runtime.h"
 
 #include "platform_api_extension.h"
 #include "wasmtime_ssp.h"
@@ -47,6 +47,13 @@ struct wpy_wasi {
     wpy_dir *dirs;
     uint32_t dir_count;
 };
+
+/* ---- stdio.c ---- */
+
+/* Sets WAMR's hooks for reading and writing; once per process. */
+void wpy_wasi_setup(void);
+/* A function of WASI has returned. */
+void wpy_returned_hook(WASMExecEnv *env);
 
 /* ---- wait.c ---- */
 
