@@ -90,8 +90,8 @@ debug: $(VENV)/.dev
 	$(PYTEST) $(or $(PYTEST_ARGS),$(DEBUG_TESTS))
 
 # The interpreter is not instrumented, so the sanitizer's library is loaded first. It can't see what
-# Python leaves to the end of the process, so leaks are looked for where nothing of ours may be left,
-# in the procedural layer, and tests/support/leaks.py tells ours from Python's.
+# Python leaves to the end of the process, so leaks are looked for in the tests of the C API, which
+# free everything, and tests/support/leaks.py tells ours from Python's.
 asan: $(VENV)/.dev
 	WAMR_SANITIZE=address,undefined $(PIP_INSTALL) --editable .
 	touch -d @0 $(VENV)/.dev

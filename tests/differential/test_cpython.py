@@ -7,7 +7,7 @@ threads, streams that are Python's) is in tests/wasi/test_python.py.
 from __future__ import annotations
 
 import pytest
-from differential import Beside, Folder
+from differential import DifferentialModule, Folder
 
 STREAMS = """
 import os, sys
@@ -75,7 +75,7 @@ dis.dis(compile("x + 1", "<text>", "eval"))
 """
 
 
-def test_streams_arguments_and_environment(python: Beside) -> None:
+def test_streams_arguments_and_environment(python: DifferentialModule) -> None:
     env = {"NAME": "value", "EMPTY": "", "Ü": "ü=x"}
     done = python.run("-c", STREAMS, "a b", "", "ä", "-x", stdin="fïrst\nrest\r\n", env=env)
     assert done.code == 0
@@ -86,7 +86,7 @@ def test_streams_arguments_and_environment(python: Beside) -> None:
 
 
 @pytest.mark.parametrize("script", [LIBRARY, MODERN, "import this"], ids=["old", "new", "this"])
-def test_the_library_computes_the_same(python: Beside, script: str) -> None:
+def test_the_library_computes_the_same(python: DifferentialModule, script: str) -> None:
     done = python.run("-c", script)
     assert done.code == 0
     assert len(done.out.splitlines()) > 8
@@ -117,7 +117,7 @@ def test_the_library_computes_the_same(python: Beside, script: str) -> None:
         ("class A:\n  def __add__(a, b): return a + b\nA() + 1", "trap", ""),
     ],
 )
-def test_how_it_ends(python: Beside, script: str, code: int | str, said: str) -> None:
+def test_how_it_ends(python: DifferentialModule, script: str, code: int | str, said: str) -> None:
     done = python.run("-c", script)
     assert done.code == code
     assert done.err.endswith(said)
@@ -140,11 +140,13 @@ def test_how_it_ends(python: Beside, script: str, code: int | str, said: str) ->
         (("missing.py",), "", 2),
     ],
 )
-def test_ways_to_start_it(python: Beside, args: tuple[str, ...], stdin: str, code: int) -> None:
+def test_ways_to_start_it(
+    python: DifferentialModule, args: tuple[str, ...], stdin: str, code: int
+) -> None:
     assert python.run(*args, stdin=stdin).code == code
 
 
-def test_large_streams(python: Beside) -> None:
+def test_large_streams(python: DifferentialModule) -> None:
     script = """
 import sys
 data = sys.stdin.buffer.read()
@@ -156,7 +158,7 @@ sys.stdout.buffer.write(data[::-1])
     assert (done.stdout, done.stderr) == (data[::-1], b"e" * 300_000)
 
 
-def test_a_program_of_several_files(python: Beside) -> None:
+def test_a_program_of_several_files(python: DifferentialModule) -> None:
     files = {
         "main.py": b"import sys, pack.part; print(pack.part.double(21), sys.argv, __file__)",
         "pack/__init__.py": b"",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from differential import Beside, Folder
+from differential import DifferentialModule, Folder
 
 # Each line of ATTEMPTS is tried, and what it gave or raised is printed.
 SCRIPT = """
@@ -123,14 +123,14 @@ os.unlink("/d/x")
 FILES = {"x": "some dätä\n".encode(), "sub/f": b"deep"}
 
 
-def attempts(python: Beside, **folders: Folder) -> list[str]:
+def attempts(python: DifferentialModule, **folders: Folder) -> list[str]:
     done = python.run("-c", SCRIPT, stdin=ATTEMPTS, dirs={f"/{k}": v for k, v in folders.items()})
     assert (done.code, done.stderr) == (0, b"")
     assert len(done.out.splitlines()) >= len(ATTEMPTS.strip().splitlines())
     return done.out.splitlines()
 
 
-def test_in_a_writable_directory(python: Beside) -> None:
+def test_in_a_writable_directory(python: DifferentialModule) -> None:
     lines = attempts(python, d=Folder(FILES, writable=True), other=Folder(FILES))
     assert sum("Error " in line for line in lines) < len(lines) / 2
     refused = [line for line in lines if "Capabilities insufficient" in line]
@@ -144,7 +144,7 @@ def test_in_a_writable_directory(python: Beside) -> None:
     }
 
 
-def test_in_a_read_only_directory(python: Beside) -> None:
+def test_in_a_read_only_directory(python: DifferentialModule) -> None:
     lines = attempts(python, d=Folder(FILES), other=Folder(FILES, writable=True))
     refused = [line for line in lines if "Capabilities insufficient" in line]
     assert len(refused) > 35
@@ -152,14 +152,14 @@ def test_in_a_read_only_directory(python: Beside) -> None:
     assert any("O_RDWR" in line for line in refused)
 
 
-def test_without_a_directory(python: Beside) -> None:
+def test_without_a_directory(python: DifferentialModule) -> None:
     lines = attempts(python)
     assert not any("Capabilities insufficient" in line for line in lines)
     assert lines[0].endswith("No such file or directory: '/d/x'")
 
 
 @pytest.mark.parametrize("writable", [False, True])
-def test_directories_within_each_other(python: Beside, writable: bool) -> None:
+def test_directories_within_each_other(python: DifferentialModule, writable: bool) -> None:
     script = """
 import os
 print(open("/a/f").read(), open("/a/b/f").read(), open("/f").read())
@@ -178,7 +178,7 @@ except OSError as error:
     assert ("new" in done.files["/a/b"]) == writable
 
 
-def test_a_database_in_a_file(python: Beside) -> None:
+def test_a_database_in_a_file(python: DifferentialModule) -> None:
     script = """
 import sqlite3
 db = sqlite3.connect("/d/data.db")

@@ -6,7 +6,7 @@ import random
 import xml.etree.ElementTree as ET
 
 import pytest
-from differential import Beside, Pair
+from differential import DifferentialModule, Pair
 
 RECORD = """digraph {
     a [shape=record, label="{x | y | <port> z}"]
@@ -52,7 +52,7 @@ def render(pair: Pair, dot: str, form: str = "svg", engine: str = "dot") -> byte
 
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("engine", ["dot", "neato", "circo", "fdp", "twopi", "osage"])
-def test_svg(graphviz: Beside, graph: str, engine: str) -> None:
+def test_svg(graphviz: DifferentialModule, graph: str, engine: str) -> None:
     svg = render(graphviz.start(), GRAPHS[graph], engine=engine)
     assert isinstance(svg, bytes)
     root = ET.fromstring(svg)
@@ -62,7 +62,7 @@ def test_svg(graphviz: Beside, graph: str, engine: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["dot", "json", "ps", "plain", "xdot", "fig"])
-def test_other_forms(graphviz: Beside, form: str) -> None:
+def test_other_forms(graphviz: DifferentialModule, form: str) -> None:
     pair = graphviz.start()
     for graph in GRAPHS.values():
         assert isinstance(render(pair, graph, form), bytes)
@@ -81,7 +81,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("dot", MALFORMED)
-def test_malformed_graphs(graphviz: Beside, dot: str) -> None:
+def test_malformed_graphs(graphviz: DifferentialModule, dot: str) -> None:
     pair = graphviz.start()
     first = render(pair, dot)
     assert first == "Failed to parse DOT source" or dot == "digraph {}}{"
@@ -93,13 +93,13 @@ def test_malformed_graphs(graphviz: Beside, dot: str) -> None:
 @pytest.mark.parametrize(
     ("form", "engine"), [("png", "dot"), ("nothing", "dot"), ("svg", "nothing")]
 )
-def test_what_it_can_not_do(graphviz: Beside, form: str, engine: str) -> None:
+def test_what_it_can_not_do(graphviz: DifferentialModule, form: str, engine: str) -> None:
     said = render(graphviz.start(), "digraph { a }", form, engine)
     assert isinstance(said, str)
     assert said
 
 
-def test_one_instance_many_pictures(graphviz: Beside) -> None:
+def test_one_instance_many_pictures(graphviz: DifferentialModule) -> None:
     pair = graphviz.start()
     assert pair.text(pair.call("graphviz_version")).count(".") == 2
     pictures = [render(pair, GRAPHS[name]) for name in ("large", "small", "cluster") * 2]

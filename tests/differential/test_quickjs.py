@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from differential import Beside, Folder, Job, Outcome, Pair
+from differential import DifferentialModule, Folder, Job, Outcome, Pair
 
 
 def start(pair: Pair, *args: str) -> int:
@@ -17,7 +17,7 @@ def start(pair: Pair, *args: str) -> int:
     return result
 
 
-def run(quickjs: Beside, *args: str, job: Job | None = None) -> tuple[int, Outcome]:
+def run(quickjs: DifferentialModule, *args: str, job: Job | None = None) -> tuple[int, Outcome]:
     pair = quickjs.start(job)
     result = start(pair, *args)
     return result, pair.outcome()
@@ -46,7 +46,7 @@ def run(quickjs: Beside, *args: str, job: Job | None = None) -> tuple[int, Outco
         ("print(typeof std, typeof os, typeof require, typeof setTimeout)", None),
     ],
 )
-def test_scripts(quickjs: Beside, script: str, printed: str | None) -> None:
+def test_scripts(quickjs: DifferentialModule, script: str, printed: str | None) -> None:
     result, done = run(quickjs, "-e", script)
     assert (result, done.code, done.err) == (0, 0, "")
     assert done.out.strip() == printed or printed is None
@@ -65,18 +65,18 @@ def test_scripts(quickjs: Beside, script: str, printed: str | None) -> None:
         ("function f() { throw new RangeError('deep') }\nf()", "at f (<cmdline>:1:"),
     ],
 )
-def test_errors(quickjs: Beside, script: str, said: str) -> None:
+def test_errors(quickjs: DifferentialModule, script: str, said: str) -> None:
     result, done = run(quickjs, "-e", script)
     assert (result, done.out) == (-1, "")
     assert said in done.err
 
 
-def test_a_large_output(quickjs: Beside) -> None:
+def test_a_large_output(quickjs: DifferentialModule) -> None:
     _, done = run(quickjs, "-e", "for (let i = 0; i < 300; i++) print('é'.repeat(i * 20), i)")
     assert done.out == "".join(f"{'é' * (i * 20)} {i}\n" for i in range(300))
 
 
-def test_endless_recursion_ends(quickjs: Beside) -> None:
+def test_endless_recursion_ends(quickjs: DifferentialModule) -> None:
     result, done = run(quickjs, "-e", "function f(n) { return f(n + 1) } f(0)")
     assert (result, done.code) == ("trap", "trap")
 
@@ -111,7 +111,7 @@ print(std.open('/d/missing', 'r'), os.remove('/d/missing'), os.readdir('/elsewhe
     ],
 )
 def test_what_it_gets_from_the_host(
-    quickjs: Beside, args: list[str], result: int, printed: str | None
+    quickjs: DifferentialModule, args: list[str], result: int, printed: str | None
 ) -> None:
     job = Job(env={"NAME": "é"}, stdin=b"line\nrest\n", dirs={"/d": FILES})
     found, done = run(quickjs, *args, job=job)
@@ -119,7 +119,7 @@ def test_what_it_gets_from_the_host(
     assert ("new" in done.files["/d"]) == (printed is None)
 
 
-def test_one_instance_many_runtimes(quickjs: Beside) -> None:
+def test_one_instance_many_runtimes(quickjs: DifferentialModule) -> None:
     pair = quickjs.start()
     for number in range(3):
         code = f"globalThis.x = (globalThis.x || 0) + 1; print('run', {number}, x)"

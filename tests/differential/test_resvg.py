@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from differential import Beside, Folder
+from differential import DifferentialModule, Folder
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40" viewBox="0 0 60 40">'
 PICTURES = {
@@ -44,13 +44,15 @@ def size_of(png: bytes | None) -> tuple[int, int]:
     ("args", "size"),
     [((), (60, 40)), (("-z", "5"), (300, 200)), (("-w", "33", "--background", "#0f08"), (33, 22))],
 )
-def test_files(resvg: Beside, picture: str, args: tuple[str, ...], size: tuple[int, int]) -> None:
+def test_files(
+    resvg: DifferentialModule, picture: str, args: tuple[str, ...], size: tuple[int, int]
+) -> None:
     done = resvg.run(*args, "/d/in.svg", "/d/out.png", dirs={"/d": folder(picture)})
     assert (done.code, done.err) == (0, "")
     assert size_of(done.files["/d"]["out.png"]) == size
 
 
-def test_streams(resvg: Beside) -> None:
+def test_streams(resvg: DifferentialModule) -> None:
     picture = f"{HEAD}{PICTURES['filter']}</svg>"
     done = resvg.run("--resources-dir", "/", "-", "-c", stdin=picture)
     assert (done.code, size_of(done.stdout)) == (0, (60, 40))
@@ -59,7 +61,7 @@ def test_streams(resvg: Beside) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<svg", "<svg/>", "<a/>", "\xff", HEAD])
-def test_what_is_no_picture(resvg: Beside, text: str) -> None:
+def test_what_is_no_picture(resvg: DifferentialModule, text: str) -> None:
     data = text.encode("latin-1")
     dirs = {"/d": Folder({"in.svg": data}, writable=True)}
     done = resvg.run("/d/in.svg", "/d/out.png", dirs=dirs)
@@ -82,7 +84,7 @@ def test_what_is_no_picture(resvg: Beside, text: str) -> None:
         (["/d/in.svg", "/d/../out.png"], 1, "Error: Capabilities insufficient (os error 76)"),
     ],
 )
-def test_command_lines(resvg: Beside, args: list[str], code: int, said: str) -> None:
+def test_command_lines(resvg: DifferentialModule, args: list[str], code: int, said: str) -> None:
     done = resvg.run(*args, dirs={"/d": folder("gradient")})
     assert done.code == code
     assert done.err.startswith(said)
@@ -90,7 +92,7 @@ def test_command_lines(resvg: Beside, args: list[str], code: int, said: str) -> 
     assert set(done.files["/d"]) == {"in.svg"}
 
 
-def test_nothing_is_written_into_a_read_only_directory(resvg: Beside) -> None:
+def test_nothing_is_written_into_a_read_only_directory(resvg: DifferentialModule) -> None:
     done = resvg.run("/d/in.svg", "/d/out.png", dirs={"/d": folder("mask", writable=False)})
     assert (done.code, done.err) == (1, "Error: Capabilities insufficient (os error 76).\n")
     dirs = {"/d": folder("mask", writable=False), "/out": Folder(writable=True)}
@@ -99,7 +101,7 @@ def test_nothing_is_written_into_a_read_only_directory(resvg: Beside) -> None:
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-def test_usvg(usvg: Beside, picture: str) -> None:
+def test_usvg(usvg: DifferentialModule, picture: str) -> None:
     done = usvg.run("/d/in.svg", "/d/out.svg", dirs={"/d": folder(picture)})
     assert (done.code, done.err) == (0, "")
     assert (done.files["/d"]["out.svg"] or b"").startswith(b"<svg ")

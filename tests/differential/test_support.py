@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from differential import Beside, Folder, Job, Outcome, Side, refused
+from differential import DifferentialModule, Folder, Job, Outcome, Side, refused
 from needs import needs
 
 import wamr
@@ -29,20 +29,20 @@ GREETING = """
 
 
 @pytest.fixture
-def greeting(tmp_path: Path) -> Iterator[Beside]:
+def greeting(tmp_path: Path) -> Iterator[DifferentialModule]:
     path = tmp_path / "greeting.wasm"
     path.write_bytes(wamr.wat2wasm(GREETING))
-    both = Beside(path)
+    both = DifferentialModule(path)
     yield both
     both.close()
 
 
-def test_what_both_do_is_returned(greeting: Beside) -> None:
+def test_what_both_do_is_returned(greeting: DifferentialModule) -> None:
     outcome = greeting.run(dirs={"/d": Folder({"a/b": b"c", "e": None})})
     assert outcome == Outcome(3, b"hello", b"", {"/d": {"a": None, "a/b": b"c", "e": None}})
 
 
-def test_a_difference_is_a_failure(greeting: Beside) -> None:
+def test_a_difference_is_a_failure(greeting: DifferentialModule) -> None:
     for what in ("code", "stdout", "files", "memory"):
         pair = greeting.start(Job(dirs={"/d": Folder()}))
         pair.call("_start")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from environments import ENVIRONMENTS, environment
+from float_environments import ENVIRONMENTS, environment
 
 import wamr
 

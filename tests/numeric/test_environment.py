@@ -19,7 +19,7 @@ from typing import Any
 
 import ieee
 import pytest
-from environments import ENVIRONMENTS, UNMASKED, environment, set_word, word
+from float_environments import ENVIRONMENTS, UNMASKED, environment, set_word, word
 
 import wamr
 import wamr.ffi as c
@@ -395,7 +395,7 @@ def test_an_exception_that_is_not_masked_kills_nobody(wat: Wat, tmp_path: Path) 
     program = f"""
 import sys, wamr
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
-from environments import UNMASKED, set_word, word
+from float_environments import UNMASKED, set_word, word
 exports = wamr.load({str(data)!r}).exports
 one, three, small = 0x3FF0000000000000, 0x4008000000000000, 1
 exports.div(one, three), exports.narrow(1)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import scalars
-from shapes import NAMES as VECTORS
+import scalar_model
+from vector_shapes import NAMES as VECTORS
 
 import wamr
 from wamr import Func, Global, GlobalType, Store, ValType
@@ -269,7 +269,7 @@ def valid(code: bytes) -> bool:
 
 
 def test_every_opcode_is_tested_somewhere() -> None:
-    numeric = set(range(scalars.FIRST, scalars.FIRST + len(scalars.NAMES)))
+    numeric = set(range(scalar_model.FIRST, scalar_model.FIRST + len(scalar_model.NAMES)))
     prefixes = {0xFC, 0xFD}
     known = {bytes([code]) for code in numeric | set(OTHERS)}
     known |= {bytes([0xFC, code]) for code in range(18)}  # saturating; bulk memory and tables

@@ -1,4 +1,4 @@
-"""Every numeric instruction on single values, beside the model in tests/support/scalars.py.
+"""Every numeric instruction on single values, beside the model in tests/support/scalar_model.py.
 
 The operands are parameters, constants, and results of the instruction before: the interpreter has
 ways of its own for some of them.
@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import asked
 import ieee
 import pytest
-import scalars
+import scalar_model
+import single_instructions
 
 import wamr
 
@@ -32,20 +32,20 @@ def fits(instruction: Any, expected: Any, got: Any) -> bool:
         return bool(expected == got)
     width = {"i32": 32, "f32": 32}.get(instruction.result, 64)
     got %= 1 << width
-    f = scalars.FORMATS.get(instruction.result)
+    f = scalar_model.FORMATS.get(instruction.result)
     return ieee.fits(f, expected, got) if f else bool(expected == got)
 
 
-@pytest.mark.parametrize("name", scalars.NAMES + scalars.SATURATING)
+@pytest.mark.parametrize("name", scalar_model.NAMES + scalar_model.SATURATING)
 def test_an_instruction_gives_what_the_model_gives(
     name: str, wat: Wat, compare: Callable[..., None]
 ) -> None:
-    instruction = scalars.of(name)
-    text = asked.function("f", name, instruction.params, instruction.result)
+    instruction = scalar_model.of(name)
+    text = single_instructions.function("f", name, instruction.params, instruction.result)
     call = wamr.load(wat(f"(module {text})")).exports.f
     tries = instruction.tries()
     expected = [outcome(instruction, arguments) for arguments in tries]
-    arguments = [tuple(map(asked.signed, instruction.params, each)) for each in tries]
+    arguments = [tuple(map(single_instructions.signed, instruction.params, each)) for each in tries]
     compare(call, arguments, expected, lambda wanted, got: fits(instruction, wanted, got))
 
 
@@ -54,7 +54,7 @@ def test_a_pair_of_instructions_gives_what_the_model_gives(
     type_: str, wat: Wat, compare: Callable[..., None]
 ) -> None:
     """(a * b) + a, a compiler's favourite to fuse, and (a + b) * b, which the interpreter pairs."""
-    f, bits = scalars.FORMATS[type_], "i" + type_[1:]
+    f, bits = scalar_model.FORMATS[type_], "i" + type_[1:]
     operands = " ".join(
         f"(local.set {i + 2} ({type_}.reinterpret_{bits} (local.get {i})))" for i in (0, 1)
     )
@@ -67,8 +67,8 @@ def test_a_pair_of_instructions_gives_what_the_model_gives(
 
     texts = function("0", "mul", "add", 2) + function("1", "add", "mul", 3)
     exports = wamr.load(wat(f"(module {texts})")).exports
-    tries = [pair for pair in scalars.pairs(type_) if not any(map(f.is_nan, pair))]
-    arguments = [tuple(asked.signed(bits, each) for each in pair) for pair in tries]
+    tries = [pair for pair in scalar_model.pairs(type_) if not any(map(f.is_nan, pair))]
+    arguments = [tuple(single_instructions.signed(bits, each) for each in pair) for pair in tries]
 
     def fitting(wanted: Any, got: int) -> bool:
         return ieee.fits(f, wanted, got % (1 << f.width))
@@ -88,8 +88,8 @@ def test_a_pair_of_instructions_gives_what_the_model_gives(
 @pytest.mark.parametrize("type_", ["f32", "f64"])
 def test_constants_keep_their_bits(type_: str, wat: Wat, compare: Callable[..., None]) -> None:
     """Also where two are equal for a thread without subnormals, as 0 and the least number are."""
-    f, bits = scalars.FORMATS[type_], "i" + type_[1:]
-    tries = scalars.values(type_)
+    f, bits = scalar_model.FORMATS[type_], "i" + type_[1:]
+    tries = scalar_model.values(type_)
     texts = []
     for i, value in enumerate(tries):
         sign, positive = "-" if value & f.sign else "", f.positive(value)
@@ -117,11 +117,11 @@ def test_constants_keep_their_bits(type_: str, wat: Wat, compare: Callable[..., 
 
 
 def test_the_table_has_every_opcode(wat: Wat) -> None:
-    assert scalars.FIRST + len(scalars.NAMES) - 1 == 0xC4
-    for at, name in enumerate(scalars.NAMES):
+    assert scalar_model.FIRST + len(scalar_model.NAMES) - 1 == 0xC4
+    for at, name in enumerate(scalar_model.NAMES):
         code = wat(f"(module (func unreachable {name} unreachable))")
-        assert bytes([0, scalars.FIRST + at, 0, 0x0B]) in code, name
-    for at, name in enumerate(scalars.SATURATING):
+        assert bytes([0, scalar_model.FIRST + at, 0, 0x0B]) in code, name
+    for at, name in enumerate(scalar_model.SATURATING):
         code = wat(f"(module (func unreachable {name} unreachable))")
         assert bytes([0, 0xFC, at, 0, 0x0B]) in code, name
 
@@ -129,11 +129,11 @@ def test_the_table_has_every_opcode(wat: Wat) -> None:
 def test_the_model_knows_no_other_instruction() -> None:
     for name in ("i32.copysign", "f32.eqz", "f32.rem_s", "i64.trunc_sat_i32_s"):
         with pytest.raises(LookupError):
-            scalars.of(name)
+            scalar_model.of(name)
 
 
 def test_traps_are_compared(wat: Wat, compare: Callable[..., None]) -> None:
-    text = asked.function("f", "i32.div_s", ("i32", "i32"), "i32")
+    text = single_instructions.function("f", "i32.div_s", ("i32", "i32"), "i32")
     call = wamr.load(wat(f"(module {text})")).exports.f
     compare(call, [(1, 0)], ["integer divide by zero"], lambda wanted, got: False)
     with pytest.raises(AssertionError, match=re.escape("1 of 1 are wrong:\nstandard: (1, 0)")):

@@ -9,8 +9,8 @@ from typing import Any
 
 import ieee
 import pytest
-from shapes import NAMES as OPCODES
-from shapes import Lane
+from vector_shapes import NAMES as OPCODES
+from vector_shapes import Lane
 
 import wamr
 

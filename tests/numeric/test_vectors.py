@@ -1,4 +1,6 @@
-"""Every vector instruction over edges and random lanes, beside the model in tests/support/lanes.py.
+"""Every vector instruction on edge cases and random lanes, compared with a model.
+
+The model is tests/support/vector_model.py.
 
 Each value stands in each lane once, and the thread computes with and without subnormals, and with
 other roundings. Instructions on memory are in test_vector_memory.py.
@@ -9,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import asked
 import ieee
-import lanes
 import pytest
-from shapes import NAMES, Instruction, Vector
+import single_instructions
+import vector_model
+from vector_shapes import NAMES, Instruction, Vector
 
 import wamr
 
@@ -34,18 +36,18 @@ def immediate(name: str, value: Any) -> str:
 def fits(instruction: Instruction, expected: Any, got: Any) -> bool:
     if isinstance(expected, Vector):
         return isinstance(got, bytes) and expected.fits(got)
-    return bool(asked.signed(instruction.result, expected) == got)
+    return bool(single_instructions.signed(instruction.result, expected) == got)
 
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_an_instruction_gives_what_the_model_gives(
     name: str, wat: Wat, compare: Callable[..., None]
 ) -> None:
-    instruction = lanes.of(name)
+    instruction = vector_model.of(name)
     tries = instruction.tries()
     immediates = instruction.immediates or (None,)
     texts = [
-        asked.function(
+        single_instructions.function(
             str(i), f"{name} {immediate(name, value)}", instruction.params, instruction.result
         )
         for i, value in enumerate(immediates)
@@ -54,7 +56,10 @@ def test_an_instruction_gives_what_the_model_gives(
     for i, value in enumerate(immediates):
         before = () if value is None else (value,)
         expected = [instruction.run(*before, *arguments) for arguments in tries]
-        arguments = [tuple(map(asked.signed, instruction.params, arguments)) for arguments in tries]
+        arguments = [
+            tuple(map(single_instructions.signed, instruction.params, arguments))
+            for arguments in tries
+        ]
         compare(
             exports[str(i)], arguments, expected, lambda wanted, got: fits(instruction, wanted, got)
         )
@@ -119,15 +124,15 @@ def test_each_name_has_its_opcode(wat: Wat) -> None:
 def test_the_model_knows_no_other_instruction() -> None:
     for name in ("-", "i64x2.lt_u", "f32x4.popcnt", "i8x16.mul_u", "v128.add"):
         with pytest.raises(LookupError):
-            lanes.of(name)
+            vector_model.of(name)
 
 
 def test_a_wrong_lane_would_be_found(wat: Wat, compare: Callable[..., None]) -> None:
     """Beside the model of another instruction, the comparison fails."""
     exports = wamr.load(
-        wat(f"(module {asked.function('f', 'f32x4.min', ('v128',) * 2, 'v128')})")
+        wat(f"(module {single_instructions.function('f', 'f32x4.min', ('v128',) * 2, 'v128')})")
     ).exports
-    other = lanes.of("f32x4.pmin")
+    other = vector_model.of("f32x4.pmin")
     tries = other.tries()
     with pytest.raises(AssertionError, match="are wrong:\nstandard: "):
         compare(exports.f, tries, [other.run(*each) for each in tries], Vector.fits)

@@ -157,7 +157,7 @@ path_call(void)
     uint32_t cells[2] = {2, 3};
 
     CHECK(wpy_call_cells(add, cells, 0, -1, NULL) == WPY_OK && cells[0] == 5);
-#if defined(MORE_WORK) /* test_ratchet.py: is it seen? */
+#if defined(MORE_WORK) /* test_instruction_counts.py checks that this is noticed */
     CHECK(wpy_call_cells(add, cells, 0, -1, NULL) == WPY_OK && cells[0] == 8);
 #endif
 }

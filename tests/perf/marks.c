@@ -1,5 +1,5 @@
-/* What calling.py tells callgrind from within Python: where counting begins, and whose the counts
- * since the last mark are. */
+/* marks.c: functions by which calling.py controls callgrind from Python: one starts the counting, the
+ * other names the counts since the last mark. */
 #include <valgrind/callgrind.h>
 
 void

@@ -17,8 +17,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from alone import alone
 from needs import brings
+from process_lock import alone
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "spec"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wasm_fixtures import PREVIEW1, SIGNATURES, puppet
+from wasm_fixtures import PREVIEW1, SIGNATURES, wrapper_module
 
 from wamr import ffi as api
 
 
-class ProceduralGuest:
+class CApiGuest:
     """A puppet of wasm-c-api: calls by name, with ints; its descriptors are this process's."""
 
     def __init__(self, wat: Callable[[str], bytes], abi: str = PREVIEW1) -> None:
         self.engine = api.wasm_engine_new()
         self.store = api.wasm_store_new(self.engine)
-        data = api.WASM_ARRAY_VEC("byte", wat(puppet(abi)))
+        data = api.WASM_ARRAY_VEC("byte", wat(wrapper_module(abi)))
         self.module = api.wasm_module_new(self.store, data)
         kinds = api.WASM_EMPTY_VEC("importtype")
         api.wasm_module_imports(self.module, kinds)

@@ -1,12 +1,12 @@
-"""Real programs run twice, by us and by wasmtime-py, and what they did compared byte for byte.
+"""Differential tests: real programs run in this package and in wasmtime-py, byte for byte equal.
 
-`Beside` holds a module in both engines. `run` is for commands; `start` gives a `Pair`: its exports
-are called and its memory is read in both at once, each answer compared. What a program leaves is an
-`Outcome`: the exit code or "trap", both streams, and the files in the directories that it got. Each
-engine has its own copy of those, so neither sees what the other wrote.
+A `DifferentialModule` is a module loaded into both engines. `run` runs a command. `start` returns
+a `Pair` of instances: each call and each read of memory is made in both, and the answers are
+compared. An `Outcome` is the exit code or "trap", both output streams, and the files in the
+directories of the program. Each engine has its own copy of these directories.
 
-One difference is meant: what the sandbox refuses is ENOTCAPABLE here, as preview 1 has it, and
-EPERM in wasmtime. Where a program prints its text, `REFUSED` has both.
+One difference is intended: an access that the sandbox refuses is ENOTCAPABLE here, as preview 1
+specifies, and EPERM in wasmtime. `REFUSED` has the texts that programs print for both.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from needs import needs
 
 import wamr
 
-# What C, Rust and Python print for an access that the sandbox refuses: wasmtime's words, ours.
+# What C, Rust and Python print for an access that the sandbox refuses: in wasmtime, here.
 REFUSED = (
     (b"[Errno 63] Operation not permitted", b"[Errno 76] Capabilities insufficient"),
     (b"Operation not permitted (os error 63)", b"Capabilities insufficient (os error 76)"),
@@ -34,7 +34,7 @@ REFUSED = (
 
 
 def refused(text: bytes) -> bytes:
-    """Return what wasmtime printed with our words for what is refused."""
+    """Replace the texts of refused accesses in the output of wasmtime by ours."""
     for theirs, ours in REFUSED:
         text = text.replace(theirs, ours)
     return text
@@ -42,7 +42,7 @@ def refused(text: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory for a program: its files (None: a directory), and whether it may write there."""
+    """A directory for a program: its files (None: a subdirectory), and whether it is writable."""
 
     files: Mapping[str, bytes | None] = field(default_factory=dict)
     writable: bool = False
@@ -55,14 +55,14 @@ class Folder:
             else:
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
                 (path / name).write_bytes(data)
-        # A program may keep a file's time (a .pyc does): both sides have the same.
+        # Programs may record the time of a file (a .pyc does), so both engines get the same.
         for made in sorted(path.rglob("*"), reverse=True):
             os.utime(made, (1_700_000_000, 1_700_000_000))
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a program is given."""
+    """The arguments, standard input, environment and directories of a program."""
 
     args: Sequence[str] = ("program",)
     stdin: bytes = b""
@@ -70,7 +70,7 @@ class Job:
     dirs: Mapping[str, Folder] = field(default_factory=dict)
 
     def make(self, home: Path) -> dict[str, tuple[Path, bool]]:
-        """Make its directories; return where they are, and whether they are writable."""
+        """Create the directories; return their paths, and whether each is writable."""
         made = {}
         for number, (guest, folder) in enumerate(self.dirs.items()):
             made[guest] = home / f"dir{number}", folder.writable
@@ -80,7 +80,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a program left behind."""
+    """The exit code, output and files of a program that has ended."""
 
     code: int | str
     stdout: bytes
@@ -97,7 +97,7 @@ class Outcome:
 
 
 def tree(path: Path) -> dict[str, bytes | None]:
-    """Return what is in a directory; directories are None."""
+    """Return the contents of the files below a directory; subdirectories are None."""
     return {
         found.relative_to(path).as_posix(): found.read_bytes() if found.is_file() else None
         for found in sorted(path.rglob("*"))
@@ -105,7 +105,7 @@ def tree(path: Path) -> dict[str, bytes | None]:
 
 
 class Side:
-    """An instance in one of the engines."""
+    """An instance in one of the two engines."""
 
     def __init__(self, job: Job, home: Path) -> None:
         self.code: int | str = 0
@@ -121,7 +121,7 @@ class Side:
         raise NotImplementedError
 
     def streams(self) -> tuple[bytes, bytes]:
-        """Return what it has written to stdout and stderr."""
+        """Return what the program has written to stdout and stderr."""
         raise NotImplementedError
 
     def outcome(self) -> Outcome:
@@ -166,7 +166,7 @@ class Ours(Side):
 
 
 class Theirs(Side):
-    """An instance in wasmtime-py. Its streams are files."""
+    """An instance in wasmtime-py, whose streams are files."""
 
     def __init__(self, module: Any, job: Job, home: Path) -> None:
         import wasmtime
@@ -217,7 +217,7 @@ def _engine() -> Any:
 
 
 def _read_only() -> list[Any]:
-    """Return the arguments that make a directory read-only: wasmtime-py has changed them."""
+    """Return the arguments for a read-only directory: versions of wasmtime-py differ."""
     import wasmtime
 
     if hasattr(wasmtime, "DirPerms"):
@@ -242,7 +242,7 @@ def difference(ours: object, theirs: object) -> str:
 
 
 class Pair:
-    """An instance in each engine. What one answers the other must answer, too."""
+    """An instance in each engine, of which all answers must be equal."""
 
     def __init__(self, ours: Side, theirs: Side) -> None:
         self._sides = ours, theirs
@@ -264,14 +264,14 @@ class Pair:
             side.write(offset, data)
 
     def string(self, text: str, malloc: str = "malloc") -> int:
-        """Put text into memory that its `malloc` gives; return the address."""
+        """Write text to memory from the program's `malloc`; return the address."""
         data = text.encode() + b"\0"
         at: int = self.call(malloc, len(data))
         self.write(at, data)
         return at
 
     def text(self, at: int) -> str:
-        """Return the text that ends with a NUL."""
+        """Return the NUL-terminated text at an address."""
         found = b""
         while b"\0" not in found:
             found += self.read(at + len(found), 64)
@@ -285,8 +285,8 @@ class Pair:
         return found
 
 
-class Beside:
-    """A module in both engines. `close` removes what its programs left on the disk."""
+class DifferentialModule:
+    """A module in both engines. `close` removes the files of its programs."""
 
     def __init__(self, path: Path) -> None:
         import wasmtime
@@ -298,7 +298,8 @@ class Beside:
     def start(self, job: Job | None = None) -> Pair:
         job = job or Job()
         ours, theirs = (
-            Path(self._opened.enter_context(TemporaryDirectory(prefix="beside-"))) for _ in range(2)
+            Path(self._opened.enter_context(TemporaryDirectory(prefix="differential-")))
+            for _ in range(2)
         )
         return Pair(Ours(self._ours, job, ours), Theirs(self._theirs, job, theirs))
 
@@ -309,7 +310,7 @@ class Beside:
         env: Mapping[str, str] | None = None,
         dirs: Mapping[str, Folder] | None = None,
     ) -> Outcome:
-        """Run the command with these arguments in both; return what both left behind."""
+        """Run the command in both engines, compare the outcomes, and return them."""
         stdin = stdin.encode() if isinstance(stdin, str) else stdin
         pair = self.start(Job(["program", *args], stdin, env or {}, dirs or {}))
         pair.call("_start")
@@ -320,7 +321,7 @@ class Beside:
 
 
 def installed(package: str, name: str, extra: str = "test") -> Path:
-    """Return a file that a package carries; skips where the package is not installed."""
+    """Return a file of an installed package, or skip the test."""
     needs(package, extra)
     files = importlib.metadata.files(package) or []
     (path,) = (Path(str(file.locate())) for file in files if Path(file).match(name))

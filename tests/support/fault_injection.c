@@ -1,7 +1,7 @@
-/* Preloaded (LD_PRELOAD): allocations of one library fail, the n-th or all from the n-th on; see
- * failing.py.
+/* fault_injection.c: makes allocations of one library fail: the n-th, or all from the n-th on.
  *
- * Only calls whose return address is in the library count, so nothing of Python's fails.
+ * Preloaded by LD_PRELOAD; fault_injection.py drives it. Only calls whose return address is in the
+ * library are counted, so no allocation of Python's fails.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,9 +1,10 @@
-"""Run in an interpreter of its own, with failing.c preloaded: each allocation of our C fails once.
+"""Fault injection: a program in which each allocation of our C fails once.
 
-For each scenario, and for each n, a forked child lets the n-th allocation fail; and then the n-th
-and all after it, with WAMR_STRESS for each n, else for every seventh. What comes of it must be a
-MemoryError or success. Then the child does the same again with all the memory that there is, which
-must succeed. One that crashes, hangs or raises anything else is told of.
+It runs in an interpreter of its own with fault_injection.c preloaded. For each scenario and each n,
+a forked child makes the n-th allocation fail; another makes the n-th and all later ones fail, for
+each n with WAMR_STRESS, else for every seventh. The scenario must succeed or raise MemoryError.
+Then the child runs it again without faults, which must succeed. A child that crashes, hangs or
+raises anything else is reported.
 """
 
 from __future__ import annotations
@@ -106,13 +107,13 @@ WASI = wat2wasm("""(module
 
 
 # ------------------------------------------------------------------ scenarios
-# Each is called with everything of the one before that it needs, made while memory was there.
+# Each takes a World, which is created before allocations begin to fail.
 def make_module(_: object) -> Module:
     return Module(Store(), RICH)
 
 
 class World:
-    """A store with what RICH imports, and a group of linked instances."""
+    """A store with the imports of RICH, and a group of linked instances."""
 
     def __init__(self) -> None:
         self.store = Store(limits=ResourceLimits(memory_bytes=64 * 65536, table_elements=1000))
@@ -151,7 +152,7 @@ def instantiate_alone(world: World) -> None:
 
 
 def instantiate_linked(world: World) -> None:
-    """In the group of the first, again and again: what fails there must leave nothing."""
+    """Link to one group again and again: an instance that fails must leave nothing in the group."""
     try:
         with Instance(world.store, world.module, world.items) as instance:
             assert instance.exports.indirect(1) == 5
@@ -167,7 +168,7 @@ def link_instances(world: World) -> None:
 
 
 def instantiate_with_half_of_the_limits(world: World) -> None:
-    """What failed before must have given its half back."""
+    """An instance that failed must have released its half of the limits."""
     with Instance(world.store, world.half, [world.rich.five]):
         pass
 
@@ -192,7 +193,7 @@ def trap(world: World) -> None:
 
 
 def call_itself(world: World) -> None:
-    """By a reference that another instance has made: more cells than go on the native stack."""
+    """Call by a reference of another instance, with more cells than fit on the native stack."""
     assert world.itself.go(5) == 1
     try:
         world.itself.go(0)
@@ -247,7 +248,7 @@ SCENARIOS: list[Callable[..., object]] = [
 ]  # fmt: skip
 
 
-# ------------------------------------------------------------------ the runs
+# ------------------------------------------------------------------ the program
 fail_at = ctypes.CDLL(None).fail_at
 fail_at.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_long, ctypes.c_long]
 fail_at.restype = ctypes.c_long
@@ -290,7 +291,7 @@ def child(scenario: Callable[..., object], world: World, n: int, last: int) -> i
 
 
 def allocations(data: bytes) -> int:
-    """Count them, of loading a module."""
+    """Return the number of allocations that loading a module takes."""
     store = Store()
     fail_at(*our_addresses(), sys.maxsize, sys.maxsize)
     Module(store, data)

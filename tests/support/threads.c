@@ -1,4 +1,5 @@
-/* Many threads in our C, without Python: for ThreadSanitizer (tests/packaging/test_threads.py).
+/* threads.c: many threads in our C, without Python, for ThreadSanitizer
+ * (tests/packaging/test_threads.py).
  *
  * Arguments: a file with the module BASE, one with USER (see the test), rounds. Each thread does a
  * bit of everything with what all share: calls, links new instances to it, closes and drops them,

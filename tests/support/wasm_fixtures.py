@@ -171,7 +171,7 @@ def program(body: str, data: str = "") -> str:
         (func (export "_start") {body}))"""
 
 
-def puppet(abi: str = PREVIEW1) -> str:
+def wrapper_module(abi: str = PREVIEW1) -> str:
     """Return a module that exports a wrapper of every function, and its memory of one page."""
     wrappers = []
     for name, signature in SIGNATURES.items():
@@ -199,7 +199,7 @@ class Guest:
 
     def __init__(self, *, abi: str = PREVIEW1, **config: Any) -> None:
         if abi not in _modules:
-            _modules[abi] = wamr.Module(wamr.Engine(), puppet(abi))
+            _modules[abi] = wamr.Module(wamr.Engine(), wrapper_module(abi))
         module = _modules[abi]
         self.instance = wamr.Instance(
             wamr.Store(module.engine), module, wasi=wamr.WasiConfig(**config)

@@ -8,7 +8,7 @@ import gc
 import weakref
 
 import pytest
-from counter import Counter, run
+from counting_instance import Counter, run
 
 import wamr
 

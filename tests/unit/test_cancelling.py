@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from counter import Counter, cancelled, run
+from counting_instance import Counter, cancelled, run
 
 import wamr
 

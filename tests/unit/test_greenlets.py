@@ -4,20 +4,21 @@ Each program runs in a process of its own with a time limit. What they test is i
 src/native/runtime/stack_switch.c.
 """
 
-import importlib.util
 import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
+from needs import needs
 
-pytestmark = [
-    pytest.mark.skipif(not importlib.util.find_spec("greenlet"), reason="needs greenlet"),
-    pytest.mark.skipif(
-        "libasan" in os.environ.get("LD_PRELOAD", ""), reason="greenlets move what ASan watches"
-    ),
-]
+if sys.implementation.name != "cpython":
+    pytest.skip("the extra has greenlet for CPython only", allow_module_level=True)
+needs("greenlet", "test")
+
+pytestmark = pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="greenlets move what ASan watches"
+)
 
 # deep(n, x) calls back with x, n frames deep, and adds x for each; many(n, x) adds up n callbacks.
 MODULE = """(module (import "m" "back" (func $back (param i32) (result i32)))

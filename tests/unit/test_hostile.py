@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from needs import needs
 
 PROGRAM = Path(__file__).parents[1] / "support" / "hostile.py"
 FACTOR = float(os.environ.get("WAMR_STRESS", "1"))
@@ -57,7 +58,7 @@ def outcome(state, count, where, *, seed=1, before=()):
 def test_public_things_called_with_hostile_arguments(state, tmp_path):
     if state == "forked" and not hasattr(os, "fork"):
         pytest.skip("needs fork")
-    pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+    needs("wasmtime", "wat")
     wrong = outcome(state, int(STATES[state] * FACTOR), tmp_path, seed=int(FACTOR))
     assert wrong is None, wrong
 
@@ -73,7 +74,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_fault_is_found_and_named(name, tmp_path):
     """A public method that is broken in one of three ways."""
-    pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+    needs("wasmtime", "wat")
     body, shown = BROKEN[name]
     # in a file of the package, as far as its name tells: only there a private name is a fault
     code = f"""

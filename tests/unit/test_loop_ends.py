@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 import pytest
-from counter import Counter, run
+from counting_instance import Counter, run
 
 
 def test_the_end_of_asyncio_run_stops_it() -> None:

@@ -7,7 +7,7 @@ import gc
 import threading
 
 import pytest
-from reentry import World, frames_of
+from reentrant_instances import World, frames_of
 
 from wamr import (
     ClosedError,

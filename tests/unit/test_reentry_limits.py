@@ -6,7 +6,7 @@ import signal
 import threading
 
 import pytest
-from reentry import World, frames_of
+from reentrant_instances import World, frames_of
 
 from wamr import FuelTrap, Instance, Module, TimeoutTrap, Trap, TrapCode
 

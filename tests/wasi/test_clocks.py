@@ -6,7 +6,8 @@ import struct
 from typing import Any
 
 import pytest
-from capi_fixtures import ProceduralGuest
+from capi_fixtures import CApiGuest
+from needs import needs
 from wasm_fixtures import INVAL, PREVIEW1, UNSTABLE, Guest
 
 pytestmark = pytest.mark.usefixtures("wat")
@@ -82,7 +83,9 @@ def test_no_subscriptions(abi: str) -> None:
 
 
 def test_wasmtime_agrees() -> None:
-    wasmtime: Any = pytest.importorskip("wasmtime", reason="needs the extra wamr[wat]")
+    needs("wasmtime", "wat")
+    import wasmtime
+
     engine = wasmtime.Engine()
     store = wasmtime.Store(engine)
     store.set_wasi(wasmtime.WasiConfig())
@@ -109,8 +112,8 @@ def test_wasmtime_agrees() -> None:
 
 
 @pytest.mark.parametrize("clock_id", [4, 99])
-def test_clocks_in_the_procedural_layer(wat: Any, clock_id: int) -> None:
-    guest = ProceduralGuest(wat)
+def test_clocks_in_the_c_api(wat: Any, clock_id: int) -> None:
+    guest = CApiGuest(wat)
     try:
         guest.memory()[1024 : 1024 + 48] = clock(PREVIEW1, clock_id)
         assert guest.call("clock_time_get", clock_id, 0, 512) == INVAL

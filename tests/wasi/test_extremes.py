@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import wasm_fixtures
-from wasm_fixtures import INVAL, PREVIEW1, SIGNATURES, UNSTABLE, Guest, in_process, puppet
+from wasm_fixtures import INVAL, PREVIEW1, SIGNATURES, UNSTABLE, Guest, in_process, wrapper_module
 
 import wamr
 
@@ -112,7 +112,9 @@ class Large(Guest):
     """A guest of 16 MiB."""
 
     def __init__(self, **config: Any) -> None:
-        text = puppet().replace('(memory (export "memory") 1 1)', '(memory (export "memory") 256)')
+        text = wrapper_module().replace(
+            '(memory (export "memory") 1 1)', '(memory (export "memory") 256)'
+        )
         self.instance = wamr.load(text, wasi=wamr.WasiConfig(**config))
         self.memory = self.instance.exports.memory
 
@@ -207,7 +209,9 @@ def test_subscriptions_without_number(abi: str) -> None:
     guest = Large()
     if abi == UNSTABLE:
         guest.instance = wamr.load(
-            puppet(abi).replace('(memory (export "memory") 1 1)', '(memory (export "memory") 256)'),
+            wrapper_module(abi).replace(
+                '(memory (export "memory") 1 1)', '(memory (export "memory") 256)'
+            ),
             wasi=wamr.WasiConfig(),
         )
         guest.memory = guest.instance.exports.memory

@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT, CompletedProcess
 
 import pytest
-from wasm_fixtures import descriptors, program, puppet, took
+from wasm_fixtures import descriptors, program, took, wrapper_module
 
 import wamr
 
@@ -283,4 +283,4 @@ def test_runs_leave_nothing_behind(greeting: Path, tmp_path: Path) -> None:
 
 
 def test_reactors_are_loaded_instead() -> None:
-    wamr.load(puppet(), wasi=wamr.WasiConfig())
+    wamr.load(wrapper_module(), wasi=wamr.WasiConfig())

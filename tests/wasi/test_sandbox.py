@@ -126,7 +126,7 @@ def test_relative_paths_mean_the_directory_of_then(
     monkeypatch.chdir(tree)
     config = wamr.WasiConfig(dirs={"/": "sub"})
     monkeypatch.chdir("/")
-    wamr.load(wasm_fixtures.puppet(), wasi=config)
+    wamr.load(wasm_fixtures.wrapper_module(), wasi=config)
 
 
 def test_writing_where_it_is_allowed(tree: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import wasm_fixtures
-from capi_fixtures import ProceduralGuest
+from capi_fixtures import CApiGuest
 from wasm_fixtures import FILESTAT_GET, INVAL, READ, SEEK, TELL, UNSTABLE, Guest
 
 import wamr
@@ -232,9 +232,9 @@ def test_a_program_runs() -> None:
     assert done.stdout == b"hello\n"
 
 
-# ------------------------------------------------------------------ the procedural layer
-def test_the_procedural_layer(wat: Any) -> None:
-    guest = ProceduralGuest(wat, UNSTABLE)
+# ------------------------------------------------------------------ the C API
+def test_the_c_api(wat: Any) -> None:
+    guest = CApiGuest(wat, UNSTABLE)
     try:
         memory = guest.memory()
         assert guest.call("fd_filestat_get", 1, 64) == 0

@@ -49,7 +49,7 @@ def test_nothing_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_config_serves_many_instances() -> None:
     config = WasiConfig(args=["x"], stdin=b"once each")
-    text = wasm_fixtures.puppet()
+    text = wasm_fixtures.wrapper_module()
     for _ in range(2):
         instance = wamr.load(text, wasi=config)
         memory = instance.exports.memory
@@ -116,7 +116,7 @@ def test_a_directory_that_goes_away_is_an_error_of_the_instance(tmp_path: Path) 
     (tmp_path / "d").rmdir()
     before = descriptors()
     with pytest.raises(FileNotFoundError):
-        wamr.load(wasm_fixtures.puppet(), wasi=config)
+        wamr.load(wasm_fixtures.wrapper_module(), wasi=config)
     assert descriptors() == before
 
 

@@ -334,7 +334,7 @@ def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
 def test_much_at_once_can_be_stopped(name: str, tmp_path: Path) -> None:
     """It stops on the way: what is at the end is not reached."""
     size, at = 512 << 20, 1 << 16
-    text = wasm_fixtures.puppet().replace('"memory") 1 1', '"memory") 8193')
+    text = wasm_fixtures.wrapper_module().replace('"memory") 1 1', '"memory") 8193')
     with (tmp_path / "file").open("wb") as file:
         if "read" in name:
             file.truncate(size)
@@ -365,7 +365,7 @@ def test_much_at_once_is_all_there(tmp_path: Path) -> None:
     """Vectors longer and shorter than the pieces, and an end in the middle of one."""
     data = bytes(range(251)) * 20_000  # 5 MB
     (tmp_path / "file").write_bytes(data)
-    text = wasm_fixtures.puppet().replace('"memory") 1 1', '"memory") 200')
+    text = wasm_fixtures.wrapper_module().replace('"memory") 1 1', '"memory") 200')
     dirs = {"/": wamr.Dir(tmp_path, writable=True)}
     instance = wamr.load(text, wasi=WasiConfig(dirs=dirs))
     memory, exports = instance.exports.memory, instance.exports

@@ -1,9 +1,9 @@
-/* check.h: what the groups of this program share.
+/* check.h: the helpers that all groups of this program use.
  *
- * Each step prints a line "what = got / wanted"; test_conformance.py reads them. A group works in
- * the directory that is descriptor 3, which is empty and writable, and makes there what it needs.
- * WASI's functions are called themselves, not through libc (libc.c excepted), so that the numbers
- * are those of the runtime.
+ * Each check prints a line "what = got / wanted", which test_conformance.py reads. A group works in
+ * the directory of descriptor 3, which is empty and writable, and creates the files that it needs.
+ * The functions of WASI are called directly, except for one part of rest.c that goes through libc, so
+ * error numbers are those of the runtime.
  */
 #ifndef CHECK_H
 #define CHECK_H

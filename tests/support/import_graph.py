@@ -1,6 +1,6 @@
-"""Which modules of the package import which: arrows with their lines, and whether they go round.
+"""The import graph of the package: an edge for each import, with its line, and its cycles.
 
-All imports count: inside functions and classes, and under TYPE_CHECKING.
+All imports count, also those inside functions and classes, and under TYPE_CHECKING.
 """
 
 import ast
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Arrow(NamedTuple):
+class Edge(NamedTuple):
     source: str
     target: str
     where: str
@@ -19,8 +19,8 @@ class Arrow(NamedTuple):
         return f"{self.where}: {self.source} imports {self.target}"
 
 
-def arrows_of(name, text, where, modules):
-    """Yield an Arrow for each module of the package that the text of module `name` imports."""
+def edges_of(name, text, where, modules):
+    """Yield an Edge for each module of the package that the text of module `name` imports."""
     above = name.split(".") if Path(where).stem == "__init__" else name.split(".")[:-1]
     above = [] if name == "__init__" else above
     tree = ast.parse(text)
@@ -45,23 +45,23 @@ def arrows_of(name, text, where, modules):
         for parts in found:
             target = ".".join(parts) or "__init__"
             if target != name:
-                yield Arrow(name, target, f"{where}:{node.lineno}", id(node) in typing)
+                yield Edge(name, target, f"{where}:{node.lineno}", id(node) in typing)
 
 
-def floors(arrows):
-    """Return on how many floors the ends stand if all arrows lead down; else AssertionError."""
+def depth(edges):
+    """Return the number of levels of an acyclic graph; AssertionError names a cycle."""
     below = defaultdict(dict)
-    for arrow in arrows:
-        below[arrow.source].setdefault(arrow.target, arrow)
+    for edge in edges:
+        below[edge.source].setdefault(edge.target, edge)
     height = {}
 
     def climb(name, path):
-        sources = [arrow.source for arrow in path]
+        sources = [edge.source for edge in path]
         if name in sources:
-            circle = path[sources.index(name) :]
-            raise AssertionError("a circle of imports:\n" + "\n".join(map(str, circle)))
+            cycle = path[sources.index(name) :]
+            raise AssertionError("a cycle of imports:\n" + "\n".join(map(str, cycle)))
         if name not in height:
-            under = [climb(target, [*path, arrow]) for target, arrow in below[name].items()]
+            under = [climb(target, [*path, edge]) for target, edge in below[name].items()]
             height[name] = 1 + max(under, default=0)
         return height[name]
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import ieee
 from ieee import F32, F64, Trap, signed_of
-from lanes import COMPARED
-from shapes import SHAPES, Instruction
+from vector_model import COMPARED
+from vector_shapes import SHAPES, Instruction
 
 _COMPARISONS = "eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u"
 _INTEGER = "clz ctz popcnt add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr_u rotl rotr"

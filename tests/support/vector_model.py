@@ -14,7 +14,7 @@ from typing import Any
 
 import ieee
 from ieee import signed_of
-from shapes import NAMES, SHAPES, Instruction, Lane, Vector, binary, unary
+from vector_shapes import NAMES, SHAPES, Instruction, Lane, Vector, binary, unary
 
 
 def of(name: str) -> Instruction:
