@@ -27,15 +27,10 @@ SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 # A process for each core; PYTEST_ARGS=-n0 has none but pytest's own, as --pdb and -s want it. What the
 # extras bring is there, so no test is skipped for want of it.
 PYTEST = WAMR_TESTS=complete $(RUN) -m pytest -n auto --maxprocesses=8
-# Without what starts many processes, builds, or runs large programs.
-UNIT_TESTS = tests/capi tests/patches $(filter-out \
-	$(foreach name,cli hostile portable,tests/unit/test_$(name).py), $(wildcard tests/unit/test_*.py)) \
-	$(foreach name,captured files initialize run sandbox stdio streams wasi wasi_names wasi_waiting,tests/wasi/test_$(name).py) \
-	$(foreach name,docs errors_page layers layers_native,tests/project/test_$(name).py)
-# What our C does: groups, threads, calls in and out, references, WASI.
-DEBUG_TESTS = tests/stress tests/capi $(foreach name,async bounded budgets calls callbacks cancelling chains \
-	externrefs func global imports instance gil greenlets memory pools reentry reentry_limits references store table,\
-	tests/unit/test_$(name).py) $(foreach name,sandbox_races stdio streams wasi wasi_waiting,tests/wasi/test_$(name).py)
+# The marker `slow` is on files that start many processes or run large programs.
+UNIT_TESTS = tests/unit tests/capi tests/patches tests/wasi tests/project -m "not slow"
+# Groups, threads, calls in and out, references, WASI: what our C does.
+DEBUG_TESTS = tests/stress tests/capi tests/unit tests/wasi -m "not slow"
 LEAKS := $(CURDIR)/build/leaks
 SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc

@@ -1,10 +1,11 @@
 """A `world` for each test: an engine, a store and an instance of one module with many exports.
 
-After each test, all that it has left is deleted, and nothing may be left in the books.
+After each test, all objects that it has left are deleted, and no handle may remain.
 """
 
 import pytest
-from capi import World, sweep
+from capi import World
+from capi_sweep import sweep
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""The tests' own sweep (support/capi.py) deletes what a test has left, wherever that was."""
+"""The sweep of the tests (support/capi_sweep.py) deletes all objects that a test has left."""
 
 import pytest
-from capi import api, ffi, sweep
+from capi import api, ffi
+from capi_sweep import sweep
 
 from wamr._capi import handles, vectors
 
@@ -11,7 +12,7 @@ def address(pointer):
 
 
 def given_away(text):
-    """The struct of a vector that an import type has taken over, and that went with it."""
+    """Return the struct of a vector that an import type owned and has deleted with itself."""
     name = api.wasm_name_from_str(text)
     type_ = api.wasm_functype_as_externtype(api.wasm_functype_new_0_0())
     api.wasm_importtype_delete(api.wasm_importtype_new(name, api.wasm_name_from_str("n"), type_))
@@ -22,7 +23,7 @@ def given_away(text):
 def test_a_live_vector_may_be_where_one_was_that_was_given_away(size):
     old = [given_away("m" * size) for _ in range(10)]
     new = []
-    for _ in range(1000):  # until the allocator has given out the same memory again
+    for _ in range(1000):  # until the allocator returns the same memory again
         new.append(api.wasm_name_from_str("f" * size))
         if address(new[-1].data) in {address(name.data) for name in old}:
             break

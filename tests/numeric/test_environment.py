@@ -1,9 +1,8 @@
-"""Wasm code computes as the specification says, whatever its thread has set for floats.
+"""Wasm code computes as the specification says in each floating-point environment of its thread.
 
-A library that was compiled with -ffast-math, fesetround() and feenableexcept() change how a thread
-computes. Wasm code must not see that, and whoever set it must find it again: after a call, and
-within one, in host functions. What each instruction computes so is tested in test_scalars.py and
-test_vectors.py.
+Libraries compiled with -ffast-math, fesetround() and feenableexcept() change the environment of a
+thread. Wasm code must not depend on it, and the environment must be unchanged after a call, and
+within a call in host functions. test_scalars.py and test_vectors.py test each instruction.
 """
 
 from __future__ import annotations
@@ -15,15 +14,14 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import ieee
 import pytest
-from float_environments import ENVIRONMENTS, UNMASKED, environment, set_word, word
+from float_environments import ENVIRONMENTS, UNMASKED, environment, same_after, set_word, word
 
 import wamr
 import wamr.ffi as c
-from wamr import Global, GlobalType, Store, Val, ValType
+from wamr import Store
 from wamr.ffi import ffi
 
 Wat = Callable[[str], bytes]
@@ -45,17 +43,8 @@ RIGHT = (
 )
 
 
-def same_after(name: str, use: Callable[[], Any]) -> Any:
-    """Run it in that environment, which must still be there."""
-    with environment(name) as set_:
-        result = use()
-        after = word()
-    assert after == set_
-    return result
-
-
 def test_the_witness_sees_a_difference() -> None:
-    """Python computes as its thread does: so would wasm code."""
+    """Python computes in the environment of its thread, as wasm code would without our care."""
 
     def seen(name: str) -> list[bytes]:
         one, half, small = 1.0, 2.0**-54, 2.0**-1060
@@ -152,7 +141,7 @@ def test_a_host_function_has_its_own_environment(name: str, wat: Wat) -> None:
 @pytest.mark.parametrize("before", ["standard", ODD])
 @pytest.mark.parametrize("after", ["standard", *OTHERS])
 def test_what_a_host_function_sets_is_for_its_caller(before: str, after: str, wat: Wat) -> None:
-    """As if it had been called without wasm code in between."""
+    """The environment is as if there were no wasm code in between."""
     value = _word_of(after)
     data = wat(CALLING)
 
@@ -174,7 +163,7 @@ def test_what_a_host_function_sets_is_for_its_caller(before: str, after: str, wa
 
 @needs_others
 def test_a_call_within_a_host_function(wat: Wat) -> None:
-    """Three levels, each of which sets something else, through two instances."""
+    """Three levels of calls through two instances, each of which sets another environment."""
     data = wat("""(module (import "h" "f" (func $f (param i32) (result i64))) """ + WITNESS + """
         (func (export "run") (param i32) (result i64)
             (i64.or (call $f (local.get 0)) (call $witness))))""")  # fmt: skip
@@ -202,7 +191,7 @@ def test_a_call_within_a_host_function(wat: Wat) -> None:
 
 @needs_others
 def test_a_wasi_program_and_its_output(wat: Wat) -> None:
-    """What its output is given to is Python's; the program computes as ever."""
+    """The callable for the output runs in the thread's environment; the program does not."""
     seen: list[int] = []
     data = wat(f"""(module
         (import "wasi_snapshot_preview1" "fd_write"
@@ -253,7 +242,7 @@ def test_a_signal_handler_within_running_code(wat: Wat) -> None:
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_the_procedural_layer(name: str, wat: Wat) -> None:
-    """Code is called by wasm_func_call, and calls out to one of wasm_func_new."""
+    """wasm_func_call calls code that calls a function of wasm_func_new."""
     engine = c.wasm_engine_new()
     store = c.wasm_store_new(engine)
     data = wat(CALLING.replace('(export "run") (result i64 i64)', '(export "run") (result i64)')
@@ -291,93 +280,6 @@ def test_the_procedural_layer(name: str, wat: Wat) -> None:
     c.wasm_byte_vec_delete(binary)
     c.wasm_store_delete(store)
     c.wasm_engine_delete(engine)
-
-
-# ---- values --------------------------------------------------------------------------------------
-
-
-def f32_of(bits: int) -> float:
-    value: float = struct.unpack("<f", struct.pack("<I", bits))[0]
-    return value
-
-
-def f64_of(bits: int) -> float:
-    value: float = struct.unpack("<d", struct.pack("<Q", bits))[0]
-    return value
-
-
-def bits_of(value: float) -> int:
-    return int(struct.unpack("<Q", struct.pack("<d", value))[0])
-
-
-DOUBLES = [bits for bits in ieee.floats(ieee.F64) if not ieee.F64.is_nan(bits)]
-SINGLES = [bits for bits in ieee.floats(ieee.F32) if not ieee.F32.is_nan(bits)]
-NARROWED = [ieee.reformat(ieee.F32, ieee.F64, bits) for bits in DOUBLES]
-WIDENED = [ieee.reformat(ieee.F64, ieee.F32, bits) for bits in SINGLES]
-
-
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_a_float_becomes_the_nearest_f32_in_any_environment(name: str, wat: Wat) -> None:
-    store = Store()
-    mine: list[float] = []
-    exports = wamr.load(wat("""(module (import "h" "f" (func $f (result f32)))
-        (import "h" "refs" (func $refs (param externref) (result f32)))
-        (func (export "in") (param f32) (result i32) (i32.reinterpret_f32 (local.get 0)))
-        (func (export "host") (result i32) (i32.reinterpret_f32 (call $f)))
-        (func (export "hosts") (result i32)
-            (i32.reinterpret_f32 (call $refs (ref.null extern)))))"""),
-        {"h": {"f": lambda: mine[0], "refs": lambda _: mine[0]}}).exports  # fmt: skip
-    cell = Global(store, GlobalType(ValType.F32, mutable=True), 0.0)
-    doubles = [f64_of(bits) for bits in DOUBLES]
-
-    def put(value: float) -> tuple[int, ...]:
-        mine[:] = [value]
-        cell.value = value
-        cells = exports["in"](value), exports["in"].call(value), exports.host(), exports.hosts()
-        return *cells, Val(ValType.F32, value).bits, Val(ValType.F32, cell.value).bits
-
-    got = same_after(name, lambda: [put(value) for value in doubles])
-    for value, wanted, each in zip(doubles, NARROWED, got, strict=True):
-        assert [bits % (1 << 32) for bits in each] == [wanted] * 6, value
-
-
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_f32_becomes_the_same_float_in_any_environment(name: str, wat: Wat) -> None:
-    store = Store()
-    seen: list[float] = []
-    exports = wamr.load(wat("""(module (import "h" "f" (func $f (param f32)))
-        (import "h" "refs" (func $refs (param f32 externref)))
-        (func (export "out") (param i32) (result f32) (f32.reinterpret_i32 (local.get 0)))
-        (func (export "host") (param i32) (call $f (f32.reinterpret_i32 (local.get 0))))
-        (func (export "hosts") (param i32)
-            (call $refs (f32.reinterpret_i32 (local.get 0)) (ref.null extern))))"""),
-        {"h": {"f": seen.append, "refs": lambda value, _: seen.append(value)}}).exports  # fmt: skip
-    cell = Global(store, GlobalType(ValType.F32, mutable=True), 0.0)
-
-    def get(bits: int) -> tuple[float, ...]:
-        seen.clear()
-        exports.host(bits)
-        exports.hosts(bits)
-        cell.value = Val.from_bits(ValType.F32, bits)
-        return (
-            exports.out(bits), exports.out.call(bits), *seen,
-            cell.value, Val.from_bits(ValType.F32, bits).value,
-        )  # fmt: skip
-
-    got = same_after(name, lambda: [get(bits) for bits in SINGLES])
-    for bits, wanted, each in zip(SINGLES, WIDENED, got, strict=True):
-        assert [bits_of(value) for value in each] == [wanted] * 6, hex(bits)
-
-
-@pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_f64_is_the_same_in_any_environment(name: str, wat: Wat) -> None:
-    call = wamr.load(
-        wat("""(module
-        (func (export "f") (param f64) (result f64) (local.get 0)))""")
-    ).exports.f
-    doubles = [f64_of(bits) for bits in DOUBLES]
-    got = same_after(name, lambda: [(call(each), call.call(each)) for each in doubles])
-    assert [tuple(map(bits_of, each)) for each in got] == [(bits, bits) for bits in DOUBLES]
 
 
 # ---- exceptions that are signals -----------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""The check that stops wasm code (cmake/patches/limits/): whatever loops, ends.
+"""The check that stops wasm code (cmake/patches/limits/) ends each kind of endless loop.
 
-A loop without an end is the only proof that code was stopped and did not return by itself.
+Only an endless loop proves that code was stopped and did not return by itself.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from waiting import repeatedly
+from thread_helpers import repeatedly
 
 import wamr
 
 Wat = Callable[[str], bytes]
 
-# Each way in which wasm code can go on for ever without growing its stack.
+# Each way for wasm code to run for ever without growing its stack.
 LOOPS = {
     "br": "(loop $l (br $l))",
     "br_if": "(loop $l (br_if $l (i32.const 1)))",

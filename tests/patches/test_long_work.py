@@ -1,6 +1,6 @@
-"""What takes long between two branches counts as more (cmake/patches/limits/).
+"""Work that takes long between two branches counts as several checks (cmake/patches/limits/).
 
-Without that, each of these loops runs for minutes before anything can stop it.
+Without the patches, each of these loops runs for minutes before it can be stopped.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from waiting import repeatedly
+from thread_helpers import repeatedly
 
 import wamr
 
@@ -18,7 +18,7 @@ PAGES = 64
 LONG = PAGES * 65536
 ELEMENTS = 10_000_000
 
-# What one of them does before it branches.
+# What each loop does before it branches.
 BULK = {
     "memory.fill": f"(memory.fill (i32.const 0) (i32.const 1) (i32.const {LONG}))",
     "memory.copy": f"(memory.copy (i32.const 0) (i32.const {LONG // 2}) (i32.const {LONG // 2}))",
@@ -118,7 +118,7 @@ def test_a_bulk_instruction_counts_by_its_length(
     assert instance.fuel == 0
     assert bytes(instance.exports.memory.view()) == before
     with pytest.raises(wamr.Trap, match="out of bounds"):
-        left(-1)  # and not that it is more than can be paid
+        left(-1)  # and not an error because the work exceeds the fuel
     assert instance.fuel == 999
 
 
@@ -150,7 +150,7 @@ def test_checks_in_branches_that_do_not_run_do_not_count(
 
 @pytest.mark.parametrize("pad", range(320))
 def test_a_check_may_stand_anywhere(wat: Wat, pad: int) -> None:
-    """Moved byte by byte through code of all shapes, it must not change what that does."""
+    """The check, moved byte by byte through code of all shapes, must not change any result."""
     text = f"""(module
         (memory 1) (type $t (func (param i32 i64) (result i64 i32)))
         (func (export "go") (param $a i32) (param $b i64) (result i64 i32 i32)

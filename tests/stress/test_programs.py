@@ -1,4 +1,4 @@
-"""Programs of every ending, one after another and side by side: nothing is left or mixed up."""
+"""Programs that end in each way, in sequence and in parallel: nothing leaks or is mixed up."""
 
 import contextlib
 import os
@@ -74,7 +74,7 @@ def test_thousands_of_runs_leave_nothing(folder, times, resident):
 
 
 def test_eight_programs_in_eight_threads(tmp_path, times):
-    """Each has its own files, output, environment and ending; all share the module."""
+    """Each program has its own files, output, environment and end; all share the module."""
     body = """(local $n i32)
         (drop (call $environ_get (i32.const 2048) (i32.const 2064)))
         (drop (call $path_open (i32.const 3) (i32.const 0) (i32.const 1024) (i32.const 4)

@@ -1,6 +1,6 @@
-"""Each allocation of Python fails once: a MemoryError, after which all goes on.
+"""Fault injection: each allocation of Python fails once. The result is a MemoryError.
 
-test_memory_failures.py does the same with those of our C.
+test_memory_failures.py does the same with the allocations of our C.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parent.parent / "support" / "python_fault_injection.py"
-# Nothing of ours: CPython 3.12.1 and 3.13.0 crash in it.
+# A fault of CPython 3.12.1 and 3.13.0, which crash.
 FUNCTIONS = """
 import _testcapi, gc
 def make(x):

@@ -1,4 +1,4 @@
-"""Recursion between Python and wasm by every way that we could think of, on stacks of any size."""
+"""Recursion between Python and wasm by each call path, on stacks of each size."""
 
 import pytest
 
@@ -118,7 +118,7 @@ def test_recursion_in_a_thread_ends_in_a_trap(kib, script):
 
 @pytest.mark.parametrize(("limit", "ways"), [(256 << 10, 99), (1 << 20, 99), (-1, 3)])
 def test_recursion_in_a_main_thread_ends_in_a_trap(limit, ways, script):
-    """`ulimit -s` counts when the process starts; -1: unlimited."""
+    """`ulimit -s` has its effect when a process starts; -1: unlimited."""
     resource = pytest.importorskip("resource")
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     if hard != resource.RLIM_INFINITY and not 0 < limit <= hard:

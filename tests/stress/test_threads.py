@@ -1,11 +1,11 @@
-"""Many threads: exact counts on one instance, independence of many, no hang between two."""
+"""Many threads: exact counts on one instance, and independence of several instances."""
 
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from thread_helpers import in_threads
 
 from wamr import (
     ClosedError,
@@ -27,6 +27,8 @@ from wamr import (
     load,
 )
 
+pytestmark = pytest.mark.usefixtures("frequent_switches")
+
 COUNTER = """(module
     (import "m" "host" (func $host (param i32) (result i32)))
     (global $n (mut i64) (i64.const 0))
@@ -44,26 +46,6 @@ COUNTER = """(module
         (global.set $n (i64.add (local.get $was) (i64.const 1))) (local.get 0))
     (func (export "trap") unreachable)
     (func (export "grow") (result i32) (memory.grow (i32.const 1))))"""
-
-
-@pytest.fixture(autouse=True)
-def python_switches_often():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
-
-
-def in_threads(count, work):
-    """Run work(0), work(1) … at once; what one raises comes out."""
-    barrier = threading.Barrier(count)
-
-    def begin(n):
-        barrier.wait()
-        return work(n)
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(begin, range(count), timeout=240))
 
 
 def counter():
@@ -232,124 +214,6 @@ def test_objects_go_through_while_they_are_collected(times):
         collector.join()
     store.gc()
     assert len(store._objects) == 0
-
-
-def test_two_instances_that_call_each_other_from_two_threads(times):
-    """Each answers or says that it would wait for ever; none hangs."""
-    store = Store()
-    text = """(module (import "m" "other" (func $other (param i32) (result i32)))
-        (func (export "go") (param i32) (result i32) (call $other (local.get 0)))
-        (func (export "leaf") (param i32) (result i32) (local.get 0)))"""
-    module = Module(store, text)
-    pair = {}
-
-    def calls(other):
-        def host(x):
-            time.sleep(0)
-            return pair[other].exports.leaf(x)
-
-        return host
-
-    pair[0], pair[1] = (Instance(store, module, [calls(other)]) for other in (1, 0))
-    outcomes = {0: [], 1: []}
-
-    def work(n):
-        for i in range(times(300)):
-            try:
-                outcomes[n].append(pair[n].exports.go(i) == i)
-            except RuntimeError as error:
-                outcomes[n].append(None if "would wait for ever" in str(error) else error)
-                time.sleep(0.0002)  # or it is in the other's way again before that wakes
-
-    in_threads(2, work)
-    for seen in outcomes.values():
-        assert set(seen) <= {True, None}
-        assert True in seen
-    assert pair[0].exports.go(5) == 5
-
-
-def test_a_sure_deadlock_is_told_to_one_of_the_two():
-    store = Store()
-    text = """(module (import "m" "other" (func $other))
-        (func (export "go") (call $other)) (func (export "leaf")))"""
-    module, barrier, pair = Module(store, text), threading.Barrier(2), {}
-
-    def calls(other):
-        def host():
-            barrier.wait(200)
-            pair[other].exports.leaf()
-
-        return host
-
-    pair[0], pair[1] = (Instance(store, module, [calls(other)]) for other in (1, 0))
-    told = []
-
-    def work(n):
-        try:
-            pair[n].exports.go()
-        except RuntimeError as error:
-            told.append(str(error))
-
-    in_threads(2, work)
-    assert len(told) == 1
-    assert "leaf() -> () would wait for ever" in told[0]
-
-
-def test_a_ring_of_five_instances_and_threads():
-    store = Store()
-    text = """(module (import "m" "next" (func $next))
-        (func (export "go") (call $next)) (func (export "leaf")))"""
-    module, barrier, ring = Module(store, text), threading.Barrier(5), []
-
-    def calls(n):
-        def host():
-            barrier.wait(200)
-            ring[(n + 1) % 5].exports.leaf()
-
-        return host
-
-    ring += [Instance(store, module, [calls(n)]) for n in range(5)]
-    told = []
-
-    def work(n):
-        try:
-            ring[n].exports.go()
-        except RuntimeError as error:
-            told.append(str(error))
-
-    in_threads(5, work)
-    assert len(told) == 1
-
-
-def test_linking_while_the_others_run(times):
-    """Groups are merged under the feet of threads that call into them or wait for them."""
-    store = Store()
-    provider = Module(
-        store,
-        """(module (global $n (mut i32) (i32.const 0)) (func (export "f") (result i32)
-            (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))""",
-    )
-    user = Module(
-        store,
-        """(module (import "a" "f" (func $a (result i32))) (import "b" "f" (func $b (result i32)))
-            (func (export "go") (result i32) (i32.add (call $a) (call $b))))""",
-    )
-    for _ in range(times(20)):
-        providers = [Instance(store, provider) for _ in range(8)]
-        barrier = threading.Barrier(8)
-
-        def work(n, providers=providers, barrier=barrier):
-            barrier.wait()
-            for i in range(20):
-                providers[n].exports.f()
-                if i == 10:
-                    pair = {"a": providers[n], "b": providers[(n + 1) % 8]}
-                    linked = Instance(store, user, pair)
-                    for _ in range(10):
-                        linked.exports.go()
-
-        in_threads(8, work)
-        assert [p.exports.f() for p in providers] == [20 + 10 + 10 + 1] * 8
 
 
 def test_function_references_passed_between_threads(times):

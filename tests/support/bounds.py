@@ -1,10 +1,10 @@
-"""A pytest plugin: what a test may take of time and of address space.
+"""A pytest plugin: limits of the time and the address space of a test.
 
-Both bounds are several times what the hungriest test takes on a busy machine. A test that hangs is
-killed with a traceback of each thread on stderr, and has failed; pytest-xdist (`make test`) then
-goes on with the others in a new process. A test that asks for addresses without end comes to the
-bound, and not to the 2**47 bytes of the processor: where the kernel, or an emulator of a processor,
-pays for what is only reserved, that took all memory of the machine.
+Both limits are several times what any test takes on a busy machine. A test that hangs is killed
+with a traceback of each thread on stderr and fails; pytest-xdist (`make test`) runs the other tests
+in a new process. A test that reserves addresses without end reaches the limit, not the 2**47 bytes
+of the processor: where the kernel, or an emulator, pays for reserved addresses, that would take all
+memory of the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ with contextlib.suppress(ImportError):
 
 SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 SECONDS = 300 * (4 if SANITIZED else 1)
-# Of a process, in bytes: 256 memories of wasm, each of which reserves 4 GiB.
+# Address space of a process, in bytes: 256 wasm memories, each of which reserves 4 GiB.
 ADDRESSES = 1 << 40
 TIMER = hasattr(signal, "setitimer")
 
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def reserve(most: int | None) -> None:
-    """Let this process, and those it starts, reserve so many bytes; None: as many as it can."""
+    """Limit the address space of this process and its children; None: no limit."""
     if sys.platform == "linux" and not SANITIZED:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         soft = hard if most is None or most > hard > 0 else most
@@ -52,7 +52,7 @@ def reserve(most: int | None) -> None:
 
 
 def begin(seconds: float) -> None:
-    """This process ends with a traceback in so many seconds, unless `end` is called before."""
+    """End this process with a traceback after so many seconds, unless the timer is cancelled."""
     if TIMER:
         signal.setitimer(signal.ITIMER_REAL, seconds)
     else:

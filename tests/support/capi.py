@@ -1,9 +1,9 @@
-"""What the tests of the procedural layer share.
+"""Helpers of the tests of the C API.
 
-`c` is `wamr.ffi` with a memory: it records which functions a test has called. `@positive(…)`
-and `@negative(…)` name the functions that a test is about and fail it when it does not call
-them; test_complete.py checks that each declared function has both. `World` makes a valid
-argument of every type, fresh where the function takes it over.
+`c` is `wamr.ffi`, and records which functions a test has called. `@positive(…)` and `@negative(…)`
+name the functions that a test is about, and fail the test if it does not call them;
+test_complete.py checks that each declared function has both. `World` makes a valid argument of each
+type, a new one where the function takes ownership.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from wamr import ffi as api
-from wamr._capi import _generated, lists
 
 ROOT = Path(__file__).resolve().parents[2]
 ffi, lib, NULL = api.ffi, api.lib, api.ffi.NULL
@@ -41,7 +40,7 @@ WAT = """
 
 
 class Recorder:
-    """`wamr.ffi`, remembering what was called."""
+    """`wamr.ffi`, which records the names of called functions."""
 
     def __init__(self):
         self.called = set()
@@ -89,7 +88,7 @@ def _about(registry, names):
 
 
 def each(registry, template, names):
-    """For parametrized tests: registers template.format(name) for each name; the names."""
+    """Register template.format(name) for each name, for parametrized tests; return the names."""
     for name in names:
         registry.setdefault(template.format(name), []).append(template)
     return names
@@ -97,7 +96,7 @@ def each(registry, template, names):
 
 @functools.cache
 def header():
-    """The header of the tree that was built, as the build reads it; skips where there is none."""
+    """Return the parsed header of the built tree, or skip where there is none."""
     for folder in (ROOT, ROOT / "cmake"):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
@@ -189,7 +188,7 @@ class World:
     # Arguments by type
 
     def new(self, kind):
-        """An object that the caller owns."""
+        """Return an object that the caller owns."""
         make = getattr(self, f"_new_{kind}", None)
         return make() if make else getattr(api, f"wasm_{kind}_copy")(self.borrowed(kind))
 
@@ -276,7 +275,7 @@ class World:
         return getattr(api, f"wasm_{vector}_vec_from_list")(self.items(vector))
 
     def argument(self, function, parameter, kinds, vectors):
-        """A valid value for this parameter of this function."""
+        """Return a valid argument for a parameter of a function."""
         from codegen import rules
 
         type_, name = parameter.type, parameter.name
@@ -337,7 +336,7 @@ class World:
 
 
 def in_child(cases):
-    """Runs each case (name, function) in one forked child; the failures, and who killed it."""
+    """Run the cases (name, function) in one forked child; return the failures, crashes included."""
     if not hasattr(os, "fork"):
         return [failure for name, run in cases if (failure := _failure(name, run))]
     reading, writing = os.pipe()
@@ -376,65 +375,3 @@ def _failure(name, run):
     except BaseException as error:
         return f"{name}: {type(error).__name__}: {error}"
     return None
-
-
-# The vectors that C has made since the last sweep, each with a copy of its struct, by the address
-# of the data. An address that is reused is that of the vector that was made last; a test's own
-# struct may still say it of one that was given away long ago.
-MADE = {}
-
-
-def _record(module, name):
-    original = getattr(module, name)
-
-    @functools.wraps(original)
-    def recorded(vec, pointer, *more, **named):
-        answer = original(vec, pointer, *more, **named)
-        if "owner" not in named and pointer and pointer.data:
-            MADE[int(ffi.cast("uintptr_t", pointer.data))] = vec, ffi.new(vec.ctype, pointer[0])
-        return answer
-
-    setattr(module, name, recorded)
-
-
-for _module, _name in (
-    (_generated, "made"),
-    (_generated, "fill"),
-    (lists, "made"),
-):
-    _record(_module, _name)
-
-
-def sweep():
-    """Deletes what a test has left, as its caller would; the books must then be empty.
-
-    What can't be deleted fails this test alone: the next one begins with empty books.
-    """
-    from wamr._capi import handles, vectors
-
-    made = list(MADE.values())
-    MADE.clear()
-    try:
-        for engine in [thing.handle for thing in {*handles.kind("engine").live.values()}]:
-            while not api.wasm_repr(engine).startswith("dead"):
-                api.wasm_engine_delete(engine)
-        for vec, copy in made:
-            block = vectors.blocks.get(copy.data)
-            if block is None or (not isinstance(block, int) and block.owner is not None):
-                continue  # deleted, or a part of something that will be
-            if not isinstance(block, int):
-                copy.num_elems = len(block.children or ())
-            getattr(api, f"wasm_{vec.name}_vec_delete")(copy)
-        for kind in list(handles.KINDS.values()):
-            for thing in {*kind.live.values()}:
-                if thing.owner is None and thing.kind is kind:
-                    for _ in range(thing.count):
-                        getattr(api, kind.delete)(thing.handle)
-        left = sorted({str(thing.kind) for thing in handles.by_address.values()})
-        assert not left, left
-        assert not vectors.blocks
-    finally:
-        handles.by_address.clear()
-        vectors.blocks.clear()
-        for kind in handles.KINDS.values():
-            kind.live.clear()

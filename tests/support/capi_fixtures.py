@@ -1,4 +1,4 @@
-"""The guest of guests.py in the procedural layer: what WAMR itself answers, without our C."""
+"""The Guest of wasm_fixtures.py with the C API: the answers of WAMR itself, without our C."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wamr import ffi as api
 
 
 class CApiGuest:
-    """A puppet of wasm-c-api: calls by name, with ints; its descriptors are this process's."""
+    """An instance of wrapper_module(), called by name. It has the descriptors of this process."""
 
     def __init__(self, wat: Callable[[str], bytes], abi: str = PREVIEW1) -> None:
         self.engine = api.wasm_engine_new()

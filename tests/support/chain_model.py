@@ -1,10 +1,9 @@
-"""What chains of calls must do (`chains` makes them): the model, which knows the rules only.
+"""A model of chains of calls: what they must return or raise. `chains` makes and runs them.
 
-A chain is a list of nodes: node i is a function of one of the instances, and calls node i + 1 in
-one of many ways (`HOPS`). The last node stops in one of many ways (`ENDS`), or returns. Each node
-adds numbers of its own to its arguments on the way in, and to the results on the way out, so a
-value that got lost or mixed up is seen. The model tells what comes out, which frames a trap has,
-and what fuel each instance uses.
+A chain is a list of nodes. Node i is a function of one of the instances, and calls node i + 1 in
+one of many ways (`HOPS`). The last node ends in one of many ways (`ENDS`), or returns. Each node
+adds numbers of its own to its arguments and to its results, so that a lost or misplaced value is
+noticed. The model computes the results, the frames of a trap, and the fuel that each instance uses.
 """
 
 from __future__ import annotations
@@ -17,15 +16,16 @@ from wamr import ExitTrap, FuelTrap, StackOverflowTrap, TimeoutTrap, Trap, TrapC
 
 NAMES = ("a", "b", "c")
 
-# How a node calls the next. `alias`: by a reference to it that a further instance made, which
-# imports it; so an instance enters itself again where both nodes are its own. `host`: by Python.
+# How a node calls the next one. `alias`: by a reference that another instance made, which imports
+# the function; so an instance is entered again where both nodes are its own. `host`: through
+# Python.
 PLAIN = ("call", "import", "indirect", "alias", "host", "host_indirect")
 HOPS = PLAIN + tuple(f"tail_{hop}" for hop in PLAIN)
 
-# What a host function in the chain does with what the rest raises.
+# What a host function in the chain does with exceptions of the following nodes.
 POLICIES = ("pass", "swallow", "replace")
 
-# How it calls: all are ways of one thing.
+# How a host function calls the next node.
 WAYS_IN = ("func", "callable", "call", "limited")
 
 TYPES: dict[str, tuple[str, ...]] = {
@@ -75,7 +75,7 @@ STACK = 16384  # small: a trap has a thousand frames at most
 
 
 class Hop(NamedTuple):
-    """How a node calls the next one."""
+    """The call from one node to the next."""
 
     kind: str
     policy: str = "pass"
@@ -112,7 +112,7 @@ class Shape:
 
 @dataclass
 class Wanted:
-    """What must come out: values, or a kind of error with the frames that it has."""
+    """The expected outcome: values, or a kind of error with its frames."""
 
     kind: str = "return"
     values: tuple[Any, ...] = ()
@@ -132,7 +132,7 @@ FALLBACK = 5000  # what a host function adds to its arguments to have results of
 
 
 def added(kind: str, value: Any, n: int) -> Any:
-    """Return what a node makes of a value."""
+    """Return a value with a node's number added."""
     if kind in ("i32", "i64"):
         half = 1 << (31 if kind == "i32" else 63)
         return (value + n + half) % (2 * half) - half
@@ -144,7 +144,7 @@ def added(kind: str, value: Any, n: int) -> Any:
 
 
 def wanted(shape: Shape, values: tuple[Any, ...], end: str, i: int = 0) -> Wanted:
-    """Return what node i, called with these values, must come to."""
+    """Return the expected outcome of node i, called with these values."""
     kinds = TYPES[shape.types]
     here = (NAMES[shape.owners[i]], f"n{i}")
     values = tuple([added(k, v, down(i)) for k, v in zip(kinds, values, strict=True)])
@@ -173,7 +173,7 @@ def wanted(shape: Shape, values: tuple[Any, ...], end: str, i: int = 0) -> Wante
 
 
 def fuel_of_return(shape: Shape) -> list[int]:
-    """Return what each instance uses where the chain returns: the rule of checkpoint.c."""
+    """Return the fuel that each instance uses if the chain returns, as checkpoint.c counts it."""
     used = [0] * (max(shape.owners) + 1)
     native = True  # this node was not called by wasm code of its own instance
     for i, owner in enumerate(shape.owners):

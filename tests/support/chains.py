@@ -1,4 +1,4 @@
-"""Chains of calls through a few linked instances and Python: what `chain_model` tells of, made."""
+"""Chains of calls through linked instances and Python, which `chain_model` describes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from chain_model import (
     down,
     up,
 )
+from small_modules import HostError
 
 from wamr import (
     Func,
@@ -75,12 +76,8 @@ _HOW = {
 }  # fmt: skip
 
 
-class Mine(Exception):
-    """Raised by a host function."""
-
-
 class Instead(Exception):
-    """Raised by a host function that has caught another."""
+    """Raised by a host function that has caught another exception."""
 
 
 def _code(kind: str, value: str, n: int) -> str:
@@ -96,7 +93,7 @@ def as_tuple(result: Any) -> tuple[Any, ...]:
 
 
 class Chain:
-    """The instances of a shape, made."""
+    """The linked instances of a Shape."""
 
     def __init__(self, shape: Shape) -> None:
         assert shape.possible()
@@ -226,7 +223,7 @@ class Chain:
             return
         if self.end == "grow":
             self.memory.grow(5)
-        error = {"trap_of_host": Trap, "error": Mine, "keyboard": KeyboardInterrupt}[self.end]
+        error = {"trap_of_host": Trap, "error": HostError, "keyboard": KeyboardInterrupt}[self.end]
         self.raised.append(error("mine"))
         raise self.raised[-1]
 
@@ -261,7 +258,7 @@ class Chain:
         return node.call(*values, timeout=3600, fuel=FUEL // 2)
 
     def run(self, end: str) -> Any:
-        """Call the chain so that it ends in that way."""
+        """Call the chain so that it ends in the given way."""
         self.end = end
         self.how.value = _HOW[end]
         self.raised.clear()

@@ -1,4 +1,4 @@
-"""An instance that counts in its memory for as long as it runs: who looks sees whether it does."""
+"""An instance that counts in its memory while it runs, so that a test can see whether it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import wamr
 
-# Counts in memory for ever; counts how often it was begun, too.
+# Counts in memory for ever, and counts the calls.
 COUNTING = """
 (module
   (import "env" "host" (func $host))
@@ -34,7 +34,7 @@ COUNTING = """
 
 
 class Counter:
-    """An instance that counts, and what can be seen of it from outside."""
+    """An instance that counts, and its counts."""
 
     def __init__(self, host: Callable[[], object] = lambda: None) -> None:
         self.exports = wamr.load(COUNTING, {"env": {"host": host}}).exports
@@ -51,12 +51,12 @@ class Counter:
         return self._number(8)
 
     async def counting(self) -> None:
-        """Wait until its code runs."""
+        """Wait until the wasm code runs."""
         while not self.count:
             await asyncio.sleep(0.001)
 
     def assert_quiet(self) -> None:
-        """Nothing runs in it: no number moves, and it is free for a call at once."""
+        """Check that nothing runs: the count doesn't change, and a call returns at once."""
         before = self.count
         time.sleep(0.002)
         assert self.count == before

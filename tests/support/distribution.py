@@ -1,8 +1,8 @@
-"""A pytest plugin: how pytest-xdist shares the tests out (`make test` has a process for each core).
+"""A pytest plugin: how pytest-xdist distributes the tests over processes, one for each core.
 
-A file is a share, run by one process in order, so that what its fixtures make is made once. Files
-that share something expensive are one share, and large ones without are several. What takes long
-begins first: then the processes end at about the same time.
+A file is a share: one process runs it in order, so its fixtures are set up once. Files with a
+common expensive fixture form one share; long files without one are split into several. The longest
+shares begin first, so that the processes end at about the same time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-# The shares that take longest, in the order of what they take; all others come behind them.
+# The longest shares, longest first; all others follow.
 FIRST = (
     "packaging",
     "packaging/test_threads.py",
@@ -27,10 +27,12 @@ FIRST = (
     "unit/test_portable.py 0",
     "unit/test_portable.py 1",
     "stress/test_memory_failures.py",
-    "unit/test_cli.py",
+    "cli/test_run.py",
+    "cli/test_program_ends.py",
+    "cli/test_commands.py",
     "perf",
 )
-# By the beginning of the file's path in tests/: the share that it is a part of.
+# The share of a file, by the beginning of its path in tests/.
 TOGETHER = {
     "packaging/test_sdist.py": "packaging",
     "packaging/test_wheel.py": "packaging",
@@ -38,14 +40,14 @@ TOGETHER = {
     "differential/test_resvg.py": "differential/test_resvg.py",
     "perf/": "perf",
 }
-# Files of which each test may run anywhere, in so many shares.
+# Files whose tests may run in any process, and into how many shares they are split.
 PARTS = {"unit/test_portable.py": 2}
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def share(nodeid: str) -> str:
-    """Return the name of the share that a test is in."""
+    """Return the name of a test's share."""
     path, _, name = nodeid.partition("::")
     path = path.removeprefix("tests/")
     if path in PARTS:
@@ -54,7 +56,7 @@ def share(nodeid: str) -> str:
 
 
 def plain(nodeids: Iterable[str]) -> list[str]:
-    """Return the names without addresses, which each process has others of, and each name once."""
+    """Return unique names without addresses, which differ from process to process."""
     seen: Counter[str] = Counter()
     names = []
     for nodeid in nodeids:
@@ -65,7 +67,7 @@ def plain(nodeids: Iterable[str]) -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What comes first; and the parameters of a test in one order, where a set has given them."""
+    """Put the longest shares first, and sort parameters of a test, which may come from a set."""
     order = {name: number for number, name in enumerate(FIRST)}
     tests = [list(same) for _, same in groupby(items, lambda item: item.nodeid.partition("[")[0])]
     for same in tests:
@@ -86,7 +88,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
             super().add_node_collection(node, plain(collection))
 
         def remove_node(self, node: WorkerController) -> str | None:
-            """As it is, but for the test that a process died of: another would die of it again."""
+            """Don't give the test that crashed a process to another process."""
             left = {
                 name: {nodeid: False for nodeid, done in tests.items() if not done}
                 for name, tests in self.assigned_work.pop(node).items()

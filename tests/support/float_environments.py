@@ -1,10 +1,10 @@
-"""How a thread computes with floats, changed on purpose: what libraries do to their hosts.
+"""Floating-point environments of a thread, set on purpose, as some libraries do to their hosts.
 
     with environment("daz+ftz"):
         …
 
-ENVIRONMENTS has the names that this machine knows, "standard" first. Within the block, keep to ints
-and bytes: Python's own floats are computed so, too.
+ENVIRONMENTS has the names for this machine, "standard" first. Within the block, use ints and bytes
+only: Python's own floats are computed in that environment, too.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import ctypes
 import platform
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 _X86 = {  # MXCSR: flags, DAZ, masks, rounding, FTZ
     "standard": 0x1F80,
-    "flags": 0x1FBF,  # all exceptions have happened: that changes nothing
+    "flags": 0x1FBF,  # all exception flags are set, which changes nothing
     "daz": 0x1FC0,
     "ftz": 0x9F80,
     "daz+ftz": 0x9FC0,
@@ -36,11 +37,11 @@ _ARM = {  # FPCR: rounding from bit 22 on, FZ, DN
     "to zero": 3 << 22,
 }
 _machine = platform.machine().lower() if sys.platform == "linux" else ""
-# the words, and where the C library's fenv_t has them
+# the control words, and their offset in the C library's fenv_t
 _WORDS, _AT = {"x86_64": (_X86, 28), "aarch64": (_ARM, 0)}.get(_machine, ({"standard": 0}, 0))
 
 ENVIRONMENTS = tuple(_WORDS)
-UNMASKED = {"x86_64": 0, "aarch64": 0x9F00}.get(_machine)  # exceptions are signals; None: unknown
+UNMASKED = {"x86_64": 0, "aarch64": 0x9F00}.get(_machine)  # exceptions raise signals; None: unknown
 _MASK = {"x86_64": 0xFFC0}.get(_machine, 0xFFFFFFFF)
 
 
@@ -52,14 +53,14 @@ def _library() -> ctypes.CDLL:
 
 
 def word() -> int:
-    """What is set now, without the flags of what has happened."""
+    """Return the control word of this thread, without the sticky exception flags."""
     state = ctypes.create_string_buffer(64)
     _library().fegetenv(state)
     return int(struct.unpack_from("<I", state, _AT)[0]) & _MASK
 
 
 def set_word(value: int) -> None:
-    """Set it for this thread, for good."""
+    """Set the control word of this thread, for good."""
     library, state = _library(), ctypes.create_string_buffer(64)
     library.fegetenv(state)
     struct.pack_into("<I", state, _AT, value)
@@ -68,7 +69,7 @@ def set_word(value: int) -> None:
 
 @contextlib.contextmanager
 def environment(name: str | int) -> Iterator[int]:
-    """Let this thread compute so for the time being; what that sets is given."""
+    """Set an environment for the block; yield its control word."""
     value = _WORDS[name] if isinstance(name, str) else name
     if value == 0 and len(_WORDS) == 1:
         yield 0
@@ -83,3 +84,12 @@ def environment(name: str | int) -> Iterator[int]:
         yield value & _MASK
     finally:
         library.fesetenv(before)
+
+
+def same_after(name: str, use: Callable[[], Any]) -> Any:
+    """Return what `use` returns in an environment, which must be the same afterwards."""
+    with environment(name) as set_:
+        result = use()
+        after = word()
+    assert after == set_
+    return result

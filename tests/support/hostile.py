@@ -1,9 +1,9 @@
-"""Calls everything public with what nobody should give: `hostile.py STATE SEED COUNT LOG`.
+"""Calls the public API with hostile arguments: `hostile.py STATE SEED COUNT LOG`.
 
-It makes a small world of objects, brings it into a state, and calls public attributes, setters and
-special methods of its objects with hostile arguments, COUNT times, in worlds that are made anew
-every few calls. What comes next is written to LOG first: after a crash its text names the call. An
-exception of a class that nobody would expect ends the program with a traceback and status 3.
+The program creates a world of objects, brings it into a state, and calls public attributes, setters
+and special methods of its objects with hostile arguments, COUNT times; every few calls it creates a
+new world. It writes each call to LOG before making it, so that the log names the call after a
+crash. An exception of an unexpected class ends the program with a traceback and status 3.
 """
 
 import asyncio
@@ -130,7 +130,7 @@ def pickled(thing):
 
 
 def one_call(world, pick, note):
-    """Choose one call, tell of it, and make it."""
+    """Choose one call, log it, and make it."""
     thing = pick.choice(world.alive if pick.random() < 0.7 and world.alive else world.things)
     values = hostile_values(world, pick)
     values += world.things * (1 + len(values) // len(world.things))
@@ -204,7 +204,7 @@ def one_call(world, pick, note):
 
 
 def used(result):
-    """Look at what came out."""
+    """Inspect a result."""
     if iscoroutine(result):
         asyncio.run(result)
     elif result is not None:
@@ -254,7 +254,7 @@ PACKAGE = str(Path(wamr.__file__).parent)
 
 
 def is_ours(error):
-    """Tell whether our code raised it, and not what was called with our objects."""
+    """Return whether our code raised the exception, not code that was called with our objects."""
     traceback = error.__traceback__
     while traceback.tb_next:
         traceback = traceback.tb_next

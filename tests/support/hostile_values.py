@@ -1,4 +1,4 @@
-"""What hostile.py calls with: values that are wrong, values that are right, and where they go."""
+"""The arguments of hostile.py: wrong values, right values, and which parameters take which."""
 
 from inspect import signature
 
@@ -9,7 +9,7 @@ from wamr import Func, FuncType, Limits, ValType
 
 
 def evil(world, doing):
-    """An object whose special methods do something before they answer, or raise."""
+    """An object whose special methods perform an action before they return, or raise."""
 
     class Evil:
         def __index__(self):
@@ -127,7 +127,7 @@ NUMBERS = ("index", "offset", "size", "delta", "pages", "min", "max", "bits", "n
 
 
 def plausible_values(world):
-    """By the name of a parameter, what is more or less right there: so that calls get somewhere."""
+    """Return roughly valid values by the name of a parameter, so that calls get past the checks."""
     funcs = [thing for thing in world.things if isinstance(thing, Func)]
     number = [
         0,
@@ -191,7 +191,7 @@ def plausible_values(world):
 
 
 def fitting(type_, world, pick):
-    """Arguments for a function of this type."""
+    """Return arguments for a function of this type."""
     funcs = [None, *(thing for thing in world.things if isinstance(thing, Func))]
     choices = {
         "i32": [0, 1, -5, 2**32 - 1, wamr.Val(I32, 3), evil(world, world.instance.close)],
@@ -206,7 +206,7 @@ def fitting(type_, world, pick):
 
 
 def arguments(found, world, pick, values):
-    """Choose the arguments for a call: right ones, wrong ones, or some of both."""
+    """Choose the arguments of a call: right ones, wrong ones, or both."""
     how = pick.random()
     if isinstance(getattr(found, "__self__", found), Func) and how < 0.6:
         return fitting(getattr(found, "__self__", found).type, world, pick)

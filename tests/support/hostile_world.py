@@ -1,4 +1,4 @@
-"""What hostile.py calls: a world of objects, one of each kind, and the states it may be in."""
+"""The objects that hostile.py calls: a world with one of each kind, and the states of a world."""
 
 from contextlib import suppress
 
@@ -36,11 +36,11 @@ MODULES = {text: Module(ENGINE, data) for text, data in BINARY.items()}
 
 
 class Hostile(Exception):
-    """What the hostile objects raise."""
+    """Raised by hostile objects."""
 
 
 class World:
-    """One store with one object of each kind, and a neighbour that is linked with it."""
+    """A store with one object of each kind, and another instance that is linked with them."""
 
     def __init__(self):
         self.store = Store(
@@ -174,7 +174,7 @@ def in_a_callback_with_references(world, go):
 
 
 def failed(world, go):
-    """One whose segments failed has left a function in the table."""
+    """An instance whose segments failed has left a function in the table."""
     try:
         Instance(world.store, MODULES[FAILS], {"a": world.instance})
     except wamr.Trap as trap:
@@ -186,7 +186,7 @@ def failed(world, go):
 
 
 def unmade(world, go):
-    """Objects that no __init__ has made."""
+    """Objects whose __init__ has not run."""
     classes = [thing for thing in world.things if isinstance(thing, type)]
     world.things = [
         object.__new__(cls)
@@ -198,7 +198,7 @@ def unmade(world, go):
 
 
 def made_twice(world, go):
-    """What ran through its __init__ again, with the arguments of another object of its kind."""
+    """Objects whose __init__ ran again, with the arguments of another object of their kind."""
     other = World()
     world.second = other
     wanted = [

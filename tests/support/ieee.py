@@ -1,10 +1,9 @@
-"""A model of WebAssembly's numbers, in exact arithmetic: nothing here computes with floats.
+"""A model of WebAssembly's numeric operators in exact arithmetic, without Python floats.
 
-A float is the int of its bits, beside its Format; what it stands for is a Fraction. Where the
-specification leaves a NaN's bits open, a result is CANONICAL or ARITHMETIC, and `fits` tells
-whether bits are one of those. An integer is the unsigned int of its bits, beside its width. A
-Trap is raised. The names of the functions are those of the instructions (section 4.3 of the
-specification).
+A float is the int of its bits, with its Format; its value is a Fraction. Where the specification
+leaves the bits of a NaN open, a result is CANONICAL or ARITHMETIC, and `fits` checks the bits of an
+actual result. An integer is the unsigned int of its bits, with its width. Functions raise Trap.
+Their names are those of the instructions (section 4.3 of the specification).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 
 class Trap(Exception):
-    """The words of the trap that the instruction ends with."""
+    """The instruction traps; the argument is the message of the trap."""
 
 
 class NaN(enum.Enum):
@@ -51,7 +50,7 @@ class Format(NamedTuple):
 
     @property
     def least(self) -> int:
-        """The exponent of the least subnormal."""
+        """Return the exponent of the least subnormal."""
         return 2 - (1 << self.width - self.fraction - 2) - self.fraction
 
     def positive(self, bits: int) -> int:
@@ -71,13 +70,13 @@ class Format(NamedTuple):
         return -size if bits & self.sign else size
 
     def order(self, bits: int) -> Fraction | float:
-        """What comparisons see; infinities are compared as Python's."""
+        """Return the value as comparisons use it; infinities are Python floats."""
         if self.is_infinite(bits):
             return -math.inf if bits & self.sign else math.inf
         return self.value(bits)
 
     def rounded(self, value: Fraction, zero: int = 0) -> int:
-        """The nearest, ties to even; `zero` are the bits if the value itself is 0."""
+        """Round to the nearest, ties to even; `zero` are the bits for the value 0."""
         if value == 0:
             return zero
         sign = self.sign if value < 0 else 0
@@ -289,7 +288,7 @@ def signed_of(width: int, a: int) -> int:
 
 
 def integers(width: int, seed: int = 0, some: int = 8) -> list[int]:
-    """What is at an edge, and some at random."""
+    """Return edge cases and some random values."""
     half, top = 1 << width - 1, (1 << width) - 1
     edges = {0, 1, 2, 3, half - 1, half, half + 1, top - 1, top, top // 3, top // 3 * 2}
     edges |= {
@@ -304,7 +303,7 @@ def integers(width: int, seed: int = 0, some: int = 8) -> list[int]:
 
 
 def floats(f: Format, seed: int = 0, some: int = 12) -> list[int]:
-    """What is at an edge of floats and of integers, and some at random, of either sign."""
+    """Return edge cases of floats and of integers and some random values, of both signs."""
     least_normal = 1 << f.fraction
     edges = {0, 1, 2, 3, least_normal // 2, least_normal - 1, least_normal, least_normal + 1}
     edges |= {f.infinity - 1, f.infinity, f.canonical, f.canonical | 1, f.infinity | 1}
@@ -324,7 +323,7 @@ def floats(f: Format, seed: int = 0, some: int = 12) -> list[int]:
 
 
 def _edges_of_f32() -> Iterable[int]:
-    """Where demote rounds one way or the other."""
+    """Return values that demote rounds up or down."""
     for bits in (0, 1, 2, (1 << 23) - 1, 1 << 23, F32.infinity - 2, F32.infinity - 1):
         between = (F32.value(bits) + F32.value(bits) + Fraction(2) ** _step(bits)) / 2
         middle = F64.rounded(between)

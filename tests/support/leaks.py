@@ -1,8 +1,8 @@
-"""Judges LeakSanitizer's logs: `python leaks.py FOLDER` prints the leaks of our own allocations and
-fails. `make asan` asks it.
+"""Reads the logs of LeakSanitizer: `python leaks.py FOLDER` prints our leaks and fails.
 
-CPython and cffi leave much to the end of the process, which is no leak of ours. Ours is what
-WAMR or our C has allocated: a function of theirs is on the stack, below the allocator.
+`make asan` runs it. CPython and cffi don't free everything at the end of the process. A leak is
+ours if WAMR or our C has allocated the memory: the stack has one of their functions below the
+allocator.
 """
 
 import re
@@ -18,7 +18,7 @@ OURS = re.compile(r"(wasm|wpy|bh|os|aot)_|malloc_internal|alloc_vector_data|load
 
 
 def leaks(text):
-    """The stacks of our leaks, with how often each."""
+    """Return the stacks of our leaks, each with its number of occurrences."""
     found = Counter()
     for count, stack in BLOCK.findall(text):
         names = FRAME.findall(stack)[1:]
@@ -30,7 +30,7 @@ def leaks(text):
 def main(folder):
     found = Counter()
     paths = sorted(Path(folder).iterdir())
-    if not paths:  # Python alone leaves enough to be noted
+    if not paths:  # Python alone leaks enough for a log
         print(f"no logs in {folder}: LeakSanitizer has not run")
         return True
     for path in paths:

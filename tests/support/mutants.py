@@ -1,8 +1,8 @@
-"""Modules that nobody would write: mutants of one that uses everything, and how to try them.
+"""Mutants of a module that uses everything, and how to exercise them.
 
-Mutations know sections, so that most of what they change is looked at and not refused for a wrong
-size. All is decided by a seed. `exercise` does with a module whatever a user could: what it raises
-is a WasmError or a fault.
+Mutations know sections, so that the loader checks most changes instead of refusing a wrong size. A
+seed decides everything. `exercise` uses a module as a user could, and raises a WasmError or finds a
+fault.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def section(kind: int, body: bytes) -> bytes:
     return bytes([kind]) + leb(len(body)) + body
 
 
-# Values that open doors: opcodes, types, ends, numbers at limits.
+# Values that are likely to matter: opcodes, types, ends, numbers at limits.
 BYTES = b"\x00\x01\x02\x03\x04\x05\x0b\x0f\x10\x11\x12\x13\x1a\x1c\x20\x23\x24\x25\x26\x28\x3f\x40"
 BYTES += b"\x41\x42\x60\x6a\x6f\x70\x7b\x7c\x7d\x7e\x7f\x80\xd0\xd1\xd2\xfc\xfd\xfe\xff"
 NUMBERS = [b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x08", b"\xff\xff\xff\xff\x07", b"\x80\x00"]
@@ -124,7 +124,7 @@ NUMBERS += [b"\xff\xff\x03", b"\x80\x80\x04", b"\x80\x80\x80\x80\x00", b"\xff\xf
 
 
 def changed(random: Random, body: bytearray) -> None:
-    """Change a few bytes somewhere."""
+    """Change a few bytes at random places."""
     if not body:
         body += bytes(random.choices(BYTES, k=3))
         return
@@ -176,7 +176,7 @@ def mutant(module: bytes, seed: int) -> bytes:
 
 
 def changed_code(random: Random, body: bytes) -> bytes:
-    """Change one function, and the size that is written before it."""
+    """Change one function, and the size before it."""
     count, at = number(body, 0)
     functions = []
     for _ in range(count):
@@ -204,7 +204,7 @@ SAMPLES: dict[ValType, Any] = {
 
 
 def given(store: wamr.Store, wanted: Any) -> Any:
-    """Return something that an import of this type can be met with."""
+    """Return an item for an import of this type."""
     if isinstance(wanted, FuncType):
         results = tuple(SAMPLES[kind] for kind in wanted.results)
         answer = results[0] if len(results) == 1 else results or None
@@ -219,7 +219,7 @@ def given(store: wamr.Store, wanted: Any) -> Any:
 
 
 def exercise(data: bytes) -> str:
-    """Do everything with a module; how far it came. Raises nothing but faults."""
+    """Use a module in every way; return how far it got. Raise for faults only."""
     try:
         module = wamr.Module(wamr.Store(), data)
     except wamr.CompileError as error:

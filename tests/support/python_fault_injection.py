@@ -1,17 +1,18 @@
-"""A program that does a bit of everything while Python's allocations fail.
-
-See test_python_memory_failures.py.
+"""Fault injection: a program that uses the whole API while allocations of Python fail.
 
     python python_fault_injection.py STEP
 
-One after the other each STEP-th allocation fails (CPython's _testcapi knows how). Whatever is wrong
-with that ends in an assertion, a crash, or a traceback. All after it can't fail, too: CPython 3.11
-loops for ever then, where an exception handler has no memory for an int.
+Each STEP-th allocation fails, one in each run (by CPython's _testcapi). A fault ends in an
+assertion, a crash or a traceback. Later allocations of a run must succeed: otherwise CPython 3.11
+loops for ever in an exception handler that has no memory for an int. test_python_memory_failures.py
+runs it.
 """
 
 import _testcapi
 import gc
 import sys
+
+from small_modules import HostError
 
 from wamr import (
     CompileError,
@@ -69,10 +70,6 @@ USER = wat2wasm("""(module
 BEYOND = wat2wasm('(module (memory 1) (data (i32.const 65536) "x"))')
 
 
-class Mine(Exception):
-    pass
-
-
 def fails(kind, use, *args):
     try:
         use(*args)
@@ -82,7 +79,7 @@ def fails(kind, use, *args):
 
 
 def everything():
-    """What may end in a MemoryError at any point, and in nothing else."""
+    """Use the whole API; this may raise MemoryError at any point, and nothing else."""
     limits = ResourceLimits(memory_bytes=1 << 22, table_elements=100)
     store = Store(Engine(Config(stack_bytes=65_536)), limits=limits)
     module = Module(store, ALL)
@@ -91,7 +88,7 @@ def everything():
 
     def callback(x):
         if x == 99:
-            raise Mine
+            raise HostError
         return inst.exports.run(1) if x == 98 else x + 1
 
     memory = Memory(store, MemoryType(Limits(1, 5)))
@@ -110,7 +107,7 @@ def everything():
     inst = Instance(store, module, {"h": imports})
     e = inst.exports
     assert (e.run(1), e.run(98), e.many()) == (2, 2, (1, 6))
-    fails(Mine, e.run, 99)
+    fails(HostError, e.run, 99)
     thing = object()
     assert e.refs(thing, e.div) == (thing, e.div)
     assert e.refs(None, Func(store, FuncType([]), print))[0] is None
@@ -141,19 +138,19 @@ def everything():
 
 
 def main(step):
-    """Let each step-th allocation of Python fail; print how many were an error."""
+    """Make each step-th allocation of Python fail; print how many of these raised an error."""
     problems = []
     sys.unraisablehook = lambda args: problems.append(repr(args.exc_value))
     for _ in range(3):
         everything()
-    gc.disable()  # its runs would make the numbers of allocations differ
+    gc.disable()  # its runs would change the numbers of allocations
     count = errors = fine = 0
     while fine < 20:
         _testcapi.set_nomemory(count + 1, count + 2)
         try:
             everything()
             fine += 1
-        except (MemoryError, SystemError):  # the latter: CPython's own, of `raise` without memory
+        except (MemoryError, SystemError):  # CPython raises the latter for a `raise` without memory
             errors += 1
             fine = 0
         finally:
@@ -161,7 +158,7 @@ def main(step):
         gc.collect()
         count += step
     everything()
-    # A destructor without memory can't raise: Python only tells of it. Anything else is a fault.
+    # A destructor without memory can't raise, so Python prints the error. Anything else is a fault.
     assert set(problems) <= {"MemoryError()"}, problems
     print(errors)
 

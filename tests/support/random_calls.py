@@ -1,7 +1,7 @@
-"""Calls of the procedural layer at random: what comes back is handed in again, alive or dead.
+"""Random calls of the C API, whose results are passed on to later calls, also after their deletion.
 
-Whatever happens must be an answer of C or one of the layer's exceptions. Run under AddressSanitizer
-(`make asan`), it finds what no one has thought of.
+Each call must return, or raise an exception of the C API. Under AddressSanitizer (`make asan`) this
+finds faults that no written test covers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from capi import World, api, ffi, header
 
 ALLOWED = (TypeError, ValueError, ReferenceError, OverflowError, RuntimeError)
 KINDS = (0, 1, 2, 3, 128, 129)
-# Half of the calls are of these: where objects come, go, and call each other.
+# Half of the calls are of these, which create, delete and call.
 BUSY = ("func_call", "instance_new", "_delete", "exports", "extern_as", "_copy", "as_ref", "ref_as")
 KEPT = 40
 
@@ -85,7 +85,7 @@ class RandomCalls:
                 self.collect(parameter.type, argument)
 
     def collect(self, type_, value):
-        """Keeps what is worth being handed in again."""
+        """Keep results that may be passed to later calls."""
         if not isinstance(value, ffi.CData) or not value:
             return
         kind = self.rules.handle(type_, self.kinds)

@@ -1,4 +1,4 @@
-"""Two instances that enter each other again: `a` calls functions by a table, also its own."""
+"""Two instances that call into each other again; `a` calls functions by a table, also its own."""
 
 from __future__ import annotations
 

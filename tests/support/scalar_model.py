@@ -1,7 +1,7 @@
-"""A model of the numeric instructions on single values, over the numbers of `ieee`.
+"""A model of the numeric instructions on single values, based on `ieee`.
 
-NAMES has what opcodes mean, from 0x45 on, and what the first behind 0xFC do. `of(name)` is the
-instruction, as in `lanes`; `run` gives bits, an open NaN, or raises Trap.
+NAMES has the instructions from opcode 0x45 on, and SATURATING the first ones after 0xFC. `of(name)`
+returns an instruction, as in `vector_model`; `run` returns bits or an open NaN, or raises Trap.
 """
 
 from __future__ import annotations

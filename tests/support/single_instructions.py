@@ -1,6 +1,6 @@
-"""Module text for functions of one instruction each, whose values are ints and bytes.
+"""Module text of functions with one instruction each, whose values are ints and bytes.
 
-Floats go in and come out as the integers of their bits: nothing on the way can change them.
+Floats are passed as the integers of their bits, so that conversions can't change them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ _INTEGERS = {"f32": "i32", "f64": "i64"}
 
 
 def function(export: str, instruction: str, params: tuple[str, ...], result: str) -> str:
-    """Return a function that passes its parameters to the instruction, with its immediates."""
+    """Return a function that applies an instruction, with its immediates, to its parameters."""
     operands = " ".join(_parameter(i, type_) for i, type_ in enumerate(params))
     outer = " ".join(_INTEGERS.get(type_, type_) for type_ in params)
     body = f"({instruction} {operands})"
@@ -25,7 +25,7 @@ def _parameter(index: int, type_: str) -> str:
 
 
 def signed(type_: str, value: object) -> object:
-    """Return an unsigned int as a call takes and gives integers: signed."""
+    """Return an unsigned int as the signed one that calls take and return."""
     bits = {"i32": 32, "f32": 32, "i64": 64, "f64": 64}.get(type_)
     if bits is None or not isinstance(value, int):
         return value

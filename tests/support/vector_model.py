@@ -1,7 +1,7 @@
-"""A model of the vector instructions, lane by lane, over the numbers of `ieee`.
+"""A model of the vector instructions, lane by lane, based on `ieee`.
 
-`of(name)` is an instruction: what it takes and gives, its immediates, the values to try, and `run`,
-which works out what must come of them. `shapes` has what all of it is made of.
+`of(name)` returns an instruction: its parameters and result, its immediates, the values to try, and
+`run`, which computes the expected result. `vector_shapes` has the shapes of vectors.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def saturate(width: int, signed: bool, a: int) -> int:
 
 
 def _either(function: Callable[[int, int], int], signed: bool) -> Callable[[int, int, int], int]:
-    """On signed or unsigned numbers."""
+    """Return an operator on signed or unsigned numbers."""
     if signed:
         return lambda w, a, b: function(signed_of(w, a), signed_of(w, b))
     return lambda w, a, b: function(a, b)
@@ -96,7 +96,7 @@ Made = Instruction | None
 
 
 def _lanewise(name: str, lane: Lane, into: Lane, count: int, function: Callable[..., Any]) -> Made:
-    """The lanes of the operands, one by one; those that have none give zeros."""
+    """Yield the lanes of the operands in order; missing lanes are zeros."""
     once = functools.cache(function)
 
     def run(*operands: bytes) -> Vector:
@@ -187,7 +187,7 @@ def _tested(name: str, lane: Lane | None, operator: str) -> Made:
 def _converted(
     name: str, into: Lane | None, operator: str, low: str, source: str, sign: str
 ) -> Made:
-    """demote, promote, trunc_sat and convert: the lower lanes, where there are more of them."""
+    """Return demote, promote, trunc_sat or convert; they use the lower lanes if there are more."""
     assert into
     lane, signed = SHAPES[source], sign == "_s"
     if operator == "convert":
@@ -210,7 +210,7 @@ def _half(lanes: list[int], which: str) -> list[int]:
 def _extended(
     name: str, into: Lane | None, operator: str, which: str, source: str, sign: str
 ) -> Made:
-    """extend, extmul: half of the lanes; extadd_pairwise: two and two; dot: products of all."""
+    """Return extend or extmul (half of the lanes), extadd_pairwise (pairs), or dot (products)."""
     assert into
     lane, number, mask = SHAPES[source], _signed(sign), (1 << into.width) - 1
 

@@ -1,8 +1,8 @@
-"""What the vector instructions are, and what their operands are made of.
+"""The vector instructions, and the shapes of their operands.
 
-NAMES has what each opcode behind 0xFD means, 0 to 255. A vector is 16 bytes; its lanes are unsigned
-ints, lane 0 first. An expected vector is a Vector, whose lanes may be open (ieee.NaN). What the
-instructions do is in `lanes`.
+NAMES has the instruction of each opcode after 0xFD, 0 to 255. A vector is 16 bytes; its lanes are
+unsigned ints, lane 0 first. An expected vector is a Vector, whose lanes may be open (ieee.NaN).
+`vector_model` has the effects of the instructions.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ NAMES = _TABLE.split()
 
 @dataclass(frozen=True)
 class Lane:
-    """What the lanes of a shape are: integers of a width, or floats of a format."""
+    """The lanes of a shape: integers of a width, or floats of a format."""
 
     width: int
     format: Format | None = None
@@ -83,7 +83,7 @@ class Lane:
         return ieee.floats(self.format) if self.format else ieee.integers(self.width)
 
     def pairs(self) -> list[tuple[int, int]]:
-        """All pairs of a few values, and some of all; edges of shifts and sums among them."""
+        """Return all pairs of a few values and some of all values, with edge cases of shifts."""
         chance = random.Random(self.width)
         values = self.values()
         few = chance.sample(values, 16)
@@ -114,7 +114,7 @@ class Vector:
 
 @dataclass(frozen=True)
 class Instruction:
-    """params, result: value types; floats come and go as the ints of their bits."""
+    """An instruction. `params` and `result` are value types; floats are the ints of their bits."""
 
     name: str
     params: tuple[str, ...]

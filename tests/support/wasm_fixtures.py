@@ -1,4 +1,4 @@
-"""WASI guests for the tests: one that Python drives call by call, and small programs as text."""
+"""WASI programs for tests: a Guest, whose functions Python calls, and programs as text."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ FOLLOW = 1
 
 
 def descriptors() -> int:
-    """Return how many this process has open, those of garbage not counted."""
+    """Return how many descriptors this process has open, after a garbage collection."""
     gc.collect()
     return sum(1 for _ in Path("/dev/fd").iterdir())
 
@@ -89,9 +89,10 @@ SLACK = 60.0
 
 @contextlib.contextmanager
 def took(most: float, least: float = 0.0) -> Iterator[None]:
-    """Check that the block takes so many seconds: at least, and at most on an idle machine.
+    """Check that the block takes at least `least` and at most `most` seconds on an idle machine.
 
-    A busy one may take SLACK more. What this is for is what would never end, or not for minutes.
+    A busy machine may take SLACK seconds more. This is for calls that would otherwise take minutes,
+    or never return.
     """
     begin = time.monotonic()
     yield
@@ -109,7 +110,7 @@ while exchange(-100, a, -100, b, 2) == 0:
 
 @contextlib.contextmanager
 def exchanging(a: Path, b: Path) -> Iterator[None]:
-    """Let another process exchange two files with each other all the time (Linux)."""
+    """Let another process exchange two files all the time (Linux)."""
     process = subprocess.Popen([sys.executable, "-c", _EXCHANGER, a, b])
     try:
         before = a.lstat().st_ino
@@ -123,7 +124,7 @@ def exchanging(a: Path, b: Path) -> Iterator[None]:
 
 
 def in_process(code: str, *args: object) -> None:
-    """Run the code, with all of this module, in a process that may hang or crash."""
+    """Run code, with the names of this module, in a process, since it may hang or crash."""
     prelude = "import os, sys, wamr; from pathlib import Path; from wasm_fixtures import *\n"
     path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
@@ -141,7 +142,7 @@ PREVIEW1, UNSTABLE = "wasi_snapshot_preview1", "wasi_unstable"
 
 
 def imports(names: Iterable[str] = tuple(SIGNATURES), abi: str = PREVIEW1) -> str:
-    """Return the imports of these functions, as text; each is called `$name`."""
+    """Return the imports of these functions as text; the identifiers are `$name`."""
     lines = []
     for name in names:
         params = " ".join("i64" if kind == "I" else "i32" for kind in SIGNATURES[name])
@@ -154,7 +155,7 @@ def imports(names: Iterable[str] = tuple(SIGNATURES), abi: str = PREVIEW1) -> st
 
 
 def program(body: str, data: str = "") -> str:
-    """Return a command: `body` is what `_start` does, `data` is at address 1024.
+    """Return a command, with `body` as the body of `_start` and `data` at address 1024.
 
     `(call $say (address) (size))` writes to stdout, `$say_to` to a descriptor.
     """
@@ -189,10 +190,10 @@ _modules: dict[str, wamr.Module] = {}
 
 
 class Guest:
-    """A guest whose every call the test makes: `guest.fd_close(3)` answers an errno.
+    """An instance whose WASI functions the test calls: `guest.fd_close(3)` returns an errno.
 
-    Text and bytes among the arguments become address and size; results are read from `OUT`.
-    `abi`: the module that it imports from.
+    Arguments that are text or bytes become address and size; results are read from `OUT`. `abi` is
+    the name of the module that it imports from.
     """
 
     OUT = 32768

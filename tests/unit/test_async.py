@@ -1,4 +1,4 @@
-"""Func.call_async: wasm beside an event loop."""
+"""Func.call_async: calls in a thread, while an event loop runs."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_each_task_has_its_own_context() -> None:
 
 # ------------------------------------------------------------------ exceptions
 class Own(BaseException):
-    """Neither Exception nor anything that asyncio knows."""
+    """An exception that is neither an Exception nor known to asyncio."""
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,11 @@ def test_nothing_of_a_call_is_held_when_it_is_over() -> None:
             with pytest.raises(KeyError):
                 await counter.exports.call_host.call_async()
             things.clear()
-            for _ in range(100):  # the executor's thread drops its own some time after the result
+            for _ in range(100):  # the executor drops its reference later
                 if gone() is None:
                     break
                 await asyncio.sleep(0.01)
-                gc.collect()  # what pytest's `raises` made
+                gc.collect()  # the object that pytest.raises returned
             assert gone() is None
         finally:
             gc.enable()

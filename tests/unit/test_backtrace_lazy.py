@@ -1,4 +1,4 @@
-"""Frames are made when somebody asks for them, and are what they were when the trap came."""
+"""Frames are created on demand, and describe the state at the time of the trap."""
 
 import copy
 import gc

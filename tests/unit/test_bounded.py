@@ -1,4 +1,4 @@
-"""Functions that are sure to end soon keep the GIL; nothing else does, however it is dressed up."""
+"""Bounded functions, which end soon, keep the GIL; no other function does."""
 
 import sys
 import threading
@@ -115,7 +115,7 @@ def test_functions_of_others_are_judged_where_they_are():
     )
     assert lib.wpy_func_bounded(user.exports.short._c)
     assert not lib.wpy_func_bounded(user.exports.long._c)
-    assert not lib.wpy_func_bounded(user.exports.calls._c)  # there Python has no part in it
+    assert not lib.wpy_func_bounded(user.exports.calls._c)  # no Python code runs there
 
 
 MIXED = """(module (import "m" "f" (func $f)) (import "m" "g" (func $g))
@@ -134,8 +134,8 @@ def test_only_who_calls_host_functions_and_nothing_else_from_outside_is_bounded(
     ).exports.f
     for imports, bounded in (
         ([host, host], True),
-        ([reexported, host], True),  # a host function by a long way round
-        ([host, wasm], False),  # which of them is called is not looked at
+        ([reexported, host], True),  # a host function, called indirectly
+        ([host, wasm], False),  # the loader doesn't check which of them is called
         ([wasm, host], False),
         ([wasm, wasm], False),
     ):
@@ -165,7 +165,7 @@ SPIN = "(loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
 
 @pytest.fixture
 def others():
-    """How often another thread has had the GIL, which nobody is asked to give up."""
+    """Return how often another thread has had the GIL, with a switch interval that never ends."""
     seen, stop, started = [], threading.Event(), threading.Event()
 
     def run():

@@ -1,4 +1,4 @@
-"""Host functions must be plain: what would have to be awaited or iterated is refused."""
+"""Host functions must be plain: coroutine and generator functions are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TYPE = FuncType.parse("(i32) -> i32")
 
 @pytest.fixture(autouse=True)
 def _no_warnings() -> Iterator[None]:
-    """That nobody awaited a coroutine is a warning, which comes when it is collected."""
+    """A coroutine that was never awaited causes a warning when it is collected."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
@@ -107,7 +107,7 @@ def sync(x: int) -> int:
 
 @functools.wraps(fetch)
 def adapter(x: int) -> int:
-    """What makes a plain function of a coroutine function, and keeps its name."""
+    """Wrap a coroutine function in a plain function of the same name."""
     return x + 1
 
 
@@ -142,7 +142,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
 }
 
 
-# ------------------------------------------------------------------ where it is given
+# ------------------------------------------------------------------ refused when it is passed
 def given_to_func(function: Any) -> None:
     Func(Store(), TYPE, function)
 
@@ -265,7 +265,7 @@ def test_one_that_leads_to_itself_is_taken() -> None:
     given_to_func(loop)
 
 
-# ------------------------------------------------------------------ what no look can find out
+# ------------------------------------------------------------------ refused when it is called
 FORESEEN = [
     (lambda x: fetch(x), "a coroutine of fetch: wasm code can't wait"),
     (lambda x: Methods().fetch(x), "a coroutine of fetch: wasm code can't wait"),
@@ -387,7 +387,7 @@ def test_what_stdio_returns_is_not_lost() -> None:
         exports.read()
 
 
-# ------------------------------------------------------------------ the procedural layer
+# ------------------------------------------------------------------ the C API
 def test_callbacks_of_the_procedural_layer_must_be_plain_too() -> None:
     from wamr import ffi
 

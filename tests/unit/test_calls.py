@@ -1,4 +1,4 @@
-"""Calls from Python into wasm: every shape of signature, arguments, results, errors, sentinels."""
+"""Calls from Python into wasm: signatures of each shape, arguments, results, errors, sentinels."""
 
 import itertools
 import sys
@@ -27,7 +27,7 @@ KINDS = list(SAMPLE)
 
 
 def echo_module(params, result):
-    """A module whose `f` returns its parameter number `result` (None: nothing)."""
+    """Return a module whose `f` returns its parameter number `result` (None: nothing)."""
     declared = f"(param {' '.join(params)})" if params else ""
     answer = f"(result {params[result]}) (local.get {result})" if result is not None else ""
     return f'(module (func (export "f") {declared} {answer}))'
@@ -84,7 +84,7 @@ BY_CELLS = "".join(
 
 @pytest.fixture(params=["entry", "cells"])
 def echo(request):
-    """The functions by kind, through the entries of their shapes and through packed cells."""
+    """Return functions by kind, called through their own entry and through packed cells."""
     if request.param == "entry":
         return load(f"(module {ONE_OF_EACH})").exports
     exports = load(f"(module {BY_CELLS})").exports

@@ -1,4 +1,4 @@
-"""Cancelled calls: CancelledError comes out when nothing of the call runs any more."""
+"""Cancelled calls: CancelledError is raised when no code of the call runs any more."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ needs_311 = pytest.mark.skipif(
 )
 
 
-# ------------------------------------------------------------------ when it comes out
+# ------------------------------------------------------------------ when it is raised
 def test_the_code_has_stopped_when_cancelled_error_comes_out() -> None:
     async def main() -> None:
         for _ in range(50):
@@ -66,7 +66,7 @@ def test_cancelled_again_and_again_it_still_waits() -> None:
         for _ in range(10):
             task.cancel()
             await asyncio.sleep(0.002)
-            assert not task.done()  # the host function is still in there
+            assert not task.done()  # the host function still runs
         leave.set()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -122,7 +122,7 @@ def test_a_result_that_is_there_already_does_not_lose_the_cancellation() -> None
             called.clear()
             task = asyncio.create_task(counter.exports.call_host.call_async())
             await asyncio.sleep(0)
-            called.wait()  # the loop stands still: the result comes in before the cancellation
+            called.wait()  # the loop is blocked: the result arrives before the cancellation
             time.sleep(0.001)
             await cancelled(task)
             assert task.cancelled()
@@ -233,7 +233,7 @@ async def by_task_group(call: Coroutine[Any, Any, Any], counter: Counter) -> Non
 
 
 async def by_gather(call: Awaitable[Any], counter: Counter) -> None:
-    # else it goes on as soon as the first of them has ended, whatever the others do
+    # otherwise it continues as soon as the first of them has ended
     both = asyncio.gather(call, asyncio.sleep(100), return_exceptions=True)
     await counter.counting()
     both.cancel()

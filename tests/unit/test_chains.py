@@ -1,4 +1,4 @@
-"""Chains of calls that come into an instance more than once, each with each way to end."""
+"""Chains of calls that enter an instance more than once, with each way to end."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from chain_model import (
     fuel_of_return,
     wanted,
 )
-from chains import Chain, Instead, Mine, as_tuple
+from chains import Chain, Instead, as_tuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_modules import HostError
 
 from wamr import ExitTrap, Instance, MemoryLimitError, Module, TimeoutTrap, Trap
 
@@ -38,18 +39,18 @@ def names(trap: Trap) -> list[tuple[str | None, str | None]]:
 
 
 def check_error(chain: Chain, error: BaseException, right: Wanted) -> None:
-    """The error is the one that the model says, with its frames."""
+    """Check that the error is the one that the model expects, with its frames."""
     if right.kind == "replaced":
         assert right.cause is not None
         if chain.end == "timeout" and type(error) is TimeoutTrap:
-            return  # it came before the host function was called: the machine is busy
+            return  # on a busy machine, it came before the host function was called
         assert type(error) is Instead
         assert error in chain.raised
         assert error.__context__ is not None
         check_error(chain, error.__context__, right.cause)
         return
     if right.kind in ("error", "keyboard"):
-        assert type(error) is (Mine if right.kind == "error" else KeyboardInterrupt)
+        assert type(error) is (HostError if right.kind == "error" else KeyboardInterrupt)
         assert error is chain.raised[0]
         return
     if right.kind == "grow":
@@ -63,7 +64,7 @@ def check_error(chain: Chain, error: BaseException, right: Wanted) -> None:
     if right.kind == "trap_of_host":
         assert error is chain.raised[0]
     found = names(error)
-    if right.kind == "timeout":  # it may come on the way there, when the machine is busy
+    if right.kind == "timeout":  # on a busy machine, it may come earlier
         nodes = [int(name[1:]) for _, name in found if name and name[0] == "n"]
         assert nodes == sorted(set(nodes), reverse=True)
         assert found[-1:] == [(NAMES[chain.shape.owners[i]], f"n{i}") for i in nodes[-1:]]
@@ -75,7 +76,7 @@ def check_error(chain: Chain, error: BaseException, right: Wanted) -> None:
 
 
 def check_return(chain: Chain) -> None:
-    """All goes as if nothing had been: values, fuel."""
+    """Check that calls work as before: values, fuel."""
     before = [instance.fuel for instance in chain.instances]
     assert before == [FUEL] * len(chain.instances)
     assert as_tuple(chain.run("return")) == wanted(chain.shape, chain.values, "return").values
@@ -109,7 +110,7 @@ def check_all(shape: Shape) -> None:
 
 
 def shapes(nodes: int, instances: int) -> list[Shape]:
-    """Return all shapes; types, ways to call and what Python does take turns."""
+    """Yield all shapes; types, call paths and policies alternate."""
     turns = zip(
         itertools.cycle(TYPES),
         itertools.cycle(WAYS_IN + WAYS_IN[:3]),

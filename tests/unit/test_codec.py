@@ -1,4 +1,4 @@
-"""Values are exact: every bit of every kind, through wasm, host functions, globals and back."""
+"""Values are exact: each bit of each type, through wasm, host functions, globals and back."""
 
 import math
 import struct
@@ -78,7 +78,7 @@ def test_every_f64_keeps_its_bits(bits):
 
 
 def quiet(bits):
-    """What a signalling f32 NaN may have become."""
+    """Return the bits that a signalling f32 NaN may become."""
     return bits | 1 << 22 if bits & 0x7F800000 == 0x7F800000 and bits & 0x7FFFFF else bits
 
 
@@ -207,7 +207,7 @@ def test_equal_objects_stay_apart(store):
 
 
 class Odd:
-    """Whatever it is asked, it raises."""
+    """Raises an exception in each special method."""
 
     def __eq__(self, other):
         raise AssertionError("asked for equality")

@@ -1,4 +1,4 @@
-"""Engines and their configuration; that WAMR's start and stop follows no order of destruction."""
+"""Engines and their configuration; WAMR starts and stops in any order of destruction."""
 
 import copy
 import gc

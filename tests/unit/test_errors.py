@@ -1,4 +1,4 @@
-"""The exceptions as a user meets them, and the one mapping from WAMR's texts to them."""
+"""The exceptions of the package, and the mapping from WAMR's messages to them."""
 
 import copy
 import pickle
@@ -91,7 +91,7 @@ def test_an_exit_needs_a_number(bad):
 
 
 def carried(error):
-    """What must survive a trip to another process."""
+    """Return the attributes that must survive pickling."""
     return type(error), error.args, str(error), vars(error)
 
 
@@ -178,7 +178,7 @@ def test_a_long_traceback_leaves_out_its_middle():
     assert lines[22] == "  [9960 lines left out]"
 
 
-# ------------------------------------------------------------------ from WAMR's texts
+# ------------------------------------------------------------------ from WAMR's messages
 @pytest.mark.parametrize(
     ("text", "kind", "code", "message"),
     [
@@ -223,7 +223,7 @@ def test_a_long_traceback_leaves_out_its_middle():
         ("allocate memory failed", Trap, TrapCode.OTHER, "out of memory"),
         ("unaligned atomic", Trap, TrapCode.OTHER, None),
         ("failed to call unlinked import function (env, f)", Trap, TrapCode.OTHER, None),
-        # what only looks like one of ours
+        # messages that only look like ours
         ("host", Trap, TrapCode.OTHER, None),
         ("exit", Trap, TrapCode.OTHER, None),
         ("Unreachable", Trap, TrapCode.OTHER, None),

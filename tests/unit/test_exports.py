@@ -1,4 +1,4 @@
-"""Exports: attributes and a mapping at once, in the module's order."""
+"""Exports: attributes and a mapping, in the order of the module."""
 
 from collections.abc import Mapping
 

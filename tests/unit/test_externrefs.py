@@ -1,4 +1,4 @@
-"""Objects behind externrefs: held while wasm can reach them, and no longer."""
+"""Objects behind externrefs are kept exactly as long as wasm can reach them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ TEXT = """
 
 
 class Thing:
-    """Can be referred to weakly."""
+    """An object that can be weakly referenced."""
 
 
 class Host:
-    """The module's imports."""
+    """Return the imports of the module."""
 
     def __init__(self) -> None:
         self.on_call: Any = lambda: None

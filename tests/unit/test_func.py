@@ -1,4 +1,4 @@
-"""Functions as objects: made from Python, named, compared, passed around."""
+"""Func objects: created from Python functions, named, compared, passed on."""
 
 import copy
 import inspect
@@ -175,7 +175,7 @@ def test_options_are_by_name(store):
         Func(store, None, add)(1, b=2)
 
 
-# ------------------------------------------------------------------ names and looks
+# ------------------------------------------------------------------ names and representation
 def test_names(store):
     text = """(module (func $inner (export "outer") (param i32) (result i32) (local.get 0))
         (func $hidden (result i32) (i32.const 1))

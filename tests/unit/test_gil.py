@@ -1,4 +1,4 @@
-"""What may happen wherever the GIL is taken or kept: tracing, foreign threads, exceptions, fork."""
+"""Events where the GIL is taken or kept: tracing, other threads, exceptions, fork."""
 
 import os
 import subprocess
@@ -108,7 +108,7 @@ def test_monitoring_may_call_too(outcome):
     assert outcome(program) == ["5 [7]"]
 
 
-# ------------------------------------------------------------------ exceptions from elsewhere
+# ------------------------------------------------------------------ asynchronous exceptions
 @pytest.mark.parametrize("call", ["one.exports.calls()", "[one.exports.one(1) for _ in forever]"])
 def test_an_asynchronous_exception_comes_out_of_host_functions(call, outcome):
     program = f"""

@@ -1,4 +1,4 @@
-"""Globals: of each type, constant and mutable, seen from all sides."""
+"""Globals of each type, constant and mutable, from Python and from wasm."""
 
 import math
 

@@ -1,14 +1,13 @@
-"""Greenlets that take turns within host functions: right answers or a RuntimeError, never a crash.
+"""Greenlets that switch within host functions: right results or a RuntimeError, never a crash.
 
-Each program runs in a process of its own with a time limit. What they test is in C:
+Each program runs in a process of its own with a time limit. The code is in
 src/native/runtime/stack_switch.c.
 """
 
 import os
-import subprocess
 import sys
-import textwrap
 
+import greenlet_programs
 import pytest
 from needs import needs
 
@@ -20,79 +19,11 @@ pytestmark = pytest.mark.skipif(
     "libasan" in os.environ.get("LD_PRELOAD", ""), reason="greenlets move what ASan watches"
 )
 
-# deep(n, x) calls back with x, n frames deep, and adds x for each; many(n, x) adds up n callbacks.
-MODULE = """(module (import "m" "back" (func $back (param i32) (result i32)))
-    (func $deep (export "deep") (param i32 i32) (result i32)
-        (if (result i32) (local.get 0)
-            (then (i32.add (local.get 1)
-                (call $deep (i32.sub (local.get 0) (i32.const 1)) (local.get 1))))
-            (else (call $back (local.get 1)))))
-    (func (export "many") (param $n i32) (param $x i32) (result i32) (local $sum i32)
-        (loop $l
-            (local.set $sum (i32.add (local.get $sum) (call $back (local.get $x))))
-            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-        (local.get $sum))
-    (func (export "one") (param i32) (result i32) (call $back (local.get 0))))"""
-REFERENCES = """(module
-    (import "m" "back" (func $back (param externref funcref) (result externref)))
-    (import "m" "call" (func $call (param funcref)))
-    (table (export "table") 1 funcref)
-    (func (export "pass") (param externref funcref) (result externref)
-        (table.set (i32.const 0) (local.get 1))
-        (call $back (local.get 0) (local.get 1))))"""
-START = """
-import faulthandler, gc, sys, greenlet, wamr
-from greenlet import getcurrent
-faulthandler.dump_traceback_later(60, exit=True)
-hub = getcurrent()
-OUT_OF_ORDER = "its host function returned while a call that began later in the same instance"
-
-def pause(value):
-    hub.switch()
-    return value
-
-def made(back=pause, data={module!r}, **options):
-    return wamr.load(data, {{"m": {{"back": back}}}}, **options)
-
-results = {{}}
-
-def kept(key, function, *args):
-    try:
-        results[key] = function(*args)
-    except BaseException as error:
-        results[key] = type(error).__name__
-        if isinstance(error, RuntimeError) and not isinstance(error, wamr.Trap):
-            assert OUT_OF_ORDER in str(error), error
-
-def started(key, function, *args):
-    made_now = greenlet.greenlet(kept)
-    made_now.switch(key, function, *args)
-    return made_now
-
-def by_turns(*greenlets):
-    while any(not one.dead for one in greenlets):
-        for one in greenlets:
-            if not one.dead:
-                one.switch()
-"""
-
 
 @pytest.fixture
 def outcome(wat):
-    def run(program):
-        code = START.format(module=wat(MODULE)) + textwrap.dedent(program)
-        done = subprocess.run(
-            [sys.executable, "-X", "faulthandler", "-c", code],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
-        return done.stdout.splitlines()
-
-    return run
+    """Return a function that runs a program and returns the lines that it prints."""
+    return greenlet_programs.run
 
 
 @pytest.mark.parametrize("name", ["many", "deep"])
@@ -109,7 +40,7 @@ def test_instances_by_turns_give_right_answers(name, count, outcome):
 
 
 def test_calls_may_end_in_the_order_in_which_they_began(outcome):
-    """The first returns to a native stack that the second was on."""
+    """The first call returns to a native stack that the second one has used."""
     program = """
         first, second = made(), made()
         a = started("a", first.exports.deep, 50, 3)
@@ -139,7 +70,7 @@ def test_calls_from_different_depths_of_python(outcome):
 
 
 def test_a_greenlet_that_began_in_a_host_function_may_outlive_the_call(outcome):
-    """Its calls were made within a call that has ended when it goes on."""
+    """Its calls began within a call that has ended when it continues."""
     program = """
         inner = made()
         def back(value):
@@ -318,7 +249,7 @@ def test_what_is_linked_while_calls_of_both_are_open_is_left_with_the_last(order
 
 
 def test_a_deadlock_with_a_greenlet_that_waits_is_found(outcome):
-    """Its thread is in no call just now, and has the lock. Either of the two is told, or both."""
+    """The thread is in no call now, but holds the lock. One of the two gets the error, or both."""
     program = """
         import threading
         one, inside = made(lambda value: pause(value) if value == 3 else value), threading.Event()
@@ -346,7 +277,7 @@ def test_a_deadlock_with_a_greenlet_that_waits_is_found(outcome):
 
 def test_references_go_where_they_are_meant_to(outcome, wat):
     program = f"""
-        data = {wat(REFERENCES)!r}
+        data = {wat(greenlet_programs.REFERENCES)!r}
         def back(value, func):
             hub.switch()
             return [value, func]

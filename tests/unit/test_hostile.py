@@ -1,8 +1,8 @@
-"""Whatever is public, called with whatever there is, in any state: an exception, and no crash.
+"""The public API, called with hostile arguments in each state: an exception, and no crash.
 
-tests/support/hostile.py is what calls; here it runs in a process of its own for each state, so that
-a crash or a hang is a failure that names the last call. WAMR_STRESS=100 calls a hundred times as
-often.
+tests/support/hostile.py makes the calls. It runs in a process of its own for each state, so that a
+crash or a hang is a failure that names the last call. WAMR_STRESS=100 makes a hundred times as many
+calls.
 """
 
 import os
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from needs import needs
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).parents[1] / "support" / "hostile.py"
 FACTOR = float(os.environ.get("WAMR_STRESS", "1"))
@@ -31,7 +33,7 @@ STATES = {
 
 
 def outcome(state, count, where, *, seed=1, before=()):
-    """Run the program; None, or what went wrong."""
+    """Run the program; return None, or what went wrong."""
     log = where / "log"
     command = [sys.executable, "-W", "ignore", *before, str(PROGRAM)]
     command += [state, str(seed), str(count), str(log)]
@@ -76,7 +78,7 @@ def test_a_fault_is_found_and_named(name, tmp_path):
     """A public method that is broken in one of three ways."""
     needs("wasmtime", "wat")
     body, shown = BROKEN[name]
-    # in a file of the package, as far as its name tells: only there a private name is a fault
+    # compiled with the name of a file of the package: only there is a private name a fault
     code = f"""
 import os, runpy, sys, wamr
 sys.path.insert(0, os.path.dirname(sys.argv[0]))

@@ -1,4 +1,4 @@
-"""Instances: making, starting, closing, and what is left after an error."""
+"""Instances: instantiating, starting, closing, and their state after an error."""
 
 import copy
 import gc
@@ -111,7 +111,7 @@ def test_module_of_another_engine(store):
         Instance(store, Module(Engine(), "(module)"))
 
 
-# ------------------------------------------------------------------ what can fail
+# ------------------------------------------------------------------ failures
 def test_trap_in_the_start_function(store):
     module = Module(store, "(module (func $boom unreachable) (start $boom))")
     with pytest.raises(Trap, match="unreachable") as caught:
@@ -319,7 +319,7 @@ def test_no_copies(store, how):
 
 
 def test_dies_by_reference_count():
-    """Nothing of an instance waits for the collector, host functions and memory views included."""
+    """An instance is freed without the collector, including host functions and memory views."""
     gc.collect()
     gc.disable()
     try:

@@ -1,6 +1,6 @@
-"""Sub-interpreters: `import wamr` refuses in them, and the main interpreter is none the worse.
+"""Sub-interpreters: `import wamr` raises in them, and the main interpreter works on.
 
-Each program runs in a process of its own, since what may go wrong is a hang or a crash.
+Each program runs in a process of its own, since a failure may be a hang or a crash.
 """
 
 import subprocess
@@ -61,7 +61,7 @@ RUN_INSIDE = {
         """,
 }
 NAMES = ("wamr", "wamr.ffi", "wamr._wamr", "wamr.errors", "wamr._backend.binding", "wamr.__main__")
-# What runs inside: each import twice, since the first leaves parts of the package behind.
+# The code for a sub-interpreter: each import twice, since the first leaves imported submodules.
 INSIDE = """
 import sys
 sys.path[:] = {path!r}
@@ -75,7 +75,7 @@ for name in 2 * {names!r}:
 assert "_cffi_backend" not in sys.modules
 sys.stdout.flush()
 """
-# What the main interpreter does: all that takes the GIL or gives it up.
+# The code of the main interpreter: all operations that take or release the GIL.
 WORK = """
 import threading, wamr
 module = wamr.Module(wamr.Engine(), {module!r})
@@ -107,7 +107,7 @@ MODULE = """(module (import "m" "f" (func $f (param i32)))
 
 
 def has(kind):
-    """Tell whether this Python has what that kind needs."""
+    """Return whether this Python supports a kind of sub-interpreter."""
     needed = {"legacy": ("_interpreters", "_xxsubinterpreters")}
     needed["isolated"] = needed["legacy"]
     from importlib.util import find_spec
@@ -116,7 +116,7 @@ def has(kind):
 
 
 def outcome(program):
-    """Run a program; a hang is a failure that says so."""
+    """Run a program; a hang is a failure with a message."""
     command = [sys.executable, "-X", "faulthandler", "-c", program]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -147,7 +147,7 @@ def test_a_sub_interpreter_is_refused_with_a_sentence_and_the_main_one_works(kin
 
 
 def test_the_sentence_is_the_same_on_both_sides():
-    """C says it where the module is loaded at all, Python where it can't be."""
+    """C raises where the module can be loaded, Python where it can't."""
     import inspect
     import re
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""Exceptions of host functions on their way out, while Python runs other things in between."""
+"""Pending exceptions of host functions, while other Python code runs before they are raised."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from small_modules import HostError
 
 from wamr import Instance, Module, Store, Trap, WasiConfig
 
@@ -22,18 +23,14 @@ TEXT = """(module (import "m" "f" (func $f (param externref)))
     (func (export "trap") unreachable))"""
 
 
-class Mine(Exception):
-    pass
-
-
 def made(store: Store, fail: Callable[..., Any]) -> Any:
-    """Return exports of an instance all of whose ways to Python fail."""
+    """Return exports of an instance whose calls to Python all fail."""
     wasi = WasiConfig(stdout=fail)
     return Instance(store, Module(store, TEXT), {"m": {"f": fail}}, wasi=wasi).exports
 
 
 def ways(exports: Any) -> list[Callable[[], Any]]:
-    """Return calls that end with what the host function raises."""
+    """Return calls that end with the exception of the host function."""
     return [
         exports.go.callable,
         exports.go,
@@ -48,7 +45,7 @@ def ways(exports: Any) -> list[Callable[[], Any]]:
 
 @contextmanager
 def in_between(run: Callable[[], object]) -> Iterator[list[str]]:
-    """Run something at each call and return of Python's, as signal handlers and destructors may."""
+    """Run an action at each call and return of Python code, as signal handlers may."""
     events: list[str] = []
 
     def profile(_frame: object, event: str, _arg: object) -> None:
@@ -62,8 +59,10 @@ def in_between(run: Callable[[], object]) -> Iterator[list[str]]:
         sys.setprofile(None)
 
 
-@pytest.mark.parametrize("inner", [Mine, Trap, KeyboardInterrupt], ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("outer", [Mine, Trap, SystemExit], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "inner", [HostError, Trap, KeyboardInterrupt], ids=lambda kind: kind.__name__
+)
+@pytest.mark.parametrize("outer", [HostError, Trap, SystemExit], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("way", range(8))
 def test_what_fails_in_between_takes_nothing(store, outer, inner, way):
     error = outer("outer")
@@ -96,7 +95,7 @@ def test_what_fails_in_between_takes_nothing(store, outer, inner, way):
 
 
 def test_those_that_nobody_took_come_out_nowhere(store):
-    """What runs in between may raise itself: then nobody asks for what waits."""
+    """The code in between may raise itself: then the pending exception is never taken."""
     answers: list[BaseException] = []
 
     def fail(*_: object) -> None:
@@ -108,13 +107,13 @@ def test_those_that_nobody_took_come_out_nowhere(store):
             raise KeyboardInterrupt
 
     exports = made(store, fail)
-    for count in range(20):  # more than wait at most
+    for count in range(20):  # more than can be pending
         for call in ways(exports):
             answers.append(Trap(f"left behind {count}"))
             with pytest.raises((KeyboardInterrupt, Trap)), in_between(stop):
                 call()
-            answers.append(Mine(count))
-            with pytest.raises(Mine) as caught:
+            answers.append(HostError(count))
+            with pytest.raises(HostError) as caught:
                 call()
             assert caught.value is answers[-1]
     answers.append(ValueError("no trap of wasm's"))
@@ -123,7 +122,7 @@ def test_those_that_nobody_took_come_out_nowhere(store):
 
 
 def test_many_wait_at_once(store):
-    """Each call is made in a destructor of what the one before has raised, so to say."""
+    """Each call is made while the exception of the one before is pending, as in a destructor."""
     depth = 5
     errors = [Trap(str(i)) for i in range(depth)]
     caught: list[BaseException] = []

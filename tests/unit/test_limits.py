@@ -1,4 +1,4 @@
-"""Limits: time, fuel and stack, of an instance, of a store, of one call; nested and exhausted."""
+"""Limits of time, fuel and stack: of an instance, a store, a call; nested and exhausted."""
 
 import copy
 import pickle
@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from waiting import repeatedly
+from thread_helpers import repeatedly
 from wasm_fixtures import took
 
 from wamr import (

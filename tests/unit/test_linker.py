@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
+from small_modules import double
 
 import wamr
 from wamr import Func, FuncType, Global, GlobalType, Linker, Module, Store, ValType
@@ -13,15 +14,11 @@ TWICE = """(module (import "env" "twice" (func $f (param i32) (result i32)))
   (func (export "run") (param i32) (result i32) (call $f (local.get 0))))"""
 
 
-def twice(x: int) -> int:
-    return 2 * x
-
-
 def test_defined_items_meet_imports() -> None:
     store = Store()
     linker = Linker(store)
-    linker.define("env", "twice", twice)
-    assert linker.get("env", "twice") is twice
+    linker.define("env", "twice", double)
+    assert linker.get("env", "twice") is double
     module = Module(store, TWICE)
     assert [linker.instantiate(module).exports.run(n) for n in (1, 2)] == [2, 4]
 
@@ -44,7 +41,7 @@ def test_func_decorates() -> None:
 def test_an_engines_linker_serves_many_stores() -> None:
     engine = wamr.Engine()
     linker = Linker(engine)
-    linker.define("env", "twice", twice)
+    linker.define("env", "twice", double)
     module = Module(engine, TWICE)
     for _ in range(3):
         store = Store(engine)
@@ -65,7 +62,7 @@ def test_a_stores_linker_stays_in_it() -> None:
     linker = Linker(store)
     with pytest.raises(ValueError, match="another store"):
         linker.define("env", "f", Func(Store(), FuncType([]), lambda: None))
-    linker.define("env", "twice", twice)
+    linker.define("env", "twice", double)
     module = Module(store, TWICE)
     assert linker.instantiate(module, store=store).exports.run(4) == 8
     with pytest.raises(ValueError, match="another store"):
@@ -74,7 +71,7 @@ def test_a_stores_linker_stays_in_it() -> None:
 
 def test_a_name_is_defined_once_unless_replaced() -> None:
     linker = Linker(Store())
-    linker.define("env", "f", twice)
+    linker.define("env", "f", double)
     with pytest.raises(ValueError, match=r"env\.f is defined already"):
         linker.define("env", "f", print)
     linker.define("env", "f", print, replace=True)
@@ -84,14 +81,20 @@ def test_a_name_is_defined_once_unless_replaced() -> None:
 @pytest.mark.parametrize(("module", "name"), [("env", "nothing"), ("other", "f"), (None, None)])
 def test_what_is_not_defined_is_a_key_error(module: str, name: str) -> None:
     linker = Linker(Store())
-    linker.define("env", "f", twice)
+    linker.define("env", "f", double)
     with pytest.raises(KeyError):
         linker.get(module, name)
 
 
 @pytest.mark.parametrize(
     "args",
-    [(None, "f", twice), ("env", None, twice), ("env", "f", None), ("env", "f", 3), (1, 2, twice)],
+    [
+        (None, "f", double),
+        ("env", None, double),
+        ("env", "f", None),
+        ("env", "f", 3),
+        (1, 2, double),
+    ],
     ids=repr,
 )
 def test_define_checks_its_arguments(args: tuple[object, ...]) -> None:
@@ -128,7 +131,7 @@ def test_missing_functions_become_traps() -> None:
       (func (export "good") (result i32) (call $f (i32.const 4))))"""
     module = Module(store, text)
     linker = Linker(store)
-    linker.define("env", "twice", twice)
+    linker.define("env", "twice", double)
     with pytest.raises(wamr.LinkError, match=r"env\.gone"):
         linker.instantiate(module)
     linker.trap_missing(module)
@@ -196,7 +199,7 @@ def test_without_wasi_its_functions_are_missing_like_others() -> None:
 def test_repr_and_pickle() -> None:
     linker = Linker(Store())
     assert "of nothing" in repr(linker)
-    linker.define("env", "f", twice)
+    linker.define("env", "f", double)
     assert repr(linker) == "<wamr.Linker env.f>"
     with pytest.raises(TypeError):
         pickle.dumps(linker)

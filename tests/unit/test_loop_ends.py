@@ -1,4 +1,4 @@
-"""The end of an event loop, or of what awaits a call, ends the call."""
+"""The end of an event loop, or of the task that awaits a call, ends the call."""
 
 from __future__ import annotations
 

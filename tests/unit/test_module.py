@@ -1,4 +1,4 @@
-"""Modules: what they are made from, what they tell of themselves, and that no bytes harm."""
+"""Modules: their sources, their descriptions, and malformed bytes."""
 
 import copy
 import gc
@@ -171,7 +171,7 @@ def test_every_truncation_is_refused_or_a_module(store):
             continue
         described(module)
         whole += 1
-    assert whole < 12  # it may end behind a section
+    assert whole < 12  # it may end after a section
 
 
 def described(module):
@@ -220,7 +220,7 @@ def test_validate_tells_and_raises_for_what_is_no_code(store, tmp_path):
         Module.validate(None, ADD)
 
 
-# ------------------------------------------------------------------ what it tells
+# ------------------------------------------------------------------ descriptions
 def test_imports_and_exports_in_the_modules_order(store):
     module = Module(store, TYPES)
     i32, i64, f32, f64 = ValType.I32, ValType.I64, ValType.F32, ValType.F64
@@ -370,7 +370,7 @@ def test_modules_are_made_in_many_threads_at_once():
 
 
 def test_exports_that_begin_where_a_type_ends_are_not_taken_for_others():
-    """What exports are is remembered by type and name."""
+    """Descriptions of exports are cached by type and name."""
     text = '(module (func (export "\\7f") (result i32 i32) unreachable))'
     other = '(module (func (export "\\7f\\7f") (result i32) unreachable))'
     for _ in range(2):

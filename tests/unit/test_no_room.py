@@ -1,4 +1,4 @@
-"""What is said where a memory or a table has no room: which limit, how much, how much is in use."""
+"""Errors for a memory or a table that exceeds a limit: which limit, its size, and its use."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What bytes that are no module are said to look like, and what to do."""
+"""Errors for bytes that are no module: what they look like, and what to do."""
 
 import bz2
 import gzip

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Pickles of earlier versions, whose classes were in other modules, come back as they were."""
+"""Pickles of earlier versions, whose classes were in other modules, can be loaded."""
 
 import importlib
 import pickle
@@ -10,7 +10,7 @@ import pytest
 
 from wamr import Config, Dir, FuncType, Limits, Module, ResourceLimits, ValType, WasiConfig
 
-# Made when the modules had no packages: pickle.dumps(…, 4).
+# Made by pickle.dumps(…, 4) before the modules were in packages.
 PICKLES = {
     "ResourceLimits(timeout=1.5, memory_bytes=65536)": b"\x80\x04\x95\x99\x00\x00\x00\x00\x00\x00\x00\x8c\x0fwamr._immutable\x94\x8c\x08_by_name\x94\x93\x94\x8c\x0bwamr.limits\x94\x8c\x0eResourceLimits\x94\x93\x94}\x94(\x8c\x07timeout\x94G?\xf8\x00\x00\x00\x00\x00\x00\x8c\x0cmemory_bytes\x94J\x00\x00\x01\x00\x8c\x0bstack_bytes\x94N\x8c\x0etable_elements\x94N\x8c\x04fuel\x94Nu\x86\x94R\x94.",
     "Config()": b"\x80\x04\x95v\x00\x00\x00\x00\x00\x00\x00\x8c\x0fwamr._immutable\x94\x8c\x08_by_name\x94\x93\x94\x8c\x0bwamr.engine\x94\x8c\x06Config\x94\x93\x94}\x94(\x8c\x0bstack_bytes\x94J\x00\x00\x10\x00\x8c\x04tier\x94\x8c\x0binterpreter\x94\x8c\tcache_dir\x94Nu\x86\x94R\x94.",

@@ -1,4 +1,4 @@
-"""What is kept of freed memories: a bounded number, zeroed at once, given back when needed."""
+"""The pool of freed memories is bounded, zeroed at once, and released when memory is short."""
 
 import os
 import subprocess
@@ -102,7 +102,7 @@ def test_one_that_has_grown_is_not_kept(script):
     assert out.split() == ["0"]
 
 
-# A module that is one large passive data segment, up to the segment's bytes.
+# A module with one large passive data segment, up to the bytes of the segment.
 DATA = 64 << 20
 SEGMENT = b"\0asm\1\0\0\0\x0b" + leb(DATA + 6) + b"\1\1" + leb(DATA)
 FULL_POOL = """

@@ -1,4 +1,4 @@
-"""The package without what is made with CPython's C API, as on PyPy, must behave the same."""
+"""The package without the types of CPython's C API, as on PyPy, must behave the same."""
 
 import subprocess
 import sys
@@ -7,26 +7,28 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
     "names",
     [
-        ["calls", "func", "callbacks", "exports", "module"],
-        ["memory", "table", "global", "references", "imports", "limits", "externrefs"],
+        ["calls", "func", "callbacks", "callback_exceptions", "exports", "module", "sharing"],
+        ["memory", "memory_slices", "table", "global", "references", "reference_threads"],
+        ["imports", "limits", "externrefs"],
     ],
     ids=str,
 )
 def test_the_same_tests_pass(names):
     command = [sys.executable, "-m", "pytest", "-p", "portable", "-q", "-p", "no:cacheprovider"]
-    command += ["--hypothesis-profile=few"]  # here conversions are Python's, and slow
+    command += ["--hypothesis-profile=few"]  # conversions in Python are slow
     files = [str(TESTS / f"test_{name}.py") for name in names]
     done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout
 
 
-def test_it_is_what_is_tested():
+def test_the_plugin_replaces_the_types_of_c():
     code = (
         "import portable, wamr, wamr._backend.portable as p;"
         "assert wamr.Func.__mro__[1] is p.CallableBase;"

@@ -1,4 +1,4 @@
-"""An instance entered again while it runs: how the inner call ends, and what the outer one sees."""
+"""Reentrant calls into an instance: how the inner call ends, and its effect on the outer one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,7 @@ from wamr import (
 )
 
 
-@pytest.fixture
-def world(store):
-    return World(store)
-
-
-# ------------------------------------------------------------------ what a host function swallows
+# ------------------------------------------------------------------ caught in a host function
 @pytest.mark.parametrize("slot", [0, 1])
 def test_an_inner_trap_that_is_caught_is_over(world, slot):
     seen = []
@@ -118,7 +113,7 @@ def test_a_tail_call_into_a_closed_instance(world):
 
 
 def test_functions_of_an_instance_that_could_not_be_made(store):
-    """Its segments or its start function failed, and its functions are in a table already."""
+    """The segments or the start function failed after functions were written to a table."""
     world = World(store)
     for rest, value in (
         ('(memory 1) (data (i32.const 65536) "x")', 1),
@@ -185,7 +180,7 @@ def test_groups_that_are_merged_while_a_chain_runs(world):
     with pytest.raises(Trap, match="divide by zero") as caught:
         world.a.exports.go(1, 0)
     assert frames_of(caught.value) == ["f", "go", "h", "through", "go"]
-    answers = []  # the lock was given back, as often as it was taken
+    answers = []  # the lock was released as often as it was taken
     thread = threading.Thread(target=lambda: answers.append(other.exports.f(6)))
     thread.start()
     thread.join()
@@ -193,9 +188,9 @@ def test_groups_that_are_merged_while_a_chain_runs(world):
     world.works()
 
 
-# ------------------------------------------------------------------ other ways in
+# ------------------------------------------------------------------ other call paths
 def test_a_bounded_function_in_a_chain_with_itself(world):
-    """Called with the GIL held, and again from its own host function, also after a trap."""
+    """Called with the GIL held, and reentered from its own host function, also after a trap."""
     bounded = world.a.exports.bounded.callable
 
     def action(value):
@@ -237,7 +232,7 @@ def test_a_chain_in_a_thread_of_asyncio(world):
 
 
 def test_another_thread_waits_for_the_chain_and_not_for_ever(world):
-    """Who waits in a host function for a thread that wants in must give that a limit."""
+    """A host function that waits for a thread which enters the instance must limit the wait."""
     answers = []
 
     def other():
@@ -270,7 +265,7 @@ STREAM = """(module
 
 
 def test_a_stream_of_python_that_calls_the_program_again(store):
-    """Through WASI, too, an instance is entered again: writing, trapping, closing the stream."""
+    """WASI streams reenter an instance, too: by writing, trapping, closing the stream."""
     steps = ["write", "trap", "close", "raise"]
     seen: list[object] = []
 

@@ -1,4 +1,4 @@
-"""Limits and interruptions of calls into an instance that runs already."""
+"""Limits and interruptions of reentrant calls."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ import pytest
 from reentrant_instances import World, frames_of
 
 from wamr import FuelTrap, Instance, Module, TimeoutTrap, Trap, TrapCode
-
-
-@pytest.fixture
-def world(store):
-    return World(store)
 
 
 # ------------------------------------------------------------------ limits
@@ -94,7 +89,7 @@ def test_an_outer_timeout_ends_every_inner_call_whatever_is_caught(world, slot):
     world.action = action
     with pytest.raises(TimeoutTrap):
         world.a.exports.go.call(slot, 5, timeout=0.05)
-    assert seen in ([["spin"]] * 3, [])  # nothing, if it took as long to get there
+    assert seen in ([["spin"]] * 3, [])  # nothing, if getting there took as long
     world.works()
 
 
@@ -102,7 +97,7 @@ def test_an_outer_timeout_ends_every_inner_call_whatever_is_caught(world, slot):
 @pytest.mark.parametrize("slot", [0, 1])
 @pytest.mark.parametrize("who", ["a", "b", "store"])
 def test_an_interruption_holds_until_the_instance_is_left(world, slot, who):
-    """Who swallows it sees it again; one that is not in the chain is not hit."""
+    """Code that swallows it gets it again; an instance outside of the chain gets none."""
     seen = []
     hit = who != "b" or slot == 1
 
@@ -132,7 +127,7 @@ def test_an_interruption_between_two_calls_hits_neither(world):
 
 
 def test_an_interruption_of_a_call_that_has_ended_does_not_wait_for_the_next(world):
-    """It came while the call ran, and before the next look: the call was done sooner."""
+    """It came while the call ran, but the call ended before the next check."""
 
     def action(value):
         world.a.interrupt()
@@ -150,13 +145,13 @@ def test_an_interruption_of_a_call_that_has_ended_does_not_wait_for_the_next(wor
         ),
         [lambda: (tail.interrupt(), 3)[1]],
     )
-    for _ in range(3):  # nothing runs after its import, which is where it is seen
+    for _ in range(3):  # no code runs after its import, where it would be noticed
         assert tail.exports.go() == 3
     world.works()
 
 
 def test_interruptions_that_race_with_calls_hit_one_that_runs_or_none(world):
-    """Each call has its result or is interrupted; with nobody who interrupts, none is."""
+    """Each call returns or is interrupted; without interrupts, all return."""
     ended = threading.Event()
 
     def interrupt():

@@ -1,4 +1,4 @@
-"""Why a module was refused: the proposal that it uses, the limit it is beyond, the place in it."""
+"""Why a module was refused: the proposal that it uses, the limit that it exceeds, the place."""
 
 import contextlib
 import struct
@@ -148,7 +148,7 @@ def test_a_proposal_that_the_build_lacks_is_named(wat, feature, text):
     assert "WAMR: " in said  # its own words
     contents = Contents(data)
     assert contents.problem is None
-    assert feature in contents.uses  # what `wamr inspect` shows
+    assert feature in contents.uses  # the output of `wamr inspect`
 
 
 @pytest.mark.parametrize("features", [{"threads", "memory64"}, {"exceptions", "gc"}])
@@ -173,7 +173,7 @@ def test_where_a_proposal_is_used_is_said_by_name_and_byte(wat):
     assert f'the instruction try_table in function 1 "risky", at byte {at:#x}' in said
 
 
-# ------------------------------------------------------------------ what uses no proposal
+# ------------------------------------------------------------------ modules without a proposal
 def module(*sections):
     parts = [b"\0asm\1\0\0\0"]
     for code, body in sections:

@@ -1,7 +1,7 @@
-"""The end of the interpreter while wasm runs: the process ends, and who waits in vain is told.
+"""The end of the interpreter while wasm runs: the process ends, and waiting threads get an error.
 
-A daemon thread that is in a call then never gets the GIL again; CPython ends it (before 3.14) or
-lets it hang (since), with its instance locked.
+A daemon thread in a call never gets the GIL again. CPython ends it (before 3.14) or lets it hang
+(since 3.14), with its instance locked.
 """
 
 import subprocess
@@ -149,7 +149,7 @@ def test_a_thread_that_is_no_daemon_is_waited_for(outcome):
 
 
 def test_waiting_goes_on_while_the_interpreter_does(outcome):
-    """Only the end is a reason to give up."""
+    """A thread gives up waiting only at the end of the interpreter."""
     program = """
         one = made(lambda value: (started.set(), time.sleep(0.5), value)[2])
         in_background(one.exports.one, 1)

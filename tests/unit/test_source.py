@@ -1,4 +1,4 @@
-"""What may stand for a module, and what is told about things that can't."""
+"""Sources of modules, and the errors for other objects."""
 
 import os
 from pathlib import Path

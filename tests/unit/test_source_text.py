@@ -1,4 +1,4 @@
-"""A str is module text or a path, by how it begins; by the same rule as in bytes and files."""
+"""A str is module text or a path, depending on its beginning, as in bytes and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores: what belongs together, closed and interrupted together."""
+"""Stores: their objects are closed and interrupted together."""
 
 import copy
 import gc
@@ -6,6 +6,7 @@ import pickle
 import weakref
 
 import pytest
+from small_modules import FOREVER, ONE_OF_EACH, nothing
 
 from wamr import (
     ClosedError,
@@ -28,14 +29,8 @@ from wamr import (
     ValType,
 )
 
-EVERYTHING = """(module
-    (func (export "f") (result i32) (i32.const 7))
-    (memory (export "m") 1) (table (export "t") 1 funcref)
-    (global (export "g") i32 (i32.const 3)))"""
-FOREVER = '(module (import "m" "f" (func)) (func (export "run") (call 0) (loop (br 0))))'
-
 MAKERS = {
-    "Func": lambda store: Func(store, None, lambda: None),
+    "Func": lambda store: Func(store, None, nothing),
     "Global": lambda store: Global(store, GlobalType(ValType.I32), 0),
     "Table": lambda store: Table(store, TableType(ValType.FUNCREF, Limits(1))),
     "Memory": lambda store: Memory(store, MemoryType(Limits(1))),
@@ -44,16 +39,9 @@ MAKERS = {
 }
 
 
-def nothing() -> None:
-    """A host function with no parameter and no result."""
-
-
-MAKERS["Func"] = lambda store: Func(store, None, nothing)
-
-
 def test_close_closes_what_was_made_in_it():
     store = Store()
-    instance = Instance(store, Module(store, EVERYTHING))
+    instance = Instance(store, Module(store, ONE_OF_EACH))
     made = {name: make(store) for name, make in MAKERS.items() if name != "Module"}
     exports = instance.exports
     f, g, m, t = exports.f, exports.g, exports.m, exports.t
@@ -87,7 +75,7 @@ def test_close_closes_what_was_made_in_it():
 
 def test_close_twice_is_fine():
     store = Store()
-    instance = Instance(store, Module(store, EVERYTHING))
+    instance = Instance(store, Module(store, ONE_OF_EACH))
     store.close()
     store.close()
     instance.close()
@@ -96,7 +84,7 @@ def test_close_twice_is_fine():
 
 def test_close_after_its_things_were_closed():
     store = Store()
-    instance = Instance(store, Module(store, EVERYTHING))
+    instance = Instance(store, Module(store, ONE_OF_EACH))
     instance.close()
     store.close()
     with pytest.raises(ClosedError):
@@ -113,7 +101,7 @@ def test_nothing_can_be_made_in_a_closed_store(maker):
 
 def test_a_closed_store_leaves_others_alone():
     engine = Engine()
-    module = Module(engine, EVERYTHING)
+    module = Module(engine, ONE_OF_EACH)
     one, other = Store(engine), Store(engine)
     kept = Instance(other, module)
     Instance(one, module)
@@ -123,7 +111,7 @@ def test_a_closed_store_leaves_others_alone():
 
 def test_with_closes():
     with Store() as store:
-        instance = Instance(store, Module(store, EVERYTHING))
+        instance = Instance(store, Module(store, ONE_OF_EACH))
         assert repr(store) == "<wamr.Store>"
     with pytest.raises(ClosedError, match="its instance is closed"):
         instance.exports.f()
@@ -147,7 +135,7 @@ def test_interrupt_ends_what_runs():
 
 def test_interrupt_of_a_store_where_nothing_runs_is_lost():
     store = Store()
-    instance = Instance(store, Module(store, EVERYTHING))
+    instance = Instance(store, Module(store, ONE_OF_EACH))
     store.interrupt()
     assert instance.exports.f() == 7
     store.close()
@@ -159,7 +147,7 @@ def test_limits_are_the_default_of_its_instances():
     store = Store(limits=limits)
     assert store.limits is limits
     assert Store().limits is None
-    module = Module(store, EVERYTHING)
+    module = Module(store, ONE_OF_EACH)
     assert Instance(store, module).fuel == 100
     assert Instance(store, module, limits=ResourceLimits(fuel=7)).fuel == 7
 

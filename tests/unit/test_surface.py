@@ -1,16 +1,13 @@
-"""What users rely on: the names, the parameters, and that importing costs little.
+"""The public API: its names, parameters and base classes.
 
-SIGNATURES is the contract of the classes, checked against what is there, parameter by parameter. A
-change here is a change of what was promised.
+SIGNATURES is the contract of the object API, which is compared with the classes parameter by
+parameter. A change here is a change of the contract.
 """
 
 import ast
 import inspect
 import re
-import subprocess
-import sys
 import typing
-from pathlib import Path
 
 import pytest
 
@@ -212,7 +209,7 @@ BASES = {
 
 
 def promised():
-    """Pairs of a dotted name and its node in SIGNATURES."""
+    """Yield pairs of a dotted name and its node in SIGNATURES."""
     for node in ast.parse(SIGNATURES).body:
         if isinstance(node, ast.ClassDef):
             for member in node.body:
@@ -226,7 +223,7 @@ PROMISED = dict(promised())
 
 
 def parameters_of(node):
-    """The parameters of a def in SIGNATURES as (name, kind, default)."""
+    """Return the parameters of a def in SIGNATURES as (name, kind, default)."""
     args = node.args
     plain = [*args.posonlyargs, *args.args]
     defaults = [inspect.Parameter.empty] * (len(plain) - len(args.defaults))
@@ -247,7 +244,7 @@ def parameters_there(function):
         inspect.Parameter.KEYWORD_ONLY: "keyword",
     }
     parameters = list(inspect.signature(function).parameters.values())
-    if isinstance(function, type(object.__init__)):  # in C: it takes no keywords, but can't say so
+    if isinstance(function, type(object.__init__)):  # in C: no keywords
         parameters = [p for p in parameters if p.kind is not p.VAR_KEYWORD]
     return [(p.name, kinds[p.kind], p.default) for p in parameters]
 
@@ -358,7 +355,7 @@ def test_classes_can_be_extended(base, args):
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_its_init_never_made_is_an_attribute_error(base, args):
-    """As of an extension whose __init__ forgot `super().__init__(…)`."""
+    """As in a subclass whose __init__ doesn't call `super().__init__(…)`."""
     empty = base.__new__(base)
     raised = 0
     for name in ("__repr__", *(name for name in dir(base) if not name.startswith("_"))):
@@ -368,8 +365,8 @@ def test_what_its_init_never_made_is_an_attribute_error(base, args):
                 value()
         except (AttributeError, TypeError, wamr.ClosedError):
             raised += 1
-    assert raised > 0 or base is wamr.Engine  # which has nothing of its own to tell
-    del empty  # which says nothing on stderr: pytest fails for what a finalizer raises
+    assert raised > 0 or base is wamr.Engine  # which has no attributes of its own
+    del empty  # which prints nothing: pytest fails for exceptions in finalizers
 
 
 def test_versions():
@@ -399,63 +396,3 @@ def test_trap_codes():
         "HOST",
         "OTHER",
     }
-
-
-# ------------------------------------------------------------------ what importing costs
-HEAVY = {
-    "asyncio",
-    "ctypes",
-    "dataclasses",
-    "importlib.metadata",
-    "inspect",
-    "json",
-    "logging",
-    "pathlib",
-    "re",
-    "subprocess",
-    "tempfile",
-    "threading",
-    "traceback",
-    "typing",
-    "typing_extensions",
-    "wamr._base.annotations",
-    "wamr._base.aliases",
-    "wamr._capi",
-    "wamr.ffi",
-    "wamr._runtime.import_aliases",
-    "wamr._wasi",
-    "wamr._wasi.config",
-    "wamr._wasi.program",
-    "wasmtime",
-}
-
-
-def modules_after(code):
-    """What a fresh interpreter has imported after `code`, without what `site` brings in."""
-    places = [str(Path(wamr.__file__).parent.parent), *filter(None, sys.path)]
-    start = f"import sys; sys.path[:] = {places!r}; before = set(sys.modules)\n"
-    end = "\nprint('\\n'.join(set(sys.modules) - before))"
-    command = [sys.executable, "-S", "-c", start + code + end]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
-
-
-def test_import_brings_in_nothing_it_need_not():
-    assert modules_after("import wamr") & HEAVY == set()
-
-
-def test_using_a_binary_module_brings_in_nothing_more():
-    data = wamr.wat2wasm(
-        '(module (import "m" "f" (func)) (memory (export "m") 1) (func (export "f") (call 0)))'
-    )
-    code = (
-        f"import wamr\ninstance = wamr.load({data!r}, [lambda: None])\n"
-        "instance.exports.f()\ninstance.exports.m.write(0, b'x')"
-    )
-    assert modules_after(code) & HEAVY == set()
-
-
-def test_the_procedural_layer_is_apart():
-    loaded = modules_after("import wamr.ffi")
-    assert {"wamr.ffi", "wamr"} <= loaded
-    assert loaded & {"asyncio", "subprocess", "wasmtime", "wamr._wasi"} == set()

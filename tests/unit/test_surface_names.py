@@ -1,8 +1,8 @@
-"""What is public is what was promised: every public name of every public class is in a table here.
+"""The public names: each public name of each public class is in a table here, and no others exist.
 
-PROMISED is the contract. ALSO is what tells how a thing was made, by the name of the parameter.
-Another public name is a failure: it would be a promise that nobody made. What the classes take over
-from builtins (`Mapping.get`, `OSError.errno`) is not ours.
+PROMISED is the contract. ALSO has the attributes that hold constructor arguments, under the names
+of the parameters. Any other public name fails a test. Names inherited from builtins (`Mapping.get`,
+`OSError.errno`) are not checked.
 """
 
 import enum
@@ -81,7 +81,7 @@ ALIASES |= {"externref", "funcref", "i32", "i64", "f32", "f64", "v128"}
 
 
 def public_names(cls):
-    """The public names that our classes give an object of this class, and not a builtin base."""
+    """Return the public names that an object of a class has from our classes."""
     ours = [base for base in cls.__mro__ if base.__module__.startswith("wamr")]
     names = {name for base in ours for name in (*vars(base), *getattr(base, "__annotations__", ()))}
     return {name for name in names if not name.startswith("_")}
@@ -177,7 +177,7 @@ def test_what_tells_how_a_thing_was_made_can_not_be_changed(name, store):
 
 
 def test_the_code_of_a_type_can_not_be_changed():
-    """It is shared by the whole process, and what goes between Python and C is packed by it."""
+    """The type is shared by the whole process, and values are converted by its code."""
     with pytest.raises(AttributeError):
         wamr.ValType.I32.code = wamr.ValType.V128.code
     assert wamr.ValType.I32.code == 0x7F
@@ -209,7 +209,7 @@ ARGUMENTS = {
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_a_second_init_is_refused_and_changes_nothing(name, store):
-    """What is in C, or was looked up by the first values, would belong to another object."""
+    """State in C, and values cached from the first arguments, would belong to another object."""
     thing = made(store)[name]
     before = repr(thing)
     with pytest.raises(TypeError, match=f"this {name} was made already: make another one"):
@@ -277,7 +277,7 @@ def test_a_function_behind_a_func_is_made_by_nobody():
     gc.collect()
 
 
-# ------------------------------------------------------------------ the procedural layer
+# ------------------------------------------------------------------ the C API
 def test_the_procedural_layer_has_the_header_and_its_helpers_and_nothing_else():
     from wamr import ffi
 
@@ -297,7 +297,7 @@ def test_the_procedural_layer_has_the_header_and_its_helpers_and_nothing_else():
 
 
 def test_public_modules_are_those_with_something_public():
-    """The others are rooms of the package: what they define is no promise, `dir` hides them."""
+    """Other modules are private, and `dir` hides them."""
     modules = {module.name for module in pkgutil.iter_modules(wamr.__path__)}
     for name in sorted(modules - {"__main__"}):
         module = importlib.import_module(f"wamr.{name}")

@@ -1,4 +1,4 @@
-"""Tables: references of both kinds, from Python and from wasm, bounds, growth."""
+"""Tables: references of both types, from Python and from wasm, bounds, growth."""
 
 import gc
 import weakref
@@ -6,6 +6,7 @@ import weakref
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_modules import Referent
 
 from wamr import (
     ClosedError,
@@ -30,10 +31,6 @@ OBJECTS = TableType(ValType.EXTERNREF, Limits(3, 6))
 I32 = ValType.I32
 
 
-class Thing:
-    """Something that can be weakly referenced."""
-
-
 def one(store):
     return Func(store, FuncType([], [I32]), lambda: 1)
 
@@ -50,7 +47,7 @@ def test_a_new_one_is_null(store):
 
 
 def test_filled_from_the_start(store):
-    thing = Thing()
+    thing = Referent()
     assert list(Table(store, OBJECTS, thing)) == [thing] * 3
     func = one(store)
     assert [item() for item in Table(store, FUNCS, func)] == [1, 1, 1]
@@ -88,7 +85,7 @@ def test_too_large_a_table_is_refused(store, size):
 # ------------------------------------------------------------------ elements
 def test_set_and_get_objects(store):
     table = Table(store, OBJECTS)
-    things = [Thing(), "text", 0]
+    things = [Referent(), "text", 0]
     for i, thing in enumerate(things):
         table[i] = thing
     assert [table[i] for i in range(3)] == things
@@ -174,7 +171,7 @@ def shared(store):
 
 def test_both_sides_see_one_table(shared):
     functions, objects, exports = shared
-    thing = Thing()
+    thing = Referent()
     objects[1] = thing
     assert exports.at(1) is thing
     exports.set(2, "from wasm")
@@ -310,7 +307,7 @@ def test_closed(store):
 def test_objects_are_let_go_with_the_store():
     store = Store()
     table = Table(store, OBJECTS)
-    thing = Thing()
+    thing = Referent()
     gone = weakref.ref(thing)
     table[0] = thing
     del thing

@@ -1,4 +1,4 @@
-"""What is said of imports that are not met: all of them, what comes close, and whose they are."""
+"""Errors for missing imports: all of them, similar names, and which toolchain they come from."""
 
 import pytest
 
@@ -107,7 +107,7 @@ def test_a_name_can_not_make_lines_of_its_own(said):
     assert text.split("\n")[1] == r"  import env.a\nb is missing: it is a function () -> ()"
 
 
-# ------------------------------------------------------------------ what comes close
+# ------------------------------------------------------------------ similar names
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
@@ -190,7 +190,7 @@ def test_a_right_type_is_met(store):
     Instance(store, module, wasi=WasiConfig())
 
 
-# ------------------------------------------------------------------ whose they are
+# ------------------------------------------------------------------ toolchains
 @pytest.mark.parametrize(
     ("module", "name", "type_", "whose", "advice"),
     [

@@ -1,4 +1,4 @@
-"""Val, Ref and Foreign: values with types, and what they are taken for."""
+"""Val, Ref and Foreign: typed values, and their conversions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Module text to bytes, and what happens without the parser."""
+"""Module text to bytes, and the error without the parser."""
 
 import pickle
 import sys

@@ -1,4 +1,4 @@
-"""What run had captured, when it ends with an exception."""
+"""The output that `run` has captured when it raises an exception."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_can_not_be_decoded_hides_no_trap() -> None:
     with pytest.raises(wamr.Trap) as caught:
         wamr.run([source], capture_output=True, text=True)
     assert caught.value.stdout == "a\\xff"
-    with pytest.raises(UnicodeDecodeError):  # without a trap, it is what went wrong
+    with pytest.raises(UnicodeDecodeError):  # without a trap, this is the error
         wamr.run([source.replace("unreachable", "")], capture_output=True, text=True)
 
 
@@ -131,7 +131,7 @@ def test_what_a_callable_raised_has_them_too() -> None:
     error = raised_by_a_callable(KeyboardInterrupt(), stdout=PIPE, text=True)
     assert (error.stdout, error.stderr) == ("out\n", None)
     assert not getattr(error, "__notes__", [])
-    again = raised_by_a_callable(error, stderr=PIPE)  # a later run's are the later run's
+    again = raised_by_a_callable(error, stderr=PIPE)  # a later run has its own
     assert (again.stdout, again.stderr) == (None, b"")
 
 

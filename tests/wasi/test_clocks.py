@@ -1,4 +1,4 @@
-"""The clocks: which there are, and that every function says the same of them."""
+"""The clocks of WASI: all functions agree on which exist."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""WASI preview 1 as its public test suite has it: a program in C asks for everything, and says what
-it should get (program/*.c); the same program under wasmtime agrees, but for what is listed here.
+"""WASI preview 1, as in its public test suite: a program in C (program/*.c) calls each function and
+prints the expected results; under wasmtime it gets the same, except for the differences listed
+here.
 
-A step is a line "what = got / wanted". What needs an odd runtime (stdio, directories that lead out,
-races, waiting) is in tests/wasi/test_sandbox.py, test_stdio.py and test_wasi_waiting.py.
+A check is a line "what = got / wanted". Tests with a special host (stdio, directories that lead
+out, races, waiting) are in tests/wasi/test_sandbox.py, test_stdio.py and test_wasi_waiting.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from needs import needs
 
 import wamr
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="expects the errnos of Linux")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="expects the errnos of Linux"),
+]
 
 GROUPS = [
     "descriptors",
@@ -41,16 +45,16 @@ GROUPS = [
     "libc",
     "meaningless",
 ]
-# wasmtime has no rights, and traps for numbers of no meaning.
+# wasmtime has no rights, and traps for invalid numbers.
 TRAPS = ["rights", "meaningless"]
 
-# So it finds other reasons: the access mode, or that something leads out.
+# So its errors have other reasons: the access mode, or a path that leads out.
 BADF, INVAL, PERM, NOTSUP, NOTCAPABLE = 8, 28, 63, 58, 76
 FOR_RIGHTS = {BADF, INVAL, PERM, NOTSUP}
 
-# What wasmtime answers otherwise: one vector at a time (as it may), no fd_allocate, no flags for
-# writing through, pwrite at its place in spite of appending, an errno for no descriptor to poll,
-# and for a slash behind a directory that is to be removed.
+# Other differences of wasmtime: one vector at a time (as allowed), no fd_allocate, no flags for
+# synchronous writing, pwrite at its offset in spite of appending, an errno for polling no
+# descriptor, and for a slash after a directory that is to be removed.
 OTHERWISE: dict[str, dict[str, int]] = {
     "positions": {
         "read so many": 3,
@@ -184,7 +188,7 @@ def test_a_wrong_answer_is_seen(module: wamr.Module, work: Path) -> None:
 
 
 def test_what_a_group_needs_it_must_get(module: wamr.Module, work: Path) -> None:
-    (work / "file").mkdir()  # where it wants a file
+    (work / "file").mkdir()  # where it expects a file
     done = run(module, work, "positions")
     assert done.returncode == 2
     assert done.stdout.startswith(b"can't create file: errno 31")

@@ -1,7 +1,7 @@
-"""Every function of WASI with every number that means trouble: an errno, or a clean trap.
+"""Each function of WASI with extreme numbers: an errno, or a trap.
 
-The numbers are the edges of the memory, of 31 and 32 bits, and of what arrays of vectors and
-subscriptions overflow at. It runs in a process of its own, which must survive.
+The numbers are at the limits of the memory, of 31 and 32 bits, and of the sizes at which arrays of
+vectors and subscriptions overflow. The calls run in a process of its own, which must not crash.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from wasm_fixtures import INVAL, PREVIEW1, SIGNATURES, UNSTABLE, Guest, in_proce
 
 import wamr
 
-pytestmark = pytest.mark.usefixtures("wat")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("wat")]
 
 I32 = (0, 1, 65535, 65536, 1 << 29, 0x7FFFFFFF, 1 << 31, 0xFFFFFFFF)
 I64 = (0, 1, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 BASES = (0, 3, 1024)  # a stream, a directory, an address
 
-# What lies in memory: nothing, a name, vectors of sixteen bytes at 1024.
+# Contents of memory: zeros, a name, vectors of sixteen bytes at 1024.
 FILLS = (bytes(65536), b"a" * 65536, struct.pack("<II", 1024, 16) * 8192)
 
 
 def arguments(signature: str) -> Iterator[tuple[int, ...]]:
-    """Yield arguments: all that there are of few, else one or two extreme ones among plain ones."""
+    """Yield arguments: all combinations if few, else plain ones with one or two extreme ones."""
     values = [I64 if kind == "I" else I32 for kind in signature]
     if len(values) <= 3:
         yield from product(*values)
@@ -44,7 +44,7 @@ def arguments(signature: str) -> Iterator[tuple[int, ...]]:
 
 
 def answers(abi: str, name: str, home: Path) -> set[object]:
-    """Return all that a function has answered; what is no errno with its arguments."""
+    """Return all results of a function; those that are no errno with their arguments."""
     seen: set[object] = set()
     (home / name).mkdir()
     for fill in FILLS:
@@ -55,7 +55,7 @@ def answers(abi: str, name: str, home: Path) -> set[object]:
             guest.memory.write(0, fill)
             try:
                 error = function.call(*given, timeout=0.01 if name == "poll_oneoff" else None)
-            except wamr.TimeoutTrap:  # it may have asked to wait
+            except wamr.TimeoutTrap:  # it may have waited
                 seen.add("timeout")
             except wamr.Trap as trap:
                 bounds = trap.code is wamr.TrapCode.MEMORY_OUT_OF_BOUNDS
@@ -195,7 +195,7 @@ def test_long_paths(large: Large) -> None:
     for size, wanted in ((65537, toolong), (1 << 20, toolong), (65536, toolong), (100, 44)):
         large.memory.write(1 << 20, b"a" * size)
         assert large.path_unlink_file(3, 1 << 20, size) == wanted, size
-    large.memory.write(1 << 20, b"./" * 32768)  # as long as it may be, and names one file
+    large.memory.write(1 << 20, b"./" * 32768)  # of the maximal length, and names one file
     large.memory.write((1 << 20) + 65532, b"file")
     assert large.path_filestat_get(3, 1, 1 << 20, 65536, large.OUT) == 0
     large.memory.write(1 << 20, b"./" * 32768 + b"file")
@@ -216,7 +216,7 @@ def test_subscriptions_without_number(abi: str) -> None:
         )
         guest.memory = guest.instance.exports.memory
     assert guest.poll_oneoff(1 << 20, 8 << 20, 65537, guest.OUT) == INVAL
-    assert guest.poll_oneoff(1 << 20, 8 << 20, 65536, guest.OUT) == 0  # clocks that have struck
+    assert guest.poll_oneoff(1 << 20, 8 << 20, 65536, guest.OUT) == 0  # clocks that have expired
     assert guest.u32() == 65536
     for count in (1 << 20, 1 << 27, 1 << 28, 1 << 31, 0xFFFFFFFF):
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):

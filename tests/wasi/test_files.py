@@ -1,4 +1,4 @@
-"""File objects as stdio: what the program reads and writes is what their methods would."""
+"""File objects as stdio: a program reads and writes the same as their methods."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def echo() -> wamr.Module:
 
 
 def read_by(echo: wamr.Module, file: Any, **options: Any) -> bytes:
-    """Return what the program reads from a file object."""
+    """Return the data that the program reads from a file object."""
     out: bytes = wamr.run([echo], stdin=file, stdout=subprocess.PIPE, check=True, **options).stdout
     return out
 
@@ -86,7 +86,7 @@ def test_members_of_archives(echo: wamr.Module, tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------ wrappers
 class Upper:
-    """What most wrappers look like: one method of its own, all others are the file's."""
+    """A typical wrapper: one method of its own, and all others of the file."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -262,7 +262,7 @@ def test_pipes_that_were_read_partly(echo: wamr.Module, mode: str) -> None:
         assert guest.read(0) == b"two\n"
         threading.Timer(0.05, os.write, (theirs, b"three\n")).start()
         assert guest.read(0) == b"three\n"
-        with pytest.raises(wamr.TimeoutTrap):  # not hanging in Python
+        with pytest.raises(wamr.TimeoutTrap):  # not blocked in Python
             guest.read(0, timeout=0.05)
         os.write(theirs, b"four\n")
         os.close(theirs)
@@ -307,7 +307,7 @@ def test_output_stands_where_the_file_is(echo: wamr.Module, tmp_path: Path, bina
 
 
 def test_standard_streams_of_python(tmp_path: Path) -> None:
-    """sys.stdin with something read ahead, and sys.stdout with something not yet written."""
+    """sys.stdin with data read ahead, and sys.stdout with unflushed data."""
     code = f"""
         import sys, wamr
         text = {ECHO!r}
@@ -325,7 +325,7 @@ def test_standard_streams_of_python(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (b"FIRST\nsecond\nthird\nafter\n", b"")
 
 
-# ------------------------------------------------------------------ what can't be used
+# ------------------------------------------------------------------ unusable objects
 @pytest.mark.parametrize(
     ("stream", "mode", "words"),
     [

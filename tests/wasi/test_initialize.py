@@ -1,4 +1,4 @@
-"""A reactor's `_initialize`: run once, by us; who calls it again does no harm."""
+"""The `_initialize` of a reactor: the package runs it once; later calls have no effect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wamr import Func, FuncType, Instance, Linker, Module, Store, Trap
 
 pytestmark = pytest.mark.usefixtures("wat")
 
-# As wasi-libc's: the second time is a trap.
+# As in wasi-libc: a second call traps.
 REACTOR = """(module $reactor
   (import "env" "note" (func $note (param i32)))
   (global $ready (mut i32) (i32.const 0))
@@ -117,7 +117,7 @@ def test_a_linker_hands_it_on() -> None:
 
 
 def test_a_host_function_that_runs_meanwhile_calls_nothing() -> None:
-    """While the start function runs it is still to come, within itself it is under way."""
+    """It has not run yet during the start function, and is running within itself."""
     depth: list[str] = []
 
     def early(caller: Instance) -> None:

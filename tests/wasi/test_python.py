@@ -1,4 +1,4 @@
-"""CPython 3.12, compiled to WASI, as a program that uses much of WASI at once."""
+"""CPython 3.12 for WASI, a program that uses many features of WASI."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from differential import installed
 from wasm_fixtures import took
 
 import wamr
+
+pytestmark = pytest.mark.slow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +98,7 @@ for attempt in (
 
 
 def test_timeout_with_partial_output(python: wamr.Module) -> None:
-    for seconds in (2.0, 8.0, 32.0, 128.0):  # starting CPython takes one, on an idle machine
+    for seconds in (2.0, 8.0, 32.0, 128.0):  # starting CPython takes one second on an idle machine
         with took(seconds + 1, seconds), pytest.raises(subprocess.TimeoutExpired) as caught:
             run(python, "print('before', flush=True)\nwhile True: pass", timeout=seconds)
         if caught.value.output:

@@ -1,4 +1,4 @@
-"""wamr.run has the shape of subprocess.run. Programs here are small; CPython is in another file."""
+"""wamr.run, which resembles subprocess.run, with small programs; test_python.py runs CPython."""
 
 from __future__ import annotations
 

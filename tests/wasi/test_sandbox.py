@@ -1,4 +1,4 @@
-"""Directories of a guest: what it can do with them, and every way out that we could think of."""
+"""Directories of a guest: allowed operations, and attempts to escape."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECRET = "the host's secret"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A directory for the guest (`in`), and beside it what it must never see."""
+    """A directory for the guest (`in`), and next to it files that it must never see."""
     inside = tmp_path / "in"
     (inside / "sub" / "deep").mkdir(parents=True)
     (inside / "file").write_text("content")
@@ -55,7 +55,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def snapshot(tree: Path) -> dict[str, tuple[float, int, bytes]]:
-    """Return everything in the tree and beside it: names, times, content."""
+    """Return all names, times and contents in the tree and next to it."""
     found = {}
     for folder, dirs, files in os.walk(tree.parent):
         for name in [*dirs, *files]:
@@ -77,7 +77,7 @@ def content(guest: Guest, path: str, **how: int) -> bytes | int:
     return data
 
 
-# ------------------------------------------------------------------ what works
+# ------------------------------------------------------------------ allowed operations
 def test_reading(tree: Path) -> None:
     guest = Guest(dirs={"/data": tree, "other name": str(tree / "sub")})
     assert guest.fd_prestat_get(3, guest.OUT) == 0
@@ -151,7 +151,7 @@ def test_writing_where_it_is_allowed(tree: Path) -> None:
     assert (tree / "file").read_text() == ""
 
 
-# ------------------------------------------------------------------ read-only means read-only
+# ------------------------------------------------------------------ read-only directories
 ATTEMPTS: dict[str, Callable[[Guest], int]] = {
     "write": lambda g: g.open("file", rights=WRITE)[0],
     "read and write": lambda g: g.open("file", rights=READ | WRITE)[0],
@@ -227,7 +227,7 @@ def test_a_subdirectory_opened_is_read_only_too(tree: Path) -> None:
     assert snapshot(tree) == before
 
 
-# ------------------------------------------------------------------ nothing gets out
+# ------------------------------------------------------------------ attempts to escape
 WAYS_OUT = [
     "..",
     "../secret",
@@ -291,13 +291,13 @@ def test_links_made_by_the_guest_lead_nowhere(tree: Path) -> None:
     assert guest.path_link(3, FOLLOW, "out", 3, "hard") == NOTCAPABLE
     assert guest.path_link(3, 0, "out", 3, "hard") == SUCCESS  # of the link itself
     assert content(guest, "hard") == NOTCAPABLE
-    # a chain, and one that is turned around while it is in use
+    # a chain, and one that changes while it is in use
     assert guest.path_symlink("l0", 3, "chain") == SUCCESS
     assert content(guest, "chain") == NOTCAPABLE
 
 
 def test_a_directory_moved_while_it_is_open(tree: Path) -> None:
-    """`..` is what it was when the guest went in, not where the directory is now."""
+    """`..` is the parent at the time of opening, not the parent of where the directory is now."""
     guest = Guest(dirs={"/": Dir(tree, writable=True)})
     error, fd = guest.open("sub/deep", oflags=DIRECTORY, **wasm_fixtures.LISTING)
     assert error == 0
@@ -312,7 +312,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="exchanges files as o
 
 @linux
 def test_a_directory_swapped_for_a_link(tree: Path) -> None:
-    """A directory turns into a link to the outside while the guest walks through it."""
+    """A directory becomes a link to the outside while the guest resolves a path through it."""
     (tree / "x").mkdir()
     (tree / "x" / "secret").write_text("harmless")
     guest, seen = Guest(dirs={"/": tree}), set()
@@ -344,7 +344,7 @@ def test_a_file_swapped_for_a_link_while_writing(tree: Path) -> None:
 
 @linux
 def test_two_guests_race(tree: Path) -> None:
-    """One guest makes the links that another walks into."""
+    """One guest makes links that another one follows."""
     (tree / "x").write_text("harmless")
     inner, outer = (Guest(dirs={"/": Dir(tree, writable=True)}) for _ in range(2))
     stop = threading.Event()

@@ -1,8 +1,8 @@
-"""Directories of a guest while another guest changes them: every operation, against every swap.
+"""Directories of a guest while another guest changes them: each operation, for each exchange.
 
-One guest turns a name around all the time: a directory, a link to the outside, a file. The other
-does all that it may through that name. Whatever it is answered, nothing outside changes, and
-nothing of outside is seen.
+One guest exchanges what a name refers to all the time: a directory, a link to the outside, a file.
+The other guest performs each operation through that name. Whatever the results, nothing outside may
+change or be seen.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from wasm_fixtures import CREAT, DIRECTORY, EXCL, FOLLOW, NOTCAPABLE, READ, TRUN
 import wamr
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("wat"),
     pytest.mark.skipif(os.name == "nt", reason="about links and descriptors of POSIX"),
 ]
@@ -31,7 +32,7 @@ SECRET = b"the host's secret"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Beside `in`, what must neither be seen nor change."""
+    """A directory for the guests (`in`), and next to it files that must not be seen or changed."""
     (tmp_path / "in" / "kept").mkdir(parents=True)
     (tmp_path / "in" / "kept" / "secret").write_bytes(b"harmless")
     (tmp_path / "in" / "file").write_bytes(b"harmless")
@@ -159,14 +160,14 @@ def test_no_operation_gets_out_while_names_are_turned_around(
 
 
 def test_what_is_outside_is_really_in_reach(tree: Path) -> None:
-    """The host can do what the guest above could not: the test would see it."""
+    """The same operation by the host escapes, so the test would notice it."""
     before = outside(tree)
     (tree / "x").symlink_to("../out")
     (tree / "x" / "secret").write_bytes(b"changed")
     assert outside(tree) != before
 
 
-# ------------------------------------------------------------------ odd things in a directory
+# ------------------------------------------------------------------ special files
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs sockets with a name")
 def test_a_socket_in_a_directory_is_no_way_out(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree)  # names of sockets are short

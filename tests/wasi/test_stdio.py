@@ -1,4 +1,4 @@
-"""Stdio of a WASI program: to and from everything that it may be."""
+"""Stdio of a WASI program, with each kind of stream."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ def test_a_terminal_is_one() -> None:
     ours, theirs = pty.openpty()
     try:
         guest = Guest(stdin=theirs, stdout=theirs)
-        for fd in (0, 1):  # how libc finds out
+        for fd in (0, 1):  # libc detects a terminal so
             assert guest.filetype(fd) == 2
             assert guest.rights(fd)[0] & (wasm_fixtures.SEEK | wasm_fixtures.TELL) == 0
         assert guest.write(1, b"prompt> ") == 0

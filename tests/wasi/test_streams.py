@@ -1,4 +1,4 @@
-"""Writes that take a part only, reads that give something else, and text for callables."""
+"""Partial writes, reads that return wrong objects, and text for callables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wamr._wasi import streams
 pytestmark = pytest.mark.usefixtures("wat")
 
 HELLO = program("(call $say (i32.const 1024) (i32.const 6))", "hello\\n")
-PIECES = program(  # é in two pieces, a line ending in two, and half of a character at the end
+PIECES = program(  # é and a line ending in two pieces each, and half of a character at the end
     """(call $say (i32.const 1024) (i32.const 1)) (call $say (i32.const 1025) (i32.const 2))
     (call $say (i32.const 1027) (i32.const 3))""",
     "\\c3\\a9\\0d\\0a.\\c3",
@@ -25,7 +25,7 @@ PIECES = program(  # é in two pieces, a line ending in two, and half of a chara
 
 
 class Scripted(io.RawIOBase):
-    """A raw file whose writes answer what they are told, and take what they say."""
+    """A raw file whose writes return given numbers, and take as many bytes."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)

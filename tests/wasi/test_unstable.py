@@ -1,7 +1,7 @@
-"""`wasi_unstable`, WASI's snapshot 0, by its own ABI.
+"""`wasi_unstable`, WASI's snapshot 0, with its own ABI.
 
-No engine that the tests have beside them still knows it. So what the four functions that differ
-write is compared with preview 1's of the same file, field by field, and with the layout in the
+No engine of the tests supports it any more. So the results of its four differing functions are
+compared field by field with those of preview 1 for the same file, and with the layout in the
 specification of snapshot 0.
 """
 
@@ -177,7 +177,7 @@ def test_polls_that_can_not_be() -> None:
             guest.poll_oneoff(at, events, count, guest.OUT)
 
 
-# ------------------------------------------------------------------ the rest is preview 1's
+# ------------------------------------------------------------------ functions of preview 1
 def test_everything_else_is_the_same(tmp_path: Path) -> None:
     for guest in pair(tmp_path):
         assert guest.names() == {"file", "again", "and again"}

@@ -208,7 +208,7 @@ def test_start_functions_and_initialize_have_wasi() -> None:
 
 
 def test_half_made_instance_has_wasi() -> None:
-    """A table has its functions and outlives it: they must find the WASI that they know."""
+    """A table that outlives the instance has its functions, which must still use its WASI."""
     store = wamr.Store()
     table = wamr.Table(store, wamr.TableType(wamr.ValType.FUNCREF, wamr.Limits(2)))
     text = f"""(module {wasm_fixtures.imports()} (import "m" "t" (table 2 funcref))

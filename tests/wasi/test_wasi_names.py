@@ -1,4 +1,4 @@
-"""Imports that are like WASI's: a LinkError says whose they are, and inspect knows them."""
+"""Imports that resemble WASI's: a LinkError names their origin, and `wamr inspect` shows it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_other_abis_are_named(
     assert words in str(caught.value)
     with pytest.raises(wamr.LinkError, match="is missing"):
         wamr.run([source])
-    seen: list[int] = []  # who has such functions may give them
+    seen: list[int] = []  # a host that has such functions may pass them
     wamr.load(source, {module: {name: lambda: seen.append(1)}}, wasi=wasi).exports._start()
     assert seen == [1]
 

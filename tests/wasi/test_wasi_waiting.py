@@ -1,4 +1,4 @@
-"""WASI calls that wait: how long, for what, and what ends them."""
+"""WASI calls that wait: for how long, for which events, and how they are interrupted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import wasm_fixtures
-from waiting import repeatedly
+from thread_helpers import repeatedly
 from wasm_fixtures import Guest, program, took
 
 import wamr
@@ -99,7 +99,7 @@ def test_poll_of_descriptors_and_clocks() -> None:
         assert guest.poll_oneoff(1024, 2048, 2, guest.OUT) == 0
         assert {event(guest, i) for i in range(guest.u32())} >= {(5, wasm_fixtures.BADF, 1)}
         subscriptions(guest, (4, 2, 1))
-        assert guest.poll_oneoff(1024, 1024, 1, guest.OUT) == 0  # over its own subscriptions
+        assert guest.poll_oneoff(1024, 1024, 1, guest.OUT) == 0  # overlapping its own subscriptions
         assert guest.u64(1024) == 4
     finally:
         os.close(ours)
@@ -165,7 +165,7 @@ def test_ctrl_c_ends_what_waits() -> None:
 
 def test_a_full_pipe_takes_everything_in_the_end() -> None:
     ours, theirs = os.pipe()
-    os.set_blocking(theirs, False)  # the guest must not notice
+    os.set_blocking(theirs, False)  # the guest must not notice this
     got = bytearray()
 
     def drain() -> None:
@@ -211,7 +211,7 @@ BOTH_ENDS = (
 
 
 def fill(guest: Guest, fd: int) -> None:
-    """Write until there is no room, without waiting."""
+    """Write without waiting until the pipe is full."""
     assert guest.fd_fdstat_set_flags(fd, NONBLOCK) == 0
     while guest.write(fd, b"x" * 8192) == 0:
         pass
@@ -288,7 +288,7 @@ def test_a_fifo_that_shall_not_block_does_not(fifo: Guest) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere reading can't be asked not to wait")
 @pytest.mark.parametrize("reading", [True, False], ids=["read", "write"])
 def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
-    """Several wake up for one byte, or for room for one: the time of the others goes on."""
+    """Several wake up for one byte, or for room for one; the timeouts of the others continue."""
     ours, theirs = os.pipe()
     ended: list[object] = []
 
@@ -332,7 +332,7 @@ def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
 # ------------------------------------------------------------------ files
 @pytest.mark.parametrize("name", ["fd_read", "fd_write", "fd_pread", "fd_pwrite"])
 def test_much_at_once_can_be_stopped(name: str, tmp_path: Path) -> None:
-    """It stops on the way: what is at the end is not reached."""
+    """The call is interrupted before it reaches the end."""
     size, at = 512 << 20, 1 << 16
     text = wasm_fixtures.wrapper_module().replace('"memory") 1 1', '"memory") 8193')
     with (tmp_path / "file").open("wb") as file:
@@ -362,7 +362,7 @@ def test_much_at_once_can_be_stopped(name: str, tmp_path: Path) -> None:
 
 
 def test_much_at_once_is_all_there(tmp_path: Path) -> None:
-    """Vectors longer and shorter than the pieces, and an end in the middle of one."""
+    """Vectors longer and shorter than the chunks, and an end within one."""
     data = bytes(range(251)) * 20_000  # 5 MB
     (tmp_path / "file").write_bytes(data)
     text = wasm_fixtures.wrapper_module().replace('"memory") 1 1', '"memory") 200')

@@ -1,0 +1,122 @@
+"""References in tables and globals while another thread runs in the same group."""
+
+import threading
+
+import pytest
+
+from wamr import (
+    Func,
+    FuncType,
+    Limits,
+    Table,
+    TableType,
+    ValType,
+    load,
+)
+
+WAITING = """(module (import "m" "wait" (func $wait))
+    (table $t (export "t") 2 9 funcref) (elem declare func $f)
+    (global $g (export "g") (mut i32) (i32.const 0))
+    (table $o (export "o") 2 externref)
+    (func $f (result i32) (i32.const 6))
+    (func (export "run") (param externref)
+        (call $wait)
+        (table.set $t (i32.const 0) (ref.func $f))
+        (table.set $o (i32.const 0) (local.get 0))
+        (global.set $g (i32.const 7))))"""
+
+
+def element(exports):
+    func = exports.t[0]
+    return func and func()
+
+
+def first_object(exports):
+    return exports.o[0]
+
+
+def number(exports):
+    return exports.g.value
+
+
+@pytest.mark.parametrize(
+    ("use", "found", "after", "last"),
+    [
+        (element, 6, element, 6),
+        (first_object, "thing", first_object, "thing"),
+        (number, 7, number, 7),
+        (lambda exports: exports.t.__setitem__(0, None), None, element, None),
+        (lambda exports: exports.o.__setitem__(0, None), None, first_object, None),
+        (lambda exports: setattr(exports.g, "value", 8), None, number, 8),
+        (lambda exports: exports.t.grow(1), 2, lambda exports: len(exports.t), 3),
+    ],
+)
+def test_a_call_of_another_thread_is_waited_for(use, found, after, last):
+    inside, go_on, asked = threading.Event(), threading.Event(), threading.Event()
+
+    def wait():
+        inside.set()
+        go_on.wait()
+
+    exports = load(WAITING, {"m": {"wait": wait}}).exports
+    _ = exports.t, exports.g, exports.o
+    got = []
+
+    def ask():
+        asked.set()
+        got.append(use(exports))
+
+    runner = threading.Thread(target=exports.run, args=("thing",))
+    runner.start()
+    inside.wait()
+    asker = threading.Thread(target=ask)
+    asker.start()
+    asked.wait()
+    go_on.set()
+    runner.join()
+    asker.join()
+    assert got == [found]
+    assert after(exports) == last
+
+
+def test_a_host_function_uses_what_its_caller_has():
+    def wait():
+        exports.t[1] = exports.t[1]
+        exports.t[0] = func
+        exports.g.value += 1
+        exports.o[1] = exports.o
+        seen.append((exports.t[0], exports.g.value, exports.o[1], len(exports.t)))
+
+    seen = []
+    exports = load(WAITING, {"m": {"wait": wait}}).exports
+    func = Func(exports.t.store, FuncType([], [ValType.I32]), lambda: 5)
+    exports.run("x")
+    assert seen == [(func, 1, exports.o, 2)]
+    assert (exports.t[0](), exports.g.value, exports.o[0]) == (6, 7, "x")
+
+
+def test_threads_at_one_table():
+    exports = load(
+        '(module (table (export "t") 4 funcref)'
+        '  (global (export "g") (mut funcref) (ref.null func)))'
+    ).exports
+    store = exports.t.store
+    table = Table(store, TableType(ValType.FUNCREF, Limits(8)))
+    functions = [Func(store, FuncType([], [ValType.I32]), lambda i=i: i) for i in range(8)]
+    wrong = []
+
+    def work(start):
+        for i in range(start, start + 400):
+            table[i % 8] = functions[i % 8]
+            exports.t[i % 4] = functions[i % 8]
+            exports.g.value = functions[i % 8]
+            if table[i % 8]() != i % 8 or exports.t[i % 4] not in functions:
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert [table[i] for i in range(8)] == functions
