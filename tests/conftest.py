@@ -1,6 +1,6 @@
-"""What several test files share: module text as bytes, and how hypothesis works here.
+"""Fixtures of all test files, and the settings of hypothesis.
 
-Fixtures that only one file needs are in that file.
+Fixtures of one file are in that file.
 """
 
 import signal
@@ -11,13 +11,13 @@ from needs import needs
 
 pytest_plugins = ["bounds", "distribution"]
 
-# What a shell starts in its background, as `make test &`, has Ctrl-C ignored. Processes that the
-# tests start would inherit that, and never end when they are sent one.
+# A shell ignores SIGINT in background jobs, such as `make test &`. Processes that the tests start
+# would inherit this and never end when they get SIGINT.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples each time, and no verdict on how long a busy machine takes. To look for what
-# nobody has met yet: --hypothesis-profile=random.
+# The same examples each time, and no deadlines, since a busy machine may take any time. To search
+# for new failures: --hypothesis-profile=random.
 SETTINGS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("same", derandomize=True, **SETTINGS)
 settings.register_profile("few", derandomize=True, max_examples=20, **SETTINGS)
@@ -35,7 +35,7 @@ def store():
 
 @pytest.fixture(scope="session")
 def wat():
-    """Turn module text into bytes; skips where the extra wamr[wat] is not installed."""
+    """Return the converter from module text to bytes; skip without the extra wamr[wat]."""
     needs("wasmtime", "wat")
     from wamr.wat import wat2wasm
 

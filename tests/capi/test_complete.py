@@ -65,7 +65,7 @@ def test_the_stub_names_everything():
 
 
 def test_type_checkers_see_what_the_star_gives():
-    """They do not follow an `__all__` that is made at run time, but read wamr/ffi.pyi."""
+    """Type checkers can't follow an `__all__` computed at run time; they read wamr/ffi.pyi."""
     import ast
     from pathlib import Path
 
@@ -91,7 +91,7 @@ def test_every_function_has_a_positive_and_a_negative_test(request):
     names = {f.name for f in header().functions}
     assert not names - POSITIVE.keys()
     for function in header().functions:
-        # Counted in the prototype, so that no rule of ours can leave a parameter out.
+        # Counted in the prototype, so that no rule of codegen/ can leave out a parameter.
         inside = function.prototype.partition("(")[2].rpartition(")")[0]
         inside = re.sub(r"\(\*.*?\)\(.*?\)", "*", inside)  # a pointer to a function
         wanted = [p for p in inside.split(",") if p.strip() not in ("", "void")]

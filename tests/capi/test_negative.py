@@ -1,8 +1,8 @@
-"""Every argument of every function: NULL, the wrong kind, no pointer at all, dead, unknown; numbers
-that are none, or out of range.
+"""Invalid arguments of every function of the C API.
 
-The calls are made from the header, so that no function is forgotten. They run in forked
-children, a batch each: a crash is a failure that names its call.
+Each argument is NULL, of another type, no pointer, deleted, unknown, no number, or out of range.
+The calls are generated from the header, so no function is left out. They run in forked children, in
+batches: a crash is a failure that names its call.
 """
 
 import contextlib
@@ -10,9 +10,9 @@ import contextlib
 import pytest
 from capi import NEGATIVE, NULL, World, api, ffi, header, in_child
 
-# What a function may answer to NULL: as it does when it fails.
+# What a function may return for NULL: what it returns when it fails.
 FAILED = (None, False, 0, 0.0, -1.0)
-# Those where NULL is as good as any other value, so that success is an answer, too.
+# Functions for which NULL is a valid value, so they may also succeed.
 NULL_IS_FINE = {
     "a",
     "b",
@@ -66,7 +66,7 @@ def is_pointer(parameter):
 
 
 def call_with(wat, function, parameters, kinds, vectors, position, value):
-    """Calls with valid arguments but for one, `value(world, the valid one)`."""
+    """Call a function with valid arguments except one, which is `value(world, the valid one)`."""
     world = World(wat)
     arguments = [world.argument(function, p, kinds, vectors) for p in parameters]
     arguments[position] = value(world, arguments[position])
@@ -119,7 +119,7 @@ def dead_case(wat, function, parameters, kinds, vectors, position, way):
             return ffi.cast(f"wasm_{kind}_t *", 0x1234560)
         victim = world.new(kind)
         if kind == "engine":
-            # Others count it, too: it ends with the last.
+            # Other references count it, too: it is deleted with the last one.
             while not api.wasm_repr(victim).startswith("dead"):
                 api.wasm_engine_delete(victim)
             return victim
@@ -194,11 +194,13 @@ def test_every_function_refuses_one_argument_more(wat):
 
 
 def register():
-    """The cases that the tests above will run, by function."""
+    """Return the cases that the tests above will run, by function."""
     for signature in signatures():
         names = [name for name, _ in cases(None, *signature)]
         NEGATIVE.setdefault(signature[0].name, []).extend(names or ["one argument more"])
 
 
-with contextlib.suppress(pytest.skip.Exception):  # without a header there is nothing to call
+with contextlib.suppress(
+    pytest.skip.Exception
+):  # without the header there are no functions to call
     register()

@@ -1,4 +1,4 @@
-"""A callback that calls the instance again which is calling it: what happens in there, stays."""
+"""Callbacks that call their own instance again: errors of the inner call stay there."""
 
 import pytest
 from capi import api
@@ -10,7 +10,7 @@ TEXT = """(module (import "host" "f" (func $f (param i32) (result i32)))
 
 
 class Nested:
-    """An instance whose import calls `action`, given this; a result or a trap."""
+    """An instance whose import calls `action(instance)`, which returns a result or a trap."""
 
     def __init__(self, wat2wasm, action):
         self.engine = api.wasm_engine_new()

@@ -310,7 +310,7 @@ def test_host_info(world, name):
     assert seen == []
     function("delete")(one)
     assert seen == [info]
-    # With the store, for those that nobody has deleted; replaced ones are not finalized.
+    # Those not yet deleted are finalized with the store; replaced ones are not finalized.
     two = world.new(name)
     function("set_host_info_with_finalizer")(two, info, finalizer)
     function("set_host_info")(two, None)

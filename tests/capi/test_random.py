@@ -1,4 +1,4 @@
-"""Random calls: in forked children, so that a crash is a failure that tells its seed."""
+"""Random calls of the C API, in forked children: a crash is a failure that names its seed."""
 
 import pytest
 from capi import in_child
@@ -11,7 +11,7 @@ def test_random_calls_end_in_answers_and_exceptions(wat, group):
         def run():
             calls = RandomCalls(wat, seed)
             calls.run(1000)
-            # Neither all right nor all wrong, or nothing was tried.
+            # If all calls succeed, or all fail, the test has tried nothing.
             assert calls.answered > 200
             assert calls.refused > 20
 

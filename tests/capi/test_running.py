@@ -1,6 +1,4 @@
-"""What a running call needs stays, whoever wants it gone; threads take turns, and none waits for
-ever.
-"""
+"""Objects that a running call needs can't be deleted; threads take turns without deadlocks."""
 
 import sys
 import threading
@@ -15,7 +13,7 @@ ECHO = """
 
 
 class Echo:
-    """A store with a function that calls `action` and returns its argument."""
+    """A store with a wasm function that calls `action` and returns its argument."""
 
     def __init__(self, wat2wasm, action):
         self.engine = api.wasm_engine_new()
@@ -38,7 +36,7 @@ class Echo:
         self.func = api.wasm_extern_as_func(self.exports.data[0])
 
     def call(self, value=1, func=None):
-        """The result, or the text of the trap."""
+        """Return the result, or the text of the trap."""
         results = api.wasm_val_vec_from_values([api.WASM_INIT_VAL()])
         args = api.wasm_val_vec_from_values([api.WASM_I32_VAL(value)])
         trap = api.wasm_func_call(func or self.func, args, results)
@@ -160,7 +158,7 @@ def test_two_threads_that_wait_for_each_other_are_told(wat):
 
 
 def test_threads_may_make_and_delete_at_the_same_time():
-    """The books of the dead are swept while other threads write into them."""
+    """The registry of deleted handles is swept while other threads write to it."""
     errors = []
 
     def run():
@@ -203,7 +201,7 @@ def test_of_two_threads_that_delete_the_same_one_is_told(world):
 
     def run():
         for name, thing in things:
-            # Deleting a vector again is fine, when its struct says already that it is empty.
+            # Deleting a vector twice is allowed when its struct is already empty.
             with contextlib.suppress(ReferenceError):
                 getattr(api, f"wasm_{name}_delete")(thing)
                 done.append(name)

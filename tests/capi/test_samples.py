@@ -1,4 +1,4 @@
-"""The samples: each is a program, runs in a process of its own, and prints what it should."""
+"""The samples of the C API: each runs in a process of its own and prints the expected text."""
 
 import subprocess
 import sys

@@ -1,6 +1,4 @@
-"""Types and their vectors: each function does what the C documentation says, on the way that C
-programs take.
-"""
+"""Types and their vectors: each function does what its documentation says, as C programs use it."""
 
 import pytest
 from capi import NULL, POSITIVE, api, c, each, ffi, positive
@@ -237,7 +235,7 @@ def test_uninitialized_vectors(world, name):
     getattr(api, f"wasm_{name}_vec_new_uninitialized")(out, 3)
     assert (out.size, out.num_elems) == (3, 0)
     if name not in ("byte", "val"):
-        # Filled by hand, as C programs do; WAMR counts the elements apart.
+        # Filled by hand, as C programs do; WAMR counts the elements separately.
         item = out.data[1] = world.new(name)
         out.data[0] = NULL
         out.num_elems = 2

@@ -1,4 +1,4 @@
-"""Vectors that say too much, outlive what they hold, or mix what does not belong together."""
+"""Vectors with wrong sizes, vectors that outlive their elements, and elements of wrong stores."""
 
 import gc
 
@@ -159,7 +159,7 @@ def test_exports_are_not_read_after_their_store(world):
 
 
 def test_what_c_leaves_as_it_was_is_not_taken_for_its_own(world):
-    """NULL has nothing to copy, so C does not touch `out`."""
+    """NULL has nothing to copy, so C doesn't write to `out`."""
     for name in ("byte", "val", "valtype", "memorytype", "extern"):
         array = api.WASM_ARRAY_VEC(name, world.items(name))
         for fill in (
@@ -173,7 +173,7 @@ def test_what_c_leaves_as_it_was_is_not_taken_for_its_own(world):
     out = api.WASM_ARRAY_VEC("extern", [world.by_name["add"]])
     api.wasm_instance_exports(None, out)
     assert not out.data
-    # One vector may be copied onto itself.
+    # A vector may be copied onto itself.
     vec = api.wasm_byte_vec_from_bytes(b"abc")
     old = ffi.new("wasm_byte_vec_t *", vec[0])
     api.wasm_byte_vec_copy(vec, vec)

@@ -1,7 +1,7 @@
-"""CPython 3.12 for WASI does with us what it does with wasmtime: exit code, streams and files.
+"""CPython 3.12 for WASI: exit code, streams and files are the same as in wasmtime.
 
-What CPython says is checked, too, lest both be wrong. What wasmtime has no part in (timeouts,
-threads, streams that are Python's) is in tests/wasi/test_python.py.
+The output is checked, too, in case both are wrong. Features that wasmtime lacks (timeouts, threads,
+streams that are Python objects) are tested in tests/wasi/test_python.py.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""CPython's files: each call of `os` that WASI has, where it is allowed and where it is refused."""
+"""CPython's files: each function of `os` that WASI supports, where it is allowed and refused."""
 
 from __future__ import annotations
 
 import pytest
 from differential import DifferentialModule, Folder
 
-# Each line of ATTEMPTS is tried, and what it gave or raised is printed.
+# Each line of ATTEMPTS is evaluated, and its result or exception is printed.
 SCRIPT = """
 import os, sys
 def attempt(text):

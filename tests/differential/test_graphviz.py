@@ -1,4 +1,4 @@
-"""Graphviz, a library: malloc, strings in memory, pictures that are wasmtime's to the byte."""
+"""Graphviz, a library: malloc, strings in memory, pictures byte for byte equal to wasmtime's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GRAPHS = {
 
 
 def render(pair: Pair, dot: str, form: str = "svg", engine: str = "dot") -> bytes | str:
-    """Return the picture, or what Graphviz says is wrong."""
+    """Return the picture, or the error message of Graphviz."""
     given = [pair.string(text) for text in (dot, form, engine)]
     size = pair.call("malloc", 4)
     pair.write(size, b"\0" * 4)

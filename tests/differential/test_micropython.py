@@ -1,7 +1,7 @@
-"""MicroPython: C with setjmp and longjmp, each call of which goes through Python and a table.
+"""MicroPython: C with setjmp and longjmp, whose calls go through Python and a table.
 
-The sample is the host: its `invoke_…` call elements of the module's table. What scripts print is
-what CPython prints.
+The sample is the host: its `invoke_…` functions call elements of the module's table. Scripts print
+the same as in CPython.
 """
 
 from __future__ import annotations

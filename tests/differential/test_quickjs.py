@@ -1,4 +1,4 @@
-"""QuickJS, a reactor: its functions called one by one answer and print what they do in wasmtime."""
+"""QuickJS, a reactor: each of its functions returns and prints the same as in wasmtime."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from differential import DifferentialModule, Folder, Job, Outcome, Pair
 
 
 def start(pair: Pair, *args: str) -> int:
-    """Make QuickJS's runtime with a command line, which evaluates a script: 0, or -1."""
+    """Create QuickJS's runtime with a command line, which evaluates a script; return 0 or -1."""
     addresses = [pair.string(arg) for arg in ("qjs", *args)]
     vector: int = pair.call("malloc", 4 * len(addresses) + 4)
     pair.write(vector, struct.pack(f"<{len(addresses) + 1}I", *addresses, 0))

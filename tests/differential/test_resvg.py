@@ -1,4 +1,4 @@
-"""resvg and usvg, commands in Rust: PNG and SVG that are wasmtime's to the byte."""
+"""resvg and usvg, commands in Rust: PNG and SVG are byte for byte equal to wasmtime's."""
 
 from __future__ import annotations
 

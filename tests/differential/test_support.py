@@ -1,4 +1,4 @@
-"""The comparison itself: it tells a difference in whatever a program can leave behind."""
+"""The differential comparison itself: it finds a difference in each part of an outcome."""
 
 from __future__ import annotations
 

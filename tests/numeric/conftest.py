@@ -1,4 +1,4 @@
-"""Runs what a model has worked out, in each environment that a thread may compute in."""
+"""Compares instructions with a model, in each floating-point environment of the thread."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Compare = Callable[[Callable[..., Any], list[Any], list[Any], Callable[[Any, Any
 
 @pytest.fixture(scope="session")
 def compare() -> Compare:
-    """Call for each tuple of arguments, in each environment: what comes must fit what is expected.
+    """Call for each tuple of arguments, in each environment, and compare with the expected results.
 
-    A trap comes as the text of its words.
+    A trap counts as its message.
     """
 
     def run(

@@ -1,8 +1,8 @@
 """Instructions that take operands of any type, with each type, in live and in dead code.
 
-What is valid must run, too: the interpreter has opcodes of its own for some types, and the loader
-chooses them. Each text below is an expression over two values and a condition, locals 0 to 2, that
-gives the first value if the condition is 1, and else the second.
+Valid code must also run: the loader chooses special opcodes of the interpreter for some types. Each
+text below is an expression over two values and a condition (locals 0 to 2), whose result is the
+first value if the condition is 1, and else the second.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def zero_of(type_: str) -> str:
 
 
 def text_of(type_: str, *functions: str) -> str:
-    """A module with all that the expressions name, and these functions."""
+    """Return a module with everything that the expressions name, and these functions."""
     tables = (
         f"(table $t 2 1000 {type_}) (elem $none {type_} (ref.null H))"
         if type_ in REFERENCES
@@ -171,7 +171,7 @@ def text_of(type_: str, *functions: str) -> str:
 
 
 def instance_of(type_: str, wat: Wat, *functions: str) -> tuple[wamr.Instance, Any, Any]:
-    """And two values of the type."""
+    """Return an instance with these functions, and two values of the type."""
     store = Store()
     one: Any = {"i32": 1, "i64": 2**40, "f32": 1.5, "f64": 0.1, "v128": bytes(range(16))}.get(type_)
     two: Any = {"i32": -1, "i64": -2, "f32": 2.5, "f64": 1e300, "v128": bytes(range(16, 32))}.get(
@@ -208,7 +208,7 @@ def test_it_runs_with_each_type(type_: str, case: tuple[str, str], wat: Wat) -> 
 
 @pytest.mark.parametrize(("type_", "case"), CASES, ids=IDS)
 def test_in_dead_code_it_changes_nothing(type_: str, case: tuple[str, str], wat: Wat) -> None:
-    """What is in front of it, and behind, runs as if it were not there."""
+    """The code before and after the dead code runs as if there were no dead code."""
     bodies = [
         f"""(block (if (i32.eq {IF} (i32.const 2)) (then unreachable
                 (drop (block (result T) {case[1]}))))
@@ -238,7 +238,7 @@ def test_dead_code_has_operands_of_any_type(type_: str, case: tuple[str, str], w
             assert instance.exports[str(i)](one, two, 1) == one
 
 
-# ---- every instruction that there is -------------------------------------------------------------
+# ---- all instructions ----------------------------------------------------------------------------
 
 # Those that test_scalars.py, test_vectors.py and test_vector_memory.py don't run.
 OTHERS = [
@@ -252,7 +252,7 @@ IMMEDIATES = [b"", b"\0", b"\0\0", b"\x40\x0b", b"\1\x7f", b"\x70", bytes(4), by
 
 
 def valid(code: bytes) -> bool:
-    """Whether it is an instruction with any of these immediates, in dead code."""
+    """Return whether the opcode is an instruction with any of these immediates, in dead code."""
     for immediates in IMMEDIATES:
         body = b"\1\1\x7f\0" + code + immediates + b"\0\x0b"
         sections = (

@@ -1,7 +1,7 @@
-"""Every numeric instruction on single values, beside the model in tests/support/scalar_model.py.
+"""Every numeric instruction on single values, compared with tests/support/scalar_model.py.
 
-The operands are parameters, constants, and results of the instruction before: the interpreter has
-ways of its own for some of them.
+The operands are parameters, constants, and results of the instruction before: the interpreter
+treats some of them differently.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def test_an_instruction_gives_what_the_model_gives(
 def test_a_pair_of_instructions_gives_what_the_model_gives(
     type_: str, wat: Wat, compare: Callable[..., None]
 ) -> None:
-    """(a * b) + a, a compiler's favourite to fuse, and (a + b) * b, which the interpreter pairs."""
+    """(a * b) + a, which C compilers may fuse, and (a + b) * b, which is a superinstruction."""
     f, bits = scalar_model.FORMATS[type_], "i" + type_[1:]
     operands = " ".join(
         f"(local.set {i + 2} ({type_}.reinterpret_{bits} (local.get {i})))" for i in (0, 1)
@@ -87,7 +87,7 @@ def test_a_pair_of_instructions_gives_what_the_model_gives(
 
 @pytest.mark.parametrize("type_", ["f32", "f64"])
 def test_constants_keep_their_bits(type_: str, wat: Wat, compare: Callable[..., None]) -> None:
-    """Also where two are equal for a thread without subnormals, as 0 and the least number are."""
+    """Also constants that are equal in a thread without subnormals, as 0 and the least number."""
     f, bits = scalar_model.FORMATS[type_], "i" + type_[1:]
     tries = scalar_model.values(type_)
     texts = []

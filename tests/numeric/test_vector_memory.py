@@ -17,11 +17,11 @@ import wamr
 Wat = Callable[[str], bytes]
 NAMES = [name for name in OPCODES if name.startswith(("v128.load", "v128.store"))]
 PAGE = 65536
-OFFSET = 5  # so that addresses are those of no alignment, too
+OFFSET = 5  # so that there are unaligned addresses, too
 
 
 def size_of(name: str) -> int:
-    """How many bytes it reads or writes."""
+    """Return how many bytes the instruction reads or writes."""
     if extended := re.search(r"(\d+)x(\d+)_", name):
         return int(extended[1]) * int(extended[2]) // 8
     if narrow := re.search(r"(\d+)_", name):
@@ -30,7 +30,7 @@ def size_of(name: str) -> int:
 
 
 def loaded(name: str, data: bytes, lane: int, vector: bytes) -> bytes:
-    """What the model gives for these bytes of the memory."""
+    """Return the model's result for these bytes of the memory."""
     if extended := re.search(r"(\d+)x\d+_([su])", name):
         width = int(extended[1])
         lanes_of = Lane(width).split(data + bytes(16 - len(data)))[: 64 // width]
@@ -51,7 +51,7 @@ def lanes_of(name: str) -> range:
 
 
 def module(name: str) -> str:
-    """One function for each lane, "0" on; of loads with a vector to load into."""
+    """Return one function for each lane, named "0" on; loads of lanes take a vector, too."""
     texts = []
     for lane in lanes_of(name):
         at = f"(local.get 0) {'(local.get 1)' if 'store' in name or '_lane' in name else ''}"

@@ -2,8 +2,8 @@
 
 The model is tests/support/vector_model.py.
 
-Each value stands in each lane once, and the thread computes with and without subnormals, and with
-other roundings. Instructions on memory are in test_vector_memory.py.
+Each value is in each lane once, in each floating-point environment. Instructions on memory are in
+test_vector_memory.py.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ IMMEDIATES = {
 
 
 def valid(opcode: int) -> list[str]:
-    """With which immediates it is an instruction: behind `unreachable`, any operands will do."""
+    """Return the immediates of an instruction; after `unreachable`, any operands fit."""
     number = bytes([opcode & 0x7F | 0x80, opcode >> 7]) if opcode > 0x7F else bytes([opcode])
     found = []
     for name, immediates in IMMEDIATES.items():
@@ -128,7 +128,7 @@ def test_the_model_knows_no_other_instruction() -> None:
 
 
 def test_a_wrong_lane_would_be_found(wat: Wat, compare: Callable[..., None]) -> None:
-    """Beside the model of another instruction, the comparison fails."""
+    """Compared with the model of another instruction, the test fails."""
     exports = wamr.load(
         wat(f"(module {single_instructions.function('f', 'f32x4.min', ('v128',) * 2, 'v128')})")
     ).exports

@@ -1,8 +1,8 @@
-"""Runs each test here in a process of its own.
+"""Runs each test of this folder in a process of its own.
 
-What these tests are about kills processes: without its patch, a fault of WAMR would end the whole
-run. So the test's body runs in a forked child, which sends back how it went; a child that dies is a
-failed test. Where there is no fork, the body runs as usual.
+Without its patch, a fault of WAMR may crash the process and so end the whole run. So the body of
+the test runs in a forked child, which sends back the outcome; a child that crashes is a failed
+test. Where there is no fork, the body runs as usual.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _note = mmap.mmap(-1, 256)  # shared with the children
 
 @pytest.fixture
 def roomier() -> int:
-    """How many times more of the native stack a call takes than in a build for use."""
+    """Return how many times more native stack a call takes than in a release build."""
     return 16 if SANITIZED else 1
 
 
 @pytest.fixture
 def note() -> Callable[[object], None]:
-    """Note what is tried next: the failure of a test that dies there tells it."""
+    """Record what is tried next, for the message of a test that crashes there."""
 
     def write(what: object) -> None:
         _note[:] = repr(what).encode()[:256].ljust(256)
@@ -55,7 +55,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def in_child(body: Callable[[], object]) -> tuple[str, str]:
-    """Run `body` in a forked child; "passed", "skipped" or "failed", and the reason."""
+    """Run `body` in a forked child; return "passed", "skipped" or "failed", and the reason."""
     sys.stdout.flush()
     sys.stderr.flush()
     _note[:] = b" " * 256
@@ -79,7 +79,7 @@ def in_child(body: Callable[[], object]) -> tuple[str, str]:
 
 
 def run_and_exit(body: Callable[[], object], writer: int) -> NoReturn:
-    # A core dump and a traceback of the crash would only be noise when one is expected.
+    # An expected crash needs no core dump and no traceback.
     faulthandler.disable()
     bounds.begin(SECONDS)
     try:

@@ -1,11 +1,11 @@
-"""Proves the patches: builds once without each, and sees the tests that it names fail.
+"""Proves the patches: builds once without each, and checks that the tests which it names fail.
 
     python tests/patches/prove.py [patch …]
 
-Needs what a build and the tests need (`make test` has it all in .venv). Each patch takes a build of
-its own, ten to twenty seconds; all of them some ten minutes. It ends with a table, and with code 1
-if a test passes without its patch or fails with all of them. A build that fails counts as failing:
-other patches stand on that one. Not part of `make test`.
+It needs the packages of a build and of the tests (`make test` installs them into .venv). Each patch
+takes a build of its own, ten to twenty seconds; all of them take some ten minutes. It prints a
+table and exits with code 1 if a test passes without its patch or fails with all patches. A failed
+build counts as a failed test: other patches depend on that patch. `make test` does not run this.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(names: list[str]) -> int:
     everything = [test for each in chosen.values() for test in each]
     for name, wanted in [("", everything), *chosen.items()]:
         outcome = built(name)
-        if outcome and not name:  # else each patch would count as proven
+        if outcome and not name:  # otherwise each patch would count as proven
             print(f"the package {outcome}")
             return 1
         for test in wanted:
@@ -70,7 +70,7 @@ def package(name: str) -> Path:
 
 
 def built(name: str) -> str:
-    """Build the package without a patch; "" or how that failed."""
+    """Build the package without a patch; return "" or the error."""
     folder = package(name)
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", str(folder)]
@@ -89,7 +89,7 @@ def built(name: str) -> str:
 
 
 def run(name: str, test: str) -> str:
-    """Run a test on that build; "passes" or how it failed."""
+    """Run a test on that build; return "passes" or how it failed."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", test],
         cwd=ROOT,

@@ -165,7 +165,7 @@ def resident() -> int:
 @pytest.mark.parametrize("order", ["left", "right"])
 @pytest.mark.parametrize("place", ["global", "data", "cut short"])
 def test_long_constant_expression(count: int, order: str, place: str) -> None:
-    """Sums of zeros; beyond some length they may be refused."""
+    """Return a sum of zeros; sums beyond some length may be refused."""
     zero, add = b"\x41\0", b"\x6a"
     code = zero + (zero + add) * count if order == "left" else zero * (count + 1) + add * count
     if place == "data":
@@ -231,7 +231,7 @@ def test_billions_of_locals(kind: int, count: int) -> None:
 def test_threads_with_small_stacks(kib: int, roomier: int, wat: Wat) -> None:
     import threading
 
-    # The thread imports nothing: CPython 3.14's parser refuses to work on so little stack.
+    # The thread imports nothing: the parser of CPython 3.14 needs more stack.
     text = """(module (import "m" "f" (func $f (param i32) (result i32)))
         (func $deep (export "deep") (param i32) (result i32)
           (if (result i32) (local.get 0)
@@ -247,7 +247,7 @@ def test_threads_with_small_stacks(kib: int, roomier: int, wat: Wat) -> None:
             return instance.exports.host(n - 1) + 1 if n else 0
 
         instance = wamr.load(binary, [again])
-        # Where Python is on the stack, too, CPython 3.14 may see before us that it comes to an end.
+        # With Python on the stack, too, CPython 3.14 may detect the overflow first.
         for name, error in (("deep", wamr.StackOverflowTrap), ("host", RecursionError)):
             call = instance.exports[name]
             ended.append(call(5))
@@ -268,7 +268,7 @@ def test_threads_with_small_stacks(kib: int, roomier: int, wat: Wat) -> None:
 @pytest.mark.parametrize("kind", ["i32", "i64"])
 @pytest.mark.parametrize("depth", [1, 2, 5])
 def test_values_outlive_a_block_that_branches_further(kind: str, depth: int, wat: Wat) -> None:
-    """What is pushed behind the block must not go where values from before it are."""
+    """Values pushed after the block must not overwrite values pushed before it."""
     one, two = f"({kind}.mul (local.get 0) (local.get 1))", f"({kind}.const 100)"
     exports = wamr.load(
         wat(f"""(module (func (export "f") (param {kind} {kind} i32) (result {kind})

@@ -14,7 +14,7 @@ def world(wat):
 
 
 def instance_of(world, wat, text, *imports):
-    """The exports of a module, as a list."""
+    """Return the exports of a module, as a list."""
     module = api.wasm_module_new(world.store, api.wasm_byte_vec_from_bytes(wat(text)))
     assert module
     trap = ffi.new("wasm_trap_t **")

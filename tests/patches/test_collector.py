@@ -1,4 +1,4 @@
-"""What Python's collector ends in an order of its own; seen by AddressSanitizer (`make asan`)."""
+"""Objects that Python's collector finalizes in any order; AddressSanitizer checks (`make asan`)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where things end: 4 GiB of memory, lengths that wrap around, names, stacks, wrong wiring.
+"""Edge cases of valid modules: 4 GiB of memory, lengths that overflow, names, stacks, wrong links.
 
-The counterpart of test_malformed.py for modules that are valid.
+test_malformed.py has those of invalid modules.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def test_two_exports_of_one_name_are_refused(wat: Wat) -> None:
         wamr.load(HEADER + section(6, b"\1\x7f\0\x41\x2a\x0b") + twice)
 
 
-# ------------------------------------------------------------------ wired to the wrong things
+# ------------------------------------------------------------------ linked with wrong items
 
 KINDS = {
     "(func (param i32 f64) (result i64))": r"a function \(i32, f64\) -> i64",

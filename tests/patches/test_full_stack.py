@@ -1,4 +1,4 @@
-"""One test for each patch of what a full stack leaves behind (cmake/patches/bugs/)."""
+"""One test for each patch of the state after a stack overflow (cmake/patches/bugs/)."""
 
 from __future__ import annotations
 

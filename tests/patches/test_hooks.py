@@ -1,7 +1,7 @@
-"""One test for each hook that linking needs (cmake/patches/hooks/), seen from a user's side.
+"""One test for each hook that linking needs (cmake/patches/hooks/), by what a user observes.
 
-Without its hook or edit, each of these behaviours is WAMR's own: imports bound to the module,
-private copies of tables and globals, functions as bare indices.
+Without its patch, each test gets WAMR's own behaviour: imports bound to the module, private copies
+of tables and globals, functions as bare indices.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ ALL = "i32 i64 f32 f64 v128 externref funcref"
 
 
 def test_host_function_of_every_type(wat: Wat) -> None:
-    """In another order out than in, so that no value keeps its place."""
+    """Results come in another order than parameters, so that each value moves."""
     names = ALL.split()
     back = " ".join(reversed(names))
     text = f"""(module
@@ -276,7 +276,7 @@ SHARED = """(module
 
 
 def sharing(wat: Wat, segments: list[str]) -> tuple[wamr.Table, list[Any]]:
-    """Instances that put their functions into one table."""
+    """Return instances that write their functions into one table."""
     store = Store()
     table = wamr.Table(store, TableType(ValType.FUNCREF, Limits(10)))
     exports = []
@@ -313,7 +313,7 @@ def test_table_init_into_a_shared_table(wat: Wat) -> None:
 
 
 def test_functions_of_a_failed_instance_stay_callable(wat: Wat) -> None:
-    """The first segment fits, the second does not: what the first wrote stays, says the spec."""
+    """The first segment fits, the second doesn't: the specification keeps what the first wrote."""
     store = Store()
     table = wamr.Table(store, TableType(ValType.FUNCREF, Limits(10)))
     text = SHARED.format(a=1, b=2, segment="(elem (i32.const 0) $b) (elem (i32.const 9) $a $b)")

@@ -1,7 +1,8 @@
-"""Objects of Python and of C that end in an order which nobody chose.
+"""Objects of Python and of C that are finalized in any order.
 
-Python's collector runs the finalizers of a cycle in any order. Under AddressSanitizer (`make asan`)
-each of these read freed memory before handles waited for the collector's end (_backend/handles.py).
+Python's collector runs the finalizers of a cycle in any order. Before handles waited for the end of
+the collection (_backend/handles.py), each of these tests read freed memory, which AddressSanitizer
+detects (`make asan`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ TEXT = """(module
 
 
 class Plugin:
-    """Uses an instance at its end, and is in a cycle with it."""
+    """Uses an instance in its finalizer, and is in a cycle with it."""
 
     def __init__(self, instance: wamr.Instance, seen: list[object], cycle: dict[str, Any]) -> None:
         self.instance = instance
@@ -102,7 +103,7 @@ def test_what_is_collected_is_given_back(wat: Wat) -> None:
             imports = {"m": {"f": lambda c=cycle: None}}
             cycle.append(wamr.Instance(wamr.Store(), module, imports).exports.memory)
 
-    gc.disable()  # else how many live at once, and so what is kept for the next, is the collector's
+    gc.disable()  # the collector would decide how many live at once, and so how many are pooled
     module = wamr.Module(wamr.Store(), wat(TEXT))
     cycles()
     before = address_space()

@@ -1,8 +1,8 @@
-"""Loading in one pass, with aliases noted (cmake/patches/speed/).
+"""Single-pass loading with local aliases (cmake/patches/speed/).
 
-What is loaded must be what two passes would have loaded. So functions are made at random and run,
-beside Python that does the same; some are too large for one pass; and what is refused is refused as
-ever, with the same words. How long it takes, tests/perf tells.
+The emitted code must be that of two passes. So random functions are generated and run, and their
+results are compared with Python's; some are too large for a single pass; refused modules are
+refused with the same message. tests/perf measures the cost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ END = b"\x0b"
 
 
 def leb(value: int) -> bytes:
-    """Return a number, signed."""
+    """Return the signed value of a number."""
     data = bytearray()
     while not -64 <= value < 64:
         data.append(value & 0x7F | 0x80)
@@ -33,7 +33,7 @@ def leb(value: int) -> bytes:
 
 
 def padded(data: bytes, length: int, fill: int = 0) -> bytes:
-    """Return a number with more bytes than it needs."""
+    """Return the LEB128 of a number, longer than it need be."""
     more = length - len(data)
     if not more:
         return data
@@ -42,7 +42,7 @@ def padded(data: bytes, length: int, fill: int = 0) -> bytes:
 
 
 def module(code: bytes, results: str = "i32", locals_: bytes = b"\0", params: int = 0) -> bytes:
-    """Return a module that exports a function of such code."""
+    """Return a module that exports a function with this code."""
     kind = b"\x60" + binaries.number(params) + b"\x7f" * params
     kind += binaries.number(len(results.split())) + b"".join(TYPES[x] for x in results.split())
     return exporting(b"\1" + kind, locals_ + code + END)
@@ -109,7 +109,7 @@ def test_numbers_that_are_none_are_refused(name: str) -> None:
 @pytest.mark.parametrize("length", range(6))
 @pytest.mark.parametrize("opcode", [b"\x20", b"\x41", b"\x42", b"\x0c", b"\x10", b"\x23"])
 def test_the_code_ends_within_a_number(opcode: bytes, length: int) -> None:
-    """The end of the code becomes the number's last byte."""
+    """The end opcode of the code becomes the last byte of the number."""
     words = (
         "unknown (local|label|function|global)|unexpected end|integer (too large|repr.* too long)"
     )
@@ -171,7 +171,7 @@ def test_loading_a_deep_stack_ends_soon() -> None:
 
 
 class Random32:
-    """A random function of i32 and what it returns, worked out as it is made."""
+    """A random function of i32, and its result, which is computed as the code is generated."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -185,7 +185,7 @@ class Random32:
         self.expected = sum(stack)
 
     def steps(self, stack: list[int], count: int) -> list[int]:
-        """Add instructions; return what they leave, at least one value."""
+        """Add instructions; return the values that they leave on the stack, at least one."""
         random, used = self.random, len(self.locals)
         for _ in range(count):
             local = random.randrange(used)
@@ -213,7 +213,7 @@ class Random32:
         return stack
 
     def block(self, kind: int) -> int:
-        """Add a block with a result, the last of an if, or what a branch takes out of it."""
+        """Add a block with a result: its last value, that of an `if`, or that of a branch."""
         self.depth += 1
         before = list(self.locals)
         self.code += (
@@ -272,7 +272,7 @@ def test_more_kept_locals_than_slots_are_refused() -> None:
 
 
 def test_code_that_grows_more_than_thought() -> None:
-    """Branches with results take many bytes for two of code."""
+    """Branches with results emit many bytes for two bytes of code."""
     results = b"\x41\x07" * 1000
     code = b"\x41\x01" + b"\x41\x01\x04\x40" * 50 + b"\x0b" * 50 + b"\x1a" + b"\x41\x00"
     assert run(module(code)) == 0

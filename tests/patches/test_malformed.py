@@ -1,7 +1,7 @@
-"""What an attacker would try: modules cut, bent, oversized, and wired to the wrong things.
+"""Malformed modules, as an attacker would make: truncated, mutated, oversized.
 
-Whatever is wrong has a clear error, and nothing ends the process. Bytes are written by hand where
-no text could say them; `mutants` bends a module that uses everything.
+Each fault has a clear error, and none crashes the process. Bytes are written by hand where the text
+format can't express them; `mutants` mutates a module that uses everything.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def module(*sections: bytes) -> bytes:
 def function(
     code: bytes, params: bytes = b"", results: bytes = b"", locals_: bytes = b"\0"
 ) -> bytes:
-    """A module that exports one function as `f`; code without its end."""
+    """Return a module that exports one function as `f`; the code lacks its end."""
     signature = b"\1\x60" + leb(len(params)) + params + leb(len(results)) + results
     body = locals_ + code + b"\x0b"
     return module(
@@ -40,7 +40,7 @@ def function(
     )
 
 
-# ------------------------------------------------------------------ cut and bent
+# ------------------------------------------------------------------ truncated and mutated
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def test_functions_with_large_frames_overflow_the_stack_cleanly() -> None:
 
 
 def test_chain_of_instances_with_large_frames_is_off_the_native_stack(roomier: int) -> None:
-    """Each has a wasm stack of its own; the native one, which they share, has no room for all."""
+    """Each call has a wasm stack of its own; the native stack has no room for all calls."""
     count = 8000  # v128 parameters: 128 KB, in wasm and in C
     params = b"\x7b" * count
     signature = section(1, b"\1\x60" + leb(count) + params + b"\0")

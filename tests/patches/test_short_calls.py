@@ -1,4 +1,4 @@
-"""Calls of functions whose values have one cell each (cmake/patches/speed/): as all other calls."""
+"""Short calls, of functions whose values have one cell each (cmake/patches/speed/)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Wat = Callable[[str], bytes]
 
 
 def test_the_check_of_a_call_is_that_of_the_function_entry(wat: Wat) -> None:
-    """One check for both: where fuel for one is left, the function called is the one that ends."""
+    """The call and the entry are one check: with fuel for one left, the called function ends."""
     text = """(module
         (func $inner (param i32) (result i32) (local.get 0))
         (func (export "go") (result i32) (call $inner (i32.const 1))))"""

@@ -23,7 +23,7 @@ NOTHING = b"\2\0\x0b"  # the body of a function
 
 
 def binary(**sections: bytes) -> bytes:
-    """A module of these sections, all shorter than 128 bytes."""
+    """Return a module of these sections, all shorter than 128 bytes."""
     parts = [bytes([NUMBERS[name], len(body)]) + body for name, body in sections.items()]
     return b"\0asm\1\0\0\0" + b"".join(parts)
 

@@ -1,7 +1,8 @@
-"""Superinstructions, and short ways for calls (src/native/interp/superinstructions.h).
+"""Superinstructions and short calls (src/native/interp/superinstructions.h).
 
-What they do must be what the instructions do one by one. Everything is compared with what Python
-says of each instruction, for all firsts with all seconds, pairs or not.
+A superinstruction must have the effect of its two instructions. Each first instruction is tried
+with each second one, whether they form a superinstruction or not, and compared with a model in
+Python.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ can_pair = pytest.mark.skipif(
     reason="instructions are paired where labels are addresses and code need not be aligned",
 )
 
-# -- which are pairs ------------------------------------------------------------------------------
+# -- which pairs are superinstructions -------------------------------------------------------------
 
 PAIRED = {
     "compare, branch": ("(block (br_if 0 (i32.lt_u (local.get 0) (local.get 1))))", 1),
@@ -84,7 +85,7 @@ def test_a_host_function_has_no_pairs() -> None:
     assert lib.wpy_func_superinstructions(host._c) == 0
 
 
-# -- what they do ---------------------------------------------------------------------------------
+# -- their results ---------------------------------------------------------------------------------
 
 U32, U64 = (1 << 32) - 1, (1 << 64) - 1
 PAGE = bytes((i * 37 + i // 256 * 11) % 256 if i % 8 != 7 else i % 64 for i in range(65536))
@@ -299,7 +300,7 @@ def test_a_branch_may_lead_to_the_second_of_a_pair(wat: Wat) -> None:
         assert f(a, 0) == next(x for x in range(a + 8, 100, 3) if x >= 50)
 
 
-# -- what must not change: where a trap is, what is counted ---------------------------------------
+# -- places of traps, and fuel ---------------------------------------------------------------------
 
 TRAPS = {
     "the first": ("(i32.add (i32.load offset=65536 (local.get 0)) (i32.const 1))", 0),
@@ -317,7 +318,7 @@ TRAPS = {
 
 @pytest.mark.parametrize(("body", "number"), TRAPS.values(), ids=TRAPS)
 def test_a_trap_in_a_pair_is_where_it_was(wat: Wat, body: str, number: int) -> None:
-    """number: which of the loads it is."""
+    """Check the offset of the trap; `number` is the index of the load."""
     code = wat(f'(module (memory 1) (func (export "f") (param i32) (result i32) {body}))')
     with pytest.raises(wamr.Trap, match="out of bounds") as caught:
         wamr.load(code).exports.f(2)

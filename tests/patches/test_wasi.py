@@ -1,6 +1,6 @@
 """One test for each patch of WASI's faults (cmake/patches/wasi/); each fails without its patch.
 
-What hangs or kills without it runs in a process of its own. To see one fail:
+A test that hangs or crashes without its patch runs in a process of its own. To see one fail:
 WAMR_WITHOUT_PATCH=name pip install -e ., then run it.
 """
 
@@ -120,13 +120,13 @@ def test_directories_tell_of_writing_so_that_it_is_asked_for(tmp_path: Path) -> 
     for fd, path in ((3, "sub/file"), (sub, "file")):
         base, told = guest.rights(fd)
         assert (base & WRITE, told & WRITE) == (0, WRITE)
-        # what wasi-libc does for open(O_RDWR), and for open(O_RDONLY)
+        # the rights that wasi-libc asks for in open(O_RDWR), and in open(O_RDONLY)
         assert guest.open(path, dir=fd, rights=(READ | WRITE) & told)[0] == wasm_fixtures.NOTCAPABLE
         error, file = guest.open(path, dir=fd, rights=READ & told, inheriting=told)
         assert error == 0
         assert guest.rights(file)[0] & WRITE == 0
         assert guest.write(file, b"y") == wasm_fixtures.NOTCAPABLE
-        # what it was told it may keep, and that changes nothing
+        # the rights that it has, which changes nothing
         assert guest.fd_fdstat_set_rights(fd, base, told) == 0
         assert guest.open(path, dir=fd, rights=WRITE)[0] == wasm_fixtures.NOTCAPABLE
         assert guest.fd_fdstat_set_rights(fd, base, told | SET_TIMES) == wasm_fixtures.NOTCAPABLE

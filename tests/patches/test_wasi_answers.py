@@ -1,4 +1,4 @@
-"""One test for each patch of what WAMR's WASI answers (cmake/patches/wasi/)."""
+"""One test for each patch of a wrong answer of WAMR's WASI (cmake/patches/wasi/)."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_a_guest_has_so_many_descriptors(tmp_path: Path) -> None:
     )
 
 
-# Lets fallocate answer EOPNOTSUPP, as it does where a file system has none.
+# Makes fallocate return EOPNOTSUPP, as on file systems without it.
 _WITHOUT_FALLOCATE = """
 import ctypes, platform, struct
 number = {"x86_64": 285, "aarch64": 47}[platform.machine()]

@@ -1,9 +1,9 @@
-"""Counts the instructions of our extension that a statement of Python takes.
+"""Counts the instructions that a Python statement takes in our extension.
 
-One process under callgrind runs each statement many times, when all have been run before, and tells
-callgrind between two of them (marks.c). Only what the extension's own file runs is counted: the
-conversions (src/native/cpython/), our C and the interpreter, not Python. What Python does
-differs from version to version, and what the extension does between its calls does not.
+One process under callgrind runs each statement once to warm up, then many times, and marks the
+counts between two statements (marks.c). Only instructions of the extension's own file count: the
+conversions (src/native/cpython/), our C and the interpreter. Instructions of Python, which differ
+from version to version, don't.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ for path, times, statement in statements:
 
 
 def count() -> dict[str, Counter[str]]:
-    """Return for each path how many instructions the extension takes, for one time; Unfit."""
+    """Return for each path how many instructions one run takes in the extension; raise Unfit."""
     from wamr.wat import wat2wasm
 
     counting.check_machine()

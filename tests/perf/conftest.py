@@ -1,4 +1,4 @@
-"""Lets the files of this folder import one another, and says where nothing can be counted."""
+"""Lets files of this folder import one another, and skips where instructions can't be counted."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ import counting  # noqa: E402
 
 @pytest.fixture(scope="session")
 def fit():
-    """Call something; skip where it is Unfit, or fail where that must not be."""
+    """Call a function; if it raises Unfit, skip, or fail where counts are required."""
 
     def call(function, *arguments):
         try:

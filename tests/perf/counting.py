@@ -4,18 +4,19 @@
     python tests/perf/counting.py --update   # writes what is counted now into counts.txt
     python tests/perf/counting.py --where add  # where a path spends its instructions
 
-A ratchet: a path may not grow by more than GROWN, and where it shrank by more than SHRUNK the file
-is to be brought down to it. Instructions don't depend on what else the machine does, on its clock
-or its caches, so a difference of a few percent is one of our code.
+A count may not grow by more than GROWN; one that shrank by more than SHRUNK must be recorded, so
+that the gain isn't lost unnoticed. Counts don't depend on other processes, the clock or the caches,
+so a difference of a few percent is a difference of our code.
 
-Paths of C are driven here: what is counted is what the driver's own file runs (driver.c, plain.c,
-and the two static libraries that the extension is made from, as setup.py left them in build/). The
-C library and the kernel, which differ from machine to machine, are left out, and plain.c stands in
-for what our C spends time in there. Paths that begin in Python are driven by calling.py.
+Paths in C are driven by driver.c. What counts are the instructions of that program's own file: of
+driver.c, plain.c, and the two static libraries of the extension, which setup.py left in build/. The
+C library and the kernel, which differ from machine to machine, don't count; plain.c replaces the
+functions of the C library that our C spends time in. Paths that begin in Python are driven by
+calling.py.
 
-Compilers make different code: counts.txt has a section for each that somebody has recorded, by
-name, version and processor, and counts are only compared within one. `Unfit` says why nothing can
-be compared.
+Compilers generate different code: counts.txt has a section for each recorded compiler, by name,
+version and processor, and counts are compared within one section. `Unfit` says why nothing can be
+compared.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ import iwasm  # noqa: E402
 COUNTS = HERE / "counts.txt"
 COMMAND = f"python {HERE.relative_to(ROOT)}/counting.py"
 GROWN, SHRUNK = 0.03, 0.10
-# From 3.12 on, Python's headers put a few instructions more into what begins in Python: they know
-# objects whose references are not counted.
+# From 3.12 on, Python's headers add a few instructions to paths that begin in Python, since some
+# objects are immortal.
 HEADERS = 4 if sys.version_info >= (3, 12) else 0
 
 MODULE = """(module
@@ -77,12 +78,12 @@ MODULE = """(module
 
 
 class Unfit(Exception):
-    """Nothing can be counted, or compared, here; the reason is for the reader."""
+    """Raised where instructions can't be counted or compared; the message says why."""
 
 
-# ------------------------------------------------------------------ what there is
+# ------------------------------------------------------------------ the build
 def compiler() -> str:
-    """Return the compiler that the libraries were made with, as its section is called; Unfit."""
+    """Return the name of the section of the libraries' compiler; raise Unfit."""
     command = _cc(_place())
     version = output([command, "--version"])
     name = next((n for n in ("clang", "gcc") if n in version or n == "gcc"), "")
@@ -93,7 +94,7 @@ def compiler() -> str:
 
 
 def _place() -> iwasm.Layout:
-    """Return where the libraries of the wamr that is imported are; prove.py has several."""
+    """Return the folder of the imported wamr's libraries; prove.py makes several."""
     spec = importlib.util.find_spec("wamr._wamr")
     for folder in Path(spec.origin).parents if spec and spec.origin else ():
         if folder.parent == ROOT / "build":
@@ -116,7 +117,7 @@ def _cc(place: iwasm.Layout) -> str:
 
 
 def output(command: list[str]) -> str:
-    """Return what a command writes; RuntimeError with its complaint."""
+    """Return the output of a command; raise RuntimeError with its error output."""
     done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
@@ -128,7 +129,7 @@ def _environment() -> dict[str, str]:
 
 
 def check_machine() -> None:
-    """Refuse a machine, or a build, on which nothing can be counted; Unfit."""
+    """Raise Unfit on a machine or for a build whose instructions can't be counted."""
     if not sys.platform.startswith("linux"):
         raise Unfit("callgrind counts on Linux only")
     if iwasm.debug() or iwasm.sanitizers() or iwasm.patches.left_out():
@@ -140,7 +141,7 @@ def check_machine() -> None:
 
 
 def _check_built(place: iwasm.Layout) -> None:
-    """Refuse libraries that are older than our C: something else would be counted."""
+    """Raise Unfit for libraries that are older than our C."""
     missing = [path.name for path in place.libraries if not path.is_file()]
     if missing:
         raise Unfit(f"our C was not built in this folder: {missing[0]} is missing (make test)")
@@ -159,9 +160,9 @@ def _check_header(cc: str) -> None:
 
 # ------------------------------------------------------------------ counting
 def count(*defines: str, module: str = MODULE) -> dict[str, Counter[str]]:
-    """Return for each path how many instructions each function takes, for one time; Unfit.
+    """Return for each path how many instructions each function takes in one run; raise Unfit.
 
-    defines, module: for the driver; only the tests of this count give others.
+    `defines` and `module` are for the driver; only tests of the counting pass them.
     """
     from wamr.wat import wat2wasm
 
@@ -169,7 +170,7 @@ def count(*defines: str, module: str = MODULE) -> dict[str, Counter[str]]:
 
 
 def count_loading(binary: bytes) -> dict[str, Counter[str]]:
-    """Return what it takes to `load` and to `instantiate` a module once; Unfit."""
+    """Return the counts of loading and of instantiating a module once; raise Unfit."""
     return _count(binary, ["load"], [])
 
 
@@ -213,7 +214,7 @@ def _driver(defines: tuple[str, ...]) -> Path:
 
 
 def driver_compiler() -> str:
-    """Return the compiler that made the libraries, if it finds callgrind's header; Unfit."""
+    """Return the command of the libraries' compiler; raise Unfit if it finds no callgrind.h."""
     place = _place()
     cc = _cc(place)
     _check_built(place)
@@ -224,7 +225,7 @@ def driver_compiler() -> str:
 def dumps(
     command: list[str], folder: Path, file: str, *options: str
 ) -> Iterator[tuple[str, Counter[str]]]:
-    """Run a command under callgrind; yield a path and what `file` took, for each dump."""
+    """Run a command under callgrind; yield for each dump the path and the counts of `file`."""
     output(
         [
             *("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/counts", *options),
@@ -236,7 +237,7 @@ def dumps(
 
 
 def _dump(path: Path, driver: str) -> tuple[str, Counter[str]]:
-    """Return a path's name and the costs of its functions, from one file of callgrind's."""
+    """Return the name of a path and the counts of its functions, from one dump of callgrind."""
     text = path.read_text(encoding="utf-8")
     mark = re.search(r"(?m)^desc: Trigger: Client Request: (\w+) (\d+)$", text)
     if not mark:
@@ -249,7 +250,7 @@ def _dump(path: Path, driver: str) -> tuple[str, Counter[str]]:
 
 
 def own(lines: list[str], file: str) -> Iterator[tuple[str, int]]:
-    """Yield functions of an object file with what they cost by themselves, more than once."""
+    """Yield functions of an object file with parts of their own counts."""
     ours, function, called = False, "", False
     for line in lines:
         key, equals, value = line.partition("=")
@@ -268,7 +269,7 @@ def own(lines: list[str], file: str) -> Iterator[tuple[str, int]]:
 # ------------------------------------------------------------------ comparing
 @dataclass(frozen=True)
 class Change:
-    """A path, before and now."""
+    """The count of a path: as recorded, and now."""
 
     path: str
     old: float | None
@@ -276,7 +277,7 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """Return what is wrong with it; empty: nothing."""
+        """Return what is wrong with the count, or an empty text."""
         if self.old is None:
             return "is not recorded"
         if self.new is None:
@@ -285,7 +286,7 @@ class Change:
         if self.new > self.old * (1 + GROWN) + more:
             return f"grew by more than {GROWN:.0%}"
         if self.new < self.old * (1 - SHRUNK):
-            return f"shrank by more than {SHRUNK:.0%}: lower the ratchet"
+            return f"shrank by more than {SHRUNK:.0%}: record it"
         return ""
 
     def __str__(self) -> str:
@@ -295,12 +296,12 @@ class Change:
 
 
 def compare(old: Mapping[str, float], new: Mapping[str, float]) -> list[Change]:
-    """Return all paths of both."""
+    """Return the paths of both counts."""
     return [Change(path, old.get(path), new.get(path)) for path in {**new, **old}]
 
 
 def report(changes: Iterable[Change], paths: Mapping[str, Counter[str]]) -> str:
-    """Return what is wrong and what to do about it; empty: nothing is wrong."""
+    """Return what is wrong with the counts and what to do, or an empty text."""
     wrong = [change for change in changes if change.verdict]
     if not wrong:
         return ""
@@ -314,7 +315,7 @@ def report(changes: Iterable[Change], paths: Mapping[str, Counter[str]]) -> str:
 
 
 def recorded(name: str, file: Path = COUNTS) -> dict[str, float]:
-    """Return what was counted with this compiler; Unfit: nothing was."""
+    """Return the recorded counts of a compiler; raise Unfit if there are none."""
     sections = _read(file)
     if name not in sections:
         known = ", ".join(sections.sections()) or "none"
@@ -329,7 +330,7 @@ def _read(file: Path) -> configparser.ConfigParser:
 
 
 def record(name: str, counts: Mapping[str, float], file: Path = COUNTS) -> None:
-    """Write a compiler's section; the others and the words above them stay."""
+    """Write the section of a compiler; the other sections and the introduction stay."""
     sections = _read(file)
     sections[name] = {path: f"{value:.1f}" for path, value in counts.items()}
     head = file.read_text(encoding="utf-8").partition("\n[")[0].rstrip("\n")
@@ -346,12 +347,12 @@ def totals(paths: Mapping[str, Counter[str]]) -> dict[str, float]:
 
 
 def most(functions: Counter[str], lines: int = 8) -> str:
-    """Return where a path spends its instructions, in lines."""
+    """Return a table of the functions in which a path spends its instructions."""
     return "\n".join(f"{cost:12.1f}  {name}" for name, cost in functions.most_common(lines))
 
 
 def main() -> int:
-    """Run; 1 if something is wrong with a path."""
+    """Run the command line; return 1 if a count is wrong."""
     parser = argparse.ArgumentParser(description="Count the instructions of our C's paths.")
     parser.add_argument("--update", action="store_true", help="write them into counts.txt")
     parser.add_argument("--where", metavar="PATH", help="show a path's functions")

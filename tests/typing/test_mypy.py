@@ -1,7 +1,7 @@
-"""mypy --strict on the two files beside this one, as a user runs it: on the installed package.
+"""mypy --strict on test_uses.py and test_refused.py, as a user runs it on the installed package.
 
-And its stubtest, which compares what is declared with what is there: for the package, whose
-annotations are in its source, and the stubs of the two generated modules.
+Also mypy's stubtest, which compares declarations with the running package: the annotations in the
+source, and the stubs of the two generated modules.
 """
 
 import ast
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 IGNORE = re.compile(r"  # type: ignore\[([a-z, -]+)\]")
 ERROR = re.compile(r"(\w+\.py):(\d+): error: .*\[([a-z-]+)\]")
 
-# What is declared on purpose otherwise than it is. A line that is not needed fails the test.
+# Intended differences between declarations and objects. An unneeded line fails the test.
 ALLOWED = r"""
 wamr(\.types)?\.(i32|i64|f32|f64|v128)(\..*)?  # Annotated[int, …]: to type checkers an int
 wamr\._runtime\.func\.Func\.__(text_)?signature__  # one for each function; the class has its own
@@ -29,8 +29,8 @@ wamr\._wasi\.((files|streams)\.(Read|Write)|config\.Path)
 wamr\.(_values\.codec\.ReferenceContext|_diagnosis\.reader\.T)
 wamr\._wasi\.stdio\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
 """
-# mypy 1.19 and later: they can't be bases together, which typing has no word for before 3.15; with
-# CPython 3.14, it finds a signature of what is cffi's.
+# mypy 1.19 and later: these can't be base classes together, which typing can't express before 3.15;
+# with CPython 3.14, mypy finds signatures of objects of cffi.
 NEWER = (
     r"wamr\._wamr\.(HostFunctionBase|CallableBase|GlobalBase|TableBase|ExternrefTableBase|MemoryBase)"
     r"|wamr\._capi\.handles\.typeof "
@@ -45,7 +45,7 @@ def mypy(*args, cwd):
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
-    """Tell what mypy says of the file, with its comments or without them."""
+    """Return the output of mypy for a file, with its comments or without them."""
     folder = tmp_path_factory.mktemp("typing")
 
     def check(name, *, bare=False):

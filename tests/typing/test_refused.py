@@ -1,7 +1,7 @@
-"""What mypy refuses, and what comes of it for those who do not ask mypy.
+"""Uses that mypy refuses, and the exceptions that they raise at run time.
 
-Each `type: ignore` stands for an error that mypy --strict must find: where it finds none, the
-comment is unused, and that is an error, too.
+Each `type: ignore` stands for an error that mypy --strict must find: an unused comment is an error,
+too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What users write, typed: it runs here, and mypy --strict finds nothing in it.
+"""Typed code as users write it: it runs here, and mypy --strict finds no error.
 
-`assert_type` says what a type checker makes of an expression; at run time it gives it back.
+`assert_type` states the type of an expression for type checkers; at run time it returns the value.
 """
 
 from __future__ import annotations
