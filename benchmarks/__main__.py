@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: chooses lines, runs them, prints and keeps what they say."""
+"""`python -m benchmarks`: selects lines, measures them, prints and saves the results."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .timing import FULL, QUICK, Pace
 
 TOPICS = (
     *("calls", "host", "modules", "memory", "references", "threads", "startup", "programs"),
-    *("guests", "compute", "scaling"),
+    *("micropython", "compute", "scaling"),
 )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Time wamr beside wasmtime-py, pywasm3, and what else installs.",
+        description="Compare the speed of wamr with that of other installed engines.",
         epilog=f"Topics: {', '.join(TOPICS)}.",
     )
     parser.add_argument("lines", nargs="*", help="topics or keys of lines; all of them otherwise")
     parser.add_argument("--quick", action="store_true", help="roughly, and without slow lines")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures")
-    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="show them beside ours")
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="show its figures, too")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw them")
     parser.add_argument("--install", action="store_true", help="time a fresh `pip install .`, too")
     parser.add_argument("--list", action="store_true", help="show what there is to measure")
@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _chosen(options: argparse.Namespace) -> list[Line]:
-    """Return the lines that were asked for; SystemExit for a name that is none."""
+    """Return the selected lines; raise SystemExit for an unknown name."""
     topics = (*TOPICS, "install") if options.install or "install" in options.lines else TOPICS
     lines = [line for topic in topics for line in import_module(f".{topic}", __package__).LINES]
     for name in options.lines:
@@ -51,7 +51,7 @@ def _named(line: Line, names: list[str]) -> bool:
 
 
 def _run(line: Line, pace: Pace) -> report.Result:
-    """Measure a line; what fails there costs the others nothing."""
+    """Measure a line; an error is recorded, and the other lines go on."""
     try:
         return report.Result(line, line.measure(pace))
     except Exception as error:
@@ -59,7 +59,7 @@ def _run(line: Line, pace: Pace) -> report.Result:
 
 
 def main() -> int:
-    """Run; 1 if a line could not be measured."""
+    """Run the command line; return 1 if a line could not be measured."""
     options = _arguments()
     lines = _chosen(options)
     if options.list:

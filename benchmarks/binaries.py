@@ -1,7 +1,7 @@
-"""Modules of any size, made as bytes: text of 30 MB would take longer to read than to load.
+"""Modules of any size, generated as bytes, since 30 MB of text would take long to parse.
 
-`code` is what a compiler leaves: many functions, each a loop with arithmetic and memory. The others
-have very many of one thing and little else: that shows what costs more the more there is of it.
+`code` resembles the output of a compiler: many functions, each a loop with arithmetic and memory.
+The others have very many items of one kind, to find superlinear costs.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _functions(count: int) -> bytes:
 
 @cache
 def code(size: int) -> bytes:
-    """Return a module of about so many bytes, almost all of them code."""
+    """Return a module of about `size` bytes, almost all of them code."""
     count = max(1, (size - 60) // (len(_body(64)) + 1))
     export = _vector(7, [_name("run") + b"\0\0"])
     bodies = _vector(10, map(_body, range(count)))
@@ -69,13 +69,13 @@ def code(size: int) -> bytes:
 
 
 def exports(count: int) -> bytes:
-    """Return a module that exports so many functions."""
+    """Return a module that exports `count` functions."""
     names_ = _vector(7, (_name(f"function{i}") + b"\0" + number(i) for i in range(count)))
     return HEAD + _functions(count) + MEMORY + names_ + _vector(10, map(_body, range(count)))
 
 
 def names(count: int) -> bytes:
-    """Return a module with a name section of so many functions."""
+    """Return a module whose name section has `count` functions."""
     each = (number(i) + _name(f"some::namespace::function{i}") for i in range(count))
     section = _section(0, _name("name") + _vector(1, each))
     bodies = _vector(10, map(_body, range(count)))
@@ -83,19 +83,19 @@ def names(count: int) -> bytes:
 
 
 def imports(count: int) -> bytes:
-    """Return a module that imports so many functions."""
+    """Return a module that imports `count` functions."""
     each = (_name("env") + _name(f"function{i}") + b"\0\0" for i in range(count))
     return HEAD + _section(1, b"\x01" + TYPE) + _vector(2, each)
 
 
 def globals_(count: int) -> bytes:
-    """Return a module that has so many globals and exports them."""
+    """Return a module that has `count` globals and exports them."""
     names_ = _vector(7, (_name(f"global{i}") + b"\3" + number(i) for i in range(count)))
     return HEAD + _vector(6, [IMMUTABLE] * count) + names_
 
 
 def types(count: int) -> bytes:
-    """Return a module with so many types, all different: bits of the parameters are the number."""
+    """Return a module with `count` different types; the parameters encode their numbers."""
     each = []
     for i in range(count):
         params = b"".join(I64 if i >> bit & 1 else I32 for bit in range(20))
@@ -104,13 +104,13 @@ def types(count: int) -> bytes:
 
 
 def segments(count: int) -> bytes:
-    """Return a module with so many data segments."""
+    """Return a module with `count` data segments."""
     data = (b"\0\x41" + number(i & 0x3F) + b"\x0b" + _name("bytes") for i in range(count))
     return HEAD + MEMORY + _vector(11, data)
 
 
 def deep(count: int) -> bytes:
-    """Return a function with so many values on the stack where locals are written."""
+    """Return a module whose function has `count` values on the stack when it writes locals."""
     code = (
         b"\x01\x01\x7f"  # a local i32
         + b"\x20\x00" * count

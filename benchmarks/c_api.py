@@ -1,7 +1,8 @@
-"""`python -m benchmarks.c_api`: what a wrapper of wamr.ffi costs beside the call to C.
+"""`python -m benchmarks.c_api`: the cost of the wrappers of wamr.ffi, compared with direct calls.
 
-Each line is a call through `lib` and the same through the wrapper, and the difference. The goals:
-at most 0.3 us a call, at most 15 ms for `import wamr.ffi`. A new and its delete are two calls.
+A line has the time of a call through `lib`, of the same call through the wrapper, and the
+difference. The goals are at most 0.3 us a call, and at most 15 ms for `import wamr.ffi`. A `new`
+and its `delete` are two calls.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ GOAL = 0.3e-6
 TEXT = """(module (memory (export "memory") 1)
   (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))"""
 
-# (what is called, how many calls that are)
+# (the statement, its number of calls)
 STATEMENTS = (
     ("{}wasm_func_call(add, args, results)", 1),
     ("{}wasm_func_same(add, add)", 1),
@@ -35,7 +36,7 @@ STATEMENTS = (
 
 
 def names() -> dict[str, Any]:
-    """Return what the statements speak of."""
+    """Return the names that the statements use."""
     from wamr import ffi as api
     from wamr.wat import wat2wasm
 

@@ -1,4 +1,4 @@
-"""Calls from Python into wasm: by shape, by the generic path, armed, failing."""
+"""Calls from Python into wasm: by signature, by the generic path, with limits, with traps."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _trap(pace: Pace) -> Samples:
 
 @contextmanager
 def no_stderr() -> Iterator[None]:
-    """Send what C prints nowhere: pywasm3 shows each trap."""
+    """Discard the output of C: pywasm3 prints each trap."""
     sys.stderr.flush()
     saved = os.dup(2)
     try:

@@ -1,4 +1,4 @@
-"""How fast wasm code itself runs: kernels, and what limits add to them."""
+"""The speed of wasm code: kernels, and the cost of limits."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def _cases(kernel: str) -> dict[str, Case]:
 
 
 def _limited(pace: Pace) -> Samples:
-    """Return how many times as long a kernel takes under fuel and a timeout.
+    """Return the factor by which fuel and a timeout slow down a kernel.
 
-    In one instance: two of the same code differ by up to 15 %, by where in memory they came to lie.
+    Both are measured in one instance: two instances of the same code differ by up to 15 %,
+    depending on their addresses.
     """
     text, argument = KERNELS["fib"]
     names = {"f": us().instance(text).exports.run.call}

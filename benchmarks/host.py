@@ -1,4 +1,4 @@
-"""Calls from wasm into Python, and what such calls raise."""
+"""Calls from wasm into Python, and exceptions of such calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TWO_RESULTS = """(module
 
 
 def add(a: int, b: int) -> int:
-    """Answer what most callbacks of these lines do."""
+    """Return what most callbacks of these lines return."""
     return a + b
 
 
@@ -59,7 +59,7 @@ def _raising() -> dict[str, Case]:
 
 
 def _raises(case: Case) -> bool:
-    """Tell whether an engine lets exceptions through: extism prints them."""
+    """Return whether an engine propagates exceptions: extism prints them."""
     try:
         case.run()
     except Exception:

@@ -1,8 +1,8 @@
-"""How long `pip install .` takes in a fresh environment, and with what; only with --install.
+"""How long `pip install .` takes in a fresh environment, by parts; only with --install.
 
-Our checkout is copied without what was built in it, so that all of the build is measured; pip's
-own cache of downloads is used, and so is ccache where there is one. pip is asked to say all that it
-does, and the time of each line tells which part the build was in.
+The checkout is copied without build results, so that the whole build is measured. pip's cache of
+downloads is used, and ccache where it is installed. pip prints verbosely, and the time of each line
+tells which part of the build was running.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LEFT_OUT = shutil.ignore_patterns(
     "build", "dist", ".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "*.so", "*.egg-info"
 )
 
-# The first line of each part, in their order; a part may be missing.
+# The first line of output of each part, in order; a part may be missing.
 PARTS = {
     "requirements": r"Installing build dependencies",
     "metadata": r"Getting requirements to build wheel",
@@ -40,7 +40,7 @@ PARTS = {
 
 
 def _stamped(command: list[str], cwd: Path) -> Iterator[tuple[float, str]]:
-    """Yield each line that a command prints, with the time; CalledProcessError."""
+    """Yield each line that a command prints, with its time; raise CalledProcessError."""
     process = subprocess.Popen(
         command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -55,7 +55,7 @@ def _stamped(command: list[str], cwd: Path) -> Iterator[tuple[float, str]]:
 
 @cache
 def _installed() -> dict[str, float]:
-    """Install once; return the seconds of each part, `wall`, and the bytes of the wheel."""
+    """Install once; return the seconds of each part and of `wall`, and the bytes of the wheel."""
     with TemporaryDirectory() as folder:
         place = Path(folder, "wamr")
         shutil.copytree(ROOT, place, ignore=LEFT_OUT, symlinks=True)

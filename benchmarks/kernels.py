@@ -1,6 +1,6 @@
 """The programs of `compute`, as module text: each exports `run`, from an i32 to an i32.
 
-They are written the way a compiler leaves them: locals, one loop per loop, no tricks.
+They are written like the output of a compiler: locals, plain loops, no tricks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FIB = """(module
         (call $fib (i32.sub (local.get $n) (i32.const 1)))
         (call $fib (i32.sub (local.get $n) (i32.const 2))))))))"""
 
-# How many primes are below n.
+# The number of primes below n.
 SIEVE = """(module (memory 16)
   (func (export "run") (param $n i32) (result i32) (local $i i32) (local $j i32) (local $count i32)
     (memory.fill (i32.const 0) (i32.const 1) (local.get $n))
@@ -72,7 +72,7 @@ MATMUL = """(module (memory 16)
     (i32.trunc_f64_s (f64.load (call $at (local.get $c) (i32.const 1) (i32.const 2)
       (local.get $n))))))"""
 
-# How many points of an n x n raster take 100 steps or more.
+# The number of points of an n x n raster that take 100 steps or more.
 MANDELBROT = """(module
   (func (export "run") (param $n i32) (result i32)
     (local $i i32) (local $j i32) (local $steps i32) (local $count i32)
@@ -103,7 +103,7 @@ MANDELBROT = """(module
       (br_if $rows (i32.lt_u (local.get $i) (local.get $n))))
     (local.get $count)))"""
 
-# An interpreter in the interpreter: a byte of code, a jump through a table.
+# A bytecode interpreter: each byte of code is a jump through a table.
 SWITCH = r"""(module (memory 1)
   (data (i32.const 0) "\00\02\01\03\06\00\01\02\03\04\05")
   (func (export "run") (param $n i32) (result i32)

@@ -1,7 +1,7 @@
-"""What a line of the table is: a title, who is measured, and what we want to reach.
+"""The lines of the table: a title, the engines that are measured, and a goal.
 
-A line's figures are one of three kinds: seconds and bytes, where less is better, and `x`, a plain
-ratio. Goals are those of the project's plan; a line without one is there to be watched.
+The figures of a line are seconds or bytes, where less is better, or `x`, a ratio. The goals are
+those of the project's plan; a line without a goal is for information.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Samples = Mapping[str, Sample]
 
 
 class Unavailable(Exception):
-    """Somebody can't do what a line asks for; the reason is for the reader."""
+    """An engine doesn't support a measurement; the message says why."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What our minimum should be, in the line's unit or beside a peer's."""
+    """The goal for our minimum, in the unit of the line or as a ratio to a peer's."""
 
     most: float | None = None
     least: float | None = None
-    times: Mapping[str, float] = field(default_factory=dict)  # peer -> at most so many of its time
+    times: Mapping[str, float] = field(default_factory=dict)  # peer -> the largest ratio
 
     def met(self, samples: Samples) -> bool | None:
-        """Tell whether it is reached; None: there is nothing to tell it by."""
+        """Return whether the goal is reached; None: there are no results to compare with."""
         ours = samples.get(US)
         if ours is None:
             return None
@@ -51,18 +51,18 @@ class Goal:
 
 @dataclass(frozen=True)
 class Point:
-    """Where a line is on a curve, all of whose points measure the same, of more and more."""
+    """The position of a line on a curve, whose points measure the same for growing sizes."""
 
     curve: str
     x: float
-    axis: str  # what there is more and more of
+    axis: str  # the growing quantity
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that is measured."""
+    """One measurement."""
 
-    key: str  # module.name, to choose it by
+    key: str  # module.name, to select the line
     title: str
     measure: Callable[[Pace], Samples]
     goal: Goal = Goal()
@@ -79,5 +79,5 @@ def timed(
     *,
     slow: bool = False,
 ) -> Line:
-    """Return a line that times a statement of each contender."""
+    """Return a line that times a statement of each engine."""
     return Line(key, title, lambda pace: measure(cases(), pace), goal, slow=slow)

@@ -1,4 +1,4 @@
-"""Linear memory: reading, writing, looking."""
+"""Linear memory: reading, writing, views."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def _item() -> dict[str, Case]:
     return {**cases, US: Case("v[1024]", {"v": memory.view(), "m": memory})}
 
 
-def _beside_memcpy(case: Case, plain: Case, pace: Pace) -> Samples:
-    """Return how many times as long as a plain copy of so many bytes it takes."""
+def _relative_to_memcpy(case: Case, plain: Case, pace: Pace) -> Samples:
+    """Return the ratio of a write to a plain copy of as many bytes."""
     samples = measure({US: case, "memcpy": plain}, pace)
     ours, copy = samples[US], samples["memcpy"]
     return {US: Sample(ours.best / copy.best, ours.median / copy.median, ours.rounds)}
@@ -50,13 +50,13 @@ def _beside_memcpy(case: Case, plain: Case, pace: Pace) -> Samples:
 
 def _read_megabyte(pace: Pace) -> Samples:
     plain = Case("bytes(v)", {"v": memoryview(bytearray(MEGABYTE))})
-    return _beside_memcpy(_read(MEGABYTE)[US], plain, pace)
+    return _relative_to_memcpy(_read(MEGABYTE)[US], plain, pace)
 
 
 def _write_megabyte(pace: Pace) -> Samples:
     data = bytes(MEGABYTE)
     plain = Case("v[:] = data", {"v": memoryview(bytearray(MEGABYTE)), "data": data})
-    return _beside_memcpy(_write(MEGABYTE)[US], plain, pace)
+    return _relative_to_memcpy(_write(MEGABYTE)[US], plain, pace)
 
 
 LINES = (
@@ -81,6 +81,6 @@ LINES = (
         "memory.view_part", "memory.view(off, 64)", lambda: {US: _cases("m.view(8, 64)", "")[US]}
     ),
     timed("memory.item", "view[i]", _item, Goal(20e-9)),
-    Line("memory.read_mb", "read 1 MiB, beside a memcpy", _read_megabyte, Goal(1.15), "x"),
-    Line("memory.write_mb", "write 1 MiB, beside a memcpy", _write_megabyte, Goal(1.15), "x"),
+    Line("memory.read_mb", "read 1 MiB, relative to memcpy", _read_megabyte, Goal(1.15), "x"),
+    Line("memory.write_mb", "write 1 MiB, relative to memcpy", _write_megabyte, Goal(1.15), "x"),
 )

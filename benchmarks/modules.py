@@ -1,4 +1,4 @@
-"""Modules and instances: loading, describing, instantiating."""
+"""Modules and instances: loading, listing exports, instantiating."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def small() -> bytes:
 
 @cache
 def large() -> bytes:
-    """Return a module of half a megabyte, thousands of functions that are all alike."""
+    """Return a module of half a megabyte with thousands of equal functions."""
     body = """(func (param $a i32) (param $b i32) (result i32) (local $c i32)
       (loop $again
         (local.set $c (i32.add (i32.mul (local.get $a) (i32.const {0})) (local.get $c)))

@@ -1,8 +1,9 @@
-"""Engines that are measured where they install: wasmer and extism.
+"""Engines that are measured where they can be installed: wasmer and extism.
 
-wasmer's packages have wheels up to CPython 3.10 only; for later ones they install and then raise
-ImportError, which is how a peer says that it is not here. extism is wasmtime below; its plug-ins
-take and return bytes, so only functions without parameters can be called as they are.
+The packages of wasmer have wheels up to CPython 3.10 only; with later versions they install and
+then raise ImportError, as an adapter does for an engine that is not installed. extism is based on
+wasmtime; its plug-ins take and return bytes, so only functions without parameters can be called
+directly.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Extism:
     name = EXTISM
 
     def __init__(self) -> None:
-        os.environ["EXTISM_CACHE_CONFIG"] = ""  # nobody else finds its modules compiled
+        os.environ["EXTISM_CACHE_CONFIG"] = ""  # other engines don't cache compiled modules
         import extism
         import extism.extism
 

@@ -1,8 +1,8 @@
-"""The engines behind one small interface: what a call, a load or a read is in each.
+"""Adapters of the engines: a call, a load or a read in the API of each engine.
 
-A method returns a `Case`: the statement that a user of that engine would write, with the objects in
-it. What an engine can't do raises Unavailable, and its place in the table stays empty. Nothing here
-knows how cases are timed.
+A method returns a `Case`: the statement that a user of the engine would write, with its objects. It
+raises Unavailable for what the engine doesn't support, and the table shows "-". This module doesn't
+know how cases are timed.
 
 Signatures are pywasm3's: "i(ii)" with v, i, I, f, F for nothing, i32, i64, f32, f64.
 """
@@ -37,28 +37,28 @@ class Peer(Protocol):
     name: str
 
     def call(self, text: str, name: str, arguments: str = "", host: Host | None = None) -> Case:
-        """Call an export of an instance of the module, held as its users would hold it."""
+        """Call an export of an instance of the module, held as users of the engine hold it."""
 
     def load(self, binary: bytes) -> Case:
         """Compile."""
 
     def describe(self, binary: bytes) -> Case:
-        """Compile, and look at what is exported."""
+        """Compile, and list the exports."""
 
     def instantiate(self, binary: bytes) -> Case:
-        """Instantiate a loaded module, find its `add`, call it, let all go."""
+        """Instantiate a loaded module, call its `add`, and drop the instance."""
 
     def memory(self, pages: int, statements: Mapping[str, str]) -> Case:
-        """Run the statement for this engine, with a memory as `m` and its store as `s`."""
+        """Run the statement of this engine, with a memory as `m` and its store as `s`."""
 
     def parts(self, text: str, statements: Mapping[str, str]) -> Case:
-        """Run the statement for this engine, with each export of the module by its name."""
+        """Run the statement of this engine, with each export of the module by its name."""
 
     def start(self, path: Path) -> Case:
-        """Compile a WASI module from a file and instantiate it: all before its first code."""
+        """Compile a WASI module from a file and instantiate it, up to its first instruction."""
 
     def program(self, path: Path, arguments: list[str]) -> Case:
-        """The same, and run it to its end."""
+        """Compile a WASI module from a file and run it to its end."""
 
 
 def binary_of(text: str) -> bytes:
@@ -73,7 +73,7 @@ def _hosts(host: Host | None) -> dict[str, dict[str, Callable[..., Any]]] | None
 
 
 class Wamr:
-    """Us."""
+    """This package."""
 
     name = US
 
@@ -276,17 +276,17 @@ class Wasm3:
 
 @cache
 def us() -> Wamr:
-    """Return ourselves."""
+    """Return the adapter of this package."""
     return Wamr()
 
 
 def peers() -> tuple[Peer, ...]:
-    """Return everybody who is installed, us first."""
+    """Return the installed engines, this package first."""
     return tuple(_installed()[0])
 
 
 def missing() -> dict[str, str]:
-    """Return who is not installed, and why not."""
+    """Return the engines that are not installed, and why."""
     return _installed()[1]
 
 
@@ -305,7 +305,7 @@ def _installed() -> tuple[list[Peer], dict[str, str]]:
 
 
 def everybody(ask: Callable[[Peer], Case]) -> dict[str, Case]:
-    """Return the case of each who can do what is asked for."""
+    """Return the case of each engine that supports a measurement."""
     cases = {}
     for peer in peers():
         try:
@@ -316,7 +316,7 @@ def everybody(ask: Callable[[Peer], Case]) -> dict[str, Case]:
 
 
 def versions() -> dict[str, str]:
-    """Return the version of each who is installed."""
+    """Return the version of each installed engine."""
     packages = {WASMTIME: "wasmtime", WASM3: "pywasm3", US: "wamr"}
     packages |= {WASMER: "wasmer", EXTISM: "extism"}
     found = {}

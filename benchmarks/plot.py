@@ -1,11 +1,10 @@
-"""What a run says, drawn as SVG: how we compare on each line, and the curves of `scaling`.
+"""Draws the results of a run as SVG: the comparison of each line, and the curves of `scaling`.
 
     python -m benchmarks --plot FILE.svg        draws the run
-    python -m benchmarks.plot RUN.json FILE.svg  draws one that --json kept
+    python -m benchmarks.plot RUN.json FILE.svg  draws a run that --json saved
 
-Nothing is needed for it but this module: rectangles, lines and text. The background is left out and
-all colours are of middle brightness, so a page may be light or dark. It knows only the JSON
-(report.py), not the engines.
+It needs no other package. The image has no background and uses colours of medium brightness, so it
+fits light and dark pages. It knows the JSON (report.py) only, not the engines.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ STYLE = "font: 12px ui-sans-serif, system-ui, sans-serif"
 
 @dataclass(frozen=True)
 class Scale:
-    """A logarithmic axis: values to places."""
+    """A logarithmic axis, which maps values to coordinates."""
 
     low: float
     high: float
@@ -49,14 +48,14 @@ class Scale:
         return self.start + share * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Return the powers of ten on it; every other one, or fewer, where they are many."""
+        """Return the powers of ten on the axis; every other one, or fewer, if there are many."""
         first, last = (round(math.log10(value)) for value in (self.low, self.high))
         step = max(1, math.ceil((last - first) / 8))
         return [10.0**power for power in range(first, last + 1, step)]
 
     @staticmethod
     def of(values: Iterable[float], start: float, end: float, decades: int = 1) -> Scale:
-        """Return one from a power of ten to another, so many at least, with the values between."""
+        """Return an axis between powers of ten that contains the values."""
         listed = list(values)
         low = 10.0 ** math.floor(math.log10(min(listed)) + 1e-9)
         high = 10.0 ** math.ceil(math.log10(max(listed)) - 1e-9)
@@ -91,7 +90,7 @@ def _names(lines: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _ratios(line: Mapping[str, Any]) -> dict[str, float]:
-    """Return for each peer how many times as fast, or as small, as it we are."""
+    """Return for each peer how many times as fast, or as small, this package is."""
     results = line["results"]
     ours = results.get(US, {}).get("best")
     if not ours or line["unit"] == "x":
@@ -110,7 +109,7 @@ def _head(run: Mapping[str, Any], names: Sequence[str]) -> tuple[list[str], floa
     where = [machine["python"], machine["system"], f"{machine['cores']} cores"]
     where += [machine["processor"]] if machine.get("processor") else []
     parts = [
-        _text(MARGIN, 26, "wamr beside other engines", weight="bold", size=16),
+        _text(MARGIN, 26, "wamr and other engines", weight="bold", size=16),
         _text(MARGIN, 46, "; ".join(where)),
     ]
     x = float(MARGIN)
@@ -168,7 +167,7 @@ def _panels(
 def _panel(
     title: str, lines: Sequence[Mapping[str, Any]], x: float, y: float, width: float
 ) -> list[str]:
-    """Draw one curve for each engine: what each of so many takes."""
+    """Draw one curve for each engine: the cost of one item for growing numbers of items."""
     left, right, top, bottom = x + 58, x + width - 24, y + 26, y + PANEL - 48
     values = [result["best"] for line in lines for result in line["results"].values()]
     across = Scale.of((line["point"]["x"] for line in lines), left, right)

@@ -1,8 +1,7 @@
-"""Real programs for WASI, from a file, nothing cached: cold, as a first run is.
+"""Real programs for WASI from files, without caches, as in a first run.
 
-"Up to its first code" is everything before it: reading the file, compiling (wasmtime-py: to machine
-code, with an engine of its own), making the instance. CPython has 26 MB, resvg 4.4, QuickJS 1.5,
-Graphviz 0.9.
+"Up to its first code" is reading the file, compiling (wasmtime-py: to machine code, with an engine
+of its own), and instantiating. CPython has 26 MB, resvg 4.4, QuickJS 1.5, Graphviz 0.9.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ PRINT = ["-c", "print('hello')"]
 
 
 def _wasm(package: str) -> Path | None:
-    """Return the module that a package carries, the first of several, if it is installed."""
+    """Return the first module file of a package, if the package is installed."""
     try:
         files = importlib.metadata.files(package) or []
     except importlib.metadata.PackageNotFoundError:

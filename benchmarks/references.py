@@ -1,4 +1,4 @@
-"""Tables and globals from Python: elements, what is in them called, values of each kind."""
+"""Tables and globals from Python: elements, calls of elements, values of each type."""
 
 from __future__ import annotations
 

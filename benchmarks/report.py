@@ -1,8 +1,8 @@
-"""What a run says: a table that grows line by line, and the same as JSON.
+"""Prints the results of a run as a table, line by line, and writes them as JSON.
 
-Under a peer's figure's side stands how many times as fast as that peer we are: "150x" is good,
-"0.40x" is not. With an older run to compare, a column tells what has become of our figure since
-then; how much the machine itself changed is judged by the peers, which did not.
+Next to a peer's figure is the factor by which this package is faster: "150x" is good, "0.40x" is
+not. With an older run, a column has the change of our figure since then. The change of the machine
+itself is estimated by the figures of the peers.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from .peers import missing, peers, versions
 from .timing import Sample
 
 FORMAT = 1
-MEAN_GOAL = 0.95  # the geometric mean of the kernels' times, beside pywasm3's
+MEAN_GOAL = 0.95  # the goal for the geometric mean of the kernels' times, relative to pywasm3's
 
 
 @dataclass(frozen=True)
 class Result:
-    """A line, measured; or why not."""
+    """The results of a line, or why there are none."""
 
     line: Line
     samples: Samples
     problem: str = ""
 
     def ratio(self, peer: str) -> float | None:
-        """Return how many times as fast, or small, as the peer we are."""
+        """Return the factor by which this package is faster, or smaller, than a peer."""
         ours, theirs = self.samples.get(US), self.samples.get(peer)
         if not ours or not theirs or not ours.best or peer == US:
             return None
@@ -85,7 +85,7 @@ class Table:
         return f"{shown(old['best'], result.line.unit)} {change:+.0f} %"
 
     def foot(self, results: Iterable[Result]) -> None:
-        """Print what can only be told of all lines together."""
+        """Print the summary of all lines."""
         results = list(results)
         mean = kernels_mean(results)
         if mean is not None:
@@ -101,7 +101,7 @@ class Table:
 
 
 def shown(value: float | None, unit: Unit) -> str:
-    """Return a figure in the unit that suits it."""
+    """Format a figure in a suitable unit."""
     if value is None:
         return "-"
     if unit == "x":
@@ -118,14 +118,14 @@ def shown(value: float | None, unit: Unit) -> str:
 
 
 def short(value: float) -> str:
-    """Return about three digits."""
+    """Format a number with about three digits."""
     if abs(value) >= 99.95:
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 9.995 else f"{value:.2f}"
 
 
 def goal_text(goal: Goal, unit: Unit) -> str:
-    """Return the goal in words."""
+    """Describe a goal."""
     parts = []
     if goal.most is not None:
         parts.append(f"<= {shown(goal.most, unit)}")
@@ -146,13 +146,13 @@ def _mean(ratios: Iterable[float]) -> float | None:
 
 
 def kernels_mean(results: Iterable[Result]) -> float | None:
-    """Return the geometric mean of our kernels' times beside pywasm3's."""
+    """Return the geometric mean of our kernels' times, relative to pywasm3's."""
     ratios = [r.ratio(WASM3) for r in results if r.line.key.startswith("compute.")]
     return _mean(1 / ratio for ratio in ratios if ratio)
 
 
 def machine_drift(results: Iterable[Result], old: Mapping[str, Any]) -> float | None:
-    """Return how the peers' times changed since the older run: geometric mean."""
+    """Return the geometric mean of the changes of the peers' times since the older run."""
     return _mean(
         sample.best / old[result.line.key]["results"][peer]["best"]
         for result in results
@@ -164,7 +164,7 @@ def machine_drift(results: Iterable[Result], old: Mapping[str, Any]) -> float | 
 
 # ------------------------------------------------------------------ JSON
 def as_json(results: Iterable[Result], pace: str) -> dict[str, Any]:
-    """Return a run as what `--json` writes and `--compare` reads."""
+    """Return a run in the form that `--json` writes and `--compare` reads."""
     results = list(results)
     return {
         "format": FORMAT,
@@ -192,7 +192,7 @@ def _plain(sample: Sample) -> dict[str, float]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on, besides us."""
+    """Return the environment of the run: Python, system, processor, versions."""
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.machine()}",
@@ -211,7 +211,7 @@ def _processor() -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return an older run; ValueError if it is none."""
+    """Return an older run; raise ValueError if the file is none."""
     found = json.loads(path.read_text())
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by this version's --json")
@@ -219,5 +219,5 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, run: Mapping[str, Any]) -> None:
-    """Keep a run."""
+    """Save a run."""
     path.write_text(json.dumps(run, indent=1) + "\n")

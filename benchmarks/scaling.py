@@ -1,7 +1,7 @@
-"""The same of more and more: live instances, bytes of a module, things in it, threads.
+"""Scaling with the number of live instances, the size of a module, its number of items, threads.
 
-Each line is a point of a curve; a curve that bends upward is a defect. Many instances are made in a
-process of their own for each point, so that what others left in memory plays no part:
+Each line is a point of a curve; superlinear growth is a defect. The instances of each point are
+created in a process of their own, so that memory of other points has no effect:
 
     python -m benchmarks.scaling wamr 1000    prints what each of a thousand instances takes
 """
@@ -31,7 +31,7 @@ BYTES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 30_000_000)
 THINGS = (100, 1_000, 10_000, 100_000)
 THREADS = (1, 2, 4, 8, 16)
 
-# Whoever compiles would take minutes for these.
+# Compilers would take minutes for these.
 MOST_TO_COMPILE = 1_000_000
 STATM = Path("/proc/self/statm")
 PAGE = 4096
@@ -39,7 +39,7 @@ PAGE = 4096
 
 # ------------------------------------------------------------------ live instances
 def _maker(name: str) -> Callable[[], tuple[object, Callable[..., int]]]:
-    """Return what makes an instance of the small module, and its `add` with it."""
+    """Return a function that creates an instance of the small module and returns its `add`."""
     if name == US:
         import wamr
 
@@ -78,7 +78,7 @@ def _maker(name: str) -> Callable[[], tuple[object, Callable[..., int]]]:
 
 
 def live(name: str, count: int) -> dict[str, float]:
-    """Return the seconds and bytes of each of `count` instances that live, and those of a call."""
+    """Return the seconds and bytes of each of `count` live instances, and the seconds of a call."""
     make = _maker(name)
     make()[1](2, 3)
     gc.collect()
@@ -126,10 +126,10 @@ def _live(what: str, count: int, pace: Pace) -> Samples:
     times = 1 if pace.quick else 3
     for peer in peers():
         if peer.name == WASM3 and what == "end":
-            continue  # it frees nothing
+            continue  # it doesn't free memory
         if peer.name in (US, WASMTIME, WASM3):
             sample = _living(peer.name, count, times)[what]
-            if sample.best > 0:  # one instance may find its memory there already
+            if sample.best > 0:  # a single instance may reuse pooled memory
                 samples[peer.name] = sample
     return samples
 
@@ -141,7 +141,7 @@ def _code(size: int) -> bytes:
 
 
 def _load(binary: Callable[[], bytes], divisor: int, most: int, pace: Pace) -> Samples:
-    """Return the seconds of loading, for each of so many bytes or things."""
+    """Return the seconds of loading for each byte or item."""
 
     def ask(peer: Peer) -> Case:
         if peer.name not in (US, WASM3) and divisor > most:
@@ -151,7 +151,7 @@ def _load(binary: Callable[[], bytes], divisor: int, most: int, pace: Pace) -> S
         case = peer.load(binary())
         try:
             case.run()
-        except RuntimeError as error:  # pywasm3 takes so many functions and no more
+        except RuntimeError as error:  # pywasm3 supports no more functions
             raise Unavailable(str(error)) from None
         return case
 
@@ -162,7 +162,7 @@ def _load(binary: Callable[[], bytes], divisor: int, most: int, pace: Pace) -> S
 
 
 def _things(shape: str, count: int, pace: Pace) -> Samples:
-    """Return the seconds of loading for each thing; ours only: others have limits of their own."""
+    """Return the seconds of loading for each item, for this package only: others have limits."""
     case = peers()[0].load(binaries.SHAPES[shape](count))
     found = measure({US: case}, pace)[US]
     return {US: Sample(found.best / count, found.median / count, found.rounds)}
@@ -170,7 +170,7 @@ def _things(shape: str, count: int, pace: Pace) -> Samples:
 
 # ------------------------------------------------------------------ threads
 def _callbacks(threads: int, pace: Pace) -> Samples:
-    """Return the seconds per callback when so many threads make them, each on its instance."""
+    """Return the seconds per callback of `count` threads, each with its own instance."""
     count = 2_000 if pace.quick else 20_000
     works: dict[str, list[Case]] = {}
     for _ in range(threads):

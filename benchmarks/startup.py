@@ -1,4 +1,4 @@
-"""What there is before the first call: the import, the size of what is installed."""
+"""Start-up: the time of the import, and the size of the installation."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def _installed() -> dict[str, str]:
 
 
 def _seconds(statement: str) -> float:
-    """Return how long a statement takes in a new process."""
+    """Return the seconds of a statement in a new process."""
     command = [sys.executable, "-c", CLOCK.format(statement)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 @cache
 def _compiled() -> None:
-    """Write our bytecode, as an installation does: a checkout may have none."""
+    """Compile our modules to bytecode, as an installation does: a checkout may have none."""
     home = Path(str(importlib.import_module("wamr").__file__)).parent
     command = [sys.executable, "-m", "compileall", "-q", str(home)]
     subprocess.run(command, check=False, capture_output=True)
@@ -46,7 +46,7 @@ def _import(pace: Pace) -> Samples:
 
 
 def _first_call(pace: Pace) -> Samples:
-    """Return what a script pays that makes one call, from the import on."""
+    """Return the seconds of a script that makes one call, import included."""
     from .modules import small
 
     _compiled()

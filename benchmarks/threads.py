@@ -1,4 +1,4 @@
-"""Threads: two on two instances, beside two processes, and sixteen on one."""
+"""Threads: two on two instances, compared with two processes, and sixteen on one instance."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .lines import US, Goal, Line, Samples, Unavailable
 from .peers import everybody, us
 from .timing import Case, Pace, Sample
 
-ALONE = 0.15  # seconds that one thread works
+ALONE = 0.15  # seconds of work of one thread
 
 
 def _together(works: Iterable[Callable[[], object]]) -> float:
-    """Return the seconds until all are done, each in a thread of its own."""
+    """Return the seconds until all tasks are done, each in a thread of its own."""
     threads = [threading.Thread(target=work) for work in works]
     start = time.perf_counter()
     for thread in threads:
@@ -30,7 +30,7 @@ def _together(works: Iterable[Callable[[], object]]) -> float:
 
 
 def _forked(works: Iterable[Callable[[], object]]) -> float:
-    """Return the seconds until all are done, each in a process of its own."""
+    """Return the seconds until all tasks are done, each in a process of its own."""
     gate, opener = os.pipe()
     children = []
     for work in works:
@@ -54,12 +54,12 @@ def _rate(
     pace: Pace,
     together: Callable[[Iterable[Callable[[], object]]], float] = _together,
 ) -> Sample:
-    """Return how much more is done when all work at once than when each is alone."""
+    """Return the speed-up of working at once, compared with one after another."""
     timers = [case.timer() for case in cases]
     wanted = ALONE / 10 if pace.quick else ALONE
     count = max(1, int(wanted / (timers[0](10) / 1e10)))
     works = [partial(timer, count) for timer in timers]
-    # One case that stands for many is measured once, in as many rounds as the others.
+    # One case represents many; it is measured once, in as many rounds as the others.
     single = {id(case): work for case, work in zip(cases, works, strict=True)}
     alone: dict[int, list[float]] = {key: [] for key in single}
     at_once = []
@@ -79,7 +79,7 @@ def _two_instances(pace: Pace) -> Samples:
 
 
 def _two_processes(pace: Pace) -> Samples:
-    """Return what the machine gives: processes share nothing that could be in the way."""
+    """Return the speed-up of processes, which share nothing: the limit of the machine."""
     if not hasattr(os, "fork"):
         raise Unavailable("no fork")
     text, argument = KERNELS["fib"]

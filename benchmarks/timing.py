@@ -1,9 +1,9 @@
-"""How things are timed: in turns, many short rounds, the cost of the loop removed.
+"""Times statements in turns, in many short rounds, without the cost of the loop.
 
-A `Case` is a statement with the names in it, run in a loop that is compiled for it, as `timeit`
-does, since a call through a lambda would cost as much as what is measured. `measure` times several
-cases in turns, so that a slow moment of the machine hits all of them; the order changes with every
-round. It knows nothing of engines.
+A `Case` is a statement with its names, run in a loop that is compiled for it, as in `timeit`, since
+a call of a lambda would cost as much as the statement. `measure` times several cases in turns, so
+that a slow moment of the machine affects all of them; the order changes with each round. This
+module knows nothing of engines.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Pace:
-    """How much time may be spent."""
+    """Limits of the time for measuring."""
 
     rounds: int = 15
-    round_seconds: float = 0.02  # a round repeats a case until it takes so long
-    patience: float = 6.0  # a case whose rounds took so long together gets no more of them
+    round_seconds: float = 0.02  # the duration of a round
+    patience: float = 6.0  # a case gets no more rounds after this total
     processes: int = 20  # where each round is a process
 
     @property
     def quick(self) -> bool:
-        """Whether only the order of magnitude matters."""
+        """Return whether only the order of magnitude matters."""
         return self.rounds < 10
 
 
@@ -37,7 +37,7 @@ FULL = Pace()
 
 @dataclass(frozen=True)
 class Sample:
-    """What a contender needed, in the unit of its line."""
+    """The result of an engine, in the unit of the line."""
 
     best: float
     median: float
@@ -45,12 +45,12 @@ class Sample:
 
     @staticmethod
     def of(values: list[float], *, more: bool = False) -> Sample:
-        """Summarise rounds. more: the more, the better."""
+        """Summarise rounds. `more`: larger values are better."""
         return Sample((max if more else min)(values), statistics.median(values), len(values))
 
     @staticmethod
     def one(value: float) -> Sample:
-        """Return a figure that does not vary."""
+        """Return the result for a constant figure."""
         return Sample(value, value)
 
 
@@ -62,7 +62,7 @@ class Case:
     names: Mapping[str, Any] = field(default_factory=dict)
 
     def timer(self) -> Callable[[int], int]:
-        """Return what repeats the statement and tells the nanoseconds."""
+        """Compile the function that repeats the statement and returns the nanoseconds."""
         text = (
             f"def timer(_n, {', '.join(f'{name}={name}' for name in self.names)}):\n"
             "    _items = _repeat(None, _n)\n"
@@ -79,12 +79,12 @@ class Case:
         return timer
 
     def run(self, count: int = 1) -> None:
-        """Repeat it, untimed."""
+        """Repeat the statement without timing."""
         self.timer()(count)
 
 
 def measure(cases: Mapping[str, Case], pace: Pace) -> dict[str, Sample]:
-    """Return the seconds that one repetition of each case takes; nothing where there is none."""
+    """Return the seconds of one repetition of each case; a case without results is left out."""
     if not cases:
         return {}
     loop_timer, loop = Case("pass").timer(), 1.0
@@ -102,7 +102,7 @@ def measure(cases: Mapping[str, Case], pace: Pace) -> dict[str, Sample]:
 
 
 class _Runner:
-    """One case's rounds, each about as long as the pace wants it."""
+    """The rounds of one case, each about as long as the pace demands."""
 
     def __init__(self, name: str, case: Case, pace: Pace) -> None:
         self.name = name
@@ -119,7 +119,7 @@ class _Runner:
             self._add(seconds)
 
     def round(self) -> None:
-        """Time it once more, if there is time."""
+        """Time one more round, if there is time."""
         if self._left > 0:
             self._add(self._timer(self._count) / 1e9)
 

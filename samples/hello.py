@@ -17,7 +17,7 @@ GREETER = """
 # One call compiles the module and makes an instance of it.
 inst = wamr.load(GREETER)
 
-# What it exports is there by name. A function takes and returns Python's numbers.
+# Exports are attributes. A function takes and returns Python numbers.
 print("2 + 3 =", inst.exports.add(2, 3))
 
 # Several results are a tuple. Text is bytes in the module's memory: an offset and a size.

@@ -1,4 +1,4 @@
-"""Hand Python objects to a module, which keeps them without seeing into them.
+"""Pass Python objects to a module, which keeps them without access to their contents.
 
 An externref is any Python object. The module below is a small cache of whatever Python gives it.
 """
@@ -32,7 +32,7 @@ class Picture:
 inst = wamr.load(MODULE, {"env": {"made": lambda name: Picture(name.upper())}})
 exports = inst.exports
 
-# What comes back is the same object, not a copy.
+# The result is the same object, not a copy.
 cat = Picture("cat")
 exports.keep(0, cat)
 print("the same object:", exports.fetch(0) is cat)

@@ -60,7 +60,7 @@ try:
 except RecursionError as error:  # a wamr.StackOverflowTrap is one
     print("too deep:", str(error).splitlines()[0])
 
-# Any thread may stop what runs; so does Ctrl-C.
+# Any thread may stop running code; so does Ctrl-C.
 timer = threading.Timer(0.5, inst.interrupt)
 timer.start()
 try:

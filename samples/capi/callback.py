@@ -1,4 +1,4 @@
-"""Passes values through host functions: one without and one with an env."""
+"""Passes values through host functions, without and with an `env`."""
 
 # ruff: noqa: F403, F405
 from wamr.ffi import *

@@ -16,18 +16,18 @@ def hello(args, results):
     print("> Hello World!")
 
 
-# The library, and the world of one program.
+# The engine and the store of the program.
 engine = wasm_engine_new()
 store = wasm_store_new(engine)
 
-# The module: WAMR copies the bytes, so they can go at once.
+# The module. WAMR copies the bytes, so they can be deleted at once.
 binary = wasm_byte_vec_from_bytes(wat2wasm(TEXT))
 module = wasm_module_new(store, binary)
 wasm_byte_vec_delete(binary)
 if not module:
     raise SystemExit("the module did not compile")
 
-# What it imports.
+# The imports.
 hello_type = wasm_functype_new_0_0()
 hello_func = wasm_func_new(store, hello_type, hello)
 wasm_functype_delete(hello_type)
@@ -38,7 +38,7 @@ if not instance:
     raise SystemExit("the module did not link")
 wasm_func_delete(hello_func)
 
-# What it exports.
+# The exports.
 exports = WASM_EMPTY_VEC("extern")
 wasm_instance_exports(instance, exports)
 run = wasm_extern_as_func(exports.data[0])

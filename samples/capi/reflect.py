@@ -1,4 +1,4 @@
-"""Shows what a module imports and exports, and of what types, without running it."""
+"""Prints the imports and exports of a module with their types, without running it."""
 
 # ruff: noqa: F403, F405
 from wamr.ffi import *

@@ -1,4 +1,4 @@
-"""A module to bytes and back: for the interpreter, its compiled form is the module itself."""
+"""Serializes a module and loads it again: for the interpreter, the bytes are the module itself."""
 
 # ruff: noqa: F403, F405
 from wamr.ffi import *

@@ -1,4 +1,4 @@
-"""A start function that traps: there is no instance, and the trap says why."""
+"""A start function that traps: there is no instance, and the trap has the reason."""
 
 # ruff: noqa: F403, F405
 from wamr.ffi import *

@@ -48,7 +48,7 @@ module = wasm_module_new(store, binary)
 wasm_byte_vec_delete(binary)
 shared = wasm_module_share(module)
 wasm_module_delete(module)
-wasm_store_delete(store)  # the module lives on
+wasm_store_delete(store)  # the module is still alive
 
 threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
 for thread in threads:

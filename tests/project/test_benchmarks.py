@@ -83,7 +83,7 @@ def test_a_run_is_drawn(tmp_path):
     image = ET.parse(file).getroot()
     assert any("times as fast as wasmtime-py" in tip for tip in tips(image))
     assert "add.callable(2, 3), held" in words(image)
-    assert "what a limit's timeout adds" not in words(image)  # there is nobody beside us
+    assert "what a limit's timeout adds" not in words(image)  # no other engine has this line
 
 
 def test_how_many_times_as_fast_we_are_is_where_the_dot_is():
@@ -125,7 +125,7 @@ def test_points_of_a_curve_are_in_one_panel():
 
 def test_a_run_without_results_is_a_head_only():
     image = drawn(line("failed", {}, problem="Error"))
-    assert words(image)[0] == "wamr beside other engines"
+    assert words(image)[0] == "wamr and other engines"
     assert not list(image.iter(f"{SVG}circle"))
 
 

@@ -1,9 +1,9 @@
-"""MicroPython in each engine, C with setjmp and longjmp: calls to and fro between it and Python.
+"""MicroPython in each engine, C with setjmp and longjmp: many calls between wasm and Python.
 
-The module is pwasm's, compiled the way Emscripten does it: what may `longjmp` is called through
-imports named `invoke_…`, for which Python calls an element of the module's table. So a script is
-little but calls to and fro, elements of a table, the value of a global (the stack pointer), and
-exceptions through wasm code.
+The module is pwasm's, compiled by Emscripten: functions that may `longjmp` are called through
+imports named `invoke_…`, for which Python calls an element of the module's table. So a script
+mostly consists of calls in both directions, elements of a table, the value of a global (the stack
+pointer), and exceptions through wasm code.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Longjmp(Exception):
 
 
 class _Guest:
-    """What both engines have in common."""
+    """The common part of both engines."""
 
     def __init__(self) -> None:
         self.env: dict[str, Callable[..., Any]] = {
@@ -58,7 +58,7 @@ class _Guest:
         raise _Longjmp
 
     def ready(self, call: Callable[..., Any], write: Callable[[int, bytes], None]) -> None:
-        """Begin; call: an export by its name."""
+        """Initialize the interpreter; `call` calls an export by its name."""
         self._call, self._write = call, write
         if call("mp_sandbox_init", 1 << 20):
             raise MemoryError
@@ -142,7 +142,7 @@ class _Wasmtime(_Guest):
 
 
 def _path() -> Path | None:
-    """Return where the module is, if it is installed."""
+    """Return the path of the module, if it is installed."""
     try:
         distribution = importlib.metadata.distribution(PACKAGE)
     except importlib.metadata.PackageNotFoundError:
@@ -154,14 +154,19 @@ def _cases(script: str) -> dict[str, Case]:
     path = _path()
     if path is None:
         return {}
-    guests = {US: _Ours(path), WASMTIME: _Wasmtime(path)}
-    return {name: Case(f"run({script!r})", {"run": guest.run}) for name, guest in guests.items()}
+    peers = {US: _Ours(path), WASMTIME: _Wasmtime(path)}
+    return {name: Case(f"run({script!r})", {"run": peer.run}) for name, peer in peers.items()}
 
 
 _goal = Goal(times={WASMTIME: 1 / 20})
 
 LINES = (
-    timed("guests.recursion", "MicroPython: fibonacci(10)", lambda: _cases("fibonacci(10)"), _goal),
-    timed("guests.loop", "MicroPython: 1000 steps", lambda: _cases("loop(1000)"), _goal),
-    timed("guests.raised", "MicroPython: 20 exceptions", lambda: _cases("caught(20)"), _goal),
+    timed(
+        "micropython.recursion",
+        "MicroPython: fibonacci(10)",
+        lambda: _cases("fibonacci(10)"),
+        _goal,
+    ),
+    timed("micropython.loop", "MicroPython: 1000 steps", lambda: _cases("loop(1000)"), _goal),
+    timed("micropython.raised", "MicroPython: 20 exceptions", lambda: _cases("caught(20)"), _goal),
 )
