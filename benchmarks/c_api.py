@@ -45,7 +45,7 @@ def names() -> dict[str, Any]:
     exports = api.WASM_EMPTY_VEC("extern")
     api.wasm_instance_exports(api.wasm_instance_new(store, module, None, None), exports)
     memory, extern = api.wasm_extern_vec_to_list(exports)
-    functions = {name: getattr(api, name) for name in api.__all__}
+    functions = {name: getattr(api, name) for name in dir(api) if not name.startswith("_")}
     return functions | {
         "lib": api.lib,
         "store": store,

@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "much_address_space: the test may reserve all that there is")
     if TIMER:
         # A signal and no watchdog thread: a process that forks should have no threads.
+        assert sys.__stderr__
         file = os.fdopen(os.dup(sys.__stderr__.fileno()), "w")
         config.add_cleanup(file.close)
         faulthandler.register(signal.SIGALRM, file=file, chain=True)

@@ -112,13 +112,14 @@ class Chain:
         self.instances: list[Instance] = []
         for k in range(max(shape.owners) + 1):
             self.instances.append(self._instance(k))
-        if shape.exported:
-            self.table = self.instances[0].exports.t
+        table = self.instances[0].exports.t if shape.exported else self.table
+        assert isinstance(table, Table)
+        self.table = table
         self._alias()
         for i, hop in enumerate(shape.hops):
             if hop.plain == "host_indirect":
-                self.table[HOST + i] = Func(store, self.type, self._host(i))
-        self.table[98] = Func(store, FuncType([]), lambda: None)
+                table[HOST + i] = Func(store, self.type, self._host(i))
+        table[98] = Func(store, FuncType([]), lambda: None)
         self.values = tuple(map(self._value, kinds))
 
     # ---- making
@@ -212,7 +213,9 @@ class Chain:
         ]
         lines.append('(import "e" "t" (table 100 100 funcref))')
         lines += [f"(elem (i32.const {ALIAS + i}) $n{i})" for i in nodes]
-        imports = {"n": {f"n{i}": self.node(i) for i in nodes}, "e": {"t": self.table}}
+        assert self.table
+        functions = {f"n{i}": self.node(i) for i in nodes}
+        imports: dict[str, dict[str, Any]] = {"n": functions, "e": {"t": self.table}}
         module = Module(self.store, wat2wasm(f"(module {' '.join(lines)})"))
         self.alias = Instance(self.store, module, imports)
 

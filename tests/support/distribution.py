@@ -80,7 +80,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     from xdist.scheduler import LoadScopeScheduling
 
-    class Shares(LoadScopeScheduling):
+    class Shares(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             return share(nodeid)
 
@@ -97,7 +97,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
             if not left:
                 return None
             name, tests = next(iter(left.items()))
-            died = next(iter(tests))
+            died: str = next(iter(tests))
             del tests[died]
             if not tests:
                 del left[name]

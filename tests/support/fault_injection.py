@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Callable
 from errno import ENOMEM
 from pathlib import Path
+from typing import Any
 
 import wamr
 from wamr import (
@@ -126,7 +127,7 @@ class World:
         self.items = self.imports()
         self.rich = Instance(self.store, self.module, self.items).exports
 
-    def imports(self) -> list[object]:
+    def imports(self) -> list[Any]:
         store = self.store
         return [
             lambda a, b, c, d: b + 1,
@@ -230,10 +231,11 @@ def pass_functions(world: World) -> None:
 
 
 def wasi_program(world: World) -> None:
+    written: list[bytes] = []
     config = WasiConfig(
         args=["a", "b"],
         env={"A": "B"},
-        stdout=(written := []).append,
+        stdout=written.append,
         dirs={"/": tempfile.gettempdir()},
     )
     with Instance(world.store, Module(world.store, WASI), wasi=config) as instance:
@@ -295,7 +297,7 @@ def allocations(data: bytes) -> int:
     store = Store()
     fail_at(*our_addresses(), sys.maxsize, sys.maxsize)
     Module(store, data)
-    return fail_at(0, 0, 0, 0)
+    return int(fail_at(0, 0, 0, 0))
 
 
 def nested(depth: int) -> bytes:

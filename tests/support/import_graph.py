@@ -3,8 +3,11 @@
 All imports count, also those inside functions and classes, and under TYPE_CHECKING.
 """
 
+from __future__ import annotations
+
 import ast
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +18,11 @@ class Edge(NamedTuple):
     where: str
     typing: bool  # under TYPE_CHECKING
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.where}: {self.source} imports {self.target}"
 
 
-def edges_of(name, text, where, modules):
+def edges_of(name: str, text: str, where: str, modules: Collection[str]) -> Iterator[Edge]:
     """Yield an Edge for each module of the package that the text of module `name` imports."""
     above = name.split(".") if Path(where).stem == "__init__" else name.split(".")[:-1]
     above = [] if name == "__init__" else above
@@ -29,9 +32,11 @@ def edges_of(name, text, where, modules):
     typing = {id(inner) for node in ifs for part in node.body for inner in ast.walk(part)}
     for node in ast.walk(tree):
         found = []
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
         if isinstance(node, ast.Import):
             found = [a.name.split(".")[1:] for a in node.names if a.name.split(".")[0] == "wamr"]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module.split(".") if node.module else []
             if node.level:
                 base = above[: len(above) - node.level + 1] + base
@@ -48,14 +53,14 @@ def edges_of(name, text, where, modules):
                 yield Edge(name, target, f"{where}:{node.lineno}", id(node) in typing)
 
 
-def depth(edges):
+def depth(edges: Iterable[Edge]) -> int:
     """Return the number of levels of an acyclic graph; AssertionError names a cycle."""
-    below = defaultdict(dict)
+    below: dict[str, dict[str, Edge]] = defaultdict(dict)
     for edge in edges:
         below[edge.source].setdefault(edge.target, edge)
-    height = {}
+    height: dict[str, int] = {}
 
-    def climb(name, path):
+    def climb(name: str, path: list[Edge]) -> int:
         sources = [edge.source for edge in path]
         if name in sources:
             cycle = path[sources.index(name) :]

@@ -5,6 +5,8 @@ ours if WAMR or our C has allocated the memory: the stack has one of their funct
 allocator.
 """
 
+from __future__ import annotations
+
 import re
 import sys
 from collections import Counter
@@ -17,9 +19,9 @@ FRAME = re.compile(r"#\d+ 0x[0-9a-f]+ in (\w+)")
 OURS = re.compile(r"(wasm|wpy|bh|os|aot)_|malloc_internal|alloc_vector_data|loader_malloc")
 
 
-def leaks(text):
+def leaks(text: str) -> Counter[str]:
     """Return the stacks of our leaks, each with its number of occurrences."""
-    found = Counter()
+    found: Counter[str] = Counter()
     for count, stack in BLOCK.findall(text):
         names = FRAME.findall(stack)[1:]
         if any(OURS.match(name) for name in names[:6]):
@@ -27,8 +29,8 @@ def leaks(text):
     return found
 
 
-def main(folder):
-    found = Counter()
+def main(folder: str) -> bool:
+    found: Counter[str] = Counter()
     paths = sorted(Path(folder).iterdir())
     if not paths:  # Python alone leaks enough for a log
         print(f"no logs in {folder}: LeakSanitizer has not run")

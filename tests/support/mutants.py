@@ -7,6 +7,7 @@ fault.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
@@ -236,7 +237,7 @@ def exercise(data: bytes) -> str:
     except wamr.WasmError as error:
         return "loaded" if str(error) else "an error without a text"
     for name in instance.exports:
-        tried(lambda name=name: used(instance.exports[name]))
+        tried(functools.partial(lambda name: used(instance.exports[name]), name))
     instance.close()
     return "ran"
 
@@ -259,7 +260,7 @@ def used(item: Any) -> None:
         for i in range(min(len(item), 8)):
             target = item[i]
             if isinstance(target, wamr.Func):
-                tried(lambda target=target: used(target))
+                tried(functools.partial(used, target))
     elif item.type.mutable:
         tried(lambda: setattr(item, "value", item.value))
 

@@ -4,9 +4,13 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_FOLDER = Path(importlib.util.find_spec("wamr").submodule_search_locations[0])
-(_FILE,) = _FOLDER.glob("_wamr*.so")
+_PACKAGE = importlib.util.find_spec("wamr")
+assert _PACKAGE
+assert _PACKAGE.submodule_search_locations
+(_FILE,) = Path(_PACKAGE.submodule_search_locations[0]).glob("_wamr*.so")
 _SPEC = importlib.util.spec_from_file_location("wamr._wamr", _FILE)
+assert _SPEC
+assert _SPEC.loader
 _MODULE = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_MODULE)
 for _name in (

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 
-from capi import World, api, ffi, header
+from capi import World, ffi, header
+
+from wamr import ffi as api
 
 ALLOWED = (TypeError, ValueError, ReferenceError, OverflowError, RuntimeError)
 KINDS = (0, 1, 2, 3, 128, 129)

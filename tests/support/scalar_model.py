@@ -62,7 +62,8 @@ def pairs(type_: str) -> list[tuple[int, int]]:
     if type_ in FORMATS:
         return SHAPES["f32x4" if type_ == "f32" else "f64x2"].pairs()
     chance = random.Random(2)
-    every = list(itertools.product(ieee.integers(WIDTHS[type_]), repeat=2))
+    integers = ieee.integers(WIDTHS[type_])
+    every = list(itertools.product(integers, integers))
     return every + [
         (chance.choice(values(type_)), chance.choice(values(type_))) for _ in range(200)
     ]

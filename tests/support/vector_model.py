@@ -192,8 +192,8 @@ def _converted(
     lane, signed = SHAPES[source], sign == "_s"
     if operator == "convert":
         assert into.format
-        return _lanewise(name, lane, into, 1,
-                         lambda a: ieee.convert(into.format, 32, signed, a))  # fmt: skip
+        target = into.format
+        return _lanewise(name, lane, into, 1, lambda a: ieee.convert(target, 32, signed, a))
     assert lane.format
     f = lane.format
     if operator == "trunc_sat":
@@ -307,7 +307,7 @@ def _replaced(name: str, lane: Lane | None) -> Made:
     assert lane
 
     def run(at: int, v: bytes, a: int) -> Vector:
-        lanes = lane.split(v)
+        lanes: list[int | ieee.NaN] = [*lane.split(v)]
         lanes[at] = a % (1 << lane.width)
         return Vector(lane, lanes)
 

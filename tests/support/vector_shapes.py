@@ -12,6 +12,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import ieee
@@ -90,9 +91,9 @@ class Lane:
         if self.format:
             f = self.format
             few = [0, 1, (1 << f.fraction) - 1, 1 << f.fraction, f.infinity - 1, f.infinity]
-            few += [f.canonical, f.infinity | 1, f.rounded(ieee.Fraction(1))]
+            few += [f.canonical, f.infinity | 1, f.rounded(Fraction(1))]
             few += [bits | f.sign for bits in few]
-        pairs = list(itertools.product(few, repeat=2)) + [(value, value) for value in values]
+        pairs = [*itertools.product(few, few), *((value, value) for value in values)]
         return pairs + [(chance.choice(values), chance.choice(values)) for _ in range(600)]
 
 
