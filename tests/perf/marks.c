@@ -1,5 +1,5 @@
-/* marks.c: functions by which calling.py controls callgrind from Python: one starts the counting, the
- * other names the counts since the last mark. */
+/* marks.c: functions by which calling.py controls callgrind from Python: one starts the counting,
+ * the other names the counts since the last mark. */
 #include <valgrind/callgrind.h>
 
 void

@@ -2,8 +2,8 @@
  *
  * Each check prints a line "what = got / wanted", which test_conformance.py reads. A group works in
  * the directory of descriptor 3, which is empty and writable, and creates the files that it needs.
- * The functions of WASI are called directly, except for one part of rest.c that goes through libc, so
- * error numbers are those of the runtime.
+ * The functions of WASI are called directly, except for one part of rest.c that goes through libc,
+ * so error numbers are those of the runtime.
  */
 #ifndef CHECK_H
 #define CHECK_H
