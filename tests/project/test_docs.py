@@ -84,11 +84,104 @@ def test_examples_in_docstrings(name, capsys):
     assert result.failed == 0, capsys.readouterr().out
 
 
-def test_links_between_pages_lead_somewhere():
-    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
-        text = page.read_text(encoding="utf-8")
-        for link in re.findall(r"\]\(([^)#: ]+)(?:#[^)]*)?\)", text):
-            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+# ------------------------------------------------------------------ links, and names of files
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "docs/decisions/*.md", "samples/*.md")
+    for path in ROOT.glob(pattern)
+)
+# For those who work on the package. The others name what users have: their files and modules.
+PAGES_ON_CODE = [
+    page
+    for page in PAGES
+    if page in ("CONTRIBUTING.md", "SECURITY.md")
+    or page.startswith("docs/decisions/")
+    or page in ("docs/architecture.md", "docs/developing.md", "docs/internals.md")
+]
+FOLDERS = (
+    *("src", "tests", "cmake", "codegen", "docs", "samples", "benchmarks"),
+    *(".ci", ".github"),
+)
+FILE = re.compile(r"[\w./-]+\.(?:c|h|def|pyi?|patch|json|toml|txt|cmake|svg)")
+FOLDER = re.compile(r"[\w.-]+(?:/[\w.-]+)*/")
+IDENTIFIER = re.compile(r"_?(?:[A-Z]+[a-z]\w+|wpy_\w+|WPY_[A-Z_]+[A-Z])")
+# Of WAMR, CPython or the system, and what a build or a recipe makes.
+FOREIGN = {"wasm_c_api.c", "wasm_c_api.h", "wasm_interp_fast.c", "build/", "dist/", "CPython"}
+FOREIGN |= {"features.py"}
+
+
+def code_in(page):
+    """Return what stands between backticks on a page, blocks excepted."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def anchors(path):
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(
+        r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def places():
+    """Return the repository's files and folders, each with a slash before it."""
+    found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
+    found += [*ROOT.glob("*"), *(ROOT / folder for folder in FOLDERS)]
+    names = ((path.relative_to(ROOT).as_posix(), path.is_dir()) for path in found)
+    return [f"/{name}{'/' if folder else ''}" for name, folder in names]
+
+
+@pytest.fixture(scope="module")
+def words():
+    """Return all identifiers of the code that is ours."""
+    files = [path for folder in FOLDERS[:4] for path in (ROOT / folder).rglob("*")]
+    files += ROOT.glob("*.py")
+    files = [path for path in files if path.suffix in {".py", ".c", ".h", ".def", ".patch"}]
+    return {word for path in files for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_pages_and_headings(page):
+    path = ROOT / page
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if link.startswith(("http:", "https:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), f"{page} links to {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{page} links to {link}, which is no heading"
+
+
+@pytest.mark.parametrize("page", PAGES_ON_CODE)
+def test_files_and_folders_that_a_page_names_exist(page, places):
+    for code in code_in(page):
+        names = FILE.findall(code) if FILE.fullmatch(code) or "/" in code else []
+        names += [code] if FOLDER.fullmatch(code) else []
+        for name in names:
+            if name.startswith("/"):  # made by an example, outside of the repository
+                continue
+            there = name in FOREIGN or any(place.endswith(f"/{name}") for place in places)
+            assert there, f"{page} names {name}, which is not there: correct the page"
+
+
+@pytest.mark.parametrize("page", PAGES_ON_CODE)
+def test_classes_and_functions_that_a_page_names_exist(page, words):
+    for code in code_in(page):
+        if IDENTIFIER.fullmatch(code) and code not in FOREIGN:
+            assert code in words, f"{page} names {code}, which is not there: correct the page"
+
+
+def test_every_decision_is_in_the_index():
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[.*?\]\(([\w-]+\.md)\) \|", index, re.MULTILINE)
+    pages = {path.name for path in folder.glob("*.md")} - {"README.md"}
+    assert sorted(listed) == sorted(pages)
 
 
 def test_the_readme_names_every_switch_of_the_build():
