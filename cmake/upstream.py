@@ -194,7 +194,7 @@ def export(repository: Repository) -> list[Path]:
 
 
 _SERIES = """\
-# The order in which the patches are applied. See CONTRIBUTING.md.
+# The order in which the patches are applied. See docs/developing.md.
 """
 
 
