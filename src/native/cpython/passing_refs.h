@@ -2,7 +2,7 @@
 #ifndef WPY_PASSING_REFS_H
 #define WPY_PASSING_REFS_H
 
-#include "cpython/externrefs.h"
+#include "cpython/externref_table.h"
 
 /* A call brackets its use of externrefs with these two. In between, references may be in neither
  * Python's nor wasm's hands, so no collection takes place. wpy_begin_passing returns false, without
