@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .lines import US, WASM3, WASMER, WASMTIME, Goal, Line, Samples, Unavailable, timed
-from .peers import Peer, everybody, us
+from .peers import Peer, supported_cases, this_package
 from .timing import Case, Pace, Sample, measure
 
 MODULE = """(module
@@ -34,16 +34,16 @@ RAISED = "try:\n    {}\nexcept Exception:\n    pass"
 
 
 def _call(name: str, arguments: str) -> dict[str, Case]:
-    return everybody(lambda peer: peer.call(MODULE, name, arguments))
+    return supported_cases(lambda peer: peer.call(MODULE, name, arguments))
 
 
 def _exports() -> dict[str, Case]:
-    ours = Case("inst.exports.add(2, 3)", {"inst": us().instance(MODULE)})
+    ours = Case("inst.exports.add(2, 3)", {"inst": this_package().instance(MODULE)})
     return {**_call("add", "2, 3"), US: ours}
 
 
 def _func() -> dict[str, Case]:
-    ours = Case("f(2, 3)", {"f": us().instance(MODULE).exports.add})
+    ours = Case("f(2, 3)", {"f": this_package().instance(MODULE).exports.add})
     return {**_call("add", "2, 3"), US: ours}
 
 
@@ -54,7 +54,7 @@ def _vector() -> dict[str, Case]:
         case = peer.call(VECTOR, "f")
         return Case("f(v)", {**case.names, "v": bytes(16)})
 
-    return everybody(ask)
+    return supported_cases(ask)
 
 
 def _reference() -> dict[str, Case]:
@@ -64,7 +64,7 @@ def _reference() -> dict[str, Case]:
         case = peer.call(REFERENCE, "f", "o")
         return Case(case.statement, {**case.names, "o": object()})
 
-    return everybody(ask)
+    return supported_cases(ask)
 
 
 def _trap(pace: Pace) -> Samples:
@@ -73,7 +73,7 @@ def _trap(pace: Pace) -> Samples:
         return Case(RAISED.format(case.statement), case.names)
 
     with no_stderr():
-        return measure(everybody(ask), pace)
+        return measure(supported_cases(ask), pace)
 
 
 @contextmanager
@@ -95,14 +95,16 @@ def _armed(pace: Pace) -> Samples:
 
     limits = wamr.ResourceLimits(timeout=3600)
     cases = {
-        "armed": Case("f(2, 3)", {"f": us().instance(MODULE, limits=limits).exports.add.callable}),
-        "plain": Case("f(2, 3)", {"f": us().instance(MODULE).exports.add.callable}),
+        "armed": Case(
+            "f(2, 3)", {"f": this_package().instance(MODULE, limits=limits).exports.add.callable}
+        ),
+        "plain": Case("f(2, 3)", {"f": this_package().instance(MODULE).exports.add.callable}),
     }
     return {US: _difference(measure(cases, pace), "armed", "plain")}
 
 
 def _call_with_timeout(pace: Pace) -> Samples:
-    function = us().instance(MODULE).exports.add
+    function = this_package().instance(MODULE).exports.add
     return measure({US: Case("f.call(2, 3, timeout=3600)", {"f": function})}, pace)
 
 

@@ -6,13 +6,13 @@ from functools import partial
 
 from .kernels import KERNELS
 from .lines import US, WASM3, Goal, Line, Samples, timed
-from .peers import everybody, us
+from .peers import supported_cases, this_package
 from .timing import Case, Pace, Sample, measure
 
 
 def _cases(kernel: str) -> dict[str, Case]:
     text, argument = KERNELS[kernel]
-    cases = everybody(lambda peer: peer.call(text, "run", str(argument)))
+    cases = supported_cases(lambda peer: peer.call(text, "run", str(argument)))
     results = {n: eval(x.statement, dict(x.names)) & 0xFFFFFFFF for n, x in cases.items()}
     if len(set(results.values())) > 1:
         raise ValueError(f"{kernel}: the engines do not agree: {results}")
@@ -26,7 +26,7 @@ def _limited(pace: Pace) -> Samples:
     depending on their addresses.
     """
     text, argument = KERNELS["fib"]
-    names = {"f": us().instance(text).exports.run.call}
+    names = {"f": this_package().instance(text).exports.run.call}
     cases = {
         "limited": Case(f"f({argument}, fuel=1 << 60, timeout=3600)", names),
         "plain": Case(f"f({argument})", names),

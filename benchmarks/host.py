@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .calls import RAISED, no_stderr
 from .lines import US, WASM3, WASMTIME, Goal, timed
-from .peers import Host, everybody, us
+from .peers import HostFunction, supported_cases, this_package
 from .timing import Case
 
 PASSING = """(module
@@ -47,12 +47,12 @@ def _fail() -> None:
     raise ValueError("a host function failed")
 
 
-def _round(text: str, host: Host, arguments: str = "") -> Callable[[], dict[str, Case]]:
-    return lambda: everybody(lambda peer: peer.call(text, "run", arguments, host))
+def _round(text: str, host: HostFunction, arguments: str = "") -> Callable[[], dict[str, Case]]:
+    return lambda: supported_cases(lambda peer: peer.call(text, "run", arguments, host))
 
 
 def _raising() -> dict[str, Case]:
-    cases = _round(CALLING, Host("v()", _fail))()
+    cases = _round(CALLING, HostFunction("v()", _fail))()
     with no_stderr():
         cases = {name: case for name, case in cases.items() if _raises(case)}
     return {name: Case(RAISED.format(x.statement), x.names) for name, x in cases.items()}
@@ -74,7 +74,7 @@ def _with_caller() -> dict[str, Case]:
     func = wamr.Func(store, None, _called, access_caller=True)
     module = wamr.Module(store, PASSING)
     run = wamr.Instance(store, module, {"env": {"f": func}}).exports.run.callable
-    return {US: Case("f(2, 3)", {"f": run, "u": us()})}
+    return {US: Case("f(2, 3)", {"f": run, "u": this_package()})}
 
 
 def _called(caller: object, a: int, b: int) -> int:
@@ -85,17 +85,19 @@ LINES = (
     timed(
         "host.add",
         "callback (i32, i32) -> i32, whole trip",
-        _round(PASSING, Host("i(ii)", add), "2, 3"),
+        _round(PASSING, HostFunction("i(ii)", add), "2, 3"),
         Goal(times={WASM3: 3.2, WASMTIME: 1 / 25}),
     ),
-    timed("host.nothing", "callback () -> ()", _round(CALLING, Host("v()", _nothing))),
+    timed("host.nothing", "callback () -> ()", _round(CALLING, HostFunction("v()", _nothing))),
     timed(
         "host.loop",
         "1000 callbacks out of a loop",
-        _round(LOOPING, Host("i(ii)", add), "1000"),
+        _round(LOOPING, HostFunction("i(ii)", add), "1000"),
     ),
     timed(
-        "host.two", "callback with 2 results", _round(TWO_RESULTS, Host("ii(ii)", _swap), "2, 3")
+        "host.two",
+        "callback with 2 results",
+        _round(TWO_RESULTS, HostFunction("ii(ii)", _swap), "2, 3"),
     ),
     timed("host.caller", "callback with access_caller", _with_caller),
     timed("host.raise", "a host exception through wasm", _raising, Goal(most=3.5e-6)),

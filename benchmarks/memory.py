@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .lines import US, WASM3, WASMTIME, Goal, Line, Samples, timed
-from .peers import everybody
+from .peers import supported_cases
 from .timing import Case, Pace, Sample, measure
 
 MEGABYTE = 1 << 20
@@ -13,7 +13,7 @@ def _cases(ours: str, wasmtime: str, wasm3: str | None = None) -> dict[str, Case
     statements = {US: ours, WASMTIME: wasmtime}
     if wasm3:
         statements[WASM3] = wasm3
-    return everybody(lambda peer: peer.memory(32, statements))
+    return supported_cases(lambda peer: peer.memory(32, statements))
 
 
 def _read(size: int) -> dict[str, Case]:
@@ -34,9 +34,9 @@ def _write(size: int) -> dict[str, Case]:
 
 
 def _item() -> dict[str, Case]:
-    from .peers import us
+    from .peers import this_package
 
-    memory = us().instance('(module (memory (export "m") 1))').exports.m
+    memory = this_package().instance('(module (memory (export "m") 1))').exports.m
     cases = _cases("pass", "m.data_ptr(s)[1024]", "m[1024]")
     return {**cases, US: Case("v[1024]", {"v": memory.view(), "m": memory})}
 

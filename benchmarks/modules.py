@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from .lines import US, WASMTIME, Goal, timed
-from .peers import Wamr, Wasmtime, binary_of, everybody, peers, us
+from .peers import Wamr, Wasmtime, binary_of, peers, supported_cases, this_package
 from .timing import Case
 
 # About 200 bytes.
@@ -45,7 +45,7 @@ def large() -> bytes:
 
 
 def _instantiate() -> dict[str, Case]:
-    return everybody(lambda peer: peer.instantiate(small()))
+    return supported_cases(lambda peer: peer.instantiate(small()))
 
 
 def _only_instantiate() -> dict[str, Case]:
@@ -62,7 +62,7 @@ def _only_instantiate() -> dict[str, Case]:
 def _load() -> dict[str, Case]:
     import wamr
 
-    case = Case("load(b).exports.add(2, 3)", {"load": wamr.load, "b": small(), "u": us()})
+    case = Case("load(b).exports.add(2, 3)", {"load": wamr.load, "b": small(), "u": this_package()})
     return {US: case}
 
 
@@ -70,13 +70,13 @@ LINES = (
     timed(
         "modules.load",
         "load 200 bytes",
-        lambda: everybody(lambda peer: peer.load(small())),
+        lambda: supported_cases(lambda peer: peer.load(small())),
         Goal(times={WASMTIME: 1 / 100}),
     ),
     timed(
         "modules.describe",
         "the same, exports described",
-        lambda: everybody(lambda peer: peer.describe(small())),
+        lambda: supported_cases(lambda peer: peer.describe(small())),
         Goal(times={WASMTIME: 1 / 100}),
     ),
     timed(
@@ -90,7 +90,7 @@ LINES = (
     timed(
         "modules.large",
         "load 650 kB (pywasm3: lazily)",
-        lambda: everybody(lambda peer: peer.load(large())),
+        lambda: supported_cases(lambda peer: peer.load(large())),
         slow=True,
     ),
 )

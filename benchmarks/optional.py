@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .lines import EXTISM, WASMER, Unavailable
-from .peers import Host, binary_of
+from .peers import HostFunction, binary_of
 from .timing import Case
 
 
@@ -30,7 +30,7 @@ class Wasmer:
         self._wasmer = wasmer
         self._store = wasmer.Store(wasmer.engine.Universal(wasmer_compiler_cranelift.Compiler))
 
-    def _imports(self, host: Host) -> Any:
+    def _imports(self, host: HostFunction) -> Any:
         w = self._wasmer
         kinds = {"i": w.Type.I32, "I": w.Type.I64, "f": w.Type.F32, "F": w.Type.F64}
         result, _, params = host.signature.rstrip(")").partition("(")
@@ -39,7 +39,9 @@ class Wasmer:
         imports.register("env", {"f": w.Function(self._store, host.function, type_)})
         return imports
 
-    def call(self, text: str, name: str, arguments: str = "", host: Host | None = None) -> Case:
+    def call(
+        self, text: str, name: str, arguments: str = "", host: HostFunction | None = None
+    ) -> Case:
         w = self._wasmer
         try:
             module = w.Module(self._store, binary_of(text))
@@ -102,14 +104,16 @@ class Extism:
         self._extism = extism
         self._compiled = extism.extism.CompiledPlugin
 
-    def call(self, text: str, name: str, arguments: str = "", host: Host | None = None) -> Case:
+    def call(
+        self, text: str, name: str, arguments: str = "", host: HostFunction | None = None
+    ) -> Case:
         if arguments or (host and host.signature != "v()"):
             raise Unavailable("extism calls functions without parameters only")
         functions = [self._function(host)] if host else []
         plugin = self._extism.Plugin(binary_of(text), functions=functions)
         return Case(f"f({name!r}, b'')", {"f": plugin.call})
 
-    def _function(self, host: Host) -> Any:
+    def _function(self, host: HostFunction) -> Any:
         def called(*_: object) -> None:
             host.function()
 

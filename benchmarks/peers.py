@@ -24,7 +24,7 @@ PAGE = 65_536
 
 
 @dataclass(frozen=True)
-class Host:
+class HostFunction:
     """A host function, imported as "env" "f"."""
 
     signature: str
@@ -36,7 +36,9 @@ class Peer(Protocol):
 
     name: str
 
-    def call(self, text: str, name: str, arguments: str = "", host: Host | None = None) -> Case:
+    def call(
+        self, text: str, name: str, arguments: str = "", host: HostFunction | None = None
+    ) -> Case:
         """Call an export of an instance of the module, held as users of the engine hold it."""
 
     def load(self, binary: bytes) -> Case:
@@ -68,7 +70,7 @@ def binary_of(text: str) -> bytes:
     return bytes(wasmtime.wat2wasm(text))
 
 
-def _hosts(host: Host | None) -> dict[str, dict[str, Callable[..., Any]]] | None:
+def _host_functions(host: HostFunction | None) -> dict[str, dict[str, Callable[..., Any]]] | None:
     return {"env": {"f": host.function}} if host else None
 
 
@@ -83,11 +85,13 @@ class Wamr:
         self._wamr = wamr
         self._engine = wamr.Engine()
 
-    def instance(self, text: str, host: Host | None = None, **options: Any) -> Any:
+    def instance(self, text: str, host: HostFunction | None = None, **options: Any) -> Any:
         """Return an instance of the module."""
-        return self._wamr.load(binary_of(text), _hosts(host), **options)
+        return self._wamr.load(binary_of(text), _host_functions(host), **options)
 
-    def call(self, text: str, name: str, arguments: str = "", host: Host | None = None) -> Case:
+    def call(
+        self, text: str, name: str, arguments: str = "", host: HostFunction | None = None
+    ) -> Case:
         function = self.instance(text, host).exports[name].callable
         return Case(f"f({arguments})", {"f": function})
 
@@ -139,7 +143,7 @@ class Wasmtime:
         self._wasmtime = wasmtime
         self._engine = wasmtime.Engine()
 
-    def _function(self, host: Host, store: Any) -> Any:
+    def _function(self, host: HostFunction, store: Any) -> Any:
         w = self._wasmtime
         kinds = {"i": w.ValType.i32(), "I": w.ValType.i64()}
         kinds |= {"f": w.ValType.f32(), "F": w.ValType.f64()}
@@ -147,7 +151,9 @@ class Wasmtime:
         type_ = w.FuncType([kinds[x] for x in params], [kinds[x] for x in result if x != "v"])
         return w.Func(store, type_, host.function)
 
-    def call(self, text: str, name: str, arguments: str = "", host: Host | None = None) -> Case:
+    def call(
+        self, text: str, name: str, arguments: str = "", host: HostFunction | None = None
+    ) -> Case:
         w = self._wasmtime
         store = w.Store(self._engine)
         imports = [self._function(host, store)] if host else []
@@ -230,7 +236,7 @@ class Wasm3:
 
         self._env = wasm3.Environment()
 
-    def _runtime(self, text: str, host: Host | None = None) -> Any:
+    def _runtime(self, text: str, host: HostFunction | None = None) -> Any:
         runtime = self._env.new_runtime(PAGE * 16)
         module = self._env.parse_module(binary_of(text))
         runtime.load(module)
@@ -238,7 +244,9 @@ class Wasm3:
             module.link_function("env", "f", host.signature, host.function)
         return runtime
 
-    def call(self, text: str, name: str, arguments: str = "", host: Host | None = None) -> Case:
+    def call(
+        self, text: str, name: str, arguments: str = "", host: HostFunction | None = None
+    ) -> Case:
         try:
             runtime = self._runtime(text, host)
             function = runtime.find_function(name)
@@ -275,7 +283,7 @@ class Wasm3:
 
 
 @cache
-def us() -> Wamr:
+def this_package() -> Wamr:
     """Return the adapter of this package."""
     return Wamr()
 
@@ -294,7 +302,7 @@ def missing() -> dict[str, str]:
 def _installed() -> tuple[list[Peer], dict[str, str]]:
     from .optional import Extism, Wasmer
 
-    found: list[Peer] = [us()]
+    found: list[Peer] = [this_package()]
     absent = {}
     for kind in (Wasmtime, Wasm3, Wasmer, Extism):
         try:
@@ -304,7 +312,7 @@ def _installed() -> tuple[list[Peer], dict[str, str]]:
     return found, absent
 
 
-def everybody(ask: Callable[[Peer], Case]) -> dict[str, Case]:
+def supported_cases(ask: Callable[[Peer], Case]) -> dict[str, Case]:
     """Return the case of each engine that supports a measurement."""
     cases = {}
     for peer in peers():

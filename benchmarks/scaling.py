@@ -23,7 +23,7 @@ from . import binaries
 from .host import LOOPING, add
 from .lines import EXTISM, US, WASM3, WASMTIME, Line, Point, Samples, Unavailable
 from .modules import small
-from .peers import Host, Peer, everybody, peers
+from .peers import HostFunction, Peer, peers, supported_cases
 from .timing import Case, Pace, Sample, measure
 
 INSTANCES = (1, 10, 100, 1_000, 10_000)
@@ -155,7 +155,7 @@ def _load(binary: Callable[[], bytes], divisor: int, most: int, pace: Pace) -> S
             raise Unavailable(str(error)) from None
         return case
 
-    found = measure(everybody(ask), pace)
+    found = measure(supported_cases(ask), pace)
     return {
         name: Sample(x.best / divisor, x.median / divisor, x.rounds) for name, x in found.items()
     }
@@ -174,17 +174,19 @@ def _callbacks(threads: int, pace: Pace) -> Samples:
     count = 2_000 if pace.quick else 20_000
     works: dict[str, list[Case]] = {}
     for _ in range(threads):
-        cases = everybody(lambda peer: peer.call(LOOPING, "run", str(count), Host("i(ii)", add)))
+        cases = supported_cases(
+            lambda peer: peer.call(LOOPING, "run", str(count), HostFunction("i(ii)", add))
+        )
         for name, case in cases.items():
             works.setdefault(name, []).append(case)
     values: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(max(3, pace.rounds // 3)):
         for name, each in works.items():
-            values[name].append(_together(each) / (count * threads))
+            values[name].append(_at_once(each) / (count * threads))
     return {name: Sample.of(found) for name, found in values.items()}
 
 
-def _together(cases: list[Case]) -> float:
+def _at_once(cases: list[Case]) -> float:
     timers: list[Any] = [case.timer() for case in cases]
     workers = [threading.Thread(target=timer, args=(1,)) for timer in timers]
     start = time.perf_counter()

@@ -12,13 +12,13 @@ from functools import partial
 from .calls import MODULE
 from .kernels import KERNELS
 from .lines import US, Goal, Line, Samples, Unavailable
-from .peers import everybody, us
+from .peers import supported_cases, this_package
 from .timing import Case, Pace, Sample
 
 ALONE = 0.15  # seconds of work of one thread
 
 
-def _together(works: Iterable[Callable[[], object]]) -> float:
+def _at_once(works: Iterable[Callable[[], object]]) -> float:
     """Return the seconds until all tasks are done, each in a thread of its own."""
     threads = [threading.Thread(target=work) for work in works]
     start = time.perf_counter()
@@ -52,7 +52,7 @@ def _forked(works: Iterable[Callable[[], object]]) -> float:
 def _rate(
     cases: Sequence[Case],
     pace: Pace,
-    together: Callable[[Iterable[Callable[[], object]]], float] = _together,
+    together: Callable[[Iterable[Callable[[], object]]], float] = _at_once,
 ) -> Sample:
     """Return the speed-up of working at once, compared with one after another."""
     timers = [case.timer() for case in cases]
@@ -74,7 +74,7 @@ def _rate(
 
 def _two_instances(pace: Pace) -> Samples:
     text, argument = KERNELS["fib"]
-    one, other = (everybody(lambda peer: peer.call(text, "run", str(argument))) for _ in "12")
+    one, other = (supported_cases(lambda peer: peer.call(text, "run", str(argument))) for _ in "12")
     return {name: _rate([one[name], other[name]], pace) for name in one}
 
 
@@ -83,11 +83,13 @@ def _two_processes(pace: Pace) -> Samples:
     if not hasattr(os, "fork"):
         raise Unavailable("no fork")
     text, argument = KERNELS["fib"]
-    return {US: _rate([us().call(text, "run", str(argument)) for _ in "12"], pace, _forked)}
+    return {
+        US: _rate([this_package().call(text, "run", str(argument)) for _ in "12"], pace, _forked)
+    }
 
 
 def _one_instance(pace: Pace) -> Samples:
-    return {US: _rate([us().call(MODULE, "add", "2, 3")] * 16, pace)}
+    return {US: _rate([this_package().call(MODULE, "add", "2, 3")] * 16, pace)}
 
 
 LINES = (

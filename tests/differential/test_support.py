@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from differential import DifferentialModule, Folder, Job, Outcome, Side, refused
+from differential import DifferentialModule, EngineInstance, Folder, Job, Outcome, refused
 from needs import needs
 
 import wamr
@@ -46,7 +46,7 @@ def test_a_difference_is_a_failure(greeting: DifferentialModule) -> None:
     for what in ("code", "stdout", "files", "memory"):
         pair = greeting.start(Job(dirs={"/d": Folder()}))
         pair.call("_start")
-        ours: Side = pair._sides[0]
+        ours: EngineInstance = pair._sides[0]
         if what == "code":
             ours.code = 4
         elif what == "stdout":

@@ -26,13 +26,13 @@ _note = mmap.mmap(-1, 256)  # shared with the children
 
 
 @pytest.fixture
-def roomier() -> int:
+def stack_factor() -> int:
     """Return how many times more native stack a call takes than in a release build."""
     return 16 if SANITIZED else 1
 
 
 @pytest.fixture
-def note() -> Callable[[object], None]:
+def record_attempt() -> Callable[[object], None]:
     """Record what is tried next, for the message of a test that crashes there."""
 
     def write(what: object) -> None:

@@ -228,7 +228,7 @@ def test_billions_of_locals(kind: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("kib", [64, 128, 256])
-def test_threads_with_small_stacks(kib: int, roomier: int, wat: Wat) -> None:
+def test_threads_with_small_stacks(kib: int, stack_factor: int, wat: Wat) -> None:
     import threading
 
     # The thread imports nothing: the parser of CPython 3.14 needs more stack.
@@ -255,7 +255,7 @@ def test_threads_with_small_stacks(kib: int, roomier: int, wat: Wat) -> None:
                 call(100_000_000)
             ended.append(call(3))
 
-    before = threading.stack_size(kib * 1024 * roomier)
+    before = threading.stack_size(kib * 1024 * stack_factor)
     try:
         thread = threading.Thread(target=body)
         thread.start()

@@ -17,7 +17,7 @@ from mutants import exercise, leb, section
 import wamr
 
 Wat = Callable[[str], bytes]
-Note = Callable[[object], None]
+RecordAttempt = Callable[[object], None]
 HEADER = b"\0asm\1\0\0\0"
 OUTCOMES = {"refused", "loaded", "ran"}
 
@@ -52,43 +52,43 @@ def test_module_that_uses_everything_runs(everything: bytes) -> None:
     assert exercise(everything) == "ran"
 
 
-def test_module_cut_at_every_byte(everything: bytes, note: Note) -> None:
+def test_module_cut_at_every_byte(everything: bytes, record_attempt: RecordAttempt) -> None:
     whole_sections = set()
     at = 8
     for _, body in mutants.sections(everything):
         whole_sections.add(at)
         at += 1 + len(leb(len(body))) + len(body)
     for end in range(len(everything)):
-        note(end)
+        record_attempt(end)
         outcome = exercise(everything[:end])
         assert outcome == "refused" or end in whole_sections, end
 
 
-def test_bits_flipped(everything: bytes, note: Note) -> None:
+def test_bits_flipped(everything: bytes, record_attempt: RecordAttempt) -> None:
     random = Random(1)
     for _ in range(1000):
         data = bytearray(everything)
         bit = random.randrange(8 * len(data))
         data[bit // 8] ^= 1 << bit % 8
-        note(bit)
+        record_attempt(bit)
         assert exercise(bytes(data)) in OUTCOMES, bit
 
 
 @pytest.mark.parametrize("batch", range(4))
-def test_mutants(everything: bytes, batch: int, note: Note) -> None:
+def test_mutants(everything: bytes, batch: int, record_attempt: RecordAttempt) -> None:
     counts = dict.fromkeys(OUTCOMES, 0)
     for seed in range(batch * 1000, batch * 1000 + 1000):
-        note(seed)
+        record_attempt(seed)
         counts[exercise(mutants.mutant(everything, seed))] += 1
     assert counts["refused"] > 500
     assert counts["ran"] > 30
 
 
-def test_sections_in_any_order_and_number(everything: bytes, note: Note) -> None:
+def test_sections_in_any_order_and_number(everything: bytes, record_attempt: RecordAttempt) -> None:
     parts = [section(*part) for part in mutants.sections(everything)]
     random = Random(2)
     for number in range(300):
-        note(number)
+        record_attempt(number)
         chosen = random.choices(parts, k=random.randrange(1, 2 * len(parts)))
         assert exercise(module(*chosen)) in OUTCOMES, number
 
@@ -227,7 +227,7 @@ def test_functions_with_large_frames_overflow_the_stack_cleanly() -> None:
                 wamr.load(data, limits=limits).exports.f()
 
 
-def test_chain_of_instances_with_large_frames_is_off_the_native_stack(roomier: int) -> None:
+def test_chain_of_instances_with_large_frames_is_off_the_native_stack(stack_factor: int) -> None:
     """Each call has a wasm stack of its own; the native stack has no room for all calls."""
     count = 8000  # v128 parameters: 128 KB, in wasm and in C
     params = b"\x7b" * count
@@ -243,6 +243,6 @@ def test_chain_of_instances_with_large_frames_is_off_the_native_stack(roomier: i
     store = wamr.Store(limits=wamr.ResourceLimits(stack_bytes=1 << 20))
     last = wamr.Instance(store, wamr.Module(store, function(b"", params)))
     between = wamr.Module(store, link)
-    for _ in range(200 if roomier == 1 else 100):
+    for _ in range(200 if stack_factor == 1 else 100):
         last = wamr.Instance(store, between, {"m": last})
     assert last.exports.f(*[bytes(16)] * count) is None

@@ -212,7 +212,7 @@ def outcome(run: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("first", FIRSTS)
 def test_pairs_do_what_their_instructions_do(
-    wat: Wat, note: Callable[[object], None], first: str
+    wat: Wat, record_attempt: Callable[[object], None], first: str
 ) -> None:
     functions = "".join(
         f"""(func (export "{i}") (param $a i32) (param $b i32) (param $c i32) (result i32)
@@ -234,7 +234,7 @@ def test_pairs_do_what_their_instructions_do(
         function = exports[str(i)]
         for j, (a, b) in enumerate([*product(VALUES, VALUES)][i % 5 :: 5]):
             c = VALUES[(i + j) % len(VALUES)]
-            note((first, second, a, b, c))
+            record_attempt((first, second, a, b, c))
             exports.memory.write(0, PAGE)
             got = outcome(lambda: function(a, b, c) & U32)  # noqa: B023
             assert got == outcome(lambda: int(does(FIRSTS[first](a, b), c)))  # noqa: B023

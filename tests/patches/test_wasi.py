@@ -21,7 +21,7 @@ from wasm_fixtures import (
     WRITE,
     Guest,
     descriptors,
-    exchanging,
+    exchange_repeatedly,
     in_process,
 )
 
@@ -90,7 +90,7 @@ def test_link_swapped_in_while_opening(tmp_path: Path) -> None:
     (inside / "plain").write_text("plain")
     (inside / "link").symlink_to(outside)
     guest, seen = Guest(dirs={"/": inside}), set()
-    with exchanging(inside / "plain", inside / "link"):
+    with exchange_repeatedly(inside / "plain", inside / "link"):
         end = time.monotonic() + 0.7
         while time.monotonic() < end or not seen:
             error, fd = guest.open("plain", follow=FOLLOW)

@@ -12,7 +12,7 @@ import counting  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def fit():
+def skip_if_unfit():
     """Call a function; if it raises Unfit, skip, or fail where counts are required."""
 
     def call(function, *arguments):

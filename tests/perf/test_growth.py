@@ -13,25 +13,27 @@ FEW, TIMES = 500, 8
 SHAPES = {**binaries.SHAPES, "code": lambda count: binaries.code(count * 60)}
 
 
-def bends(few, many):
+def superlinear(few, many):
     """Return the paths that take clearly more than linear time, each with its factor."""
     grown = {path: many[path].total() / few[path].total() for path in few}
     return {path: times for path, times in grown.items() if times > TIMES * 1.25}
 
 
-def counted(shape, fit):
-    return [fit(counting.count_loading, SHAPES[shape](count)) for count in (FEW, FEW * TIMES)]
+def counted(shape, skip_if_unfit):
+    return [
+        skip_if_unfit(counting.count_loading, SHAPES[shape](count)) for count in (FEW, FEW * TIMES)
+    ]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_loading_takes_in_proportion(shape, fit):
-    few, many = counted(shape, fit)
+def test_loading_takes_linear_time(shape, skip_if_unfit):
+    few, many = counted(shape, skip_if_unfit)
     assert few.keys() == {"load", "instantiate"}
-    bent = bends(few, many)
-    assert not bent, "\n".join(f"{path}:\n{counting.most(many[path])}" for path in bent)
+    steep = superlinear(few, many)
+    assert not steep, "\n".join(f"{path}:\n{counting.most(many[path])}" for path in steep)
 
 
-def test_a_curve_that_bends_is_seen(fit):
-    few, many = counted("exports", fit)
+def test_superlinear_growth_is_detected(skip_if_unfit):
+    few, many = counted("exports", skip_if_unfit)
     worse = {path: functions + functions for path, functions in many.items()}
-    assert bends(few, worse).keys() == {"load", "instantiate"}
+    assert superlinear(few, worse).keys() == {"load", "instantiate"}

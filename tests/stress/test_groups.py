@@ -34,7 +34,7 @@ IMPORTS_TWO = """(module
     (func (export "sum") (result i32) (i32.add (call $f) (call $g))))"""
 
 
-class Inside:
+class RunningCall:
     """A thread that stays in a call of an instance until it is told to return."""
 
     def __init__(self, store, text=CALLS_OUT, imports=()):
@@ -78,7 +78,7 @@ def test_who_links_two_instances_does_not_deadlock_a_thread_that_goes_from_one_t
     """The linking thread must not hold the first group's lock while it waits for the second's."""
     module = Module(store, IMPORTS_TWO)
     other = Instance(store, Module(store, CALLS_OUT), [lambda: None])
-    outer = Inside(store)
+    outer = RunningCall(store)
     linked = []
 
     def link():
@@ -113,7 +113,7 @@ def test_threads_link_the_same_instances_in_opposite_orders_from_within_calls(ti
             barrier.wait(200)
             sums.append(Instance(store, module, order).exports.sum())
 
-        one, two = Inside(store), Inside(store)
+        one, two = RunningCall(store), RunningCall(store)
         one.work, two.work = lambda: work(free), lambda: work(free[::-1])  # noqa: B023
         one._thread.start()
         with two:
@@ -123,7 +123,7 @@ def test_threads_link_the_same_instances_in_opposite_orders_from_within_calls(ti
 
 
 def test_two_threads_that_do_wait_for_each_other_are_still_told(store):
-    one, two = Inside(store), Inside(store)
+    one, two = RunningCall(store), RunningCall(store)
     barrier = threading.Barrier(2)
     told = []
 
@@ -151,21 +151,21 @@ BIG = """(module (import "m" "f" (func $f (result i32)))
 
 def test_what_is_closed_while_another_thread_is_in_its_group_is_closed_when_that_has_left():
     with Store(limits=ResourceLimits(memory_bytes=8 * 65536)) as store:
-        inside = Inside(store)
-        big = Instance(store, Module(store, BIG), [inside.instance.exports.f])
-        with inside:
+        running = RunningCall(store)
+        big = Instance(store, Module(store, BIG), [running.instance.exports.f])
+        with running:
             big.close()
             with pytest.raises(MemoryLimitError):
                 Memory(store, MemoryType(Limits(6)))  # it still has its memory
         assert Memory(store, MemoryType(Limits(6))).pages == 6
-        assert inside.instance.exports.f() == 7
+        assert running.instance.exports.f() == 7
 
 
 def test_also_when_the_group_is_merged_with_another_before_that(store):
     limits = ResourceLimits(memory_bytes=8 * 65536)
     with Store(limits=limits) as store:
-        inside = Inside(store)
-        big = Instance(store, Module(store, BIG), [inside.instance.exports.f])
+        running = RunningCall(store)
+        big = Instance(store, Module(store, BIG), [running.instance.exports.f])
         alone = Instance(store, Module(store, CALLS_OUT), [lambda: None])
         linked = []
 
@@ -173,11 +173,11 @@ def test_also_when_the_group_is_merged_with_another_before_that(store):
             closing = threading.Thread(target=big.close)
             closing.start()
             closing.join(200)
-            pair = [inside.instance.exports.f, alone.exports.f]
+            pair = [running.instance.exports.f, alone.exports.f]
             linked.append(Instance(store, Module(store, IMPORTS_TWO), pair))
 
-        inside.work = work
-        with inside:
+        running.work = work
+        with running:
             pass
         assert linked[0].exports.sum() == 14
         assert Memory(store, MemoryType(Limits(6))).pages == 6

@@ -29,7 +29,7 @@ from wamr import (
 )
 
 
-def everything():
+def linked_objects():
     """Return one object of each kind, all linked, by name."""
     engine = Engine()
     store = Store(engine)
@@ -80,7 +80,7 @@ def test_dropped_and_closed_in_any_order(times):
     """After each step, all remaining objects work, or say that they are closed."""
     for seed in range(times(100)):
         chance = random.Random(seed)
-        things = everything()
+        things = linked_objects()
         names = sorted(things)
         chance.shuffle(names)
         for name in names:
@@ -99,7 +99,7 @@ def test_dropped_and_closed_in_any_order(times):
 
 def test_all_of_it_goes_when_nothing_is_left(times):
     for _ in range(times(10)):
-        things = everything()
+        things = linked_objects()
         gone = [weakref.ref(things[name]) for name in ("store", "engine", "module", "instance")]
         objects = [weakref.ref(things["o"][1]), weakref.ref(things["own_g"].value)]
         del things
@@ -109,16 +109,16 @@ def test_all_of_it_goes_when_nothing_is_left(times):
 
 @pytest.mark.parametrize("kept", [name for name in USES if name not in ("engine", "module")])
 def test_each_alone_keeps_what_it_needs(kept):
-    thing = everything()[kept]
+    thing = linked_objects()[kept]
     gc.collect()
-    junk = [everything() for _ in range(3)]
+    junk = [linked_objects() for _ in range(3)]
     del junk
     gc.collect()
     USES[kept](thing)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def what_was_there_before_is_not_looked_at_again():
+def freeze_existing_objects():
     gc.collect()
     gc.freeze()
     yield
@@ -166,7 +166,7 @@ def test_instances_that_import_from_each_other_are_collected():
 
 @pytest.mark.parametrize("where", ["global", "o"])
 def test_an_object_in_wasm_that_holds_the_instance_lives_no_longer_than_the_store(where):
-    things = everything()
+    things = linked_objects()
     thing = Referent()
     thing.things = things
     if where == "o":
@@ -204,7 +204,7 @@ def test_collection_in_the_middle_of_everything():
     gc.set_threshold(1)
     try:
         for _ in range(3):
-            things = everything()
+            things = linked_objects()
             for name, use in USES.items():
                 use(things[name])
             with pytest.raises(TypeError):

@@ -34,7 +34,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def failing(tmp_path_factory, unsanitized, wat):
+def run_with_faults(tmp_path_factory, unsanitized, wat):
     library = tmp_path_factory.mktemp("faults") / "fault_injection.so"
     subprocess.run(
         ["cc", "-O2", "-shared", "-fPIC", "-o", library, SUPPORT / "fault_injection.c", "-ldl"],
@@ -57,14 +57,14 @@ def failing(tmp_path_factory, unsanitized, wat):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_each_allocation_fails_once_and_then_all_after_it(failing, scenario):
-    name, succeeded, raised, wrong = failing(scenario)
+def test_each_allocation_fails_once_and_then_all_after_it(run_with_faults, scenario):
+    name, succeeded, raised, wrong = run_with_faults(scenario)
     assert name == scenario
     assert int(succeeded) + int(raised) > 0  # it did fail
     assert wrong == "0"
 
 
-def test_nesting_takes_few_allocations(failing):
+def test_nesting_takes_few_allocations(run_with_faults):
     """A table that grows in small steps is copied at each step where the system can't remap it."""
-    few, many = map(int, failing("nesting"))
+    few, many = map(int, run_with_faults("nesting"))
     assert few < many < few + 100

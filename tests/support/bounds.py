@@ -29,12 +29,14 @@ TIMER = hasattr(signal, "setitimer")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seconds", type=float, default=SECONDS, help="what a test may take")
+    parser.addoption("--seconds", type=float, default=SECONDS, help="the time limit of a test")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "seconds(n): the test may take so long, not --seconds")
-    config.addinivalue_line("markers", "much_address_space: the test may reserve all that there is")
+    config.addinivalue_line("markers", "seconds(n): the time limit of the test")
+    config.addinivalue_line(
+        "markers", "much_address_space: the test has no limit of its address space"
+    )
     if TIMER:
         # A signal and no watchdog thread: a process that forks should have no threads.
         assert sys.__stderr__
@@ -44,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: faulthandler.unregister(signal.SIGALRM))
 
 
-def reserve(most: int | None) -> None:
+def limit_address_space(most: int | None) -> None:
     """Limit the address space of this process and its children; None: no limit."""
     if sys.platform == "linux" and not SANITIZED:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -52,7 +54,7 @@ def reserve(most: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def begin(seconds: float) -> None:
+def start_timer(seconds: float) -> None:
     """End this process with a traceback after so many seconds, unless the timer is cancelled."""
     if TIMER:
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -60,7 +62,7 @@ def begin(seconds: float) -> None:
         faulthandler.dump_traceback_later(seconds, exit=True)
 
 
-def end() -> None:
+def stop_timer() -> None:
     if TIMER:
         signal.setitimer(signal.ITIMER_REAL, 0)
     else:
@@ -70,9 +72,9 @@ def end() -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     mark = item.get_closest_marker("seconds")
-    reserve(None if item.get_closest_marker("much_address_space") else ADDRESSES)
-    begin(mark.args[0] if mark else item.config.getoption("--seconds"))
+    limit_address_space(None if item.get_closest_marker("much_address_space") else ADDRESSES)
+    start_timer(mark.args[0] if mark else item.config.getoption("--seconds"))
     try:
         return (yield)
     finally:
-        end()
+        stop_timer()

@@ -111,13 +111,13 @@ class Shape:
 
 
 @dataclass
-class Wanted:
+class Expected:
     """The expected outcome: values, or a kind of error with its frames."""
 
     kind: str = "return"
     values: tuple[Any, ...] = ()
     frames: list[tuple[str, str]] = field(default_factory=list)
-    cause: Wanted | None = None  # of one that was raised instead
+    cause: Expected | None = None  # of one that was raised instead
 
 
 def down(i: int) -> int:
@@ -143,26 +143,26 @@ def added(kind: str, value: Any, n: int) -> Any:
     return value
 
 
-def wanted(shape: Shape, values: tuple[Any, ...], end: str, i: int = 0) -> Wanted:
+def expected(shape: Shape, values: tuple[Any, ...], end: str, i: int = 0) -> Expected:
     """Return the expected outcome of node i, called with these values."""
     kinds = TYPES[shape.types]
     here = (NAMES[shape.owners[i]], f"n{i}")
     values = tuple([added(k, v, down(i)) for k, v in zip(kinds, values, strict=True)])
     if i == len(shape.hops):
         if end == "return":
-            return Wanted(values=values)
+            return Expected(values=values)
         name = NAMES[shape.owners[i]]
         inner = {"fuel": "spin", "timeout": "spin", "stack": "deep"}
         frames = [(name, inner[end])] if end in inner else []
-        return Wanted(end, frames=[*frames, (name, "end"), here])
+        return Expected(end, frames=[*frames, (name, "end"), here])
     hop = shape.hops[i]
-    found = wanted(shape, values, end, i + 1)
+    found = expected(shape, values, end, i + 1)
     if hop.plain.startswith("host") and found.kind != "return" and hop.policy != "pass":
         if hop.policy == "swallow":
             got = tuple([added(k, v, FALLBACK) for k, v in zip(kinds, values, strict=True)])
-            found = Wanted(values=got)
+            found = Expected(values=got)
         else:
-            found = Wanted("replaced", cause=found)
+            found = Expected("replaced", cause=found)
     if hop.tail:  # whose results are the caller's, and its frame is gone
         return found
     if found.kind == "return":

@@ -76,7 +76,7 @@ _HOW = {
 }  # fmt: skip
 
 
-class Instead(Exception):
+class ReplacementError(Exception):
     """Raised by a host function that has caught another exception."""
 
 
@@ -241,7 +241,7 @@ class Chain:
                 if hop.policy == "pass":
                     raise
                 if hop.policy == "replace":
-                    self.raised.append(Instead(i))
+                    self.raised.append(ReplacementError(i))
                     raise self.raised[-1]  # noqa: B904 - the context is what the tests look at
             results = [added(k, v, FALLBACK) for k, v in zip(self.kinds, values, strict=True)]
             return None if not results else results[0] if len(results) == 1 else tuple(results)

@@ -104,7 +104,7 @@ def tree(path: Path) -> dict[str, bytes | None]:
     }
 
 
-class Side:
+class EngineInstance:
     """An instance in one of the two engines."""
 
     def __init__(self, job: Job, home: Path) -> None:
@@ -129,7 +129,7 @@ class Side:
         return Outcome(self.code, *self.streams(), files)
 
 
-class Ours(Side):
+class WamrInstance(EngineInstance):
     """An instance in this package."""
 
     def __init__(self, module: wamr.Module, job: Job, home: Path) -> None:
@@ -165,7 +165,7 @@ class Ours(Side):
         return bytes(self._out), bytes(self._err)
 
 
-class Theirs(Side):
+class WasmtimeInstance(EngineInstance):
     """An instance in wasmtime-py, whose streams are files."""
 
     def __init__(self, module: Any, job: Job, home: Path) -> None:
@@ -244,10 +244,10 @@ def difference(ours: object, theirs: object) -> str:
 class Pair:
     """An instance in each engine, of which all answers must be equal."""
 
-    def __init__(self, ours: Side, theirs: Side) -> None:
+    def __init__(self, ours: EngineInstance, theirs: EngineInstance) -> None:
         self._sides = ours, theirs
 
-    def _same(self, what: str, ask: Callable[[Side], Any]) -> Any:
+    def _same(self, what: str, ask: Callable[[EngineInstance], Any]) -> Any:
         ours, theirs = (ask(side) for side in self._sides)
         assert ours == theirs, f"{what} differs from wasmtime's:\n{difference(ours, theirs)}"
         return ours
@@ -301,7 +301,9 @@ class DifferentialModule:
             Path(self._opened.enter_context(TemporaryDirectory(prefix="differential-")))
             for _ in range(2)
         )
-        return Pair(Ours(self._ours, job, ours), Theirs(self._theirs, job, theirs))
+        return Pair(
+            WamrInstance(self._ours, job, ours), WasmtimeInstance(self._theirs, job, theirs)
+        )
 
     def run(
         self,

