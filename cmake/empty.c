@@ -1,2 +1,2 @@
-/* A library needs at least one source file, and WPY_SOURCES may be empty. */
+/* empty.c: a source file for the library wpy, which needs one even where WPY_SOURCES is empty. */
 typedef int wpy_empty;

@@ -1,4 +1,4 @@
-/* An upper bound for the cost of a function's call.
+/* function_cost.h: an upper bound for the cost of a function's call.
  *
  * Included by wasm_loader.c, before the loop that reads a function's code.
  * `cost` is the number of bytes of code that a call executes, or UINT32_MAX

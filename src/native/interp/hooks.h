@@ -1,4 +1,4 @@
-/* The hooks: functions of our C that the interpreter, the loader and the runtime
+/* hooks.h: the hooks: functions of our C that the interpreter, the loader and the runtime
  * call.
  *
  * Included by wasm_runtime.h, after the declarations of its types. setup.c sets

@@ -1,4 +1,4 @@
-/* Reads short LEB128 numbers without a call, and without the general loop.
+/* leb128.h: reads short LEB128 numbers without a call, and without the general loop.
  *
  * Included by wasm_loader.c, after its own macros for reading numbers. Those of
  * this file replace read_leb_uint32, read_leb_int32 and read_leb_int64. */

@@ -1,4 +1,4 @@
-/* Local aliases: operands on the stack that stand for a local.
+/* local_aliases.h: local aliases: operands on the stack that stand for a local.
  *
  * Included by wasm_loader.c, after check_dynamic_offset_pop(). `local.get` emits no
  * copy; it pushes the slot of the local itself. So `local.set` must first copy the

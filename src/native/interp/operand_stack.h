@@ -1,4 +1,4 @@
-/* The common cases of the loader's operand stack, inline.
+/* operand_stack.h: the common cases of the loader's operand stack, inline.
  *
  * Included by wasm_loader.c, after the general functions that push and pop
  * operands. Each function here does the same as a general one where a value has

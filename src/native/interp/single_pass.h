@@ -1,4 +1,4 @@
-/* Single-pass loading: the loader reads a function's code once, not twice.
+/* single_pass.h: single-pass loading: the loader reads a function's code once, not twice.
  *
  * WAMR's first pass counts: how much code will be emitted, how many slots are
  * dynamic, and which constants there are. Only then are the slots of constants and

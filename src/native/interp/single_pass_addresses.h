@@ -1,4 +1,4 @@
-/* Single-pass loading: addresses of code that isn't emitted yet.
+/* single_pass_addresses.h: single-pass loading: addresses of code that isn't emitted yet.
  *
  * Included by wasm_loader.c, after apply_label_patch(). See single_pass.h. */
 

@@ -1,4 +1,4 @@
-/* Single-pass loading: constants, and the end of a function.
+/* single_pass_constants.h: single-pass loading: constants, and the end of a function.
  *
  * Included by wasm_loader.c, before wasm_loader_get_const_offset(). See
  * single_pass.h. */

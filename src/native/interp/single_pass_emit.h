@@ -1,4 +1,4 @@
-/* Single-pass loading: emitting.
+/* single_pass_emit.h: single-pass loading: emitting.
  *
  * Included by wasm_loader.c, after the functions that emit. See single_pass.h. */
 

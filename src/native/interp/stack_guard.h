@@ -1,4 +1,4 @@
-/* The size of the stack guard, which depends on the thread's stack.
+/* stack_guard.h: the size of the stack guard, which depends on the thread's stack.
  *
  * Included by wasm_exec_env.c. */
 

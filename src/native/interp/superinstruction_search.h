@@ -1,4 +1,4 @@
-/* How the loader finds superinstructions.
+/* superinstruction_search.h: how the loader finds superinstructions.
  *
  * Included by wasm_loader.c, before emit_label(). Before the label of an instruction
  * is emitted, the loader checks whether the two instructions before it are a pair.

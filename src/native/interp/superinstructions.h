@@ -1,4 +1,4 @@
-/* The handlers of the superinstructions.
+/* superinstructions.h: the handlers of the superinstructions.
  *
  * Included by wasm_interp_fast.c, before the interpreter's function, which expands
  * HANDLE_PAIR for each row of superinstructions.def. A handler consists of two

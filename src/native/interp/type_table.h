@@ -1,4 +1,4 @@
-/* Makes equal function types share one struct, by means of a hash table.
+/* type_table.h: makes equal function types share one struct, by means of a hash table.
  *
  * Included by wasm_loader.c, before load_type_section(). */
 

@@ -1,4 +1,4 @@
-/* The number of cells of each value type.
+/* value_cells.h: the number of cells of each value type.
  *
  * Included by wasm_loader.c, after its own macros for reading numbers. From there on a table
  * replaces WAMR's function wasm_value_type_cell_num(), which the loader calls for each operand. */

@@ -1,4 +1,4 @@
-/* The hooks of WASI, for reading and writing.
+/* wasi_hooks.h: the hooks of WASI, for reading and writing.
  *
  * Included by blocking_op.h. Each hook replaces the blocking operation of the same
  * name, since a program may read and write Python's file objects and callables,

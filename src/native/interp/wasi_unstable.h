@@ -1,4 +1,4 @@
-/* Snapshot 0 of WASI, `wasi_unstable`, with its own ABI.
+/* wasi_unstable.h: snapshot 0 of WASI, `wasi_unstable`, with its own ABI.
  *
  * Included by libc_wasi_wrapper.c, after its table of preview 1's functions. Four functions differ
  * from preview 1: fd_seek has other values of `whence`, fd_filestat_get and path_filestat_get write
