@@ -81,7 +81,7 @@ def in_child(body: Callable[[], object]) -> tuple[str, str]:
 def run_and_exit(body: Callable[[], object], writer: int) -> NoReturn:
     # An expected crash needs no core dump and no traceback.
     faulthandler.disable()
-    bounds.begin(SECONDS)
+    bounds.start_timer(SECONDS)
     try:
         body()
         outcome = ("passed", "")

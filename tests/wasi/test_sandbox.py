@@ -22,7 +22,7 @@ from wasm_fixtures import (
     TRUNC,
     WRITE,
     Guest,
-    exchanging,
+    exchange_repeatedly,
 )
 
 from wamr import Dir
@@ -316,7 +316,7 @@ def test_a_directory_swapped_for_a_link(tree: Path) -> None:
     (tree / "x").mkdir()
     (tree / "x" / "secret").write_text("harmless")
     guest, seen = Guest(dirs={"/": tree}), set()
-    with exchanging(tree / "x", tree / "outdir"):
+    with exchange_repeatedly(tree / "x", tree / "outdir"):
         end = time.monotonic() + 0.4
         while time.monotonic() < end or b"harmless" not in seen:
             seen.add(content(guest, "x/secret"))
@@ -327,7 +327,7 @@ def test_a_directory_swapped_for_a_link(tree: Path) -> None:
 def test_a_file_swapped_for_a_link_while_writing(tree: Path) -> None:
     guest, opened = Guest(dirs={"/": Dir(tree, writable=True)}), 0
     before = (tree.parent / "secret").stat().st_mtime_ns
-    with exchanging(tree / "file", tree / "out"):
+    with exchange_repeatedly(tree / "file", tree / "out"):
         end = time.monotonic() + 0.4
         while time.monotonic() < end or not opened:
             for oflags in (TRUNC, CREAT):
