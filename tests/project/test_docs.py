@@ -106,8 +106,11 @@ FILE = re.compile(r"[\w./-]+\.(?:c|h|def|pyi?|patch|json|toml|txt|cmake|svg)")
 FOLDER = re.compile(r"[\w.-]+(?:/[\w.-]+)*/")
 IDENTIFIER = re.compile(r"_?(?:[A-Z]+[a-z]\w+|wpy_\w+|WPY_[A-Z_]+[A-Z])")
 # Of WAMR, CPython or the system, and what a build or a recipe makes.
-FOREIGN = {"wasm_c_api.c", "wasm_c_api.h", "wasm_interp_fast.c", "build/", "dist/", "CPython"}
-FOREIGN |= {"features.py"}
+FOREIGN = {
+    *("wasm_c_api.c", "wasm_c_api.h", "wasm_interp_fast.c"),
+    *("build/", "dist/", "features.py"),
+    "CPython",
+}
 
 
 def code_in(page):
@@ -115,6 +118,13 @@ def code_in(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.findall(r"`([^`\n]+)`", text)
+
+
+def names_in(code):
+    """Return the files and folders of the repository that a piece of code names."""
+    names = FILE.findall(code) if FILE.fullmatch(code) or "/" in code else []
+    names += [code] if FOLDER.fullmatch(code) else []
+    return [name for name in names if not name.startswith("/")]  # those are made by an example
 
 
 def anchors(path):
@@ -160,11 +170,7 @@ def test_links_lead_to_pages_and_headings(page):
 @pytest.mark.parametrize("page", PAGES_ON_CODE)
 def test_files_and_folders_that_a_page_names_exist(page, places):
     for code in code_in(page):
-        names = FILE.findall(code) if FILE.fullmatch(code) or "/" in code else []
-        names += [code] if FOLDER.fullmatch(code) else []
-        for name in names:
-            if name.startswith("/"):  # made by an example, outside of the repository
-                continue
+        for name in names_in(code):
             there = name in FOREIGN or any(place.endswith(f"/{name}") for place in places)
             assert there, f"{page} names {name}, which is not there: correct the page"
 
@@ -174,6 +180,29 @@ def test_classes_and_functions_that_a_page_names_exist(page, words):
     for code in code_in(page):
         if IDENTIFIER.fullmatch(code) and code not in FOREIGN:
             assert code in words, f"{page} names {code}, which is not there: correct the page"
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("group.c", ["group.c"]),
+        (".venv/bin/python tests/perf/counting.py --where x", ["tests/perf/counting.py"]),
+        ("core/", ["core/"]),
+        ("lldb -- /tmp/trap.py", []),
+        ("inst.exports.add(2, 3)", []),
+        ("table.grow", []),
+    ],
+)
+def test_names_of_files_are_told_from_other_code(code, names):
+    assert names_in(code) == names
+
+
+def test_a_name_that_is_not_there_is_not_found(places, words):
+    assert not any(place.endswith("/gone.c") for place in places)
+    gone = "goneclass".title()  # this file is among those that are read
+    assert IDENTIFIER.fullmatch(gone)
+    assert gone not in words
+    assert "a-heading" not in anchors(ROOT / "CONTRIBUTING.md")
 
 
 def test_every_decision_is_in_the_index():
