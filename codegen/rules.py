@@ -37,9 +37,6 @@ BY_HAND = {
         "wasm_func_copy": "copies share their callback",
         "wasm_extern_copy": "the same, seen as an extern",
         "wasm_func_call": "one thread at a time in a store; exceptions of callbacks; references",
-        "wasm_instance_new": "imports must be of this store; functions of other instances",
-        "wasm_instance_new_with_args": "the same",
-        "wasm_instance_new_with_args_ex": "the same",
     },
     "objects": {
         "wasm_table_get": "returns a reference, or the pointer itself that is in the table",
@@ -48,6 +45,11 @@ BY_HAND = {
         "wasm_global_get": "the value may hold a new reference",
         "wasm_global_set": "C accepts values of any kind, and sets constants",
         "wasm_val_delete": "C frees the struct, which belongs to Python",
+    },
+    "instances": {
+        "wasm_instance_new": "imports must be of this store; functions of other instances",
+        "wasm_instance_new_with_args": "the same",
+        "wasm_instance_new_with_args_ex": "the same",
         "wasm_instance_delete": "C frees it with the store, and runs the finalizer now",
     },
 }

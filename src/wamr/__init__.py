@@ -6,8 +6,9 @@
     >>> inst.exports.add(2, 3)
     5
 
-`load` is the short way; Engine, Store, Module and Instance are the same in steps. `run` runs WASI
-programs as `subprocess.run` runs native ones. `wamr.ffi`, imported by itself, is the C API.
+`load` makes an instance in one call; Engine, Store, Module and Instance do the same in steps. `run`
+runs WASI programs as `subprocess.run` runs native ones. The C API, wasm-c-api, is `wamr.ffi`, which
+has to be imported.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ from .wat import wat2wasm
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base.aliases import Source, Stdio, Value
+    from ._run.program import run
     from ._runtime.import_aliases import ImportItem, Imports
     from ._wasi.config import Dir, WasiConfig
-    from ._wasi.program import run
     from .types import ExternType, externref, f32, f64, funcref, i32, i64, v128
 
 __all__ = [
@@ -127,9 +128,9 @@ __all__ = [
 
 add_former_modules()
 
-# What `load` does not need is imported when it is first asked for.
-_LATER = {
-    "run": "_wasi.program",
+# Names that `load` doesn't need, with their modules, which are imported at the first access.
+_LAZY = {
+    "run": "_run.program",
     "Dir": "_wasi.config",
     "WasiConfig": "_wasi.config",
     **dict.fromkeys(("Source", "Stdio", "Value"), "_base.aliases"),
@@ -139,18 +140,18 @@ _LATER = {
 }
 
 
-if not TYPE_CHECKING:  # a type checker would think that there are all names
+if not TYPE_CHECKING:  # for a type checker, every name would exist
 
     def __getattr__(name: str) -> object:
-        home = _LATER.get(name)
-        if home is None:
+        module = _LAZY.get(name)
+        if module is None:
             raise AttributeError(f"module 'wamr' has no attribute {name!r}")
         from importlib import import_module
 
-        value: object = getattr(import_module(f"wamr.{home}"), name)
+        value: object = getattr(import_module(f"wamr.{module}"), name)
         globals()[name] = value
         return value
 
 
-def __dir__() -> list[str]:  # what is public: not the modules that it was imported from
+def __dir__() -> list[str]:  # the public names, without private modules
     return sorted({*__all__, *(name for name in globals() if name[:2] == "__")})

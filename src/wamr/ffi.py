@@ -1,5 +1,4 @@
-"""The procedural API: every function of wasm_c_api.h under its own name, for programs ported from
-C.
+"""The C API: every function of wasm_c_api.h under its own name, for programs ported from C.
 
     >>> from wamr.ffi import *
     >>> engine = wasm_engine_new()
@@ -7,14 +6,14 @@ C.
     >>> wasm_store_delete(store)
     >>> wasm_engine_delete(engine)
 
-What C answers comes back unchanged: NULL (which is falsy, and equal to `ffi.NULL`), false, a
-trap. Python raises for mistakes on its own side: TypeError and OverflowError for arguments,
-ReferenceError for what is deleted or given away, ValueError where C would crash and has no
-answer. docs/c-api.md tells the rules, and what WAMR can't do.
+Results of C are returned unchanged: NULL (which is false, and equal to `ffi.NULL`), false, a trap.
+Mistakes in Python raise exceptions: TypeError and OverflowError for wrong arguments, ReferenceError
+for objects that were deleted or handed over, ValueError where C would crash. docs/c-api.md has the
+rules, and what WAMR can't do.
 
-The functions are generated from the header (codegen/wrappers.py); this module puts them
-together with the constants, `ffi`, `lib` and the helpers of wamr/_api. It shares the runtime
-with the classes, but no objects.
+The functions are generated from the header (codegen/wrappers.py). This module combines them with
+the constants, `ffi`, `lib` and the helpers of wamr/_capi. The object API uses the same runtime, but
+shares no objects with the C API.
 """
 
 from ._backend.binding import ffi as ffi  # noqa: PLC0414
@@ -33,12 +32,12 @@ TYPE_CHECKING = False
 
 
 def KILOBYTE(n: int) -> int:  # noqa: N802
-    """As the macro of C."""
+    """Return `n` * 1024, as the macro of C does. Raises TypeError."""
     return _integer(n, "KILOBYTE", "n") * 1024
 
 
-# What is ours; the rest is the header's. Type checkers, which can't follow lists that are computed,
-# take from the imports above what `from wamr.ffi import *` gives.
+# HELPERS are ours; the other names are the header's. Type checkers can't evaluate these lists: for
+# them, `from wamr.ffi import *` imports what is imported above.
 if not TYPE_CHECKING:
     HELPERS = ["KILOBYTE", "wasm_trust_aot", *_helpers.__all__, *_texts.__all__, *_LISTS]
     __all__ = ["ffi", "lib", *HELPERS, *_DECLARED]  # noqa: PLE0604

@@ -62,7 +62,7 @@ def _parser() -> "tuple[Callable[[str], bytes | bytearray], type[Exception]]":
 
 def _other(data: bytes) -> "CompileError | None":
     """Return the error for bytes that look like something else than text."""
-    from ._diagnosis.looks import looks_like
+    from ._diagnosis.file_types import looks_like
 
     found = looks_like(data)
     return CompileError(f"this is no WebAssembly module: {found}") if found else None

@@ -30,7 +30,7 @@ HEAVY = {
     "wamr._runtime.import_aliases",
     "wamr._wasi",
     "wamr._wasi.config",
-    "wamr._wasi.program",
+    "wamr._run.program",
     "wasmtime",
 }
 

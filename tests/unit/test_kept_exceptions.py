@@ -103,7 +103,7 @@ def test_those_that_nobody_took_come_out_nowhere(store):
 
     def stop() -> None:
         frame = sys._getframe(2)
-        if frame.f_code.co_name in ("failed", "take_error", "raise_status"):
+        if frame.f_code.co_name in ("raise_call_error", "take_error", "raise_status"):
             raise KeyboardInterrupt
 
     exports = made(store, fail)
@@ -134,7 +134,7 @@ def test_many_wait_at_once(store):
     running: list[int] = []
 
     def deeper(frame: Any, event: str, _arg: object) -> None:
-        if event == "call" and frame.f_code.co_name == "failed" and len(running) < depth:
+        if event == "call" and frame.f_code.co_name == "raise_call_error" and len(running) < depth:
             call()
 
     def call() -> None:

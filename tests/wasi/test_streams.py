@@ -97,7 +97,7 @@ def test_a_buffered_file_that_would_block_says_how_much_it_has_taken() -> None:
 def test_what_never_takes_anything_is_an_error(
     answer: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "_PATIENCE", 3)
+    monkeypatch.setattr(streams, "_MAX_RETRIES", 3)
     for target in (Scripted(*[answer] * 99), Scripted(*[0] * 99).write):
         with pytest.raises(BlockingIOError, match="stdout has taken none of 6 bytes"):
             wamr.run([HELLO], stdout=target)

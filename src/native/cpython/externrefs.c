@@ -112,7 +112,7 @@ reference_of(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
         Py_INCREF(value);
         table->items[next] = value;
         table->slots[slot] = next + 1;
-        table->held++;
+        table->counts.held++;
     }
     *ref = table->slots[slot] - 1;
     if (UNLIKELY(table->collecting))
@@ -192,7 +192,7 @@ begin(PyObject *self, PyObject *args)
     ExternrefTableBase *table = (ExternrefTableBase *)self;
 
     (void)args;
-    if (table->collecting || table->passing)
+    if (table->collecting || table->counts.passing)
         return PyLong_FromLong(-1);
     table->collecting = true;
     if (table->touched)
@@ -244,7 +244,7 @@ sweep(PyObject *self, PyObject *args)
         count = count_garbage(table, marks, marked);
         if (!(dropped = PyList_New(count)))
             return NULL;
-        if (table->passing) {
+        if (table->counts.passing) {
             Py_DECREF(dropped);
             Py_RETURN_NONE;
         }
@@ -259,7 +259,7 @@ sweep(PyObject *self, PyObject *args)
             table->items[i] = NULL;
             table->spare[table->spare_count++] = i;
         }
-    table->held -= count;
+    table->counts.held -= count;
     if (count)
         rehash(table, 0);
     return dropped;
@@ -270,7 +270,7 @@ sweep(PyObject *self, PyObject *args)
 static Py_ssize_t
 length(PyObject *self)
 {
-    return ((ExternrefTableBase *)self)->held;
+    return ((ExternrefTableBase *)self)->counts.held;
 }
 
 static int
@@ -294,7 +294,7 @@ clear(PyObject *self)
 
     /* consistent before any destructor runs, since one may use this table */
     table->items = NULL;
-    table->count = table->room = table->spare_count = table->held = 0;
+    table->count = table->room = table->spare_count = table->counts.held = 0;
     free(table->slots);
     table->slots = NULL;
     for (i = 0; i < count; i++)
@@ -321,14 +321,15 @@ dealloc(PyObject *self)
 }
 
 static PyMethodDef methods[] = {
-    {"number", number, METH_O, "Return the number of an object, which is held from now on."},
-    {"object", object, METH_O, "Return the object of a number that came out of wasm."},
-    {"enter", wpy_passing_enter, METH_NOARGS,
-     "Say that this thread passes references from here on."},
-    {"leave", wpy_passing_leave, METH_NOARGS, "Say that it has done so."},
-    {"aside", wpy_passing_suspend, METH_NOARGS,
-     "Say that what this thread passed is where wasm keeps it; returns what back wants."},
-    {"back", wpy_passing_resume, METH_O, "Say that it is on its way again."},
+    {"number", number, METH_O, "Return the number of an object, and hold the object."},
+    {"object", object, METH_O, "Return the object of a number that came from wasm."},
+    {"__enter__", wpy_passing_enter, METH_NOARGS,
+     "Begin to pass references in this thread: no collection begins or frees anything."},
+    {"__exit__", (PyCFunction)(void (*)(void))wpy_passing_exit, METH_FASTCALL,
+     "End what __enter__ began."},
+    {"suspend", wpy_passing_suspend, METH_NOARGS,
+     "Allow collections although this thread passes references; return a count for resume."},
+    {"resume", wpy_passing_resume, METH_O, "End what suspend allowed."},
     {"begin", begin, METH_NOARGS,
      "Begin a collection; return how many references are to be marked, or -1: not now."},
     {"sweep", sweep, METH_VARARGS,
@@ -338,9 +339,9 @@ static PyMethodDef methods[] = {
 };
 
 static PyMemberDef members[] = {
-    {"limit", T_UINT, offsetof(ExternrefTableBase, limit), 0,
+    {"limit", T_UINT, offsetof(ExternrefTableBase, counts.limit), 0,
      "The number of objects at which a collection is due."},
-    {"passing", T_UINT, offsetof(ExternrefTableBase, passing), READONLY,
+    {"passing", T_UINT, offsetof(ExternrefTableBase, counts.passing), READONLY,
      "How many calls pass references."},
     {"count", T_UINT, offsetof(ExternrefTableBase, count), READONLY,
      "How many references there are, free ones among them."},

@@ -3,7 +3,22 @@
 #ifndef WPY_CPYTHON_EXTERNREFS_H
 #define WPY_CPYTHON_EXTERNREFS_H
 
-#include "cpython/externref_table.h"
+#include "cpython/passing_refs.h"
+
+/* The null reference, of functions and of externrefs. */
+#define WPY_NULL_REFERENCE UINT32_MAX
+
+/* Objects by their references, which are indices. See externrefs.c. */
+typedef struct {
+    ExternrefCounts counts;
+    PyObject **items; /* by reference; NULL where the reference is free */
+    uint8_t *touched; /* by reference: asked for since the collection began */
+    uint32_t *spare;  /* a stack of the free references below `count` */
+    uint32_t count, room, spare_count;
+    uint32_t *slots; /* a hash table by address, of reference + 1; 0 where a slot is empty */
+    uint32_t mask;   /* the number of slots - 1 */
+    bool collecting;
+} ExternrefTableBase;
 
 /* The table of the store that a Lifetime belongs to. A new reference, or NULL with an exception. */
 PyObject *wpy_externrefs_of(PyObject *lifetime);

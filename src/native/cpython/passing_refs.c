@@ -1,7 +1,7 @@
 /* passing_refs.c: counts, for each thread and store, the calls that pass externrefs.
  *
  * Between Python and wasm a reference is only a number in a cell. A collection would not find it,
- * so it must not take place while any thread passes references (ExternrefTableBase.passing).
+ * so it must not take place while any thread passes references (ExternrefCounts.passing).
  *
  * The counts are kept for each thread, because a host function suspends the calls of its own thread
  * only. They are counts, not a list of calls, because greenlets end in any order.
@@ -59,23 +59,23 @@ remove_passing(wpy_passing *passing)
 
 /* False where there is no memory. */
 static inline bool
-begin_passing(ExternrefTableBase *table)
+begin_passing(PyObject *table)
 {
     wpy_passing *passing = &passing_here;
 
-    if (UNLIKELY(passing->table != (PyObject *)table)) {
+    if (UNLIKELY(passing->table != table)) {
         if (!passing->all && !passing->next)
-            passing->table = (PyObject *)table;
-        else if (!(passing = find_or_add_passing((PyObject *)table)))
+            passing->table = table;
+        else if (!(passing = find_or_add_passing(table)))
             return false;
     }
     passing->all++;
-    table->passing++;
+    ((ExternrefCounts *)table)->passing++;
     return true;
 }
 
 static inline void
-end_passing(wpy_passing *passing, ExternrefTableBase *table)
+end_passing(wpy_passing *passing, ExternrefCounts *table)
 {
     if (UNLIKELY(passing->suspended == passing->all))
         passing->suspended--;
@@ -86,12 +86,12 @@ end_passing(wpy_passing *passing, ExternrefTableBase *table)
         remove_passing(passing);
 }
 
-/* ---- for function.c ---- */
+/* ---- calls ---- */
 
 bool
 wpy_begin_passing(PyObject *table)
 {
-    return LIKELY(!wpy_collection_is_due(table)) && begin_passing((ExternrefTableBase *)table);
+    return LIKELY(!wpy_collection_is_due(table)) && begin_passing(table);
 }
 
 void
@@ -100,32 +100,33 @@ wpy_end_passing(PyObject *table)
     wpy_passing *passing = &passing_here;
 
     if (LIKELY(passing->table == table) || (passing = find_passing(table)))
-        end_passing(passing, (ExternrefTableBase *)table);
+        end_passing(passing, (ExternrefCounts *)table);
 }
 
-/* ---- for Python ---- */
+/* ---- methods ---- */
 
 PyObject *
 wpy_passing_enter(PyObject *table, PyObject *args)
 {
     (void)args;
-    if (!begin_passing((ExternrefTableBase *)table))
+    if (!begin_passing(table))
         return PyErr_NoMemory();
-    Py_INCREF(table); /* until wpy_passing_leave */
+    Py_INCREF(table); /* until wpy_passing_exit */
     Py_RETURN_NONE;
 }
 
 PyObject *
-wpy_passing_leave(PyObject *table, PyObject *args)
+wpy_passing_exit(PyObject *table, PyObject *const *args, Py_ssize_t count)
 {
     wpy_passing *passing = find_passing(table);
 
     (void)args;
+    (void)count;
     if (!passing || !passing->all) {
-        PyErr_SetString(PyExc_RuntimeError, "leave() without enter()");
+        PyErr_SetString(PyExc_RuntimeError, "__exit__() without __enter__()");
         return NULL;
     }
-    end_passing(passing, (ExternrefTableBase *)table);
+    end_passing(passing, (ExternrefCounts *)table);
     Py_DECREF(table);
     Py_RETURN_NONE;
 }
@@ -139,7 +140,7 @@ wpy_passing_suspend(PyObject *table, PyObject *args)
     (void)args;
     if (count) {
         passing->suspended += count;
-        ((ExternrefTableBase *)table)->passing -= count;
+        ((ExternrefCounts *)table)->passing -= count;
     }
     return PyLong_FromUnsignedLong(count);
 }
@@ -157,7 +158,7 @@ wpy_passing_resume(PyObject *table, PyObject *value)
         uint32_t resumed =
             (unsigned long)count < passing->suspended ? (uint32_t)count : passing->suspended;
         passing->suspended -= resumed;
-        ((ExternrefTableBase *)table)->passing += resumed;
+        ((ExternrefCounts *)table)->passing += resumed;
     }
     Py_RETURN_NONE;
 }

@@ -1,8 +1,23 @@
-/* passing_refs.h: tells the collection of externrefs which threads pass references just now. */
+/* passing_refs.h: when externrefs may be passed, and when they may be collected. */
 #ifndef WPY_PASSING_REFS_H
 #define WPY_PASSING_REFS_H
 
-#include "cpython/externref_table.h"
+#include "cpython/cpython.h"
+
+/* The head of an ExternrefTableBase. */
+typedef struct {
+    PyObject_HEAD
+    uint32_t held;    /* objects in the table */
+    uint32_t limit;   /* of `held`: from here on a collection is due */
+    uint32_t passing; /* calls that pass references, and are not suspended */
+} ExternrefCounts;
+
+/* Whether the table holds so many objects that a collection is due. */
+static inline bool
+wpy_collection_is_due(PyObject *table)
+{
+    return ((ExternrefCounts *)table)->held >= ((ExternrefCounts *)table)->limit;
+}
 
 /* A call brackets its use of externrefs with these two. In between, references may be in neither
  * Python's nor wasm's hands, so no collection takes place. wpy_begin_passing returns false, without
@@ -11,9 +26,10 @@
 bool wpy_begin_passing(PyObject *table);
 void wpy_end_passing(PyObject *table);
 
-/* The methods of ExternrefTableBase for the same, for Python. */
+/* __enter__ and __exit__ of ExternrefTableBase, for the same. In between, the table is kept alive.
+ */
 PyObject *wpy_passing_enter(PyObject *table, PyObject *args);
-PyObject *wpy_passing_leave(PyObject *table, PyObject *args);
+PyObject *wpy_passing_exit(PyObject *table, PyObject *const *args, Py_ssize_t count);
 /* While a host function runs, the references of the calls that led to it are on the wasm stack,
  * where a collection finds them: these calls are suspended. Returns their number for
  * wpy_passing_resume. */

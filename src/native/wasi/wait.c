@@ -3,8 +3,8 @@
  * Between two slices the caller checks what may stop the code (wpy_wait_check), as the checkpoint
  * does for running code. None of the functions needs the GIL.
  */
-#include "wasi/wasi.h"
 #include "runtime/activation.h"
+#include "wasi/wasi.h"
 
 #include <errno.h>
 #if !defined(BH_PLATFORM_WINDOWS)

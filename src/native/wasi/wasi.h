@@ -50,9 +50,9 @@ struct wpy_wasi {
 
 /* ---- stdio.c ---- */
 
-/* Sets WAMR's hooks for reading and writing; once per process. */
+/* Sets the hooks; once per process. */
 void wpy_wasi_setup(void);
-/* A function of WASI has returned. */
+/* Called when a function of WASI has returned. */
 void wpy_returned_hook(WASMExecEnv *env);
 
 /* ---- wait.c ---- */

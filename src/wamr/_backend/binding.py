@@ -1,8 +1,8 @@
-"""The one door to C: whoever needs the extension imports from here.
+"""The names of the extension module. Every other module imports them from here.
 
-`ffi` and `lib` are cffi's. The other names are made with CPython's own C API
-(src/native/cpython/), for the paths where a call through cffi costs more than what it does;
-where there is none, they are those of portable.py.
+`ffi` and `lib` are cffi's. The other names are implemented with CPython's C API
+(src/native/cpython/), for operations that take less time than a call through cffi. On other
+implementations of Python, portable.py provides them.
 """
 
 from .._wamr import ffi, lib
@@ -67,6 +67,6 @@ __all__ = [
     "take_raised",
 ]
 
-# Hooks, locks and the fork handlers of our C stand before anything else is called.
+# Set up the hooks, locks and fork handlers of our C before anything else is called.
 if not lib.wpy_setup():
     raise ImportError("wamr: the runtime's locks can't be made")

@@ -1,11 +1,11 @@
-"""Handles: Python's references to C objects, and when they are given back.
+"""Handles: cffi pointers to C objects that release them when they are collected.
 
-A handle is a cffi pointer that gives itself back when nobody has it any more; a Func's is in its
-plain function, which does the same (src/native/cpython/function.c). There is one trap:
-Python's collector runs the finalizers of a cycle in any order, so an object's `__del__` may use a
-handle that is finalized already. What becomes free while it runs is therefore given back when it
-has ended, when every `__del__` has run; and nothing is after the interpreter's exit has begun,
-since the process gives back everything then. This module knows of no object in C.
+The handle of a `Func` is held by its plain function, which releases it in the same way
+(src/native/cpython/function.c). Releasing has to be deferred at times: the garbage collector
+finalizes the objects of a cycle in any order, so an object's `__del__` may use a handle that is
+finalized already. Handles that are finalized during a collection are released when it has ended
+and every `__del__` has run. Once the interpreter is exiting nothing is released any more, since
+the process frees everything. This module knows no class of C objects.
 """
 
 from __future__ import annotations
@@ -21,49 +21,51 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class _Returns:
-    """What is to be given back, and whether that has to wait."""
+class _Releases:
+    """The releases that are deferred, and whether new ones have to be."""
 
-    __slots__ = ("late", "wait")
+    __slots__ = ("deferred", "deferring")
 
     def __init__(self) -> None:
-        self.wait = False  # the collector runs, or the interpreter ends
-        self.late: list[tuple[Callable[[Any], object], Any]] = []
+        self.deferring = False  # the collector is running, or the interpreter is exiting
+        self.deferred: list[tuple[Callable[[Any], object], Any]] = []
 
     def collecting(self, phase: str, _info: object) -> None:
-        """Tell that the collector starts or has ended."""
-        self.wait = phase == "start"
-        lib.wpy_defer_releases(self.wait)
-        while self.late and not self.wait:
-            release, pointer = self.late.pop()
+        """Note the start or the end of a collection; a callback of `gc`."""
+        self.deferring = phase == "start"
+        lib.wpy_defer_releases(self.deferring)
+        while self.deferred and not self.deferring:
+            release, pointer = self.deferred.pop()
             release(pointer)
 
-    def ending(self) -> None:
-        """Tell that the interpreter ends."""
+    def exiting(self) -> None:
+        """Note that the interpreter is exiting."""
         if hasattr(gc, "callbacks"):
             gc.callbacks.remove(self.collecting)
-        self.wait = True
+        self.deferring = True
         lib.wpy_defer_releases(True)
 
 
-_returns = _Returns()
-if hasattr(gc, "callbacks"):  # PyPy, which has none, finalizes what refers to a handle before it
-    gc.callbacks.append(_returns.collecting)
-atexit.register(_returns.ending)
+_releases = _Releases()
+if hasattr(
+    gc, "callbacks"
+):  # PyPy has none: it finalizes what refers to a handle before the handle
+    gc.callbacks.append(_releases.collecting)
+atexit.register(_releases.exiting)
 
 
-def giver(release: Callable[[Any], object]) -> Callable[[Any], None]:
-    """Return what gives a pointer back with `release`, as soon as that is safe."""
+def deferrable(release: Callable[[Any], object]) -> Callable[[Any], None]:
+    """Return a destructor for `ffi.gc` that calls `release`, as soon as that is safe."""
 
-    def give(pointer: Any) -> None:
-        if _returns.wait:
-            _returns.late.append((release, pointer))
+    def release_when_safe(pointer: Any) -> None:
+        if _releases.deferring:
+            _releases.deferred.append((release, pointer))
         else:
             release(pointer)
 
-    return give
+    return release_when_safe
 
 
 def handle(pointer: Any) -> Any:
-    """Return the C pointer as a handle that gives itself back."""
+    """Take over a reference to a C object: return a handle that releases it."""
     return ffi.gc(pointer, lib.wpy_release_or_defer)

@@ -1,16 +1,18 @@
-"""What src/native/cpython/ does, in Python: for implementations without CPython's C API.
+"""The names of src/native/cpython/ in Python, for implementations without CPython's C API.
 
-The same names with the same meanings, told there. They take every call the long way, which
-PyPy's compiler makes short again.
+Names and behaviour are the same, and documented there. There is no fast path: every operation takes
+the slow path of its subclass, which PyPy compiles.
 """
 
 from __future__ import annotations
 
+import builtins
 from _thread import RLock, get_ident
 from itertools import count
 from struct import pack
 from weakref import WeakValueDictionary
 
+from .._base.binary_format import FUNCTION
 from .._wamr import ffi, lib
 
 TYPE_CHECKING = False
@@ -26,7 +28,7 @@ NULL_REF = 0xFFFFFFFF
 
 
 class Signature:
-    """What functions of one type share."""
+    """The state that the functions of one type share."""
 
     __slots__ = ("doc", "text_signature", "type")
 
@@ -36,7 +38,7 @@ class Signature:
 
 
 class CallableBase:
-    """What calls its `callable`."""
+    """The base of Func: calling it calls `callable`."""
 
     __slots__ = ("_held", "_lifetime", "callable")
     callable: Callable[..., Any]
@@ -51,38 +53,38 @@ class CallableBase:
         return int(ffi.cast("uintptr_t", self._held))
 
     def _of_host(self, address: int) -> None:
-        """Be told the host function's handle, which stays its caller's."""
+        """Take the address of the host function's handle, which stays the caller's."""
 
 
-_known: WeakValueDictionary[int, Any] = WeakValueDictionary()  # number of a function -> its Func
+_known: WeakValueDictionary[int, Any] = WeakValueDictionary()  # reference number -> Func
 
 
 def refer(func: Any) -> None:
-    """Let it stand for its function when a reference to that comes out, unless another one does."""
+    """Register the Func that stands for a C function in Python, unless there is one already."""
     _known.setdefault(lib.wpy_func_ref(func._c), func)
 
 
 def known(number: int) -> Any:
-    """Return what stands for the function of this number, or None."""
+    """Return the Func registered for this reference number, or None."""
     return _known.get(number)
 
 
 _call: list[Callable[..., Any]] = []
 
 
-def set_call(class_: Callable[..., Any], _failed: object, _trap: object) -> None:
-    """Name the class that calls are left to."""
+def set_call(class_: Callable[..., Any], _raise_error: object, _trap: object) -> None:
+    """Set the class of slow calls, SlowCall."""
     _call[:] = [class_]
 
 
 def bind_export(
-    func: CallableBase, address: int, name: str, signature: Signature, owner: Any
+    func: CallableBase, address: int, name: str, signature: Signature, lifetime: Any
 ) -> None:
-    """Let a CallableBase call a function in C: a handle, which is taken over."""
+    """Make `func` call a C function; address: of a handle, which is taken over."""
     if not address:
         raise MemoryError
     held = ffi.gc(ffi.cast("wpy_func *", address), lib.wpy_release_or_defer)
-    call = _call[0](owner, address, signature.type, name, held)
+    call = _call[0](lifetime, address, signature.type, name, held)
 
     def wasm_function(*args: object) -> Any:
         return call.call(args)
@@ -91,12 +93,12 @@ def bind_export(
     wasm_function.__doc__ = signature.doc
     wasm_function.__text_signature__ = signature.text_signature  # type: ignore[attr-defined]
     func.callable = wasm_function
-    func._lifetime = owner
+    func._lifetime = lifetime
     func._held = held
 
 
 def described(address: int, imports: bool) -> list[tuple[Any, ...]]:
-    """Return what a module imports or exports, a tuple each."""
+    """Return a tuple for each import or export of a module: kind, index, module, name, type."""
     out = ffi.new("const wpy_extern **")
     read = lib.wpy_module_imports if imports else lib.wpy_module_exports
     count = read(ffi.cast("wpy_module *", address), out)
@@ -106,7 +108,7 @@ def described(address: int, imports: bool) -> list[tuple[Any, ...]]:
 def exported(
     address: int, known: dict[bytes, Any], make: Callable[[str, bytes, bytes], Any]
 ) -> tuple[Any, ...]:
-    """Return what a module exports, from what is known or is made."""
+    """Return the ExportTypes of a module, those of `known` or new ones from `make`."""
     found = []
     for _, _, _, name, type_ in described(address, imports=False):
         text = name.encode()
@@ -117,10 +119,10 @@ def exported(
 
 def _tuple_of(item: Any) -> tuple[Any, ...]:
     module = _bytes(item.module, item.module_size).decode() if item.module else None
-    if item.kind == 0:
+    if item.kind == FUNCTION:
         params = _bytes(item.params, item.param_count)
         results = _bytes(item.results, item.result_count)
-        type_ = pack("=BI", 0, len(params)) + params + results
+        type_ = pack("=BI", FUNCTION, len(params)) + params + results
     else:
         type_ = pack("=BBBII", item.kind, item.content, item.flags, item.min, item.max)
     return item.kind, item.index, module, _bytes(item.name, item.name_size).decode(), type_
@@ -131,16 +133,16 @@ def _bytes(pointer: Any, size: int) -> bytes:
 
 
 class HostFunctionBase:
-    """What C calls under a number: through `host.wpy_py_cells`."""
+    """The base of HostFunction, which C calls by its number, through `wpy_py_cells`."""
 
     __slots__ = ()
     by_cells = True
 
     def _ready(self, number: int, run: Callable[..., Any]) -> None:
-        """Be told the number."""
+        """Take the number, and the function to call."""
 
 
-_MOST_KEPT = 8
+_MAX_KEPT = 8
 _kept: dict[int, list[tuple[int, BaseException]]] = {}  # by thread, the newest last
 _numbers = count(1 - lib.WPY_EXCEPTION_LOST)
 
@@ -148,7 +150,7 @@ _numbers = count(1 - lib.WPY_EXCEPTION_LOST)
 def keep_raised(
     kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
 ) -> int:
-    """Let what a function that C has called raised wait in this thread, and return its number."""
+    """Keep the exception of a function that C has called, for this thread; return its number."""
     if error is None:
         error = kind()
     if traceback is not None:
@@ -156,16 +158,16 @@ def keep_raised(
     number = -(next(_numbers) & 0x7FFFFFFF)
     mine = _kept.setdefault(get_ident(), [])
     mine.append((number, error))
-    del mine[:-_MOST_KEPT]  # nobody came for them
+    del mine[:-_MAX_KEPT]  # never taken
     return number
 
 
 def take_raised(number: int) -> BaseException | None:
-    """Return the exception that waits under that number, or None."""
+    """Return the exception that is kept under this number, or None."""
     mine = _kept.get(get_ident(), [])
     for i, (other, error) in enumerate(mine):
         if other == number:
-            del mine[i:]  # what came after it, nobody came for
+            del mine[i:]  # the newer ones were never taken
             if not mine:
                 _kept.pop(get_ident(), None)
             return error
@@ -173,11 +175,11 @@ def take_raised(number: int) -> BaseException | None:
 
 
 def set_wrapped(classes: tuple[type, ...]) -> None:
-    """Name the classes whose instances stand for something else: here all calls look."""
+    """Do nothing: here every value passes the check for `Wrapped`."""
 
 
 class ExternrefTableBase:
-    """Objects by number, for those who only know numbers."""
+    """The base of ExternrefTable: objects by number."""
 
     __slots__ = ("_indices", "_lock", "_objects", "_spare", "_threads", "_touched", "limit")
 
@@ -185,9 +187,9 @@ class ExternrefTableBase:
         self._objects: list[Any] = []
         self._indices: dict[int, int] = {}  # id(object) -> number
         self._spare: list[int] = []
-        self._touched: set[int] | None = None  # numbers given out during a collection
-        self._lock = RLock()  # a signal handler may come in between
-        self._threads: dict[int, int] = {}  # thread -> how many of its calls pass references
+        self._touched: set[int] | None = None  # numbers that were asked for during a collection
+        self._lock = RLock()  # reentrant, for signal handlers
+        self._threads: dict[int, int] = {}  # thread -> how many of its operations pass references
         self.limit = 0
 
     def __len__(self) -> int:
@@ -195,16 +197,16 @@ class ExternrefTableBase:
 
     @property
     def count(self) -> int:
-        """How many numbers there are, free ones among them."""
+        """The number of numbers, free ones included."""
         return len(self._objects)
 
     @property
     def passing(self) -> int:
-        """How many calls pass references."""
+        """The number of operations that are passing references."""
         return sum(self._threads.values())
 
     def number(self, value: object) -> int:
-        """Return the number of an object, which is held from now on."""
+        """Return the number of an object, and hold the object."""
         if value is None:
             return NULL_REF
         with self._lock:
@@ -222,16 +224,16 @@ class ExternrefTableBase:
             return number
 
     def object(self, number: int) -> Any:
-        """Return the object of a number that came out of wasm."""
+        """Return the object of a number that came from wasm."""
         return None if number == NULL_REF else self._objects[number]
 
-    def enter(self) -> None:
-        """Say that this thread passes references from here on."""
+    def __enter__(self) -> None:
+        """Begin to pass references in this thread: no collection begins or frees anything."""
         thread = get_ident()
         self._threads[thread] = self._threads.get(thread, 0) + 1
 
-    def leave(self) -> None:
-        """Say that it has done so."""
+    def __exit__(self, *args: builtins.object) -> None:
+        """End what `__enter__` began."""
         thread = get_ident()
         left = self._threads[thread] - 1
         if left:
@@ -239,17 +241,17 @@ class ExternrefTableBase:
         else:
             del self._threads[thread]
 
-    def aside(self) -> int:
-        """Say that what this thread passed is where wasm keeps it; returns what back wants."""
+    def suspend(self) -> int:
+        """Allow collections although this thread passes references; return a count for `resume`."""
         return self._threads.pop(get_ident(), 0)
 
-    def back(self, count: int) -> None:
-        """Say that it is on its way again."""
+    def resume(self, count: int) -> None:
+        """End what `suspend` allowed."""
         if count:
             self._threads[get_ident()] = count
 
     def begin(self) -> int:
-        """Begin to collect: return how many numbers are to be marked; -1: not now."""
+        """Begin a collection; return how many numbers to mark, -1 if it can't begin now."""
         with self._lock:
             if self._touched is not None or self._threads:
                 return -1
@@ -257,7 +259,7 @@ class ExternrefTableBase:
             return len(self._objects)
 
     def sweep(self, reached: bytes) -> list[Any] | None:
-        """Let go of what was not marked: a list of it; None: not now."""
+        """Drop the unmarked objects and return them; None if references are being passed."""
         gone = []
         with self._lock:
             if self._threads:
@@ -276,16 +278,16 @@ class ExternrefTableBase:
 
 
 class TableBase:
-    """The elements of a table in C."""
+    """The base of Table."""
 
     __slots__ = ("_lifetime",)
     _lifetime: Any
 
-    def _ready(self, _address: int, _kind: int, owner: Any) -> None:
-        self._lifetime = owner
+    def _ready(self, _address: int, _kind: int, lifetime: Any) -> None:
+        self._lifetime = lifetime
 
     def __len__(self) -> int:
-        """Return how many elements there are."""
+        """Return the number of elements."""
         return int(self._size())  # type: ignore[attr-defined]
 
     def __getitem__(self, index: int, /) -> Any:
@@ -305,17 +307,17 @@ class TableBase:
 
 
 class GlobalBase:
-    """The value of a global in C."""
+    """The base of Global."""
 
     __slots__ = ("_lifetime",)
     _lifetime: Any
 
-    def _ready(self, _address: int, _kind: int, owner: Any, _mutable: bool) -> None:
-        self._lifetime = owner
+    def _ready(self, _address: int, _kind: int, lifetime: Any, _mutable: bool) -> None:
+        self._lifetime = lifetime
 
     @property
     def value(self) -> Any:
-        """What it is now; setting a constant raises AttributeError. C: `wasm_global_get`."""
+        """The present value; setting a constant raises AttributeError. C: `wasm_global_get`."""
         return self._value()  # type: ignore[attr-defined]
 
     @value.setter
@@ -328,17 +330,17 @@ class GlobalBase:
 
 
 class MemoryBase:
-    """Bytes in C that can be read and written."""
+    """The base of Memory."""
 
     __slots__ = ()
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset` on."""
+        """Return `size` bytes at `offset`; IndexError outside."""
         data: bytes = self._read(offset, size)  # type: ignore[attr-defined]
         return data
 
     def write(self, offset: int, data: Buffer) -> None:
-        """Write `data` from `offset` on."""
+        """Write `data` at `offset`; IndexError outside."""
         self._write(offset, data)  # type: ignore[attr-defined]
 
     def __getitem__(self, key: int | slice) -> Any:
@@ -348,7 +350,7 @@ class MemoryBase:
         self._set_item(key, value)  # type: ignore[attr-defined]
 
     def _show(self, address: int, size: int, keep: object) -> None:
-        """Be told where the bytes are."""
+        """Take the address and size of the bytes; `keep` keeps them alive."""
 
     def _hide(self) -> None:
-        """Be told that they are nowhere any more."""
+        """Forget the bytes: the memory has been closed."""

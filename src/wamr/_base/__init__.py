@@ -1,1 +1,1 @@
-"""The ground: immutable values, checks, and names for annotations. It knows no other package."""
+"""The lowest layer: immutable values, argument checks, lifetimes, names. It imports no other."""

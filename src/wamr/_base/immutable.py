@@ -1,23 +1,20 @@
-"""The base of the package's value objects (types, limits, frames): filled once, equal by value.
+"""The base class of the package's value objects: types, limits, frames.
 
-A subclass names its fields in `__slots__` and fills them with `_fill` in `__init__`, whose
-parameters follow the same order: that is all `==`, `hash`, `repr`, copying and pickling need. It
-stands in for `dataclasses`, whose import alone would cost more than the rest of the package. It
-knows nothing about WebAssembly.
+A subclass lists its fields in `__slots__`, in the order of the parameters of `__init__`, and sets
+them with `_fill`. `==`, `hash`, `repr`, copying and pickling follow from that. `dataclasses` isn't
+used because importing it takes longer than importing the rest of the package. This module knows
+nothing about WebAssembly.
 """
+
+from .arguments import already_initialized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, NoReturn
 
 
-def made_already(thing: object) -> TypeError:
-    """Return the error for a second call of an object's __init__."""
-    return TypeError(f"this {type(thing).__name__} was made already: make another one")
-
-
 class Immutable:
-    """Its fields are what it is: immutable, hashable, equal to one of its class with the same."""
+    """An immutable, hashable object; equal to another of its class with equal fields."""
 
     __slots__ = ()
     _fields: "ClassVar[tuple[str, ...]]" = ()
@@ -28,7 +25,7 @@ class Immutable:
 
     def _fill(self, *values: object) -> None:
         if hasattr(self, self._fields[-1]):
-            raise made_already(self)
+            raise already_initialized(self)
         for field, value in zip(self._fields, values, strict=True):
             object.__setattr__(self, field, value)
 
@@ -63,7 +60,7 @@ class Immutable:
 
 
 class Options(Immutable):
-    """An `Immutable` whose parameters are given by name."""
+    """An `Immutable` whose `__init__` takes keyword arguments only."""
 
     __slots__ = ()
 

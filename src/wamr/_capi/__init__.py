@@ -1,17 +1,18 @@
-"""Behind `wamr.ffi`: who owns what in wasm-c-api, so that no mistake in Python crashes the process.
+"""The C API behind `wamr.ffi`. It tracks ownership: no mistake in Python crashes the process.
 
-    handles.py    pointers to C objects: alive, dead, given away, borrowed
-    ownership.py  what is deleted or given away
-    vectors.py    the vectors and what they own
-    stale.py      vectors of the caller whose data has gone
-    arrays.py     the data that they are made from
-    lists.py      vectors from and to lists
-    arguments.py  everything else that a function takes: numbers, text, structs
-    engines.py, modules.py, functions.py, objects.py
-                  the functions written by hand, with the reasons in codegen/wrappers.py
-    callbacks.py  Python functions that C calls
-    helpers.py    what `wamr.ffi` offers beyond C
+    handles.py           pointers to C objects: alive, owned, borrowed
+    dead_handles.py      handles of objects that have ended
+    ownership.py         objects that are deleted or handed over
+    vectors.py           vectors, their data and their elements
+    vector_ownership.py  vectors that are made, deleted or handed over
+    stale.py             vectors of the caller whose data was freed
+    arrays.py            the arrays that vectors are made from
+    lists.py             conversion between vectors and lists
+    arguments.py         checks of other arguments: numbers, text, structs
+    engines.py, modules.py, functions.py, instances.py, objects.py
+                         functions that aren't generated; codegen/wrappers.py has the reasons
+    callbacks.py         Python functions that C calls
+    helpers.py, texts.py functions beyond the header
 
-The generated wrappers (`wamr._procedural`) are made of calls into these. Nothing here knows the
-classes.
+The generated wrappers (_generated.py) consist of calls of these. Nothing here knows the object API.
 """

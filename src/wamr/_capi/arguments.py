@@ -1,8 +1,9 @@
-"""Arguments that are no objects: numbers, text, untyped pointers, structs of the caller.
+"""Checks of arguments other than handles: numbers, text, untyped pointers, structs of the caller.
 
-cffi converts generously (a list to a temporary array, a Decimal to an integer), C then crashes
-or computes with something else. Each function here takes the value, the function's name and the
-parameter's, and returns what cffi gets or raises an error that says what was expected.
+cffi converts arguments silently (a list to a temporary array, a Decimal to an integer), after which
+C may crash or compute with another value. Each function here takes the value and, for messages, the
+names of the C function and its parameter. It returns the argument for cffi, or raises TypeError,
+ValueError, OverflowError or ReferenceError.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import operator
 from typing import Any
 
 from .._backend.binding import ffi
-from .handles import NULL, CData, dead, how_ended, typeof
+from .dead_handles import dead, reason_of
+from .handles import NULL, CData, typeof
 
 _CHARS = typeof("char *")
 
 
 def integer(value: Any, function: str, parameter: str) -> int:
-    """An int, or what is as good as one (`__index__`)."""
+    """Check an integer: an int, or an object with `__index__`."""
     try:
         return operator.index(value)
     except TypeError:
@@ -27,13 +29,14 @@ def integer(value: Any, function: str, parameter: str) -> int:
 
 
 def boolean(value: Any, function: str, parameter: str) -> bool:
+    """Check a bool, for which any int may stand."""
     if isinstance(value, int):
         return bool(value)
     raise TypeError(f"{function}: {parameter} must be a bool, not {type(value).__name__}")
 
 
 def address(value: Any, function: str, parameter: str) -> Any:
-    """A `void *`: any pointer; None is NULL."""
+    """Check a `void *`: any pointer; None is NULL."""
     if value is None:
         return NULL
     if isinstance(value, CData) and typeof(value).kind in ("pointer", "array"):
@@ -43,7 +46,7 @@ def address(value: Any, function: str, parameter: str) -> Any:
 
 
 def text(value: Any, function: str, parameter: str) -> Any:
-    """A `const char *`: str, bytes or a char pointer; None is NULL."""
+    """Check a `const char *`: a str, bytes or a char pointer; None is NULL."""
     if value is None:
         return NULL
     if isinstance(value, str):
@@ -65,9 +68,7 @@ def text(value: Any, function: str, parameter: str) -> Any:
 
 
 def struct(ctype: Any, value: Any, function: str, parameter: str) -> Any:
-    """A pointer to a struct of the caller; the struct itself and an array of it will do. None is
-    NULL.
-    """
+    """Check a pointer to a struct of the caller, or the struct, or an array; None is NULL."""
     if isinstance(value, CData) and typeof(value) is ctype and id(value) not in dead:
         return value
     if value is None:
@@ -76,7 +77,7 @@ def struct(ctype: Any, value: Any, function: str, parameter: str) -> Any:
         found = typeof(value)
         if found == ctype:
             if id(value) in dead:
-                raise ReferenceError(f"{function}: {parameter} {how_ended(value)}")
+                raise ReferenceError(f"{function}: {parameter} {reason_of(value)}")
             return value
         if found == ctype.item:
             return ffi.addressof(value)
@@ -91,7 +92,7 @@ def struct(ctype: Any, value: Any, function: str, parameter: str) -> Any:
 
 
 def pointer(ctype: Any, value: Any, function: str, parameter: str) -> Any:
-    """A function pointer of this type; None is NULL."""
+    """Check a function pointer of type `ctype`; None is NULL."""
     if value is None:
         return NULL
     if isinstance(value, CData) and (typeof(value) == ctype or value == NULL):
@@ -101,12 +102,12 @@ def pointer(ctype: Any, value: Any, function: str, parameter: str) -> Any:
 
 
 def present(value: Any, function: str, parameter: str) -> Any:
-    """For functions that have no answer for NULL."""
+    """Raise ValueError for NULL, which the C function doesn't handle."""
     if is_null(value):
         raise ValueError(f"{function}: {parameter} must not be NULL")
     return value
 
 
 def is_null(value: Any) -> bool:
-    """None, or a pointer that is NULL."""
+    """Tell whether the value is None or a NULL pointer."""
     return value is None or (isinstance(value, CData) and not value)

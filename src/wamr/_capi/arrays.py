@@ -1,4 +1,4 @@
-"""Arrays of the caller: the `data` that a vector is made from, as lists, bytes or cffi arrays."""
+"""Arrays of the caller, which vectors are made from: lists, bytes or cffi arrays."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 from .._backend.binding import ffi
 from . import ownership
 from .handles import NULL, CData, TrackedHandle, typeof
-from .vectors import Vec, common_store
+from .vector_ownership import common_store
+from .vectors import Vec
 
 
 def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[TrackedHandle]]:
-    """The `data` of a wasm_…_vec_new: (what C gets, the elements that change their owner)."""
+    """Return the `data` for a wasm_…_vec_new, and the elements that it hands over.
+
+    size: the number of items that C reads. Raises TypeError, ValueError, ReferenceError,
+    OverflowError.
+    """
     if value is None:
         return NULL, []
     if value.__class__ is bytes and type_.name == "byte" and len(value) >= size:
@@ -30,28 +35,31 @@ def array(type_: Vec, size: int, value: Any, function: str) -> tuple[Any, list[T
         value = new_array(type_, value, function, "data")
         length = len(value)
     if length < size:
-        ffi.new("size_t *", size)  # an OverflowError where C has no such size
+        ffi.new("size_t *", size)  # raises OverflowError for a size that C doesn't have
         raise ValueError(f"{function}: data has {length} items where size says {size}")
     if type_.element is None:
         return value, []
     claimed: list[TrackedHandle] = []
     for index in range(size):
-        thing = ownership.claim(type_.element, value[index], function, f"data[{index}]")[1]
-        if thing is not None:
-            claimed.append(thing)
+        tracked = ownership.claim(type_.element, value[index], function, f"data[{index}]")[1]
+        if tracked is not None:
+            claimed.append(tracked)
     ownership.distinct(function, *claimed)
     common_store(claimed, function)
     return value, claimed
 
 
 def new_array(type_: Vec, items: Any, function: str, parameter: str) -> Any:
-    """The items in an array of Python's; a value may be a pointer to one."""
+    """Return a new array of the items, which Python owns. A wasm_val_t may be given by a pointer.
+
+    Raises TypeError, OverflowError.
+    """
     try:
         if type_.name == "val":
             items = [item[0] if _is_pointer(item) else item for item in items]
         elif type_.name == "byte":
             text = bytes(items) if _is_buffer(items) else _joined(list(items))
-            data = ffi.new(type_.item, len(text))  # of bytes, cffi would add a NUL
+            data = ffi.new(type_.item, len(text))  # ffi.new(…, bytes) would append a NUL
             ffi.buffer(data)[:] = text
             return data
         else:
@@ -68,7 +76,7 @@ def _is_pointer(item: Any) -> bool:
 
 
 def _joined(items: list[Any]) -> bytes:
-    """From numbers, or from what a vector's data gives when it is read."""
+    """Return the bytes of numbers, or of items of a vector's data, which are bytes."""
     for item in items:
         if isinstance(item, bytes) and len(item) != 1:
             raise TypeError(f"{item!r} is not one byte")

@@ -1,9 +1,8 @@
 """Python functions that C calls: imports of a module, and finalizers.
 
-C sees one function for all of them, whose `env` leads to the `Host` of the very one. The
-arguments are copies, so that nothing which a callback keeps points into a finished call. An
-exception becomes a trap; it is laid aside, and the wasm_func_call that returns the trap finds
-it (`wasm_trap_exception`).
+One C function serves all callbacks; its `env` is a handle of a `HostFunction`. Arguments are
+copies, so that a callback may keep them after the call. An exception becomes a trap and is stored;
+the wasm_func_call that returns the trap attaches the exception to it (`wasm_trap_exception`).
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TRAP = kind("trap")
-# The exception of a callback on its way through C, by thread.
+# The exception of a callback while C unwinds, by thread.
 _raised: dict[int, BaseException] = {}
 
 
 class Callback:
-    """A Python function for wasm_func_new; it can still be called from Python."""
+    """A Python function for wasm_func_new. Calling it calls the function."""
 
     with_env = False
 
@@ -51,11 +50,11 @@ class CallbackWithEnv(Callback):
 
 
 class Finalizer(Callback):
-    """A Python function for the finalizer of host information or of a callback's env."""
+    """A Python function that finalizes host information or a callback's env."""
 
 
-class Host:
-    """One function of the host: what C's `env` leads to."""
+class HostFunction:
+    """A callback as C calls it; C's `env` is `handle`."""
 
     def __init__(
         self, callback: Callback, env: Any, kinds: tuple[bytes, bytes], store: Any
@@ -73,8 +72,8 @@ class Host:
         self.template = bytes(ffi.buffer(self.results[1]))
 
     def call(self, args: Any, results: Any) -> Any:
-        """NULL or a trap; the results are written."""
-        if self.busy:  # a call inside a call: other room
+        """Call the function and write the results; return NULL or a trap."""
+        if self.busy:  # a nested call can't use the same buffers
             mine, out = _values(bytes(len(self.arguments[1]))), _values(self.kinds)
         else:
             mine, out = self.arguments, self.results
@@ -93,9 +92,9 @@ class Host:
             self.busy = busy
         if trap is not None:
             refuse_unrun("the callback", trap)
-            pointer, thing = find(TRAP, trap, "callback", "the result")
-            if thing is not None:
-                return _handed_over(pointer, thing)
+            pointer, tracked = find(TRAP, trap, "callback", "the result")
+            if tracked is not None:
+                return _released_trap(pointer, tracked)
         for index, wanted in enumerate(self.kinds):
             if out_data[index].kind != wanted:
                 raise TypeError(f"result {index} has the kind {out_data[index].kind}, not {wanted}")
@@ -113,31 +112,31 @@ def _values(kinds: bytes) -> tuple[Any, Any]:
     return vec, data
 
 
-def _handed_over(pointer: Any, thing: TrackedHandle) -> Any:
-    """A trap that a callback returns: the runtime makes text of it and deletes it."""
-    if thing.owner is not None:
-        raise ReferenceError(f"callback: the trap belongs to {thing.owner.describe()}")
-    if thing.extra is not None:
-        _raised[threading.get_ident()] = thing.extra
-    if thing.count > 1:
-        thing.count -= 1
+def _released_trap(pointer: Any, tracked: TrackedHandle) -> Any:
+    """Return the pointer of a trap that a callback returns, which the runtime deletes."""
+    if tracked.owner is not None:
+        raise ReferenceError(f"callback: the trap belongs to {tracked.owner.describe()}")
+    if tracked.extra is not None:
+        _raised[threading.get_ident()] = tracked.extra
+    if tracked.count > 1:
+        tracked.count -= 1
     else:
-        consumed(thing, "the runtime by a callback")
+        consumed(tracked, "the runtime by a callback")
     return pointer
 
 
 @ffi.def_extern(name="wpy_api_callback")  # type: ignore[untyped-decorator, unused-ignore]
 def _call(env: Any, args: Any, results: Any) -> Any:
-    host = ffi.from_handle(env)
+    host: HostFunction = ffi.from_handle(env)
     try:
         return host.call(args, results)
-    except BaseException as error:  # noqa: BLE001 - C must not see it; wasm_func_call does
+    except BaseException as error:  # noqa: BLE001 - wasm_func_call raises it
         _raised[threading.get_ident()] = error
         return lib.wpy_api_trap(host.store, describe(error).encode(errors="replace"))
 
 
 def describe(error: BaseException) -> str:
-    """One line that says what was raised."""
+    """Return the type and message of an exception."""
     try:
         text = str(error)
     except Exception:  # noqa: BLE001
@@ -147,12 +146,12 @@ def describe(error: BaseException) -> str:
 
 
 def take_raised() -> BaseException | None:
-    """The exception behind the trap that a call on this thread has just returned."""
+    """Take the exception behind the trap that a call in this thread has returned, or None."""
     return _raised.pop(threading.get_ident(), None) if _raised else None
 
 
 def finalizer(value: Any, argument: Any) -> tuple[Any, Callable[[], object] | None]:
-    """The two kinds of finalizers: (what C gets, what Python does)."""
+    """Return a finalizer for C, or NULL, and a function that calls one in Python, or None."""
     if value is None or (isinstance(value, CData) and not value):
         return NULL, None
     if isinstance(value, CData):
@@ -167,5 +166,5 @@ def _finalize(function: Callable[[Any], object], argument: Any) -> None:
 
     try:
         function(NULL if argument is None else argument)
-    except Exception:  # noqa: BLE001 - as in __del__: there is nobody to tell
+    except Exception:  # noqa: BLE001 - reported as in __del__
         sys.excepthook(*sys.exc_info())

@@ -1,8 +1,8 @@
-"""Engines and stores: the roots that everything else lives and dies with.
+"""Engines and stores, which everything else ends with.
 
-WAMR has one engine per process and counts how often it was asked for. A store frees its modules
-and instances and nothing else; what the caller still owns of it would then be a trap for the
-caller, so here the store takes all of it along, and their handles say so afterwards.
+WAMR has one engine for the process, with a reference count. In C, deleting a store frees its
+modules and instances only, and leaves other objects of the caller with dangling pointers. Here the
+store ends all of its objects, whose handles are dead afterwards.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from .._backend.binding import lib
 from . import handles
 from .handles import TrackedHandle, again, find, kind, own_in
 
-# WAMR allocates nothing without a runtime. C programs make types before their engine, and delete
-# them after it, so here the runtime stays.
+# WAMR can't allocate without a runtime. C programs make types before they make an engine, and
+# delete them after it, so the runtime is started here and never stopped.
 if not lib.wpy_runtime_start():
     raise ImportError("wamr.ffi: the runtime can't be started")
 
@@ -23,23 +23,23 @@ ENGINE, CONFIG, STORE = kind("engine"), kind("config"), kind("store")
 
 
 class Store:
-    """What Python knows of a store."""
+    """The Python state of a store: its running calls, its lock, its callbacks."""
 
     __slots__ = ("active", "gate", "hosts", "turn", "waiting")
 
     def __init__(self) -> None:
-        # The calls that are running: (function, arguments, results, the next outer call, thread).
+        # The running calls, a linked list: (function, arguments, results, outer call, thread).
         self.active: tuple[Any, ...] | None = None
-        # One thread at a time is in a store: the one that has taken the only item of this list.
-        # Taking and giving back an item are atomic, and a quarter of what a lock costs.
+        # A lock: the thread that has popped the only item may use the store. `pop` and `append` are
+        # atomic, and take a quarter of the time of a threading.Lock.
         self.turn: list[None] = [None]
         self.waiting = 0
         self.gate: threading.Condition | None = None
-        # Callbacks: C may call them as long as the store is there.
+        # The callbacks, which C may call as long as the store exists.
         self.hosts: list[Any] = []
 
     def enter(self) -> list[None]:
-        """Waits for this thread's turn; what `leave` gets."""
+        """Acquire the lock; return the argument for `leave`. Raises RuntimeError for a deadlock."""
         turn = self.turn
         try:
             turn.pop()
@@ -48,9 +48,10 @@ class Store:
         return turn
 
     def wait(self) -> list[None]:
+        """Acquire the lock if it is taken; the slow path of `enter`."""
         active = self.active
         if active is not None and active[4] == threading.get_ident():
-            return []  # a call inside a call
+            return []  # a nested call
         with _gates:
             gate = self.gate = self.gate or threading.Condition()
         me = threading.get_ident()
@@ -77,7 +78,7 @@ class Store:
             del _waits[me]
 
     def _waits_for(self, thread: int) -> bool:
-        """Whether the thread in this store waits for `thread`, over others maybe."""
+        """Tell whether the thread in this store waits for `thread`, maybe through other threads."""
         state: Store | None = self
         for _ in range(len(_waits) + 1):
             active = state.active if state is not None else None
@@ -89,18 +90,20 @@ class Store:
         return False
 
     def leave(self, turn: list[None]) -> None:
+        """Release the lock; turn: the result of `enter`."""
         turn.append(None)
         if self.waiting:
             self.wake()
 
     def wake(self) -> None:
+        """Wake a waiting thread."""
         assert self.gate is not None
         with self.gate:
             self.gate.notify()
 
 
 _gates = threading.Lock()
-# Which store each waiting thread waits for.
+# Waiting thread -> the store that it waits for.
 _waits: dict[int, Store] = {}
 
 
@@ -118,19 +121,19 @@ def wasm_engine_new_with_config(config: Any) -> Any:
 
 
 def wasm_engine_delete(engine: Any) -> None:
-    pointer, thing = find(ENGINE, engine, "wasm_engine_delete", "engine")
-    if thing is not None:
-        if thing.count > 1:
-            thing.count -= 1
+    pointer, tracked = find(ENGINE, engine, "wasm_engine_delete", "engine")
+    if tracked is not None:
+        if tracked.count > 1:
+            tracked.count -= 1
         else:
-            stores = [child for child in thing.children or () if child.kind is STORE]
+            stores = [child for child in tracked.children or () if child.kind is STORE]
             for store in stores:
                 refuse_while_running(store, "wasm_engine_delete", "engine")
             for store in stores:
-                if store in (thing.children or ()):
+                if store in (tracked.children or ()):
                     _close(store, "went with its engine, which was deleted by wasm_engine_delete")
-            _free_children(thing)
-            thing.bury("was deleted by wasm_engine_delete")
+            _free_children(tracked)
+            tracked.bury("was deleted by wasm_engine_delete")
     lib.wasm_engine_delete(pointer)
 
 
@@ -138,45 +141,46 @@ def wasm_store_new(engine: Any) -> Any:
     pointer, parent = find(ENGINE, engine, "wasm_store_new", "engine")
     store = own_in(None, STORE, lib.wasm_store_new(pointer))
     if store:
-        thing = STORE.live[id(store)]
-        thing.extra = Store()
-        thing.children = set()
+        tracked = STORE.live[id(store)]
+        tracked.extra = Store()
+        tracked.children = set()
         assert parent is not None
-        thing.belong(parent)
+        tracked.belong(parent)
     return store
 
 
 def wasm_store_delete(store: Any) -> None:
-    pointer, thing = find(STORE, store, "wasm_store_delete", "store")
-    if thing is None:
+    pointer, tracked = find(STORE, store, "wasm_store_delete", "store")
+    if tracked is None:
         lib.wasm_store_delete(pointer)
         return
-    refuse_while_running(thing, "wasm_store_delete", "store")
-    _close(thing, "was deleted by wasm_store_delete")
+    refuse_while_running(tracked, "wasm_store_delete", "store")
+    _close(tracked, "was deleted by wasm_store_delete")
 
 
 def refuse_while_running(store: TrackedHandle, function: str, parameter: str) -> None:
+    """Raise ValueError if a call is running in the store."""
     if store.extra.active is not None:
         raise ValueError(f"{function}: {parameter} is running a function")
 
 
-def _free_children(thing: TrackedHandle) -> None:
-    # One by one: a finalizer may delete others, or make some.
-    while thing.children:
-        next(iter(thing.children)).free()
+def _free_children(tracked: TrackedHandle) -> None:
+    # One at a time: a finalizer may delete children or make new ones.
+    while tracked.children:
+        next(iter(tracked.children)).free()
 
 
-def _close(store: TrackedHandle, why: str) -> None:
+def _close(store: TrackedHandle, reason: str) -> None:
     state: Store = store.extra
     turn = state.enter()
     outer = state.active
-    # Finalizers are Python that runs in here: they may call what is still there.
+    # Finalizers are Python functions that run in the store, and may call functions of it.
     state.active = (None, None, None, outer, threading.get_ident())
     try:
-        pointer = store.place()
-        store.retire(why)
+        pointer = store.pointer()
+        store.retire(reason)
         _free_children(store)
-        store.bury(why)
+        store.bury(reason)
         lib.wasm_store_delete(pointer)
         hosts, state.hosts = state.hosts, []
         for host in hosts:

@@ -1,8 +1,7 @@
-"""What `wamr.ffi` offers beyond C: lists and strings for vectors and names, values, comparisons,
-texts, callbacks.
+"""The functions of `wamr.ffi` beyond the header: values, vectors, names, files, callbacks.
 
-Everything here is made of the wrapped functions, so it is as safe as they are; nothing here is
-needed to port a C program, only to write a shorter one.
+They use the wrapped functions, so they are as safe as those. Programs ported from C don't need
+them; they make new programs shorter.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ KIND_NAMES = {
 _NUMBERS = {lib.WASM_I32: "i32", lib.WASM_I64: "i64", lib.WASM_F32: "f32", lib.WASM_F64: "f64"}
 _VAL_POINTER = typeof("wasm_val_t *")
 
-# Values: as the macros of C
+# ------------------------------------------------------------------ values, as the macros of C
 
 
 def _val(kind_: int, field: str, value: Any) -> Any:
@@ -72,37 +71,37 @@ def _val(kind_: int, field: str, value: Any) -> Any:
 
 
 def WASM_I32_VAL(i: int) -> Any:  # noqa: N802
-    """A `wasm_val_t *` of kind i32."""
+    """Return a new `wasm_val_t *` of kind i32. Raises TypeError, OverflowError."""
     return _val(lib.WASM_I32, "i32", integer(i, "WASM_I32_VAL", "i"))
 
 
 def WASM_I64_VAL(i: int) -> Any:  # noqa: N802
-    """A `wasm_val_t *` of kind i64."""
+    """Return a new `wasm_val_t *` of kind i64. Raises TypeError, OverflowError."""
     return _val(lib.WASM_I64, "i64", integer(i, "WASM_I64_VAL", "i"))
 
 
 def WASM_F32_VAL(z: float) -> Any:  # noqa: N802
-    """A `wasm_val_t *` of kind f32."""
+    """Return a new `wasm_val_t *` of kind f32. Raises TypeError, OverflowError."""
     return _val(lib.WASM_F32, "f32", _real(z, "WASM_F32_VAL"))
 
 
 def WASM_F64_VAL(z: float) -> Any:  # noqa: N802
-    """A `wasm_val_t *` of kind f64."""
+    """Return a new `wasm_val_t *` of kind f64. Raises TypeError."""
     return _val(lib.WASM_F64, "f64", _real(z, "WASM_F64_VAL"))
 
 
 def WASM_REF_VAL(r: Any) -> Any:  # noqa: N802
-    """A `wasm_val_t *` of kind externref; None is the null reference."""
+    """Return a new `wasm_val_t *` of kind externref; r: a reference, or None for null."""
     return _val(lib.WASM_EXTERNREF, "ref", _as_ref(r, "WASM_REF_VAL"))
 
 
 def WASM_FUNCREF_VAL(r: Any) -> Any:  # noqa: N802
-    """A `wasm_val_t *` of kind funcref, for a reference from wasm_func_as_ref; None is null."""
+    """Return a new `wasm_val_t *` of kind funcref; r: from wasm_func_as_ref, or None for null."""
     return _val(lib.WASM_FUNCREF, "ref", _as_ref(r, "WASM_FUNCREF_VAL"))
 
 
 def WASM_INIT_VAL() -> Any:  # noqa: N802
-    """A `wasm_val_t *` that holds the null reference."""
+    """Return a new `wasm_val_t *` of kind externref that is null."""
     return WASM_REF_VAL(None)
 
 
@@ -118,7 +117,7 @@ def _real(value: Any, function: str) -> float:
 
 
 def wasm_val_value(val: Any) -> Any:
-    """The Python value of a `wasm_val_t`: int, float, or the pointer of a reference or None."""
+    """Return the value of a `wasm_val_t` as an int, a float, a reference's pointer or None."""
     val = given(struct(_VAL_POINTER, val, "wasm_val_value", "val"), "wasm_val_value", "val")
     name = _NUMBERS.get(val.kind)
     if name is not None:
@@ -128,60 +127,57 @@ def wasm_val_value(val: Any) -> Any:
     raise ValueError(f"wasm_val_value: no kind has the number {val.kind}")
 
 
-# Vectors, names and lists
-
-
+# ------------------------------------------------------------------ vectors, names and lists
 def wasm_byte_vec_from_bytes(data: bytes) -> Any:
-    """A new `wasm_byte_vec_t *` with a copy of the bytes."""
+    """Return a new `wasm_byte_vec_t *` with a copy of the bytes, which the caller deletes."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"wasm_byte_vec_from_bytes: data must be bytes, not {type(data).__name__}")
     return lists.from_list(vectors.vec("byte"), data)
 
 
 def wasm_byte_vec_to_bytes(vec: Any) -> bytes:
-    """The bytes of a vector; NULL has none."""
+    """Return the bytes of a vector; b"" for NULL."""
     return bytes_of(vec, "wasm_byte_vec_to_bytes", "vec")
 
 
 def bytes_of(vec: Any, function: str, parameter: str) -> bytes:
-    """The bytes of the vector that is this function's parameter."""
+    """Return the bytes of a vector; function, parameter: for messages."""
     vec = vectors.read(vectors.vec("byte"), vec, function, parameter)
     return bytes(ffi.buffer(vec.data, vec.size)) if vec and vec.data else b""
 
 
 def wasm_name_from_str(text: str) -> Any:
-    """A new `wasm_name_t *` with the text in UTF-8, without a NUL at its end."""
+    """Return a new `wasm_name_t *` with the text in UTF-8, without a NUL; the caller deletes it."""
     if not isinstance(text, str):
         raise TypeError(f"wasm_name_from_str: text must be a str, not {type(text).__name__}")
     return lists.from_list(vectors.vec("byte"), text.encode())
 
 
 def wasm_name_to_str(name: Any) -> str:
-    """The text of a name or message, without the NUL that WAMR puts at the end of some."""
+    """Return the text of a name or message, without the NUL that WAMR appends to some."""
     return bytes_of(name, "wasm_name_to_str", "name").removesuffix(b"\0").decode(errors="replace")
 
 
 def wasm_val_vec_from_values(vals: Iterable[Any]) -> Any:
-    """A `wasm_val_vec_t *` of values (from WASM_I32_VAL and its like), in memory of Python: no
-    delete.
-    """
+    """Return a `wasm_val_vec_t *` of values, as from WASM_I32_VAL. Python owns it: no delete."""
     return _array_vec(vectors.vec("val"), vals, "wasm_val_vec_from_values", "vals")
 
 
 def wasm_val_vec_to_values(vec: Any) -> list[Any]:
-    """The Python values in a vector (see wasm_val_value)."""
+    """Return the values of a vector, each as wasm_val_value does."""
     vals = vectors.read(vectors.vec("val"), vec, "wasm_val_vec_to_values", "vec")
     return [wasm_val_value(vals.data[index]) for index in range(vals.num_elems if vals else 0)]
 
 
-# Arrays that a struct points to, by the struct's id (cffi pointers compare by address).
+# Id of a struct -> a weak reference to it, and the array that it points to and keeps alive. Ids,
+# since cffi pointers compare by address.
 _arrays: dict[int, tuple[Any, Any]] = {}
 
 
 def WASM_ARRAY_VEC(name: str, items: Iterable[Any] = ()) -> Any:  # noqa: N802
-    """A `wasm_<name>_vec_t *` over an array in memory of Python that does not own its items.
+    """Return a `wasm_<name>_vec_t *` that Python owns and that doesn't own its items: no delete.
 
-    For arguments that C only reads or fills: imports, arguments and results. It needs no delete.
+    For arguments that C only reads or fills: imports, arguments and results.
     """
     return _array_vec(_vec_type(name, "WASM_ARRAY_VEC"), items, "WASM_ARRAY_VEC", "items")
 
@@ -193,14 +189,14 @@ def _array_vec(type_: vectors.Vec, items: Iterable[Any], function: str, paramete
     vec.size_of_elem = type_.size
     if len(data):
         vec.data = data
-    struct = vec[0]  # lives as long as anything that leads to it, and always is the same object
+    struct = vec[0]  # always the same object, and alive as long as anything refers to it
     key = id(struct)
     _arrays[key] = (weakref.ref(struct, lambda _: _arrays.pop(key, None)), data)
     return vec
 
 
 def WASM_EMPTY_VEC(name: str) -> Any:  # noqa: N802
-    """An empty `wasm_<name>_vec_t *`: for the `out` of a function, or no imports."""
+    """Return an empty `wasm_<name>_vec_t *`, for an `out` parameter or for no imports."""
     return ffi.new(_vec_type(name, "WASM_EMPTY_VEC").ctype)
 
 
@@ -212,18 +208,16 @@ def _vec_type(name: str, function: str) -> vectors.Vec:
     return found
 
 
-# Files
-
-
+# ------------------------------------------------------------------ files
 def load_module_file(store: Any, path: str | os.PathLike[str]) -> Any:
-    """The module in a file, or NULL as from wasm_module_new; OSError where it can't be read."""
+    """Load the module in a file; return NULL as wasm_module_new does. Raises OSError."""
     with open(path, "rb") as file:  # noqa: PTH123
         data = file.read()
     return c.wasm_module_new(store, WASM_ARRAY_VEC("byte", data))
 
 
 def wasm_module_load_error(binary: Any) -> str:
-    """Why wasm_module_new answers NULL for these bytes; an empty text: it would not."""
+    """Return why wasm_module_new returns NULL for these bytes, or "" if it doesn't."""
     function, bytes_ = "wasm_module_load_error", vectors.vec("byte")
     if isinstance(binary, (bytes, bytearray, memoryview)):
         binary = _array_vec(bytes_, binary, function, "binary")
@@ -233,41 +227,35 @@ def wasm_module_load_error(binary: Any) -> str:
     return str(ffi.string(text).decode(errors="replace"))
 
 
-# Callbacks
-
-
+# ------------------------------------------------------------------ callbacks
 def wasm_func_callback(function: Callable[[Any, Any], Any]) -> Callback:
-    """Decorates a function of (args, results) for wasm_func_new.
+    """Decorate a function of (args, results) for wasm_func_new.
 
-    It returns a trap or None. Both vectors are its own until it returns; `results` has the right
-    kinds already. C may call it as long as the store lives, so that long it is kept. An
-    exception becomes a trap.
+    The function returns a trap or None. It may change both vectors until it returns; `results` has
+    the right kinds already. An exception becomes a trap. The function is kept alive as long as the
+    store, since C may call it.
     """
     return Callback(function)
 
 
 def wasm_func_callback_with_env(function: Callable[[Any, Any, Any], Any]) -> CallbackWithEnv:
-    """Decorates a function of (env, args, results) for wasm_func_new_with_env; env is any Python
-    object.
-    """
+    """Decorate a function of (env, args, results) for wasm_func_new_with_env; env: any object."""
     return CallbackWithEnv(function)
 
 
 def wasm_finalizer(function: Callable[[Any], Any]) -> Finalizer:
-    """Decorates a function of (info) for the finalizer of host information, or of a callback's
-    env.
-    """
+    """Decorate a function of (info) that finalizes host information, or a callback's env."""
     return Finalizer(function)
 
 
 def wasm_trap_exception(trap: Any) -> BaseException | None:
-    """The exception of a callback that is behind this trap."""
-    thing = find(kind("trap"), trap, "wasm_trap_exception", "trap")[1]
-    return thing.extra if thing is not None else None
+    """Return the exception of a callback that became this trap, or None."""
+    tracked = find(kind("trap"), trap, "wasm_trap_exception", "trap")[1]
+    return tracked.extra if tracked is not None else None
 
 
 def wasm_trap_to_str(trap: Any) -> str:
-    """The message of a trap."""
+    """Return the message of a trap."""
     message = ffi.new("wasm_byte_vec_t *")
     c.wasm_trap_message(trap, message)
     text = wasm_name_to_str(message)
@@ -276,7 +264,7 @@ def wasm_trap_to_str(trap: Any) -> str:
 
 
 def wasm_memory_buffer(memory: Any) -> Any:
-    """The memory's bytes, writable: not for use after a grow or the store's end."""
+    """Return the memory's bytes, writable. Don't use it after the memory has grown or ended."""
     data = c.wasm_memory_data(memory)
     return (
         ffi.buffer(data, c.wasm_memory_data_size(memory))

@@ -1,4 +1,4 @@
-"""Vectors from lists and lists from vectors, for every type of vector."""
+"""Conversion between vectors and lists, for every type of vector."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from .._backend.binding import ffi, lib
 from . import handles
 from .arrays import array
 from .handles import HandleType, by_address
-from .vectors import Vec, made, read
+from .vector_ownership import made
+from .vectors import Vec, read
 
 
 def from_list(type_: Vec, items: Any) -> Any:
-    """A new vector with the items; it owns those that are objects, as after wasm_…_vec_new."""
+    """Return a new vector of the items. It owns items that are objects, as with wasm_…_vec_new."""
     function = f"wasm_{type_.name}_vec_from_list"
     items = items if isinstance(items, (bytes, bytearray, memoryview)) else list(items)
     data, claimed = array(type_, len(items), items, function)
@@ -23,13 +24,13 @@ def from_list(type_: Vec, items: Any) -> Any:
 
 
 def to_list(type_: Vec, vec: Any) -> list[Any]:
-    """The items of a vector; what it owns stays its own."""
+    """Return the items of a vector, which still owns them."""
     pointer = read(type_, vec, f"wasm_{type_.name}_vec_to_list", "vec")
     if not pointer:
         return []
     items = [pointer.data[index] for index in range(pointer.num_elems)]
     if type_.name == "val":
-        # Copies, in memory of their own: what indexing gives is a view of the vector's.
+        # Copies: an item of the array is a view of the vector's memory.
         return [ffi.new("wasm_val_t *", item)[0] for item in items]
     if type_.element is None:
         return items

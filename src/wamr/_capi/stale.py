@@ -1,7 +1,8 @@
-"""Structs of the caller whose data C has freed: vectors that were given away, or went with a store.
+"""Stale structs: vectors of the caller whose data C has freed.
 
-C leaves such a struct as it was, so it points to memory that may be another vector's by now. It is
-known here by its own address and that of the data; when C has filled it anew it is a good one.
+C leaves the struct of a vector unchanged when the vector was handed over or ended with its store,
+so the struct points to memory that may belong to another vector by now. Such structs are recorded
+here, with the address of their data, until C fills them again.
 """
 
 from __future__ import annotations
@@ -11,26 +12,26 @@ from typing import Any
 
 from .._backend.binding import ffi
 
-# By the address of the struct: the data that it had, why it has gone, and what ends the entry with
-# the struct.
+# Address of the struct -> the data that it had, why that was freed, and a weak reference that
+# removes the entry when the struct is collected.
 structs: dict[int, tuple[Any, str, Any]] = {}
 
 
-def note(struct: Any, data: Any, why: str) -> None:
-    """The data of the vector `struct` has gone."""
+def note(struct: Any, data: Any, reason: str) -> None:
+    """Record that the data of a struct was freed."""
     if struct.data == data:
         key = _key(struct)
-        structs[key] = (data, why, weakref.ref(struct[0], lambda _: structs.pop(key, None)))
+        structs[key] = (data, reason, weakref.ref(struct[0], lambda _: structs.pop(key, None)))
 
 
 def forget(struct: Any) -> None:
-    """The struct has been filled by C."""
+    """Record that C has filled the struct again."""
     if structs and struct:
         structs.pop(_key(struct), None)
 
 
 def refuse(struct: Any, data: Any, function: str, parameter: str) -> None:
-    """Raises where the struct has only what was freed."""
+    """Raise ReferenceError if the struct is stale; data: what it points to."""
     found = structs.get(_key(struct))
     if found is not None and found[0] == data:
         raise ReferenceError(f"{function}: {parameter}.data {found[1]}")

@@ -1,4 +1,4 @@
-"""Readable texts of the structs, and comparisons by what is in them."""
+"""Descriptions of objects and structs as text, and comparisons by content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from .._backend.binding import ffi, lib
 from . import _generated as c
 from . import vectors
 from .arguments import struct
-from .handles import CData, dead, how_ended, typeof
+from .dead_handles import dead, reason_of
+from .handles import CData, typeof
 from .helpers import KIND_NAMES, bytes_of, wasm_name_to_str, wasm_trap_to_str
 
 if TYPE_CHECKING:
@@ -36,10 +37,9 @@ _EXTERN_NAMES = ("func", "global", "table", "memory")
 
 
 def wasm_repr(pointer: Any) -> str:
-    """What a pointer leads to, for people: `functype (i32, i64) -> (f32)`, `memory 2 of 10
-    pages`, …
+    """Return a description of a pointer's target: `functype (i32, i64) -> (f32)`, …
 
-    NULL and None are `NULL`; a dead handle says that it is dead.
+    NULL and None are `NULL`; the text of a dead handle says why it is dead.
     """
     if pointer is None:
         return "NULL"
@@ -53,7 +53,7 @@ def wasm_repr(pointer: Any) -> str:
         return "NULL"
     name = _short(type_)
     if id(pointer) in dead:
-        return f"dead {name}: it {how_ended(pointer)}"
+        return f"dead {name}: it {reason_of(pointer)}"
     describe = _TEXTS.get(name)
     if describe is None and name.endswith("_vec"):
         return _vec(name.removesuffix("_vec"), pointer)
@@ -129,14 +129,14 @@ def _exporttype(type_: Any) -> str:
     return f'exporttype "{name}" {_externtype_body(c.wasm_exporttype_type(type_))}'
 
 
-def _of_type(name: str, value: Any, ask: str, end: str, body: Callable[[Any], str]) -> str:
-    type_ = getattr(c, ask)(value)
+def _of_type(name: str, value: Any, get_type: str, delete: str, body: Callable[[Any], str]) -> str:
+    type_ = getattr(c, get_type)(value)
     if not type_:
         return f"{name} placeholder"
     try:
         return f"{name} {body(type_)}"
     finally:
-        getattr(c, end)(type_)
+        getattr(c, delete)(type_)
 
 
 def _func(func: Any) -> str:
@@ -233,12 +233,12 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "LoadArgs": _fields("LoadArgs"),
 }
 
-# Comparisons
+# ------------------------------------------------------------------ comparisons
 
 
 def _same(name: str, body: Callable[[Any], str]) -> Callable[[Any, Any], bool]:
-    # Asked first, so that a dead or wrong pointer is an error and not merely different.
-    questions: dict[str, Callable[[Any], object]] = {
+    # Called for their checks: a dead or wrong pointer is an error.
+    accessors: dict[str, Callable[[Any], object]] = {
         "valtype": c.wasm_valtype_kind,
         "functype": c.wasm_functype_params,
         "globaltype": c.wasm_globaltype_mutability,
@@ -248,17 +248,17 @@ def _same(name: str, body: Callable[[Any], str]) -> Callable[[Any, Any], bool]:
         "importtype": c.wasm_importtype_type,
         "exporttype": c.wasm_exporttype_type,
     }
-    ask = questions[name]
+    access = accessors[name]
 
     def same(a: Any, b: Any) -> bool:
-        ask(a)
-        ask(b)
+        access(a)
+        access(b)
         if not a or not b:
             return not a and not b
         return body(a) == body(b)
 
     same.__name__ = same.__qualname__ = f"wasm_{name}_same"
-    same.__doc__ = f"Whether two `wasm_{name}_t *` describe the same; NULL is the same as NULL."
+    same.__doc__ = f"Tell whether two `wasm_{name}_t *` are equal by content; NULL equals NULL."
     return same
 
 
@@ -273,7 +273,7 @@ wasm_exporttype_same = _same("exporttype", _exporttype)
 
 
 def wasm_limits_same(a: Any, b: Any) -> bool:
-    """Whether two `wasm_limits_t *` have the same minimum and maximum."""
+    """Tell whether two `wasm_limits_t *` have the same minimum and maximum."""
     a, b = struct(_LIMITS, a, "wasm_limits_same", "a"), struct(_LIMITS, b, "wasm_limits_same", "b")
     if not a or not b:
         return not a and not b
@@ -281,9 +281,7 @@ def wasm_limits_same(a: Any, b: Any) -> bool:
 
 
 def wasm_val_same(a: Any, b: Any) -> bool:
-    """Whether two `wasm_val_t` have the same kind and the same bits (so NaN is the same as
-    itself).
-    """
+    """Tell whether two `wasm_val_t` have the same kind and bits; a NaN equals itself."""
     a, b = struct(_VAL, a, "wasm_val_same", "a"), struct(_VAL, b, "wasm_val_same", "b")
     if not a or not b:
         return not a and not b
@@ -296,6 +294,6 @@ def wasm_val_same(a: Any, b: Any) -> bool:
 
 
 def wasm_byte_vec_same(a: Any, b: Any) -> bool:
-    """Whether two `wasm_byte_vec_t *` hold the same bytes."""
+    """Tell whether two `wasm_byte_vec_t *` have the same bytes."""
     function = "wasm_byte_vec_same"
     return bytes_of(a, function, "a") == bytes_of(b, function, "b")

@@ -97,10 +97,10 @@ def described(data: bytes) -> dict[str, Any]:
 
 def _wasi(contents: Contents) -> list[dict[str, Any]]:
     """Return the modules of its imports that are WASI's, or are named as if they were."""
-    from wamr._base.wasi_names import WASI, whose
+    from wamr._base.wasi import WASI, foreign_wasi_abi
 
     modules = dict.fromkeys(item["module"] for item in contents.imports)
-    abis = {module: WASI.get(module) or whose(module) for module in modules}
+    abis = {module: WASI.get(module) or foreign_wasi_abi(module) for module in modules}
     return [
         {"module": module, "abi": abi, "supported": module in WASI}
         for module, abi in abis.items()

@@ -1,7 +1,7 @@
-"""Why something was refused, in words: what a person needs who reads the error.
+"""Explanations in error messages. This package is imported when there is an error to explain.
 
-Nothing here is imported before something was refused; `wamr inspect` uses it, too. `sections` reads
-a module's bytes, whatever proposal they use, `proposals` says what those are, `refused` why WAMR
-did not take them. `looks` tells what bytes look like that are no module, `missing` what an
-instance was not given, `abis` whose imports those are.
+`refused` and `too_large` explain why WAMR rejected a module, `file_types` what was passed in place
+of a module, `unmet` and `abis` which imports don't match. They read modules with `sections`,
+`instructions`, `reader` and `names`, and describe features with `proposals`. `wamr inspect` reads
+modules with the same code. No C is called here.
 """

@@ -1,6 +1,6 @@
-"""Whose ABI imports are of, where their names leave no doubt, and what to do about it.
+"""Recognition of the ABI that imports belong to by their names, with advice.
 
-What is named like WASI's is not here: that is `linking`'s, which has WASI's functions.
+Modules with names like WASI's are in `_base.wasi`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wamr.types import ImportType
+    from ..types import ImportType
 
 _WASIP1 = "for WASI preview 1 (wasm32-wasip1)"
 _EMSCRIPTEN = "-sSTANDALONE_WASM makes a module that needs WASI only, where the program allows it"
@@ -24,7 +24,7 @@ _EMSCRIPTENS = (
     r"getTempRet0|setTempRet0|__resumeException|llvm_eh_typeid_for|_?__assert_fail"
 )
 
-# Module and name, as patterns; whose they are; what to do. The first that fits counts.
+# Patterns for module and name, the ABI, and advice. The first match counts.
 _ABIS = (
     (
         r"env",
@@ -69,15 +69,15 @@ _ABIS = (
     (r"javascript_kit", r".*", "JavaScriptKit's, which its JavaScript provides", ""),
     (r"spectest", r".*", "those of WebAssembly's test suite", "define what it uses of it"),
 )
-_SHORT = 5  # imports a.a, a.b, … that can be no chance
-_ASSEMBLYSCRIPT = {  # unmistakable by their types only
+_MIN_SHORT = 5  # imports a.a, a.b, …, as evidence of shortened names
+_ASSEMBLYSCRIPT = {  # common names, recognized with these types only
     "abort": "(i32, i32, i32, i32) -> ()",
     "seed": "() -> f64",
 }
 
 
-def whose(wanted: Iterable[ImportType], custom: Iterable[str] = ()) -> list[str]:
-    """Return a sentence for each ABI that some of these imports are of.
+def recognize_abis(wanted: Iterable[ImportType], custom: Iterable[str] = ()) -> list[str]:
+    """Return a sentence for each ABI that some of these imports belong to.
 
     custom: the names of the module's custom sections.
     """
@@ -86,7 +86,7 @@ def whose(wanted: Iterable[ImportType], custom: Iterable[str] = ()) -> list[str]
         found["an object file's"] = ([], "link it with wasm-ld, or leave out clang's -c")
     wanted = list(wanted)
     short = [f"{each.module}.{each.name}" for each in wanted if re.fullmatch(r"\w\w?", each.name)]
-    if len(short) >= _SHORT and all(each.module == "a" for each in wanted):
+    if len(short) >= _MIN_SHORT and all(each.module == "a" for each in wanted):
         found["Emscripten's, it seems, with shortened names (-O2 and above)"] = (short, _EMSCRIPTEN)
     for each in wanted:
         for module, name, abi, advice in _ABIS:

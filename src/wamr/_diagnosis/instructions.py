@@ -1,22 +1,24 @@
-"""Which features of WebAssembly code uses, found by walking over its instructions.
+"""The features that code uses, found by reading its instructions. Spec: section 5.4.
 
-A table has the immediates of each opcode. What WebAssembly 1.0 has is most of all code and tells
-nothing, so a regular expression made from that table runs over it; only what stops it is looked at.
+Tables have the immediates of each opcode. Most instructions are of WebAssembly 1.0 and use no
+feature: a regular expression, made from these tables, skips them.
 """
 
 from __future__ import annotations
 
 import re
 
-from .reader import Malformed, Reader
+from .._base.binary_reader import Malformed
+from .reader import Reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Immediates: i LEB128, 4 and 8 bytes, m a memory argument, b a block's type, t br_table's targets,
-# v types, h a heap type, c catch clauses, r the handlers of a resumption; by number: F, K, S and A
-# a type of a function, a continuation, a struct or an array, T a tag.
+# Letters for immediates: i a LEB128 number; 1, 4 and 8 so many bytes; m a memory argument; b a
+# block type; t the targets of br_table; v a vector of value types; h a heap type; c catch clauses;
+# r the handlers of a resumption; T the index of a tag; F, K, S and A the index of the type of a
+# function, a continuation, a struct or an array.
 _PLAIN: dict[int, str] = dict.fromkeys([0x00, 0x01, 0x05, 0x0B, 0x0F, 0x1A, 0x1B], "")
 _PLAIN |= dict.fromkeys(range(0x45, 0xC0), "")
 _PLAIN |= dict.fromkeys([0x0C, 0x0D, 0x10, *range(0x20, 0x25), 0x3F, 0x40, 0x41, 0x42], "i")
@@ -57,31 +59,33 @@ _NEW: dict[int, tuple[str, str, str]] = {  # immediates, feature, name
 }
 _OPENS = (0x02, 0x03, 0x04, 0x06, 0x1F)
 _WITHIN = {0x05: 0x04, 0x07: 0x06, 0x18: 0x06, 0x19: 0x06}  # else, catch, delegate, catch_all
-_CLOSES = (0x0B, 0x18)  # end; delegate stands for one
+_CLOSES = (0x0B, 0x18)  # end, delegate
 _CONSTANT = {*range(0x41, 0x45), 0x23, 0xD0, 0xD2, 0xFB, 0xFD, 0x0B}
 _ARITHMETIC = (0x6A, 0x6B, 0x6C, 0x7C, 0x7D, 0x7E)
 
 _LEB, _LAST = rb"[\x80-\xff]*[\x00-\x7f]", rb"[\x00-\x7f]"
 _PATTERNS = {"": b"", "i": _LEB, "ii": _LEB + _LEB, "4": b".{4}", "8": b".{8}"}
-_PATTERNS["b"] = rb"[\x40\x7c-\x7f]"  # a type of its own: multi-value
-_PATTERNS["m"] = rb"[\x00-\x05]" + _LEB  # an alignment; bit 6 of it: multi-memory
+_PATTERNS["b"] = rb"[\x40\x7c-\x7f]"  # a type index uses multi-value: not skipped
+_PATTERNS["m"] = rb"[\x00-\x05]" + _LEB  # an alignment; with bit 6 it uses multi-memory
 
 
-def _run() -> re.Pattern[bytes]:
+def _mvp_pattern() -> re.Pattern[bytes]:
     kinds: dict[str, bytes] = {}
     for code, immediates in _PLAIN.items():
         if immediates in _PATTERNS:
             kinds[immediates] = kinds.get(immediates, b"") + re.escape(bytes([code]))
     order = sorted(kinds, key=len, reverse=True)
     parts = [b"[" + kinds[kind] + b"]" + _PATTERNS[kind] for kind in order]
-    return re.compile(b"(?s:" + b"|".join(parts) + b"){1,2000}")  # bounded: it keeps its way back
+    return re.compile(
+        b"(?s:" + b"|".join(parts) + b"){1,2000}"
+    )  # bounded, since re keeps state for backtracking
 
 
-_MVP = _run()
+_MVP = _mvp_pattern()
 
 
 def scan(reader: Reader) -> None:
-    """Walk over a function's instructions, to the reader's end, and note what they use."""
+    """Read a function's instructions, to the reader's end, and record the features they use."""
     data, end = reader.data, reader.end
     match = _MVP.match
     while reader.at < end:
@@ -93,8 +97,8 @@ def scan(reader: Reader) -> None:
 
 
 def balanced(reader: Reader) -> bool:
-    """Tell whether each block of a function has its end, and the last `end` is the function's."""
-    open_ = [0]  # by what each block was opened
+    """Tell whether all blocks of a function are closed, and its last byte is its own `end`."""
+    open_ = [0]  # the opcodes that have opened the blocks; 0: the function
     while reader.at < reader.end and open_:
         code = instruction(reader)
         if code in _WITHIN and open_[-1] != _WITHIN[code]:
@@ -109,9 +113,9 @@ def balanced(reader: Reader) -> bool:
 
 
 def constant(reader: Reader, own_globals: int | None = None) -> None:
-    """Walk over a constant expression and its end.
+    """Read a constant expression with its `end`.
 
-    own_globals: the index of the first global that is not imported, where that tells a feature.
+    own_globals: in a global's initializer, the index of the first global that isn't imported.
     """
     while True:
         begin = reader.at
@@ -130,7 +134,7 @@ def constant(reader: Reader, own_globals: int | None = None) -> None:
 
 
 def instruction(reader: Reader) -> int:
-    """Walk over one instruction; return its first byte."""
+    """Read one instruction; return its first byte."""
     begin, code = reader.at, reader.byte()
     if code in _PLAIN:
         immediates = _PLAIN[code]
@@ -185,12 +189,12 @@ _GC = {0: "S", 1: "S"} | dict.fromkeys((2, 3, 4, 5), "Si") | dict.fromkeys((8, 9
 _GC |= dict.fromkeys((6, 7, 11, 12, 13, 14, 16), "A") | {15: "", 17: "AA"}
 _GC |= dict.fromkeys((20, 21, 22, 23), "h") | {24: "1ihh", 25: "1ihh"}
 _GC |= dict.fromkeys(range(26, 31), "")
-_NATURAL = (2, 3, 0, 1, 0, 1, 2)  # alignments of atomic instructions, the same for each operation
+_NATURAL = (2, 3, 0, 1, 0, 1, 2)  # alignments of atomic instructions, of each operation in turn
 _WIDE = ("i64.add128", "i64.sub128", "i64.mul_wide_s", "i64.mul_wide_u")
 
 
 def _prefixed(reader: Reader, begin: int, prefix: int, number: int) -> str:
-    """Note the feature and return the immediates."""
+    """Record the feature of an instruction with a prefix, and return its immediates."""
     note = reader.uses.note
     shown = f"the instruction 0x{prefix:02x} {number}"
     if prefix == 0xFC and number <= 17:

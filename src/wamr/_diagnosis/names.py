@@ -1,12 +1,19 @@
-"""What the functions of a module are called that did not load: by its name section or exports."""
+"""Names of functions in a module that did not load, from its name section or its exports."""
 
 from __future__ import annotations
 
-from .reader import Malformed, Reader, Uses
+from .._base.binary_format import (
+    CUSTOM_SECTION,
+    EXPORT_SECTION,
+    FUNCTION,
+    FUNCTION_NAMES,
+    HEADER_BYTES,
+)
+from .._base.binary_reader import BinaryReader, Malformed
 
 
 def shown_function(data: bytes, index: int) -> str:
-    """Return `function 3 "div"`, or without a name that is not known."""
+    """Return `function 3 "div"`, or `function 3` if the function has no name."""
     try:
         name = _name_of(data, index)
     except Malformed:
@@ -20,34 +27,34 @@ def _printable(name: str) -> str:
 
 
 def _name_of(data: bytes, index: int) -> str | None:
-    """Return the name from the name section, else of an export."""
-    reader = Reader(data, 8, len(data), Uses())
+    """Return the name in the name section, else that of an export, else None."""
+    reader = BinaryReader(data, HEADER_BYTES, len(data))
     exported = None
     while reader.at < reader.end:
         code, size = reader.byte(), reader.number()
-        inside = Reader(data, reader.at, min(reader.at + size, reader.end), reader.uses)
+        inside = BinaryReader(data, reader.at, min(reader.at + size, reader.end))
         reader.at = inside.end
-        if code == 7:
+        if code == EXPORT_SECTION:
             exported = _exported(inside, index)
-        elif code == 0 and inside.text() == "name":
+        elif code == CUSTOM_SECTION and inside.text() == "name":
             found = _named(inside, index)
             if found is not None:
                 return found
     return exported
 
 
-def _exported(reader: Reader, index: int) -> str | None:
+def _exported(reader: BinaryReader, index: int) -> str | None:
     for _ in range(reader.number()):
         name, kind, at = reader.text(), reader.byte(), reader.number()
-        if kind == 0 and at == index:
+        if kind == FUNCTION and at == index:
             return name
     return None
 
 
-def _named(reader: Reader, index: int) -> str | None:
+def _named(reader: BinaryReader, index: int) -> str | None:
     while reader.at < reader.end:
         kind, size = reader.byte(), reader.number()
-        if kind != 1:
+        if kind != FUNCTION_NAMES:
             reader.skip(size)
             continue
         for _ in range(reader.number()):

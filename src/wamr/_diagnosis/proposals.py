@@ -1,16 +1,17 @@
-"""The proposals that a module may use, by the names of `wamr.FEATURES`: what they are called, and
-what to do where a build has not got one.
+"""Proposals that a module may use, by their names in `wamr.FEATURES`.
+
+Each has advice for users of a build without it.
 """
 
 from __future__ import annotations
 
-from wamr._version import FEATURES
+from .._version import FEATURES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# A feature's name: the proposal's, and what to do.
+# Feature -> the name of the proposal, and advice.
 PROPOSALS: dict[str, tuple[str, str]] = {
     "bulk-memory": ("bulk memory operations", ""),
     "compact-imports": ("compact import sections", ""),
@@ -49,8 +50,8 @@ PROPOSALS: dict[str, tuple[str, str]] = {
     "wasi": ("WASI", ""),
     "wide-arithmetic": ("wide arithmetic", "compile without -mwide-arithmetic"),
 }
-_ALWAYS = frozenset({"nontrapping-float-to-int"})  # of WebAssembly 2.0, never left out
-_SECOND = frozenset(
+_ALWAYS = frozenset({"nontrapping-float-to-int"})  # a part of 2.0 that every build has
+_WEBASSEMBLY_2 = frozenset(
     ["bulk-memory", "multi-value", "mutable-globals", "reference-types", "sign-extension", "simd"]
 )
 
@@ -61,16 +62,16 @@ def supported(feature: str) -> bool:
 
 
 def lacking(used: Iterable[str]) -> list[str]:
-    """Return which of the features this build does not have."""
+    """Return those of the features that this build lacks, sorted."""
     return sorted([feature for feature in used if not supported(feature)])
 
 
 def what_there_is() -> str:
-    """Return what this build has, in words."""
+    """Return the features of this build as text."""
     names = set(FEATURES)
     parts = []
-    if names >= _SECOND:
-        names -= _SECOND
+    if names >= _WEBASSEMBLY_2:
+        names -= _WEBASSEMBLY_2
         parts.append("WebAssembly 2.0")
     parts += [PROPOSALS[name][0] if name in PROPOSALS else name for name in sorted(names)]
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)

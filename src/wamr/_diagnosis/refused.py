@@ -1,32 +1,33 @@
-"""Why WAMR refused a module, in words: the proposal that it uses, or the limit that it is beyond.
+"""Explanations for modules that WAMR rejected: a proposal that they use, or a limit they exceed.
 
-WAMR's texts name what its loader stumbled over ("invalid section id"). Which proposal that belongs
-to, the module's bytes tell, which `sections` reads with everything that is known by now. A proposal
-is named only if the bytes are well-formed with it, and if its first use is where WAMR's text can
-come from: what is merely malformed, or invalid for another reason, uses none.
+WAMR's texts name the detail that its loader rejected ("invalid section id"). The module's bytes,
+read by `sections`, show which proposal the detail belongs to. A proposal is named only if the bytes
+are well-formed with it and if its first use is where WAMR's text can come from, since the module
+may be malformed, or invalid for another reason.
 """
 
 from __future__ import annotations
 
 import re
 
-from wamr.errors import CompileError, compile_error_from_text
-
+from .._base.binary_format import HEADER_BYTES, MAGIC, VERSION
+from .._base.binary_reader import Malformed
+from ..errors import CompileError, compile_error_from_text
 from .names import shown_function
 from .proposals import PROPOSALS, lacking, listed, what_there_is
-from .reader import Malformed, Reader, Use
+from .reader import Reader, Use
 from .sections import Body, Contents
 from .too_large import too_large
 
-# Where a module is refused with a text of WAMR's because of a proposal: the parts that its first
-# use can be in. Errors in code say where they are, and are compared with that.
-_PLACES = (
-    # said where bytes are read as what they are not
+# Texts of WAMR that a proposal may be the reason for, and the sections in which its first use is
+# then. Errors in code have a position, which is compared with that of the first use.
+_SECTIONS = (
+    # bytes that are misinterpreted
     (r"unexpected end.*|section size mismatch.*", ("type", "import", "table", "memory", "global")),
     (r"invalid section id", ("tag",)),
     (r"invalid type flag|unknown value type", ("type",)),
     (r"invalid import kind", ("import",)),
-    (r"incompatible import type", ("import", "table")),  # said of a module's own tables, too
+    (r"incompatible import type", ("import", "table")),  # also for tables that aren't imported
     (r"invalid limits flags.*|tables cannot be shared", ("import", "table", "memory")),
     (r"integer .*", ("import", "table", "memory")),
     (r"invalid mutability", ("import", "global")),
@@ -38,7 +39,7 @@ _PLACES = (
     (r"unsupported opcode.*|invalid opcode.*", ("table", "global", "element", "data")),
     (r"unknown (memory|element segment kind|data segment).*", ("element", "data")),
 )
-# What WAMR's words mean, where they are those of somebody who has read the specification.
+# Explanations of WAMR's texts for readers who don't know the specification.
 _MEANING = {
     "duplicate export name": "two exports have one name",
     "function and code section have inconsistent lengths": "a function has no code, or none has it",
@@ -69,39 +70,39 @@ _MEANING = {
     ),
     "global is immutable": "global.set needs a global that is declared mutable",
 }
-# Said of bytes that can't be read: then `sections` knows where.
+# Texts for bytes that can't be read: then `Contents.problem` has the position.
 _UNREADABLE = re.compile(
     "unexpected (end|content).*|section size mismatch.*|integer .*|.*inconsistent lengths.*|"
     "invalid (section id|type flag|limits flags|import kind|mutability|local type|function code).*|"
     "unknown value type"
 )
-_WHERE = re.compile(r" \(function (\d+), byte (\d+) of its code\)$")
+_POSITION = re.compile(r" \(function (\d+), byte (\d+) of its code\)$")
 
 
-def refused(text: str, data: bytes) -> CompileError:
-    """Return the error for WAMR's text of a load of these bytes that failed."""
-    found = _WHERE.search(text)
+def compile_error(text: str, data: bytes) -> CompileError:
+    """Return the error for a module that WAMR rejected with `text`."""
+    found = _POSITION.search(text)
     error = compile_error_from_text(text[: found.start()] if found else text)
-    if data[:4] != b"\0asm":
+    if data[:4] != MAGIC:
         return error
-    if data[4:8] != b"\1\0\0\0":
+    if data[4:HEADER_BYTES] != VERSION:
         return _other_version(data) or error
     contents = Contents(data)
     words = str(error)
-    body, code = _place(contents, found)
+    body, code = _find_instruction(contents, found)
     reason = _proposal(contents, words, body, code) or too_large(contents, data, words, body)
     if reason:
         return CompileError(f"{reason} (WAMR: {words})")
-    parts = (
+    details = (
         [_MEANING[words]] if words in _MEANING and not (body and words == "type mismatch") else []
     )
     if body is not None:
         where = f", at byte {code.start:#x}" if code else ""
-        parts.append(f"in {shown_function(data, body.index)}{where}")
-    said = ": ".join([words, ", ".join(parts)]) if parts else words
+        details.append(f"in {shown_function(data, body.index)}{where}")
+    message = ": ".join([words, ", ".join(details)]) if details else words
     if body is None and contents.problem and _UNREADABLE.fullmatch(words):
-        said += f" ({contents.problem})"
-    return CompileError(said)
+        message += f" ({contents.problem})"
+    return CompileError(message)
 
 
 def _other_version(data: bytes) -> CompileError | None:
@@ -113,8 +114,11 @@ def _other_version(data: bytes) -> CompileError | None:
     )
 
 
-def _place(contents: Contents, found: re.Match[str] | None) -> tuple[Body | None, range]:
-    """Return the function that WAMR names, and the bytes of the instruction that it read last."""
+def _find_instruction(contents: Contents, found: re.Match[str] | None) -> tuple[Body | None, range]:
+    """Return the function of an error, and the range of the instruction that WAMR read last.
+
+    found: a match of _POSITION, if the text has a position.
+    """
     if found is not None:
         index, offset = int(found[1]), int(found[2])
         for body in contents.bodies:
@@ -124,7 +128,7 @@ def _place(contents: Contents, found: re.Match[str] | None) -> tuple[Body | None
 
 
 def _instruction(contents: Contents, body: Body, read: int) -> range:
-    """Return the bytes of the instruction that ends at, or holds, the byte before `read`."""
+    """Return the range of the instruction that contains the byte before the offset `read`."""
     from .instructions import instruction
 
     reader = Reader(contents.data, body.code, body.end, contents.uses)
@@ -133,7 +137,7 @@ def _instruction(contents: Contents, body: Body, read: int) -> range:
         while reader.at < min(read, body.end):
             begin = reader.at
             instruction(reader)
-    except Malformed:  # the one that nobody knows
+    except Malformed:  # an unknown instruction
         pass
     return range(begin, reader.at)
 
@@ -146,12 +150,12 @@ def _proposal(contents: Contents, text: str, body: Body | None, code: range) -> 
     if body is not None:
         causes = [name for name, use in uses.items() if use.offset in code]
     else:
-        places = [p for pattern, found in _PLACES if re.fullmatch(pattern, text) for p in found]
-        causes = [name for name, use in uses.items() if use.section in places]
+        sections = [s for pattern, in_ in _SECTIONS if re.fullmatch(pattern, text) for s in in_]
+        causes = [name for name, use in uses.items() if use.section in sections]
     if not causes:
         return None
     if "legacy-exceptions" in uses and "exceptions" in uses:
-        del uses["exceptions"]  # said by the other
+        del uses["exceptions"]  # implied by the other
     order = sorted(uses, key=lambda name: (name not in causes, uses[name].offset))
     used = [f"{PROPOSALS[name][0]} ({_shown(contents, uses[name])})" for name in order]
     advice = [PROPOSALS[name][1] for name in order if PROPOSALS[name][1]]

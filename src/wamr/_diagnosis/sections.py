@@ -1,22 +1,24 @@
-"""What is in a module, section by section, read without WAMR: valid, unsupported or broken.
+"""The contents of a module, read without WAMR, whether it is valid, unsupported or malformed.
 
-`Contents` has what could be read; where the bytes make no sense, `problem` says so, and the walk
-goes on with the next section. What it knows of are all proposals of which a module's bytes can be
-read by now, whether WAMR has them or not. Spec: section 5.5.
+`Contents` has everything that could be read. After malformed bytes, which `problem` reports,
+reading goes on with the next section. All proposals with a defined binary format are known, whether
+or not WAMR implements them. Spec: section 5.5.
 """
 
 from __future__ import annotations
 
-from .._base.wasi_names import WASI
+from .._base.binary_format import CUSTOM_SECTION, FUNCTION, HEADER_BYTES, MODULE_NAME, VERSION
+from .._base.binary_reader import Malformed
+from .._base.wasi import WASI
 from .instructions import balanced, constant, scan
-from .reader import Malformed, Reader, Uses
+from .reader import Reader, Uses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_NAMES = [
+_NAMES = [  # by section id
     "custom",
     "type",
     "import",
@@ -32,12 +34,12 @@ _NAMES = [
     "data count",
     "tag",
 ]
-_ORDER = (1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11)  # each at most once
+_ORDER = (1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11)  # section ids, each at most once
 _KINDS = ("function", "table", "memory", "global", "tag")
 
 
 class Body:
-    """A function's code: its index, where it begins and ends, its locals by kind."""
+    """A function's body: its index, its offsets, and its locals as pairs (count, type)."""
 
     __slots__ = ("begin", "code", "end", "index", "locals")
 
@@ -45,12 +47,15 @@ class Body:
         self.index = index
         self.begin = begin
         self.end = end
-        self.code = begin  # behind the locals
+        self.code = begin  # the first instruction, after the locals
         self.locals: list[tuple[int, str]] = []
 
 
 class Contents:
-    """A module's contents; types as text. `uses` has the features that it uses."""
+    """The contents of a module, with types as text. `uses` has the features that it uses.
+
+    problem: the first malformed part, or None.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -64,44 +69,45 @@ class Contents:
         self.bodies: list[Body] = []
         self.custom: set[str] = set()
         self._imported_functions = 0
-        self._functions = 0  # with code
-        self._last = -1  # the place of the last section in their order
+        self._functions = 0  # without imported ones
+        self._last = -1  # the position of the last section in _ORDER
         self._indices: dict[str, list[str]] = {kind: [] for kind in _KINDS}
-        self._walk(data)
+        self._read_module(data)
         self._resolve()
 
     @property
     def kind(self) -> str:
-        """Return "command", "reactor" or, for neither, "library"."""
+        """The kind of WASI module: "command", "reactor" or, if neither, "library"."""
         functions = {e["name"] for e in self.exports if e["kind"] == "function"}
         if "_start" in functions:
             return "command"
         return "reactor" if "_initialize" in functions else "library"
 
     def memories(self) -> list[str]:
+        """Return the types of the memories, imported ones first."""
         return self._indices["memory"]
 
     def function_types(self) -> list[str]:
-        """Return the types of its functions, imported ones first."""
+        """Return the types of the functions, imported ones first."""
         return self._indices["function"]
 
-    # ---- the walk
-    def _walk(self, data: bytes) -> None:
-        reader = self._reader(data, 8, len(data))
-        if len(data) < 8 or data[4:8] != b"\1\0\0\0":
+    # ---- sections
+    def _read_module(self, data: bytes) -> None:
+        reader = self._reader(data, HEADER_BYTES, len(data))
+        if data[4:HEADER_BYTES] != VERSION:
             self.problem = "the header is not that of version 1"
             return
         while reader.at < reader.end:
             try:
                 self._section(reader)
-            except Malformed as error:  # even its size can't be read
+            except Malformed as error:  # the size of a section can't be read
                 self._note("", error)
                 return
         if len(self.bodies) != self._functions:
             what = f"functions {self._functions}, function bodies {len(self.bodies)},"
             self._note("", Malformed(reader.at, what))
-        if self.uses.most_type >= len(self.uses.types):
-            self._note("", Malformed(reader.at, f"there is no type {self.uses.most_type}"))
+        if self.uses.max_type >= len(self.uses.types):
+            self._note("", Malformed(reader.at, f"there is no type {self.uses.max_type}"))
 
     def _section(self, reader: Reader) -> None:
         begin = reader.at
@@ -119,14 +125,14 @@ class Contents:
             if code >= len(_NAMES):
                 raise Malformed(begin, "the section is unknown")
             self.uses.section = name
-            if code == 0:
+            if code == CUSTOM_SECTION:
                 self._custom(inside, section)
             else:
                 section["items"] = self._items(name, inside)
-                place = _ORDER.index(code)
-                if place <= self._last:
+                position = _ORDER.index(code)
+                if position <= self._last:
                     raise Malformed(begin, "the section is not in its place")
-                self._last = place
+                self._last = position
         except Malformed as error:
             self._note(name, error)
 
@@ -138,7 +144,7 @@ class Contents:
             self.problem = f"{section} section: {error}" if section else str(error)
 
     def _items(self, name: str, reader: Reader) -> int | None:
-        """Read a section; return how many items it has."""
+        """Read a section; return the number of its items, or None if it has none by definition."""
         if name == "start":
             self.start = reader.number()
             return None
@@ -168,7 +174,7 @@ class Contents:
         name = reader.text()
         section["name"] = f'custom "{name}"'
         self.custom.add(name)
-        if name == "name" and reader.at < reader.end and reader.byte() == 0:
+        if name == "name" and reader.at < reader.end and reader.byte() == MODULE_NAME:
             reader.number()
             self.name = reader.text()
 
@@ -187,7 +193,7 @@ class Contents:
         self.uses.section = "code"
         code = self.bodies[-1].code = body.at
         scan(body)
-        if len(self.uses) > known:  # then the bytes had better be code
+        if len(self.uses) > known:  # trust the new uses only if the bytes are well-formed code
             body.at = code
             if not balanced(body):
                 raise Malformed(end, "a function's blocks do not end where it ends")
@@ -259,7 +265,7 @@ class Contents:
         if code >= len(_KINDS):
             raise Malformed(begin, f"an import of an unknown kind ({code})")
         kind = _KINDS[code]
-        if code == 0:
+        if code == FUNCTION:
             self._index(reader)
             self._imported_functions += 1
         else:
@@ -272,7 +278,7 @@ class Contents:
             self.uses.note("wasi", "an import of WASI's", begin)
 
     def _index(self, reader: Reader) -> None:
-        """Read the type of a function."""
+        """Read the type index of a function."""
         index = reader.number()
         known = index < len(self.uses.types)
         self._indices["function"].append(self.uses.types[index] if known else f"type {index}")
@@ -328,7 +334,7 @@ class Contents:
         self.exports.append({"name": name, "kind": _KINDS[code], "type": f"{index}"})
 
     def _resolve(self) -> None:
-        """Give exports their types, now that everything is known."""
+        """Replace the indices of exports by types, when everything has been read."""
         for export in self.exports:
             known, index = self._indices[export["kind"]], int(export["type"])
             export["type"] = known[index] if index < len(known) else f"unknown (index {index})"
@@ -336,9 +342,9 @@ class Contents:
                 self.uses.note("mutable-globals", "an exported global that can change", 0)
 
 
-# ------------------------------------------------------------------ items that only use features
+# ------------------------------------------------------------------ items that are not kept
 def _locals(body: Reader) -> list[tuple[int, str]]:
-    """Read what a function has of locals: how many of which kind."""
+    """Return a function's locals as pairs (count, type)."""
     return [(body.number(), body.valtype()) for _ in range(body.number())]
 
 
@@ -346,7 +352,7 @@ def _element(reader: Reader) -> None:
     begin, flags = reader.at, reader.number()
     if flags > 7:
         raise Malformed(begin, f"an element segment of an unknown kind ({flags})")
-    if flags & 4 or flags == 3:  # of expressions, or declared only
+    if flags & 4 or flags == 3:  # with expressions, or declarative
         reader.uses.note("reference-types", "an element segment of expressions", begin)
     if flags in (1, 2, 5):
         reader.uses.note("bulk-memory", "a passive element segment", begin)

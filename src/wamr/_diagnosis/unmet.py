@@ -1,66 +1,68 @@
-"""Which imports of a module are not met: all of them, with what comes close, and whose they are."""
+"""The LinkError for imports that don't match: all of them, with similar names and known ABIs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 
-from wamr._backend.binding import ffi, lib
-from wamr.errors import LinkError
-from wamr.types import FuncType, ValType
-
-from .abis import whose
+from ..errors import LinkError
+from ..types import FuncType, ValType
+from .abis import recognize_abis
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
-    from wamr.types import ImportType
+    from ..types import ImportType
 
     class _ModuleLike(Protocol):
-        """What a Module tells of itself."""
+        """The attributes of a Module that are needed here."""
 
         @property
         def imports(self) -> tuple[ImportType, ...]: ...
         def custom_section(self, name: str) -> bytes | None: ...
 
 
-MOST = 10  # problems are told one by one, the rest are counted
+MAX_SHOWN = 10  # problems; the others are counted
 WASI = {"wasi_snapshot_preview1": "WASI preview 1", "wasi_unstable": "WASI's snapshot 0"}
 _TYPES = {"I": ValType.I64, "f": ValType.F32, "F": ValType.F64}
 
 
-def unmet(
+def link_error(
     problems: list[tuple[ImportType, str, bool]], imports: Any, module: _ModuleLike
 ) -> LinkError:
-    """Return the error that tells of all `problems`.
+    """Return the error for `problems`.
 
-    Each is an import, a sentence about it, and whether nothing at all was given for it.
+    Each is an import, a sentence about it, and whether `imports` has no item for it.
     """
-    said = [text + _close(imports, wanted) if absent else text for wanted, text, absent in problems]
+    sentences = [
+        text + _similar(imports, wanted) if absent else text for wanted, text, absent in problems
+    ]
     hints = [*_without_modules(problems, imports), *_foreign(problems, module)]
     if len(problems) == 1:
-        return LinkError("; ".join([*said, *hints]))
+        return LinkError("; ".join([*sentences, *hints]))
     absent = sum(absent for _, _, absent in problems)
     wrong = len(problems) - absent
     parts = [f"{absent} {'are' if absent > 1 else 'is'} missing"] if absent else []
     parts += [f"{wrong} {'do' if wrong > 1 else 'does'} not match"] if wrong else []
     lines = [f"of {len(module.imports)} imports, {' and '.join(parts)}:"]
-    lines += [f"  {_in_a_list(text)}" for text in said[:MOST]]
-    if len(said) > MOST:
-        rest = Counter([wanted.module for wanted, _, _ in problems[MOST:]])
+    lines += [f"  {_as_line(text)}" for text in sentences[:MAX_SHOWN]]
+    if len(sentences) > MAX_SHOWN:
+        rest = Counter([wanted.module for wanted, _, _ in problems[MAX_SHOWN:]])
         of = ", ".join([f"{count} of {name!r}" for name, count in rest.most_common(3)])
-        lines.append(f"  and {len(said) - MOST} more: {of}{', …' if len(rest) > 3 else ''}")
+        lines.append(
+            f"  and {len(sentences) - MAX_SHOWN} more: {of}{', …' if len(rest) > 3 else ''}"
+        )
     return LinkError("\n".join([*lines, *hints]))
 
 
-def _in_a_list(text: str) -> str:
+def _as_line(text: str) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
-# ------------------------------------------------------------------ what comes close
+# ------------------------------------------------------------------ similar names
 def _names(given: Any) -> list[str]:
-    """Return the names in a mapping, or of what an instance exports."""
+    """Return the names in a mapping, or the names of an instance's exports."""
     exports = getattr(given, "exports", given)
     return [name for name in exports if isinstance(name, str)] if _is_mapping(exports) else []
 
@@ -69,8 +71,8 @@ def _is_mapping(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _close(imports: Any, wanted: ImportType) -> str:
-    """Return what else is given that may have been meant for an import."""
+def _similar(imports: Any, wanted: ImportType) -> str:
+    """Return a hint at an item that may have been meant for an import, or ""."""
     from difflib import get_close_matches
 
     if not _is_mapping(imports):
@@ -85,7 +87,7 @@ def _close(imports: Any, wanted: ImportType) -> str:
 
 
 def _without_modules(problems: list[tuple[ImportType, str, bool]], imports: Any) -> list[str]:
-    """Return a sentence about the modules for whose imports nothing is given."""
+    """Return a sentence about the modules that `imports` has no items for."""
     from difflib import get_close_matches
 
     from .proposals import listed
@@ -97,50 +99,52 @@ def _without_modules(problems: list[tuple[ImportType, str, bool]], imports: Any)
     if not names:
         return []
     shown = []
-    for name in names[:MOST]:
+    for name in names[:MAX_SHOWN]:
         near = get_close_matches(name, _names(imports or {}), 1)
         hint = f" ({near[0]!r} is given: did you mean {name!r}?)" if near else ""
         shown.append(f"{name!r}{hint}")
-    if len(names) > MOST:
-        shown.append(f"{len(names) - MOST} others")
+    if len(names) > MAX_SHOWN:
+        shown.append(f"{len(names) - MAX_SHOWN} others")
     return [f"nothing is given for the module{'s' if len(names) > 1 else ''} {listed(shown)}"]
 
 
-# ------------------------------------------------------------------ whose they are
+# ------------------------------------------------------------------ ABIs
 def _foreign(problems: list[tuple[ImportType, str, bool]], module: _ModuleLike) -> list[str]:
     custom = ["linking"] if module.custom_section("linking") is not None else []
-    return whose([wanted for wanted, _, absent in problems if absent], custom)
+    return recognize_abis([wanted for wanted, _, absent in problems if absent], custom)
 
 
-def wrong_wasi(wanted: ImportType) -> str | None:
-    """Return what is wrong with an import of WASI's that WAMR has not, by name or type."""
+def wasi_mismatch(wanted: ImportType, signature: str | None) -> str | None:
+    """Return a sentence about an import of WASI with an unknown name or a wrong type, or None.
+
+    signature: of WASI's function with this name, in WAMR's notation; None: there is none.
+    """
     where = f"import {wanted.module}.{wanted.name}"
-    text = lib.wpy_wasi_signature(wanted.name.encode())
-    if text == ffi.NULL:
+    if signature is None:
         return f"{where} is missing: {WASI[wanted.module]} has no such function"
     if not isinstance(wanted.type, FuncType):
         return None
-    theirs = _type(ffi.string(text).decode())
-    if theirs == wanted.type:
+    expected = _type(signature)
+    if expected == wanted.type:
         return None
-    said = f"{where} is WASI's, which is a function {theirs}, not {wanted.type}"
-    if wanted.type == _legalized(theirs):
-        said += (
+    text = f"{where} is WASI's, which is a function {expected}, not {wanted.type}"
+    if wanted.type == _legalized(expected):
+        text += (
             ": two i32 in place of an i64 are what Emscripten passes to JavaScript; "
             "link with -sWASM_BIGINT or -sSTANDALONE_WASM"
         )
-    return said
+    return text
 
 
 def _type(text: str) -> FuncType:
-    """Return the type for a signature as WAMR writes it: "(i*~I)i", where * and ~ are i32."""
+    """Return the type for a signature in WAMR's notation: "(i*~I)i", where * and ~ are i32."""
     params, _, results = text[1:].partition(")")
     kinds = [[_TYPES.get(kind, ValType.I32) for kind in part] for part in (params, results)]
     return FuncType(*kinds)
 
 
 def _legalized(type_: FuncType) -> FuncType:
-    """Return the type with two i32 for each i64 of its parameters, as JavaScript once needed."""
+    """Return the type with two i32 for each i64 parameter: Emscripten's without -sWASM_BIGINT."""
     params: list[ValType] = []
     for kind in type_.params:
         params += [ValType.I32, ValType.I32] if kind is ValType.I64 else [kind]

@@ -1,10 +1,11 @@
-"""Calls beside an event loop: made in a thread, awaited, stopped when their task is cancelled.
+"""Asynchronous calls: run in a thread of an executor, awaited, stopped on cancellation.
 
-`in_thread` is what Func.call_async is made of. A `Work` is one such call: the loop's thread and the
-executor's share it. Cancelling never gives a running call up. It sets a number that the C side
-looks at (`wpy_thread_set_stop` in native/runtime/activation.c), so all wasm code of that thread
-ends, and then waits for the thread: CancelledError comes out when nothing runs any more. Only
-public parts of asyncio are used, so any event loop will do. Nothing here knows what is called.
+`in_thread` implements Func.call_async. A `Work` is one call, shared by the thread of the event loop
+and the thread of the executor. Cancelling the task never abandons a running call. It sets a flag
+that C checks (`wpy_thread_set_stop` in src/native/runtime/activation.c), which stops all wasm code
+of the thread, and waits for the thread: CancelledError is raised when nothing runs any more. Only
+public parts of asyncio are used, so every event loop works. This module doesn't know what the calls
+do.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextvars import copy_context
 from functools import partial
 
 from .._backend.binding import ffi, lib
-from .callbacks import looks
+from .callbacks import periodic_checks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Work:
-    """One call, which a thread of an executor is to make.
+    """One call for a thread of an executor.
 
-    What it ends with is kept here and not in a future: futures refuse StopIteration, and replace
-    some exceptions by others.
+    Its result or exception is kept here, not in a future: futures reject StopIteration and replace
+    some exceptions.
     """
 
     __slots__ = ("_function", "_loop", "_stop", "_taken", "error", "result")
@@ -36,36 +37,36 @@ class Work:
         self._loop = loop
         self._function = function
         self._stop = ffi.new("uint32_t *")
-        self._taken = allocate_lock()  # by the thread that makes the call, or by who gives it up
+        self._taken = allocate_lock()  # by the thread that makes the call, or by `stop`
         self.result: Any = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """Make the call, in this thread, unless it was given up."""
+        """Make the call in this thread, unless `stop` came first."""
         if not self._taken.acquire(blocking=False):
             return
         thread = get_ident()
-        outer = looks.get(thread)  # an executor may make calls in the thread that asks for them
+        outer = periodic_checks.get(thread)  # an executor may run calls in the submitting thread
         before = lib.wpy_thread_set_stop(self._stop)
-        looks[thread] = self._look
+        periodic_checks[thread] = self._check_loop
         try:
             self.result = self._function(self._stop)
-        except BaseException as error:  # noqa: BLE001 - whoever awaits it raises it
+        except BaseException as error:  # noqa: BLE001 - in_thread raises it
             self.error = error
         finally:
             lib.wpy_thread_set_stop(before)
             if outer is None:
-                del looks[thread]
+                del periodic_checks[thread]
             else:
-                looks[thread] = outer
+                periodic_checks[thread] = outer
 
     def stop(self) -> bool:
-        """End the call; whether it had not begun, and never will."""
+        """Stop the call; return whether it had not begun, in which case it never will."""
         self._stop[0] = 1
         return self._taken.acquire(blocking=False)
 
-    def _look(self) -> None:
-        """End it if nobody can wait for it any more; C asks for this look every 50 ms."""
+    def _check_loop(self) -> None:
+        """Stop the call if its event loop is closed; C calls this every 50 ms."""
         if self._loop.is_closed():
             self._stop[0] = 1
 
@@ -76,17 +77,17 @@ def _wake(waiter: asyncio.Future[None], _: object) -> None:
 
 
 async def in_thread(function: Callable[[Any], Any]) -> Any:
-    """Return what `function` returns, called in a thread of the event loop's, or raise its error.
+    """Call `function` in a thread of the event loop's executor; return its result.
 
-    It is called with what ends the call once set (a uint32_t in C), in a copy of this task's
-    context.
+    The function runs in a copy of the task's context. Its argument is a uint32_t *, which stops the
+    wasm code of the thread once it is set. Raises what the function raises, and CancelledError.
     """
     loop = asyncio.get_running_loop()
     work = Work(loop, function)
     future = loop.run_in_executor(None, copy_context().run, work.run)
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
-        waiter = loop.create_future()  # what may be cancelled: a cancelled `future` tells no end
+        waiter = loop.create_future()  # cancelled in place of `future`, which must report the end
         future.add_done_callback(partial(_wake, waiter))
         try:
             await waiter
@@ -95,15 +96,15 @@ async def in_thread(function: Callable[[Any], Any]) -> Any:
                 future.cancel()
                 raise
             cancelled = error
-        except BaseException:  # this coroutine is closed, or Ctrl-C: there is no more waiting
+        except BaseException:  # the coroutine was closed, or Ctrl-C: waiting is over
             if work.stop():
                 future.cancel()
             raise
-    raised, work.error = cancelled or work.error, None  # frames of what is raised lead to `work`
+    raised, work.error = cancelled or work.error, None  # no cycle through the frames of `raised`
     try:
         if raised is not None:
             raise raised
-        future.result()  # the executor's own error, or its shutdown
+        future.result()  # raises an error of the executor, as after a shutdown
         return work.result
     finally:
-        del raised, cancelled  # and its traceback to this frame
+        del raised, cancelled  # no cycle through the traceback, which has this frame

@@ -1,11 +1,12 @@
-"""Host functions: Python called from wasm.
+"""Host functions: Python callbacks that wasm code calls.
 
-C knows a host function by a number, and calls its `HostFunction`. Its base `HostFunctionBase` in C
-does that where the values are numbers or vectors (src/native/cpython/callbacks.c), `wpy_py_cells`
-where there are references. The instance that imports a callback keeps it alive (`Lifetime.keep`),
-so Python's collector sees a cycle through wasm; C and the registry only look on. An exception of a
-callback can't pass through C: it is stored under a number, by thread, and C unwinds; whoever called
-into wasm from Python then raises it again (`take_pending`), with its identity and traceback. The C
+C knows a host function by a number, which stands for a `HostFunction`. Calls with numbers and
+vectors are made by its base class in C (src/native/cpython/callbacks.c); calls with references go
+through `wpy_py_cells`. An instance that imports a callback keeps it alive (`Lifetime.keep`), so the
+garbage collector sees cycles that lead through wasm; C and the registry refer to it weakly.
+
+An exception can't propagate through C. It is stored under a number, by thread, and C unwinds the
+wasm code; the call from Python into wasm then raises the same object again (`take_pending`). The C
 side is src/native/runtime/callbacks.c.
 """
 
@@ -15,6 +16,7 @@ from _thread import get_ident
 
 from .._backend.binding import HostFunctionBase, ffi, keep_raised, lib, take_raised
 from .._backend.handles import handle
+from .._base.binary_format import CELLS
 from .._base.registry import host_functions, register_host_function
 from .._values.codec import codec_of
 from .state import InstanceState, find_instance_state
@@ -27,27 +29,28 @@ if TYPE_CHECKING:
     from ..types import FuncType
     from .store import Store
 
-looks: dict[int, Callable[[], None]] = {}  # thread -> what is done there now and then
-NOT_KEPT: int = lib.WPY_EXCEPTION_LOST
-_BY_CELLS = getattr(HostFunctionBase, "by_cells", False)  # where there is no C that converts values
+periodic_checks: dict[int, Callable[[], None]] = {}  # thread -> a function to call every 50 ms
+_NOT_KEPT: int = lib.WPY_EXCEPTION_LOST
+_BY_CELLS = getattr(HostFunctionBase, "by_cells", False)  # no C converts values: portable.py
+_MAX_CELLS = 65_535  # of the parameters, and of the results
 
 
 def _extern(function: Callable[..., int]) -> Callable[..., int]:
-    """Make a function what C calls by its name; it answers the number of what it raises."""
-    made: Callable[..., int] = ffi.def_extern(error=NOT_KEPT, onerror=keep_raised)(function)
-    return made
+    """Decorate an `extern "Python"` function, which returns the number of an exception or 0."""
+    decorated: Callable[..., int] = ffi.def_extern(error=_NOT_KEPT, onerror=keep_raised)(function)
+    return decorated
 
 
 def take_pending(number: int) -> BaseException:
-    """Return the exception that wasm was unwound for in this thread."""
+    """Return the exception, stored under `number`, that wasm code was unwound for."""
     error = take_raised(number)
-    if error is None:  # Python was too deep to keep it
+    if error is None:  # storing it failed, at the recursion limit
         return RecursionError("a host function failed where Python could not keep its exception")
     return error
 
 
 def find_host_function(number: int) -> HostFunction | None:
-    """Return the host function that C knows by this number, if it is alive."""
+    """Return the host function that C knows by this number, or None if it was collected."""
     try:
         host: HostFunction = host_functions[number]()
     except (IndexError, ReferenceError):
@@ -55,22 +58,22 @@ def find_host_function(number: int) -> HostFunction | None:
     return host
 
 
-_MOST_CELLS = 65_535
-_CELLS = {0x7E: 2, 0x7C: 2, 0x7B: 4}  # i64, f64, v128
-
-
-def _no_function(name: str, *kinds: bytes) -> MemoryError:
-    """Return why a host function of these parameters and results could not be made in C."""
-    if max(sum(_CELLS.get(kind, 1) for kind in some) for some in kinds) > _MOST_CELLS:
+def _creation_error(name: str, *kinds: bytes) -> MemoryError:
+    """Return the error for a host function that C could not make; kinds: parameters, results."""
+    if max(sum(CELLS.get(kind, 1) for kind in part) for part in kinds) > _MAX_CELLS:
         return MemoryError(
-            f"the type of {name} is too large: parameters, and results, can take {_MOST_CELLS:,} "
+            f"the type of {name} is too large: parameters, and results, can take {_MAX_CELLS:,} "
             "cells (one for an i32, f32 or reference, two for an i64 or f64, four for a v128)"
         )
     return MemoryError(f"no memory for the host function {name}")
 
 
 class HostFunction(HostFunctionBase):
-    """A callback with a type, as C calls it."""
+    """A callback with a function type, which C calls by its number `id`.
+
+    fn: the handle of the C function. run: the callback, with the calling Instance as its first
+    argument if `access_caller`.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -96,7 +99,7 @@ class HostFunction(HostFunctionBase):
         kinds, results = type._param_kinds, type._result_kinds
         fn = lib.wpy_host_func_new(kinds + results, len(kinds), len(results), _BY_CELLS)
         if not fn:
-            raise _no_function(name, kinds, results)
+            raise _creation_error(name, kinds, results)
         self.fn = handle(fn)
         self.id = lib.wpy_func_host_id(fn)
         self.store = store
@@ -113,43 +116,40 @@ class HostFunction(HostFunctionBase):
         return f"host function {self.name}{self._codec.type}"
 
     def cells(self, args: Any, results: Any) -> None:
-        """Run with the arguments in cells, results into cells."""
+        """Call with the arguments in cells, and write the results to cells."""
         codec = self._codec
         if codec.refs:
-            self._cells_with_refs(args, results)
+            self._call_with_refs(args, results)
             return
-        place: Any = (
-            _caller() if codec.funcrefs else self
-        )  # now: another greenlet may call meanwhile
-        values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), place)
-        codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), place, self)
+        # The caller is looked up first: during the call, another greenlet may enter wasm.
+        context: Any = _caller() if codec.funcrefs else self
+        values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), context)
+        codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), context, self)
 
-    def _cells_with_refs(self, args: Any, results: Any) -> None:
+    def _call_with_refs(self, args: Any, results: Any) -> None:
         codec = self._codec
-        caller = _caller()  # now: another greenlet may call meanwhile
-        # What this thread was passing when it came into wasm is on the wasm stack by now.
-        passing = self.store._objects
-        before = passing.aside()
+        caller = _caller()  # first, as above
+        # The references that this thread has passed to wasm are on the wasm stack by now, where a
+        # collection finds them.
+        table = self.store._objects
+        suspended = table.suspend()
         try:
-            objects = self.store._enter_refs()
-            try:
+            with self.store._passing_refs():
                 values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), caller)
-            finally:
-                objects.leave()
             result = self.run(*values)
-            objects = self.store._enter_refs()
-            try:
+            with self.store._passing_refs():
                 codec.pack_results(ffi.buffer(results, codec.bytes), result, caller, self)
-            finally:
-                objects.leave()
         finally:
-            passing.back(before)
+            table.resume(suspended)
 
     def packed(self, result: object) -> bytes:
-        """Return the cells of a result that C does not know what to do with; TypeError, …."""
+        """Return the cells of a result that C doesn't convert; for types without references.
+
+        Raises TypeError, OverflowError, ValueError.
+        """
         cells = bytearray(self._codec.bytes)
-        place: Any = self  # for its store: there are no references
-        self._codec.pack_results(cells, result, place, self)
+        context: Any = self  # it has a store, which is all that other values need
+        self._codec.pack_results(cells, result, context, self)
         return bytes(cells[: self._codec.result_bytes])
 
 
@@ -168,23 +168,20 @@ def _caller() -> InstanceState:
     return state
 
 
-# ------------------------------------------------------------------ what C calls
+# ------------------------------------------------------------------ called by C
 @_extern
 def wpy_py_cells(host_id: int, args: Any, results: Any) -> int:
-    """Call a host function whose values C does not convert."""
+    """Call a host function whose values C doesn't convert."""
     host_functions[host_id]().cells(args, results)
     return 0
 
 
 @_extern
 def wpy_py_signals() -> int:
-    """Let Python run its signal handlers, which it does between bytecodes of the main thread.
-
-    In a thread that somebody waits for: look whether that is still so.
-    """
-    for _ in range(2):
+    """Let Python run signal handlers, and make this thread's periodic check, if it has one."""
+    for _ in range(2):  # CPython runs handlers between bytecodes, at jumps backwards
         pass
-    look = looks.get(get_ident())
-    if look is not None:
-        look()
+    check = periodic_checks.get(get_ident())
+    if check is not None:
+        check()
     return 0

@@ -1,22 +1,23 @@
-"""The slow path of calls from Python into wasm, and the translation of their errors to exceptions.
+"""The slow path of calls from Python into wasm, and the translation of call errors to exceptions.
 
 The fast path is in C (src/native/cpython/function.c): a plain function that converts numbers and
-vectors and calls. It leaves to a `SlowCall` what it does not do: references, arguments that are no
-plain int, float or bytes, wrong arguments, and waiting for another thread. It leaves errors to
-`raise_call_error`. On the slow path values travel as packed cells (`codec`). The C side of a call
-is src/native/runtime/call.c.
+vectors and calls. A `SlowCall` does the rest: references, arguments that are no plain int, float or
+bytes, wrong arguments, and waiting for another thread. On the slow path values travel as packed
+cells (`_values.codec`). Errors of both paths go through `raise_call_error` or `raise_status`. The C
+side of a call is src/native/runtime/call.c.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic_ns
 
 from .._backend.binding import ffi, lib, set_call
+from .._backend.waiting import retry_while_busy, waiting_error
 from .._values.codec import Codec, codec_of
 from ..errors import ClosedError, ExitTrap, Trap, trap_from_text
 from .backtrace import frames_of, take_raw_frames
 from .callbacks import take_pending
-from .extern import check_ending, forked
 from .limits import NO_FUEL_LIMIT
 
 TYPE_CHECKING = False
@@ -28,28 +29,30 @@ if TYPE_CHECKING:
 
 NO_TIMEOUT = 1 << 63
 _cast, _FUNC = ffi.cast, ffi.typeof("wpy_func *")
-_TEXTS = {  # as trap_from_text knows them
+_TEXTS = {  # for trap_from_text
     lib.WPY_TIMEOUT: "timed out",
     lib.WPY_INTERRUPTED: "interrupted",
     lib.WPY_FUEL: "out of fuel",
 }
-_TRAP, _HOST, _EXIT = lib.WPY_TRAP, lib.WPY_HOST, lib.WPY_EXIT
-_BEGUN = {_TRAP, _HOST, _EXIT, *_TEXTS}  # how calls end that did begin
-_BUSY = lib.WPY_BUSY
+_TRAP, _HOST, _EXIT, _BUSY = lib.WPY_TRAP, lib.WPY_HOST, lib.WPY_EXIT, lib.WPY_BUSY
+_STOPPED = {_TRAP, _HOST, _EXIT, *_TEXTS}  # statuses of calls that began
 
 
 # ------------------------------------------------------------------ errors
-def take_error(who: Any) -> Any:
-    """Return the wpy_error of what failed last in `who`, or None if nothing did."""
+def take_error(origin: Any) -> Any:
+    """Take this thread's newest error record of `origin`; return a wpy_error *, or None.
+
+    origin: the pointer that the failed operation was called with: a function, instance or module.
+    """
     error = ffi.new("wpy_error *")
-    return error if lib.wpy_take_error(who, error) else None
+    return error if lib.wpy_take_error(origin, error) else None
 
 
-def raise_status(error: Any, who: Any, what: str) -> NoReturn:
-    """Raise what a wpy_error tells of, `who` failed in; `what` names it for users."""
-    raw_frames = take_raw_frames(who, error.frames)
+def raise_status(error: Any, origin: Any, label: object) -> NoReturn:
+    """Raise the exception for a wpy_error of `origin`; label: how messages name the operation."""
+    raw_frames = take_raw_frames(origin, error.frames)
     text = ffi.string(error.text).decode("utf-8", "replace")
-    raise error_of(error.status, error.code, text, raw_frames, what)
+    raise error_of(error.status, error.code, text, raw_frames, label)
 
 
 def error_of(
@@ -57,7 +60,7 @@ def error_of(
     code: int,
     text: str,
     raw_frames: bytes,
-    what: object,
+    label: object,
     state: InstanceState | None = None,
 ) -> BaseException:
     """Return the exception for a status; state: of the function that was called."""
@@ -73,37 +76,31 @@ def error_of(
     elif status in _TEXTS:
         trap = trap_from_text(_TEXTS[status])
     else:
-        return _refused(status, text, what)
+        return _not_begun(status, text, label)
     if raw_frames:
         trap._frames = frames_of(raw_frames, state)
     return trap
 
 
-def _refused(status: int, text: str, what: object) -> Exception:
-    """Return the error of a call that never began."""
+def _not_begun(status: int, text: str, label: object) -> Exception:
+    """Return the exception for a call that could not begin."""
     if status == lib.WPY_CLOSED:
-        return ClosedError(f"{what}: {text or 'its instance is closed'}")
-    if status == lib.WPY_FORKED:
-        return forked(what)
+        return ClosedError(f"{label}: {text or 'its instance is closed'}")
     if status == lib.WPY_OUT_OF_ORDER:
         return RuntimeError(
-            f"{what}: its host function returned while a call that began later in the same "
+            f"{label}: its host function returned while a call that began later in the same "
             "instance, in another greenlet, had not ended; give each greenlet an instance of its "
             "own"
         )
-    if status == lib.WPY_DEADLOCK:
-        return RuntimeError(
-            f"{what} would wait for ever: another thread is in its instance and waits for one that "
-            "this thread is in"
-        )
-    return trap_from_text(text)
+    return waiting_error(status, label) or trap_from_text(text)
 
 
 # ------------------------------------------------------------------ one call
 class SlowCall:
-    """A call of a function of an instance, beside the fast path.
+    """A call of a function of an instance on the slow path.
 
-    address: of the function in C, which lives as long as `func`, or whoever calls.
+    address: of the function in C, which `func`, or else the caller, keeps alive. `str()` is how
+    messages name the function.
     """
 
     __slots__ = ("codec", "fn", "func", "name", "state")
@@ -132,36 +129,42 @@ class SlowCall:
         fuel: int = NO_FUEL_LIMIT,
         stop: Any = ffi.NULL,
     ) -> Any:
-        """Call with any arguments; stop: this thread's (see aio): once set, no call begins."""
-        if self.codec.refs:
-            objects = self.state.store._enter_refs()
-            try:
-                return self._general(args, timeout_ns, fuel, stop)
-            finally:
-                objects.leave()
-        return self._general(args, timeout_ns, fuel, stop)
+        """Call with any arguments.
 
-    def _general(self, args: tuple[object, ...], timeout_ns: int, fuel: int, stop: Any) -> Any:
+        timeout_ns, fuel: limits of this call. stop: a uint32_t *; when it is set, no call begins
+        (see async_calls.py). Raises what `Func.call` raises.
+        """
+        if self.codec.refs:
+            with self.state.store._passing_refs():
+                return self._call(args, timeout_ns, fuel, stop)
+        return self._call(args, timeout_ns, fuel, stop)
+
+    def _call(self, args: tuple[object, ...], timeout_ns: int, fuel: int, stop: Any) -> Any:
         codec: Codec = self.codec
         memory = ffi.new("char[]", codec.bytes)
         buffer = ffi.buffer(memory)
         codec.pack_arguments(buffer, args, self.state, self)
         cells = ffi.cast("uint32_t *", memory)
         limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
-        began = monotonic_ns() if limit != NO_TIMEOUT else 0
+        begin = monotonic_ns() if limit != NO_TIMEOUT else 0
         status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
-        while status:
-            error = take_error(self.fn)
-            if error is None or status != _BUSY:
-                raise_status(error, self.fn, str(self))
-            check_ending(self)
-            # Another thread is in there: what stops a call stops one that waits for its turn, too.
-            if limit != NO_TIMEOUT:
-                timeout_ns = limit - (monotonic_ns() - began)
-                if timeout_ns <= 0:
-                    raise trap_from_text("timed out")
-            status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
+        if status == _BUSY:
+            retry = partial(self._retry, cells, timeout_ns, limit, begin, fuel, stop)
+            status = retry_while_busy(retry, self, status)
+        if status:
+            raise_status(take_error(self.fn), self.fn, self)
         return codec.unpack_results(buffer, self.state)
+
+    def _retry(
+        self, cells: Any, timeout_ns: int, limit: int, begin: int, fuel: int, stop: Any
+    ) -> int:
+        """Call again after another thread was in the instance; the timeout includes the waiting."""
+        take_error(self.fn)
+        if limit != NO_TIMEOUT:
+            timeout_ns = limit - (monotonic_ns() - begin)
+            if timeout_ns <= 0:
+                raise trap_from_text("timed out")
+        return lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
 
 
 def raise_call_error(
@@ -175,8 +178,11 @@ def raise_call_error(
     text: str,
     raw_frames: bytes,
 ) -> Any:
-    """Raise what a call on the fast path ended with, or make it again and wait."""
-    if status in _BEGUN:
+    """Raise the exception for a call that failed on the fast path.
+
+    If another thread runs in the instance, make the call again on the slow path, which waits.
+    """
+    if status in _STOPPED:
         raise error_of(status, code, text, raw_frames, None, state)
     call = SlowCall(state, address, type, name)
     if status == _BUSY:

@@ -1,15 +1,15 @@
-"""The engine: WAMR itself, started once per process and counted.
+"""Engines: the configuration of the runtime, and the modules and stores that belong together.
 
-Engines are cheap and hold no code and no memory; what they decide is how their instances run
-(`Config`) and which modules may be used together with which stores. WAMR's start is counted in C,
-by every engine and every module (src/native/runtime/runtime.c), so no order of destruction matters.
-This module knows nothing of what lives in an engine.
+An engine holds no code and no memory. WAMR itself is started once for the process; every engine and
+every module holds a reference to it in C (src/native/runtime/runtime.c), so the order of
+destruction doesn't matter. This module knows nothing of what belongs to an engine.
 """
 
 from __future__ import annotations
 
 from .._backend.binding import lib
-from .._base.immutable import Options, made_already
+from .._base.arguments import already_initialized
+from .._base.immutable import Options
 from ..errors import UnavailableError
 
 TYPE_CHECKING = False
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from typing import Literal
 
 DEFAULT_STACK = 1 << 20
-LEAST_STACK = 4096
-MOST_STACK = 1 << 30
+MIN_STACK = 4096
+MAX_STACK = 1 << 30
 
 
 def checked_stack(name: str, value: object) -> int:
-    """Return a size of a wasm stack, or raise what is wrong with it."""
+    """Return the argument `name`, a size of a wasm stack in bytes; TypeError, ValueError."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    if not LEAST_STACK <= value <= MOST_STACK:
-        raise ValueError(f"{name} must be from {LEAST_STACK} to {MOST_STACK} bytes, not {value}")
+    if not MIN_STACK <= value <= MAX_STACK:
+        raise ValueError(f"{name} must be from {MIN_STACK} to {MAX_STACK} bytes, not {value}")
     return value
 
 
@@ -59,12 +59,17 @@ def _checked_cache(cache_dir: object) -> None:
 
 
 class Config(Options):
-    """How the instances of an engine run.
+    """The configuration of an engine.
 
-    stack_bytes: size of each instance's wasm stack (operands, locals and frames), 4096 to 2**30;
-    `ResourceLimits` may give an instance another. tier: "interpreter"; "auto" and a cache_dir, for
-    compiled code, are what later builds may have, and an UnavailableError here.
-    Immutable, comparable. Raises TypeError, ValueError, UnavailableError.
+    stack_bytes: the size of each instance's wasm stack, with operands, locals and frames, 4096 to
+    2**30; `ResourceLimits` may define another. tier: "interpreter"; "auto" is for builds that can
+    compile, as is cache_dir, the path of a directory for compiled code: UnavailableError here.
+    Immutable, comparable, picklable. Raises TypeError, ValueError, UnavailableError.
+    C: `wasm_config_new`.
+
+    >>> from wamr import Config, Engine
+    >>> Engine(Config(stack_bytes=1 << 18)).config
+    Config(stack_bytes=262144)
     """
 
     __slots__ = ("stack_bytes", "tier", "cache_dir")  # noqa: RUF023 - in the order of __init__
@@ -88,9 +93,10 @@ class Config(Options):
 
 
 class Engine:
-    """The runtime. Cheap; several may exist. Modules belong to one.
+    """The runtime. Modules and stores belong to an engine; making one is cheap.
 
-    C: `wasm_runtime_full_init`, `wasm_runtime_destroy`.
+    config: a Config, or None for the defaults. Raises TypeError, MemoryError.
+    C: `wasm_engine_new_with_config`, `wasm_runtime_full_init`, `wasm_runtime_destroy`.
 
     >>> from wamr import Engine, Store
     >>> Store(Engine()).engine
@@ -102,7 +108,7 @@ class Engine:
 
     def __init__(self, config: Config | None = None) -> None:
         if hasattr(self, "_started"):
-            raise made_already(self)
+            raise already_initialized(self)
         self._started = False
         if config is None:
             config = Config()
@@ -115,12 +121,12 @@ class Engine:
 
     @property
     def config(self) -> Config:
-        """The configuration that it was made with."""
+        """The configuration that the engine was made with."""
         return self._config
 
-    # The default argument is still there when the interpreter has emptied this module at exit.
+    # The default argument still exists when the interpreter has cleared this module at exit.
     def __del__(self, _stop: Callable[[], None] = lib.wpy_runtime_stop) -> None:
-        if getattr(self, "_started", False):  # not if a subclass failed before its base's __init__
+        if getattr(self, "_started", False):  # False if a subclass failed before it called __init__
             self._started = False
             _stop()
 
@@ -135,7 +141,7 @@ _default: list[Engine] = []
 
 
 def default_engine() -> Engine:
-    """Return the engine of those who name none, made at first use."""
+    """Return the default engine of the process, which is made at the first call."""
     if not _default:
         _default.append(Engine())
     return _default[0]

@@ -1,9 +1,9 @@
-"""What an instance exports, as attributes and as a mapping.
+"""The exports of an instance, as attributes and as a mapping.
 
-`Exports` makes an export's object when it is first asked for and keeps it in its own dictionary, so
-that the second `exports.add` is a plain attribute. An export called like a method of a mapping does
-not hide that: `exports["get"]` is the export, `exports.get` the method. An Exports holds the state
-of its instance, never the `Instance`: no cycle, everything dies by reference count.
+`Exports` makes the object of an export at the first access and stores it in its `__dict__`, so that
+the next `exports.add` is a plain attribute. An export doesn't hide a method of the same name:
+`exports["get"]` is the export, `exports.get` the method. An Exports refers to the state of its
+instance, not to the `Instance`, so there is no reference cycle.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from weakref import ref
 
 from .._backend.binding import lib
+from .._base.binary_format import FUNCTION, MEMORY, TABLE
 from ..errors import ClosedError
 from ..types import FuncType, TableType
-from .func import Func, func_of_handle, instance_func
+from .func import Func, func_from_handle, instance_func
 from .global_ import Global, instance_global
 from .memory import Memory, instance_memory
 from .table import Table, instance_table
@@ -28,9 +29,16 @@ if TYPE_CHECKING:
 
 
 class Exports(Mapping[str, Func | Global | Table | Memory]):
-    """exports["add"], exports.add, len, iteration in the module's order.
+    """The exports of an instance: a read-only mapping whose items are attributes, too.
 
-    A name that is not there is a KeyError, or an AttributeError.
+    Iteration follows the module's order. An unknown name raises KeyError, as an attribute
+    AttributeError; an export of a closed instance that wasn't accessed before raises ClosedError.
+    C: `wasm_instance_exports`. Spec: section 4.2.6.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (func (export "two") (result i32) (i32.const 2)))')
+    >>> list(inst.exports), inst.exports["two"] is inst.exports.two
+    (['two'], True)
     """
 
     __slots__ = ("__dict__", "__weakref__", "_wamr_items", "_wamr_state")
@@ -41,17 +49,17 @@ class Exports(Mapping[str, Func | Global | Table | Memory]):
         raise TypeError("an Exports is made by its Instance: instance.exports")
 
     def __getattr__(self, name: str) -> Any:
-        if name in Exports.__slots__:  # it was not made by its __init__
+        if name in Exports.__slots__:  # of an object that exports_of didn't make
             raise AttributeError(f"this Exports has no {name}")
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(_no_export(name, list(self))) from None
+            raise AttributeError(_unknown_name(name, list(self))) from None
 
     def __getitem__(self, name: str) -> Any:
         item = self._wamr_items.get(name)
         if item is None:
-            item = self._wamr_items[name] = _made(self._wamr_state, name)
+            item = self._wamr_items[name] = _make_export(self._wamr_state, name)
             if name not in _METHODS:
                 self.__dict__[name] = item
         return item
@@ -87,10 +95,10 @@ class Exports(Mapping[str, Func | Global | Table | Memory]):
         raise TypeError("an Exports cannot be copied or pickled: it belongs to an instance")
 
 
-def _no_export(name: str, names: list[str]) -> str:
-    """Return what to say of an export that is not there."""
+def _unknown_name(name: str, names: list[str]) -> str:
+    """Return the message for an unknown name."""
     hint = ""
-    if not name.startswith("_"):  # which are asked for by all kinds of things
+    if not name.startswith("_"):  # libraries probe for such names
         from difflib import get_close_matches
 
         near = get_close_matches(name, names, 1)
@@ -101,7 +109,7 @@ def _no_export(name: str, names: list[str]) -> str:
 
 
 def exports_of(state: InstanceState) -> Exports:
-    """Return the exports of an instance."""
+    """Return a new Exports for an instance."""
     exports = _new(Exports)
     _set_state(exports, state)
     _set_items(exports, {})
@@ -110,23 +118,23 @@ def exports_of(state: InstanceState) -> Exports:
 
 _new = object.__new__
 _METHODS = frozenset(dir(Exports))
-# Setting an attribute raises; these are its slots, as `object.__setattr__` finds them.
+# `Exports.__setattr__` raises, so the slots are set through their descriptors.
 _set_state, _set_items = Exports._wamr_state.__set__, Exports._wamr_items.__set__  # type: ignore[attr-defined]
 
 
-def _made(state: InstanceState, name: str) -> Func | Global | Table | Memory:
+def _make_export(state: InstanceState, name: str) -> Func | Global | Table | Memory:
     """Return a new object for an export; KeyError, ClosedError."""
     kind, index, type_ = state.module._exported()[name]
     if state.closed:
         raise ClosedError(f"export {name!r}: its instance is closed")
-    if kind == 0:
+    if kind == FUNCTION:
         assert isinstance(type_, FuncType)
         return _function(state, index, type_, name)
-    if kind == 2:
+    if kind == MEMORY:
         memory = instance_memory(state, lib.wpy_instance_memory(state.c))
         state._memories = [*(state._memories or ()), ref(memory)]
         return memory
-    if kind == 1:
+    if kind == TABLE:
         assert isinstance(type_, TableType)
         return instance_table(state, lib.wpy_instance_table(state.c, index), type_.element)
     return instance_global(state, lib.wpy_instance_global(state.c, index), type_)
@@ -135,10 +143,9 @@ def _made(state: InstanceState, name: str) -> Func | Global | Table | Memory:
 def _function(state: InstanceState, index: int, type_: FuncType, name: str) -> Func:
     if index < state.module._imported_functions():
         c = lib.wpy_instance_func(state.c, index)
-        if (
-            c and lib.wpy_func_instance_id(c) != state.instance_id
-        ):  # one that is exported again: the original
-            func = func_of_handle(c)
+        # re-exported: return the original
+        if c and lib.wpy_func_instance_id(c) != state.instance_id:
+            func = func_from_handle(c)
             if func is not None:
                 return func
             raise ClosedError(f"export {name!r}: the function it stands for is gone")

@@ -1,24 +1,25 @@
-"""Functions: of an instance, or of the host.
+"""Functions, of an instance or of the host.
 
-A `Func` of an instance calls through the closure that `calls` makes; one of the host calls its
-callback directly, converting as a call through wasm would. Importing it into an instance is
-imports.py's business.
+A `Func` of an instance calls wasm code through a plain function in C
+(src/native/cpython/function.c). A `Func` of the host calls its callback directly, with arguments
+and results converted as in a call through wasm. imports.py passes Funcs to instances.
 """
 
 from __future__ import annotations
 
-from .._backend.binding import CallableBase, bind_export, ffi, known, lib, refer
-from .._backend.handles import handle
+from .._backend.binding import CallableBase, bind_export, ffi, lib, refer
+from .._base.arguments import already_initialized, type_name
+from .._base.binary_format import EXTERNREF
 from .._base.callables import checked_plain
-from .._base.immutable import made_already
+from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from .._values.codec import codec_of
-from .._values.externrefs import NULL_REF
+from .._values.references import PassThroughContext, set_func_factory
 from ..errors import ClosedError
 from ..types import FuncType, functype_from_annotations
 from .callbacks import HostFunction, find_host_function
 from .calls import SlowCall
-from .extern import Extern, Lifetime, taken_in
+from .extern import Extern
 from .limits import checked_fuel, checked_timeout
 from .state import InstanceState, find_instance_state
 from .store import checked_store
@@ -38,10 +39,10 @@ _FUNC, _UINTPTR = ffi.typeof("wpy_func *"), ffi.typeof("uintptr_t")
 
 
 class _Signature:
-    """What inspect.signature shows of a Func; of the class, what it has found itself."""
+    """The descriptor `Func.__signature__`, which `inspect.signature` reads."""
 
     def __get__(self, func: Func | None, owner: object) -> Signature | None:
-        if func is None:
+        if func is None:  # of the class: inspect finds the signature of __init__
             return None
         from inspect import Parameter, Signature
 
@@ -52,10 +53,11 @@ class _Signature:
 class Func(CallableBase, Extern):
     """A function that can be called, imported, and passed as a funcref.
 
-    store: where it lives. type: its type; None: from the annotations of `callback`. callback: what
-    it does; it returns None, one value, or a tuple or list; what it raises ends the wasm code and
-    comes out of the outermost call as the same exception. access_caller: the callback's first
-    argument is the calling Instance, None when Python calls.
+    store: the Store that it lives in. type: a FuncType, or None to read it from the annotations of
+    `callback`. callback: a function that returns None, one value, or a tuple or list of values. An
+    exception that it raises ends the wasm code, and the outermost call raises the same object.
+    access_caller: pass the calling Instance to the callback as its first argument, or None when
+    Python calls.
     Raises TypeError, ClosedError. C: `wasm_func_new`. Spec: section 4.5.3, `func_alloc`.
 
     >>> from wamr import Func, Store
@@ -67,10 +69,12 @@ class Func(CallableBase, Extern):
     >>> func(21)
     42
 
-    Calling it: i32 and i64 from int, signed or unsigned, f32 and f64 from float or int, v128 from
-    16 bytes, externref any object, funcref a Func or None. It returns None, a value, or a tuple;
-    integers come back signed. A call raises TypeError, OverflowError, Trap, ClosedError, and what a
-    host function raised. `callable` is the same call as a plain function, the fastest way in.
+    Arguments of a call: an int for i32 (-2**31 to 2**32 - 1) and i64 (-2**63 to 2**64 - 1), a float
+    or int for f32 and f64, 16 bytes for v128, any object for externref, a Func or None for funcref.
+    A call returns None, one value, or a tuple; integers are signed. It raises TypeError,
+    OverflowError, ValueError, Trap, ClosedError, and what a host function raised. The attribute
+    `callable` makes the same call as a plain function, which is the fastest way to call.
+    C: `wasm_func_call`. Spec: section 4.5.5, invocation.
     """
 
     __slots__ = ("__weakref__", "_host", "_name", "_type")
@@ -84,23 +88,23 @@ class Func(CallableBase, Extern):
         access_caller: bool = False,
     ) -> None:
         if hasattr(self, "_lifetime"):
-            raise made_already(self)
+            raise already_initialized(self)
         checked_store("store", store)
         if not callable(callback):
-            raise TypeError(f"callback must be callable, not {_kind(callback)}")
+            raise TypeError(f"callback must be callable, not {type_name(callback)}")
         if type is None:
             type = functype_from_annotations(callback, access_caller=access_caller)  # noqa: A001
         elif not isinstance(type, FuncType):
-            raise TypeError(f"type must be a FuncType or None, not {_kind(type)}")
+            raise TypeError(f"type must be a FuncType or None, not {type_name(type)}")
         _check_callback("callback", callback, type)
         name = getattr(callback, "__name__", None) or "callback"
         host = HostFunction(store, type, callback, name, access_caller)
-        self._fill_host(host, type, Lifetime(store, grouped=False))
+        self._init_host(host, type, Lifetime(store, grouped=False))
 
-    def _fill_host(self, host: HostFunction, type: FuncType, owner: Lifetime) -> None:  # noqa: A002
-        self._lifetime = owner
-        owner.keep(host)
-        owner.store._closables.add(new_key(), owner)
+    def _init_host(self, host: HostFunction, type: FuncType, lifetime: Lifetime) -> None:  # noqa: A002
+        self._lifetime = lifetime
+        lifetime.keep(host)
+        lifetime.store._closables.add(new_key(), lifetime)
         self._host: HostFunction | None = host
         self._type = type
         self._name: str | None = host.name
@@ -110,21 +114,19 @@ class Func(CallableBase, Extern):
 
     @property
     def _c(self) -> Any:
-        """A handle of its own on the function in C."""
+        """The function in C. The pointer is borrowed: it is valid as long as this Func."""
         if self._host is not None:
             return self._host.fn
-        c = _cast(_FUNC, self._address)
-        lib.wpy_retain(c)
-        return handle(c)
+        return _cast(_FUNC, self._address)
 
     @property
     def type(self) -> FuncType:
-        """The function's type."""
+        """The function's type. C: `wasm_func_type`."""
         return self._type
 
     @property
     def name(self) -> str | None:
-        """The name it is exported under, or has in its module, or the callback's."""
+        """The name of the export, else of the function in its module, or the callback's name."""
         return self._name
 
     @property
@@ -139,34 +141,52 @@ class Func(CallableBase, Extern):
     __signature__ = _Signature()
 
     def call(self, *args: Value, timeout: float | None = None, fuel: int | None = None) -> Any:
-        """Call it with limits for this call.
+        """Call the function with limits for this call.
 
-        timeout: seconds it may take (TimeoutTrap). fuel: branches and calls that it may execute in
-        its instance (FuelTrap). Raises also what a plain call does.
+        timeout: seconds that the call may take, 0 or more; None: no limit. fuel: branches and calls
+        that it may execute in its instance, 0 to 2**62 - 1; None: no limit. Both hold in addition
+        to the limits of the instance. Raises TimeoutTrap, FuelTrap, TypeError, ValueError, and what
+        a plain call raises.
+
+        >>> import wamr
+        >>> inst = wamr.load('(module (func (export "spin") (loop (br 0))))')
+        >>> inst.exports.spin.call(fuel=1000)
+        Traceback (most recent call last):
+        ...
+        wamr.errors.FuelTrap: out of fuel
+        WebAssembly traceback (innermost call first):
+          at spin (function 0, byte 0x23)
         """
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
         if self._host is not None:
             return self.callable(*args)
-        return self._call().call(args, timeout_ns, units)
+        return self._slow_call().call(args, timeout_ns, units)
 
     async def call_async(
         self, *args: Value, timeout: float | None = None, fuel: int | None = None
     ) -> Any:
-        """Call it in a thread of the event loop's; cancelling stops the wasm code.
+        """Call the function in a thread of the event loop's executor, and await the result.
 
-        Host functions see the context variables of the task, as with asyncio.to_thread.
-        Raises as `call`, and asyncio.CancelledError once nothing of the call runs any more: wasm
-        code is interrupted, a host function that is running goes on to its end.
+        timeout, fuel: as in `call`. Host functions see the context variables of the task, as in
+        asyncio.to_thread. Cancelling the task stops the wasm code. A host function that is running
+        then runs to its end.
+        Raises what `call` raises, and asyncio.CancelledError when nothing of the call runs any
+        more.
+
+        >>> import asyncio, wamr
+        >>> inst = wamr.load('(module (func (export "two") (result i32) (i32.const 2)))')
+        >>> asyncio.run(inst.exports.two.call_async(timeout=1))
+        2
         """
         from .async_calls import in_thread
 
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
         if self._host is not None:
             return await in_thread(lambda _: self.callable(*args))
-        call = self._call()
+        call = self._slow_call()
         return await in_thread(lambda stop: call.call(args, timeout_ns, units, stop))
 
-    def _call(self) -> SlowCall:
+    def _slow_call(self) -> SlowCall:
         return SlowCall(self._lifetime, self._address, self._type, self.__name__, self)
 
     def __repr__(self) -> str:
@@ -180,7 +200,10 @@ def instance_func(
     type: FuncType,  # noqa: A002
     name: str | None,
 ) -> Func:
-    """Return a Func for a function of an instance; address: a handle on it, which it takes over."""
+    """Return a new Func for a function of an instance.
+
+    address: of a C function, a reference to which the Func takes over.
+    """
     func = _new(Func)
     func._host = None
     func._type = type
@@ -194,117 +217,73 @@ def instance_func(
 
 
 def host_func(store: Store, type: FuncType, callback: Callable[..., Any], name: str) -> Func:  # noqa: A002
-    """Return a Func for a plain callable, typed by the import that it is for."""
+    """Return a new Func for a callable that an import takes; the import defines the type."""
     _check_callback(f"import {name}", callback, type)
     func = object.__new__(Func)
-    func._fill_host(HostFunction(store, type, callback, name), type, Lifetime(store, grouped=False))
+    func._init_host(HostFunction(store, type, callback, name), type, Lifetime(store, grouped=False))
     return func
 
 
-def _check_callback(what: str, callback: Callable[..., Any], type: FuncType) -> None:  # noqa: A002
-    """Raise TypeError for one that gives what nobody runs; any object may be an externref."""
-    checked_plain(what, callback, generators=0x6F in type._result_kinds)
+def _check_callback(label: str, callback: Callable[..., Any], type: FuncType) -> None:  # noqa: A002
+    """Raise TypeError for a coroutine function, or for a generator function without externrefs."""
+    checked_plain(label, callback, generators=EXTERNREF in type._result_kinds)
 
 
-def func_of_handle(c: Any) -> Func | None:
-    """Return the Func for a handle whose origin is not known: a reference's."""
+def func_from_handle(c: Any) -> Func | None:
+    """Return a new Func for a function of any origin, or None if its Python side is gone.
+
+    c: a wpy_func *, a reference to which this takes over.
+    """
     instance_id = lib.wpy_func_instance_id(c)
     if instance_id:
         state = find_instance_state(instance_id)
         if state is not None:
-            return _func_at(state, lib.wpy_func_index(c), c)
+            return _instance_func_from_handle(state, lib.wpy_func_index(c), c)
     else:
         host = find_host_function(lib.wpy_func_host_id(c))
         if host is not None:
             func = object.__new__(Func)
-            func._fill_host(host, host.type, Lifetime(host.store, grouped=False))
+            func._init_host(host, host.type, Lifetime(host.store, grouped=False))
             lib.wpy_release(c)
             return func
     lib.wpy_release(c)
     return None
 
 
-def _func_at(state: InstanceState, index: int, c: Any) -> Func:
-    """Return a Func for a handle on one of the instance's functions, which it takes over."""
-    count_ = ffi.new("uint32_t *")
+set_func_factory(func_from_handle)
+
+
+def _instance_func_from_handle(state: InstanceState, index: int, c: Any) -> Func:
+    """Return a new Func for a function of an instance; c: as in `func_from_handle`."""
+    param_count = ffi.new("uint32_t *")
     kinds = ffi.new("uint8_t[]", 256)
-    total = lib.wpy_func_type(c, kinds, 256, count_)
+    total = lib.wpy_func_type(c, kinds, 256, param_count)
     if total > 256:
         kinds = ffi.new("uint8_t[]", total)
-        lib.wpy_func_type(c, kinds, total, count_)
+        lib.wpy_func_type(c, kinds, total, param_count)
     codes = bytes(ffi.buffer(kinds, total))
-    type_ = FuncType._from_kinds(codes[: count_[0]], codes[count_[0] :])
+    type_ = FuncType._from_kinds(codes[: param_count[0]], codes[param_count[0] :])
     name = state.module._function_name(index)
     return instance_func(state, int(_cast(_UINTPTR, c)), type_, name)
 
 
-def func_of(number: int) -> Func | None:
-    """Return the function of a reference; None: null, or gone."""
-    if number == NULL_REF:
-        return None
-    func: Func | None = known(number)
-    if func is None:
-        c = lib.wpy_func_of_ref(number)
-        func = func_of_handle(c) if c else None
-        if func is not None:
-            refer(func)
-    return func
-
-
-class RefHolder(Extern):
-    """An extern that holds references: a Global or a Table. Functions come in and out by number."""
-
-    __slots__ = ()
-
-    def _ref_of_func(self, func: CallableBase) -> int:
-        """Return the number of a function that is about to come in here."""
-        return taken_in(self._c, self._lifetime, func)
-
-    def _func_of_ref(self, number: int) -> Func | None:
-        """Return the function of a number that came out."""
-        return func_of(number)
-
-
 def _host_callable(func: Func) -> Callable[..., Any]:
-    """Return what calls the callback as wasm would."""
-    host, owner = func._host, func._lifetime
+    """Return a function that calls the callback and converts values as a call through wasm does."""
+    host, lifetime = func._host, func._lifetime
     assert host is not None
-    codec, callback, what = codec_of(func._type), host.callback, str(host)
+    codec, callback, label = codec_of(func._type), host.callback, str(host)
 
     def host_function(*args: Any) -> Any:
-        if owner.closed:
-            raise ClosedError(f"{what} is closed")
-        place = _HostReferenceContext(owner.store)
+        if lifetime.closed:
+            raise ClosedError(f"{label} is closed")
+        context = PassThroughContext(lifetime.store)
         cells = bytearray(codec.bytes)
-        codec.pack_arguments(cells, args, place, what)
-        given = codec.unpack_arguments(cells, place)
-        result = callback(None, *given) if host.access_caller else callback(*given)
-        codec.pack_results(cells, result, place, what)
-        return codec.unpack_results(cells, place)
+        codec.pack_arguments(cells, args, context, label)
+        values = codec.unpack_arguments(cells, context)
+        result = callback(None, *values) if host.access_caller else callback(*values)
+        codec.pack_results(cells, result, context, label)
+        return codec.unpack_results(cells, context)
 
     host_function.__name__ = host.name
-    host_function.__qualname__ = what
+    host_function.__qualname__ = label
     return host_function
-
-
-class _HostReferenceContext:
-    """Where references of a call that never enters wasm go: they only pass through."""
-
-    __slots__ = ("_funcs", "store")
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._funcs: dict[int, Func] = {}
-
-    def _ref_of_func(self, func: CallableBase) -> int:
-        assert isinstance(func, Func)
-        number: int = lib.wpy_func_ref(func._c)
-        self._funcs[number] = func
-        return number
-
-    def _func_of_ref(self, number: int) -> Func | None:
-        return self._funcs.get(number)
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__

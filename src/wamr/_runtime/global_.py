@@ -1,20 +1,23 @@
-"""Globals: one value each, shared between instances and the host if it can change.
+"""Globals: one value each; instances and the host share the value of a mutable one.
 
-The value lives in a cell in C (src/native/runtime/global.c); reading and writing it converts as the
-arguments and results of calls do: at once in C (src/native/cpython/global.c), and here what has
-to wait, is new, or is wrong.
+The value is stored in C (src/native/runtime/global.c) and converted as arguments and results of
+calls are. The base class in C does that where it can (src/native/cpython/global.c). It leaves to
+this module what has to wait for another thread, references that are passed for the first time, and
+errors.
 """
 
 from __future__ import annotations
 
 from .._backend.binding import GlobalBase, ffi, lib
 from .._backend.handles import handle
-from .._base.immutable import made_already
+from .._backend.waiting import wait_for
+from .._base.arguments import already_initialized, type_name
+from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from .._values.codec import ValueCodec
+from .._values.references import ReferenceContext
 from ..types import GlobalType
-from .extern import Lifetime, waited
-from .func import RefHolder
+from .extern import Extern
 from .store import checked_store
 
 TYPE_CHECKING = False
@@ -28,10 +31,10 @@ if TYPE_CHECKING:
 _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
 
-class Global(GlobalBase, RefHolder):
+class Global(GlobalBase, Extern, ReferenceContext):
     """A global variable or constant.
 
-    store: where it lives. type: its type. value: what it is at first.
+    store: the Store that it lives in. type: a GlobalType. value: the initial value, of that type.
     Raises TypeError, OverflowError, ValueError, ClosedError.
     C: `wasm_global_new`. Spec: section 4.5.3, `global_alloc`.
 
@@ -47,40 +50,37 @@ class Global(GlobalBase, RefHolder):
 
     def __init__(self, store: Store, type: GlobalType, value: Value) -> None:  # noqa: A002
         if hasattr(self, "_c"):
-            raise made_already(self)
+            raise already_initialized(self)
         checked_store("store", store)
         if not isinstance(type, GlobalType):
-            raise TypeError(f"type must be a GlobalType, not {_kind(type)}")
+            raise TypeError(f"type must be a GlobalType, not {type_name(type)}")
         cells = ffi.new("char[16]")
         c = lib.wpy_global_new(type.content.code, type.mutable, cells)
         if not c:
             raise MemoryError("no memory for a global")
-        self._fill(c, Lifetime(store), type)
+        self._init(c, Lifetime(store), type)
         store._closables.add(new_key(), self._lifetime)
         store._ref_holders.add(new_key(), self)
         self._set(value)
 
-    def _fill(self, c: Any, owner: Lifetime, type: GlobalType) -> None:  # noqa: A002
+    def _init(self, c: Any, lifetime: Lifetime, type: GlobalType) -> None:  # noqa: A002
         self._c = handle(c)
         self._type = type
         self._codec = ValueCodec(type.content)
-        self._ready(int(_cast(_UINTPTR, c)), type.content.code, owner, type.mutable)
+        self._ready(int(_cast(_UINTPTR, c)), type.content.code, lifetime, type.mutable)
 
     @property
     def type(self) -> GlobalType:
-        """Its type."""
+        """The type. C: `wasm_global_type`."""
         return self._type
 
-    # What the base's `value` does not do at once.
+    # Called by `value`, a property of the base class, for what that leaves to Python.
     def _value(self) -> Any:
         self._open()
         cells = ffi.new("char[16]")
-        objects = self.store._enter_refs()
-        try:
-            waited(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
+        with self.store._passing_refs():
+            wait_for(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
             return self._codec.unpack_from(ffi.buffer(cells), self)
-        finally:
-            objects.leave()
 
     def _set_value(self, value: Value) -> None:
         self._open()
@@ -90,12 +90,9 @@ class Global(GlobalBase, RefHolder):
 
     def _set(self, value: Value) -> None:
         cells = ffi.new("char[16]")
-        objects = self.store._enter_refs()
-        try:
+        with self.store._passing_refs():
             self._codec.pack_into(ffi.buffer(cells), value, self, "value")
-            waited(lambda: lib.wpy_global_set(self._c, cells), "setting this Global")
-        finally:
-            objects.leave()
+            wait_for(lambda: lib.wpy_global_set(self._c, cells), "setting this Global")
 
     def __repr__(self) -> str:
         if self._lifetime.closed:
@@ -103,13 +100,9 @@ class Global(GlobalBase, RefHolder):
         return f"<wamr.Global, {self._type}, {self.value!r}>"
 
 
-def instance_global(owner: Lifetime, c: Any, type: ExternType) -> Global:  # noqa: A002
-    """Return a Global for a handle on one of an instance."""
+def instance_global(lifetime: Lifetime, c: Any, type: ExternType) -> Global:  # noqa: A002
+    """Return a new Global for a global of an instance; it takes over `c`, a reference."""
     assert isinstance(type, GlobalType)
     global_ = object.__new__(Global)
-    global_._fill(c, owner, type)
+    global_._init(c, lifetime, type)
     return global_
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__

@@ -1,6 +1,6 @@
-"""The names that users write in annotations for imports: what may be given for one, and for all.
+"""Type aliases for annotations of imports: `ImportItem` and `Imports`.
 
-As in aliases.py, only who asks for one of the names imports this module.
+As with aliases.py, nothing imports this module but an access to one of the names.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .table import Table
 
 
 class HasExports(Protocol):
-    """What stands for all that it exports: an Instance."""
+    """An Instance, which stands for the mapping of its exports."""
 
     @property
     def exports(self) -> Exports:
-        """What it exports."""
+        """The exports."""
 
 
 ImportItem: TypeAlias = Func | Global | Table | Memory | Callable[..., Any]

@@ -1,10 +1,10 @@
-"""Imports: what a user gives, matched with what a module asks for.
+"""Imports: matching the items that a user passes with the imports of a module.
 
 `Resolved` finds an item for every import, by name in a mapping or by position in a sequence, checks
-its type by the specification's rules (section 3.4.6 and 4.5.4) and holds what C needs. All that can
-be wrong is a LinkError that names the imports and shows both types (`_diagnosis.unmet`); C checks
-again only what memory safety hangs on. What WASI's imports are met with is a `WasiBase`: nothing
-here knows what a program gets from it.
+its type by the rules of the specification (sections 3.4.6 and 4.5.4), and holds the arguments for
+C. Mismatches are LinkErrors that name the imports and show both types (`_diagnosis.unmet`). C
+checks again only what memory safety depends on. This module knows that a WasiConfig provides the
+imports of WASI, but not how.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .._backend.binding import ffi, lib
-from .._base.wasi_names import WASI, whose
+from .._base.wasi import WASI, foreign_wasi_abi
 from ..errors import ClosedError, LinkError
 from ..types import FuncType, GlobalType, ImportType, MemoryType, TableType, described
 from .exports import Exports
 from .extern import Extern
 from .func import Func, host_func
-from .global_ import Global
 from .memory import Memory
 from .table import Table
 
@@ -27,33 +26,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..types import ExternType, Limits
-    from .extern import Lifetime
     from .import_aliases import Imports
     from .module import Module
     from .store import Store
 
-_KINDS = {Func: "function", Global: "global", Table: "table", Memory: "memory"}
-
-
 _ABSENT = object()
 
 
-class WasiBase:
-    """What WASI's imports are met with: the base of WasiConfig."""
-
-    __slots__ = ()
-
-    def _apply(self, c: Any, owner: Lifetime) -> object:
-        """Open all of it for the instance that is made from `c`, a wpy_imports.
-
-        owner: of the instance, which keeps what has to live as long. What is returned has to live
-        until the instance is made. Raises OSError, MemoryError.
-        """
-        raise NotImplementedError
-
-
 class Resolved:
-    """What goes into an instance: the C struct, and the externs that it came from."""
+    """The resolved imports of one instance: a `wpy_imports *` and the externs in it."""
 
     __slots__ = ("_arrays", "c", "externs")
 
@@ -71,15 +52,15 @@ class Resolved:
         memory = ffi.NULL
         for position, wanted in enumerate(module.imports):
             item = _find(imports, position, wanted, module)
-            kind = wanted.type
-            if isinstance(kind, FuncType):
+            type_ = wanted.type
+            if isinstance(type_, FuncType):
                 if item is _ABSENT and is_wasi(module, wanted, len(funcs)):
                     if not wasi:
                         raise LinkError(_needs_wasi(wanted))
                     funcs.append(ffi.NULL)
                     continue
                 if not isinstance(item, Extern) and callable(item):
-                    item = host_func(store, kind, item, f"{wanted.module}.{wanted.name}")
+                    item = host_func(store, type_, item, f"{wanted.module}.{wanted.name}")
             extern = _checked(store, item, wanted)
             self.externs.append(extern)
             if isinstance(extern, Func):
@@ -103,7 +84,7 @@ class Resolved:
 
 
 def check_shape(imports: object, module: Module) -> None:
-    """Raise TypeError or LinkError for what can't be imports at all."""
+    """Raise TypeError if `imports` has a wrong type, LinkError if a sequence has a wrong length."""
     if imports is None or isinstance(imports, Mapping):
         return
     if isinstance(imports, (str, bytes)) or not isinstance(imports, Sequence):
@@ -120,7 +101,7 @@ def check_shape(imports: object, module: Module) -> None:
 
 
 def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
-    """Tell whether WAMR has this function import, the `function`th, itself."""
+    """Tell whether WAMR implements this import; function: its index among imported functions."""
     return wanted.module in WASI and lib.wpy_module_import_is_wasi(module._c, function)
 
 
@@ -131,92 +112,103 @@ def _needs_wasi(wanted: ImportType) -> str:
 def _all_unmet(
     store: Store, module: Module, imports: Imports | None, wasi: bool
 ) -> LinkError | None:
-    """Return the error for every import that is not met; None: another thread has met them."""
-    from .._diagnosis.unmet import WASI, unmet, wrong_wasi
+    """Return one error for all imports that don't match.
+
+    Return None if all of them match now, since another thread has changed `imports`.
+    """
+    from .._diagnosis.unmet import link_error, wasi_mismatch
+
+    def mismatch(wanted: ImportType) -> str | None:
+        signature = lib.wpy_wasi_signature(wanted.name.encode())
+        return wasi_mismatch(wanted, ffi.string(signature).decode() if signature else None)
 
     problems: list[tuple[ImportType, str, bool]] = []
-    theirs: list[ImportType] = []
+    without_wasi: list[ImportType] = []
     functions = 0
     for position, wanted in enumerate(module.imports):
         function = isinstance(wanted.type, FuncType)
         functions += function
         try:
             item = _find(imports, position, wanted, module)
-        except TypeError:  # one that is told when these are mended
+        except TypeError:  # reported once the LinkErrors are fixed
             continue
         absent = item is _ABSENT
         if absent and function and is_wasi(module, wanted, functions - 1):
-            theirs.append(wanted)
-        elif absent and wanted.module in WASI and (text := wrong_wasi(wanted)):
+            without_wasi.append(wanted)
+        elif absent and wanted.module in WASI and (text := mismatch(wanted)):
             problems.append((wanted, text, False))
         elif absent or isinstance(item, Extern) or not (function and callable(item)):
             try:
                 _checked(store, item, wanted)
             except LinkError as error:
                 problems.append((wanted, str(error), absent))
-            except (TypeError, ValueError):  # the same
+            except (TypeError, ValueError):  # as above
                 pass
-    if theirs and not wasi:
-        others = f", as are {len(theirs) - 1} others" if len(theirs) > 1 else ""
-        said = _needs_wasi(theirs[0]).replace(" is WASI's", f" is WASI's{others}")
-        problems.append((theirs[0], said, False))
-    return unmet(problems, imports, module) if problems else None
+    if without_wasi and not wasi:
+        others = f", as are {len(without_wasi) - 1} others" if len(without_wasi) > 1 else ""
+        text = _needs_wasi(without_wasi[0]).replace(" is WASI's", f" is WASI's{others}")
+        problems.append((without_wasi[0], text, False))
+    return link_error(problems, imports, module) if problems else None
 
 
 def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> Any:
-    """Return the item for an import, or _ABSENT."""
+    """Return the item that `imports` has for an import, or _ABSENT."""
     if imports is None:
         return _ABSENT
     if not isinstance(imports, Mapping):
         return imports[position]
-    space = imports.get(wanted.module, _ABSENT)
-    if space is _ABSENT:
+    items = imports.get(wanted.module, _ABSENT)
+    if items is _ABSENT:
         return _ABSENT
-    if not isinstance(space, Mapping):
-        exports = getattr(space, "exports", None)
+    if not isinstance(items, Mapping):
+        exports = getattr(items, "exports", None)
         if isinstance(exports, Exports):  # an Instance
             return exports.get(wanted.name, _ABSENT)
         raise TypeError(
             f"imports[{wanted.module!r}] must be a mapping or an Instance, not "
-            f"{type(space).__name__}"
+            f"{type(items).__name__}"
         )
-    return space.get(wanted.name, _ABSENT)
+    return items.get(wanted.name, _ABSENT)
 
 
 def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
-    """Return the item as an extern that matches the import."""
-    where = f"import {wanted.module}.{wanted.name}"
+    """Return the item if it is an extern that matches the import.
+
+    Raises LinkError, TypeError, ValueError, ClosedError.
+    """
+    label = f"import {wanted.module}.{wanted.name}"
     if item is _ABSENT:
         _refuse_foreign_abi(wanted)
-        raise LinkError(f"{where} is missing: it is {_a(wanted.type)}")
+        raise LinkError(f"{label} is missing: it is {_a(wanted.type)}")
     if not isinstance(item, Extern):
         if callable(item):
-            raise LinkError(f"{where} must be {_a(wanted.type)}, not a function")
+            raise LinkError(f"{label} must be {_a(wanted.type)}, not a function")
         raise TypeError(
-            f"{where} must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
+            f"{label} must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
         )
     if item.store is not store:
-        raise ValueError(f"{where}: {item!r} is of another store")
+        raise ValueError(f"{label}: {item!r} is of another store")
     if item._lifetime.closed:
-        raise ClosedError(f"{where}: {item!r}")
+        raise ClosedError(f"{label}: {item!r}")
     if not _matches(item.type, wanted.type):
-        raise LinkError(f"{where} must be {_a(wanted.type)}, not {_a(item.type)}")
+        raise LinkError(f"{label} must be {_a(wanted.type)}, not {_a(item.type)}")
     return item
 
 
 def _refuse_foreign_abi(wanted: ImportType) -> None:
-    """Raise LinkError for what is like WASI's and is not."""
-    whom = whose(wanted.module)
-    if whom:
+    """Raise LinkError if the import's module belongs to an ABI that WAMR doesn't implement."""
+    abi = foreign_wasi_abi(wanted.module)
+    if abi:
         raise LinkError(
-            f"import {wanted.module}.{wanted.name} is missing: {wanted.module!r} is {whom}"
+            f"import {wanted.module}.{wanted.name} is missing: {wanted.module!r} is {abi}"
         )
 
 
 def _matches(given: ExternType, wanted: ExternType) -> bool:
+    """Tell whether an extern of type `given` matches an import. Spec: section 3.4.6."""
     if isinstance(wanted, FuncType):
         return given == wanted
-    if isinstance(wanted, GlobalType):  # equal, or of a subclass
+    if isinstance(wanted, GlobalType):  # also of a subclass, which `==` tells apart
         return isinstance(given, GlobalType) and given._values() == wanted._values()
     if isinstance(wanted, MemoryType):
         return isinstance(given, MemoryType) and _fits(given.limits, wanted.limits)

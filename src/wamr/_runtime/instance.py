@@ -1,7 +1,7 @@
-"""Instances: a module linked and alive.
+"""Instances: making them, running their start functions, closing them.
 
-What an instance, its exports and its functions share is its `InstanceState` (state.py). The
-`Instance` is only a door to it, and is made anew when it is asked for after it has gone.
+The state of an instance is an `InstanceState` (state.py). An `Instance` refers to the state; if the
+Instance is collected while exports are alive, another one is made when it is asked for.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from weakref import ref as weak
 
 from .._backend.binding import ffi, lib
 from .._backend.handles import handle
-from .._base.immutable import made_already
+from .._backend.waiting import retry_while_busy, wait_for
+from .._base.arguments import already_initialized
+from .._base.wasi import WasiBase
 from ..errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
-from .extern import check_ending, waited
-from .func import Func, func_of
-from .imports import Resolved, WasiBase, check_shape
+from .imports import Resolved, check_shape
 from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel, no_room
 from .module import Module
 from .state import InstanceState
@@ -34,36 +34,33 @@ _NO_LIMITS = ResourceLimits()
 
 
 class _State(InstanceState):
-    """What only an instance's module can do for those below: make instances and functions."""
+    """An InstanceState that can make its Instance, a class that state.py doesn't know."""
 
     __slots__ = ()
 
     def instance(self) -> Instance | None:
-        """Return the Instance, made anew if only its exports are left; None while it is made."""
         if self._instance is None:
             return None
         instance: Instance | None = self._instance()
         if instance is None:
             instance = object.__new__(Instance)
-            instance._fill(self)
+            instance._init(self)
         return instance
-
-    def _func_of_ref(self, number: int) -> Func | None:
-        """Return the function of a number that came out."""
-        return func_of(number)
 
 
 class Instance:
-    """A module, linked and initialised; its start function has run, and a reactor's `_initialize`.
+    """An instance of a module: linked, initialized, and started.
 
-    store, module: where and what. imports: a mapping {"module": {"name": item}}, where an Instance
-    or its exports may stand for the inner one, or a sequence in the order of `module.imports`. An
-    item is a Func, Global, Table, Memory, or a callable, which takes its type from the import.
-    wasi: a WasiConfig, which WASI's imports are met with. limits: None for the store's.
-    A call of the export `_initialize` does nothing afterwards: it has run.
-    Raises LinkError (an import is missing or does not match), Trap (a segment was out of bounds, or
-    the start function trapped), what a host function raised, TypeError, ValueError, ClosedError.
-    C: `wasm_instance_new`. Spec: section 4.5.4.
+    store: the Store to make it in. module: a Module of the store's engine.
+    imports: a mapping {"module": {"name": item}}, in which an Instance or its exports may stand for
+    an inner mapping, or a sequence of items in the order of `module.imports`. An item is a Func,
+    Global, Table or Memory of the store, or a callable, whose type is the import's.
+    wasi: a WasiConfig for the imports of WASI. limits: ResourceLimits; None: the store's.
+    Runs the start function and, in a reactor, `_initialize`, which does nothing when it is called
+    again; never runs `_start`. An instance is a context manager, which closes it.
+    Raises LinkError (an import is missing or doesn't match), Trap (a segment is out of bounds, or
+    the start function trapped), MemoryLimitError, OSError (of `wasi`), what a host function raised,
+    TypeError, ValueError, ClosedError. C: `wasm_instance_new`. Spec: section 4.5.4.
 
     >>> from wamr import Instance, Module, Store
     >>> store = Store()
@@ -95,7 +92,7 @@ class Instance:
         limits: ResourceLimits | None = None,
     ) -> None:
         if hasattr(self, "_state"):
-            raise made_already(self)
+            raise already_initialized(self)
         checked_store("store", store)
         if not isinstance(module, Module):
             raise TypeError(
@@ -142,39 +139,44 @@ class Instance:
             c.timeout_ns = timeout_ns
             c.fuel = fuel
             _link(state, resolved, wasi)
-        self._fill(state)
+        self._init(state)
         if module._starts():
             self._start()
         state.made = True
 
-    def _fill(self, state: InstanceState) -> None:
+    def _init(self, state: InstanceState) -> None:
         self._state = state
         self.exports = exports_of(state)
         state._instance = weak(self)
 
     def _start(self) -> None:
-        c = self._state.c
-        status = lib.wpy_instance_start(c)
-        while status:
-            error = take_error(c)
-            if error is None or error.status != lib.WPY_BUSY:
-                raise_status(error, c, "the start function")
-            check_ending("the start function")
-            status = lib.wpy_instance_start(c)
+        c, label = self._state.c, "the start function"
+
+        def retry() -> int:
+            take_error(c)
+            return lib.wpy_instance_start(c)
+
+        status = retry_while_busy(retry, label, lib.wpy_instance_start(c))
+        if status:
+            raise_status(take_error(c), c, label)
 
     @property
     def module(self) -> Module:
-        """What it is an instance of."""
+        """The module that this is an instance of."""
         return self._state.module
 
     @property
     def store(self) -> Store:
-        """Where it lives."""
+        """The store that the instance lives in."""
         return self._state.store
 
     @property
     def fuel(self) -> int | None:
-        """What is left of its fuel; None: not limited. Settable. Raises ClosedError, TypeError."""
+        """The fuel that is left, 0 to 2**62 - 1; None: not limited. Settable.
+
+        One unit is a branch or call, as in `ResourceLimits`. Raises ClosedError, TypeError,
+        ValueError.
+        """
         self._open()
         left = lib.wpy_instance_fuel(self._state.c)
         return None if left < 0 else int(left)
@@ -189,13 +191,17 @@ class Instance:
             raise ClosedError("this Instance is closed")
 
     def interrupt(self) -> None:
-        """End what runs in it with a Trap (INTERRUPTED); from any thread, or its host functions."""
+        """Stop the code that runs in the instance; it ends with a Trap (TrapCode.INTERRUPTED).
+
+        May be called from any thread, and from host functions. C: `wasm_runtime_terminate`.
+        """
         self._state.interrupt()
 
     def close(self) -> None:
-        """Give everything back; what is from it raises ClosedError afterwards. Twice is fine.
+        """Free the instance; what it exports raises ClosedError. A second call does nothing.
 
-        While it runs, in a callback of its own or in another thread, that call goes on to its end.
+        If the instance is running, in another thread or in a call that this is called from, that
+        call runs to its end. C: `wasm_instance_delete`.
         """
         self._state.close()
 
@@ -217,14 +223,15 @@ class Instance:
 def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> None:
     """Make the instance in C, not started yet.
 
-    One whose segments failed is there, too: its functions may be in tables that others have.
+    If a segment is out of bounds, there is an instance all the same: the segments before may have
+    put its functions into imported tables.
     """
     module, store, c = state.module, state.store, resolved.c
-    _opened = None if wasi is None else wasi._apply(c, state)  # lives until the end of this
+    _opened = None if wasi is None else wasi._apply(c, state)  # kept until this function returns
     out = ffi.new("wpy_instance **")
     failed = lib.wpy_instance_new(module._c, c, out)
     if failed:
-        failed = waited(lambda: lib.wpy_instance_new(module._c, c, out), "linking", failed)
+        failed = wait_for(lambda: lib.wpy_instance_new(module._c, c, out), "linking", failed)
     if out[0]:
         state.c = handle(out[0])
         for extern in resolved.externs:
@@ -235,7 +242,8 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
 
 
 def _raise_failed(module: Module, store: Store) -> NoReturn:
-    error = take_error(module._c)
+    """Raise the exception for an instance that could not be made."""
+    error = take_error(module._c)  # C records it for the module: there is no instance
     status, text = error.status, ffi.string(error.text).decode("utf-8", "replace")
     if status == lib.WPY_NO_MEMORY:
         raise MemoryError(text)
@@ -245,7 +253,7 @@ def _raise_failed(module: Module, store: Store) -> NoReturn:
                 f"there is no room for the module's memory: {no_room(store._budget)}"
             )
         if "too many table elements" in text:
-            why = no_room(store._budget, elements=True)
-            raise MemoryLimitError(f"there is no room for the module's tables: {why}")
+            reason = no_room(store._budget, elements=True)
+            raise MemoryLimitError(f"there is no room for the module's tables: {reason}")
         raise out_of_memory(text) or link_error_from_text(text)
     raise_status(error, module._c, "the module's segments")

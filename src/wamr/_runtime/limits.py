@@ -1,7 +1,7 @@
-"""Limits: what an instance may use before it is stopped.
+"""Limits on what an instance may use.
 
-Values, checked when made. They are carried out in C: time and fuel at the checkpoint that running
-code passes (src/native/runtime/checkpoint.c), memory and tables by budgets (budget.c).
+The values are checked here and enforced in C: time and fuel at the checkpoint that running code
+passes (src/native/runtime/checkpoint.c), memory and tables by budgets (src/native/core/budget.c).
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 NO_FUEL_LIMIT = -1
 NO_LIMIT = (1 << 64) - 1
-MOST_SECONDS = 1e9
+MAX_SECONDS = 1e9
 
 
 def checked_timeout(timeout: object) -> int:
-    """Return a timeout in ns, 0 for None; TypeError, ValueError."""
+    """Return a timeout in seconds as nanoseconds, 0 for None; TypeError, ValueError."""
     if timeout is None:
         return 0
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool):
         raise TypeError(
             f"timeout must be a number of seconds or None, not {type(timeout).__name__}"
         )
-    if not timeout >= 0:  # nor NaN
+    if not timeout >= 0:  # negative or NaN
         raise ValueError(f"timeout must not be negative: {timeout}")
-    return max(1, int(min(timeout, MOST_SECONDS) * 1e9))
+    return max(1, int(min(timeout, MAX_SECONDS) * 1e9))
 
 
 def checked_fuel(fuel: object) -> int:
-    """Return an amount of fuel, -1 for None; TypeError, ValueError."""
+    """Return an amount of fuel as C takes it, -1 for None; TypeError, ValueError."""
     if fuel is None:
         return NO_FUEL_LIMIT
     if not isinstance(fuel, int) or isinstance(fuel, bool):
@@ -44,7 +44,10 @@ def checked_fuel(fuel: object) -> int:
 
 
 def checked_amount(name: str, amount: object) -> int:
-    """Return a limit of bytes or elements, the largest uint64 for None; TypeError, ValueError."""
+    """Return a number of bytes or elements as C takes it, 2**64 - 1 for None.
+
+    Raises TypeError, ValueError.
+    """
     if amount is None:
         return NO_LIMIT
     if not isinstance(amount, int) or isinstance(amount, bool):
@@ -55,27 +58,31 @@ def checked_amount(name: str, amount: object) -> int:
 
 
 def no_room(budget: Any, *, elements: bool = False) -> str:
-    """Return why this thread was refused a memory, or a table, just now; budget: its store's."""
+    """Return the reason of this thread's last failure to allocate a memory, or a table.
+
+    budget: the store's. elements: whether it was a table.
+    """
     try:
-        from .._diagnosis.room import why_no_room
-    except (ImportError, MemoryError, OSError):  # there is no room for that either
+        from .allocation import allocation_failure
+    except (ImportError, MemoryError, OSError):  # importing needs memory, too
         return "the system has no memory left"
-    return why_no_room(budget, elements=elements)
+    return allocation_failure(budget, elements=elements)
 
 
 class ResourceLimits(Options):
-    """What an instance may use, over its whole life but `timeout`.
+    """Limits on what an instance may use. None means no limit, for stack_bytes the engine's.
 
-    timeout: seconds that each call from Python, and the start function, may take; None: no limit.
-    memory_bytes: size of the linear memories that it makes; memory.grow beyond it fails.
-    stack_bytes: size of the wasm stack; None: the engine's.
-    table_elements: size of the tables that it makes, all together; table.grow beyond it fails.
-    fuel: branches and calls that wasm code may execute over the instance's whole life, and 64 bytes
-    that it fills or copies count as one; the same program uses the same fuel on every machine;
-    None: no limit.
-    Given to a Store, timeout, stack_bytes and fuel are the defaults of its instances, memory_bytes
-    and table_elements sums over all that lives in it, host-made memories and tables too.
-    Immutable, comparable. Raises TypeError, ValueError.
+    timeout: seconds, 0 or more, for each call from Python and for the start function.
+    memory_bytes: the sum of the sizes of the instance's own linear memories, 0 to 2**64 - 2;
+    `memory.grow` beyond it fails.
+    stack_bytes: the size of the wasm stack, 4096 to 2**30.
+    table_elements: the sum of the sizes of its own tables, 0 to 2**64 - 2; `table.grow` beyond it
+    fails.
+    fuel: the branches and calls that its code may execute during its life, 0 to 2**62 - 1. Filling
+    or copying 64 bytes counts as one, too. A program uses the same fuel on every machine.
+    In a Store, timeout, stack_bytes and fuel are the defaults of its instances; memory_bytes and
+    table_elements limit the sums over everything in the store, host-made externs included.
+    Immutable, comparable, picklable. Raises TypeError, ValueError.
 
     >>> from wamr import ResourceLimits
     >>> ResourceLimits(timeout=0.5, fuel=10_000)
@@ -112,11 +119,11 @@ class ResourceLimits(Options):
         return f"{type(self).__name__}({text})"
 
     def _timeout_ns(self) -> int:
-        """Return the timeout in ns, 0 for none."""
+        """Return the timeout in nanoseconds, 0 for none."""
         return checked_timeout(self.timeout)
 
     def _budget(self, parent: Any) -> Any:
-        """Return a handle on a budget in C within `parent`, or that if none is needed."""
+        """Return a new budget in C within the budget `parent`; `parent` itself if not limited."""
         memory = checked_amount("memory_bytes", self.memory_bytes)
         table = checked_amount("table_elements", self.table_elements)
         if memory == table == NO_LIMIT:

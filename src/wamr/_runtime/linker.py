@@ -1,18 +1,19 @@
-"""The linker: definitions made once, for many instances.
+"""The linker: definitions of imports, for any number of instances.
 
-A dictionary of what imports are met with, by module and name, with a few conveniences; matching
-and linking are `linking`'s. With an engine instead of a store it may hold only what belongs to no
-store: callables, which become functions of the store that is instantiated in.
+A Linker is a dictionary of items by module and name, with conveniences; imports.py matches the
+items with imports. A Linker of an engine may hold only items that belong to no store: callables,
+which become functions of the store of each instance.
 """
 
 from __future__ import annotations
 
+from .._base.arguments import already_initialized
 from .._base.callables import checked_plain
-from .._base.immutable import made_already
+from .._base.wasi import WasiBase
 from ..errors import Trap
 from ..types import FuncType
 from .extern import Extern
-from .imports import WasiBase, is_wasi
+from .imports import is_wasi
 from .instance import Instance
 from .module import Module
 from .store import Store, checked_store, engine_of
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
 
 class Linker:
-    """Definitions by module and name, for many instances.
+    """Definitions of imports by module and name, for any number of instances.
 
-    store: the Store that its items are of; with an Engine it serves many stores, and holds
-    callables only. Raises TypeError.
+    store: the Store of the items and instances, or an Engine: then the Linker serves all stores of
+    the engine, and holds callables only. Raises TypeError, ClosedError.
 
     >>> from wamr import Linker, Module, Store
     >>> store = Store()
@@ -53,7 +54,7 @@ class Linker:
 
     def __init__(self, store: Store | Engine) -> None:
         if hasattr(self, "_items"):
-            raise made_already(self)
+            raise already_initialized(self)
         self._engine = engine_of("store", store)
         self._store = store if isinstance(store, Store) else None
         self._items: dict[str, dict[str, ImportItem]] = {}
@@ -61,23 +62,30 @@ class Linker:
 
     @property
     def engine(self) -> Engine:
-        """The engine of its modules."""
+        """The engine of the modules that can be instantiated."""
         return self._engine
 
     @property
     def store(self) -> Store | None:
-        """The store of its items; None: it serves many."""
+        """The store of the items, or None if the Linker was made with an engine."""
         return self._store
 
     def define(self, module: str, name: str, item: ImportItem, *, replace: bool = False) -> None:
-        """Meet the import `module`.`name` with `item`.
+        """Define the item for imports of `module`.`name`.
 
-        Raises ValueError when it is defined already, unless `replace`, or when `item` is of another
-        store; TypeError.
+        item: a Func, Global, Table or Memory of the store, or a callable. replace: whether to
+        replace an earlier definition.
+        Raises ValueError if the name is defined already or the item is of another store; TypeError.
+
+        >>> from wamr import Linker, Store
+        >>> linker = Linker(Store())
+        >>> linker.define("env", "log", print)
+        >>> linker.get("env", "log")
+        <built-in function print>
         """
-        for what, value in (("module", module), ("name", name)):
+        for parameter, value in (("module", module), ("name", name)):
             if not isinstance(value, str):
-                raise TypeError(f"{what} must be a str, not {type(value).__name__}")
+                raise TypeError(f"{parameter} must be a str, not {type(value).__name__}")
         if isinstance(item, Extern):
             if item.store is not self._store:
                 raise ValueError(
@@ -89,7 +97,7 @@ class Linker:
             raise TypeError(
                 f"item must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
             )
-        else:  # of what type it will be, the import says
+        else:  # generators are allowed, since an import may have externref results
             checked_plain(f"{module}.{name}", item, generators=True)
         names = self._items.setdefault(module, {})
         if name in names and not replace:
@@ -97,14 +105,17 @@ class Linker:
         names[name] = item
 
     def get(self, module: str, name: str) -> ImportItem:
-        """Return what `module`.`name` is defined as; KeyError."""
+        """Return the item that `module`.`name` is defined as; KeyError if it isn't defined."""
         try:
             return self._items[module][name]
         except KeyError:
             raise KeyError(f"{module}.{name} is not defined") from None
 
     def func(self, module: str, name: str | None = None) -> Callable[[Function], Function]:
-        """Define the decorated function; name: None for its own."""
+        """Return a decorator that defines a function as `module`.`name`.
+
+        name: None for the function's own. The decorator raises what `define` raises.
+        """
 
         def decorate(function: Function) -> Function:
             self.define(module, name if name is not None else function.__name__, function)
@@ -113,7 +124,7 @@ class Linker:
         return decorate
 
     def define_instance(self, module: str, instance: Instance) -> None:
-        """Define everything that an instance exports. Raises as `define`."""
+        """Define all exports of an instance, under `module`. Raises what `define` raises."""
         if not isinstance(instance, Instance):
             raise TypeError(f"instance must be an Instance, not {type(instance).__name__}")
         item: Any
@@ -121,13 +132,24 @@ class Linker:
             self.define(module, name, item)
 
     def define_wasi(self, wasi: WasiBase) -> None:
-        """Meet WASI's imports with a WasiConfig, where an instance is given none of its own."""
+        """Set the WasiConfig of instances that `instantiate` gets none for. Raises TypeError."""
         if not isinstance(wasi, WasiBase):
             raise TypeError(f"wasi must be a WasiConfig, not {type(wasi).__name__}")
         self._wasi = wasi
 
     def trap_missing(self, module: Module) -> None:
-        """Define each function that `module` imports and nobody defined as one that traps."""
+        """Define each function that `module` imports and that isn't defined as one that traps.
+
+        Raises TypeError.
+
+        >>> from wamr import Engine, Linker, Module, Store
+        >>> engine = Engine()
+        >>> module = Module(engine, '(module (import "env" "f" (func)) (export "f" (func 0)))')
+        >>> linker = Linker(engine)
+        >>> linker.trap_missing(module)
+        >>> linker.instantiate(module, store=Store(engine))
+        <wamr.Instance, exports f>
+        """
         if not isinstance(module, Module):
             raise TypeError(
                 f"module must be a Module, not {type(module).__name__}; Module(store, source) "
@@ -136,10 +158,12 @@ class Linker:
         function = 0
         for wanted in module.imports:
             if isinstance(wanted.type, FuncType):
-                theirs = is_wasi(module, wanted, function) and self._wasi is not None
+                provided = self._wasi is not None and is_wasi(module, wanted, function)
                 function += 1
-                if not theirs and wanted.name not in self._items.get(wanted.module, {}):
-                    self.define(wanted.module, wanted.name, _missing(wanted.module, wanted.name))
+                if not provided and wanted.name not in self._items.get(wanted.module, {}):
+                    self.define(
+                        wanted.module, wanted.name, _trapping_function(wanted.module, wanted.name)
+                    )
 
     def instantiate(
         self,
@@ -149,10 +173,10 @@ class Linker:
         wasi: WasiBase | None = None,
         limits: ResourceLimits | None = None,
     ) -> Instance:
-        """Return an instance of `module`, linked with what is defined here.
+        """Return a new instance of `module`, with imports from the definitions.
 
-        store: needed, and allowed, only if the Linker was made with an engine. wasi, limits: as for
-        `Instance`, whose errors this raises; TypeError, ValueError.
+        store: required if the Linker was made with an engine. wasi, limits: as in `Instance`; wasi
+        None: what `define_wasi` has set. Raises what `Instance` raises. C: `wasm_instance_new`.
         """
         if store is None:
             if self._store is None:
@@ -170,7 +194,7 @@ class Linker:
         raise TypeError("a Linker cannot be copied or pickled: what it links lives in stores")
 
 
-def _missing(module: str, name: str) -> Callable[..., Any]:
+def _trapping_function(module: str, name: str) -> Callable[..., Any]:
     def missing(*args: object) -> Any:
         raise Trap(f"{module}.{name} is not defined")
 

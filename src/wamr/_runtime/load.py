@@ -1,4 +1,4 @@
-"""The one call for the common case."""
+"""`load`: from source to instance in one call."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .store import Store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._base.aliases import Source
+    from .._base.wasi import WasiBase
     from .import_aliases import Imports
-    from .imports import WasiBase
     from .limits import ResourceLimits
 
 
@@ -21,10 +21,10 @@ def load(
     wasi: WasiBase | None = None,
     limits: ResourceLimits | None = None,
 ) -> Instance:
-    """Compile and instantiate in a store of its own.
+    """Compile a module and make an instance of it, in a new store.
 
-    source: a path, the bytes of a module, module text (needs the `wat` extra), or a Module, which
-    is not compiled again: the store is of its engine. imports, wasi, limits: as for `Instance`.
+    source: a path, the bytes of a module, module text (needs the `wat` extra), or a Module, whose
+    engine the store uses then. imports, wasi, limits: as in `Instance`.
     Raises what `Module` and `Instance` raise.
 
     >>> import wamr

@@ -1,20 +1,23 @@
-"""Linear memory, read and written from Python without copying more than asked for.
+"""Linear memory, which Python reads and writes in place.
 
-A memory's address never changes (src/native/runtime/memory.c), so one memoryview of it is kept and
-renewed only when it has grown. Every view pins the bytes in C: they stay while anything looks at
-them, whatever is closed meanwhile. Bounds are checked here, by slicing rules for `memory[…]` and
-strictly for the rest.
+The address of a memory never changes (src/native/runtime/memory.c), so a Memory keeps one
+memoryview and replaces it only after the memory has grown. Every view pins the bytes in C: they
+exist as long as any view, whatever is closed meanwhile. The base class in C reads and writes within
+the view (src/native/cpython/memory.c); what is outside of it is done here. Bounds are those of
+slicing for `memory[…]`, and strict for the methods.
 """
 
 from __future__ import annotations
 
 from .._backend.binding import MemoryBase, ffi, lib
-from .._backend.handles import giver, handle
-from .._base.immutable import made_already
+from .._backend.handles import deferrable, handle
+from .._backend.waiting import wait_for
+from .._base.arguments import already_initialized, checked_index, type_name
+from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from ..errors import ClosedError, MemoryLimitError
 from ..types import MAX_PAGES, Limits, MemoryType
-from .extern import Extern, Lifetime, checked_index, waited
+from .extern import Extern
 from .limits import no_room
 from .store import checked_store
 
@@ -30,7 +33,7 @@ PAGE = 65_536
 
 
 class _Pin:
-    """Lets go of a view's hold on the bytes; keeps the handle that they belong to until then."""
+    """A pin on a memory's bytes. It keeps the memory's handle; calling it removes the pin."""
 
     __slots__ = ("_c",)
 
@@ -45,8 +48,10 @@ class _Pin:
 class Memory(MemoryBase, Extern):
     """Linear memory: bytes that wasm code and Python share.
 
-    store: where it lives. type: its limits, in pages of 65 536 bytes.
-    Raises TypeError, ClosedError, MemoryLimitError where there is no room for it.
+    store: the Store that it lives in. type: a MemoryType; its limits count pages of 65 536 bytes.
+    `len(memory)` is its size in bytes; `memory[i]` and `memory[a:b]` work as on a bytearray, except
+    that slices have no step and assignments keep the size.
+    Raises TypeError, ClosedError, MemoryLimitError if there is no room.
     C: `wasm_memory_new`. Spec: section 4.5.3, `mem_alloc`.
 
     >>> from wamr import Limits, Memory, MemoryType, Store
@@ -61,10 +66,10 @@ class Memory(MemoryBase, Extern):
 
     def __init__(self, store: Store, type: MemoryType) -> None:  # noqa: A002
         if hasattr(self, "_c"):
-            raise made_already(self)
+            raise already_initialized(self)
         checked_store("store", store)
         if not isinstance(type, MemoryType):
-            raise TypeError(f"type must be a MemoryType, not {_kind(type)}")
+            raise TypeError(f"type must be a MemoryType, not {type_name(type)}")
         limits = type.limits
         c = lib.wpy_memory_new(limits.min, limits.max or 0, limits.max is not None, store._budget)
         if not c:
@@ -72,19 +77,19 @@ class Memory(MemoryBase, Extern):
                 f"there is no room for {limits.min} pages: {no_room(store._budget)}"
             )
         self._c = handle(c)
-        self._lifetime = HostMade(store, self)
+        self._lifetime = _HostMemoryLifetime(store, self)
         self._view = None
 
     @property
     def type(self) -> MemoryType:
-        """Its type: `limits.min` is the present size, `max` None where none was declared."""
+        """The type; its `limits.min` is the present size in pages. C: `wasm_memory_type`."""
         has_max = ffi.new("bool *")
-        most = lib.wpy_memory_max(self._c, has_max)
-        return MemoryType(Limits(lib.wpy_memory_pages(self._c), most if has_max[0] else None))
+        maximum = lib.wpy_memory_max(self._c, has_max)
+        return MemoryType(Limits(lib.wpy_memory_pages(self._c), maximum if has_max[0] else None))
 
     @property
     def pages(self) -> int:
-        """Its size in pages of 65 536 bytes. C: `wasm_memory_size`."""
+        """The size in pages of 65 536 bytes; ClosedError. C: `wasm_memory_size`."""
         self._open()
         return int(lib.wpy_memory_pages(self._c))
 
@@ -92,31 +97,31 @@ class Memory(MemoryBase, Extern):
         self._open()
         return int(lib.wpy_memory_size(self._c))
 
-    def _renewed(self) -> memoryview:
-        """Return a view of all there is now; ClosedError."""
+    def _renew_view(self) -> memoryview:
+        """Replace the view by one of the present size, and return it; ClosedError."""
         self._open()
-        pin = _Pin(self._c)  # first, so that the bytes can't go in between
+        pin = _Pin(self._c)  # first, so that no other thread frees the bytes
         size = lib.wpy_memory_size(self._c)
         data = lib.wpy_memory_data(self._c)
         if not data:
             pin(None)
             raise ClosedError("this Memory is closed")
-        self._view = view = memoryview(ffi.buffer(ffi.gc(data, giver(pin)), size))
+        self._view = view = memoryview(ffi.buffer(ffi.gc(data, deferrable(pin)), size))
         self._show(int(ffi.cast("uintptr_t", data)), size, view)
         return view
 
     def _within(self, offset: int, size: int) -> memoryview:
-        """Return a view that holds the range; IndexError, ClosedError."""
+        """Return the view, which contains this range; IndexError, ClosedError."""
         view = self._view
         if view is None or self._lifetime.closed or offset + size > len(view):
-            view = self._renewed()
+            view = self._renew_view()
         if offset < 0 or size < 0 or offset + size > len(view):
             raise IndexError(
                 f"{size} bytes at {offset} are not within the memory's {len(view)} bytes"
             )
         return view
 
-    # What the base's read and write do not do at once: the memory has grown, or something is wrong.
+    # Called by `read` and `write` of the base class if the memory has grown, or on an error.
     def _read(self, offset: int, size: int) -> bytes:
         try:
             return self._within(offset, size)[offset : offset + size].tobytes()
@@ -133,15 +138,23 @@ class Memory(MemoryBase, Extern):
             self._write(checked_index("offset", offset), bytes(data))
 
     def view(self, offset: int = 0, size: int | None = None, *, format: str = "B") -> memoryview:  # noqa: A002
-        """Return a writable view, without a copy; it keeps the bytes alive.
+        r"""Return a writable memoryview of the bytes, without a copy. It keeps the bytes alive.
 
-        size: in bytes; None: up to the end. format: of its items, as in `struct`.
-        A view taken before the memory grows still shows the same bytes.
-        Raises IndexError outside, ValueError for a size that is not whole items, ClosedError.
+        offset, size: in bytes; size None: to the end. format: of the items, one character of the
+        module `struct`. A view from before the memory has grown shows the same bytes as before.
+        Raises IndexError outside, ValueError for a wrong format or a size that is no multiple of
+        the item's, TypeError, ClosedError. C: `wasm_memory_data`.
+
+        >>> from wamr import Limits, Memory, MemoryType, Store
+        >>> memory = Memory(Store(), MemoryType(Limits(1)))
+        >>> numbers = memory.view(0, 8, format="i")
+        >>> numbers[1] = -1
+        >>> memory[4:8]
+        b'\xff\xff\xff\xff'
         """
         offset = checked_index("offset", offset)
         if not isinstance(format, str):
-            raise TypeError(f"format must be a str, not {_kind(format)}")
+            raise TypeError(f"format must be a str, not {type_name(format)}")
         size = max(len(self) - offset, 0) if size is None else checked_index("size", size)
         view = self._within(offset, size)[offset : offset + size]
         if format == "B":
@@ -157,7 +170,7 @@ class Memory(MemoryBase, Extern):
                 f"format must be one character that memoryview.cast knows, not {format!r}"
             ) from None
 
-    # memory[…], likewise: a byte, or the bytes of a slice, as `bytes` would.
+    # The same for `memory[…]`: a byte, or the bytes of a slice, by the rules of `bytes`.
     def _item(self, key: SupportsIndex | slice) -> int | bytes:
         if isinstance(key, slice):
             start, stop = _range_of(key, len(self))
@@ -187,37 +200,44 @@ class Memory(MemoryBase, Extern):
         return position + size if position < 0 else position
 
     def grow(self, pages: int) -> int:
-        """Grow by so many pages and return the old number of them.
+        """Grow by `pages` pages of 65 536 bytes; return the old size in pages.
 
-        Raises MemoryLimitError past the maximum, or what there is; ValueError below 0; TypeError.
+        Raises MemoryLimitError past the maximum of the type, the limits, or the system's memory;
+        ValueError below 0, TypeError, ClosedError.
         C: `wasm_memory_grow`. Spec: section 4.5.3, growing memories.
+
+        >>> from wamr import Limits, Memory, MemoryType, Store
+        >>> memory = Memory(Store(), MemoryType(Limits(1, 2)))
+        >>> memory.grow(1), memory.pages
+        (1, 2)
         """
         delta = checked_index("pages", pages)
         if delta < 0:
             raise ValueError(f"pages must not be negative: {delta}")
         self._open()
         old = ffi.new("uint32_t *")
-        status = waited(
+        status = wait_for(
             lambda: lib.wpy_memory_grow(self._c, min(delta, MAX_PAGES + 1), old),
             "growing this Memory",
         )
         if status == lib.WPY_CLOSED:
             raise ClosedError("this Memory is closed")
         if status:
-            raise MemoryLimitError(self._why_not(old[0], delta))
+            raise MemoryLimitError(self._grow_error(old[0], delta))
         return int(old[0])
 
-    def _why_not(self, old: int, delta: int) -> str:
-        """Return why it can't grow."""
-        most = self.type.limits.max
-        what = f"can't grow from {old} by {delta} pages"
-        if most is not None and old + delta > most:
-            return f"{what}: at most {most} pages"
+    def _grow_error(self, old: int, delta: int) -> str:
+        """Return the message for a failure to grow."""
+        maximum = self.type.limits.max
+        problem = f"can't grow from {old} by {delta} pages"
+        if maximum is not None and old + delta > maximum:
+            return f"{problem}: at most {maximum} pages"
         if old + delta > MAX_PAGES:
-            return f"{what}: no more room, it can have at most {MAX_PAGES} pages, 4 GiB"
-        return f"{what}: {no_room(self.store._budget)}"
+            return f"{problem}: no more room, it can have at most {MAX_PAGES} pages, 4 GiB"
+        return f"{problem}: {no_room(self.store._budget)}"
 
-    def _closed_below(self) -> None:
+    def _detach(self) -> None:
+        """Let go of the bytes, since the memory is being closed."""
         self._view = None
         self._hide()
 
@@ -228,8 +248,8 @@ class Memory(MemoryBase, Extern):
         return f"<wamr.Memory, {pages} page{'' if pages == 1 else 's'}>"
 
 
-class HostMade(Lifetime):
-    """The origin of a memory that the host made: closes it with its store."""
+class _HostMemoryLifetime(Lifetime):
+    """The lifetime of a host-made memory, which is closed with its store."""
 
     __slots__ = ("_memory",)
 
@@ -241,20 +261,20 @@ class HostMade(Lifetime):
         store._closables.add(new_key(), self)
 
     def close(self) -> None:
-        """Let the memory's bytes go, if no instance has them."""
+        """Free the memory's bytes, unless an instance has imported them."""
         if not self.closed:
             self.closed = True
             memory = self._memory()
             if memory is not None:
-                memory._closed_below()
+                memory._detach()
                 lib.wpy_memory_close(memory._c)
 
 
-def instance_memory(owner: Lifetime, c: Any) -> Memory:
-    """Return a Memory for a handle on one of an instance."""
+def instance_memory(lifetime: Lifetime, c: Any) -> Memory:
+    """Return a new Memory for a memory of an instance; it takes over `c`, a reference."""
     memory = object.__new__(Memory)
     memory._c = handle(c)
-    memory._lifetime = owner
+    memory._lifetime = lifetime
     memory._view = None
     return memory
 
@@ -267,13 +287,9 @@ def _range_of(key: slice, size: int) -> tuple[int, int]:
 
 
 def _flat(name: str, data: object) -> bytes | memoryview:
-    """Return the bytes of whatever has a buffer; TypeError."""
+    """Return the bytes of an object with a buffer; TypeError if it has none."""
     try:
         view = memoryview(data)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{name} must be bytes or another buffer, not {_kind(data)}") from None
+        raise TypeError(f"{name} must be bytes or another buffer, not {type_name(data)}") from None
     return view.cast("B") if view.c_contiguous and view.nbytes else view.tobytes()
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__

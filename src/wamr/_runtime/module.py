@@ -1,8 +1,8 @@
-"""Modules: code, validated and compiled once, usable in any number of instances and threads.
+"""Modules: code that is validated and compiled once, for any number of instances and threads.
 
-What a module imports and exports is read from C when first asked for
-(src/native/runtime/describe.c), and shared by all its instances. A module keeps its bytes: they are
-what is pickled, and where custom sections are found. It knows nothing of instances.
+The types of imports and exports are read from C at the first access
+(src/native/runtime/describe.c), and shared by all instances. A module keeps its bytes, for pickles
+and for custom sections. This module knows nothing about instances.
 """
 
 from __future__ import annotations
@@ -10,7 +10,21 @@ from __future__ import annotations
 from struct import Struct
 
 from .._backend.binding import described, exported, ffi, lib
-from .._base.immutable import made_already
+from .._base.arguments import already_initialized
+from .._base.binary_format import (
+    AOT_MAGIC,
+    CODE_SECTION,
+    CUSTOM_SECTION,
+    FUNCTION,
+    GLOBAL,
+    HAS_MAX,
+    HEADER_BYTES,
+    MEMORY,
+    MODULE_NAME,
+    MUTABLE,
+    TABLE,
+    VALUE_TYPES,
+)
 from ..errors import CompileError, UnavailableError, out_of_memory
 from ..types import (
     ExportType,
@@ -33,19 +47,17 @@ if TYPE_CHECKING:
     from .store import Store
 
 _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
-AOT_MAGIC = b"\0aot"
-_KINDS = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x6F: "externref"}
-_KINDS[0x70] = "funcref"
 
 
 class Module:
-    """Code, compiled once.
+    """A compiled module, for any number of instances in the stores of its engine.
 
-    store: the Store or Engine it is for; its engine is what counts.
+    store: a Store or an Engine; only the engine matters.
     source: a path, the bytes of a module, or module text (needs the `wat` extra).
-    trusted: whether AOT code may be taken, which WAMR runs without checking it.
+    trusted: whether to accept AOT code, which WAMR runs without validating it.
+    May be copied (the copy is the module itself) and pickled; unpickling uses the default engine.
     Raises CompileError (malformed, invalid or not supported), OSError for a path, TypeError,
-    ClosedError; UnavailableError for AOT code, while "aot" is not in `wamr.FEATURES`.
+    ClosedError, UnavailableError (AOT code, while "aot" is not in `wamr.FEATURES`).
     C: `wasm_runtime_load_ex`. Spec: section 4.5.1, `module_decode` and `module_validate`.
 
     >>> from wamr import Engine, Module
@@ -59,25 +71,25 @@ class Module:
         "_bytes",
         "_c",
         "_engine",
+        "_export_plan",
         "_exports",
         "_function_imports",
         "_function_names",
+        "_has_start",
         "_imports",
         "_name",
-        "_plan",
-        "_starter",
     )
     _engine: Engine
 
     def __init__(self, store: Store | Engine, source: Source, *, trusted: bool = False) -> None:
         if hasattr(self, "_c"):
-            raise made_already(self)
+            raise already_initialized(self)
         engine = engine_of("store", store)
         if not isinstance(trusted, bool):
             raise TypeError(f"trusted must be a bool, not {type(trusted).__name__}")
         data = source_bytes(source)
         if data[:4] == AOT_MAGIC:
-            raise _no_aot(trusted)
+            raise _aot_error(trusted)
         self._load(engine, data)
 
     def _load(self, engine: Engine, data: bytes) -> None:
@@ -88,9 +100,9 @@ class Module:
             no_memory = out_of_memory(text.partition(" (function ")[0])
             if no_memory:
                 raise no_memory
-            from .._diagnosis.refused import refused
+            from .._diagnosis.refused import compile_error
 
-            raise refused(text, data)
+            raise compile_error(text, data)
         self._c = ffi.gc(pointer, lib.wpy_module_release)
         self._bytes = data
         self._engine = engine
@@ -98,18 +110,18 @@ class Module:
         self._function_names: dict[int, str | None] = {}
         self._imports: tuple[ImportType, ...] | None = None
         self._function_imports: int | None = None
-        self._starter: bool | None = None
+        self._has_start: bool | None = None
         self._exports: tuple[ExportType, ...] | None = None
-        self._plan: dict[str, tuple[int, int, ExternType]] | None = None
+        self._export_plan: dict[str, tuple[int, int, ExternType]] | None = None
 
     @property
     def engine(self) -> Engine:
-        """The engine that it is for."""
+        """The engine that the module was compiled for."""
         return self._engine
 
     @property
     def imports(self) -> tuple[ImportType, ...]:
-        """What the module asks for, in its order."""
+        """The imports, in the module's order. C: `wasm_module_imports`. Spec: section 5.5.5."""
         if self._imports is None:
             self._imports = tuple(
                 [
@@ -121,52 +133,64 @@ class Module:
 
     @property
     def exports(self) -> tuple[ExportType, ...]:
-        """What the module offers, in its order."""
+        """The exports, in the module's order. C: `wasm_module_exports`. Spec: section 5.5.10."""
         if self._exports is None:
             self._exports = exported(self._address(), _export_types, _export_type)
         return self._exports
 
     @property
     def name(self) -> str | None:
-        """The module's own name, from its name section."""
+        """The module's name in its name section, or None. Spec: appendix 7.4.1."""
         if self._name is None:
             self._name = (self._own_name(),)
         return self._name[0]
 
     def _own_name(self) -> str | None:
         section = self.custom_section("name")
-        if section and section[0] == 0:
-            reader = _Reader(section, 1)
+        if section and section[0] == MODULE_NAME:
+            from .._base.binary_reader import BinaryReader, Malformed
+
+            reader = BinaryReader(section, 1, len(section))
             try:
                 reader.number()
-                name = reader.text()
-            except IndexError:  # cut short; no reason for a module to be invalid
+                return reader.text("replace")
+            except Malformed:  # WAMR doesn't validate custom sections
                 return None
-            return name if reader.at <= len(section) else None
         return None
 
     def custom_section(self, name: str) -> bytes | None:
-        """Return the content of the first custom section of this name, or None.
+        r"""Return the bytes of the first custom section with this name, or None.
 
-        Spec: section 5.5.3. Raises TypeError.
+        Raises TypeError. C: `wasm_runtime_get_custom_section`. Spec: section 5.5.3.
+
+        >>> from wamr import Engine, Module
+        >>> Module(Engine(), b"\0asm\1\0\0\0" b"\0\6\3abcde").custom_section("abc")
+        b'de'
         """
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
-        reader = _Reader(self._bytes, 8)
-        while reader.at < len(self._bytes):
-            kind = reader.byte()
-            end = reader.number()
-            end += reader.at
-            if kind == 0 and reader.text() == name:
+        from .._base.binary_reader import BinaryReader
+
+        reader = BinaryReader(self._bytes, HEADER_BYTES, len(self._bytes))
+        while reader.at < reader.end:
+            section = reader.byte()
+            size = reader.number()
+            end = reader.at + size
+            if section == CUSTOM_SECTION and reader.text("replace") == name:
                 return self._bytes[reader.at : end]
             reader.at = end
         return None
 
     @staticmethod
     def validate(store: Store | Engine, source: Source) -> bool:
-        """Tell whether `source` is a module that runs here. `Module(…)` tells the reason.
+        """Tell whether `Module(store, source)` would succeed; its CompileError has the reason.
 
-        Raises OSError for a path, TypeError.
+        Raises OSError for a path, TypeError, ClosedError, UnavailableError.
+        C: `wasm_module_validate`.
+
+        >>> from wamr import Engine, Module
+        >>> Module.validate(Engine(), "(module (func (result i32)))")
+        False
         """
         try:
             Module(store, source)
@@ -175,12 +199,20 @@ class Module:
         return True
 
     def serialize(self) -> bytes:
-        """Return bytes for `deserialize`, here or elsewhere. C: `wasm_module_serialize`."""
+        """Return bytes for `deserialize`, in any process. C: `wasm_module_serialize`."""
         return self._bytes
 
     @staticmethod
     def deserialize(store: Store | Engine, data: bytes) -> Module:
-        """Return the module that `serialize` wrote. Raises CompileError, TypeError."""
+        """Return a module from the bytes that `serialize` returned.
+
+        Raises CompileError, TypeError, ClosedError. C: `wasm_module_deserialize`.
+
+        >>> from wamr import Engine, Module
+        >>> module = Module(Engine(), '(module (func (export "f")))')
+        >>> Module.deserialize(Engine(), module.serialize())
+        <wamr.Module, 0 imports, 1 exports>
+        """
         if not isinstance(data, bytes):
             raise TypeError(f"data must be bytes, not {type(data).__name__}")
         return Module(store, data)
@@ -198,37 +230,38 @@ class Module:
         name = f" {self.name!r}" if self.name else ""
         return f"<wamr.Module{name}, {len(self.imports)} imports, {len(self.exports)} exports>"
 
-    # name -> (kind, index in its kind, type); what instances make their exports from
     def _exported(self) -> dict[str, tuple[int, int, ExternType]]:
-        if self._plan is None:
-            self._plan = {
+        """Return kind, index (among those of its kind) and type of each export, by name."""
+        if self._export_plan is None:
+            self._export_plan = {
                 name: (kind, index, _types.get(type_) or _type(type_))
                 for kind, index, _, name, type_ in described(self._address(), False)
             }
-        return self._plan
+        return self._export_plan
 
     def _address(self) -> int:
         return int(_cast(_UINTPTR, self._c))
 
     def _starts(self) -> bool:
-        """Tell whether something runs when an instance is made."""
-        if self._starter is None:
-            self._starter = bool(lib.wpy_module_starts(self._c))
-        return self._starter
+        """Tell whether there is a start function, or `_initialize`, to run in a new instance."""
+        if self._has_start is None:
+            self._has_start = bool(lib.wpy_module_starts(self._c))
+        return self._has_start
 
     def _imported_functions(self) -> int:
+        """Return how many functions are imported."""
         if self._function_imports is None:
             self._function_imports = sum(isinstance(x.type, FuncType) for x in self.imports)
         return self._function_imports
 
     def _bodies(self, wanted: set[int]) -> dict[int, int]:
-        """Return where the bodies of these functions, by position in the code section, begin."""
-        reader = _Reader(self._bytes, 8)
-        kind = reader.byte()
-        while kind != 10:
+        """Return the offsets of function bodies; wanted: their indices in the code section."""
+        from .._base.binary_reader import BinaryReader
+
+        reader = BinaryReader(self._bytes, HEADER_BYTES, len(self._bytes))
+        while reader.byte() != CODE_SECTION:
             size = reader.number()
             reader.at += size
-            kind = reader.byte()
         reader.number()
         starts = {}
         for position in range(reader.number()):
@@ -239,7 +272,7 @@ class Module:
         return starts
 
     def _function_name(self, index: int) -> str | None:
-        """From the name section, else an export's name."""
+        """Return a function's name in the name section, else that of an export, else None."""
         if index not in self._function_names:
             self._function_names[index] = self._find_function_name(index)
         return self._function_names[index]
@@ -247,16 +280,16 @@ class Module:
     def _find_function_name(self, index: int) -> str | None:
         name = lib.wpy_module_function_name(self._c, index)
         if name:
-            # the patched loader writes NUL as C0 80
+            # the loader, which uses C strings, encodes NUL as C0 80 (cmake/patches)
             text: str = ffi.string(name).replace(b"\xc0\x80", b"\0").decode("utf-8", "replace")
             return text
         for export, (kind, at, _) in self._exported().items():
-            if kind == 0 and at == index:
+            if kind == FUNCTION and at == index:
                 return export
         return None
 
 
-def _no_aot(trusted: bool) -> Exception:
+def _aot_error(trusted: bool) -> Exception:
     """Return the error for AOT code."""
     if trusted:
         return UnavailableError(
@@ -273,65 +306,39 @@ def _unpickled(data: bytes) -> Module:
     return Module(default_engine(), data)
 
 
-_types: dict[bytes, ExternType] = {}  # equal types of modules are one object
-_MOST_TYPES = 4096
-_COUNT = Struct("=xI")
+# Types by the bytes that describe them (src/native/cpython/describe.c), shared by all modules.
+_types: dict[bytes, ExternType] = {}
+_export_types: dict[bytes, ExportType] = {}  # by type and name
+_MAX_TYPES = 4096  # in each; then it is emptied
+_PARAM_COUNT = Struct("=xI")
 _PARTS = Struct("=BBBII")
 
 
-def _type(text: bytes) -> ExternType:
-    """Return the type that `described` tells of with these bytes."""
-    if len(_types) >= _MOST_TYPES:
+def _type(description: bytes) -> ExternType:
+    """Return a new type from its description, and share it."""
+    if len(_types) >= _MAX_TYPES:
         _types.clear()
-    if text[0] == 0:
-        split = 5 + _COUNT.unpack_from(text)[0]
-        found: ExternType = FuncType._from_kinds(text[5:split], text[split:])
+    if description[0] == FUNCTION:
+        split = 5 + _PARAM_COUNT.unpack_from(description)[0]
+        type_: ExternType = FuncType._from_kinds(description[5:split], description[split:])
     else:
-        kind, content, flags, least, most = _PARTS.unpack(text)
-        if kind == 3:
-            found = GlobalType(ValType(_KINDS[content]), bool(flags & 1))
+        kind, content, flags, minimum, maximum = _PARTS.unpack(description)
+        if kind == GLOBAL:
+            type_ = GlobalType(ValType(VALUE_TYPES[content]), bool(flags & MUTABLE))
         else:
-            limits = Limits(least, most if flags & 2 else None)
-            element = ValType(_KINDS[content]) if kind == 1 else ValType.FUNCREF
-            found = MemoryType(limits) if kind == 2 else TableType(element, limits)
-    _types[text] = found
-    return found
+            limits = Limits(minimum, maximum if flags & HAS_MAX else None)
+            if kind == TABLE:
+                type_ = TableType(ValType(VALUE_TYPES[content]), limits)
+            else:
+                assert kind == MEMORY
+                type_ = MemoryType(limits)
+    _types[description] = type_
+    return type_
 
 
-_export_types: dict[bytes, ExportType] = {}  # the same for exports, by type and name
-
-
-def _export_type(name: str, text: bytes, key: bytes) -> ExportType:
-    """Return what an export of this name and type is; many modules have the same."""
-    if len(_export_types) >= _MOST_TYPES:
+def _export_type(name: str, description: bytes, key: bytes) -> ExportType:
+    """Return a new ExportType, and share it under `key`: many modules export the same."""
+    if len(_export_types) >= _MAX_TYPES:
         _export_types.clear()
-    found = ExportType._of(name, _types.get(text) or _type(text))
-    return _export_types.setdefault(key, found)
-
-
-class _Reader:
-    """Reads the bytes of a valid module."""
-
-    __slots__ = ("at", "data")
-
-    def __init__(self, data: bytes, at: int) -> None:
-        self.data = data
-        self.at = at
-
-    def byte(self) -> int:
-        self.at += 1
-        return self.data[self.at - 1]
-
-    def number(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    def text(self) -> str:
-        size = self.number()
-        self.at += size
-        return self.data[self.at - size : self.at].decode("utf-8", "replace")
+    export = ExportType._of(name, _types.get(description) or _type(description))
+    return _export_types.setdefault(key, export)

@@ -1,8 +1,8 @@
-"""Where the frames of a trap are in the bytes of their module.
+"""Offsets: the positions of a trap's frames in the bytes of their module.
 
-The interpreter does not know; C finds out by loading the module once more
-(src/native/runtime/offsets.c). That takes as long as loading, so it is done only when an offset is
-looked at, and then for all frames of the trap that are of the same module.
+A raw frame has an offset in the interpreter's code. C translates it by loading the module again
+(src/native/runtime/offsets.c). That takes as long as loading, so it is done when an offset is read
+for the first time, for all frames of the trap in the same module.
 """
 
 from __future__ import annotations
@@ -20,43 +20,46 @@ if TYPE_CHECKING:
 _UNKNOWN = 0xFFFFFFFF
 
 
-class Locator:
-    """Finds the places of one trap's frames in one module."""
+class OffsetResolver:
+    """Resolves the offsets of one trap's frames in one module, all of them at once."""
 
-    __slots__ = ("_found", "_module", "_places")
+    __slots__ = ("_module", "_offsets", "_positions")
 
     def __init__(self, module: Module) -> None:
         self._module = module
-        self._places: set[tuple[int, int]] = set()
-        self._found: dict[tuple[int, int], Offsets] | None = None
+        self._positions: set[tuple[int, int]] = set()
+        self._offsets: dict[tuple[int, int], Offsets] | None = None
 
-    def asked(self, function: int, compiled: int) -> Callable[[], Offsets]:
-        """Return what tells a frame's offsets, in its function's body and in the module."""
-        place = (function, compiled)
+    def resolver_for(self, function: int, compiled: int) -> Callable[[], Offsets]:
+        """Return a function that returns a frame's offsets in the function body and in the module.
+
+        function: its index. compiled: the offset in the interpreter's code; 0: unknown.
+        """
+        position = (function, compiled)
         if compiled:
-            self._places.add(place)
+            self._positions.add(position)
 
-        def locate() -> Offsets:
+        def resolve() -> Offsets:
             if not compiled:
                 return None, None
-            if self._found is None:
-                self._found = self._locate()
-            return self._found.get(place, (None, None))
+            if self._offsets is None:
+                self._offsets = self._resolve()
+            return self._offsets.get(position, (None, None))
 
-        return locate
+        return resolve
 
-    def _locate(self) -> dict[tuple[int, int], Offsets]:
-        places = sorted(self._places)
+    def _resolve(self) -> dict[tuple[int, int], Offsets]:
+        positions = sorted(self._positions)
         imported = self._module._imported_functions()
-        array = ffi.new("wpy_location[]", len(places))
-        for item, (function, compiled) in zip(array, places, strict=True):
+        array = ffi.new("wpy_location[]", len(positions))
+        for item, (function, compiled) in zip(array, positions, strict=True):
             item.function, item.compiled = function - imported, compiled
         data = self._module.serialize()
-        if not lib.wpy_resolve_offsets(ffi.from_buffer(data), len(data), array, len(places)):
+        if not lib.wpy_resolve_offsets(ffi.from_buffer(data), len(data), array, len(positions)):
             return {}
         bodies = self._module._bodies({item.function for item in array})
         return {
-            place: (item.offset - bodies[item.function], item.offset)
-            for place, item in zip(places, array, strict=True)
+            position: (item.offset - bodies[item.function], item.offset)
+            for position, item in zip(positions, array, strict=True)
             if item.offset != _UNKNOWN
         }

@@ -1,14 +1,14 @@
-"""What users give as the code of a module, made bytes: a path, the bytes themselves, or text.
+"""Sources: the bytes of a module from a path, from bytes, or from module text.
 
-Text is recognised by how it begins, as a str by the same rule as in bytes or a file, and goes
-through `wat`. Whatever is no module at all is
-refused here, by what it looks like, since "magic header not detected" helps nobody who passed a zip
-file. Binary modules and AOT code come back as they are: whether they are valid, and whether AOT
-code is welcome, others decide.
+Module text is recognized by its first characters, by the same rule in a str, in bytes and in a
+file, and is converted by `wat`. Bytes that are neither a module nor text are rejected here, with a
+message that names the file type they look like. Binary modules and AOT code are returned unchanged;
+`Module` validates the one and decides about the other.
 """
 
 import os
 
+from .._base.binary_format import AOT_MAGIC, MAGIC, VERSION
 from ..errors import CompileError
 from ..wat import wat2wasm
 
@@ -16,19 +16,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._base.aliases import Source
 
-WASM_MAGIC = b"\0asm"
-AOT_MAGIC = b"\0aot"
-_MODULE = WASM_MAGIC + b"\1\0\0\0"
-_LAYER = b"\1\0"  # at byte 6: of components
-_UTF8_BOM = b"\xef\xbb\xbf"  # editors on Windows write one
-_TEXT = ("(", ";;")  # how module text begins, after white space: all else there is in a comment
+_MODULE = MAGIC + VERSION
+_COMPONENT_LAYER = b"\1\0"  # at byte 6
+_UTF8_BOM = b"\xef\xbb\xbf"  # written by editors on Windows
+_TEXT = ("(", ";;")  # after white space: a list or a line comment ("(;" begins a block comment)
 _TEXT_BYTES = tuple([beginning.encode() for beginning in _TEXT])
-_MOST_SHOWN = 80
+_MAX_SHOWN = 80
 
 
 def source_bytes(source: "Source") -> bytes:
-    """Return the bytes of the module that `source` stands for."""
-    if type(source) is bytes and source[:8] == _MODULE:  # what most are
+    """Return the bytes of the module; CompileError, OSError, ValueError, TypeError."""
+    if type(source) is bytes and source[:8] == _MODULE:  # the common case
         return source
     if isinstance(source, str):
         if is_text(source):
@@ -44,12 +42,12 @@ def source_bytes(source: "Source") -> bytes:
 
 
 def is_text(source: str) -> bool:
-    """Tell whether a str is module text; else it is a path."""
+    """Tell whether a str is module text; otherwise it is a path."""
     return source.removeprefix("\ufeff").lstrip().startswith(_TEXT)
 
 
 def _read_named(path: str) -> bytes:
-    """Read the file, or say of a str that names none what it could have been, too."""
+    """Read the file that a str names. Errors mention that the str isn't module text either."""
     import errno
 
     neither = 'and no module text either, which begins with "(" or ";;"'
@@ -59,26 +57,26 @@ def _read_named(path: str) -> bytes:
         reason = f"{os.strerror(errno.ENOENT)}, {neither}"
         shown = _cut(path) if "\n" in path else path
         raise FileNotFoundError(errno.ENOENT, reason, shown) from error
-    except ValueError as error:  # NUL, or what the file system's encoding has not
-        what = "this str is no path" + (", since it contains NUL" if "\0" in path else "")
+    except ValueError as error:  # a NUL, or a character that file names can't have
+        problem = "this str is no path" + (", since it contains NUL" if "\0" in path else "")
         binary = ". A binary module is given as bytes" if path.startswith("\0asm") else ""
-        raise ValueError(f"{what}, {neither}: {_cut(path)!r}{binary}") from error
+        raise ValueError(f"{problem}, {neither}: {_cut(path)!r}{binary}") from error
     except OSError as error:
-        if error.errno not in (errno.ENAMETOOLONG, errno.EINVAL):  # Windows: a character
+        if error.errno not in (errno.ENAMETOOLONG, errno.EINVAL):  # EINVAL: a character, on Windows
             raise
         reason = f"{error.strerror} ({len(path)} characters), {neither}"
         raise OSError(error.errno, reason, _cut(path)) from error
 
 
 def _cut(path: str) -> str:
-    return path if len(path) <= _MOST_SHOWN else path[:_MOST_SHOWN] + "…"
+    return path if len(path) <= _MAX_SHOWN else path[:_MAX_SHOWN] + "…"
 
 
 def _read(path: "str | bytes") -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes long to import
             return file.read()
-    except PermissionError:  # what Windows says of a directory
+    except PermissionError:  # raised by Windows for a directory
         if os.path.isdir(path):  # noqa: PTH112
             import errno
 
@@ -88,16 +86,16 @@ def _read(path: "str | bytes") -> bytes:
 
 
 def _module_bytes(data: bytes) -> bytes:
-    if data[6:8] == _LAYER and data.startswith(WASM_MAGIC):
+    if data[6:8] == _COMPONENT_LAYER and data.startswith(MAGIC):
         raise CompileError(
             "this is a WebAssembly component; WAMR runs core modules: compile for WASI preview 1 "
             "(wasm32-wasip1), or take its modules out (wasm-tools component unbundle)"
         )
-    if data.startswith((WASM_MAGIC, AOT_MAGIC)):
+    if data.startswith((MAGIC, AOT_MAGIC)):
         return data
     text = data.removeprefix(_UTF8_BOM)
     if text.lstrip().startswith(_TEXT_BYTES):
         return _module_bytes(wat2wasm(text))
-    from .._diagnosis.looks import what_it_is
+    from .._diagnosis.file_types import describe_data
 
-    raise CompileError(f"this is no WebAssembly module: {what_it_is(data)}")
+    raise CompileError(f"this is no WebAssembly module: {describe_data(data)}")

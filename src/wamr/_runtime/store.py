@@ -1,14 +1,14 @@
-"""The store: keeps things that belong together apart from the rest.
+"""Stores: each contains instances and host-made externs that may be linked with each other.
 
-A store remembers weakly what was made in it, so that `close` can close all of it, and holds the
-objects that wasm code knows as externrefs. It never keeps an instance alive, and what lives in it
-keeps the store alive. It knows of instances and host-made things only that they can be closed.
+A store refers weakly to everything that was made in it, so that `close` can close it, and holds the
+objects behind externrefs. It never keeps an instance alive; what lives in a store keeps the store
+alive. This module knows only that the contents can be closed and interrupted.
 """
 
 from __future__ import annotations
 
 from .._backend.binding import ffi
-from .._base.immutable import made_already
+from .._base.arguments import already_initialized
 from .._base.registry import WeakRegistry
 from .._values.externrefs import ExternrefTable
 from ..errors import ClosedError
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Where instances live; things of two stores do not mix (ValueError), modules excepted.
+    """A container of instances and host-made externs. Modules are independent of stores.
 
-    engine: None for the process's default one. limits: the defaults of its instances; memory_bytes
-    and table_elements are sums over all that lives in it.
-    Raises TypeError. Spec: section 4.2.3, stores.
+    engine: an Engine, or None for the process's default one. limits: the default ResourceLimits of
+    the instances; memory_bytes and table_elements limit the sums over everything in the store.
+    A store is a context manager, which closes it. Objects of two stores can't be combined
+    (ValueError). Raises TypeError. C: `wasm_store_new`. Spec: section 4.2.3, stores.
 
     >>> from wamr import Store
     >>> with Store() as store:
@@ -53,7 +54,7 @@ class Store:
         self, engine: Engine | None = None, *, limits: ResourceLimits | None = None
     ) -> None:
         if hasattr(self, "_engine"):
-            raise made_already(self)
+            raise already_initialized(self)
         if engine is None:
             engine = default_engine()
         elif not isinstance(engine, Engine):
@@ -64,38 +65,58 @@ class Store:
         self._limits = limits
         self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
-        self._closables = WeakRegistry()  # can be closed and interrupted; `_c`: may hold externrefs
-        self._ref_holders = WeakRegistry()  # others that have a handle `_c` and may hold externrefs
+        self._closables = WeakRegistry()  # Lifetimes; those with a handle `_c` may hold externrefs
+        self._ref_holders = (
+            WeakRegistry()
+        )  # host-made globals and tables, which may hold externrefs
         self._objects = ExternrefTable()
 
     @property
     def engine(self) -> Engine:
-        """The engine that it was made with."""
+        """The engine that the store was made with."""
         return self._engine
 
     @property
     def limits(self) -> ResourceLimits | None:
-        """The limits that it was made with."""
+        """The limits that the store was made with, or None."""
         return self._limits
 
     def close(self) -> None:
-        """Close everything that was made in this store. Twice is fine.
+        """Close everything that was made in this store. A second call does nothing.
 
-        Afterwards all of it raises ClosedError. Instances that run are closed when they return.
+        The closed objects, and constructors that get the store, raise ClosedError. An instance that
+        is running is closed when its call returns. C: `wasm_store_delete`.
         """
         self._closed = True
-        for thing in self._closables.alive():
-            thing.close()
+        for lifetime in self._closables.alive():
+            lifetime.close()
 
     def interrupt(self) -> None:
-        """End whatever runs in this store with a Trap (INTERRUPTED); from any thread."""
-        for thing in self._closables.alive():
-            thing.interrupt()
+        """Stop all code that runs in this store; it ends with a Trap (TrapCode.INTERRUPTED).
+
+        May be called from any thread, and from host functions. C: `wasm_runtime_terminate`.
+        """
+        for lifetime in self._closables.alive():
+            lifetime.interrupt()
 
     def gc(self) -> None:
-        """Let go of the objects behind externrefs that no table, global or running call holds.
+        """Drop the objects behind externrefs that no table, global or running call refers to.
 
-        Runs by itself as they pile up. Does nothing while another thread passes references.
+        This happens automatically when their number has doubled. It does nothing while another
+        thread passes references.
+
+        >>> import wamr, weakref
+        >>> class Thing: pass
+        >>> inst = wamr.load('(module (func (export "drop") (param externref)))')
+        >>> thing = Thing()
+        >>> inst.exports.drop(thing)
+        >>> alive = weakref.ref(thing)
+        >>> del thing
+        >>> alive() is None  # the store holds it
+        False
+        >>> inst.store.gc()
+        >>> alive() is None
+        True
         """
         self._objects.collect(self._handles())
 
@@ -116,21 +137,23 @@ class Store:
             raise ClosedError("the store is closed")
 
     def _handles(self) -> list[Any]:
-        """Return one on each group, at least, that may hold externrefs."""
-        things = self._closables.alive() + self._ref_holders.alive()
-        return [thing._c for thing in things if thing._c is not None]
+        """Return handles of everything that may hold externrefs, at least one of each group."""
+        holders = self._closables.alive() + self._ref_holders.alive()
+        return [holder._c for holder in holders if holder._c is not None]
 
-    def _enter_refs(self) -> ExternrefTable:
-        """Begin to pass references; whoever does calls `leave` of what this returns."""
+    def _passing_refs(self) -> ExternrefTable:
+        """Return a context manager for code that passes references between Python and wasm.
+
+        No collection happens within its block. One that is due is made before.
+        """
         objects = self._objects
         if objects.crowded and not objects.collect(self._handles()):
             objects.postpone()
-        objects.enter()
         return objects
 
 
 def checked_store(name: str, value: object) -> Store:
-    """Return an open store that a user gave as `name`."""
+    """Return the argument `name` if it is an open Store; TypeError, ClosedError."""
     if not isinstance(value, Store):
         raise TypeError(f"{name} must be a Store, not {type(value).__name__}")
     value._open()
@@ -138,7 +161,7 @@ def checked_store(name: str, value: object) -> Store:
 
 
 def engine_of(name: str, value: object) -> Engine:
-    """Return the engine of the open Store, or the Engine, that a user gave as `name`."""
+    """Return the engine that the argument `name` is, or that it has if it is an open Store."""
     if isinstance(value, Engine):
         return value
     if not isinstance(value, Store):

@@ -1,21 +1,23 @@
-"""Tables: references, indexed by number, shared between instances and the host.
+"""Tables: arrays of references, shared between instances and the host.
 
-A reference that is put into a table is adopted in C (src/native/runtime/refs.c) and linked here, so
-that what it stands for lives as long as the table. What needs no waiting and nothing new is done in
-C at once (src/native/cpython/table.c); the rest comes here.
+A table keeps alive the functions that are stored in it (`_values.references`). The base class in C
+reads and writes elements where it can (src/native/cpython/table.c). It leaves to this module what
+has to wait for another thread, references that are passed for the first time, and errors.
 """
 
 from __future__ import annotations
 
 from .._backend.binding import TableBase, ffi, lib
 from .._backend.handles import handle
-from .._base.immutable import made_already
+from .._backend.waiting import wait_for
+from .._base.arguments import already_initialized, checked_index, type_name
+from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from .._values.codec import from_cell, to_cell
+from .._values.references import ReferenceContext
 from ..errors import MemoryLimitError
 from ..types import MAX_TABLE, Limits, TableType, ValType
-from .extern import Lifetime, checked_index, waited
-from .func import RefHolder
+from .extern import Extern
 from .limits import no_room
 from .store import checked_store
 
@@ -30,12 +32,13 @@ if TYPE_CHECKING:
 _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
 
-class Table(TableBase, RefHolder):
+class Table(TableBase, Extern, ReferenceContext):
     """A table of references.
 
-    store: where it lives. type: the kind of its elements and its limits. init: what each element
-    is at first; None is null.
-    Raises TypeError, ValueError, ClosedError, MemoryLimitError where there is no room.
+    store: the Store that it lives in. type: a TableType; its limits count elements. init: the
+    initial value of each element; None is null.
+    `len(table)` is its size, `table[i]` an element, 0 <= i < len(table).
+    Raises TypeError, ValueError, ClosedError, MemoryLimitError if there is no room.
     C: `wasm_table_new`. Spec: section 4.5.3, `table_alloc`.
 
     >>> from wamr import Limits, Store, Table, TableType, ValType
@@ -49,46 +52,43 @@ class Table(TableBase, RefHolder):
 
     def __init__(self, store: Store, type: TableType, init: Value = None) -> None:  # noqa: A002
         if hasattr(self, "_c"):
-            raise made_already(self)
+            raise already_initialized(self)
         checked_store("store", store)
         if not isinstance(type, TableType):
-            raise TypeError(f"type must be a TableType, not {_kind(type)}")
+            raise TypeError(f"type must be a TableType, not {type_name(type)}")
         limits = type.limits
         c = lib.wpy_table_new(
             type.element.code, limits.min, limits.max or 0, limits.max is not None, store._budget
         )
         if not c:
-            why = no_room(store._budget, elements=True)
-            raise MemoryLimitError(f"there is no room for {limits.min} elements: {why}")
-        self._fill(c, Lifetime(store), type.element)
+            reason = no_room(store._budget, elements=True)
+            raise MemoryLimitError(f"there is no room for {limits.min} elements: {reason}")
+        self._init(c, Lifetime(store), type.element)
         store._closables.add(new_key(), self._lifetime)
         store._ref_holders.add(new_key(), self)
         if init is not None:
             self._set_all(init)
 
-    def _fill(self, c: Any, owner: Lifetime, element: ValType) -> None:
+    def _init(self, c: Any, lifetime: Lifetime, element: ValType) -> None:
         self._c = handle(c)
         self._element = element
-        self._ready(int(_cast(_UINTPTR, c)), element.code, owner)
+        self._ready(int(_cast(_UINTPTR, c)), element.code, lifetime)
 
     def _set_all(self, init: Value) -> None:
-        objects = self.store._enter_refs()
-        try:
+        with self.store._passing_refs():
             ref = to_cell(self._element.code, init, self, "init")
             for position in range(self.type.limits.min):
                 lib.wpy_table_set(self._c, position, ref)
-        finally:
-            objects.leave()
 
     @property
     def type(self) -> TableType:
-        """Its type: `limits.min` is the present size."""
+        """The type; its `limits.min` is the present size. C: `wasm_table_type`."""
         has_max = ffi.new("bool *")
-        most = lib.wpy_table_max(self._c, has_max)
-        limits = Limits(lib.wpy_table_size(self._c), most if has_max[0] else None)
+        maximum = lib.wpy_table_max(self._c, has_max)
+        limits = Limits(lib.wpy_table_size(self._c), maximum if has_max[0] else None)
         return TableType(self._element, limits)
 
-    # What the base's methods do not do at once: they would wait, or something is new or wrong.
+    # Called by the methods of the base class, for what those leave to Python.
     def _size(self) -> int:
         self._open()
         return int(lib.wpy_table_size(self._c))
@@ -96,21 +96,15 @@ class Table(TableBase, RefHolder):
     def _item(self, index: int) -> Any:
         position = self._position(index)
         out = ffi.new("uint32_t *")
-        objects = self.store._enter_refs()
-        try:
-            self._done(lambda: lib.wpy_table_get(self._c, position, out), position)
+        with self.store._passing_refs():
+            self._access(lambda: lib.wpy_table_get(self._c, position, out), position)
             return from_cell(self._element.code, out[0], self)
-        finally:
-            objects.leave()
 
     def _set_item(self, index: int, value: Value) -> None:
         position = self._position(index)
-        objects = self.store._enter_refs()
-        try:
+        with self.store._passing_refs():
             ref = to_cell(self._element.code, value, self, "value")
-            self._done(lambda: lib.wpy_table_set(self._c, position, ref), position)
-        finally:
-            objects.leave()
+            self._access(lambda: lib.wpy_table_set(self._c, position, ref), position)
 
     def _grow(self, delta: int, init: Value = None) -> int:
         amount = checked_index("delta", delta)
@@ -118,26 +112,23 @@ class Table(TableBase, RefHolder):
             raise ValueError(f"delta must not be negative: {amount}")
         self._open()
         old = ffi.new("uint32_t *")
-        objects = self.store._enter_refs()
-        try:
+        with self.store._passing_refs():
             ref = to_cell(self._element.code, init, self, "init")
-            status = waited(
+            status = wait_for(
                 lambda: lib.wpy_table_grow(self._c, min(amount, MAX_TABLE), ref, old),
                 "growing this Table",
             )
-        finally:
-            objects.leave()
         if status:
-            raise ValueError(self._why_not(old[0], amount))
+            raise ValueError(self._grow_error(old[0], amount))
         return int(old[0])
 
-    def _why_not(self, old: int, delta: int) -> str:
-        """Return why it can't grow."""
-        most = self.type.limits.max
-        what = f"can't grow from {old} by {delta} elements"
-        if most is not None and old + delta > most:
-            return f"{what}: {self.type}, by its type"
-        return f"{what}: {no_room(self.store._budget, elements=True)}"
+    def _grow_error(self, old: int, delta: int) -> str:
+        """Return the message for a failure to grow."""
+        maximum = self.type.limits.max
+        problem = f"can't grow from {old} by {delta} elements"
+        if maximum is not None and old + delta > maximum:
+            return f"{problem}: {self.type}, by its type"
+        return f"{problem}: {no_room(self.store._budget, elements=True)}"
 
     def _position(self, index: int) -> int:
         size = self._size()
@@ -146,20 +137,16 @@ class Table(TableBase, RefHolder):
             raise IndexError(f"element {position} is not within the table's {size} elements")
         return position
 
-    def _done(self, attempt: Callable[[], int], position: int) -> None:
-        if waited(attempt, "using this Table"):
+    def _access(self, attempt: Callable[[], int], position: int) -> None:
+        if wait_for(attempt, "using this Table"):
             raise IndexError(f"element {position} is not within the table")
 
     def __repr__(self) -> str:
         return f"<wamr.Table, {self.type}{', closed' if self._lifetime.closed else ''}>"
 
 
-def instance_table(owner: Lifetime, c: Any, element: ValType) -> Table:
-    """Return a Table for a handle on one of an instance."""
+def instance_table(lifetime: Lifetime, c: Any, element: ValType) -> Table:
+    """Return a new Table for a table of an instance; it takes over `c`, a reference."""
     table = object.__new__(Table)
-    table._fill(c, owner, element)
+    table._init(c, lifetime, element)
     return table
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__

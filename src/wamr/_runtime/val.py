@@ -1,15 +1,16 @@
-"""Values that carry their type, and references as wasm-c-api has them.
+"""Values with their types, and references as in wasm-c-api.
 
-Calls take plain Python values, so these are for those who want a type beside a value, exact bits of
-a NaN, or the shapes of the C++ API. Wherever a value goes, a `Val`, `Ref` or `Foreign` goes, too;
-`values` unwraps them. Nothing here touches C.
+Calls take plain Python values. A `Val`, `Ref` or `Foreign` may be passed in place of one, for a
+checked type, for the exact bits of a NaN, or in programs that follow the C++ API; `_values.codec`
+unwraps them.
 """
 
 from __future__ import annotations
 
 from struct import Struct
 
-from .._base.immutable import made_already
+from .._base.arguments import already_initialized, type_name
+from .._base.binary_format import F32, F64, I32, I64
 from .._values.codec import Wrapped, f32_value, to_bytes
 from ..types import ValType
 from .func import Func
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
     from .._base.aliases import Value
     from .store import Store
 
-_FORMATS = {0x7F: Struct("<i"), 0x7E: Struct("<q"), 0x7D: Struct("<f"), 0x7C: Struct("<d")}
+_FORMATS = {I32: Struct("<i"), I64: Struct("<q"), F32: Struct("<f"), F64: Struct("<d")}
 _REFERENCES = (ValType.EXTERNREF, ValType.FUNCREF)
 
 
 class Val(Wrapped):
-    """A value with its type. Equal by type and bits; references by identity.
+    """A value with its type.
 
-    type: a ValType. value: of that type, checked here.
-    Raises TypeError, OverflowError, ValueError. C: `wasm_val_t`.
+    type: a ValType. value: a value of that type, as arguments of calls.
+    Two Vals are equal if types and bits are; externrefs, if they refer to the same object.
+    Raises TypeError, OverflowError, ValueError. C: `wasm_val_t`. Spec: section 4.2.1.
 
     >>> from wamr import Val, ValType
     >>> Val(ValType.I32, 2**32 - 1)
@@ -43,9 +45,9 @@ class Val(Wrapped):
 
     def __init__(self, type: ValType, value: Value) -> None:  # noqa: A002
         if hasattr(self, "_type"):
-            raise made_already(self)
+            raise already_initialized(self)
         if not isinstance(type, ValType):
-            raise TypeError(f"type must be a ValType, not {_kind(type)}")
+            raise TypeError(f"type must be a ValType, not {type_name(type)}")
         self._type = type
         self._value = value
         self._bytes = b""
@@ -56,16 +58,21 @@ class Val(Wrapped):
 
     @classmethod
     def from_bits(cls, type: ValType, bits: int) -> Val:  # noqa: A002
-        """Return the number whose bits these are, unsigned; also NaNs that no float holds.
+        """Return a number from its bits, which keeps signalling NaNs and NaN payloads.
 
-        Raises TypeError, OverflowError.
+        type: a ValType, no reference. bits: an unsigned integer of the type's size; a v128 begins
+        with its lowest byte. Raises TypeError, OverflowError.
+
+        >>> from wamr import Val, ValType
+        >>> Val.from_bits(ValType.F64, 0x3FF0000000000000).value
+        1.0
         """
         if not isinstance(type, ValType):
-            raise TypeError(f"type must be a ValType, not {_kind(type)}")
+            raise TypeError(f"type must be a ValType, not {type_name(type)}")
         if type in _REFERENCES:
             raise TypeError(f"a reference ({type}) has no bits")
         if not isinstance(bits, int):
-            raise TypeError(f"bits must be an int, not {_kind(bits)}")
+            raise TypeError(f"bits must be an int, not {type_name(bits)}")
         size = 16 if type is ValType.V128 else _FORMATS[type.code].size
         if not 0 <= bits < 1 << 8 * size:
             raise OverflowError(f"bits must be from 0 to 2**{8 * size} - 1 for {type}, not {bits}")
@@ -77,12 +84,12 @@ class Val(Wrapped):
 
     @property
     def type(self) -> ValType:
-        """Its type."""
+        """The type of the value."""
         return self._type
 
     @property
     def value(self) -> Any:
-        """The plain Python value."""
+        """The value as calls return it."""
         if self.type in _REFERENCES:
             return self._value.value if isinstance(self._value, (Ref, Foreign)) else self._value
         if self.type is ValType.V128:
@@ -93,7 +100,7 @@ class Val(Wrapped):
 
     @property
     def bits(self) -> int:
-        """The bits of a number, unsigned; TypeError for a reference."""
+        """The bits of a number as an unsigned integer; TypeError for a reference."""
         if self.type in _REFERENCES:
             raise TypeError(f"a reference ({self.type}) has no bits")
         return int.from_bytes(self._bytes, "little")
@@ -115,33 +122,41 @@ class Val(Wrapped):
     def _bits_of(self, kind: int) -> bytes:
         return self._bytes if self._type._code == kind else b""
 
-    def _unwrapped(self, kind: int, store: object, where: object) -> object:
+    def _unwrapped(self, kind: int, store: object, label: object) -> object:
         if self._type._code != kind:
-            raise TypeError(f"{where} must not be a Val of type {self._type}")
+            raise TypeError(f"{label} must not be a Val of type {self._type}")
         value = self._value if self._type in _REFERENCES else self.value
-        return value._unwrapped(kind, store, where) if isinstance(value, (Ref, Foreign)) else value
+        return value._unwrapped(kind, store, label) if isinstance(value, (Ref, Foreign)) else value
 
     def __repr__(self) -> str:
         return f"Val({self.type!r}, {self.value!r})"
 
 
 class Foreign(Wrapped):
-    """A host object behind an externref, with its identity: `Foreign(store, obj).value is obj`.
+    """A host object to pass as an externref: `Foreign(store, obj).value is obj`.
 
-    Passed to wasm it is the object itself. Raises TypeError, ClosedError. C: `wasm_foreign_new`.
+    store: the Store that it may be passed in. value: any object, which wasm code gets as if it had
+    been passed itself. Foreigns are equal if they have one store and one object.
+    Raises TypeError, ClosedError. C: `wasm_foreign_new`.
+
+    >>> from wamr import Foreign, Store, Table, TableType, Limits, ValType
+    >>> store, obj = Store(), ["an object"]
+    >>> table = Table(store, TableType(ValType.EXTERNREF, Limits(1)), Foreign(store, obj))
+    >>> table[0] is obj
+    True
     """
 
     __slots__ = ("__weakref__", "_store", "_value")
 
     def __init__(self, store: Store, value: object) -> None:
         if hasattr(self, "_store"):
-            raise made_already(self)
+            raise already_initialized(self)
         self._store = checked_store("store", store)
         self._value = value
 
     @property
     def store(self) -> Store:
-        """The store that it is for."""
+        """The store that the object may be passed in."""
         return self._store
 
     @property
@@ -157,9 +172,9 @@ class Foreign(Wrapped):
     def __hash__(self) -> int:
         return hash((id(self.store), id(self.value)))
 
-    def _unwrapped(self, kind: int, store: object, where: object) -> object:  # noqa: ARG002
+    def _unwrapped(self, kind: int, store: object, label: object) -> object:  # noqa: ARG002
         if self._store is not store:
-            raise ValueError(f"{where} is a Foreign of another store")
+            raise ValueError(f"{label} is a Foreign of another store")
         return self._value
 
     def __repr__(self) -> str:
@@ -170,10 +185,10 @@ class Foreign(Wrapped):
 
 
 class Ref(Wrapped):
-    """A reference value. C: `wasm_ref_t`.
+    """A reference to a function or a host object, or a null reference.
 
-    value: a Func, a Foreign, or None for null. type: FUNCREF or EXTERNREF; what the value says,
-    unless that is None. Raises TypeError.
+    value: a Func, a Foreign, or None for null. type: ValType.FUNCREF or EXTERNREF; required only if
+    value is None. Raises TypeError. C: `wasm_ref_t`. Spec: section 4.2.1.
 
     >>> from wamr import Ref, ValType
     >>> Ref(None, ValType.FUNCREF).is_null
@@ -184,7 +199,7 @@ class Ref(Wrapped):
 
     def __init__(self, value: Func | Foreign | None, type: ValType | None = None) -> None:  # noqa: A002
         if hasattr(self, "_type"):
-            raise made_already(self)
+            raise already_initialized(self)
         if isinstance(value, Foreign):
             natural = ValType.EXTERNREF
         elif isinstance(value, Func):
@@ -194,7 +209,7 @@ class Ref(Wrapped):
                 raise TypeError("a null Ref needs its type: ValType.FUNCREF or ValType.EXTERNREF")
             natural = type
         else:
-            raise TypeError(f"value must be a Func, a Foreign or None, not {_kind(value)}")
+            raise TypeError(f"value must be a Func, a Foreign or None, not {type_name(value)}")
         if type is not None and type not in _REFERENCES:
             raise TypeError(f"type must be FUNCREF or EXTERNREF, not {type!r}")
         if type is ValType.FUNCREF and natural is not type:
@@ -204,17 +219,17 @@ class Ref(Wrapped):
 
     @property
     def type(self) -> ValType:
-        """FUNCREF or EXTERNREF."""
+        """ValType.FUNCREF or ValType.EXTERNREF."""
         return self._type
 
     @property
     def value(self) -> Func | Foreign | None:
-        """What it refers to; None: nothing."""
+        """The Func or Foreign that this refers to, or None if it is null."""
         return self._value
 
     @property
     def is_null(self) -> bool:
-        """Whether it refers to nothing."""
+        """Whether this is a null reference."""
         return self.value is None
 
     def __eq__(self, other: object) -> bool:
@@ -225,11 +240,11 @@ class Ref(Wrapped):
     def __hash__(self) -> int:
         return hash((self.type, self.value))
 
-    def _unwrapped(self, kind: int, store: object, where: object) -> object:
+    def _unwrapped(self, kind: int, store: object, label: object) -> object:
         if self._type._code != kind:
-            raise TypeError(f"{where} must not be a Ref of type {self._type}")
+            raise TypeError(f"{label} must not be a Ref of type {self._type}")
         value = self._value
-        return value._unwrapped(kind, store, where) if isinstance(value, Foreign) else value
+        return value._unwrapped(kind, store, label) if isinstance(value, Foreign) else value
 
     def __repr__(self) -> str:
         return f"Ref({self.value!r}, {self.type!r})"
@@ -240,8 +255,4 @@ def _check_reference(type: ValType, value: object) -> None:  # noqa: A002
         if value.type is not type:
             raise TypeError(f"value must not be a Ref of type {value.type}")
     elif type is ValType.FUNCREF and value is not None and not isinstance(value, Func):
-        raise TypeError(f"value must be a Func or None (funcref), not {_kind(value)}")
-
-
-def _kind(value: object) -> str:
-    return type(value).__name__
+        raise TypeError(f"value must be a Func or None (funcref), not {type_name(value)}")

@@ -1,1 +1,1 @@
-"""Values on their way between Python and wasm: numbers, vectors and externrefs."""
+"""Conversion between Python objects and the values of WebAssembly, references included."""

@@ -1,11 +1,10 @@
-"""Values: between Python objects and the cells that WAMR passes them in.
+"""Conversion of values between Python objects and the cells that WAMR passes them in.
 
-A `Codec` knows one function type (or one value type). It packs arguments into cells and unpacks
-results, with one struct call where the kinds allow it and value by value where they do not, and
-says precisely what is wrong with an argument. Cells have 4 bytes; i64 and f64 take two cells, v128
-four, a reference one. References are converted in a `ReferenceContext`: an instance, a table, a
-global or a host function. An object that stands for another value is `Wrapped`. This module knows
-nothing of calls, stores or functions.
+A `Codec` converts the values of one function type, a `ValueCodec` those of one value type. Where
+all values are numbers, one call of `struct` packs or unpacks all of them; otherwise they are
+converted one by one, with precise errors. A cell has 4 bytes; `binary_format.CELLS` tells how many
+a value takes. References are converted in a `ReferenceContext`. An object that stands for another
+value is a `Wrapped`. This module knows nothing about calls, stores or functions.
 """
 
 from __future__ import annotations
@@ -16,54 +15,44 @@ from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
 from .._backend.binding import CallableBase, Signature, lib, set_wrapped
+from .._base.binary_format import EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ..types import FuncType, ValType
 from .externrefs import NULL_REF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, Protocol
+    from typing import Any
 
-    from .externrefs import ExternrefTable
+    from .references import ReferenceContext
 
-    class _ObjectStore(Protocol):
-        """What knows the objects behind externrefs: a Store."""
-
-        _objects: ExternrefTable
-
-    class ReferenceContext(Protocol):
-        """Where references go to and come from."""
-
-        @property
-        def store(self) -> _ObjectStore: ...
-
-        def _ref_of_func(self, func: CallableBase) -> int: ...
-        def _func_of_ref(self, ref: int) -> CallableBase | None: ...
-
-
-# An f32 goes as its bits: struct would round as the thread does (src/native/interp/floating.h).
-_FORMATS = {0x7F: "i", 0x7E: "q", 0x7D: "I", 0x7C: "d", 0x7B: "16s", 0x6F: "I", 0x70: "I"}
-_CELLS = {0x7F: 1, 0x7E: 2, 0x7D: 1, 0x7C: 2, 0x7B: 4, 0x6F: 1, 0x70: 1}
-_PLAIN = b"\x7f\x7e\x7c"  # numbers: struct may convert them without being watched
-_BITS = {0x7F: 32, 0x7E: 64}
+# Formats of struct. An f32 is packed as its bits, since struct would round it in the rounding mode
+# of the thread (src/native/interp/floating.h).
+_FORMATS = {I32: "i", I64: "q", F32: "I", F64: "d", V128: "16s", EXTERNREF: "I", FUNCREF: "I"}
+_STRUCT_PACKS = bytes([I32, I64, F64])  # kinds that struct converts as wasm wants them
+_STRUCT_UNPACKS = bytes([I32, I64, F64, V128])
+_BITS = {I32: 32, I64: 64}
 
 
 class Wrapped:
-    """The base of what stands for another value, wherever a value goes."""
+    """The base of objects that stand for another value and may be passed in its place."""
 
     __slots__ = ()
 
     def _bits_of(self, kind: int) -> bytes:  # noqa: ARG002 - for subclasses
-        """Return the bytes of a number of this kind, in little-endian order; b"": it is none."""
+        """Return the bytes of a number of this kind in little-endian order, or b"" if it has none.
+
+        kind: the code of a value type, here and below.
+        """
         return b""
 
-    def _unwrapped(self, kind: int, store: object, where: object) -> object:
-        """Return the value that goes where one of this kind is wanted; TypeError, ValueError."""
+    def _unwrapped(self, kind: int, store: object, label: object) -> object:
+        """Return the plain value, for a place that takes this kind; TypeError, ValueError."""
         raise NotImplementedError
 
 
 class Codec:
-    """Packs and unpacks the values of one function type."""
+    """Packs and unpacks the arguments and results of one function type."""
 
     __slots__ = (
         "_kinds",
@@ -78,10 +67,10 @@ class Codec:
         "type",
     )
     type: FuncType
-    bytes: int  # of the cells: room for arguments or results, whichever takes more
+    bytes: int  # size of a buffer for the arguments or the results, whichever is larger
     result_bytes: int
-    funcrefs: bool  # converted in the context of an instance
-    refs: bool  # externrefs among them: who packs or unpacks them says so to the store
+    funcrefs: bool  # whether there are funcrefs, which need the context of an instance
+    refs: bool  # whether there are externrefs: use the codec in `with store._passing_refs()`
 
     def __init__(self, type: FuncType) -> None:  # noqa: A002
         kinds, results = type._param_kinds, type._result_kinds
@@ -94,38 +83,42 @@ class Codec:
         self.bytes = max(self._pack.size, self._unpack.size, 8)
         names = [f"{kind}_{i}" for i, kind in enumerate(map(str, type.params))]
         doc = f"({', '.join(names)}{', /' if names else ''})\n--\n\n{type}"
-        self.refs = 0x6F in kinds or 0x6F in results
-        self.funcrefs = 0x70 in kinds or 0x70 in results
+        self.refs = EXTERNREF in kinds or EXTERNREF in results
+        self.funcrefs = FUNCREF in kinds or FUNCREF in results
         self.signature = Signature(type, kinds, results, self.bytes // 4, doc)
 
     def pack_arguments(
-        self, buffer: Any, values: Sequence[object], place: ReferenceContext, what: object
+        self, buffer: Any, values: Sequence[object], context: ReferenceContext, label: object
     ) -> None:
-        """Write the arguments of a call to `buffer`; TypeError, OverflowError, ValueError."""
-        _pack(self._pack, self._kinds, buffer, values, place, what, "argument")
+        """Write the arguments of a call to `buffer`.
 
-    def unpack_results(self, buffer: Any, place: ReferenceContext) -> Any:
-        """Return what a call returns to Python: None, a value or a tuple."""
-        values = _unpack(self._unpack, self._result_kinds, buffer, place)
+        label: how messages name the function, here and below. Raises TypeError, OverflowError,
+        ValueError.
+        """
+        _pack(self._pack, self._kinds, buffer, values, context, label, "argument")
+
+    def unpack_results(self, buffer: Any, context: ReferenceContext) -> Any:
+        """Return the results of a call as Python gets them: None, one value, or a tuple."""
+        values = _unpack(self._unpack, self._result_kinds, buffer, context)
         if len(values) == 1:
             return values[0]
         return values or None
 
-    def unpack_arguments(self, buffer: Any, place: ReferenceContext) -> tuple[Any, ...]:
-        """Return the arguments of a call to a host function."""
-        return _unpack(self._pack, self._kinds, buffer, place)
+    def unpack_arguments(self, buffer: Any, context: ReferenceContext) -> tuple[Any, ...]:
+        """Return the arguments of a call of a host function."""
+        return _unpack(self._pack, self._kinds, buffer, context)
 
     def pack_results(
-        self, buffer: Any, value: object, place: ReferenceContext, what: object
+        self, buffer: Any, value: object, context: ReferenceContext, label: object
     ) -> None:
-        """Write what a host function returned; TypeError, OverflowError, ValueError."""
+        """Write the results that a host function returned; TypeError, OverflowError, ValueError."""
         kinds = self._result_kinds
         if len(kinds) == 1:
             values: Sequence[object] = (value,)
         elif not kinds:
             if value is not None:
-                _refuse_unrun(what, value)
-                raise TypeError(f"{what} has no result, but it returned {_shown(value)}")
+                _refuse_unrun(label, value)
+                raise TypeError(f"{label} has no result, but it returned {_shown(value)}")
             return
         elif isinstance(value, (tuple, list)) and len(value) == len(kinds):
             values = value
@@ -135,19 +128,19 @@ class Codec:
                 if isinstance(value, (tuple, list))
                 else f"one {type(value).__name__}"
             )
-            _refuse_unrun(what, value)
-            raise TypeError(f"{what} has {len(kinds)} results, but it returned {got}")
+            _refuse_unrun(label, value)
+            raise TypeError(f"{label} has {len(kinds)} results, but it returned {got}")
         try:
-            _pack(self._unpack, kinds, buffer, values, place, what, "result")
+            _pack(self._unpack, kinds, buffer, values, context, label, "result")
         except TypeError:
-            _refuse_unrun(what, value)
+            _refuse_unrun(label, value)
             raise
 
 
-def _refuse_unrun(what: object, value: object) -> None:
+def _refuse_unrun(label: object, value: object) -> None:
     from .._base.callables import refuse_unrun
 
-    refuse_unrun(what, value)
+    refuse_unrun(label, value)
 
 
 def _pack(
@@ -155,166 +148,175 @@ def _pack(
     kinds: bytes,
     buffer: Any,
     values: Sequence[object],
-    place: ReferenceContext,
-    what: object,
+    context: ReferenceContext,
+    label: object,
     role: str,
 ) -> None:
     if len(values) != len(kinds):
         plural = "" if len(kinds) == 1 else "s"
-        raise TypeError(f"{what} takes {len(kinds)} {role}{plural}, not {len(values)}")
-    if not kinds.strip(_PLAIN):
+        raise TypeError(f"{label} takes {len(kinds)} {role}{plural}, not {len(values)}")
+    if not kinds.strip(_STRUCT_PACKS):
         try:
             packer.pack_into(buffer, 0, *values)
         except (StructError, TypeError, OverflowError):
-            pass  # unsigned, or wrong: found out below
+            pass  # an unsigned or a wrong value: the loop below tells
         else:
             return
     parts = []
-    where = _Where(what, role, len(kinds))
+    value_label = _ValueLabel(label, role, len(kinds))
     for kind, value in zip(kinds, values, strict=True):
-        parts.append(to_bytes(kind, value, place, where))
-        where.position += 1
+        parts.append(to_bytes(kind, value, context, value_label))
+        value_label.position += 1
     buffer[: packer.size] = b"".join(parts)
 
 
-class _Where:
-    """Which value of a call is meant, as text only when something is wrong with it."""
+class _ValueLabel:
+    """Names a value of a call in messages. The text is made only if there is a message."""
 
-    __slots__ = ("count", "position", "role", "what")
+    __slots__ = ("count", "function", "position", "role")
 
-    def __init__(self, what: object, role: str, count: int) -> None:
-        self.what = what
+    def __init__(self, function: object, role: str, count: int) -> None:
+        self.function = function
         self.role = role
         self.count = count
         self.position = 1
 
     def __str__(self) -> str:
         which = f"{self.role} {self.position}" if self.count > 1 else f"its {self.role}"
-        return f"{self.what}: {which}"
+        return f"{self.function}: {which}"
 
 
-def _unpack(packer: Struct, kinds: bytes, buffer: Any, place: ReferenceContext) -> tuple[Any, ...]:
+def _unpack(
+    packer: Struct, kinds: bytes, buffer: Any, context: ReferenceContext
+) -> tuple[Any, ...]:
     values = packer.unpack_from(buffer)
-    if not kinds.strip(b"\x7f\x7e\x7c\x7b"):
+    if not kinds.strip(_STRUCT_UNPACKS):
         return values
-    return tuple([from_cell(kind, value, place) for kind, value in zip(kinds, values, strict=True)])
+    return tuple(
+        [from_cell(kind, value, context) for kind, value in zip(kinds, values, strict=True)]
+    )
 
 
-def to_bytes(kind: int, value: object, place: ReferenceContext | None, where: object) -> bytes:
-    """Return the cells of `value`, or raise what is wrong with it; place None: no reference."""
+def to_bytes(kind: int, value: object, context: ReferenceContext | None, label: object) -> bytes:
+    """Return the bytes of a value's cells.
+
+    context: None for a kind that is no reference. label: how messages name the value. Raises
+    TypeError, OverflowError, ValueError.
+    """
     if isinstance(value, Wrapped):
         data = value._bits_of(kind)
         if data:
-            return data if _LITTLE or kind == 0x7B else data[::-1]
-    return _STRUCTS[kind].pack(to_cell(kind, value, place, where))
+            return data if _LITTLE_ENDIAN or kind == V128 else data[::-1]
+    return _STRUCTS[kind].pack(to_cell(kind, value, context, label))
 
 
-def to_cell(kind: int, value: object, place: ReferenceContext | None, where: object) -> Any:
-    """Return `value` as struct packs it for this kind, or raise what is wrong with it."""
+def to_cell(kind: int, value: object, context: ReferenceContext | None, label: object) -> Any:
+    """Return the value as `struct` packs it for this kind. Parameters and errors: `to_bytes`."""
     if isinstance(value, Wrapped):
-        value = value._unwrapped(kind, place.store if place else None, where)
-    return _TO_CELL[kind](kind, value, place, where)
+        value = value._unwrapped(kind, context.store if context else None, label)
+    return _TO_CELL[kind](kind, value, context, label)
 
 
-def from_cell(kind: int, cell: Any, place: ReferenceContext) -> Any:
-    """Return the Python value of what struct unpacked for this kind."""
-    if kind == 0x6F:
-        return place.store._objects.object(cell)
-    if kind == 0x70:
-        return place._func_of_ref(cell)
-    if kind == 0x7D:
+def from_cell(kind: int, cell: Any, context: ReferenceContext) -> Any:
+    """Return the Python value of a cell that `struct` unpacked for this kind."""
+    if kind == EXTERNREF:
+        return context.store._objects.object(cell)
+    if kind == FUNCREF:
+        return context._func_of_number(cell)
+    if kind == F32:
         return lib.wpy_f32_value(cell)
     return cell
 
 
 def f32_value(bits: int) -> float:
-    """Return the value of these bits."""
+    """Return the float with the bits of an f32."""
     return lib.wpy_f32_value(bits)
 
 
-def _integer(kind: int, value: object, place: ReferenceContext | None, where: object) -> int:
+def _integer(kind: int, value: object, context: ReferenceContext | None, label: object) -> int:
     bits = _BITS[kind]
     try:
         number = as_index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{where} must be an int (i{bits}), not {_shown(value)}") from None
+        raise TypeError(f"{label} must be an int (i{bits}), not {_shown(value)}") from None
     if not -(1 << bits - 1) <= number < 1 << bits:
         raise OverflowError(
-            f"{where} is out of range for i{bits} (-2**{bits - 1} to 2**{bits} - 1): {number}"
+            f"{label} is out of range for i{bits} (-2**{bits - 1} to 2**{bits} - 1): {number}"
         )
     return number - (1 << bits) if number >= 1 << bits - 1 else number
 
 
-def _real(kind: int, value: object, where: object) -> float:
+def _real(kind: int, value: object, label: object) -> float:
     try:
-        if hasattr(value, "__float__") or hasattr(value, "__index__"):  # float() reads text, too
+        if hasattr(value, "__float__") or hasattr(value, "__index__"):  # since float() parses str
             return float(value)  # type: ignore[arg-type]
     except OverflowError:
-        name = "f32" if kind == 0x7D else "f64"
-        raise OverflowError(f"{where} is an int too large for {name}") from None
+        name = "f32" if kind == F32 else "f64"
+        raise OverflowError(f"{label} is an int too large for {name}") from None
     except TypeError:
         pass
-    name = "f32" if kind == 0x7D else "f64"
-    raise TypeError(f"{where} must be a float or int ({name}), not {_shown(value)}")
+    name = "f32" if kind == F32 else "f64"
+    raise TypeError(f"{label} must be a float or int ({name}), not {_shown(value)}")
 
 
-def _f64(kind: int, value: object, place: ReferenceContext | None, where: object) -> float:
-    return _real(kind, value, where)
+def _f64(kind: int, value: object, context: ReferenceContext | None, label: object) -> float:
+    return _real(kind, value, label)
 
 
-def _f32(kind: int, value: object, place: ReferenceContext | None, where: object) -> int:
-    return lib.wpy_f32_bits(_real(kind, value, where))
+def _f32(kind: int, value: object, context: ReferenceContext | None, label: object) -> int:
+    return lib.wpy_f32_bits(_real(kind, value, label))
 
 
-def _v128(kind: int, value: object, place: ReferenceContext | None, where: object) -> bytes:
+def _v128(kind: int, value: object, context: ReferenceContext | None, label: object) -> bytes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise TypeError(f"{where} must be 16 bytes (v128), not {_shown(value)}")
+        raise TypeError(f"{label} must be 16 bytes (v128), not {_shown(value)}")
     data = bytes(value)
     if len(data) != 16:
-        raise ValueError(f"{where} must be 16 bytes (v128), not {len(data)}")
+        raise ValueError(f"{label} must be 16 bytes (v128), not {len(data)}")
     return data
 
 
-def _externref(kind: int, value: object, place: ReferenceContext, where: object) -> int:
-    return place.store._objects.number(value)
+def _externref(kind: int, value: object, context: ReferenceContext, label: object) -> int:
+    number: int = context.store._objects.number(value)
+    return number
 
 
-def _funcref(kind: int, value: object, place: ReferenceContext, where: object) -> int:
+def _funcref(kind: int, value: object, context: ReferenceContext, label: object) -> int:
     if value is None:
         return NULL_REF
-    if not isinstance(value, CallableBase):  # the base of Func
-        raise TypeError(f"{where} must be a Func or None (funcref), not {_shown(value)}")
-    if value._lifetime.store is not place.store:
-        raise ValueError(f"{where} is a function of another store")
-    return place._ref_of_func(value)
+    if not isinstance(value, CallableBase):  # the base of Func, which is defined above
+        raise TypeError(f"{label} must be a Func or None (funcref), not {_shown(value)}")
+    if value._lifetime.store is not context.store:
+        raise ValueError(f"{label} is a function of another store")
+    return context._number_of_func(value)
 
 
-_LITTLE = byteorder == "little"
+_LITTLE_ENDIAN = byteorder == "little"
 set_wrapped((Wrapped,))
 _STRUCTS = {kind: Struct("=" + text) for kind, text in _FORMATS.items()}
 _TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {
-    0x7F: _integer,
-    0x7E: _integer,
-    0x7D: _f32,
-    0x7C: _f64,
-    0x7B: _v128,
-    0x6F: _externref,
-    0x70: _funcref,
+    I32: _integer,
+    I64: _integer,
+    F32: _f32,
+    F64: _f64,
+    V128: _v128,
+    EXTERNREF: _externref,
+    FUNCREF: _funcref,
 }
 
 
 def _shown(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - what is wrong is its type
+    except Exception:  # noqa: BLE001 - the type is shown instead
         return type(value).__name__
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
 
 
 def codec_of(type: FuncType) -> Codec:  # noqa: A002
-    """Return the codec of a function type, which keeps it."""
+    """Return the codec of a function type. The type object caches the codec."""
     try:
-        return type._codec  # type: ignore[return-value]  # set here only
+        return type._codec  # type: ignore[return-value]  # set below
     except AttributeError:
         codec = Codec(type)
         object.__setattr__(type, "_codec", codec)
@@ -322,7 +324,7 @@ def codec_of(type: FuncType) -> Codec:  # noqa: A002
 
 
 class ValueCodec:
-    """Packs and unpacks one value: a global's."""
+    """Packs and unpacks values of one type: a global's."""
 
     __slots__ = ("_kind", "_struct")
 
@@ -330,10 +332,10 @@ class ValueCodec:
         self._kind = type.code
         self._struct = Struct("=" + _FORMATS[type.code])
 
-    def pack_into(self, buffer: Any, value: object, place: ReferenceContext, what: str) -> None:
-        """Write the value; TypeError, OverflowError, ValueError."""
-        buffer[: self._struct.size] = to_bytes(self._kind, value, place, what)
+    def pack_into(self, buffer: Any, value: object, context: ReferenceContext, label: str) -> None:
+        """Write a value; TypeError, OverflowError, ValueError."""
+        buffer[: self._struct.size] = to_bytes(self._kind, value, context, label)
 
-    def unpack_from(self, buffer: Any, place: ReferenceContext) -> Any:
-        """Return the Python value."""
-        return from_cell(self._kind, self._struct.unpack_from(buffer)[0], place)
+    def unpack_from(self, buffer: Any, context: ReferenceContext) -> Any:
+        """Return the value as a Python object."""
+        return from_cell(self._kind, self._struct.unpack_from(buffer)[0], context)

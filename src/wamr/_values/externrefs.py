@@ -1,12 +1,14 @@
-"""The objects that wasm code knows as externrefs.
+"""Externrefs: the Python objects that wasm code refers to.
 
-To wasm an externref is a number. A store's `ExternrefTable` knows the object behind the number, and
-gives the same object the same number while the object is held (its base `ExternrefTableBase` is in
-src/native/cpython/externrefs.c). wasm code does not say when it drops a reference, so the objects
-are collected: C marks those that tables, globals and running calls can reach
-(src/native/runtime/externrefs.c), and the others are let go. A number that is on its way between
-Python and wasm at that moment, packed but not yet passed, or returned but not yet looked up, would
-be missed: whoever has one says so (`enter`, `leave`), and the collection waits.
+To wasm, an externref is a number. A store's `ExternrefTable` maps numbers to objects, and gives an
+object the same number as long as it holds the object (its base `ExternrefTableBase` is in
+src/native/cpython/externrefs.c). wasm code doesn't report when it drops a reference, so unused
+objects are found by collecting: C marks the numbers that tables, globals and running calls can
+reach (src/native/runtime/externrefs.c), and the table drops the other objects.
+
+A number on its way between Python and wasm, packed but not yet passed, or returned but not yet
+looked up, would not be marked. Code that handles such numbers therefore does so in a `with` block
+of the table (`Store._passing_refs`), and collections are deferred until no thread is in one.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 NULL_REF = 0xFFFFFFFF
-FIRST_COLLECTION = 1024  # objects; later ones when their number has doubled
+FIRST_COLLECTION = 1024  # objects; after that, when their number has doubled
 
 
 class ExternrefTable(ExternrefTableBase):
-    """The objects of one store."""
+    """The externrefs of one store."""
 
     __slots__ = ()
 
@@ -33,18 +35,18 @@ class ExternrefTable(ExternrefTableBase):
 
     @property
     def crowded(self) -> bool:
-        """Whether so many are held that it is worth looking which are needed."""
+        """Whether the table holds enough objects to make a collection worthwhile."""
         return len(self) >= self.limit
 
     def postpone(self) -> None:
-        """After a collection that was put off: do not try again with each new object."""
+        """Raise the limit after a collection that was deferred, so that not every object tries."""
         self.limit = len(self) + len(self) // 4
 
-    def collect(self, things: Iterable[Any]) -> bool:
-        """Let go of what none of `things` (handles in C) can reach.
+    def collect(self, handles: Iterable[Any]) -> bool:
+        """Drop the objects that none of `handles`, which must cover all groups, can reach.
 
-        False if references are being passed, or another thread's call is in the way; then nothing
-        was done.
+        Return False, and change nothing, if references are being passed or another thread is in a
+        call.
         """
         count = self.begin()
         if count < 0:
@@ -52,16 +54,16 @@ class ExternrefTable(ExternrefTableBase):
         try:
             marks = ffi.new("uint8_t[]", count or 1)
             seen = set()
-            for c in things:
+            for c in handles:
                 group = lib.wpy_group_id(c)
                 if group not in seen:
                     seen.add(group)
                     if lib.wpy_mark_externrefs(c, marks, count):
                         return False
-            gone = self.sweep(bytes(ffi.buffer(marks, count)))
+            dropped = self.sweep(bytes(ffi.buffer(marks, count)))
         finally:
             self.end()
-        if gone is None:
+        if dropped is None:
             return False
         self.limit = max(FIRST_COLLECTION, 2 * len(self))
-        return True  # destructors run from here on
+        return True  # `dropped` goes here, which may run destructors

@@ -1,1 +1,1 @@
-"""WASI programs: their configuration, their standard streams, and `run`."""
+"""WASI: the configuration of a program, and its standard streams."""

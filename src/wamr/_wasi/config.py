@@ -1,8 +1,8 @@
-"""What a WASI program gets from the host: arguments, environment, directories, stdio.
+"""The configuration of a WASI program: arguments, environment, directories, standard streams.
 
-A `WasiConfig` is checked when it is made and says nothing about any instance; each that it is given
-to opens it anew (`_apply`): the C side (src/native/wasi/config.c) gets copies of all texts, the
-directories, and descriptors of its own for stdio that has one. What stdio may be is stdio.py's.
+The arguments of a `WasiConfig` are checked when it is made. Each instance that is made with it
+opens it (`_apply`): C (src/native/wasi/config.c) gets copies of the texts, the directories, and
+duplicates of the descriptors of standard streams. stdio.py checks the arguments for those.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from .._backend.binding import ffi, lib
-from .._base.immutable import Options, made_already
-from .._runtime.imports import WasiBase
+from .._base.arguments import already_initialized
+from .._base.immutable import Options
+from .._base.wasi import WasiBase
 from .files import descriptor_of
 from .stdio import STDOUT, Stream, checked_path, open_for_input, open_for_output
 from .streams import Streams, reader, streams_by_number, writer
@@ -23,19 +24,21 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from .._base.aliases import Stdio
-    from .._runtime.extern import Lifetime
+    from .._base.lifetime import Lifetime
 
     Path: TypeAlias = str | os.PathLike[str]
 
-_PYTHON, _NOTHING = -1, -2  # as in wasi.c
+_PYTHON, _NOTHING = -1, -2  # descriptors for wpy_wasi_stdio: streams in Python; no stream
 _numbers = count(1)
 
 
-# ------------------------------------------------------------------ what users write
+# ------------------------------------------------------------------ the public classes
 class Dir(Options):
-    """A directory of the host for a program; read-only unless `writable`.
+    """A directory of the host that a WASI program may use.
 
-    Raises TypeError. Whether it is there, the WasiConfig finds out.
+    path: of the directory; WasiConfig checks that it exists. writable: whether the program may
+    create, change and remove files. Immutable, comparable, picklable. Raises TypeError, ValueError.
+    C: `wasm_runtime_set_wasi_args`.
 
     >>> from wamr import Dir
     >>> Dir("/tmp", writable=True)
@@ -54,19 +57,19 @@ class Dir(Options):
 
 
 class WasiConfig(WasiBase):
-    """What a program under WASI (preview 1, snapshot 0) gets: nothing that is not named here.
+    """The access of a WASI program (preview 1, snapshot 0) to the host. Nothing is inherited.
 
-    args: its argv, the program's name first. env: its environment. dirs: {"guest path": host path
-    or Dir}, read-only unless Dir(writable=True).
-    stdin: bytes, a file, a path, "inherit", a descriptor, or a callable that is given a size and
-    returns at most so many bytes, b"" at the end. stdout, stderr: None discards, "inherit", a file,
-    a path, a descriptor, or a callable that is given bytes as they come; stderr also
-    subprocess.STDOUT. If the callable returns an int, that is how many bytes it has taken, and it
-    is called again with the rest; with any other result it has taken all. Text files get str.
-    What a callable or file raises comes out of the call.
-    Raises TypeError, ValueError (a file is closed, or open the other way only), and for paths
-    OSError (FileNotFoundError, NotADirectoryError …): they are checked here, and opened by each
-    instance.
+    args: its argv, with the program's name first. env: its environment variables. dirs: a mapping
+    {"guest path": host path or Dir}; a directory is read-only unless it is a Dir(writable=True).
+    stdin: bytes, a file, a path, a descriptor, "inherit", or a callable that gets a size and
+    returns at most that many bytes, b"" at the end. stdout, stderr: None to discard the output, a
+    file, a path, a descriptor, "inherit", or a callable that gets bytes; stderr also
+    subprocess.STDOUT. If such a callable returns an int, it has taken that many bytes and gets the
+    rest in another call; otherwise it has taken all. Text files get str. An exception of a callable
+    or file is raised by the call that runs the program.
+    Paths are checked here and opened for each instance.
+    Raises TypeError, ValueError (a file is closed, or open in the other direction only), OSError
+    (FileNotFoundError, NotADirectoryError, …). C: `wasm_runtime_set_wasi_args`.
 
     >>> import sys
     >>> from wamr import WasiConfig
@@ -87,7 +90,7 @@ class WasiConfig(WasiBase):
         stderr: Stdio = None,
     ) -> None:
         if hasattr(self, "_args"):
-            raise made_already(self)
+            raise already_initialized(self)
         self._args = _checked_args(args)
         self._env = _checked_env(env)
         self._dirs = _checked_dirs(dirs)
@@ -106,13 +109,25 @@ class WasiConfig(WasiBase):
         return f"WasiConfig(args={args}, env={env}, dirs={dirs})"
 
     def _open(self) -> Opened:
-        """Open everything for one instance. Raises OSError, MemoryError."""
+        """Open the streams and directories for one instance. Raises OSError, MemoryError."""
         return Opened(self._args, self._env, self._dirs, self._stdio)
 
-    def _apply(self, c: Any, owner: Lifetime) -> Opened:
+    def _apply(self, c: Any, lifetime: Lifetime) -> Opened:
         opened = self._open()
         c.wasi = opened.c
-        owner.keep(opened.streams)
+        lifetime.keep(opened.streams)
+        return opened
+
+
+class SingleUseConfig(WasiConfig):
+    """A WasiConfig for one instance; `streams` are those of the instance."""
+
+    __slots__ = ("streams",)
+    streams: Streams
+
+    def _open(self) -> Opened:
+        opened = super()._open()
+        self.streams = opened.streams
         return opened
 
 
@@ -160,20 +175,20 @@ def _checked_dirs(dirs: object) -> dict[str, Dir]:
         where = f"dirs[{guest!r}]"
         dir_ = host if isinstance(host, Dir) else Dir(checked_path(where, host))
         _encoded(where, dir_.path)
-        # absolute: the instance may be made when the working directory is another
+        # absolute, since the working directory may change before an instance is made
         checked[guest] = Dir(os.path.abspath(dir_.path), writable=dir_.writable)  # noqa: PTH100
         _check_directory(checked[guest].path)
     return checked
 
 
 def _check_directory(path: str) -> None:
-    """Raise the OSError that says why `path` can't be used as a directory."""
+    """Raise OSError if `path` isn't a directory that can be read."""
     os.scandir(path).close()
 
 
 # ------------------------------------------------------------------ for one instance
 class Opened:
-    """A configuration in C, for one instance to be made with; it counts the pointer itself.
+    """An opened configuration, for one instance. `c` is a handle; the instance in C has another.
 
     `streams` must live as long as the instance.
     """
@@ -183,11 +198,11 @@ class Opened:
     def __init__(
         self, args: list[bytes], env: list[bytes], dirs: dict[str, Dir], stdio: tuple[Stream, ...]
     ) -> None:
-        who = next(_numbers)
-        self.streams = streams_by_number[who] = Streams()
+        number = next(_numbers)
+        self.streams = streams_by_number[number] = Streams()
         texts = [[ffi.new("char[]", text) for text in part] for part in (args, env)]
         arrays = [ffi.new("char *[]", part or [ffi.NULL]) for part in texts]
-        c = lib.wpy_wasi_new(arrays[0], len(args), arrays[1], len(env), who)
+        c = lib.wpy_wasi_new(arrays[0], len(args), arrays[1], len(env), number)
         if not c:
             raise MemoryError("no memory for a WASI configuration")
         self.c = ffi.gc(c, lib.wpy_wasi_release)
@@ -202,24 +217,27 @@ class Opened:
     def _set_stdio(self, stdio: tuple[Stream, ...]) -> None:
         to_close: list[int] = []
         writers = self.streams.writers
-        number = _NOTHING
+        descriptor = _NOTHING
         try:
             for fd, stream in enumerate(stdio):
                 if fd < 2 or stream is not stdio[1]:
-                    number = self._number(fd, stream, to_close)
+                    descriptor = self._descriptor(fd, stream, to_close)
                 elif 1 in writers:
                     writers[2] = writers[1]
-                error = lib.wpy_wasi_stdio(self.c, fd, number)
-                if error and stream.inherits:  # the host has none
+                error = lib.wpy_wasi_stdio(self.c, fd, descriptor)
+                if error and stream.inherits:  # this process has none
                     error = lib.wpy_wasi_stdio(self.c, fd, _NOTHING)
                 if error:
-                    raise OSError(error, f"{os.strerror(error)} (descriptor {number})")
+                    raise OSError(error, f"{os.strerror(error)} (descriptor {descriptor})")
         finally:
-            for descriptor in to_close:
-                os.close(descriptor)
+            for opened in to_close:
+                os.close(opened)
 
-    def _number(self, fd: int, stream: Stream, to_close: list[int]) -> int:
-        """Return what C makes the guest's descriptor `fd` from."""
+    def _descriptor(self, fd: int, stream: Stream, to_close: list[int]) -> int:
+        """Return the host's descriptor for the guest's descriptor `fd`, or _PYTHON or _NOTHING.
+
+        Descriptors that are opened here are appended to `to_close`; C duplicates them.
+        """
         source = stream.source
         if stream.file is not None:
             descriptor = descriptor_of(stream.file, fd > 0)

@@ -1,7 +1,7 @@
-"""The standard streams of a WASI program: what users give, checked.
+"""The standard streams of a WASI program: checks of the arguments.
 
-A `Stream` is one of the three as it was given; whoever opens it for an instance asks it what from:
-a descriptor, a path, or what Python reads and writes (files.py, streams.py). Nothing here knows of
+A `Stream` is one of the three streams before it is opened: it has a descriptor, a path, a file
+object, or something that Python reads and writes (streams.py). This module knows nothing about
 configurations, directories or instances.
 """
 
@@ -16,28 +16,27 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# As in subprocess, which is not imported for three numbers.
+# The numbers of subprocess, whose import takes long.
 PIPE, STDOUT, DEVNULL = -1, -2, -3
 
 
-# ------------------------------------------------------------------ what users give
-def checked_path(what: str, path: object) -> str:
-    """Return a path as text without NUL; TypeError, ValueError."""
+def checked_path(label: str, path: object) -> str:
+    """Return a path as a str without NUL; TypeError, ValueError."""
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"{what} must be a path, not {type(path).__name__}")
+        raise TypeError(f"{label} must be a path, not {type(path).__name__}")
     text = os.fspath(path)
     if not isinstance(text, str):
-        raise TypeError(f"{what} must be a path of type str, not {type(text).__name__}")
+        raise TypeError(f"{label} must be a path of type str, not {type(text).__name__}")
     if "\0" in text:
-        raise ValueError(f"{what} contains a NUL character: {text!r}")
+        raise ValueError(f"{label} contains a NUL character: {text!r}")
     return text
 
 
 class Stream:
-    """One of the three, checked: what to open it from when the time comes.
+    """A standard stream before it is opened. At most one of the attributes isn't None.
 
-    descriptor: a number. path: to be opened. file: a file object, which may have a descriptor that
-    is as good. source: what Python reads from or writes to. None of them: nothing.
+    descriptor: a descriptor of this process. path: of a file to open. file: a file object, whose
+    descriptor may be used in its place. source: bytes or a callable.
     """
 
     __slots__ = ("descriptor", "file", "inherits", "name", "path", "source")
@@ -89,7 +88,7 @@ def _checked_number(name: str, value: int) -> int | None:
 
 
 def _check_file(path: str, fd: int) -> None:
-    """Raise the OSError that opening `path` for the guest's `fd` would end in, as far as we see."""
+    """Raise the OSError that opening `path` for the guest's descriptor `fd` is likely to raise."""
     if fd == 0:
         os.close(open_for_input(path))
         return
@@ -105,6 +104,7 @@ def _is_a_directory(path: str) -> IsADirectoryError:
 
 
 def open_for_input(path: str) -> int:
+    """Return a new descriptor for reading. Raises OSError, also for a directory."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     if os.path.isdir(path):  # noqa: PTH112
         os.close(descriptor)
@@ -113,5 +113,6 @@ def open_for_input(path: str) -> int:
 
 
 def open_for_output(path: str) -> int:
+    """Return a new descriptor for writing; the file is created or truncated. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
     return os.open(path, flags, 0o666)

@@ -1,9 +1,9 @@
-"""Python's part in a program's stdio: bytes, callables and file objects, a piece at a time.
+"""Standard streams that Python reads and writes: bytes, callables and file objects.
 
-Streams that have no descriptor are collected in a `Streams`, which C calls by its number for each
-read and write (src/native/wasi/stdio.c). What they raise is kept as callbacks.py keeps what host
-functions raise, and comes out of the call that ran the program. What can't be read or written yet
-is tried again by C, which looks in between at what stops the program.
+The streams of an instance that have no descriptor are in a `Streams`, which C calls by its number
+for each read and write (src/native/wasi/stdio.c). Exceptions are stored as those of host functions
+are (callbacks.py), and raised by the call that runs the program. When nothing can be read or
+written yet, C tries again, and checks limits and interruptions in between.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from weakref import WeakValueDictionary
 
 from .._backend.binding import ffi, keep_raised, lib
 from .._base.callables import refuse_unrun
-from .._runtime.callbacks import NOT_KEPT
 from . import files
 
 TYPE_CHECKING = False
@@ -25,16 +24,17 @@ if TYPE_CHECKING:
 
     from .files import Read
 
-    # Answers how many bytes it has taken; 0: none for now.
+    # Returns how many bytes it has taken; 0: none yet.
     Write: TypeAlias = Callable[[bytes], int]
 
-_PATIENCE = 250  # times that nothing is taken, 20 ms apart, until that is an error
+_MAX_RETRIES = 250  # writes in a row that take nothing, 20 ms apart, before that is an error
 _LATER: int = lib.WPY_WOULD_BLOCK
+_NOT_KEPT: int = lib.WPY_EXCEPTION_LOST
 
 
 # ------------------------------------------------------------------ reading
 def reader(source: Any) -> Read:
-    """Return what reads from bytes, a file object or a callable."""
+    """Return a function that reads from bytes, a file object or a callable."""
     if isinstance(source, bytes):
         rest = memoryview(source)
 
@@ -47,19 +47,19 @@ def reader(source: Any) -> Read:
     if hasattr(source, "read"):
         return files.reader(source)
 
-    def read_answer(size: int) -> bytes:
+    def read_result(size: int) -> bytes:
         data = source(size)
         if data is None:
             raise TypeError("stdin gave NoneType where bytes are needed, b'' at the end")
         return data  # type: ignore[no-any-return]
 
-    return read_answer
+    return read_result
 
 
 def text_reader(
     source: Callable[[int], object], encoding: str, errors: str
 ) -> Callable[[int], bytes]:
-    """Return what reads from a callable that gives str."""
+    """Return a function that reads bytes from a callable that returns str."""
     left = b""
 
     def read_text(size: int) -> bytes:
@@ -80,63 +80,63 @@ def text_reader(
 
 # ------------------------------------------------------------------ writing
 class Sink:
-    """Something to write to, and what its answers mean.
+    """A `write` function, and the meaning of its results.
 
-    A number: so much was taken. None: all of it, or nothing yet, if it is a raw file. What else a
-    callable answers means nothing.
+    An int is how much was taken. None means everything, or nothing yet if it is a raw file. Other
+    results of a callable are ignored; from a file they are an error.
     """
 
-    __slots__ = ("_idle", "_name", "_none", "_strict", "_units", "_write")
+    __slots__ = ("_is_file", "_is_raw", "_name", "_retries", "_units", "_write")
 
     def __init__(self, name: str, write: Callable[[Any], object], file: Any, units: str) -> None:
         self._name = name
         self._write = write
-        self._strict = file is not None
-        self._none = isinstance(file, RawIOBase)
+        self._is_file = file is not None
+        self._is_raw = isinstance(file, RawIOBase)
         self._units = units
-        self._idle = 0
+        self._retries = 0
 
     def put(self, piece: Any) -> int:
-        """Return how much was taken; 0: nothing yet."""
+        """Write, and return how much was taken; 0: nothing yet."""
         size = len(piece)
         try:
-            taken = self._understood(self._write(piece), size)
+            taken = self._amount_taken(self._write(piece), size)
         except BlockingIOError as error:
-            if not self._strict or self._idle >= _PATIENCE:
+            if not self._is_file or self._retries >= _MAX_RETRIES:
                 raise
             taken = getattr(error, "characters_written", 0)
         if taken:
-            self._idle = 0
+            self._retries = 0
             return taken
-        self._idle += 1
-        if self._idle > _PATIENCE:
+        self._retries += 1
+        if self._retries > _MAX_RETRIES:
             import errno
 
-            self._idle = 0
+            self._retries = 0
             raise BlockingIOError(
                 errno.EAGAIN, f"{self._name} has taken none of {size} {self._units} for too long"
             )
         return 0
 
-    def _understood(self, answer: object, size: int) -> int:
-        if answer is None:
-            return 0 if self._none else size
-        if isinstance(answer, bool) or not hasattr(answer, "__index__"):
-            refuse_unrun(self._name, answer)
-            if self._strict:
+    def _amount_taken(self, result: object, size: int) -> int:
+        if result is None:
+            return 0 if self._is_raw else size
+        if isinstance(result, bool) or not hasattr(result, "__index__"):
+            refuse_unrun(self._name, result)
+            if self._is_file:
                 raise TypeError(
-                    f"{self._name}'s write returned {type(answer).__name__}: it must return the "
+                    f"{self._name}'s write returned {type(result).__name__}: it must return the "
                     f"number of {self._units} that it has written, or None"
                 )
             return size
-        taken = index(answer)
+        taken = index(result)
         if not 0 <= taken <= size:
             raise ValueError(f"{self._name} says that it has taken {taken} of {size} {self._units}")
         return taken
 
 
 class TextWriter:
-    """Bytes to something that takes str, which get there as characters are complete."""
+    """Writes bytes to a sink of str, each character when its bytes are complete."""
 
     __slots__ = ("_decoder", "_rest", "_sink")
 
@@ -146,7 +146,7 @@ class TextWriter:
         self._rest = ""
 
     def __call__(self, data: bytes) -> int:
-        if not self._rest:  # else these are the bytes that it is of, once more
+        if not self._rest:  # otherwise C retries, with the bytes that `_rest` was decoded from
             self._rest = self._decoder.decode(data)
         return len(data) if self._put() else 0
 
@@ -161,7 +161,7 @@ class TextWriter:
         return True
 
     def end(self) -> None:
-        """Write what was left of a character that never was complete."""
+        """Write the bytes of an incomplete character at the end."""
         self._rest = self._decoder.decode(b"", True)
         while not self._put():
             from time import sleep
@@ -170,7 +170,7 @@ class TextWriter:
 
 
 def text_decoder(encoding: str, errors: str, *, newlines: bool = False) -> Any:
-    """Return an incremental decoder. newlines: every line ending becomes a single newline."""
+    """Return an incremental decoder; newlines: whether to convert line endings to LF."""
     decoder = getincrementaldecoder(encoding)(errors)
     if newlines:
         from io import IncrementalNewlineDecoder
@@ -180,7 +180,7 @@ def text_decoder(encoding: str, errors: str, *, newlines: bool = False) -> Any:
 
 
 def writer(name: str, source: Any) -> Write:
-    """Return what writes to a file object or a callable."""
+    """Return a function that writes to a file object or a callable."""
     if isinstance(source, TextWriter):
         return source
     if not hasattr(source, "write"):
@@ -197,7 +197,7 @@ def writer(name: str, source: Any) -> Write:
 
 # ------------------------------------------------------------------ called by C
 class Streams:
-    """The stdio of one instance that is Python's."""
+    """The standard streams of one instance that Python reads and writes."""
 
     __slots__ = ("__weakref__", "read", "writers")
 
@@ -206,7 +206,7 @@ class Streams:
         self.writers: dict[int, Write] = {}
 
     def end(self) -> None:
-        """The program has ended: write what is left."""
+        """Write what is buffered, when the program has ended."""
         for write in {id(write): write for write in self.writers.values()}.values():
             if isinstance(write, TextWriter):
                 write.end()
@@ -215,23 +215,23 @@ class Streams:
 streams_by_number: WeakValueDictionary[int, Streams] = WeakValueDictionary()
 
 
-@ffi.def_extern(error=NOT_KEPT, onerror=keep_raised)
-def wpy_py_wasi_read(who: int, data: Any, size: int) -> int:
-    """Read at most `size` bytes for the program; 0: the end."""
-    piece = streams_by_number[who].read(size)
+@ffi.def_extern(error=_NOT_KEPT, onerror=keep_raised)
+def wpy_py_wasi_read(number: int, data: Any, size: int) -> int:
+    """Read at most `size` bytes to `data`; return how many, 0 at the end."""
+    piece = streams_by_number[number].read(size)
     if piece is None:
         return _LATER
     if not isinstance(piece, (bytes, bytearray, memoryview)):
         refuse_unrun("stdin", piece)
         raise TypeError(f"stdin gave {type(piece).__name__} where bytes are needed")
-    got = memoryview(piece).nbytes
-    if got > size:
-        raise ValueError(f"stdin gave {got} bytes where at most {size} were asked for")
-    ffi.memmove(data, piece, got)
-    return got
+    count = memoryview(piece).nbytes
+    if count > size:
+        raise ValueError(f"stdin gave {count} bytes where at most {size} were asked for")
+    ffi.memmove(data, piece, count)
+    return count
 
 
-@ffi.def_extern(error=NOT_KEPT, onerror=keep_raised)
-def wpy_py_wasi_write(who: int, fd: int, data: Any, size: int) -> int:
-    """Take what the program has written; how much, 0: nothing yet."""
-    return streams_by_number[who].writers[fd](bytes(ffi.buffer(data, size)))
+@ffi.def_extern(error=_NOT_KEPT, onerror=keep_raised)
+def wpy_py_wasi_write(number: int, fd: int, data: Any, size: int) -> int:
+    """Write to the guest's descriptor `fd`; return how many bytes were taken, 0 for none yet."""
+    return streams_by_number[number].writers[fd](bytes(ffi.buffer(data, size)))

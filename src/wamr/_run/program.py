@@ -1,8 +1,7 @@
-"""`run`: a WASI program, run as `subprocess.run` runs a native one.
+"""`run`: the interface of `subprocess.run` for WASI programs.
 
-Everything is put together from the other rooms: a store, a module, an instance with a `WasiConfig`
-and one call of `_start`. What is here is the shape of subprocess: its parameters, its results and
-its exceptions. What is captured, and handed on with exceptions, is captured.py's.
+`run` makes a store, a module and an instance with a `WasiConfig`, and calls `_start`. This module
+translates the parameters, results and exceptions of subprocess; captured.py has the outputs.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from .._runtime.limits import ResourceLimits, checked_timeout
 from .._runtime.module import Module
 from .._runtime.source import is_text
 from .._runtime.store import Store
+from .._wasi.config import SingleUseConfig
+from .._wasi.stdio import DEVNULL, PIPE
+from .._wasi.streams import text_reader
 from ..errors import ExitTrap, LinkError, TimeoutTrap
 from ..types import FuncType
 from .captured import Captured
-from .config import WasiConfig
-from .stdio import DEVNULL, PIPE
-from .streams import text_reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._base.aliases import Stdio
-    from .config import Dir, Opened
-    from .streams import Streams
+    from .._wasi.config import Dir
 
 _NO_ARGUMENTS = FuncType(())
 
@@ -57,18 +55,19 @@ def run(
 ) -> CompletedProcess[Any]:
     r"""Run a WASI command to its end and return a `subprocess.CompletedProcess`.
 
-    args: the program, a path or a Module (which is not compiled again), and its arguments; it sees
-    its own file name, without the folder, as the first.
-    input: what it reads from stdin. stdin, stdout, stderr: None for those of this process;
-    subprocess.PIPE, DEVNULL or STDOUT; what else `WasiConfig` takes.
-    capture_output: both outputs through PIPE. text, encoding, errors: str instead of bytes, UTF-8
-    where no encoding is given, with every line ending as "\n"; also for callables.
-    env, dirs: as in `WasiConfig`: nothing is inherited. timeout: seconds that it may run, compiling
-    not counted. limits: as for `Instance`. check: raise if it fails.
-    Raises subprocess.TimeoutExpired (with what was captured, as bytes), CalledProcessError (with
-    check), OSError, CompileError, LinkError, TypeError, ValueError, what a callable or file raised,
-    and Trap for a program that trapped. All that ends a program has `stdout` and `stderr`, as far
-    as they were captured, and shows the end of stderr.
+    args: the program, which is a path or a Module, and its arguments. The program's argv[0] is its
+    file name without the directory.
+    input: the data for stdin. stdin, stdout, stderr: None to inherit those of this process;
+    subprocess.PIPE, DEVNULL or STDOUT; everything that `WasiConfig` takes.
+    capture_output: the same as PIPE for stdout and stderr. text, encoding, errors: use str instead
+    of bytes, UTF-8 by default, with "\n" for every line ending; for callables, too.
+    env, dirs: as in `WasiConfig`; nothing is inherited. timeout: seconds that the program may run,
+    compiling excluded; None: no limit. limits: as in `Instance`. check: raise an exception if the
+    exit code isn't 0.
+    Raises subprocess.TimeoutExpired (its outputs are bytes), CalledProcessError (check), OSError,
+    CompileError, LinkError, Trap (the program trapped), TypeError, ValueError, and what a callable
+    or file raised. Exceptions that end a running program have the captured `stdout` and `stderr`,
+    and show the end of stderr.
 
     >>> import wamr
     >>> done = wamr.run(["hello.wasm"], capture_output=True, text=True)    # doctest: +SKIP
@@ -92,7 +91,7 @@ def run(
     store = Store(program.engine) if isinstance(program, Module) else Store()
     module = program if isinstance(program, Module) else Module(store, program)
     _check_command(module)
-    wasi = _OnceOnly(
+    wasi = SingleUseConfig(
         args=[_name(program), *arguments],
         env=env,
         dirs=dirs,
@@ -113,10 +112,10 @@ def run(
                 returncode = trap.exit_code
             wasi.streams.end()
         except BaseException as error:
-            with suppress(Exception):  # a part of a character, where there is room for it
+            with suppress(Exception):  # the write of an incomplete character may fail
                 wasi.streams.end()
             if not isinstance(error, TimeoutTrap) or not _is_over(begin, timeout):
-                captured.hand_on(error)
+                captured.attach_to(error)
                 raise
             out, err = (captured.bytes_of(name) or None for name in ("stdout", "stderr"))
             raise TimeoutExpired(args, timeout or 0, out, err) from error  # type: ignore[arg-type]
@@ -128,20 +127,8 @@ def run(
 
 
 def _is_over(begin: float, timeout: float | None) -> bool:
-    """Tell whether it was `run`'s timeout that has passed, not its limits' or a callable's."""
+    """Tell whether the timeout of `run` has passed, not one of `limits` or of a callable."""
     return timeout is not None and monotonic() - begin >= timeout
-
-
-class _OnceOnly(WasiConfig):
-    """A configuration for one instance, whose streams can be ended."""
-
-    __slots__ = ("streams",)
-    streams: Streams
-
-    def _open(self) -> Opened:
-        opened = super()._open()
-        self.streams = opened.streams
-        return opened
 
 
 # ------------------------------------------------------------------ the program
@@ -166,7 +153,7 @@ def _checked_args(args: object) -> tuple[Any, list[str]]:
 
 
 def _name(program: Any) -> str:
-    """Return what the program is told as its own name: nothing of the host's folders."""
+    """Return the program's argv[0], without directories of the host."""
     if isinstance(program, Module):
         return (program.name or "program").replace("\0", "")
     if isinstance(program, str) and is_text(program):
@@ -176,6 +163,7 @@ def _name(program: Any) -> str:
 
 
 def _check_command(module: Module) -> None:
+    """Raise LinkError if the module isn't a WASI command."""
     exports = {export.name: export.type for export in module.exports}
     start = exports.get("_start")
     if start == _NO_ARGUMENTS:
@@ -191,7 +179,7 @@ def _check_command(module: Module) -> None:
 
 
 def _with_timeout(limits: ResourceLimits | None, timeout: float | None) -> ResourceLimits | None:
-    """Return the limits with the smaller of the timeouts: it holds for start functions, too."""
+    """Return the limits with the smaller timeout, so that it covers the start function, too."""
     if limits is not None and not isinstance(limits, ResourceLimits):
         raise TypeError(f"limits must be ResourceLimits or None, not {type(limits).__name__}")
     if timeout is None or (limits and limits.timeout is not None and limits.timeout < timeout):
@@ -222,7 +210,7 @@ def _stdin(value: Stdio, as_text: bool, encoding: str | None, errors: str | None
     if value is None:
         return "inherit"
     if isinstance(value, int) and not isinstance(value, bool) and value in (PIPE, DEVNULL):
-        return b""  # nobody writes into such a pipe
+        return b""  # a pipe that nobody writes to
     if as_text and callable(value) and not hasattr(value, "read"):
         source: Any = value
         checked_plain("stdin", source)

@@ -1,8 +1,8 @@
-"""What a run captures of a program's outputs, and how exceptions hand it on.
+"""The captured output of a program, as results of `run` and as attributes of exceptions.
 
-subprocess's exceptions have `stdout` and `stderr`; so has every exception that leaves `run`. The
-end of stderr, where most programs say why they gave up, is also shown: by `str(trap)`, and as a
-note of other exceptions (Python 3.11). Nothing here knows of instances or WASI.
+Every exception that `run` raises has `stdout` and `stderr`, as the exceptions of subprocess do. It
+also shows the end of stderr, where most programs print why they failed: in `str(trap)`, and as a
+note of other exceptions (Python 3.11). This module knows nothing about instances.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from .._base.callables import checked_plain
+from .._wasi.stdio import PIPE, STDOUT
+from .._wasi.streams import Sink, TextWriter, text_decoder
 from ..errors import Trap, WasmError
-from .stdio import PIPE, STDOUT
-from .streams import Sink, TextWriter, text_decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,22 +20,28 @@ if TYPE_CHECKING:
 
     from .._base.aliases import Stdio
 
-_LINES, _WIDTH = 20, 400  # of stderr's end, as it is shown
-_OURS = "_wamr_captured"  # marks an exception whose attributes are from here
+_LINES, _WIDTH = 20, 400  # limits of the end of stderr that is shown
+_MARK = "_wamr_captured"  # an attribute of exceptions whose stdout and stderr were set here
 
 
 class Captured:
-    """The outputs of one run. encoding, errors: as given; text: whether results are str."""
+    """The captured outputs of one run.
+
+    text: whether results are str; then encoding and errors are those of `run`.
+    """
 
     def __init__(self, text: bool, encoding: str | None, errors: str | None) -> None:
         self._text = text
         self._encoding = encoding or "utf-8"
         self._errors = errors or "strict"
         self._pieces: dict[str, list[bytes]] = {}
-        self._merged = False  # stderr is part of stdout
+        self._merged = False  # whether stderr goes to stdout
 
     def output(self, name: str, value: Stdio) -> Stdio:
-        """Return what a WasiConfig takes in place of what `run` was given."""
+        """Return the argument for WasiConfig that captures or passes on the output `name`.
+
+        value: the argument of `run`.
+        """
         if value is None:
             return "inherit"
         if isinstance(value, int) and not isinstance(value, bool):
@@ -53,12 +59,12 @@ class Captured:
         return value
 
     def bytes_of(self, name: str) -> bytes | None:
-        """Return what was captured as it came; None: nothing was to be captured."""
+        """Return the captured bytes of an output, or None if it isn't captured."""
         pieces = self._pieces.get(name)
         return None if pieces is None else b"".join(pieces)
 
     def results(self) -> tuple[Any, Any]:
-        """Return both outputs as `run` gives them. Raises UnicodeDecodeError."""
+        """Return stdout and stderr as `run` returns them. Raises UnicodeDecodeError."""
         return self._result("stdout", self._errors), self._result("stderr", self._errors)
 
     def _result(self, name: str, errors: str) -> Any:
@@ -68,47 +74,47 @@ class Captured:
         return data.decode(self._encoding, errors).replace("\r\n", "\n").replace("\r", "\n")
 
     # ---- exceptions
-    def hand_on(self, error: BaseException) -> None:
-        """Give the exception both outputs, unless it has some of its own."""
-        theirs = vars(error).keys() & {"stdout", "stderr"} or hasattr(type(error), "stdout")
-        if theirs and not (isinstance(error, WasmError) or _OURS in vars(error)):
+    def attach_to(self, error: BaseException) -> None:
+        """Set `stdout` and `stderr` of an exception, unless its class has such attributes."""
+        own = vars(error).keys() & {"stdout", "stderr"} or hasattr(type(error), "stdout")
+        if own and not (isinstance(error, WasmError) or _MARK in vars(error)):
             return
-        given = {name: self._at_least(name) for name in ("stdout", "stderr")}
-        vars(error).update(given)  # not setattr, which a frozen dataclass refuses
+        outputs = {name: self._result_or_escaped(name) for name in ("stdout", "stderr")}
+        vars(error).update(outputs)  # setattr would fail for a frozen dataclass
         ending = self._ending()
         if isinstance(error, Trap):
             error._ending = ending  # str(trap) shows it
             return
         if not isinstance(error, WasmError):
-            vars(error).update({"output": given["stdout"], _OURS: True})
-        _note(error, ending)
+            vars(error).update({"output": outputs["stdout"], _MARK: True})
+        _add_note(error, ending)
 
-    def _at_least(self, name: str) -> Any:
-        """Return an output as `results` does; what can't be decoded is escaped."""
+    def _result_or_escaped(self, name: str) -> Any:
+        """Return an output as `results` does, but escape what can't be decoded."""
         try:
             return self._result(name, self._errors)
         except UnicodeDecodeError:
             return self._result(name, "backslashreplace")
 
     def _ending(self) -> str:
-        """Return the end of stderr, for people; "": there is none."""
+        """Return the end of stderr as text to show, or "" if it is empty."""
         data = self.bytes_of("stdout" if self._merged else "stderr") or b""
         text = data[-_LINES * _WIDTH :].decode(self._encoding, "backslashreplace")
-        lines = [_harmless(line[-_WIDTH:]) for line in text.splitlines()[-_LINES:]]
+        lines = [_escaped(line[-_WIDTH:]) for line in text.splitlines()[-_LINES:]]
         if not any(lines):
             return ""
-        what = "stdout and stderr" if self._merged else "stderr"
-        return "\n".join([f"The program's {what} ended with:", *(f"  {line}" for line in lines)])
+        outputs = "stdout and stderr" if self._merged else "stderr"
+        return "\n".join([f"The program's {outputs} ended with:", *(f"  {line}" for line in lines)])
 
 
-def _note(error: BaseException, ending: str) -> None:
-    """Let tracebacks show it, where Python can (3.11)."""
+def _add_note(error: BaseException, ending: str) -> None:
+    """Add a note for tracebacks to show (Python 3.11)."""
     noted = ending in getattr(error, "__notes__", ())
     if ending and not noted and isinstance(error, Exception) and hasattr(error, "add_note"):
         with suppress(Exception):
             error.add_note(ending)
 
 
-def _harmless(line: str) -> str:
-    """Escape what a terminal would obey."""
+def _escaped(line: str) -> str:
+    """Return the line with control characters escaped, which a terminal would obey."""
     return "".join([c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line])

@@ -1,12 +1,18 @@
-"""Whose ABI an import is of that is not met here.
+"""The names of WASI's import modules, and the base class of `WasiConfig`.
 
-There are modules of names that begin like WASI's and mean something else: later versions, proposals
-beside it, extensions of one runtime. Who meets one in an error should learn which it is.
+Other import modules have names that look like WASI's: later versions, proposals that are separate
+from WASI, extensions of one runtime. Error messages name the ABI that such a module belongs to.
 """
 
 from __future__ import annotations
 
-# What WAMR has itself.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .lifetime import Lifetime
+
+# The import modules that WAMR implements.
 WASI = {"wasi_snapshot_preview1": "preview 1", "wasi_unstable": "snapshot 0, before preview 1"}
 
 _TO_PREVIEW1 = "compile the program for WASI preview 1 (wasm32-wasip1, wasm32-wasi)"
@@ -30,11 +36,25 @@ _PREFIXES = (
 )
 
 
-def whose(module: str) -> str | None:
-    """Return whose ABI a module of this name is, if it is like WASI and not what is here."""
+def foreign_wasi_abi(module: str) -> str | None:
+    """Return which ABI an import module with a name like WASI's has, if not one of `WASI`."""
     if module in _NAMES:
         return _NAMES[module]
     for prefix, what in _PREFIXES:
         if module.startswith(prefix) and module not in WASI:
             return what
     return None
+
+
+class WasiBase:
+    """What an Instance needs of a `WasiConfig`, whose module is imported only by its users."""
+
+    __slots__ = ()
+
+    def _apply(self, c: Any, lifetime: Lifetime) -> object:
+        """Open the configuration for one instance, and set `c.wasi`; c: a `wpy_imports *`.
+
+        lifetime: of the instance; it keeps the Python streams alive. The caller keeps the result
+        until the instance has been made. Raises OSError, MemoryError.
+        """
+        raise NotImplementedError

@@ -1,19 +1,19 @@
-"""Why a memory or a table had no room: which limit, and how much of it is used; or the system.
+"""Explanations for memories and tables that could not be allocated.
 
-C notes the reason where it refuses (src/native/core/budget.c, region.c), for the thread.
+C records the reason of a thread's last failure (src/native/core/budget.c, region.c).
 """
 
 from __future__ import annotations
 
-from wamr._backend.binding import ffi, lib
+from .._backend.binding import ffi, lib
 
 PAGE = 65_536
 
 
-def why_no_room(budget: object, *, elements: bool = False) -> str:
-    """Return why this thread was refused a memory, or a table, just now.
+def allocation_failure(budget: object, *, elements: bool = False) -> str:
+    """Return the reason of this thread's last failure.
 
-    budget: the store's, in C; another that is used up is an instance's.
+    budget: the store's, in C; any other is an instance's. elements: whether it was a table.
     """
     found = ffi.new("wpy_refusal *")
     lib.wpy_take_refusal(found)
@@ -23,9 +23,9 @@ def why_no_room(budget: object, *, elements: bool = False) -> str:
         pages = found.wanted // PAGE
         wanted += f" ({pages:,} page{'' if pages == 1 else 's'})"
     if found.reason == lib.WPY_OVER_BUDGET:
-        whose = "store" if found.budget == _address(budget) else "instance"
+        owner = "store" if found.budget == _address(budget) else "instance"
         return (
-            f"{wanted} {'is' if found.wanted == 1 else 'are'} beyond the limits of the {whose}, "
+            f"{wanted} {'is' if found.wanted == 1 else 'are'} beyond the limits of the {owner}, "
             f"ResourceLimits({limit}={found.limit}), of which {found.used:,} are in use"
         )
     if found.reason == lib.WPY_TOO_MANY_ELEMENTS:

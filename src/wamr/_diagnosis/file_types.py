@@ -1,14 +1,16 @@
-"""What bytes look like that are no module: files that people pass by mistake, and what to do."""
+"""Recognition of files that are passed in place of a module by mistake, with advice."""
 
 from __future__ import annotations
 
 import re
 
+from .._base.binary_format import MAGIC, VERSION
+
 _DECOMPRESS = "decompress it first"
 _COMPILE = "give the WebAssembly module"
 _DOWNLOAD = "the download may have failed"
 
-# What the bytes begin with, what that is, and what to do.
+# First bytes, the file type, and advice.
 _BEGINNINGS = (
     (b"\x28\xb5\x2f\xfd", "Zstandard data", _DECOMPRESS),
     (b"\x1f\x8b", "gzip data", _DECOMPRESS),
@@ -51,7 +53,7 @@ _BEGINNINGS = (
     ),
 )
 _TAR = (257, b"ustar")
-# Text, by how it begins after white space.
+# Patterns for the beginning of text after white space, the file type, and advice.
 _TEXTS = (
     (rb"0061736[dD]", "a module as hexadecimal digits", "bytes.fromhex makes bytes of it"),
     (rb'[{\[]\s*["\]}{\[\d]', "JSON", _DOWNLOAD),
@@ -65,19 +67,19 @@ _TEXTS = (
 
 
 def looks_like(data: bytes) -> str | None:
-    """Return what the bytes look like and what to do, or None if they look like nothing known."""
-    found = _known(data)
+    """Return a description of the file type, with advice, or None if it isn't recognized."""
+    found = _recognize(data)
     if found is None:
         return None
     what, advice = found
     return f"it looks like {what}{f'; {advice}' if advice else ''}"
 
 
-def _known(data: bytes) -> tuple[str, str] | None:
+def _recognize(data: bytes) -> tuple[str, str] | None:
     for beginning, what, advice in _BEGINNINGS:
         if data.startswith(beginning):
             return what, advice
-    if data[2:4] == b"\r\n" and 0x0B <= data[1] <= 0x0F:  # Python's magic number, 3000 and more
+    if data[2:4] == b"\r\n" and 0x0B <= data[1] <= 0x0F:  # 3000 or more
         return "Python bytecode (.pyc)", ""
     if data[_TAR[0] : _TAR[0] + len(_TAR[1])] == _TAR[1]:
         return "a tar archive", "take the module out of it"
@@ -90,16 +92,16 @@ def _known(data: bytes) -> tuple[str, str] | None:
     return None
 
 
-def what_it_is(data: bytes) -> str:
-    """Return what is known of bytes that are no module."""
+def describe_data(data: bytes) -> str:
+    """Return a description of bytes that are no module, with the file type if it is recognized."""
     if not data:
         return "it is empty"
     found = looks_like(data)
     if found:
         return found
     start = data[:16]
-    if len(data) < 4 and b"\0asm".startswith(data):
+    if len(data) < 4 and MAGIC.startswith(data):
         return f"it ends after {len(data)} bytes, {start!r}"
-    at = data.find(b"\0asm\1\0\0\0", 0, 1 << 16)
+    at = data.find(MAGIC + VERSION, 0, 1 << 16)
     inside = f"; a module begins at byte {at}" if at > 0 else ""
     return f"it begins with {start!r}{'' if len(data) <= 16 else ' …'}{inside}"

@@ -1,0 +1,64 @@
+"""Operations that may have to wait for another thread's call, and the errors of waiting.
+
+A C function that waits for the lock of a group returns `WPY_BUSY` after 50 ms, so that Python can
+check whether waiting still makes sense.
+"""
+
+from __future__ import annotations
+
+from sys import is_finalizing
+
+from ..errors import trap_from_text
+from .binding import lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BUSY = lib.WPY_BUSY
+
+
+def retry_while_busy(attempt: Callable[[], int], what: object, status: int) -> int:
+    """Repeat `attempt` until its status isn't `WPY_BUSY`; status: of the first attempt.
+
+    Raises RuntimeError if the interpreter has ended: the other thread, a daemon thread, was stopped
+    in the middle of its call and never leaves it. what: how the message names the operation.
+    """
+    while status == _BUSY:
+        if is_finalizing():
+            raise RuntimeError(
+                f"{what}: another thread was in its instance when the interpreter ended, and never "
+                "leaves it"
+            )
+        status = attempt()
+    return status
+
+
+def waiting_error(status: int, what: object) -> RuntimeError | None:
+    """Return the error for a status that says why waiting failed; None: it says something else."""
+    if status == lib.WPY_FORKED:
+        return RuntimeError(
+            f"{what}: another thread was in its instance when this process was forked; make a new "
+            "one"
+        )
+    if status == lib.WPY_DEADLOCK:
+        return RuntimeError(
+            f"{what} would wait for ever: another thread is in its instance and waits for one that "
+            "this thread is in"
+        )
+    return None
+
+
+def wait_for(attempt: Callable[[], int], what: str, status: int | None = None) -> int:
+    """Repeat `attempt` until it isn't busy, and return its status.
+
+    status: of the first attempt, if the caller has made it. Raises RuntimeError if waiting failed,
+    and Trap if the call that this thread is in was stopped meanwhile.
+    """
+    status = retry_while_busy(attempt, what, attempt() if status is None else status)
+    if status in (lib.WPY_INTERRUPTED, lib.WPY_TIMEOUT):
+        raise trap_from_text("interrupted" if status == lib.WPY_INTERRUPTED else "timed out")
+    error = waiting_error(status, what)
+    if error is not None:
+        raise error
+    return status

@@ -1,0 +1,23 @@
+"""Helpers for checking arguments and for the errors that report a wrong one."""
+
+from __future__ import annotations
+
+from operator import index as as_index
+
+
+def type_name(value: object) -> str:
+    """Return the name of the type of `value`, for functions with a parameter called `type`."""
+    return type(value).__name__
+
+
+def already_initialized(self: object) -> TypeError:
+    """Return the error for a second call of the object's `__init__`."""
+    return TypeError(f"this {type(self).__name__} was made already: make another one")
+
+
+def checked_index(name: str, value: object) -> int:
+    """Return the argument `name` as an int; TypeError if it has no `__index__`."""
+    try:
+        return as_index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}") from None
