@@ -21,13 +21,11 @@ from ._runtime.func import Func
 from ._runtime.global_ import Global
 from ._runtime.instance import Instance
 from ._runtime.limits import ResourceLimits
-from ._runtime.linker import Linker
 from ._runtime.load import load
 from ._runtime.memory import Memory
 from ._runtime.module import Module
 from ._runtime.store import Store
 from ._runtime.table import Table
-from ._runtime.val import Foreign, Ref, Val
 from ._version import FEATURES, WAMR_COMMIT, WAMR_VERSION, __version__
 from .errors import (
     ClosedError,
@@ -61,6 +59,8 @@ if TYPE_CHECKING:
     from ._base.aliases import Source, Stdio, Value
     from ._run.program import run
     from ._runtime.import_aliases import ImportItem, Imports
+    from ._runtime.linker import Linker
+    from ._runtime.val import Foreign, Ref, Val
     from ._wasi.config import Dir, WasiConfig
     from .types import ExternType, externref, f32, f64, funcref, i32, i64, v128
 
@@ -131,6 +131,8 @@ add_former_modules()
 # Names that `load` doesn't need, with their modules, which are imported at the first access.
 _LAZY = {
     "run": "_run.program",
+    "Linker": "_runtime.linker",
+    **dict.fromkeys(("Foreign", "Ref", "Val"), "_runtime.val"),
     "Dir": "_wasi.config",
     "WasiConfig": "_wasi.config",
     **dict.fromkeys(("Source", "Stdio", "Value"), "_base.aliases"),

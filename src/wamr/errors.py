@@ -1,31 +1,36 @@
-"""What can go wrong, as classes, and the only place where WAMR's error texts are understood.
+"""The exceptions of this package, and making them from WAMR's error texts.
 
-Every class is a `WasmError`, and also the builtin a Python programmer would catch: a `CompileError`
-is a `ValueError`, a `TimeoutTrap` a `TimeoutError`. WAMR reports a trap as text ("Exception:
-integer divide by zero"); `trap_from_text`, `link_error_from_text` and `compile_error_from_text`
-turn such texts into these classes, with the words of the specification as message. This module
-imports nothing of the package but the base of `Frame`, and never touches C.
+Every class is a subclass of `WasmError` and of the builtin exception that Python programmers would
+catch: a `CompileError` is a `ValueError`, a `TimeoutTrap` a `TimeoutError`. WAMR reports errors as
+text ("Exception: integer divide by zero"), which `_base.wamr_texts` translates to the words of the
+specification. This module uses no C.
 """
 
 import enum
 
-from ._base.immutable import Immutable
+from ._base.frame import Frame as Frame  # noqa: PLC0414 - public here
+from ._base.frame import traceback_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ._runtime.instance import Instance
-
     _Frames = tuple["Frame", ...] | Callable[[], tuple["Frame", ...]]
 
 
 class WasmError(Exception):
-    """Base of every error that this package raises by a name of its own.
+    """Base of the exceptions that this package defines.
 
-    `stdout` and `stderr` are what `wamr.run` had captured when it was raised, str in text mode;
-    None: not captured. `output` is the same as `stdout`.
+    Attributes `stdout` and `stderr`: the outputs that `wamr.run` has captured, as bytes, or as str
+    in text mode; None: not captured. `output`: the same as `stdout`.
+
+    >>> import wamr
+    >>> try:
+    ...     wamr.load(b"no module")
+    ... except wamr.WasmError as error:
+    ...     print(type(error).__name__)
+    CompileError
     """
 
     stdout: "Any" = None
@@ -33,14 +38,22 @@ class WasmError(Exception):
 
     @property
     def output(self) -> "Any":
-        """What was captured of stdout, by the name that subprocess's exceptions have for it."""
+        """The captured stdout, under its name in the exceptions of subprocess."""
         return self.stdout
 
 
 class CompileError(WasmError, ValueError):
-    """Code that is malformed, invalid or not supported.
+    r"""A module is malformed, invalid or not supported.
 
-    `line` and `column`, counted from 1, tell where, if it was module text.
+    message: the reason. Attributes `line` and `column`: the position in module text, counted from
+    1; None for binary modules. Raised by `Module`, `load`, `run` and `wat2wasm`.
+
+    >>> import wamr
+    >>> try:
+    ...     wamr.load("(module\n  (fnc))")
+    ... except wamr.CompileError as error:
+    ...     error.line, error.column
+    (2, 4)
     """
 
     line: "int | None"
@@ -55,23 +68,64 @@ class CompileError(WasmError, ValueError):
 
 
 class LinkError(WasmError):
-    """An import is missing, of a wrong type, or asks what WAMR can't do."""
+    """An import is missing, has a wrong type, or needs something that WAMR can't do.
+
+    Raised by `Instance`, `load`, `Linker.instantiate` and `run`.
+
+    >>> import wamr
+    >>> wamr.load('(module (import "env" "f" (func)))', {"env": {}})
+    Traceback (most recent call last):
+    ...
+    wamr.errors.LinkError: import env.f is missing: it is a function () -> ()
+    """
 
 
 class ClosedError(WasmError, ValueError):
-    """The object, or the store or instance it came from, was closed."""
+    """The object, or its store or instance, was closed.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (func (export "f")))')
+    >>> f = inst.exports.f
+    >>> inst.close()
+    >>> f()
+    Traceback (most recent call last):
+    ...
+    wamr.errors.ClosedError: f() -> (): its instance is closed
+    """
 
 
 class UnavailableError(WasmError, NotImplementedError):
-    """A feature that this build or this installation lacks; the message says how to get it."""
+    """This build or installation lacks a feature; the message says how to get it.
+
+    >>> import wamr
+    >>> try:
+    ...     wamr.Config(tier="auto")
+    ... except wamr.UnavailableError:
+    ...     print("the interpreter only")
+    the interpreter only
+    """
 
 
 class MemoryLimitError(WasmError, MemoryError):
-    """Growing beyond what the type or the limits allow, or beyond what the machine has."""
+    """A memory or table is larger than its type, the limits, or the system allow.
+
+    Raised by `Memory`, `Memory.grow`, `Table` and `Instance`.
+
+    >>> from wamr import Limits, Memory, MemoryType, Store
+    >>> Memory(Store(), MemoryType(Limits(1, 1))).grow(1)
+    Traceback (most recent call last):
+    ...
+    wamr.errors.MemoryLimitError: can't grow from 1 by 1 pages: at most 1 pages
+    """
 
 
 class TrapCode(enum.Enum):
-    """Why wasm code stopped. Where the specification has words for it, they are the value."""
+    """The reason of a trap. The values are the words of the specification where it has some.
+
+    >>> import wamr
+    >>> wamr.TrapCode("integer divide by zero")
+    TrapCode.INTEGER_DIVIDE_BY_ZERO
+    """
 
     UNREACHABLE = "unreachable"
     MEMORY_OUT_OF_BOUNDS = "out of bounds memory access"
@@ -94,120 +148,28 @@ class TrapCode(enum.Enum):
         return f"TrapCode.{self.name}"
 
 
-class Frame(Immutable):
-    """One level of the wasm call stack when a trap happened. Pickled without its instance.
-
-    The offsets are of the instruction, in the function's body and in the module's bytes; they are
-    found when first asked for.
-    """
-
-    _fields = (
-        "func_index",
-        "func_name",
-        "func_offset",
-        "module_offset",
-        "module_name",
-        "instance",
-    )
-    __slots__ = (*_fields, "_locate")
-    _locate: "Callable[[], tuple[int | None, int | None]]"
-    func_index: int
-    func_name: "str | None"
-    func_offset: "int | None"
-    module_offset: "int | None"
-    module_name: "str | None"
-    instance: "Instance | None"
-
-    def __init__(
-        self,
-        func_index: int,
-        func_name: "str | None" = None,
-        func_offset: "int | None" = None,
-        module_offset: "int | None" = None,
-        module_name: "str | None" = None,
-        instance: "Instance | None" = None,
-    ) -> None:
-        self._fill(func_index, func_name, func_offset, module_offset, module_name, instance)
-
-    @classmethod
-    def _lazy(
-        cls,
-        func_index: int,
-        func_name: "str | None",
-        module_name: "str | None",
-        instance: object,
-        locate: "Callable[[], tuple[int | None, int | None]]",
-    ) -> "Frame":
-        """Return a frame whose offsets `locate` tells."""
-        frame = object.__new__(cls)
-        for name, value in (
-            ("func_index", func_index),
-            ("func_name", func_name),
-            ("module_name", module_name),
-            ("instance", instance),
-            ("_locate", locate),
-        ):
-            object.__setattr__(frame, name, value)
-        return frame
-
-    def __getattr__(self, name: str) -> "int | None":
-        if name not in ("func_offset", "module_offset"):
-            raise AttributeError(f"a Frame has no attribute {name!r}")
-        func_offset, module_offset = self._locate()
-        object.__setattr__(self, "func_offset", func_offset)
-        object.__setattr__(self, "module_offset", module_offset)
-        return func_offset if name == "func_offset" else module_offset
-
-    def __reduce__(self) -> "tuple[Any, ...]":
-        return type(self), (*self._values()[:-1], None)
-
-    def __str__(self) -> str:
-        """One line of a traceback: `div (function 3, byte 0x2a) in calc`."""
-        name = self.func_name or f"function {self.func_index}"
-        where = [f"function {self.func_index}"] if self.func_name else []
-        if self.module_offset is not None:
-            where.append(f"byte {self.module_offset:#x}")
-        elif self.func_offset is not None:
-            where.append(f"byte {self.func_offset:#x} of its body")
-        place = f" ({', '.join(where)})" if where else ""
-        return f"{name}{place}{f' in {self.module_name}' if self.module_name else ''}"
-
-
-_MOST_LINES = 40  # of a traceback; a call stack may be ten thousand frames deep
-
-
-def _traceback_lines(frames: "tuple[Frame, ...]") -> "list[str]":
-    """Write the frames as text, repeated ones counted, the middle of a long stack left out."""
-    runs: list[tuple[str, int]] = []
-    for text in map(str, frames):
-        if runs and runs[-1][0] == text:
-            runs[-1] = (text, runs[-1][1] + 1)
-        else:
-            runs.append((text, 1))
-    lines = []
-    for text, times in runs:
-        lines.append(f"  at {text}")
-        if times > 1:
-            plural = "s" if times > 2 else ""
-            lines.append(f"  [the same {times - 1} more time{plural}]")
-    if len(lines) > _MOST_LINES:
-        half = _MOST_LINES // 2
-        lines[half:-half] = [f"  [{len(lines) - 2 * half} lines left out]"]
-    return lines
-
-
 class Trap(WasmError, RuntimeError):
-    """WebAssembly stopped. Host functions may raise it, too: `Trap("message")`.
+    """wasm code stopped abnormally. Host functions may raise a Trap, too.
 
-    `message` holds the words of the specification where it has some. `frames` are the wasm call
-    stack, innermost first; it is empty until the trap has crossed wasm code. `str(trap)` is the
-    message and, below it, the frames, and the end of what `wamr.run` has captured of stderr.
+    message: the reason, in the words of the specification where it has some. Attribute `code`: a
+    TrapCode, HOST for a Trap that a host function has raised. `frames`: the wasm call stack,
+    innermost first; empty until the trap has crossed wasm code. `str(trap)` has the message, the
+    frames, and the end of stderr if `wamr.run` has captured it.
+    Raises TypeError. C: `wasm_trap_t`. Spec: section 4.2.2, `trap`.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (func (export "f") unreachable))')
+    >>> try:
+    ...     inst.exports.f()
+    ... except wamr.Trap as trap:
+    ...     trap.message, trap.code, len(trap.frames)
+    ('unreachable', TrapCode.UNREACHABLE, 1)
     """
 
     message: str
     _ending: str = ""
     code: TrapCode = TrapCode.HOST
-    _frames: "_Frames | list[_Frames]" = ()  # a list: of what is to be made into one
+    _frames: "_Frames | list[_Frames]" = ()  # frames, a function that makes them, a list of both
 
     def __init__(self, message: str) -> None:
         if not isinstance(message, str):
@@ -217,7 +179,7 @@ class Trap(WasmError, RuntimeError):
 
     @property
     def frames(self) -> "tuple[Frame, ...]":
-        """The wasm call stack, innermost first; made when first asked for."""
+        """The wasm call stack as a tuple of Frame, innermost first; made at the first access."""
         frames = self._frames
         if not isinstance(frames, tuple):
             made: list[Frame] = []
@@ -233,7 +195,7 @@ class Trap(WasmError, RuntimeError):
         self._frames = frames
 
     def _add_frames(self, more: "_Frames") -> None:
-        """Note the frames that it has crossed since."""
+        """Add frames that the trap has crossed after others."""
         frames = self._frames
         if isinstance(frames, list):
             frames.append(more)
@@ -241,23 +203,27 @@ class Trap(WasmError, RuntimeError):
             self._frames = [frames, more] if frames else more
 
     def __reduce__(self) -> "str | tuple[Any, ...]":
-        _ = self.frames  # as they are, not what makes them
+        _ = self.frames  # make them: a pickle can't contain the function
         return super().__reduce__()
 
     def __str__(self) -> str:
         lines = [self.message]
         if self.frames:
             lines.append("WebAssembly traceback (innermost call first):")
-            lines += _traceback_lines(self.frames)
+            lines += traceback_lines(self.frames)
         if self._ending:
             lines.append(self._ending)
         return "\n".join(lines)
 
 
 class ExitTrap(Trap):
-    """The program called `proc_exit`; `exit_code` is what it gave.
+    """A WASI program called `proc_exit`; `wamr.run` turns this into a return code.
 
-    `wamr.run` turns it into a return code.
+    exit_code: the argument of `proc_exit`, 0 to 2**32 - 1. Raises TypeError.
+
+    >>> import wamr
+    >>> wamr.ExitTrap(3).exit_code
+    3
     """
 
     exit_code: int
@@ -267,82 +233,79 @@ class ExitTrap(Trap):
         if not isinstance(exit_code, int):
             raise TypeError(f"exit_code must be an int, not {type(exit_code).__name__}")
         super().__init__(f"exit with code {exit_code}")
-        self.args = (exit_code,)  # what pickle and copy call the class with
+        self.args = (exit_code,)  # for pickle and copy
         self.exit_code = exit_code
 
 
 class StackOverflowTrap(Trap, RecursionError):
-    """Calls went too deep: the wasm stack, or the native stack below it, was used up."""
+    """The wasm stack or the native stack is exhausted: calls are nested too deeply.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (func $f (export "f") (call $f)))')
+    >>> try:
+    ...     inst.exports.f()
+    ... except RecursionError as trap:
+    ...     print(trap.message)
+    call stack exhausted
+    """
 
     code = TrapCode.STACK_OVERFLOW
 
 
 class TimeoutTrap(Trap, TimeoutError):
-    """The call ran longer than its `timeout`."""
+    """A call took longer than its timeout.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (func (export "spin") (loop (br 0))))')
+    >>> try:
+    ...     inst.exports.spin.call(timeout=0.01)
+    ... except TimeoutError as trap:
+    ...     print(trap.message)
+    timed out
+    """
 
     code = TrapCode.TIMEOUT
 
 
 class FuelTrap(Trap):
-    """The branches and calls that the code was allowed are used up."""
+    """The code has executed as many branches and calls as its fuel allows.
+
+    >>> import wamr
+    >>> limits = wamr.ResourceLimits(fuel=1000)
+    >>> inst = wamr.load('(module (func (export "spin") (loop (br 0))))', limits=limits)
+    >>> try:
+    ...     inst.exports.spin()
+    ... except wamr.FuelTrap as trap:
+    ...     print(trap.message, inst.fuel)
+    out of fuel 0
+    """
 
     code = TrapCode.OUT_OF_FUEL
 
 
 # ------------------------------------------------------------------ from WAMR's texts
-_TRAP_PREFIXES = (
-    "Exception: ",  # stacks up when a trap passes through several instances
-    "WASM module instantiate failed: ",
-    "AOT module instantiate failed: ",
-)
-
-_NO_TEXT = (TrapCode.EXIT, TrapCode.HOST, TrapCode.OTHER)  # their values are no message of WAMR's
-_CODES = {code.value: code for code in TrapCode if code not in _NO_TEXT}
-_CODES |= {
-    "wasm operand stack overflow": TrapCode.STACK_OVERFLOW,
-    "native stack overflow": TrapCode.STACK_OVERFLOW,
-    "instruction limit exceeded": TrapCode.OUT_OF_FUEL,
-    "timeout": TrapCode.TIMEOUT,
-    "terminated by user": TrapCode.INTERRUPTED,
-    "data segment does not fit": TrapCode.MEMORY_OUT_OF_BOUNDS,
-    "type mismatch: elements segment does not fit": TrapCode.TABLE_OUT_OF_BOUNDS,
-}
-
-# What the specification's words would hide, and texts of WAMR's that read like notes to itself.
-_REWORDED = {
-    "wasm auxiliary stack overflow": (
-        TrapCode.STACK_OVERFLOW,
-        "call stack exhausted: the program's own stack, in its memory, is full",
-    ),
-    "wasm auxiliary stack underflow": (
-        TrapCode.OTHER,
-        "the program's own stack, in its memory, was popped beyond its end",
-    ),
-    "allocate memory failed": (TrapCode.OTHER, "out of memory"),
-    "allocate linear memory failed": (TrapCode.OTHER, "out of memory: no linear memory"),
-    "unknown function": (TrapCode.OTHER, "unknown function: no such function index"),
-}
-
 _CLASSES: "dict[TrapCode, type[Trap]]" = {
+    TrapCode.EXIT: ExitTrap,
     TrapCode.STACK_OVERFLOW: StackOverflowTrap,
     TrapCode.TIMEOUT: TimeoutTrap,
     TrapCode.OUT_OF_FUEL: FuelTrap,
 }
-
-
-_known: "dict[str, tuple[type[Trap], str, TrapCode]]" = {}  # what was made of texts before
+_NO_TEXTS = (TrapCode.EXIT, TrapCode.HOST, TrapCode.OTHER)  # their values aren't messages
+_CODES = {code.value: code for code in TrapCode if code not in _NO_TEXTS}
+_parsed: "dict[str, tuple[type[Trap], str, TrapCode]]" = {}  # by text; a cache
+_MAX_PARSED = 100  # texts, some of which contain numbers
 
 
 def trap_from_text(text: str, frames: "Iterable[Frame]" = (), *, exit_code: int = 0) -> Trap:
-    """Return the trap that WAMR's `text` tells of; exit_code: what a "wasi proc exit" gave."""
-    known = _known.get(text)
-    if known is None:
-        known = _understood(text)
-        if len(_known) < 100:  # some texts hold numbers
-            _known[text] = known
-    class_, message, code = known
+    """Return the trap for a text of WAMR's; exit_code: of a program that has exited."""
+    parsed = _parsed.get(text)
+    if parsed is None:
+        parsed = _parse_trap(text)
+        if len(_parsed) < _MAX_PARSED:
+            _parsed[text] = parsed
+    class_, message, code = parsed
     if class_ is Trap:
-        trap = Trap.__new__(Trap, message)  # what __init__ checks is known
+        trap = Trap.__new__(Trap, message)  # without the check of __init__
         trap.message = message
     else:
         trap = ExitTrap(exit_code) if class_ is ExitTrap else class_(message)
@@ -352,71 +315,31 @@ def trap_from_text(text: str, frames: "Iterable[Frame]" = (), *, exit_code: int 
     return trap
 
 
-def _understood(text: str) -> "tuple[type[Trap], str, TrapCode]":
-    """Return class, message and code for a text of WAMR's."""
-    text = _without_prefixes(text, _TRAP_PREFIXES)
-    if text == "wasi proc exit":
-        return ExitTrap, text, TrapCode.EXIT
-    if text in _REWORDED:
-        code, message = _REWORDED[text]
-    else:
-        code = _CODES.get(text, TrapCode.OTHER)
-        message = text if code is TrapCode.OTHER else code.value
-    return _CLASSES.get(code, Trap), message or "unknown trap", code
+def _parse_trap(text: str) -> "tuple[type[Trap], str, TrapCode]":
+    """Return class, message and code of the trap for a text of WAMR's."""
+    from ._base.wamr_texts import trap_message
+
+    message, name = trap_message(text)
+    code = TrapCode[name] if name else _CODES.get(message, TrapCode.OTHER)
+    return _CLASSES.get(code, Trap), message or (code.value if name else "unknown trap"), code
 
 
 def link_error_from_text(text: str) -> LinkError:
     """Return the error for WAMR's text of an instantiation that failed before it had any effect."""
-    text = _without_prefixes(text, _TRAP_PREFIXES)
-    return LinkError(_REWORDED[text][1] if text in _REWORDED else text or "unknown reason")
+    from ._base.wamr_texts import link_message
 
-
-_COMPILE_PREFIXES = (
-    "WASM module load failed: ",
-    "AOT module load failed: ",
-    "WASM module instantiate failed: ",  # said of names while loading
-)
-
-_EXPLAINED = {
-    "": "the module was refused without a reason",
-    "WASM module load failed": "the module was refused without a reason",
-    "allocate memory failed": "out of memory",
-    "magic header not detected": "magic header not detected: this is no WebAssembly module",
-    "null load arguments": "unexpected end: the module is empty",
-    "unexpected end": "unexpected end: the module is cut short",
-    "unknown binary version": "unknown binary version: only version 1 of the core format runs here",
-}
+    return LinkError(link_message(text))
 
 
 def compile_error_from_text(text: str) -> CompileError:
-    """Return the error for WAMR's text of a failed load, in words that are mostly the spec's."""
-    text = " ".join(_without_prefixes(text, _COMPILE_PREFIXES).split())
-    head, found, opcode = text.partition("unsupported opcode ")
-    if found and not head:
-        text = "unsupported opcode " + " ".join([f"0x{byte}" for byte in opcode.split()])
-    return CompileError(_EXPLAINED.get(text, text))
+    """Return the error for WAMR's text about a module that it rejected."""
+    from ._base.wamr_texts import compile_message
 
-
-_MEMORY = {
-    "allocate memory failed",
-    "failed to allocate bitmaps",
-    "init fd table failed",
-    "out of memory",
-    "out of memory for WASI's descriptors",
-}
+    return CompileError(compile_message(text))
 
 
 def out_of_memory(text: str) -> "MemoryError | None":
-    """Return the error if a module was not loaded or instantiated for lack of memory only."""
-    prefixes = (*_COMPILE_PREFIXES, "Init wasi environment failed: ")
-    return MemoryError("out of memory") if _without_prefixes(text, prefixes) in _MEMORY else None
+    """Return the error if WAMR's text says that only an allocation failed, or None."""
+    from ._base.wamr_texts import is_out_of_memory
 
-
-def _without_prefixes(text: str, prefixes: "tuple[str, ...]") -> str:
-    shortened = True
-    while shortened:
-        shortened = False
-        for prefix in prefixes:
-            if text.startswith(prefix):
-                text, shortened = text[len(prefix) :], True
-    return text.strip()
+    return MemoryError("out of memory") if is_out_of_memory(text) else None

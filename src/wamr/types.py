@@ -1,12 +1,11 @@
-"""The types of WebAssembly as values: immutable, hashable, comparable, with a readable repr.
+"""The types of WebAssembly as Python objects: immutable, hashable, comparable, readable.
 
-A kind of value is a member of `ValType`, whose `code` is its byte in the binary format. Everything
-else is built from these: `FuncType`, `GlobalType`, `TableType`, `MemoryType` and the `Limits` of
-the last two, and `ImportType` and `ExportType`, which give one of the four a name.
-`functype_from_annotations` reads a Python callable's signature as a `FuncType`. This module knows
-nothing about C, stores or instances; the ones that do speak to it in codes
-(`FuncType._from_kinds`). `typing` and `inspect` are imported when first needed: the import of the
-package should stay cheap.
+A value type is a member of `ValType`, whose `code` is its byte in the binary format. The types of
+externs are `FuncType`, `GlobalType`, `TableType` and `MemoryType`, the last two with `Limits`;
+`ImportType` and `ExportType` are such types with names. `functype_from_annotations` makes a
+`FuncType` from the signature of a Python callable. This module uses no C and knows no stores or
+instances; other modules pass it codes (`FuncType._from_kinds`). `typing` and `inspect` are imported
+at the first use, since they take long to import.
 """
 
 # ruff: noqa: A002 - min, max and type are the public names
@@ -15,6 +14,7 @@ import enum
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
 
+from ._base.binary_format import EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ._base.immutable import Immutable
 
 TYPE_CHECKING = False
@@ -27,7 +27,12 @@ _set = object.__setattr__
 
 
 class ValType(enum.Enum):
-    """A kind of value; `ValType("i32")` is `ValType.I32`."""
+    """A value type. `ValType("i32")` is `ValType.I32`. C: `wasm_valtype_t`. Spec: section 2.3.4.
+
+    >>> from wamr import ValType
+    >>> ValType("i32"), str(ValType.FUNCREF)
+    (ValType.I32, 'funcref')
+    """
 
     _code: int
 
@@ -41,7 +46,7 @@ class ValType(enum.Enum):
 
     @property
     def code(self) -> int:
-        """The byte that stands for it in the binary format."""
+        """The type's byte in the binary format. Spec: section 5.3.1."""
         return self._code
 
     def __repr__(self) -> str:
@@ -51,7 +56,7 @@ class ValType(enum.Enum):
         return str(self.value)
 
 
-_BY_CODE = dict(zip((0x7F, 0x7E, 0x7D, 0x7C, 0x7B, 0x6F, 0x70), ValType, strict=True))
+_BY_CODE = dict(zip((I32, I64, F32, F64, V128, EXTERNREF, FUNCREF), ValType, strict=True))
 for _code, _kind in _BY_CODE.items():
     _kind._code = _code
 _BY_NAME = {str(kind): kind for kind in ValType}
@@ -59,7 +64,7 @@ _BY_NAME = {str(kind): kind for kind in ValType}
 
 # ------------------------------------------------------------------ checks of arguments
 def _count(name: str, value: object) -> int:
-    """`value` as a number of things; what has `__index__` counts, but a bool is a slip."""
+    """Return a non-negative number. Objects with `__index__` are accepted, except bools."""
     try:
         number = index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -78,7 +83,7 @@ def _valtype(name: str, value: object) -> ValType:
 
 
 def _kinds(name: str, values: "Iterable[ValType]") -> bytes:
-    """Return the codes of a sequence of types."""
+    """Return the codes of a sequence of ValTypes."""
     if isinstance(values, str):
         hint = f"; FuncType.parse reads a signature like {values!r}" if "(" in values else ""
         raise TypeError(f"{name} must be a sequence of ValType, not str{hint}")
@@ -108,18 +113,28 @@ def _name(name: str, value: object) -> str:
 
 # ------------------------------------------------------------------ the types
 class Limits(Immutable):
-    """How much there is at first and how much there may be; `max` None: as much as can be."""
+    """The minimum and maximum size of a memory, in pages of 65 536 bytes, or a table, in elements.
+
+    min: 0 or more; the initial size. max: at least min; None: no maximum.
+    Immutable, comparable, picklable. Raises TypeError, ValueError; MemoryType and TableType raise
+    ValueError for sizes that the specification doesn't allow.
+    C: `wasm_limits_t`. Spec: section 2.3.7.
+
+    >>> from wamr import Limits
+    >>> Limits(1, 4).max
+    4
+    """
 
     __slots__ = ("min", "max")  # noqa: RUF023 - in the order of __init__
     min: int
     max: "int | None"
 
     def __init__(self, min: int, max: "int | None" = None) -> None:
-        least = _count("min", min)
-        most = None if max is None else _count("max", max)
-        if most is not None and least > most:
-            raise ValueError(f"min must not be greater than max: {least} > {most}")
-        self._fill(least, most)
+        minimum = _count("min", min)
+        maximum = None if max is None else _count("max", max)
+        if maximum is not None and minimum > maximum:
+            raise ValueError(f"min must not be greater than max: {minimum} > {maximum}")
+        self._fill(minimum, maximum)
 
     def __repr__(self) -> str:
         return f"Limits({self.min})" if self.max is None else f"Limits({self.min}, {self.max})"
@@ -133,8 +148,12 @@ class Limits(Immutable):
 
 
 class FuncType(Immutable):
-    """The kinds of what a function takes and gives.
+    """The type of a function: the types of its parameters and of its results.
 
+    params, results: sequences of ValType. Immutable, comparable, picklable. Raises TypeError.
+    C: `wasm_functype_t`. Spec: section 2.3.6.
+
+    >>> from wamr import FuncType, ValType
     >>> FuncType([ValType.I32, ValType.I32], [ValType.I32])
     FuncType("(i32, i32) -> i32")
     >>> FuncType.parse("() -> (i32, f64)").results
@@ -143,7 +162,7 @@ class FuncType(Immutable):
 
     _fields = ("_param_kinds", "_result_kinds", "params", "results")
     __slots__ = (*_fields, "_codec")
-    _codec: object  # for who passes values of this type: `values` keeps here what does
+    _codec: object  # a cache: the _values.codec.Codec of this type
     params: tuple[ValType, ...]
     results: tuple[ValType, ...]
     _param_kinds: bytes  # one code per parameter
@@ -162,11 +181,11 @@ class FuncType(Immutable):
 
     @classmethod
     def _from_kinds(cls, params: bytes, results: bytes) -> "FuncType":
-        """Return the type of these codes; the same codes, the same object."""
+        """Return the type with these codes. Equal types are one object, as long as it is cached."""
         key = (params, results)
         found = _shared.get(key)
         if found is None:
-            if len(_shared) >= _MOST_SHARED:
+            if len(_shared) >= _MAX_SHARED:
                 _shared.clear()
             found = FuncType.__new__(FuncType)
             found._from_codes(params, results)
@@ -175,14 +194,22 @@ class FuncType(Immutable):
 
     @classmethod
     def parse(cls, text: str) -> "FuncType":
-        """Read text as `str` gives it: "(i32, i64) -> f32", "() -> (i32, f64)", "(externref)"."""
-        given = _name("text", text)
-        params, arrow, results = given.partition("->")
+        """Return the type for a text like "(i32, i64) -> f32", the result of `str`.
+
+        Several results are written "(i32, f64)"; without results, the arrow may be omitted.
+        Raises TypeError, ValueError.
+
+        >>> from wamr import FuncType
+        >>> FuncType.parse("(i32, i64) -> f32").params
+        (ValType.I32, ValType.I64)
+        """
+        _name("text", text)
+        params, arrow, results = text.partition("->")
         if not params.strip().startswith("("):
             raise ValueError(f'a signature looks like "(i32, i64) -> f32", not {text!r}')
         if arrow and not results.strip():
             raise ValueError(f"nothing after the arrow: {text!r}")
-        return cls._from_kinds(_parse_kinds(params, given), _parse_kinds(results, given))
+        return cls._from_kinds(_parse_kinds(params, text), _parse_kinds(results, text))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FuncType):
@@ -208,11 +235,11 @@ class FuncType(Immutable):
 
 
 _shared: dict[tuple[bytes, bytes], FuncType] = {}
-_MOST_SHARED = 4096  # signatures; then the table starts anew, and equal types may be two objects
+_MAX_SHARED = 4096  # types; then the cache is emptied
 
 
 def _parse_kinds(text: str, whole: str) -> bytes:
-    """Return the codes of "i32", "(i32, f64)", "()" or nothing."""
+    """Return the codes of "i32", "(i32, f64)", "()" or "". whole: the signature, for messages."""
     text = text.strip()
     if text.startswith("("):
         if not text.endswith(")"):
@@ -228,7 +255,15 @@ def _parse_kinds(text: str, whole: str) -> bytes:
 
 
 class GlobalType(Immutable):
-    """The kind of value that a global holds, and whether it may change."""
+    """The type of a global: the type of its value, and whether it may change.
+
+    content: a ValType. mutable: whether the value may change. Immutable, comparable, picklable.
+    Raises TypeError. C: `wasm_globaltype_t`. Spec: section 2.3.10.
+
+    >>> from wamr import GlobalType, ValType
+    >>> str(GlobalType(ValType.I32, mutable=True))
+    'mutable i32'
+    """
 
     __slots__ = ("content", "mutable")
     content: ValType
@@ -247,7 +282,15 @@ class GlobalType(Immutable):
 
 
 class TableType(Immutable):
-    """The kind of reference that a table holds, and how many."""
+    """The type of a table: the type of its elements, and its size.
+
+    element: ValType.FUNCREF or EXTERNREF. limits: in elements, up to 2**32 - 1. Immutable,
+    comparable, picklable. Raises TypeError, ValueError. C: `wasm_tabletype_t`. Spec: section 2.3.9.
+
+    >>> from wamr import Limits, TableType, ValType
+    >>> str(TableType(ValType.FUNCREF, Limits(2)))
+    'at least 2 funcrefs'
+    """
 
     __slots__ = ("element", "limits")
     element: ValType
@@ -263,7 +306,15 @@ class TableType(Immutable):
 
 
 class MemoryType(Immutable):
-    """The size of a memory, in pages of 65 536 bytes."""
+    """The type of a memory: its size.
+
+    limits: in pages of 65 536 bytes, up to 65 536. Immutable, comparable, picklable. Raises
+    TypeError, ValueError. C: `wasm_memorytype_t`. Spec: section 2.3.8.
+
+    >>> from wamr import Limits, MemoryType
+    >>> str(MemoryType(Limits(1, 4)))
+    '1 to 4 pages'
+    """
 
     __slots__ = ("limits",)
     limits: Limits
@@ -290,7 +341,7 @@ def _extern_type(value: object) -> "ExternType":
 
 
 def described(type: "ExternType") -> str:
-    """Return the type with its noun: "function (i32) -> ()", "memory of at least 1 page"."""
+    """Return a type with a noun: "function (i32) -> ()", "memory of at least 1 page"."""
     if isinstance(type, FuncType):
         return f"function {type}"
     if isinstance(type, GlobalType):
@@ -299,7 +350,15 @@ def described(type: "ExternType") -> str:
 
 
 class ImportType(Immutable):
-    """What a module wants, and under which names."""
+    """An import of a module: its two names and its type.
+
+    type: a FuncType, GlobalType, TableType or MemoryType. Immutable, comparable, picklable.
+    Raises TypeError. C: `wasm_importtype_t`. Spec: section 2.5.11.
+
+    >>> from wamr import FuncType, ImportType
+    >>> str(ImportType("env", "log", FuncType.parse("(i32)")))
+    "import 'env' 'log': function (i32) -> ()"
+    """
 
     __slots__ = ("module", "name", "type")
     module: str
@@ -311,19 +370,27 @@ class ImportType(Immutable):
 
     @classmethod
     def _of(cls, module: str, name: str, type: "ExternType") -> "ImportType":
-        """Return one of parts that need no check."""
-        made = object.__new__(cls)
-        _set(made, "module", module)
-        _set(made, "name", name)
-        _set(made, "type", type)
-        return made
+        """Return an object without checks of the arguments."""
+        self = object.__new__(cls)
+        _set(self, "module", module)
+        _set(self, "name", name)
+        _set(self, "type", type)
+        return self
 
     def __str__(self) -> str:
         return f"import {self.module!r} {self.name!r}: {described(self.type)}"
 
 
 class ExportType(Immutable):
-    """What a module gives, and under which name."""
+    """An export of a module: its name and its type.
+
+    type: a FuncType, GlobalType, TableType or MemoryType. Immutable, comparable, picklable.
+    Raises TypeError. C: `wasm_exporttype_t`. Spec: section 2.5.10.
+
+    >>> from wamr import ExportType, FuncType
+    >>> str(ExportType("run", FuncType([])))
+    "export 'run': function () -> ()"
+    """
 
     __slots__ = ("name", "type")
     name: str
@@ -334,18 +401,18 @@ class ExportType(Immutable):
 
     @classmethod
     def _of(cls, name: str, type: "ExternType") -> "ExportType":
-        """Return one of parts that need no check."""
-        made = object.__new__(cls)
-        _set(made, "name", name)
-        _set(made, "type", type)
-        return made
+        """Return an object without checks of the arguments."""
+        self = object.__new__(cls)
+        _set(self, "name", name)
+        _set(self, "type", type)
+        return self
 
     def __str__(self) -> str:
         return f"export {self.name!r}: {described(self.type)}"
 
 
 # ------------------------------------------------------------------ from Python signatures
-# Annotations of host functions: int means i32, float f64, and these the rest.
+# Annotations of host functions, in addition to int (i32) and float (f64).
 if TYPE_CHECKING:
     i32: TypeAlias = Annotated[int, "i32"]  # noqa: PYI042
     i64: TypeAlias = Annotated[int, "i64"]  # noqa: PYI042
@@ -364,10 +431,10 @@ def _alias(name: str) -> object:
     return annotated[python, name]
 
 
-if not TYPE_CHECKING:  # a type checker would think that there are all names
+if not TYPE_CHECKING:  # for a type checker, every name would exist
 
     def __getattr__(name: str) -> "Any":
-        """Make the aliases and `ExternType` when first asked for: they need `typing`."""
+        """Make an alias or `ExternType` at the first access, since that needs `typing`."""
         made: object
         if name == "ExternType":
             made = FuncType | GlobalType | TableType | MemoryType
@@ -382,10 +449,15 @@ if not TYPE_CHECKING:  # a type checker would think that there are all names
 def functype_from_annotations(
     function: "Callable[..., object]", *, access_caller: bool = False
 ) -> FuncType:
-    """Return the signature that annotations tell; access_caller: less the first parameter.
+    """Return the function type for the annotations of a callable.
 
-    Every positional parameter counts, also one with a default. A result must be annotated, with
-    None where there is none.
+    All positional parameters count, also those with a default; access_caller: except the first. The
+    result must be annotated; None means no result. Raises TypeError.
+
+    >>> from wamr.types import functype_from_annotations
+    >>> def add(x: int, y: int) -> float: ...
+    >>> functype_from_annotations(add)
+    FuncType("(i32, i32) -> f64")
     """
     from ._base.annotations import read_signature
 

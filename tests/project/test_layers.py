@@ -30,7 +30,7 @@ ORDER = {name: i for i, names in enumerate(LAYERS) for name in names.split()}
 # The imports that lead up, for type checkers only, and why.
 EXPLAINED = {
     (
-        "errors",
+        "_base.frame",
         "_runtime.instance",
     ): "Frame.instance is an Instance, and Trap.frames are Frames; instances "
     "raise Traps. The public types refer to each other, so any order of modules has this import.",

@@ -232,9 +232,9 @@ def test_a_signature_survives_its_codes(signature):
 
 
 def test_shared_signatures_do_not_pile_up():
-    for number in range(types._MOST_SHARED + 10):
+    for number in range(types._MAX_SHARED + 10):
         FuncType._from_kinds(bytes([0x7F, 0x7E][int(bit)] for bit in f"{number:b}"), b"")
-    assert len(types._shared) <= types._MOST_SHARED
+    assert len(types._shared) <= types._MAX_SHARED
 
 
 @pytest.mark.parametrize(
