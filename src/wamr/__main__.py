@@ -1,6 +1,6 @@
-"""`python -m wamr`, and the script `wamr`: the command line, which lives in `_cli`.
+"""The entry point of `python -m wamr` and of the script `wamr`; the commands are in `_cli`.
 
-Nothing is imported but when the command line is used: `import wamr` stays as cheap as it is.
+The commands are imported only when the command line is used.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import sys
 
 
 def main() -> int:
-    """Run the command line with the process's arguments; the exit code."""
+    """Run the command line with the process's arguments; return the exit code."""
     try:
         from ._cli import command
 
         command.prepare_process()
         return command.main(sys.argv[1:])
-    except KeyboardInterrupt:  # while importing, too
+    except KeyboardInterrupt:  # also during the imports
         return 130
 
 

@@ -1,4 +1,4 @@
-"""The version of wamr, and that of the WAMR in it."""
+"""The version of this package, that of WAMR, and the features of this build."""
 
 from __future__ import annotations
 

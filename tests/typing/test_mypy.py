@@ -26,7 +26,7 @@ wamr\._runtime\.func\.Func\.__(text_)?signature__  # one for each function; the 
 wamr\.ffi\.__all__                             # in its source hidden, since it is computed
 wamr\._runtime\.(linker\.Function|offsets\.Offsets)
 wamr\._wasi\.((files|streams)\.(Read|Write)|config\.Path)
-wamr\.(_values\.codec\.ReferenceContext|_diagnosis\.reader\.T)
+wamr\._base\.binary_reader\.T
 wamr\._wasi\.stdio\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: these can't be base classes together, which typing can't express before 3.15;

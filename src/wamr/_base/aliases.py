@@ -1,8 +1,8 @@
-"""The names that users write in annotations of their own: what may stand for what.
+"""Type aliases for annotations of users: `Source`, `Value` and `Stdio`.
 
-Plain aliases, for type checkers and readers. They need `typing`, so only who asks for one imports
-this module; the others name them in annotations, which nobody evaluates. Those of what is imported
-are in import_aliases.py: nothing of the package is named here.
+They need `typing`, so this module is imported only when one of the names is accessed; annotations
+in this package, which aren't evaluated, don't import it. Aliases that name classes of this package
+are in import_aliases.py.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import os
 from collections.abc import Callable
 from typing import IO, Literal, TypeAlias
 
-# A str is a path, unless it begins with "(" or ";;" after white space: then it is module text.
+# A module: a path, bytes, or module text. A str is text if it begins with "(" or ";;" after white
+# space.
 Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 
-# What goes into wasm: an int, a float, 16 bytes, a Func, any object as an externref, None for null.
+# A value for wasm: an int, a float, 16 bytes, a Func, any object as an externref, None for null.
 Value: TypeAlias = int | float | bytes | object | None
 
-# An int is a descriptor, or subprocess.PIPE or DEVNULL; a str is a path. Callables are about bytes,
-# and in wamr.run(text=True) about str.
+# A standard stream. An int is a descriptor, subprocess.PIPE or DEVNULL; a str is a path. Callables
+# take or return bytes, in wamr.run(text=True) str.
 Stdio: TypeAlias = (
     int
-    | Literal["inherit"]  # noqa: PYI051 - said for readers
+    | Literal["inherit"]  # noqa: PYI051 - for readers
     | bytes
     | str
     | os.PathLike[str]

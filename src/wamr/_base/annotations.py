@@ -1,10 +1,9 @@
-"""Reads a Python callable's signature as kinds of values; `types` loads it when needed.
+"""Value types from the annotations of a Python callable; types.py imports this when needed.
 
-Annotations may be objects or strings (also all of them, under `from __future__ import
-annotations`); a string is evaluated where the function was defined, with the names i32, i64 … at
-hand. Every failure is a TypeError that names the function and the parameter, and says what would be
-accepted. Nothing here knows what the signature is for: the kinds are members of an Enum, whose
-values are their names.
+Annotations may be objects or strings, as all are under `from __future__ import annotations`. A
+string is evaluated in the globals of the function's module, in addition to the names i32, i64, ….
+Every failure is a TypeError that names the function and the parameter, and what is accepted. This
+module doesn't know the value types: `kinds` is an Enum whose values are their names.
 """
 
 import enum
@@ -23,9 +22,10 @@ def read_signature(
     kinds: type[Kind],
     alias: typing.Callable[[str], object],
 ) -> tuple[list[Kind], list[Kind]]:
-    """Return the kinds of the parameters and those of the results.
+    """Return the value types of the parameters and those of the results.
 
-    kinds: those that there are. alias: returns the annotation that has a kind's name.
+    access_caller: whether to skip the first parameter. kinds: the Enum of the value types. alias: a
+    function that returns the annotation for a value type's name. Raises TypeError.
     """
     if not callable(function):
         raise TypeError(f"a host function must be callable, not {type(function).__name__}")
@@ -40,7 +40,7 @@ def read_signature(
 
 
 def _positional(reader: "_Reader[Kind]") -> list[inspect.Parameter]:
-    """List the parameters that wasm code passes."""
+    """Return the parameters that wasm code passes."""
     found = []
     for parameter in reader.signature.parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -59,7 +59,7 @@ def _positional(reader: "_Reader[Kind]") -> list[inspect.Parameter]:
 
 
 class _Reader(typing.Generic[Kind]):
-    """One callable: its name for messages, its signature, the names its annotations may use."""
+    """Reads one callable: its name for messages, its signature, the names in its annotations."""
 
     def __init__(
         self,
@@ -79,19 +79,21 @@ class _Reader(typing.Generic[Kind]):
         self.kinds = kinds
         self.alias = alias
 
-    def kind(self, what: str, annotation: object) -> Kind:
+    def kind(self, label: str, annotation: object) -> Kind:
+        """Return the value type of an annotation; label: how messages name the parameter."""
         if annotation is inspect.Parameter.empty:
             raise TypeError(
-                f"{self.name}: {what} has no annotation; give {_ACCEPTED}, or a FuncType"
+                f"{self.name}: {label} has no annotation; give {_ACCEPTED}, or a FuncType"
             )
-        resolved = self._resolved(what, annotation)
+        resolved = self._resolved(label, annotation)
         found = _kind(resolved, self.kinds)
         if found is None:
             shown = annotation if isinstance(annotation, str) else _shown(resolved)
-            raise TypeError(f"{self.name}: {what} is {shown}, which must be {_ACCEPTED}")
+            raise TypeError(f"{self.name}: {label} is {shown}, which must be {_ACCEPTED}")
         return found
 
     def results(self, annotation: object) -> list[Kind]:
+        """Return the value types of the return annotation."""
         if annotation is inspect.Signature.empty:
             raise TypeError(
                 f"{self.name}: the result has no annotation; give `-> None` where there is none"
@@ -106,7 +108,7 @@ class _Reader(typing.Generic[Kind]):
             raise TypeError(f"{self.name}: the result is a tuple of any length; name each item")
         return [self.kind(f"result {i}", item) for i, item in enumerate(items) if item != ()]
 
-    def _resolved(self, what: str, annotation: object) -> object:
+    def _resolved(self, label: str, annotation: object) -> object:
         if isinstance(annotation, typing.ForwardRef):
             annotation = annotation.__forward_arg__
         if not isinstance(annotation, str):
@@ -115,22 +117,22 @@ class _Reader(typing.Generic[Kind]):
             aliases = {kind.value: self.alias(kind.value) for kind in self.kinds}
             self.namespace = aliases | _namespace(self.function)
         try:
-            # As typing.get_type_hints does; the text is the program's own code.
-            return self._resolved(what, eval(annotation, self.namespace))  # noqa: S307
+            # As typing.get_type_hints does. The text is code of the program.
+            return self._resolved(label, eval(annotation, self.namespace))  # noqa: S307
         except Exception as error:
             raise TypeError(
-                f"{self.name}: {what} is annotated {annotation!r}, which can't be read ({error})"
+                f"{self.name}: {label} is annotated {annotation!r}, which can't be read ({error})"
             ) from error
 
 
 def _kind(annotation: object, kinds: type[Kind]) -> Kind | None:
     if typing.get_origin(annotation) is typing.Annotated:
-        python, *notes = typing.get_args(annotation)
-        for note in notes:
-            if isinstance(note, kinds):
-                return note
-            if isinstance(note, str) and note in kinds._value2member_map_:
-                return kinds(note)
+        python, *metadata = typing.get_args(annotation)
+        for item in metadata:
+            if isinstance(item, kinds):
+                return item
+            if isinstance(item, str) and item in kinds._value2member_map_:
+                return kinds(item)
         annotation = python
     return kinds("i32") if annotation is int else kinds("f64") if annotation is float else None
 
@@ -146,7 +148,7 @@ def _namespace(function: typing.Callable[..., object]) -> dict[str, typing.Any]:
 
 
 def _innermost(function: object) -> object:
-    """Below partials, wrappers and bound methods."""
+    """Return the function below partials, wrappers and bound methods."""
     while True:
         if isinstance(function, functools.partial):
             function = function.func

@@ -1,9 +1,8 @@
-"""What may be called from wasm: functions that give their result when they return.
+"""Checks of callables that wasm code calls: they must return results, not coroutines or generators.
 
-One that gives a coroutine or a generator instead can't be a host function, nor a program's stdio:
-nobody would run what it gives. `checked_plain` finds out where such a function is given,
-`refuse_unrun` where a call has given what could not be foreseen. Nothing here knows what the
-function is for.
+Nothing would run a coroutine or generator that a host function or a stream returns. `checked_plain`
+rejects coroutine and generator functions when they are passed, `refuse_unrun` their results when
+the function could not be recognized. This module doesn't know what the callables are for.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Of a code object; as `inspect` has them, which is not imported for four numbers.
+# Flags of code objects, as in `inspect`, whose import takes long.
 _GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x100, 0x200
 _NOT_PLAIN = _GENERATOR | _COROUTINE | _ITERABLE_COROUTINE | _ASYNC_GENERATOR
 
@@ -32,35 +31,38 @@ _AWAIT = (
 )
 
 
-def checked_plain(what: str, function: Any, *, generators: bool = False) -> None:
-    """Raise TypeError if what `function` returns would have to be awaited or iterated.
+def checked_plain(label: str, function: Any, *, generators: bool = False) -> None:
+    """Raise TypeError for coroutine functions, and for generator functions unless `generators`.
 
-    what: how the message names it. generators: whether generators may be what is wanted, as
-    references.
+    label: how the message names the function. generators: whether the result may be an externref,
+    which a generator may be passed as.
     """
-    if type(function) is FunctionType and not function.__dict__:  # what most are
+    if type(function) is FunctionType and not function.__dict__:  # the common case
         name, flags = function.__name__, function.__code__.co_flags
         if not flags & _NOT_PLAIN:
             return
     else:
-        name, flags = _looked_through(function)
+        name, flags = _name_and_flags(function)
     if flags & (_COROUTINE | _ITERABLE_COROUTINE):
-        told = _AWAIT.format(name=name)
-        raise TypeError(f"{what} is a coroutine function (async def), {name}: {told}")
+        advice = _AWAIT.format(name=name)
+        raise TypeError(f"{label} is a coroutine function (async def), {name}: {advice}")
     if flags & _NOT_PLAIN and not generators:
         kind = "an asynchronous generator" if flags & _ASYNC_GENERATOR else "a generator"
         raise TypeError(
-            f"{what} is {kind} function, {name}: a call of it gives a generator, and runs nothing. "
-            "Give a plain function, which returns its result instead of using `yield`"
+            f"{label} is {kind} function, {name}: a call of it gives a generator, and runs "
+            "nothing. Give a plain function, which returns its result instead of using `yield`"
         )
 
 
-def refuse_unrun(what: object, value: object) -> None:
-    """Raise TypeError if `value`, which a call gave, or an item of it, is to be run by somebody."""
+def refuse_unrun(label: object, value: object) -> None:
+    """Raise TypeError if the result of a call is, or contains, a coroutine, generator or awaitable.
+
+    label: how the message names the function.
+    """
     items = value if isinstance(value, (tuple, list)) else (value,)
     for item in items:
         if isinstance(item, CoroutineType):
-            item.close()  # else Python warns that nobody has awaited it
+            item.close()  # otherwise Python warns that it was never awaited
     for item in items:
         kind = type(item)
         name = str(getattr(item, "__name__", kind.__name__))
@@ -79,15 +81,15 @@ def refuse_unrun(what: object, value: object) -> None:
             )
         else:
             continue
-        raise TypeError(f"{what} returned {problem}") from None
+        raise TypeError(f"{label} returned {problem}") from None
 
 
-def _looked_through(function: Any) -> tuple[str, int]:
-    """Return name and flags of the function whose result a call of `function` returns as it is."""
+def _name_and_flags(function: Any) -> tuple[str, int]:
+    """Return name and flags of the function whose result a call of `function` returns unchanged."""
     from functools import _lru_cache_wrapper, partial
 
-    name = None  # of an object that is called
-    for _ in range(100):  # one may be made to lead to itself
+    name = None  # of the outermost object with a __call__
+    for _ in range(100):  # bounded: a wrapper may wrap itself
         if isinstance(function, MethodType):
             function = function.__func__
         elif isinstance(function, partial):
@@ -114,7 +116,7 @@ def _name(function: Any) -> str:
 
 
 def _is_marked(function: Any) -> bool:
-    """Tell whether it calls itself a coroutine function, which its code may not show."""
+    """Tell whether a callable is marked as a coroutine function, whatever its code is."""
     from inspect import iscoroutinefunction
     from sys import modules
 

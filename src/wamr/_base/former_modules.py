@@ -1,7 +1,6 @@
-"""Modules under the names that they had before they moved into packages: pickles name them.
+"""Former names of modules that have moved into packages, for pickles that contain these names.
 
-A pickle of a Config, say, names the module that the class was in when the pickle was made. What
-unpickles it imports that module, and finds one here that has the class from where it is now.
+A pickle contains the module of each class at the time of pickling, and unpickling imports it.
 """
 
 import sys
@@ -21,19 +20,19 @@ FORMER = {
 
 
 def add_former_modules() -> None:
-    """Make each importable by its former name. None is imported before one of its names is."""
+    """Add modules under the former names, which import the present ones at the first access."""
     for former, now in FORMER.items():
         module = type(sys)(f"wamr.{former}", f"The former name of wamr.{now}.")
-        vars(module)["__getattr__"] = _names_of(now)  # PEP 562
+        vars(module)["__getattr__"] = _getattr_of(now)  # PEP 562
         sys.modules[f"wamr.{former}"] = module
 
 
-def _names_of(now: str) -> "Callable[[str], object]":
-    def find(name: str) -> object:
-        if name.startswith("__"):  # nobody's own: who looks through all modules imports nothing
+def _getattr_of(now: str) -> "Callable[[str], object]":
+    def getattr_(name: str) -> object:
+        if name.startswith("__"):  # for tools that inspect all modules: don't import anything
             raise AttributeError(f"wamr.{now} has no attribute {name!r} under its former name")
         from importlib import import_module
 
         return getattr(import_module(f"wamr.{now}"), name)
 
-    return find
+    return getattr_

@@ -1,6 +1,5 @@
-"""The command line, one module per command.
+"""The command line, with a module for each command: run, inspect, validate, bench.
 
-`command` chooses; `options` and `output` are what the commands share: how arguments and errors
-look. `binary`, `sections` and `features` read a module's bytes by themselves, so that `inspect` can
-look into what WAMR refuses. Commands use the package as any user does, through `import wamr`.
+`command` selects the command. The commands share `options`, `values`, `source` and `output`. They
+use the public interface of the package, except that `inspect` reads modules with `_diagnosis`.
 """

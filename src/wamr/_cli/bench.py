@@ -1,8 +1,8 @@
-"""`wamr bench`: how long loading, instantiating and calling take.
+"""`wamr bench`: the time of loading, instantiating and calling.
 
-Each step is repeated for a while; best and median tell of the code, the difference between them of
-the machine. A call is that of an exported function, over and over in one instance, or a whole
-program, in a new instance each time and without output.
+Each step is repeated for a while. The best and the median time characterize the code, the
+difference between them the noise of the machine. Calls are of an exported function, in one
+instance, or of a whole program, in a new instance each time and without output.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ _EXAMPLES = """examples:
   wamr bench --invoke fib fib.wasm 20
   wamr bench --seconds 5 --json python.wasm -c pass
 """
-_MOST = 100_000  # times that are kept to find the median
-_AT_ONCE = 100
-_SHORT = 20e-6
+_MAX_TIMES = 100_000
+_BATCH = 100  # repetitions of a step that is too short for the clock
+_SHORT = 20e-6  # seconds
 
 
 def add_bench(commands: Any) -> tuple[str, set[str]]:
+    """Add the command; return its name and its options that take a value."""
     parser: Parser = commands.add_parser(
         "bench",
         help="measure load, instantiate, call",
@@ -117,7 +118,7 @@ def _measured(given: argparse.Namespace) -> dict[str, list[float]]:
     if given.invoke is not None:
         func = instance().exports[given.invoke]
         values = arguments(given.invoke, func, given.args)
-        _exits_never(given.invoke, lambda: func(*values))
+        _fail_on_exit(given.invoke, lambda: func(*values))
         steps["call"] = _times(lambda: func(*values), given.seconds)
     elif "_start" in exports:
         steps["call"] = _times(_program, given.seconds, instance)
@@ -131,7 +132,7 @@ def _program(instance: Any) -> None:
         instance.exports["_start"]()
 
 
-def _exits_never(name: str, call: Callable[[], object]) -> None:
+def _fail_on_exit(name: str, call: Callable[[], object]) -> None:
     from wamr import ExitTrap
 
     try:
@@ -143,26 +144,26 @@ def _exits_never(name: str, call: Callable[[], object]) -> None:
 def _times(
     step: Callable[..., object], length: float, prepare: Callable[[], object] | None = None
 ) -> list[float]:
-    """Return how long each of the runs took, for `length` seconds; `prepare` is not counted.
+    """Repeat a step for `length` seconds; return the time of each repetition in seconds.
 
-    What is too short for the clock is measured by the hundred.
+    prepare: a function whose result the step gets; its time isn't included.
     """
     times: list[float] = []
     end = perf_counter() + length
     if prepare is None:
-        for many in (1, _AT_ONCE):
+        for many in (1, _BATCH):
             begin = perf_counter()
             for _ in repeat(None, many):
                 step()
             once = (perf_counter() - begin) / many
             if once > _SHORT:
                 break
-        while once <= _SHORT and perf_counter() < end and len(times) < _MOST:
+        while once <= _SHORT and perf_counter() < end and len(times) < _MAX_TIMES:
             begin = perf_counter()
-            for _ in repeat(None, _AT_ONCE):
+            for _ in repeat(None, _BATCH):
                 step()
-            times.append((perf_counter() - begin) / _AT_ONCE)
-    while not times or (perf_counter() < end and len(times) < _MOST):
+            times.append((perf_counter() - begin) / _BATCH)
+    while not times or (perf_counter() < end and len(times) < _MAX_TIMES):
         given: tuple[object, ...] = () if prepare is None else (prepare(),)
         begin = perf_counter()
         result = step(*given)

@@ -1,7 +1,8 @@
-"""The commands' common entry: which one, and what becomes of what goes wrong.
+"""The entry point of the commands: parsing, and exit codes of errors.
 
-Errors are one line on stderr and exit code 2. A program that is stopped ends as a native one would:
-124 for a timeout (as `timeout` says it), 130 for Ctrl-C, 134 for a trap (as after abort()).
+An error is one line on stderr, and exit code 2. The exit codes of a program that was stopped are
+those of a native one: 124 for a timeout (as with `timeout`), 130 for Ctrl-C, 134 for a trap (as
+after abort()).
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ _EXAMPLES = """examples:
 
 
 def prepare_process() -> None:
-    """Set what holds for the whole process, which must be the command line's own."""
-    if hasattr(signal, "SIGPIPE"):  # whoever reads us has enough: end quietly, as programs do
+    """Change settings of the process, which must have been started for the command line."""
+    if hasattr(signal, "SIGPIPE"):  # end without a message when the reader of stdout ends
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -41,7 +42,7 @@ def prepare_process() -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Run the command that `argv`, without the program's name, asks for; its exit code."""
+    """Run a command; argv: without the program's name. Return the exit code."""
     prog = "wamr"
     try:
         given = _parsed(argv)
@@ -49,18 +50,18 @@ def main(argv: list[str]) -> int:
         code = int(given.execute(given))
         if sys.stdout is not None:
             sys.stdout.flush()
-    except SystemExit as end:  # argparse's
+    except SystemExit as end:  # raised by argparse
         return end.code if isinstance(end.code, int) else OK
     except KeyboardInterrupt:
         return INTERRUPTED
     except Failure as failure:
         complain(f"{prog}: {failure}")
         return failure.code
-    except BrokenPipeError:  # where there is no SIGPIPE
-        _forget_output()
+    except BrokenPipeError:  # on systems without SIGPIPE
+        _discard_output()
         return USAGE
     except OSError as error:
-        _forget_output()
+        _discard_output()
         complain(f"{prog}: {harmless(os_error(error))}")
         return USAGE
     except MemoryError as error:
@@ -90,8 +91,8 @@ def _parsed(argv: list[str]) -> Any:
     return given
 
 
-def _forget_output() -> None:
-    """Have what can't be written any more go nowhere, or Python would try again at its end."""
+def _discard_output() -> None:
+    """Redirect stdout to the null device, since Python would try to flush it at exit."""
     if sys.stdout is not None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -1,6 +1,6 @@
-"""`wamr run`: a program as a native one, or one function of a module.
+"""`wamr run`: running a program as a native one, or calling one function of a module.
 
-stdin, stdout and stderr are the process's own; what the program writes goes out as it comes.
+The program inherits stdin, stdout and stderr of this process.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ examples:
 
 
 def add_run(commands: Any) -> tuple[str, set[str]]:
+    """Add the command; return its name and its options that take a value."""
     parser: Parser = commands.add_parser(
         "run",
         help="run a program, or one function",
@@ -93,7 +94,7 @@ def _call(given: argparse.Namespace) -> None:
 
 
 def instantiated(store: Any, module: Module, path: str, around: dict[str, Any]) -> Instance:
-    """Return the instance; what does not link is a Failure."""
+    """Return a new instance; raise Failure for a LinkError or MemoryLimitError."""
     from wamr import Instance, LinkError, MemoryLimitError
 
     try:
@@ -103,7 +104,7 @@ def instantiated(store: Any, module: Module, path: str, around: dict[str, Any]) 
 
 
 def check(path: str, module: Module, name: str | None) -> None:
-    """Fail if the function to be called, None for _start, is not there."""
+    """Raise Failure if the function `name`, or `_start` for None, doesn't exist."""
     from wamr import FuncType
 
     exports = {export.name: export.type for export in module.exports}
@@ -122,13 +123,13 @@ def check(path: str, module: Module, name: str | None) -> None:
 
 
 def _some(names: list[str]) -> str:
-    """Return a few of the names, for people."""
+    """Return the first names as text."""
     shown_names = ", ".join(names[:6])
     return (f"{shown_names}, …" if len(names) > 6 else shown_names) or "no functions at all"
 
 
 def _exit_code(code: int) -> int:
-    """Return the program's exit code as the system can pass it on."""
+    """Return the program's exit code, reduced to the range of the system."""
     if os.name == "posix":
         return code & 0xFF
     code &= 0xFFFFFFFF

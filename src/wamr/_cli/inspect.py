@@ -1,6 +1,8 @@
-"""`wamr inspect`: what is in a module, also in one that does not run here, with the reason."""
+"""`wamr inspect`: the contents of a module, and the reason if it doesn't run here."""
 
 from __future__ import annotations
+
+from wamr._base.binary_format import MAGIC
 
 from .options import Parser, add_module
 from .output import OK, Failure, harmless, table
@@ -21,7 +23,6 @@ _EXAMPLES = """examples:
   wamr inspect --json module.wasm | jq '.imports[].name'
   curl … | wamr inspect -
 """
-_MAGIC = b"\0asm"
 _COMPONENT = b"\x0d\0\x01\0"
 _TITLES = {
     "command": "a WASI command: wamr run",
@@ -32,6 +33,7 @@ _TITLES = {
 
 
 def add_inspect(commands: Any) -> tuple[str, None]:
+    """Add the command; return its name."""
     parser: Parser = commands.add_parser(
         "inspect", help="show what is in a module", description=_ABOUT, epilog=_EXAMPLES
     )
@@ -57,19 +59,19 @@ def _bytes(path: str) -> bytes:
     from wamr._runtime.source import source_bytes
 
     data = read(path)
-    if data.startswith(_MAGIC):
+    if data.startswith(MAGIC):
         return data
     try:
         data = source_bytes(data)
     except (CompileError, UnavailableError) as error:
         raise Failure(f"{shown(path)}: {error}") from None
-    if not data.startswith(_MAGIC):
+    if not data.startswith(MAGIC):
         raise Failure(f"{shown(path)}: this is AOT code, which can't be looked into")
     return data
 
 
 def described(data: bytes) -> dict[str, Any]:
-    """Return what the module is, ready for JSON."""
+    """Return a description of the module, for JSON."""
     component = data[4:8] == _COMPONENT
     from wamr._diagnosis.proposals import supported
     from wamr._diagnosis.sections import Contents
@@ -96,7 +98,7 @@ def described(data: bytes) -> dict[str, Any]:
 
 
 def _wasi(contents: Contents) -> list[dict[str, Any]]:
-    """Return the modules of its imports that are WASI's, or are named as if they were."""
+    """Return the import modules of WASI, and those with names like WASI's."""
     from wamr._base.wasi import WASI, foreign_wasi_abi
 
     modules = dict.fromkeys(item["module"] for item in contents.imports)
@@ -109,7 +111,7 @@ def _wasi(contents: Contents) -> list[dict[str, Any]]:
 
 
 def _reason(data: bytes) -> str | None:
-    """Return why WAMR refuses the module, or None."""
+    """Return why WAMR rejects the module, or None."""
     from wamr import CompileError, Engine, Module
 
     try:
@@ -120,7 +122,7 @@ def _reason(data: bytes) -> str | None:
 
 
 def as_text(name: str, found: dict[str, Any]) -> str:
-    """Return the tables that people read."""
+    """Return the description as text, with tables."""
     named = f" {found['name']!r}" if found["name"] else ""
     features = [
         f["name"] if f["supported"] else f"{f['name']} (not supported here)"

@@ -1,7 +1,6 @@
-"""Arguments of the commands: their parser, and text made values.
+"""The command-line parser, and conversion of arguments to values.
 
-What is wrong with an argument is said in one line, by the option's name. Nothing here runs
-anything.
+The message for a wrong argument is one line that names the option.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with its errors as one line and its examples as they were written."""
+    """An ArgumentParser with errors of one line, and epilogs that aren't wrapped."""
 
     def __init__(self, **named: Any) -> None:
         named["formatter_class"] = argparse.RawDescriptionHelpFormatter
@@ -38,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
 # ------------------------------------------------------------------ values
 def size(text: str) -> int:
-    """Return a number of bytes: 65536, 64K, 16MiB, 1g."""
+    """Parse a number of bytes: 65536, 64K, 16MiB, 1g."""
     found = _SIZE.fullmatch(text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: 65536, 64K, 16M, 1G")
@@ -46,7 +45,7 @@ def size(text: str) -> int:
 
 
 def whole(text: str) -> int:
-    """Return a number that counts something."""
+    """Parse a non-negative integer."""
     try:
         number = int(text)
     except ValueError:
@@ -57,7 +56,7 @@ def whole(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Return a time."""
+    """Parse a time in seconds."""
     try:
         number = float(text)
     except ValueError:
@@ -68,7 +67,7 @@ def seconds(text: str) -> float:
 
 
 def directory(text: str) -> tuple[str, Dir]:
-    """Return guest path and directory of HOST::GUEST[:rw]."""
+    """Parse HOST::GUEST[:rw]; return the guest path and the directory."""
     from wamr import Dir
 
     host, colons, guest = text.partition("::")
@@ -80,24 +79,25 @@ def directory(text: str) -> tuple[str, Dir]:
 
 
 def variable(text: str) -> tuple[str, str]:
-    """Return both sides of NAME=VALUE."""
+    """Parse NAME=VALUE; return both sides."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} must look like NAME=VALUE")
     return name, value
 
 
-# ------------------------------------------------------------------ groups that commands share
+# ------------------------------------------------------------------ options of several commands
 def add_module(parser: argparse.ArgumentParser) -> None:
+    """Add the argument MODULE."""
     parser.add_argument(
         "module", metavar="MODULE", help='a file, binary or text (extra "wat"), or - for stdin'
     )
 
 
 def add_surroundings(parser: argparse.ArgumentParser, *, fuel: bool = True) -> None:
-    """Add what a program sees of the host, and what it may use."""
-    see = parser.add_argument_group("what the program sees; nothing else")
-    see.add_argument(
+    """Add the options for a program's access to the host, and for its limits."""
+    access = parser.add_argument_group("what the program sees; nothing else")
+    access.add_argument(
         "--dir",
         metavar="HOST::GUEST[:rw]",
         type=directory,
@@ -106,7 +106,7 @@ def add_surroundings(parser: argparse.ArgumentParser, *, fuel: bool = True) -> N
         dest="dirs",
         help="the directory HOST, as GUEST; read-only without :rw",
     )
-    see.add_argument(
+    access.add_argument(
         "--env",
         metavar="NAME=VALUE",
         type=variable,
@@ -114,29 +114,29 @@ def add_surroundings(parser: argparse.ArgumentParser, *, fuel: bool = True) -> N
         default=[],
         help="an environment variable",
     )
-    use = parser.add_argument_group("what it may use")
-    use.add_argument(
+    limits = parser.add_argument_group("what it may use")
+    limits.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=seconds,
         help="time that it may run; compiling does not count",
     )
-    use.add_argument(
+    limits.add_argument(
         "--memory", metavar="SIZE", type=size, help="size of its linear memory: 64M, 1G"
     )
     if fuel:
-        use.add_argument(
+        limits.add_argument(
             "--fuel", metavar="N", type=whole, help="branches and calls that it may execute"
         )
     else:
         parser.set_defaults(fuel=None)
-    use.add_argument(
+    limits.add_argument(
         "--stack", metavar="SIZE", type=size, help="size of the stack of WebAssembly, 1M by default"
     )
 
 
 def surroundings(given: argparse.Namespace, args: list[str], **stdio: Any) -> dict[str, Any]:
-    """Return the keyword arguments of an Instance that these options ask for."""
+    """Return keyword arguments for an Instance from these options."""
     import wamr
 
     guests = [guest for guest, _ in given.dirs]
@@ -162,9 +162,9 @@ def surroundings(given: argparse.Namespace, args: list[str], **stdio: Any) -> di
 
 
 def split(argv: list[str], valued: set[str]) -> tuple[list[str], list[str]]:
-    """Return what is the command's and what comes after its module, which is the program's.
+    """Split arguments into those of the command, to MODULE, and those of the program, after it.
 
-    argparse would look for options, and for "--", in the rest, too. valued: options with a value.
+    argparse would interpret options and "--" of the program. valued: options that take a value.
     """
     at = 0
     while at < len(argv):

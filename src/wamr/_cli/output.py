@@ -1,6 +1,6 @@
-"""What people read: tables, errors of one line, and text of others made harmless for a terminal.
+"""Output for people: tables, and errors of one line.
 
-Names in a module are anybody's: what a terminal would obey is escaped before it is shown.
+Names in a module are untrusted: control characters, which a terminal would obey, are escaped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OK, INVALID, USAGE, TIMEOUT, INTERRUPTED, TRAPPED = 0, 1, 2, 124, 130, 134
 
 
 class Failure(Exception):
-    """The command can't be done: one line for people, or a list of them, and an exit code."""
+    """The command failed. message: one line, or several if `whole`; code: the exit code."""
 
     def __init__(self, message: str, code: int = USAGE, *, whole: bool = False) -> None:
         super().__init__(message if whole else in_one_line(message))
@@ -25,23 +25,24 @@ class Failure(Exception):
 
 
 def fail(message: str) -> NoReturn:
+    """Raise a Failure."""
     raise Failure(message)
 
 
 def harmless(text: str) -> str:
-    """Return the text with everything escaped that is no plain character."""
+    """Return the text with unprintable characters escaped."""
     if text.isprintable():
         return text
     return "".join([c if c.isprintable() else ascii(c)[1:-1] for c in text])
 
 
 def in_one_line(text: str) -> str:
-    """Return the first line of a message, which says what is wrong."""
+    """Return the first line of a message, escaped."""
     return harmless(text.strip().split("\n", 1)[0])
 
 
 def os_error(error: OSError) -> str:
-    """Return what the system says, without its numbers."""
+    """Return the message of an OSError, without its number."""
     reason = error.strerror or str(error)
     if error.filename is None:
         return reason
@@ -49,13 +50,13 @@ def os_error(error: OSError) -> str:
 
 
 def complain(text: str) -> None:
-    """Write to stderr, harmless, each line for itself."""
+    """Write text to stderr, with each line escaped."""
     if sys.stderr is not None:
         print("\n".join(map(harmless, text.split("\n"))), file=sys.stderr, flush=True)
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table; columns of numbers are set to the right."""
+    """Return a table as text, or "" if it has no rows. Columns of numbers are aligned right."""
     cells = [[harmless(number_or_text(value)) for value in row] for row in rows]
     if not cells:
         return ""
@@ -72,6 +73,7 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) ->
 
 
 def number_or_text(value: object) -> str:
+    """Return the text of a table cell."""
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,4 +1,4 @@
-"""The module that a command is given: a file or stdin, binary or text."""
+"""Reading the module of a command from a file or stdin, binary or text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read(path: str) -> bytes:
-    """Return what is in the file, or comes from stdin."""
+    """Return the contents of a file, or of stdin for "-"; raise Failure if it can't be read."""
     try:
         if path != "-":
             with open(path, "rb") as file:  # noqa: PTH123
@@ -26,7 +26,7 @@ def read(path: str) -> bytes:
 
 
 def binary(path: str) -> bytes:
-    """Return the bytes of a module; text is translated. CompileError: it is none."""
+    """Return the bytes of a module, converted from text if needed. Raises CompileError, Failure."""
     from wamr import UnavailableError
     from wamr._runtime.source import source_bytes
 
@@ -38,7 +38,7 @@ def binary(path: str) -> bytes:
 
 
 def compiled(store: Store | Engine, path: str) -> Module:
-    """Return the module, ready to be instantiated."""
+    """Return the compiled module; raise Failure if it can't be read or compiled."""
     from wamr import CompileError, Module
 
     try:
@@ -48,10 +48,10 @@ def compiled(store: Store | Engine, path: str) -> Module:
 
 
 def shown(path: str) -> str:
-    """Return how messages call it."""
+    """Return the name of a path in messages."""
     return "stdin" if path == "-" else path
 
 
 def name_of(path: str) -> str:
-    """Return what the program is told as its own name: nothing of the host's folders."""
+    """Return the program's argv[0], without directories of the host."""
     return "program" if path == "-" else os.path.basename(path)  # noqa: PTH119

@@ -1,4 +1,4 @@
-"""`wamr validate`: whether a module runs here, and why not."""
+"""`wamr validate`: whether a module runs here, with the reason if not."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _EXAMPLES = """examples:
 
 
 def add_validate(commands: Any) -> tuple[str, None]:
+    """Add the command; return its name."""
     parser: Parser = commands.add_parser(
         "validate", help="tell whether a module runs here", description=_ABOUT, epilog=_EXAMPLES
     )

@@ -1,7 +1,8 @@
-"""Arguments of a function from text, and its results as text, both by the function's type.
+"""Conversion of a function's arguments from text, and of its results to text.
 
-Integers: decimal or 0x…, signed or unsigned. Floats: decimal, 0x1.8p3, inf, nan. v128: an integer,
-0x…, whose lowest byte is the first in memory. References: null. What is printed can be given again.
+Integers are decimal or 0x…, signed or unsigned; floats are decimal, 0x1.8p3, inf or nan; a v128 is
+an integer, 0x…, whose lowest byte is the first in memory; a reference is null. Printed results are
+valid arguments.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def arguments(name: str, func: Func, texts: list[str]) -> list[Any]:
-    """Return the values for a call."""
+    """Return the arguments of a call from their texts; raise Failure for a wrong one."""
     kinds = func.type.params
     if len(texts) != len(kinds):
         wants = f"{len(kinds)} argument{'' if len(kinds) == 1 else 's'}"
@@ -29,7 +30,7 @@ def arguments(name: str, func: Func, texts: list[str]) -> list[Any]:
     ]
 
 
-def _value(where: str, kind: ValType, text: str) -> Any:
+def _value(label: str, kind: ValType, text: str) -> Any:
     from wamr import Val
 
     name = str(kind)
@@ -37,14 +38,14 @@ def _value(where: str, kind: ValType, text: str) -> Any:
         if name in ("funcref", "externref"):
             if text == "null":
                 return None
-            fail(f"{where} is of type {name}, of which only null can be written, not {text!r}")
+            fail(f"{label} is of type {name}, of which only null can be written, not {text!r}")
         if name == "v128":
             return Val.from_bits(kind, _integer(text)).value
         return Val(kind, _integer(text) if name in ("i32", "i64") else _float(text)).value
     except OverflowError:
-        fail(f"{where} is out of the range of {name}: {text!r}")
+        fail(f"{label} is out of the range of {name}: {text!r}")
     except ValueError:
-        fail(f"{where} must be of type {name}, not {text!r}")
+        fail(f"{label} must be of type {name}, not {text!r}")
 
 
 def _integer(text: str) -> int:
@@ -59,7 +60,7 @@ def _float(text: str) -> float:
 
 
 def results(func: Func, value: Any) -> list[str]:
-    """Return one text per result."""
+    """Return the results of a call as a text each."""
     kinds = func.type.results
     values = () if not kinds else (value,) if len(kinds) == 1 else value
     return [_text(str(kind), each) for kind, each in zip(kinds, values, strict=True)]
@@ -76,13 +77,13 @@ def _text(kind: str, value: Any) -> str:
 
 
 def _shortest(value: float) -> str:
-    """Return the shortest decimal number that is this f32."""
+    """Return the shortest decimal number that rounds to this f32."""
     for digits in range(1, 9):
         text = f"{value:.{digits}g}"
         try:
             if struct.pack("<f", float(text)) == struct.pack("<f", value):
                 return repr(float(text))
-        except OverflowError:  # rounded up beyond the greatest f32
+        except OverflowError:  # rounded up beyond the f32 range
             continue
     return (
         repr(value) if value != value or value in (float("inf"), -float("inf")) else f"{value:.9g}"

@@ -47,11 +47,11 @@ class ReferenceContext:
     __slots__ = ()
     store: Any  # a Store, which has the objects behind externrefs
     _c: Any  # the handle of what keeps functions alive in C
-    if TYPE_CHECKING:
 
-        @property
-        def _lifetime(self) -> Lifetime:
-            """What keeps functions alive in Python."""
+    @property
+    def _lifetime(self) -> Lifetime:
+        """What keeps functions alive in Python."""
+        raise NotImplementedError
 
     def _number_of_func(self, func: CallableBase) -> int:
         """Return the number of a Func that is passed here, and keep the function alive."""

@@ -1,9 +1,9 @@
-"""File objects as stdio: which are a plain view of a descriptor, and how the others are read.
+"""File objects as standard streams: use of their descriptors, or of their methods.
 
-A file object may have a `fileno` that its `read` and `write` don't go through as it is: that of a
-GzipFile is the compressed file's. So a descriptor stands only for objects whose every layer is
-known, and only where none of them holds bytes that have been read ahead. All other objects are read
-and written by their methods. Nothing here knows of streams, programs or C.
+The descriptor of a file object may have other contents than its methods read and write: `fileno` of
+a GzipFile is that of the compressed file. So the descriptor is used only if the class of each layer
+is known and no layer has buffered input. Otherwise the methods of the file object are used. This
+module knows nothing about streams, programs or C.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
-    # At most so many bytes, b"" at the end; None: nothing is there yet, ask again.
+    # Returns at most that many bytes, b"" at the end; None: nothing available yet.
     Read: TypeAlias = Callable[[int], "bytes | None"]
 
 _BUFFERED = (BufferedReader, BufferedWriter, BufferedRandom)
@@ -41,15 +41,19 @@ _METHODS = frozenset(
 )
 
 
-# ------------------------------------------------------------------ what a file object is
+# ------------------------------------------------------------------ kinds of file objects
 def check_direction(name: str, file: Any, output: bool) -> None:
-    """Raise ValueError (UnsupportedOperation) if the file is closed, or open the other way only."""
+    """Raise ValueError if the file is closed, or open in the other direction only.
+
+    The latter is an UnsupportedOperation. name: of the stream, for messages. output: whether the
+    program writes to the file.
+    """
     if getattr(file, "closed", False) is True:
         raise ValueError(f"{name} is a closed file: {file!r}")
     able, method = ("writable", "write") if output else ("readable", "read")
     if not isinstance(file, IOBase) or getattr(file, able)():
         return
-    # IOBase's own answer is no, whatever methods a class has
+    # IOBase.readable and writable return False even if a subclass has a read or write method
     says = getattr(type(file), able) is not getattr(IOBase, able)
     if says or getattr(type(file), method, None) in [vars(c).get(method) for c in _STUBS]:
         raise UnsupportedOperation(
@@ -58,7 +62,7 @@ def check_direction(name: str, file: Any, output: bool) -> None:
 
 
 def is_text(file: Any) -> bool:
-    """Tell whether its `read` and `write` are about str."""
+    """Tell whether `read` and `write` of a file object use str."""
     if isinstance(file, (TextIOBase, RawIOBase, BufferedIOBase)):
         return isinstance(file, TextIOBase)
     if isinstance(file, codecs.StreamRecoder):
@@ -69,7 +73,7 @@ def is_text(file: Any) -> bool:
 
 
 def bytes_below(file: Any, method: str) -> Any:
-    """Return what has the bytes of a text file whose own `method` does not come in between."""
+    """Return the binary file below a text file, or None if the text file overrides `method`."""
     plain = getattr(type(file), method, None) is getattr(TextIOWrapper, method)
     if isinstance(file, TextIOWrapper) and plain and method not in vars(file):
         return file.buffer
@@ -77,37 +81,37 @@ def bytes_below(file: Any, method: str) -> Any:
 
 
 def _unwrapped(file: Any) -> Any:
-    """Return what tempfile has wrapped: it adds nothing but the removal."""
+    """Return the file in a wrapper of tempfile, which only adds the removal; others unchanged."""
     tempfile = sys.modules.get("tempfile")
     wrapper = getattr(tempfile, "_TemporaryFileWrapper", None)
     return file.file if wrapper is not None and type(file) is wrapper else file
 
 
 def _as_made(file: Any) -> bool:
-    """Tell whether nobody has given the object methods of its own."""
+    """Tell whether the object has no methods in its own `__dict__`."""
     return not _METHODS & vars(file).keys()
 
 
 def descriptor_of(file: Any, output: bool) -> int | None:
-    """Return the descriptor that is as good as the file object now; None: its methods are needed.
+    """Return the descriptor to use in place of a file object, or None if its methods are needed.
 
-    What it has buffered for writing is written first. Raises OSError, ValueError.
+    Flushes buffered output. Raises OSError, ValueError.
     """
     if not hasattr(file, "write" if output else "read"):
-        fileno = getattr(file, "fileno", None)  # a socket, a Connection: it is all they have
+        fileno = getattr(file, "fileno", None)  # of a socket or Connection
         return None if fileno is None else int(fileno())
     raw = _raw(file)
     if raw is None:
         return None
     if output:
         file.flush()
-    elif not _nothing_ahead(_unwrapped(file)):
+    elif not _no_bytes_ahead(_unwrapped(file)):
         return None
     return int(raw.fileno())
 
 
 def _raw(file: Any) -> Any:
-    """Return the descriptor's own object below a file whose layers are all known, or None."""
+    """Return the raw file at the bottom, or None if a layer's class isn't known."""
     file = _unwrapped(file)
     if type(file) is TextIOWrapper and _as_made(file):
         file = file.buffer
@@ -119,7 +123,7 @@ def _raw(file: Any) -> Any:
 
 
 def _is_plain_socket(raw: Any) -> bool:
-    """Tell whether it is what `socket.makefile` makes of a socket that blocks, without TLS."""
+    """Tell whether this is a raw file of `socket.makefile`, of a blocking socket without TLS."""
     socket = sys.modules.get("socket")
     if socket is None or os.name != "posix" or type(raw) is not socket.SocketIO:
         return False
@@ -127,15 +131,15 @@ def _is_plain_socket(raw: Any) -> bool:
     return type(below) is socket.socket and below.gettimeout() is None and _as_made(raw)
 
 
-# ------------------------------------------------------------------ what was read ahead
-def _nothing_ahead(file: Any) -> bool:
-    """Tell whether the descriptor is where the file object is."""
+# ------------------------------------------------------------------ buffered input
+def _no_bytes_ahead(file: Any) -> bool:
+    """Tell whether the descriptor has the same position as the file object."""
     if type(file) is TextIOWrapper:
-        if not _text_unread(file):
+        if not _no_text_ahead(file):
             return False
         file = file.buffer
     if type(file) is BufferedRandom:
-        file.flush()  # puts the descriptor where the file is
+        file.flush()  # moves the descriptor to the position of the file
         return True
     if type(file) is not BufferedReader:
         return True
@@ -144,20 +148,21 @@ def _nothing_ahead(file: Any) -> bool:
     return not _ahead(file)
 
 
-def _text_unread(file: Any) -> bool:
-    """Tell whether nothing is decoded that has not been asked for."""
+def _no_text_ahead(file: Any) -> bool:
+    """Tell whether a text file has no decoded text that wasn't read."""
     try:
         if file.seekable():
             return bool(file.tell() == file.buffer.tell())
-        file.reconfigure(errors=file.errors)  # changes nothing, and is refused after a read
+        file.reconfigure(errors=file.errors)  # changes nothing; raises after a read
     except (OSError, ValueError):
         return False
     return True
 
 
 def _ahead(file: Any) -> bytes:
-    """Return what a BufferedReader has read ahead, without reading: for a moment, its raw file
-    says that reading would block.
+    """Return what a BufferedReader has buffered, without reading from its raw file.
+
+    Meanwhile, reads from the raw file report that they would block.
     """
     raw = file.raw
     raw.readinto = lambda _: None
@@ -169,7 +174,7 @@ def _ahead(file: Any) -> bytes:
 
 
 def _ready(descriptor: int) -> bool:
-    """Tell whether reading it would not wait."""
+    """Tell whether a read from the descriptor wouldn't block."""
     import select
 
     if not hasattr(select, "poll"):
@@ -179,11 +184,11 @@ def _ready(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-# ------------------------------------------------------------------ reading by methods
+# ------------------------------------------------------------------ reading with methods
 def reader(file: Any) -> Read:
-    """Return what reads a file object by its methods.
+    """Return a function that reads a file object with its methods.
 
-    Where the descriptor below is known, what would wait for it answers None instead.
+    If the descriptor is known, the function returns None where reading would block.
     """
     known = _unwrapped(file)
     raw = None if _raw(file) is None or file.seekable() else _raw(file)
@@ -208,7 +213,7 @@ def _bytes_reader(file: Any) -> Read:
 
 
 def _read1_is_read(file: Any) -> bool:
-    """Tell whether `read1` is known to give what `read` would: that it stands beside it."""
+    """Tell whether `read1` returns what `read` would: no subclass has overridden `read` alone."""
     if not isinstance(file, BufferedIOBase) or "read" in getattr(file, "__dict__", ()):
         return False
     for class_ in type(file).__mro__:
@@ -230,15 +235,15 @@ def _waiting_reader(file: BufferedReader, raw: Any) -> Read:
 
 
 class _Nothing(Exception):
-    """Nothing is decoded."""
+    """No decoded text is left."""
 
 
 def _text_reader(file: Any, raw: Any) -> Read:
-    """Text comes as UTF-8; that of a TextIOWrapper, as the bytes that it was."""
+    """Return a function that reads text as UTF-8; from a TextIOWrapper, in its own encoding."""
     own = type(file) is TextIOWrapper
     encoding, errors = (file.encoding, file.errors) if own else ("utf-8", "surrogateescape")
     lines = isinstance(file, TextIOBase) and type(file) is not StringIO
-    read = file.readline if lines else file.read  # a line is there as soon as it is typed
+    read = file.readline if lines else file.read  # a line is available when it is typed
     if type(file) is codecs.StreamReaderWriter:
         read = file.reader.read
     if isinstance(getattr(read, "__self__", None), codecs.StreamReader):
@@ -252,7 +257,7 @@ def _text_reader(file: Any, raw: Any) -> Read:
             if text is None:
                 return None
             if isinstance(text, bytes) and not isinstance(file, IOBase):
-                left = text  # it only looked like text
+                left = text  # it isn't text after all
             elif not isinstance(text, str):
                 raise TypeError(f"stdin's read returned {type(text).__name__} where str is needed")
             else:
@@ -264,12 +269,12 @@ def _text_reader(file: Any, raw: Any) -> Read:
 
 
 def _characters(read: Any, most: int) -> Any:
-    """Read from a codecs.StreamReader, for which a few bytes that are no character are the end."""
+    """Read from a codecs.StreamReader, without taking an incomplete character for the end."""
     return read(most, most)
 
 
 def _decoded(file: TextIOWrapper, raw: Any, most: int) -> str | None:
-    """Return what is decoded, or comes with one read; None: that would wait."""
+    """Return decoded text, or text from one read; None if that would block."""
     text = _pending(file, most)
     if text:
         return text
@@ -280,7 +285,7 @@ def _decoded(file: TextIOWrapper, raw: Any, most: int) -> str | None:
 
 
 def _pending(file: TextIOWrapper, most: int) -> str:
-    """Return what is decoded, without reading: what would read fails, for a moment."""
+    """Return decoded text, without reading. Meanwhile, reads from the buffer raise an exception."""
 
     def nothing(size: int) -> bytes:
         raise _Nothing
