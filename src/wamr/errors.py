@@ -81,7 +81,7 @@ class LinkError(WasmError):
 
 
 class ClosedError(WasmError, ValueError):
-    """The object, or its store or instance, was closed.
+    """The object, or its store or instance, was closed. Raised by most methods.
 
     >>> import wamr
     >>> inst = wamr.load('(module (func (export "f")))')
@@ -240,6 +240,8 @@ class ExitTrap(Trap):
 class StackOverflowTrap(Trap, RecursionError):
     """The wasm stack or the native stack is exhausted: calls are nested too deeply.
 
+    Raised by calls.
+
     >>> import wamr
     >>> inst = wamr.load('(module (func $f (export "f") (call $f)))')
     >>> try:
@@ -253,7 +255,7 @@ class StackOverflowTrap(Trap, RecursionError):
 
 
 class TimeoutTrap(Trap, TimeoutError):
-    """A call took longer than its timeout.
+    """A call took longer than its timeout. Raised by calls and by `Instance`.
 
     >>> import wamr
     >>> inst = wamr.load('(module (func (export "spin") (loop (br 0))))')
@@ -268,7 +270,7 @@ class TimeoutTrap(Trap, TimeoutError):
 
 
 class FuelTrap(Trap):
-    """The code has executed as many branches and calls as its fuel allows.
+    """The code has executed as many branches and calls as its fuel allows. Raised by calls.
 
     >>> import wamr
     >>> limits = wamr.ResourceLimits(fuel=1000)

@@ -67,11 +67,18 @@ def run(
     Raises subprocess.TimeoutExpired (its outputs are bytes), CalledProcessError (check), OSError,
     CompileError, LinkError, Trap (the program trapped), TypeError, ValueError, and what a callable
     or file raised. Exceptions that end a running program have the captured `stdout` and `stderr`,
-    and show the end of stderr.
+    and show the end of stderr. C: `wasm_application_execute_main`.
 
     >>> import wamr
-    >>> done = wamr.run(["hello.wasm"], capture_output=True, text=True)    # doctest: +SKIP
-    >>> done.returncode, done.stdout                                       # doctest: +SKIP
+    >>> program = '''(module
+    ...   (import "wasi_snapshot_preview1" "fd_write"
+    ...     (func $write (param i32 i32 i32 i32) (result i32)))
+    ...   (memory (export "memory") 1)
+    ...   (data (i32.const 0) "\\08\\00\\00\\00\\06\\00\\00\\00hello\\n")
+    ...   (func (export "_start")
+    ...     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))'''
+    >>> done = wamr.run([wamr.Module(wamr.Engine(), program)], capture_output=True, text=True)
+    >>> done.returncode, done.stdout
     (0, 'hello\n')
     """
     program, arguments = _checked_args(args)

@@ -43,12 +43,12 @@ def frames_of(
         if _RAW_FRAME.unpack_from(raw_frames)[0] == instance_id and (
             len(raw_frames) == _RAW_FRAME.size or _instance_ids(raw_frames) == {instance_id}
         ):
-            return partial(_make_frames, raw_frames, {instance_id: (state, state.made)})
+            return partial(_make_frames, raw_frames, {instance_id: (state, state.started)})
     states = {}
     for instance_id in _instance_ids(raw_frames):
         other = find_instance_state(instance_id)
         if other is not None:
-            states[instance_id] = other, other.made
+            states[instance_id] = other, other.started
     return partial(_make_frames, raw_frames, states)
 
 

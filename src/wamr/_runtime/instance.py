@@ -142,7 +142,7 @@ class Instance:
         self._init(state)
         if module._starts():
             self._start()
-        state.made = True
+        state.started = True
 
     def _init(self, state: InstanceState) -> None:
         self._state = state
@@ -194,6 +194,15 @@ class Instance:
         """Stop the code that runs in the instance; it ends with a Trap (TrapCode.INTERRUPTED).
 
         May be called from any thread, and from host functions. C: `wasm_runtime_terminate`.
+
+        >>> import threading, wamr
+        >>> inst = wamr.load('(module (func (export "spin") (loop (br 0))))')
+        >>> threading.Timer(0.05, inst.interrupt).start()
+        >>> try:
+        ...     inst.exports.spin()
+        ... except wamr.Trap as trap:
+        ...     trap.code
+        TrapCode.INTERRUPTED
         """
         self._state.interrupt()
 
@@ -202,6 +211,12 @@ class Instance:
 
         If the instance is running, in another thread or in a call that this is called from, that
         call runs to its end. C: `wasm_instance_delete`.
+
+        >>> import wamr
+        >>> inst = wamr.load('(module (func (export "f")))')
+        >>> inst.close()
+        >>> inst
+        <wamr.Instance, exports f, closed>
         """
         self._state.close()
 

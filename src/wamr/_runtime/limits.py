@@ -83,6 +83,7 @@ class ResourceLimits(Options):
     In a Store, timeout, stack_bytes and fuel are the defaults of its instances; memory_bytes and
     table_elements limit the sums over everything in the store, host-made externs included.
     Immutable, comparable, picklable. Raises TypeError, ValueError.
+    C: `wasm_instance_new_with_args`.
 
     >>> from wamr import ResourceLimits
     >>> ResourceLimits(timeout=0.5, fuel=10_000)

@@ -34,7 +34,7 @@ class Linker:
     """Definitions of imports by module and name, for any number of instances.
 
     store: the Store of the items and instances, or an Engine: then the Linker serves all stores of
-    the engine, and holds callables only. Raises TypeError, ClosedError.
+    the engine, and holds callables only. Raises TypeError, ClosedError. Spec: section 4.5.4.
 
     >>> from wamr import Linker, Module, Store
     >>> store = Store()
@@ -105,7 +105,14 @@ class Linker:
         names[name] = item
 
     def get(self, module: str, name: str) -> ImportItem:
-        """Return the item that `module`.`name` is defined as; KeyError if it isn't defined."""
+        """Return the item that `module`.`name` is defined as; KeyError if it isn't defined.
+
+        >>> from wamr import Linker, Store
+        >>> Linker(Store()).get("env", "log")
+        Traceback (most recent call last):
+        ...
+        KeyError: 'env.log is not defined'
+        """
         try:
             return self._items[module][name]
         except KeyError:
@@ -115,6 +122,14 @@ class Linker:
         """Return a decorator that defines a function as `module`.`name`.
 
         name: None for the function's own. The decorator raises what `define` raises.
+
+        >>> from wamr import Linker, Store
+        >>> linker = Linker(Store())
+        >>> @linker.func("env")
+        ... def double(x: int) -> int:
+        ...     return 2 * x
+        >>> linker
+        <wamr.Linker env.double>
         """
 
         def decorate(function: Function) -> Function:
@@ -124,7 +139,15 @@ class Linker:
         return decorate
 
     def define_instance(self, module: str, instance: Instance) -> None:
-        """Define all exports of an instance, under `module`. Raises what `define` raises."""
+        """Define all exports of an instance, under `module`. Raises what `define` raises.
+
+        >>> import wamr
+        >>> inst = wamr.load('(module (func (export "f")) (memory (export "memory") 1))')
+        >>> linker = wamr.Linker(inst.store)
+        >>> linker.define_instance("lib", inst)
+        >>> linker
+        <wamr.Linker lib.f, lib.memory>
+        """
         if not isinstance(instance, Instance):
             raise TypeError(f"instance must be an Instance, not {type(instance).__name__}")
         item: Any
@@ -132,7 +155,11 @@ class Linker:
             self.define(module, name, item)
 
     def define_wasi(self, wasi: WasiBase) -> None:
-        """Set the WasiConfig of instances that `instantiate` gets none for. Raises TypeError."""
+        """Set the WasiConfig of instances that `instantiate` gets none for. Raises TypeError.
+
+        >>> from wamr import Linker, Store, WasiConfig
+        >>> Linker(Store()).define_wasi(WasiConfig(args=["program"]))
+        """
         if not isinstance(wasi, WasiBase):
             raise TypeError(f"wasi must be a WasiConfig, not {type(wasi).__name__}")
         self._wasi = wasi
@@ -177,6 +204,11 @@ class Linker:
 
         store: required if the Linker was made with an engine. wasi, limits: as in `Instance`; wasi
         None: what `define_wasi` has set. Raises what `Instance` raises. C: `wasm_instance_new`.
+
+        >>> from wamr import Linker, Module, Store
+        >>> store = Store()
+        >>> Linker(store).instantiate(Module(store, '(module (func (export "f")))'))
+        <wamr.Instance, exports f>
         """
         if store is None:
             if self._store is None:

@@ -25,7 +25,7 @@ def load(
 
     source: a path, the bytes of a module, module text (needs the `wat` extra), or a Module, whose
     engine the store uses then. imports, wasi, limits: as in `Instance`.
-    Raises what `Module` and `Instance` raise.
+    Raises what `Module` and `Instance` raise. C: `wasm_module_new`, `wasm_instance_new`.
 
     >>> import wamr
     >>> inst = wamr.load('(module (func (export "answer") (result i32) (i32.const 42)))')

@@ -199,7 +199,12 @@ class Module:
         return True
 
     def serialize(self) -> bytes:
-        """Return bytes for `deserialize`, in any process. C: `wasm_module_serialize`."""
+        """Return bytes for `deserialize`, in any process. C: `wasm_module_serialize`.
+
+        >>> from wamr import Engine, Module
+        >>> len(Module(Engine(), "(module)").serialize())
+        8
+        """
         return self._bytes
 
     @staticmethod

@@ -33,7 +33,7 @@ def find_instance_state(instance_id: int) -> InstanceState | None:
 class InstanceState(Lifetime, ReferenceContext):
     """The state of one instance."""
 
-    __slots__ = ("_instance", "_memories", "c", "instance_id", "made", "module", "timeout_ns")
+    __slots__ = ("_instance", "_memories", "c", "instance_id", "module", "started", "timeout_ns")
     c: Any
     module: Module
     store: Store
@@ -46,7 +46,7 @@ class InstanceState(Lifetime, ReferenceContext):
         self.module = module
         self.instance_id = new_key()
         self.c = None
-        self.made = False  # whether the start function has run
+        self.started = False  # whether the start function has run
         self.timeout_ns = 0  # for each call; 0: no limit
         self._memories: list[ref[Memory]] | None = None
         self._instance: ref[Any] | None = None  # set by the Instance

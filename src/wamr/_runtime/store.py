@@ -66,9 +66,7 @@ class Store:
         self._budget = ffi.NULL if limits is None else limits._budget(ffi.NULL)
         self._closed = False
         self._closables = WeakRegistry()  # Lifetimes; those with a handle `_c` may hold externrefs
-        self._ref_holders = (
-            WeakRegistry()
-        )  # host-made globals and tables, which may hold externrefs
+        self._ref_holders = WeakRegistry()  # host-made globals and tables: may hold externrefs
         self._objects = ExternrefTable()
 
     @property
@@ -86,6 +84,13 @@ class Store:
 
         The closed objects, and constructors that get the store, raise ClosedError. An instance that
         is running is closed when its call returns. C: `wasm_store_delete`.
+
+        >>> import wamr
+        >>> store = wamr.Store()
+        >>> memory = wamr.Memory(store, wamr.MemoryType(wamr.Limits(1)))
+        >>> store.close()
+        >>> memory
+        <wamr.Memory, closed>
         """
         self._closed = True
         for lifetime in self._closables.alive():
@@ -95,6 +100,18 @@ class Store:
         """Stop all code that runs in this store; it ends with a Trap (TrapCode.INTERRUPTED).
 
         May be called from any thread, and from host functions. C: `wasm_runtime_terminate`.
+
+        >>> import wamr
+        >>> store = wamr.Store()
+        >>> text = '''(module (import "env" "stop" (func $stop))
+        ...   (func (export "spin") (call $stop) (loop (br 0))))'''
+        >>> module, imports = wamr.Module(store, text), {"env": {"stop": store.interrupt}}
+        >>> inst = wamr.Instance(store, module, imports)
+        >>> try:
+        ...     inst.exports.spin()
+        ... except wamr.Trap as trap:
+        ...     trap.code
+        TrapCode.INTERRUPTED
         """
         for lifetime in self._closables.alive():
             lifetime.interrupt()
