@@ -18,47 +18,51 @@ if TYPE_CHECKING:
 _BUSY = lib.WPY_BUSY
 
 
-def retry_while_busy(attempt: Callable[[], int], what: object, status: int) -> int:
+def retry_while_busy(attempt: Callable[[], int], label: object, status: int) -> int:
     """Repeat `attempt` until its status isn't `WPY_BUSY`; status: of the first attempt.
 
     Raises RuntimeError if the interpreter has ended: the other thread, a daemon thread, was stopped
-    in the middle of its call and never leaves it. what: how the message names the operation.
+    in the middle of its call and never leaves it. label: how the message names the operation.
     """
     while status == _BUSY:
         if is_finalizing():
             raise RuntimeError(
-                f"{what}: another thread was in its instance when the interpreter ended, and never "
-                "leaves it"
+                f"{label}: another thread was in its instance when the interpreter ended, and "
+                "never leaves it"
             )
         status = attempt()
     return status
 
 
-def waiting_error(status: int, what: object) -> RuntimeError | None:
+def waiting_error(status: int, label: object) -> RuntimeError | None:
     """Return the error for a status that says why waiting failed; None: it says something else."""
     if status == lib.WPY_FORKED:
         return RuntimeError(
-            f"{what}: another thread was in its instance when this process was forked; make a new "
+            f"{label}: another thread was in its instance when this process was forked; make a new "
             "one"
         )
     if status == lib.WPY_DEADLOCK:
         return RuntimeError(
-            f"{what} would wait for ever: another thread is in its instance and waits for one that "
-            "this thread is in"
+            f"{label} would wait for ever: another thread is in its instance and waits for one "
+            "that this thread is in"
         )
     return None
 
 
-def wait_for(attempt: Callable[[], int], what: str, status: int | None = None) -> int:
+def wait_for(attempt: Callable[[], int], label: str, status: int | None = None) -> int:
     """Repeat `attempt` until it isn't busy, and return its status.
 
     status: of the first attempt, if the caller has made it. Raises RuntimeError if waiting failed,
     and Trap if the call that this thread is in was stopped meanwhile.
     """
-    status = retry_while_busy(attempt, what, attempt() if status is None else status)
+    if status is None:
+        status = attempt()
+    if not status:
+        return status
+    status = retry_while_busy(attempt, label, status)
     if status in (lib.WPY_INTERRUPTED, lib.WPY_TIMEOUT):
         raise trap_from_text("interrupted" if status == lib.WPY_INTERRUPTED else "timed out")
-    error = waiting_error(status, what)
+    error = waiting_error(status, label)
     if error is not None:
         raise error
     return status

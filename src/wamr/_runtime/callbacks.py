@@ -131,13 +131,14 @@ class HostFunction(HostFunctionBase):
         caller = _caller()  # first, as above
         # The references that this thread has passed to wasm are on the wasm stack by now, where a
         # collection finds them.
-        table = self.store._objects
+        store = self.store
+        table = store._objects
         suspended = table.suspend()
         try:
-            with self.store._passing_refs():
+            with store._passing_refs():
                 values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), caller)
             result = self.run(*values)
-            with self.store._passing_refs():
+            with store._passing_refs():
                 codec.pack_results(ffi.buffer(results, codec.bytes), result, caller, self)
         finally:
             table.resume(suspended)

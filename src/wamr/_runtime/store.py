@@ -164,7 +164,7 @@ class Store:
         No collection happens within its block. One that is due is made before.
         """
         objects = self._objects
-        if objects.crowded and not objects.collect(self._handles()):
+        if len(objects) >= objects.limit and not objects.collect(self._handles()):
             objects.postpone()
         return objects
 

@@ -25,18 +25,13 @@ FIRST_COLLECTION = 1024  # objects; after that, when their number has doubled
 
 
 class ExternrefTable(ExternrefTableBase):
-    """The externrefs of one store."""
+    """The externrefs of one store. A collection is due when there are `limit` objects."""
 
     __slots__ = ()
 
     def __init__(self) -> None:
         super().__init__()
         self.limit = FIRST_COLLECTION
-
-    @property
-    def crowded(self) -> bool:
-        """Whether the table holds enough objects to make a collection worthwhile."""
-        return len(self) >= self.limit
 
     def postpone(self) -> None:
         """Raise the limit after a collection that was deferred, so that not every object tries."""
