@@ -27,7 +27,7 @@ SOURCES := build_ffi.py setup.py pyproject.toml $(shell find $(TREES) -type f \
 # A process for each core; PYTEST_ARGS=-n0 uses one process only, as --pdb and -s need. The extras are
 # installed, so a test fails, and is not skipped, where one of their packages is missing.
 PYTEST = WAMR_TESTS=complete $(RUN) -m pytest -n auto --maxprocesses=8
-# The marker `slow` is on files that start many processes or run large programs.
+# The marker `slow` is on files that take seconds, start many processes or run large programs.
 UNIT_TESTS = tests/unit tests/capi tests/patches tests/wasi tests/project -m "not slow"
 # Groups, threads, calls in and out, references, WASI: what our C does.
 DEBUG_TESTS = tests/stress tests/capi tests/unit tests/wasi -m "not slow"

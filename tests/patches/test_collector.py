@@ -5,7 +5,11 @@ from __future__ import annotations
 import gc
 from types import SimpleNamespace
 
+import pytest
+
 import wamr
+
+pytestmark = pytest.mark.slow
 
 
 def test_memory_views_and_handles_die_in_any_order() -> None:

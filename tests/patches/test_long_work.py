@@ -12,6 +12,8 @@ from thread_helpers import repeatedly
 
 import wamr
 
+pytestmark = pytest.mark.slow
+
 Wat = Callable[[str], bytes]
 
 PAGES = 64

@@ -16,6 +16,8 @@ from mutants import exercise, leb, section
 
 import wamr
 
+pytestmark = pytest.mark.slow
+
 Wat = Callable[[str], bytes]
 RecordAttempt = Callable[[object], None]
 HEADER = b"\0asm\1\0\0\0"
