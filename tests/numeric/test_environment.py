@@ -241,7 +241,7 @@ def test_a_signal_handler_within_running_code(wat: Wat) -> None:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_the_procedural_layer(name: str, wat: Wat) -> None:
+def test_the_c_api(name: str, wat: Wat) -> None:
     """wasm_func_call calls code that calls a function of wasm_func_new."""
     engine = c.wasm_engine_new()
     store = c.wasm_store_new(engine)

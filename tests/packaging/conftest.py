@@ -14,6 +14,16 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "cmake"))
 
 
+HOUR = 3600.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test here an hour: a build needs minutes of processor time, which others share."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.seconds(HOUR))
+
+
 @pytest.fixture
 def root() -> Path:
     return ROOT

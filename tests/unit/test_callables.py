@@ -388,7 +388,7 @@ def test_what_stdio_returns_is_not_lost() -> None:
 
 
 # ------------------------------------------------------------------ the C API
-def test_callbacks_of_the_procedural_layer_must_be_plain_too() -> None:
+def test_callbacks_of_the_c_api_must_be_plain_too() -> None:
     from wamr import ffi
 
     with pytest.raises(TypeError, match=r"^the callback is a coroutine function \(async def\)"):

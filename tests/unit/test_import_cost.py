@@ -60,7 +60,7 @@ def test_using_a_binary_module_brings_in_nothing_more():
     assert modules_after(code) & HEAVY == set()
 
 
-def test_the_procedural_layer_is_apart():
+def test_the_c_api_is_apart():
     loaded = modules_after("import wamr.ffi")
     assert {"wamr.ffi", "wamr"} <= loaded
     assert loaded & {"asyncio", "subprocess", "wasmtime", "wamr._wasi"} == set()

@@ -278,7 +278,7 @@ def test_a_function_behind_a_func_is_made_by_nobody():
 
 
 # ------------------------------------------------------------------ the C API
-def test_the_procedural_layer_has_the_header_and_its_helpers_and_nothing_else():
+def test_the_c_api_has_the_header_and_its_helpers_and_nothing_else():
     from wamr import ffi
 
     names = {name for name in vars(ffi) if not name.startswith("_")}
