@@ -65,7 +65,8 @@ ALONE = {
 
 def pairs(wat: Wat, body: str) -> int:
     text = f'(module (memory 1) (func (export "f") (param i32 i32) {body}))'
-    found: int = lib.wpy_func_superinstructions(wamr.load(wat(text)).exports.f._c)
+    func = wamr.load(wat(text)).exports.f  # which keeps what `_c` points to
+    found: int = lib.wpy_func_superinstructions(func._c)
     return found
 
 
