@@ -161,7 +161,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
-@pytest.mark.parametrize("count", [1000, 100_000, 1_000_000])
+@pytest.mark.parametrize("count", [1000, 100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("order", ["left", "right"])
 @pytest.mark.parametrize("place", ["global", "data", "cut short"])
 def test_long_constant_expression(count: int, order: str, place: str) -> None:

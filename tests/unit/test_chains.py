@@ -135,6 +135,7 @@ def test_chains_of_one_and_two(shape):
     check_all(shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("owners", list(itertools.product(range(2), repeat=3)), ids=str)
 def test_chains_of_three(owners):
     for shape in shapes(3, 2):
@@ -156,6 +157,7 @@ def random_shapes(draw):
     return Shape(owners, tuple(hops), types, entry, draw(st.booleans()))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(random_shapes())
 def test_long_chains(shape):

@@ -119,6 +119,7 @@ def test_a_finalizer_and_an_exit_handler_may_call_other_instances(busy, outcome)
     assert outcome(program) == "3 4"
 
 
+@pytest.mark.slow
 def test_many_daemon_threads_in_all_kinds_of_calls(outcome, wat):
     data = wat(
         '(module (import "m" "f" (func $f (param externref) (result externref)))'

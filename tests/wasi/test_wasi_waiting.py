@@ -21,14 +21,8 @@ pytestmark = pytest.mark.usefixtures("wat")
 
 
 def sleep(guest: Guest, ns: int, *, clock: int = 1, absolute: bool = False, **limits: float) -> int:
-    subscription = (
-        (42).to_bytes(8, "little")
-        + bytes(8)
-        + clock.to_bytes(8, "little")
-        + ns.to_bytes(8, "little")
-        + bytes(8)
-        + int(absolute).to_bytes(8, "little")
-    )
+    words = (42, 0, clock, ns, 0, int(absolute))
+    subscription = b"".join(word.to_bytes(8, "little") for word in words)
     guest.memory.write(1024, subscription)
     error: int = guest.poll_oneoff(1024, 2048, 1, guest.OUT, **limits)
     return error
@@ -286,6 +280,7 @@ def test_a_fifo_that_shall_not_block_does_not(fifo: Guest) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere reading can't be asked not to wait")
+@pytest.mark.slow
 @pytest.mark.parametrize("reading", [True, False], ids=["read", "write"])
 def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
     """Several wake up for one byte, or for room for one; the timeouts of the others continue."""
