@@ -27,6 +27,20 @@ typedef struct WamrPyHooks {
     bool (*checkpoint)(struct WASMExecEnv *);
     /* A table is about to grow within its maximum. False: it must not. */
     bool (*enlarge)(WASMModuleInstance *, WASMTableInstance *, uint32);
+    /* A new exception, whose cells are to be filled in; NULL: a trap is set. */
+    WamrPyException *(*new_exception)(struct WASMExecEnv *, void *tag, uint32 cell_num);
+    /* Sets the exception on its way out of the code of an instance. */
+    void (*throw_exception)(WASMModuleInstance *, WamrPyException *);
+    /* The exception on its way; NULL: a trap is. */
+    WamrPyException *(*thrown_exception)(WASMModuleInstance *);
+    /* The exception was caught; kept: code has its exnref now. */
+    void (*caught_exception)(WASMModuleInstance *, WamrPyException *, bool kept);
+    /* Nothing catches the exception in this activation of the interpreter. */
+    void (*uncaught_exception)(WASMModuleInstance *);
+    /* The exnref of an exception; 0: there is no room, and a trap is set. */
+    uint32 (*exception_ref)(WASMModuleInstance *, WamrPyException *);
+    /* The exception of an exnref; NULL: there is none. */
+    WamrPyException *(*find_exception)(WASMModuleInstance *, uint32 ref);
     /* While wamrpy_tracing: an instruction, where it is in the module's bytes,
        and where in its function's compiled code. */
     void (*trace)(uint32 function, const uint8 *at, uint32 compiled);
