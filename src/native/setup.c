@@ -3,7 +3,7 @@
  * The roof: the only file that names all others. The locks are made, the hooks of the patched WAMR
  * are filled in, and a fork is prepared for.
  */
-#include "core/core.h"
+#include "runtime/exceptions.h"
 
 #if !defined(BH_PLATFORM_WINDOWS)
 #include <pthread.h>
@@ -41,6 +41,13 @@ wpy_setup(void)
         .enlarge = wpy_enlarge_hook,
         .trace = wpy_trace_hook,
         .returned = wpy_returned_hook,
+        .new_exception = wpy_new_exception_hook,
+        .throw_exception = wpy_throw_exception_hook,
+        .thrown_exception = wpy_thrown_exception_hook,
+        .caught_exception = wpy_caught_exception_hook,
+        .uncaught_exception = wpy_uncaught_exception_hook,
+        .exception_ref = wpy_exception_ref_hook,
+        .find_exception = wpy_find_exception_hook,
     };
     wpy_regions_setup();
     wpy_wasi_setup();

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ._base.former_modules import add_former_modules
 from ._runtime.engine import Config, Engine
+from ._runtime.exceptions import WasmException
 from ._runtime.exports import Exports
 from ._runtime.extern import Extern
 from ._runtime.func import Func
@@ -26,6 +27,7 @@ from ._runtime.memory import Memory
 from ._runtime.module import Module
 from ._runtime.store import Store
 from ._runtime.table import Table
+from ._runtime.tag import Tag
 from ._runtime.val import Foreign, Ref, Val
 from ._version import FEATURES, WAMR_COMMIT, WAMR_VERSION, __version__
 from .errors import (
@@ -51,6 +53,7 @@ from .types import (
     Limits,
     MemoryType,
     TableType,
+    TagType,
     ValType,
 )
 from .wat import wat2wasm
@@ -103,6 +106,8 @@ __all__ = [
     "Store",
     "Table",
     "TableType",
+    "Tag",
+    "TagType",
     "TimeoutTrap",
     "Trap",
     "TrapCode",
@@ -112,6 +117,7 @@ __all__ = [
     "Value",
     "WasiConfig",
     "WasmError",
+    "WasmException",
     "__version__",
     "externref",
     "f32",

@@ -21,6 +21,9 @@ wpy_stop(WASMModuleInstance *wamr, int status, int code, const char *text)
 
     ASSERT_ENTERED(instance);
     wasm_set_exception(wamr, text);
+    /* nothing catches a trap; what a host function has raised may be thrown */
+    if (status != WPY_HOST && status != WPY_EXCEPTION)
+        instance->exception = NULL;
     instance->status = status;
     instance->status_code = code;
 }
@@ -76,7 +79,9 @@ wpy_exception_move(wpy_instance *from, WASMModuleInstance *to)
     from->wamr->cur_exception[0] = 0;
     caller->status = from->status;
     caller->status_code = from->status_code;
+    caller->exception = from->exception;
     from->status = WPY_OK;
+    from->exception = NULL;
 }
 
 static void
@@ -90,6 +95,15 @@ copy_text(char *to, const char *from, size_t room)
     to[size] = 0;
 }
 
+/* Lets go of what a record holds. */
+void
+wpy_record_forget(wpy_record *record)
+{
+    free(record->frames);
+    if (record->exception)
+        wpy_release(record->exception);
+}
+
 /* A record for `who`; with the thread's frames, if they belong to it. */
 COLD void
 wpy_record_push(const void *who, int status, int code, const char *text, bool frames)
@@ -98,7 +112,7 @@ wpy_record_push(const void *who, int status, int code, const char *text, bool fr
     wpy_record *record;
 
     if (me->record_count == WPY_RECORDS) { /* nobody came for the oldest */
-        free(me->records[0].frames);
+        wpy_record_forget(&me->records[0]);
         memmove(me->records, me->records + 1, (WPY_RECORDS - 1) * sizeof *me->records);
         me->record_count--;
     }
@@ -108,6 +122,7 @@ wpy_record_push(const void *who, int status, int code, const char *text, bool fr
     record->code = code;
     copy_text(record->text, text, sizeof record->text);
     record->frames = NULL;
+    record->exception = NULL;
     record->frame_count = 0;
     if (frames && me->frame_count) {
         record->frames = malloc(me->frame_count * sizeof *record->frames);
@@ -141,8 +156,13 @@ wpy_after_exception(wpy_func *func)
     if (status == WPY_OK)
         status = WPY_TRAP;
     wpy_record_push(func, status, code, text, true);
+    if (status == WPY_EXCEPTION) {
+        wpy_retain(instance->exception);
+        wpy_self.records[wpy_self.record_count - 1].exception = instance->exception;
+    }
     text[0] = 0;
     instance->status = WPY_OK;
+    instance->exception = NULL;
     return status;
 }
 
@@ -163,7 +183,7 @@ end_record(wpy_record *record)
     wpy_thread *me = &wpy_self;
     wpy_record *last = &me->records[--me->record_count];
 
-    free(record->frames);
+    wpy_record_forget(record);
     memmove(record, record + 1, (size_t)(last - record) * sizeof *record);
 }
 
@@ -175,11 +195,14 @@ wpy_take_error(const void *who, wpy_error *out)
     wpy_record *record = newest_of(who);
 
     out->status = WPY_OK;
+    out->exception = NULL;
     if (!record)
         return WPY_OK;
     out->status = record->status;
     out->code = record->code;
     out->frames = record->frame_count;
+    out->exception = record->exception; /* with its handle */
+    record->exception = NULL;
     copy_text(out->text, record->text, sizeof out->text);
     if (!record->frame_count)
         end_record(record);

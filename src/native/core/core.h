@@ -41,6 +41,7 @@
 /* ---- groups and what lives in them (group.c) ---- */
 
 typedef struct wpy_group wpy_group;
+typedef struct wpy_exception_heap wpy_exception_heap;
 
 typedef struct wpy_object wpy_object;
 
@@ -52,19 +53,21 @@ typedef struct wpy_kind {
     /* Does the object wait to be shut, and does nothing run in it? NULL: it never waits. */
     bool (*waits)(const wpy_object *object);
     void (*free)(wpy_object *object);
+    /* An object without a group has its first handle, under the registry's lock; NULL: no matter. */
+    void (*first_handle)(wpy_object *object);
 } wpy_kind;
 
 extern const wpy_kind wpy_instance_kind, wpy_func_kind, wpy_host_kind, wpy_memory_kind,
-    wpy_table_kind, wpy_global_kind;
+    wpy_table_kind, wpy_global_kind, wpy_tag_kind;
 
 /* The head of every struct that Python holds a handle on, modules and WASI configurations excepted.
  */
 struct wpy_object {
     wpy_group
-        *group; /* NULL: a host function, which belongs to no group and counts its own references */
+        *group; /* NULL: a host function, or an exception: each counts its own references */
     union {
         wpy_object *next; /* of the group's */
-        uint32_t refs;    /* the host function's own */
+        uint32_t refs;    /* its own, where there is no group */
     };
     const wpy_kind *kind;
 };
@@ -85,6 +88,18 @@ struct wpy_group {
     wpy_object *
         *retained; /* a hash set: host functions that sit in tables or globals of the group */
     uint32_t retained_count, retained_room;
+    wpy_exception_heap *exceptions; /* with the group's lock; see runtime/exceptions.h */
+};
+
+typedef struct wpy_exnref_page wpy_exnref_page;
+
+/* The exceptions of a group: runtime/exceptions.c. Two heaps are in one group after a merge: exceptions stay in theirs. */
+struct wpy_exception_heap {
+    wpy_object object;
+    wpy_exception_heap *next; /* of the group's */
+    wpy_exception *first;
+    uint32_t count, limit; /* a collection is due at so many */
+    wpy_exnref_page *pages; /* that have a free number */
 };
 
 /* A call that a thread has open. It lies on the native stack, which a greenlet may have moved away:
@@ -112,6 +127,7 @@ typedef struct wpy_record {
     int32_t status, code;
     uint32_t frame_count;
     wpy_frame *frames;
+    wpy_exception *exception; /* a handle, or NULL */
     char text[EXCEPTION_BUF_LEN];
 } wpy_record;
 
@@ -199,6 +215,7 @@ struct wpy_instance {
     bool fuel_counted;   /* there is a limit */
     int32_t status;      /* of the exception on its way: enum wpy_status, see backtrace.c */
     int32_t status_code;
+    wpy_exception *exception; /* what code has thrown, on its way; NULL: nothing, or a trap */
     uint64_t timeout_ns;
     uint64_t instance_id;
     wpy_func **funcs; /* by function index, made when first asked for */
@@ -211,6 +228,8 @@ struct wpy_instance {
     wpy_memory *memory;
     wpy_table **tables;
     wpy_global **globals;
+    wpy_tag **tags;
+    uint32_t tag_count;
     wpy_wasi *wasi;
     wpy_budget *budget;
     uint64_t own_elements; /* of its tables that lie in WAMR's block, taken from the budget */
@@ -392,6 +411,7 @@ bool wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *table, uint32
 COLD int wpy_after_exception(wpy_func *func);
 COLD void wpy_record_push(const void *who, int status, int code, const char *text, bool frames);
 int wpy_record_pass(const void *who);
+void wpy_record_forget(wpy_record *record);
 void wpy_trapped_hook(WASMExecEnv *env);
 /* Makes the instance's exception the one of `to`, which called it, and may be the same. */
 void wpy_exception_move(wpy_instance *from, WASMModuleInstance *to);

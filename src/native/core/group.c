@@ -133,8 +133,8 @@ wpy_retain(void *pointer)
     wpy_registry_lock();
     if (object->group)
         object->group->handles++;
-    else
-        object->refs++;
+    else if (object->refs++ == 0 && object->kind->first_handle)
+        object->kind->first_handle(object);
     wpy_registry_unlock();
 }
 
@@ -231,6 +231,7 @@ static void
 absorb(wpy_group *into, wpy_group *from)
 {
     wpy_object *object, *last = NULL;
+    wpy_exception_heap **heaps;
     wpy_group *merged;
 
     ASSERT_IN_GROUP(into);
@@ -250,6 +251,10 @@ absorb(wpy_group *into, wpy_group *from)
     merged->absorbed = into->absorbed;
     into->absorbed = from;
     wpy_group_hand_on(into, from);
+    for (heaps = &into->exceptions; *heaps; heaps = &(*heaps)->next)
+        ;
+    *heaps = from->exceptions;
+    from->exceptions = NULL;
     if (from->sweep) {
         ATOMIC_STORE_SEQ(&into->sweep, true);
         ATOMIC_SET_BITS_SEQ(&into->owner, 1);

@@ -70,7 +70,7 @@ thread_ended(void *self)
     uint32_t i;
 
     for (i = 0; i < thread->record_count; i++)
-        free(thread->records[i].frames);
+        wpy_record_forget(&thread->records[i]);
     free(thread->frames);
     thread->frames = NULL;
     thread->record_count = thread->frame_count = thread->frame_room = 0;

@@ -28,7 +28,7 @@ typedef struct {
 
 static PyObject **registry; /* by id; borrowed; under the GIL */
 static uint32_t room;
-static PyObject *name_packed;
+static PyObject *name_packed, *name_throw, *thrown_class;
 
 typedef struct {
     int last, count; /* the number of the newest; how many there are */
@@ -66,6 +66,30 @@ keep(PyObject *error)
     return number;
 }
 
+/* A WasmException is thrown, too: wasm code may catch it. Its _throw() does that, or raises why it
+   can't, which then comes out in its place. Takes over the reference to the error; one to what is to
+   be kept, or NULL. */
+static PyObject *
+throw(PyObject *error)
+{
+    PyObject *done, *type, *value, *traceback;
+
+    if (!thrown_class || !PyErr_GivenExceptionMatches(error, thrown_class))
+        return error;
+    if ((done = PyObject_CallMethodObjArgs(error, name_throw, NULL))) {
+        Py_DECREF(done);
+        return error;
+    }
+    Py_DECREF(error);
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value && traceback)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}
+
 /* Keeps the exception that is set. */
 static int
 keep_exception(void)
@@ -78,6 +102,8 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
+    if (value)
+        value = throw(value);
     return value ? keep(value) : WPY_NOT_KEPT;
 }
 
@@ -231,6 +257,38 @@ take_raised(PyObject *module, PyObject *number)
     Py_RETURN_NONE;
 }
 
+/* throw_raised(kind, error, traceback): the same as keep_raised for a host function, whose
+   WasmException is thrown. */
+static PyObject *
+throw_raised(PyObject *module, PyObject *args)
+{
+    PyObject *kind, *error, *traceback;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOO:throw_raised", &kind, &error, &traceback))
+        return NULL;
+    if (error != Py_None)
+        Py_INCREF(error);
+    else if (!(error = PyObject_CallNoArgs(kind)))
+        return NULL;
+    if (traceback != Py_None)
+        PyException_SetTraceback(error, traceback);
+    return (error = throw(error)) ? PyLong_FromLong(keep(error)) : NULL;
+}
+
+/* set_thrown(class): exceptions of this class that host functions raise are thrown. */
+static PyObject *
+set_thrown(PyObject *module, PyObject *class)
+{
+    PyObject *old = thrown_class;
+
+    (void)module;
+    Py_INCREF(class);
+    thrown_class = class;
+    Py_XDECREF(old);
+    Py_RETURN_NONE;
+}
+
 /* keep_raised(kind, error, traceback): keeps what a function has raised that cffi called for our C;
    its number. Not in Python, where a signal handler could raise before the exception is safe. */
 static PyObject *
@@ -336,6 +394,9 @@ static PyType_Spec spec = {
 static PyMethodDef functions[] = {
     {"keep_raised", keep_raised, METH_VARARGS,
      "Let an exception wait in this thread, and return its number."},
+    {"throw_raised", throw_raised, METH_VARARGS,
+     "Let an exception of a host function wait, and throw it if wasm code may catch it."},
+    {"set_thrown", set_thrown, METH_O, "Name the class of the exceptions that are thrown."},
     {"take_raised", take_raised, METH_O,
      "Return the exception that waits under that number, or None."},
     {NULL, NULL, 0, NULL},
@@ -350,7 +411,8 @@ wpy_add_callback(PyObject *module)
         Py_XDECREF(type);
         return -1;
     }
-    if (!(name_packed = PyUnicode_InternFromString("packed")))
+    if (!(name_packed = PyUnicode_InternFromString("packed")) ||
+        !(name_throw = PyUnicode_InternFromString("_throw")))
         return -1;
     wpy_host_set_entry(called);
     return PyModule_AddFunctions(module, functions);

@@ -2,7 +2,7 @@
  *
  * `described(address, imports)` answers one tuple for each: (kind, index, module or None, name,
  * type). The type is bytes that say all of it, so that equal ones are found in a dictionary: for a
- * function the kind, the number of parameters (4 bytes) and the value types, parameters first; for
+ * function, or a tag, the kind, the number of parameters (4 bytes) and the value types, parameters first; for
  * the others the kind, the element's or content's type, the flags (wpy_extern in include/wpy.h
  * tells them), and the limits (4 bytes each). src/wamr/_runtime/module.py makes types of them.
  * `exported(address, known, make)` answers what stands in the dictionary `known` for the type and
@@ -18,7 +18,8 @@ static PyObject *
 type_of(const wpy_extern *item, bool named)
 {
     uint8_t few[96] = {item->kind}, *bytes = few;
-    size_t size = item->kind == 0 ? 5 + (size_t)item->param_count + item->result_count : 11,
+    bool typed = item->kind == 0 || item->kind == 4; /* a function, a tag */
+    size_t size = typed ? 5 + (size_t)item->param_count + item->result_count : 11,
            whole = size;
     PyObject *type;
 
@@ -32,7 +33,7 @@ type_of(const wpy_extern *item, bool named)
         memcpy(bytes + size + item->name_size, &item->name_size, sizeof item->name_size);
     }
     bytes[0] = item->kind;
-    if (item->kind == 0) {
+    if (typed) {
         memcpy(bytes + 1, &item->param_count, 4);
         if (item->param_count)
             memcpy(bytes + 5, item->params, item->param_count);

@@ -130,6 +130,7 @@ failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
         error.text[0] = 0;
         error.code = 0;
         error.frames = 0;
+        error.exception = NULL;
     }
     if (error.status == WPY_HOST &&
         (raised = wpy_take_raised_but(trap_class, error.code))) { /* only a Trap tells of frames */
@@ -139,18 +140,27 @@ failed(Callee *callee, PyObject *const *args, Py_ssize_t count)
         Py_DECREF(raised);
         return NULL;
     }
-    if (!(frames = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(error.frames * sizeof(wpy_frame)))))
+    if (!(frames =
+              PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(error.frames * sizeof(wpy_frame))))) {
+        if (error.exception)
+            wpy_release(error.exception);
         return NULL;
+    }
     if (error.frames)
         wpy_take_frames(callee->fn, (wpy_frame *)PyBytes_AsString(frames), error.frames);
     tuple = tuple_of(args, count);
     text = PyUnicode_DecodeUTF8(error.text, (Py_ssize_t)strlen(error.text), "replace");
     if (tuple && text && callee->owner)
         result = PyObject_CallFunction(
-            call_failed, "OKOsOiiOO", callee->owner, (unsigned long long)(uintptr_t)callee->fn,
-            callee->signature->type, callee->text, tuple, error.status, error.code, text, frames);
-    else if (tuple && text) /* collected while it ran: only `self` is held */
-        PyErr_SetString(PyExc_ReferenceError, "this function was collected");
+            call_failed, "OKOsOiLOO", callee->owner, (unsigned long long)(uintptr_t)callee->fn,
+            callee->signature->type, callee->text, tuple, error.status,
+            error.exception ? (long long)(intptr_t)error.exception : error.code, text, frames);
+    else {
+        if (tuple && text) /* collected while it ran: only `self` is held */
+            PyErr_SetString(PyExc_ReferenceError, "this function was collected");
+        if (error.exception)
+            wpy_release(error.exception);
+    }
     Py_XDECREF(text);
     Py_XDECREF(tuple);
     Py_DECREF(frames);

@@ -24,7 +24,8 @@ static PyObject *name_value, *name_set_value;
 static inline bool
 is_reference(const GlobalBase *cell)
 {
-    return cell->place.kind == FUNCREF || cell->place.kind == EXTERNREF;
+    return cell->place.kind == FUNCREF || cell->place.kind == EXTERNREF ||
+           cell->place.kind == EXNREF;
 }
 
 static PyObject *

@@ -118,6 +118,8 @@ wpy_slot_take(const ReferenceSlot *place, PyObject *value, uint32_t *ref)
         *ref = WPY_NO_OBJECT;
         return true;
     }
+    if (place->kind == EXNREF)
+        return false; /* its group may have to be merged */
     return (fn = wpy_caller_function(value, &owner)) && keeps(place, owner) &&
            wpy_retain_reference_now(place->object, fn, ref) == WPY_OK;
 }
@@ -134,7 +136,7 @@ wpy_slot_give(const ReferenceSlot *place, uint32_t ref)
             PyErr_Clear();
         return value;
     }
-    return wpy_caller_known(ref);
+    return place->kind == EXNREF ? NULL : wpy_caller_known(ref);
 }
 
 int

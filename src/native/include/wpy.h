@@ -35,8 +35,9 @@ enum wpy_status {
     WPY_LINK, /* instantiation only */
     WPY_NO_MEMORY,
     WPY_FORKED,      /* a thread was in there that this process has not: it was forked meanwhile */
-    WPY_OUT_OF_ORDER /* a host function returned before a call that began later in the instance:
+    WPY_OUT_OF_ORDER, /* a host function returned before a call that began later in the instance:
                         see stack_switch.c */
+    WPY_EXCEPTION     /* wasm code threw, and nothing has caught it */
 };
 
 /* The number of a Python exception that could not be put aside; those of others are below. */
@@ -50,6 +51,8 @@ typedef struct wpy_func wpy_func;
 typedef struct wpy_memory wpy_memory;
 typedef struct wpy_table wpy_table;
 typedef struct wpy_global wpy_global;
+typedef struct wpy_tag wpy_tag;
+typedef struct wpy_exception wpy_exception;
 typedef struct wpy_wasi wpy_wasi;
 typedef struct wpy_budget wpy_budget;
 
@@ -58,6 +61,7 @@ typedef struct {
     int32_t status;  /* enum wpy_status; WPY_OK: there was no error */
     int32_t code;    /* an exit code or a position, see the status */
     uint32_t frames; /* how many frames wpy_take_frames will give */
+    wpy_exception *exception; /* WPY_EXCEPTION: what was thrown, a handle */
     char text[256];
 } wpy_error;
 
@@ -110,6 +114,7 @@ typedef struct {
     wpy_memory *memory;
     wpy_table **tables;
     wpy_global **globals;
+    wpy_tag **tags;
     wpy_budget *budget; /* borrowed; NULL: no limits of memory and tables */
     wpy_wasi *wasi;     /* or NULL; counted by the instance, too */
     uint32_t stack_bytes;
@@ -224,6 +229,21 @@ int wpy_global_set(wpy_global *global, const void *cells);
 /* core/floating.c */
 uint32_t wpy_f32_bits(double real);
 double wpy_f32_value(uint32_t bits);
+
+/* runtime/tags.c, runtime/exceptions.c: who gets an exnref's cell from wpy_call_cells_held or from a
+ * table or a global has a handle on the exception, which wpy_exception_held finds */
+wpy_tag *wpy_tag_new(const uint8_t *params, uint32_t count);
+uint32_t wpy_tag_params(wpy_tag *tag, uint8_t *params, uint32_t room);
+wpy_tag *wpy_instance_tag(wpy_instance *instance, uint32_t index);
+int wpy_call_cells_held(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
+                        const uint32_t *stop);
+wpy_exception *wpy_exception_held(uint32_t ref);
+wpy_exception *wpy_exnref_hold(void *object, uint32_t ref);
+int wpy_exception_new(wpy_tag *tag, const uint32_t *cells, uint32_t count, wpy_exception **out);
+wpy_tag *wpy_exception_values(wpy_exception *exception, uint32_t *cells, uint32_t room,
+                              uint32_t *count);
+int wpy_exception_ref(wpy_exception *exception, void *object, uint32_t *ref);
+int wpy_exception_throw(wpy_exception *exception);
 
 /* runtime/externrefs.c: externrefs are numbers below `count`; marks those that the group of
  * `object` can reach

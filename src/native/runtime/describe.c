@@ -18,12 +18,16 @@ typedef struct {
 } signature;
 
 typedef struct {
-    const uint8_t *bytes;
+    uint32_t *types;
+    uint32_t count, room;
+} indices;
+
+typedef struct {
+    const uint8_t *bytes, *end;
     wpy_module *module;
     signature *types;
     uint32_t type_count;
-    uint32_t *functions; /* type of each, imported ones first */
-    uint32_t function_count, function_room;
+    indices functions, tags; /* the type of each, imported ones first */
     uint32_t space_count, space_room;
 } walk;
 
@@ -102,11 +106,22 @@ limits(cursor *c, wpy_extern *item)
     }
 }
 
+/* A value type: (ref exn) and (ref null exn) are exnref. */
+static uint8_t
+value_type(cursor *c)
+{
+    uint8_t type = byte_(c);
+
+    if ((type == 0x63 || type == 0x64) && c->at < c->end && *c->at == VALUE_TYPE_EXNREF)
+        type = byte_(c);
+    return type;
+}
+
 static void
 table_type(cursor *c, wpy_extern *item)
 {
     item->kind = 1;
-    item->content = byte_(c);
+    item->content = value_type(c);
     limits(c, item);
 }
 
@@ -121,23 +136,23 @@ static void
 global_type(cursor *c, wpy_extern *item)
 {
     item->kind = 3;
-    item->content = byte_(c);
+    item->content = value_type(c);
     if (byte_(c) & 1)
         item->flags |= 1;
 }
 
 static bool
-add_function(walk *w, uint32_t type)
+add_index(walk *w, indices *of, uint32_t type)
 {
-    if (w->function_count == w->function_room) {
-        uint32_t room = w->function_room ? w->function_room * 2 : 64;
-        uint32_t *more = need(w, realloc(w->functions, room * sizeof *more));
+    if (of->count == of->room) {
+        uint32_t room = of->room ? of->room * 2 : 64;
+        uint32_t *more = need(w, realloc(of->types, room * sizeof *more));
         if (!more)
             return false;
-        w->functions = more;
-        w->function_room = room;
+        of->types = more;
+        of->room = room;
     }
-    w->functions[w->function_count++] = type;
+    of->types[of->count++] = type;
     return true;
 }
 
@@ -172,6 +187,17 @@ function_type(walk *w, wpy_extern *item, uint32_t type)
     }
 }
 
+/* Where so many value types begin. */
+static uint32_t
+value_types(walk *w, cursor *c, uint32_t count)
+{
+    uint32_t start = (uint32_t)(c->at - w->bytes), i;
+
+    for (i = 0; i < count && !c->failed; i++)
+        value_type(c);
+    return start;
+}
+
 static bool
 type_section(walk *w, cursor *c)
 {
@@ -184,9 +210,9 @@ type_section(walk *w, cursor *c)
         if (byte_(c) != 0x60)
             return true; /* not a function type: WAMR will say so */
         s->param_count = leb(c);
-        s->params = (uint32_t)(take(c, s->param_count) - w->bytes);
+        s->params = value_types(w, c, s->param_count);
         s->result_count = leb(c);
-        s->results = (uint32_t)(take(c, s->result_count) - w->bytes);
+        s->results = value_types(w, c, s->result_count);
         w->type_count = i + 1;
     }
     return true;
@@ -196,7 +222,7 @@ static bool
 import_section(walk *w, cursor *c)
 {
     wpy_module *module = w->module;
-    uint32_t i, count = count_of(c), indices[4] = {0};
+    uint32_t i, count = count_of(c), numbers[5] = {0};
 
     if (!(module->imports = need(w, calloc(count + 1, sizeof *module->imports))))
         return false;
@@ -212,7 +238,7 @@ import_section(walk *w, cursor *c)
         case 0:
             type = leb(c);
             function_type(w, item, type);
-            if (!add_function(w, type))
+            if (!add_index(w, &w->functions, type))
                 return false;
             break;
         case 1:
@@ -224,12 +250,19 @@ import_section(walk *w, cursor *c)
         case 3:
             global_type(c, item);
             break;
+        case 4:
+            byte_(c); /* the attribute */
+            type = leb(c);
+            function_type(w, item, type);
+            if (!add_index(w, &w->tags, type))
+                return false;
+            break;
         default:
             c->failed = true;
             return true;
         }
-        item->index = indices[item->kind]++;
-        if (item->kind != 0 && !add_space(w, item))
+        item->index = numbers[item->kind]++;
+        if (item->kind >= 1 && item->kind <= 3 && !add_space(w, item))
             return false;
         module->import_count = i + 1;
     }
@@ -242,8 +275,21 @@ function_section(walk *w, cursor *c)
     uint32_t i, count = count_of(c);
 
     for (i = 0; i < count && !c->failed; i++)
-        if (!add_function(w, leb(c)))
+        if (!add_index(w, &w->functions, leb(c)))
             return false;
+    return true;
+}
+
+static bool
+tag_section(walk *w, cursor *c)
+{
+    uint32_t i, count = count_of(c);
+
+    for (i = 0; i < count && !c->failed; i++) {
+        byte_(c); /* the attribute */
+        if (!add_index(w, &w->tags, leb(c)))
+            return false;
+    }
     return true;
 }
 
@@ -317,12 +363,13 @@ export_section(walk *w, cursor *c)
         item->kind = byte_(c);
         item->index = leb(c);
         if (item->kind == 0) {
-            if (item->index < w->function_count)
-                function_type(w, item, w->functions[item->index]);
+            if (item->index < w->functions.count)
+                function_type(w, item, w->functions.types[item->index]);
             if (item->name_size == 11 && !memcmp(item->name, "_initialize", 11) &&
                 item->param_count == 0 && item->result_count == 0)
                 module->initialize = (int32_t)item->index;
-        }
+        } else if (item->kind == 4 && item->index < w->tags.count)
+            function_type(w, item, w->tags.types[item->index]);
         module->export_count = i + 1;
     }
     return true;
@@ -385,6 +432,21 @@ move(uint8_t *room, const uint8_t **text, uint32_t size)
     return room + size;
 }
 
+/* The same for value types, of which some may have their long form there. */
+static uint8_t *
+move_types(const walk *w, uint8_t *room, const uint8_t **types, uint32_t count)
+{
+    cursor c = {*types, w->end, false};
+    uint32_t i;
+
+    if (!*types)
+        return room;
+    *types = room;
+    for (i = 0; i < count; i++)
+        *room++ = value_type(&c);
+    return room;
+}
+
 /* Copies names and types, which point into the caller's bytes, into the module's arena. */
 static bool
 keep_texts(walk *w)
@@ -406,8 +468,8 @@ keep_texts(walk *w)
             wpy_extern *item = &lists[k][i];
             room = move(room, &item->module, item->module_size);
             room = move(room, &item->name, item->name_size);
-            room = move(room, &item->params, item->param_count);
-            room = move(room, &item->results, item->result_count);
+            room = move_types(w, room, &item->params, item->param_count);
+            room = move_types(w, room, &item->results, item->result_count);
         }
     return true;
 }
@@ -418,7 +480,7 @@ bool
 wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
 {
     cursor whole = {bytes + 8, bytes + size, false};
-    walk w = {.bytes = bytes, .module = module};
+    walk w = {.bytes = bytes, .end = bytes + size, .module = module};
     bool ok = true;
 
     module->start = module->initialize = -1;
@@ -452,6 +514,9 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
         case 7:
             ok = module->exports ? false : export_section(&w, &c);
             break;
+        case 13:
+            ok = tag_section(&w, &c);
+            break;
         case 8:
             module->start = (int32_t)leb(&c);
             break;
@@ -464,6 +529,7 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
     if (ok)
         describe_exported_spaces(module, w.space_count);
     free(w.types);
-    free(w.functions);
+    free(w.functions.types);
+    free(w.tags.types);
     return ok;
 }

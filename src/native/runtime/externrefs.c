@@ -6,7 +6,7 @@
  * could be a number of an object counts as one. The group's lock is taken meanwhile, so no other
  * thread runs in it.
  */
-#include "core/core.h"
+#include "runtime/exceptions.h"
 
 /* To tell groups apart while nothing is linked or freed. */
 uint64_t
@@ -67,6 +67,7 @@ wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
 
     if (status != WPY_OK)
         return status;
+    wpy_exceptions_mark(object->group, marks, count);
     /* another thread may ask for a function meanwhile, which comes before the others */
     for (other = ATOMIC_LOAD_ACQUIRE(&object->group->objects); other; other = other->next) {
         if (other->kind == &wpy_instance_kind)

@@ -7,7 +7,7 @@
  * instance. Nothing is written into the module, so any number of instances link differently. The
  * unlink hook takes back what WAMR must not free.
  */
-#include "core/core.h"
+#include "runtime/exceptions.h"
 
 static bool
 fail(char *error, uint32_t size, const char *text)
@@ -211,6 +211,7 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     instance->linked =
         link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size) &&
         link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size) &&
+        (wpy_link_tags(instance, wamr) || no_memory(instance, error, size)) &&
         (!instance->wasi ||
          wpy_wasi_kind_of(instance->wasi)->link(instance->wasi, instance, error, size)) &&
         make_stack(instance, wamr, error, size);

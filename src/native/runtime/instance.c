@@ -25,6 +25,7 @@ wpy_instance_shut(wpy_instance *instance)
     wamr->cur_exec_env = NULL;
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
     instance->wamr = NULL;
+    instance->exception = NULL;
     wpy_budget_give(instance->budget, WPY_TABLE_ELEMENTS, instance->own_elements);
     instance->own_elements = 0;
     if (instance->wasi)
@@ -88,6 +89,7 @@ free_instance(wpy_object *object)
     free(instance->funcs);
     free(instance->tables);
     free(instance->globals);
+    free(instance->tags);
     wpy_module_release(instance->module);
     free(instance);
 }

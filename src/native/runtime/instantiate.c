@@ -6,6 +6,7 @@
  * while the instance is made in it.
  */
 #include "runtime/enter.h"
+#include "runtime/exceptions.h"
 
 /* ---- what is imported ---- */
 
@@ -46,6 +47,14 @@ check_imports(const WASMModule *module, const wpy_imports *imports)
         if (!global || global->content != want->val_type || global->mutable_ != want->is_mutable)
             return "an imported global has the wrong type";
     }
+    for (i = 0; i < module->import_tag_count; i++) {
+        const WASMFuncType *want = module->import_tags[i].u.tag.tag_type;
+        const wpy_tag *tag = imports->tags[i];
+
+        if (!tag || tag->param_count != want->param_count ||
+            memcmp(tag->params, want->types, want->param_count))
+            return "an imported tag has the wrong type";
+    }
     return NULL;
 }
 
@@ -76,6 +85,8 @@ gather(const WASMModule *module, const wpy_imports *imports, wpy_object **anchor
         JOIN(imports->tables[i]);
     for (i = 0; i < module->import_global_count; i++)
         JOIN(imports->globals[i]);
+    for (i = 0; i < module->import_tag_count; i++)
+        JOIN(imports->tags[i]);
 #undef JOIN
     *anchor = first;
     return WPY_OK;

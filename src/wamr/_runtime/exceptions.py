@@ -1,0 +1,144 @@
+"""Exceptions that wasm code throws, as Python exceptions.
+
+A `WasmException` is one exception for as long as it lives: raised again in a host function, wasm
+code catches the same one, with the same exnref. One that Python makes becomes an exception of wasm
+when it is first thrown, or passed as an exnref. A tag makes the values' types known; `tag.py`, which
+knows functions, names its class here (`set_tags`).
+"""
+
+from __future__ import annotations
+
+from .._backend.binding import ffi, lib, set_thrown
+from .._backend.handles import handle
+from .._values.codec import codec_of
+from .._values.externrefs import NULL_REF
+from ..errors import WasmError, traceback_text
+from .extern import waited
+from .state import find_instance_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..errors import Frame
+    from .extern import Lifetime
+    from .tag import Tag
+
+
+class WasmException(WasmError):
+    """WebAssembly code has thrown an exception, and no code has caught it.
+
+    tag: says what kind of exception it is. values: as many as the tag's type has parameters.
+    A host function raises one to throw it into wasm code, which may catch it. It is no `Trap`:
+    traps can't be caught by wasm code.
+    Raises TypeError, OverflowError, ValueError for values that don't fit the tag.
+    Spec: section 4.4.8, `throw`.
+
+    >>> from wamr import Store, Tag, TagType, ValType, WasmException
+    >>> raised = WasmException(Tag(Store(), TagType([ValType.I32])), 7)
+    >>> raised.values
+    (7,)
+    """
+
+    _c: Any = None  # a handle, once wasm code knows it
+    _frames: Any = ()
+    tag: Tag
+    values: tuple[Any, ...]
+
+    def __init__(self, tag: Tag, *values: object) -> None:
+        if not isinstance(tag, _tags[0]):
+            raise TypeError(f"tag must be a Tag, not {type(tag).__name__}")
+        codec = codec_of(tag._type._function)
+        cells = bytearray(codec.bytes)
+        codec.pack_arguments(cells, values, tag, f"an exception of {tag.type}")
+        super().__init__(tag, *values)
+        self.tag = tag
+        self.values = codec.unpack_arguments(cells, tag)
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The wasm call stack at the throw, innermost first; empty if Python has raised it."""
+        if not isinstance(self._frames, tuple):
+            self._frames = self._frames()
+        return self._frames
+
+    def __str__(self) -> str:
+        shown = ", ".join(map(repr, self.values))
+        return traceback_text(f"uncaught exception {self.tag._type}: ({shown})", self.frames)
+
+    def _thrown(self) -> Any:
+        """Return its handle in C, made if there is none yet."""
+        if self._c is None:
+            tag = self.tag
+            codec = codec_of(tag._type._function)
+            cells = ffi.new("char[]", codec.bytes)
+            codec.pack_arguments(ffi.buffer(cells), self.values, tag, "an exception")
+            out = ffi.new("wpy_exception **")
+            count = codec._pack.size // 4
+            status = waited(
+                lambda: lib.wpy_exception_new(tag._c, ffi.cast("uint32_t *", cells), count, out),
+                "throwing",
+            )
+            if status:
+                raise MemoryError("no memory for an exception")
+            self._c = handle(out[0])
+        return self._c
+
+    def _throw(self) -> None:
+        """Throw it in the wasm code that called the host function which raises it."""
+        state = find_instance_state(lib.wpy_caller())
+        if state is None or self.tag.store is not state.store:
+            return  # it comes out where wasm was called, as other exceptions do
+        c = self._thrown()
+        if waited(lambda: lib.wpy_exception_throw(c), "throwing"):
+            raise MemoryError("no memory to throw an exception")
+
+    def __reduce__(self) -> str:
+        raise TypeError("a WasmException cannot be copied or pickled: its tag lives in a store")
+
+
+_tags: tuple[type, Callable[[Any, Lifetime], Tag]] = (type(None), lambda c, owner: c)
+
+
+def set_tags(class_: type, make: Callable[[Any, Lifetime], Tag]) -> None:
+    """Name the class of tags, and what makes one of a handle in C and what it belongs to."""
+    global _tags  # noqa: PLW0603
+    _tags = class_, make
+
+
+def exception_of(c: Any, owner: Lifetime, frames: Any = ()) -> WasmException:
+    """Return the exception of a handle in C, which is taken over."""
+    c = handle(ffi.cast("wpy_exception *", c))
+    count = ffi.new("uint32_t *")
+    tag = _tags[1](lib.wpy_exception_values(c, ffi.NULL, 0, count), owner)
+    codec = codec_of(tag._type._function)
+    cells = ffi.new("char[]", codec.bytes)
+    lib.wpy_release(
+        lib.wpy_exception_values(c, ffi.cast("uint32_t *", cells), codec.bytes // 4, count)
+    )
+    values = codec.unpack_arguments(ffi.buffer(cells), tag)
+    exception = WasmException.__new__(WasmException, tag, *values)
+    exception.tag = tag
+    exception.values = values
+    exception._c = c
+    exception._frames = frames
+    return exception
+
+
+def exnref_of(value: object, c: Any, where: object) -> int:
+    """Return the number of an exception, None or a WasmException, for the group of `c`."""
+    if value is None:
+        return NULL_REF
+    if not isinstance(value, WasmException):
+        raise TypeError(
+            f"{where} must be a WasmException or None (exnref), not {type(value).__name__}"
+        )
+    ref = ffi.new("uint32_t *")
+    exception = value._thrown()
+    if waited(lambda: lib.wpy_exception_ref(exception, c, ref), "passing an exception"):
+        raise MemoryError("no memory for a reference to an exception")
+    return int(ref[0])
+
+
+set_thrown(WasmException)
