@@ -28,6 +28,7 @@ typedef struct {
     signature *types;
     uint32_t type_count;
     indices functions, tags; /* the type of each, imported ones first */
+    bool long_types;         /* some value types take two bytes */
     uint32_t space_count, space_room;
 } walk;
 
@@ -192,9 +193,15 @@ static uint32_t
 value_types(walk *w, cursor *c, uint32_t count)
 {
     uint32_t start = (uint32_t)(c->at - w->bytes), i;
+    const uint8_t *at = take(c, count);
 
     for (i = 0; i < count && !c->failed; i++)
-        value_type(c);
+        if (UNLIKELY(at[i] == 0x63 || at[i] == 0x64)) { /* begin again, type by type */
+            w->long_types = true;
+            c->at = at;
+            for (i = 0; i < count && !c->failed; i++)
+                value_type(c);
+        }
     return start;
 }
 
@@ -439,8 +446,8 @@ move_types(const walk *w, uint8_t *room, const uint8_t **types, uint32_t count)
     cursor c = {*types, w->end, false};
     uint32_t i;
 
-    if (!*types)
-        return room;
+    if (!*types || !w->long_types)
+        return move(room, types, count);
     *types = room;
     for (i = 0; i < count; i++)
         *room++ = value_type(&c);
