@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from ._base.former_modules import add_former_modules
 from ._runtime.engine import Config, Engine
-from ._runtime.exceptions import WasmException
+from ._runtime.exceptions import Tag, WasmException
 from ._runtime.exports import Exports
 from ._runtime.extern import Extern
 from ._runtime.func import Func
@@ -27,7 +27,6 @@ from ._runtime.memory import Memory
 from ._runtime.module import Module
 from ._runtime.store import Store
 from ._runtime.table import Table
-from ._runtime.tag import Tag
 from ._runtime.val import Foreign, Ref, Val
 from ._version import FEATURES, WAMR_COMMIT, WAMR_VERSION, __version__
 from .errors import (

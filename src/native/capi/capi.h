@@ -85,6 +85,8 @@ bool wpy_api_func_is_export(const wasm_func_t *func);
 /* A trap with this message; the store may be NULL. */
 wasm_trap_t *wpy_api_trap(wasm_store_t *store, const char *text);
 
+/* Does the module have tags, or exnrefs in its types? wasm-c-api has neither, so it can't be used. */
+bool wpy_api_has_exceptions(const wasm_module_t *module);
 /* What the loader says about these bytes; an empty text: nothing is wrong. */
 void wpy_api_load_error(const wasm_byte_vec_t *binary, char *text, uint32_t size);
 

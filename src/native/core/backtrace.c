@@ -95,15 +95,6 @@ copy_text(char *to, const char *from, size_t room)
     to[size] = 0;
 }
 
-/* Lets go of what a record holds. */
-void
-wpy_record_forget(wpy_record *record)
-{
-    free(record->frames);
-    if (record->exception)
-        wpy_release(record->exception);
-}
-
 /* A record for `who`; with the thread's frames, if they belong to it. */
 COLD void
 wpy_record_push(const void *who, int status, int code, const char *text, bool frames)
@@ -159,6 +150,7 @@ wpy_after_exception(wpy_func *func)
     if (status == WPY_EXCEPTION) {
         wpy_retain(instance->exception);
         wpy_self.records[wpy_self.record_count - 1].exception = instance->exception;
+        wpy_self.records[wpy_self.record_count - 1].release = wpy_release;
     }
     text[0] = 0;
     instance->status = WPY_OK;

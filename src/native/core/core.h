@@ -128,8 +128,18 @@ typedef struct wpy_record {
     uint32_t frame_count;
     wpy_frame *frames;
     wpy_exception *exception; /* a handle, or NULL */
+    void (*release)(void *);  /* gives the handle back */
     char text[EXCEPTION_BUF_LEN];
 } wpy_record;
+
+/* Lets go of what a record holds. */
+static inline void
+wpy_record_forget(wpy_record *record)
+{
+    free(record->frames);
+    if (record->exception)
+        record->release(record->exception);
+}
 
 typedef struct wpy_thread {
     wpy_activation *top;
@@ -411,7 +421,6 @@ bool wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *table, uint32
 COLD int wpy_after_exception(wpy_func *func);
 COLD void wpy_record_push(const void *who, int status, int code, const char *text, bool frames);
 int wpy_record_pass(const void *who);
-void wpy_record_forget(wpy_record *record);
 void wpy_trapped_hook(WASMExecEnv *env);
 /* Makes the instance's exception the one of `to`, which called it, and may be the same. */
 void wpy_exception_move(wpy_instance *from, WASMModuleInstance *to);

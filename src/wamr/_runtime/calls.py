@@ -17,7 +17,7 @@ from .._values.externrefs import NULL_REF
 from ..errors import ClosedError, ExitTrap, Trap, trap_from_text
 from .backtrace import frames_of, take_raw_frames
 from .callbacks import take_pending
-from .exceptions import WasmException, exception_of
+from .exnrefs import exception_of
 from .extern import check_ending, forked
 from .limits import NO_FUEL_LIMIT
 
@@ -195,7 +195,7 @@ class _Results:
     def _ref_of_exception(self, value: object, where: object) -> int:
         return self._state._ref_of_exception(value, where)
 
-    def _exception_of_ref(self, number: int) -> WasmException | None:
+    def _exception_of_ref(self, number: int) -> BaseException | None:
         return (
             None
             if number == NULL_REF

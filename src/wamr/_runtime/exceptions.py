@@ -1,29 +1,90 @@
-"""Exceptions that wasm code throws, as Python exceptions.
+"""Tags, and exceptions that wasm code throws, as Python exceptions.
 
-A `WasmException` is one exception for as long as it lives: raised again in a host function, wasm
-code catches the same one, with the same exnref. One that Python makes becomes an exception of wasm
-when it is first thrown, or passed as an exnref. A tag makes the values' types known; `tag.py`, which
-knows functions, names its class here (`set_tags`).
+A tag is shared between instances and the host as functions are. Two are the same only if they are
+the same object in C: two tags of one type tell exceptions apart. A `WasmException` is one exception
+for as long as it lives: raised again in a host function, wasm code catches the same one, with the
+same exnref. One that Python makes becomes an exception of wasm when it is first thrown, or passed
+as an exnref.
 """
 
 from __future__ import annotations
 
 from .._backend.binding import ffi, lib, set_thrown
 from .._backend.handles import handle
+from .._base.immutable import made_already
+from .._base.registry import new_key
 from .._values.codec import codec_of
-from .._values.externrefs import NULL_REF
 from ..errors import WasmError, traceback_text
-from .extern import waited
+from ..types import TagType
+from .exnrefs import set_exceptions
+from .extern import Lifetime, waited
+from .func import RefHolder
 from .state import find_instance_state
+from .store import checked_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from ..errors import Frame
-    from .extern import Lifetime
-    from .tag import Tag
+    from .store import Store
+
+
+class Tag(RefHolder):
+    """A tag of exceptions.
+
+    store: where it lives. type: the types of the values that its exceptions carry.
+    Raises TypeError, ClosedError. Spec: section 4.5.3, `tag_alloc`.
+
+    >>> from wamr import Store, Tag, TagType, ValType
+    >>> Tag(Store(), TagType([ValType.I32]))
+    <wamr.Tag (i32)>
+    """
+
+    __slots__ = ("__weakref__", "_c", "_lifetime", "_type")
+    _type: TagType
+
+    def __init__(self, store: Store, type: TagType) -> None:  # noqa: A002
+        if hasattr(self, "_c"):
+            raise made_already(self)
+        checked_store("store", store)
+        if not isinstance(type, TagType):
+            raise TypeError(f"type must be a TagType, not {_kind(type)}")
+        codes = type._codes
+        c = lib.wpy_tag_new(codes, len(codes))
+        if not c:
+            raise MemoryError("no memory for a tag")
+        self._c = handle(c)
+        self._type = type
+        self._lifetime = Lifetime(store)
+        store._closables.add(new_key(), self._lifetime)
+        store._ref_holders.add(new_key(), self)
+
+    @property
+    def type(self) -> TagType:
+        """Its type."""
+        return self._type
+
+    def __repr__(self) -> str:
+        return f"<wamr.Tag {self._type}{', closed' if self._lifetime.closed else ''}>"
+
+
+def instance_tag(owner: Lifetime, c: Any, type: TagType) -> Tag:  # noqa: A002
+    """Return a Tag for a handle on one of an instance."""
+    tag = object.__new__(Tag)
+    tag._c = handle(c)
+    tag._type = type
+    tag._lifetime = owner
+    return tag
+
+
+def _tag_of(c: Any, owner: Lifetime) -> Tag:
+    params = ffi.new("uint8_t[]", 64)
+    count = lib.wpy_tag_params(c, params, 64)
+    if count > 64:
+        params = ffi.new("uint8_t[]", count)
+        lib.wpy_tag_params(c, params, count)
+    return instance_tag(owner, c, TagType._from_codes(bytes(ffi.buffer(params, count))))
 
 
 class WasmException(WasmError):
@@ -47,7 +108,7 @@ class WasmException(WasmError):
     values: tuple[Any, ...]
 
     def __init__(self, tag: Tag, *values: object) -> None:
-        if not isinstance(tag, _tags[0]):
+        if not isinstance(tag, Tag):
             raise TypeError(f"tag must be a Tag, not {type(tag).__name__}")
         codec = codec_of(tag._type._function)
         cells = bytearray(codec.bytes)
@@ -98,20 +159,11 @@ class WasmException(WasmError):
         raise TypeError("a WasmException cannot be copied or pickled: its tag lives in a store")
 
 
-_tags: tuple[type, Callable[[Any, Lifetime], Tag]] = (type(None), lambda c, owner: c)
-
-
-def set_tags(class_: type, make: Callable[[Any, Lifetime], Tag]) -> None:
-    """Name the class of tags, and what makes one of a handle in C and what it belongs to."""
-    global _tags  # noqa: PLW0603
-    _tags = class_, make
-
-
-def exception_of(c: Any, owner: Lifetime, frames: Any = ()) -> WasmException:
+def _exception_of(c: Any, owner: Lifetime, frames: Any) -> WasmException:
     """Return the exception of a handle in C, which is taken over."""
     c = handle(ffi.cast("wpy_exception *", c))
     count = ffi.new("uint32_t *")
-    tag = _tags[1](lib.wpy_exception_values(c, ffi.NULL, 0, count), owner)
+    tag = _tag_of(lib.wpy_exception_values(c, ffi.NULL, 0, count), owner)
     codec = codec_of(tag._type._function)
     cells = ffi.new("char[]", codec.bytes)
     lib.wpy_release(
@@ -126,19 +178,9 @@ def exception_of(c: Any, owner: Lifetime, frames: Any = ()) -> WasmException:
     return exception
 
 
-def exnref_of(value: object, c: Any, where: object) -> int:
-    """Return the number of an exception, None or a WasmException, for the group of `c`."""
-    if value is None:
-        return NULL_REF
-    if not isinstance(value, WasmException):
-        raise TypeError(
-            f"{where} must be a WasmException or None (exnref), not {type(value).__name__}"
-        )
-    ref = ffi.new("uint32_t *")
-    exception = value._thrown()
-    if waited(lambda: lib.wpy_exception_ref(exception, c, ref), "passing an exception"):
-        raise MemoryError("no memory for a reference to an exception")
-    return int(ref[0])
-
-
+set_exceptions(WasmException, _exception_of)
 set_thrown(WasmException)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

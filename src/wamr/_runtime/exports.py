@@ -18,7 +18,7 @@ from .func import Func, func_of_handle, instance_func
 from .global_ import Global, instance_global
 from .memory import Memory, instance_memory
 from .table import Table, instance_table
-from .tag import Tag, instance_tag
+from .exceptions import Tag, instance_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

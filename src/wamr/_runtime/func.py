@@ -18,7 +18,7 @@ from ..errors import ClosedError
 from ..types import FuncType, functype_from_annotations
 from .callbacks import HostFunction, find_host_function
 from .calls import SlowCall
-from .exceptions import WasmException, exception_of, exnref_of
+from .exnrefs import checked_exception, exception_at, exnref_of
 from .extern import Extern, Lifetime, taken_in
 from .limits import checked_fuel, checked_timeout
 from .state import InstanceState, find_instance_state
@@ -269,14 +269,9 @@ class RefHolder(Extern):
         """Return the number of an exception that is about to come in here."""
         return exnref_of(value, self._c, where)
 
-    def _exception_of_ref(self, number: int) -> WasmException | None:
-        """Return the exception of a number that came out; LookupError: it was dropped meanwhile."""
-        if number == NULL_REF:
-            return None
-        c = lib.wpy_exnref_hold(self._c, number)
-        if not c:
-            raise LookupError("the exception is gone")
-        return exception_of(c, self._lifetime)
+    def _exception_of_ref(self, number: int) -> BaseException | None:
+        """Return the exception of a number that came out; LookupError: it was dropped since."""
+        return exception_at(self._c, number, self._lifetime)
 
 
 def _host_callable(func: Func) -> Callable[..., Any]:
@@ -309,7 +304,7 @@ class _HostReferenceContext:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._funcs: dict[int, Func] = {}
-        self._exceptions: list[WasmException] = []
+        self._exceptions: list[BaseException] = []
 
     def _ref_of_func(self, func: CallableBase) -> int:
         assert isinstance(func, Func)
@@ -323,14 +318,10 @@ class _HostReferenceContext:
     def _ref_of_exception(self, value: object, where: object) -> int:
         if value is None:
             return NULL_REF
-        if not isinstance(value, WasmException):
-            raise TypeError(
-                f"{where} must be a WasmException or None (exnref), not {type(value).__name__}"
-            )
-        self._exceptions.append(value)
+        self._exceptions.append(checked_exception(value, where))
         return len(self._exceptions) - 1
 
-    def _exception_of_ref(self, number: int) -> WasmException | None:
+    def _exception_of_ref(self, number: int) -> BaseException | None:
         return None if number == NULL_REF else self._exceptions[number]
 
 

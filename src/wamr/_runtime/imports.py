@@ -21,7 +21,7 @@ from .func import Func, host_func
 from .global_ import Global
 from .memory import Memory
 from .table import Table
-from .tag import Tag
+from .exceptions import Tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ from weakref import ref as weak
 from .._backend.binding import ffi, lib
 from .._backend.handles import handle
 from .._base.immutable import made_already
-from .._values.externrefs import NULL_REF
 from ..errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
-from .exceptions import WasmException, exception_of, exnref_of
+from .exnrefs import exception_at, exnref_of
 from .extern import check_ending, waited
 from .func import Func, func_of
 from .imports import Resolved, WasiBase, check_shape
@@ -58,14 +57,9 @@ class _State(InstanceState):
         """Return the number of an exception that is about to come in here."""
         return exnref_of(value, self.c, where)
 
-    def _exception_of_ref(self, number: int) -> WasmException | None:
+    def _exception_of_ref(self, number: int) -> BaseException | None:
         """Return the exception of a number that a host function was given."""
-        if number == NULL_REF:
-            return None
-        c = lib.wpy_exnref_hold(self.c, number)
-        if not c:
-            raise ReferenceError("the exception is gone")
-        return exception_of(c, self)
+        return exception_at(self.c, number, self)
 
 
 class Instance:
