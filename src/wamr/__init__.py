@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ._base.former_modules import add_former_modules
 from ._runtime.engine import Config, Engine
+from ._runtime.exceptions import Tag, WasmException
 from ._runtime.exports import Exports
 from ._runtime.extern import Extern
 from ._runtime.func import Func
@@ -51,6 +52,7 @@ from .types import (
     Limits,
     MemoryType,
     TableType,
+    TagType,
     ValType,
 )
 from .wat import wat2wasm
@@ -103,6 +105,8 @@ __all__ = [
     "Store",
     "Table",
     "TableType",
+    "Tag",
+    "TagType",
     "TimeoutTrap",
     "Trap",
     "TrapCode",
@@ -112,6 +116,7 @@ __all__ = [
     "Value",
     "WasiConfig",
     "WasmError",
+    "WasmException",
     "__version__",
     "externref",
     "f32",

@@ -196,6 +196,14 @@ def _traceback_lines(frames: "tuple[Frame, ...]") -> "list[str]":
     return lines
 
 
+def traceback_text(first: str, frames: "tuple[Frame, ...]") -> str:
+    """Return a line, and the frames below it."""
+    if not frames:
+        return first
+    heading = "WebAssembly traceback (innermost call first):"
+    return "\n".join([first, heading, *_traceback_lines(frames)])
+
+
 class Trap(WasmError, RuntimeError):
     """WebAssembly stopped. Host functions may raise it, too: `Trap("message")`.
 

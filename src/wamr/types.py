@@ -38,6 +38,7 @@ class ValType(enum.Enum):
     V128 = "v128"
     EXTERNREF = "externref"
     FUNCREF = "funcref"
+    EXNREF = "exnref"
 
     @property
     def code(self) -> int:
@@ -51,10 +52,13 @@ class ValType(enum.Enum):
         return str(self.value)
 
 
-_BY_CODE = dict(zip((0x7F, 0x7E, 0x7D, 0x7C, 0x7B, 0x6F, 0x70), ValType, strict=True))
+_BY_CODE = dict(zip((0x7F, 0x7E, 0x7D, 0x7C, 0x7B, 0x6F, 0x70, 0x69), ValType, strict=True))
 for _code, _kind in _BY_CODE.items():
     _kind._code = _code
 _BY_NAME = {str(kind): kind for kind in ValType}
+
+
+_REFERENCES = (ValType.FUNCREF, ValType.EXTERNREF, ValType.EXNREF)
 
 
 # ------------------------------------------------------------------ checks of arguments
@@ -254,8 +258,8 @@ class TableType(Immutable):
     limits: Limits
 
     def __init__(self, element: ValType, limits: Limits) -> None:
-        if _valtype("element", element) not in (ValType.FUNCREF, ValType.EXTERNREF):
-            raise ValueError(f"element must be funcref or externref, not {element}")
+        if _valtype("element", element) not in _REFERENCES:
+            raise ValueError(f"element must be funcref, externref or exnref, not {element}")
         self._fill(element, _limits("limits", limits, MAX_TABLE, "elements"))
 
     def __str__(self) -> str:
@@ -275,15 +279,49 @@ class MemoryType(Immutable):
         return self.limits._text("page")
 
 
-_EXTERN_TYPES = (FuncType, GlobalType, TableType, MemoryType)
+class TagType(Immutable):
+    """The kinds of the values that exceptions of a tag carry.
+
+    >>> TagType([ValType.I32, ValType.EXTERNREF])
+    TagType([ValType.I32, ValType.EXTERNREF])
+    """
+
+    __slots__ = ("params",)
+    params: "tuple[ValType, ...]"
+
+    def __init__(self, params: "Iterable[ValType]" = ()) -> None:
+        codes = _kinds("params", params)
+        self._fill(tuple([_BY_CODE[code] for code in codes]))
+
+    @classmethod
+    def _from_codes(cls, codes: bytes) -> "TagType":
+        return cls([_BY_CODE[code] for code in codes])
+
+    @property
+    def _codes(self) -> bytes:
+        return bytes([kind._code for kind in self.params])
+
+    @property
+    def _function(self) -> FuncType:
+        """The type of a function that takes the values."""
+        return FuncType(self.params, [])
+
+    def __repr__(self) -> str:
+        return f"TagType({list(self.params)!r})"
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.params))})"
+
+
+_EXTERN_TYPES = (FuncType, GlobalType, TableType, MemoryType, TagType)
 if TYPE_CHECKING:
-    ExternType: TypeAlias = FuncType | GlobalType | TableType | MemoryType
+    ExternType: TypeAlias = FuncType | GlobalType | TableType | MemoryType | TagType
 
 
 def _extern_type(value: object) -> "ExternType":
     if not isinstance(value, _EXTERN_TYPES):
         raise TypeError(
-            "type must be a FuncType, GlobalType, TableType or MemoryType, "
+            "type must be a FuncType, GlobalType, TableType, MemoryType or TagType, "
             f"not {type(value).__name__}"
         )
     return value
@@ -295,6 +333,8 @@ def described(type: "ExternType") -> str:
         return f"function {type}"
     if isinstance(type, GlobalType):
         return f"global {type}"
+    if isinstance(type, TagType):
+        return f"tag {type}"
     return f"{'table' if isinstance(type, TableType) else 'memory'} of {type}"
 
 
@@ -370,7 +410,7 @@ if not TYPE_CHECKING:  # a type checker would think that there are all names
         """Make the aliases and `ExternType` when first asked for: they need `typing`."""
         made: object
         if name == "ExternType":
-            made = FuncType | GlobalType | TableType | MemoryType
+            made = FuncType | GlobalType | TableType | MemoryType | TagType
         elif name in _BY_NAME:
             made = _alias(name)
         else:

@@ -22,6 +22,7 @@
 /* ---- group.c ---- */
 
 typedef struct wpy_group wpy_group;
+typedef struct wpy_exception_heap wpy_exception_heap;
 typedef struct wpy_object wpy_object;
 typedef struct wpy_thread wpy_thread;
 
@@ -33,15 +34,18 @@ typedef struct wpy_object_ops {
     /* Whether close() is due and no call is open in the object. NULL: never. */
     bool (*close_pending)(const wpy_object *object);
     void (*free)(wpy_object *object);
+    /* An object without a group gets the first handle, under the registry's lock. NULL: nothing is
+       to be done. */
+    void (*first_handle)(wpy_object *object);
 } wpy_object_ops;
 
 /* The head of every struct that Python has handles on, except modules, WASI configurations and
    budgets. */
 struct wpy_object {
-    wpy_group *group; /* atomic; NULL: a host function, which has a reference count of its own */
+    wpy_group *group; /* atomic; NULL: a host function or an exception, which count their own */
     union {
         wpy_object *next; /* in the group's list */
-        uint32_t refs;    /* of a host function; under the registry's lock */
+        uint32_t refs;    /* where there is no group; under the registry's lock */
     };
     const wpy_object_ops *ops;
 };
@@ -61,6 +65,19 @@ struct wpy_group {
     bool close_pending;    /* atomic to read: the close of an object is pending */
     wpy_object **retained; /* a hash set of host functions, see retain.c */
     uint32_t retained_count, retained_room;
+    wpy_exception_heap *exceptions; /* a list, under the group's lock */
+};
+
+typedef struct wpy_exnref_page wpy_exnref_page;
+
+/* The exceptions of a group, see runtime/exceptions.c. After a merge a group has several heaps:
+   exceptions stay in theirs. */
+struct wpy_exception_heap {
+    wpy_object object;
+    wpy_exception_heap *next; /* of the group's */
+    wpy_exception *first;
+    uint32_t count, limit;  /* a collection is due at so many */
+    wpy_exnref_page *pages; /* that have a free number */
 };
 
 /* Returns an empty group without handles, or NULL: out of memory. */
@@ -123,8 +140,19 @@ typedef struct wpy_error_record {
     int32_t status, code;
     uint32_t frame_count;
     wpy_frame *frames; /* owned */
+    wpy_exception *exception; /* WPY_EXCEPTION: a handle on what was thrown; or NULL */
+    void (*release)(void *);  /* gives the handle back */
     char text[WPY_ERROR_TEXT];
 } wpy_error_record;
+
+/* Lets go of what an error record owns. */
+static inline void
+wpy_error_record_clear(wpy_error_record *record)
+{
+    free(record->frames);
+    if (record->exception)
+        record->release(record->exception);
+}
 
 /* What a thread has of its own. */
 struct wpy_thread {

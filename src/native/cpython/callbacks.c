@@ -32,7 +32,7 @@ typedef struct {
 
 static PyObject **registry; /* by id; borrowed references, NULL where there is none */
 static uint32_t registry_size;
-static PyObject *name_packed;
+static PyObject *name_packed, *name_throw, *thrown_class;
 
 /* ---- exceptions that wait in a thread ---- */
 
@@ -68,6 +68,30 @@ keep(PyObject *error)
     return number;
 }
 
+/* Throws a WasmException in the wasm code that called the host function, by its method `_throw`,
+ * which may raise another exception instead. Takes over the reference; returns one to the exception
+ * that is to be kept, or NULL. */
+static PyObject *
+throw(PyObject *error)
+{
+    PyObject *done, *type, *value, *traceback;
+
+    if (!thrown_class || !PyErr_GivenExceptionMatches(error, thrown_class))
+        return error;
+    if ((done = PyObject_CallMethodObjArgs(error, name_throw, NULL))) {
+        Py_DECREF(done);
+        return error;
+    }
+    Py_DECREF(error);
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value && traceback)
+        PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+}
+
 /* Keeps the current exception, which is cleared, and returns its number. WPY_EXCEPTION_LOST where
  * there is no memory for the exception object. */
 static int
@@ -81,6 +105,8 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
+    if (value)
+        value = throw(value);
     return value ? keep(value) : WPY_EXCEPTION_LOST;
 }
 
@@ -148,6 +174,35 @@ keep_raised(PyObject *module, PyObject *args)
     if (traceback != Py_None)
         PyException_SetTraceback(error, traceback);
     return PyLong_FromLong(keep(error));
+}
+
+/* throw_raised(kind, error, traceback): the same for a host function, whose WasmException is
+ * thrown. */
+static PyObject *
+throw_raised(PyObject *module, PyObject *args)
+{
+    PyObject *kind, *error, *traceback;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OOO:throw_raised", &kind, &error, &traceback))
+        return NULL;
+    if (error != Py_None)
+        Py_INCREF(error);
+    else if (!(error = PyObject_CallNoArgs(kind)))
+        return NULL;
+    if (traceback != Py_None)
+        PyException_SetTraceback(error, traceback);
+    return (error = throw(error)) ? PyLong_FromLong(keep(error)) : NULL;
+}
+
+/* set_thrown(class): exceptions of this class that host functions raise are thrown. */
+static PyObject *
+set_thrown(PyObject *module, PyObject *class)
+{
+    (void)module;
+    Py_INCREF(class);
+    wpy_xsetref(&thrown_class, class);
+    Py_RETURN_NONE;
 }
 
 /* ---- calls ---- */
@@ -331,6 +386,9 @@ static PyType_Spec spec = WPY_BASE_SPEC(HostFunctionBase, slots);
 static PyMethodDef functions[] = {
     {"keep_raised", keep_raised, METH_VARARGS,
      "Keep an exception in this thread, and return its number."},
+    {"throw_raised", throw_raised, METH_VARARGS,
+     "Keep an exception of a host function, and throw it if it is a WasmException."},
+    {"set_thrown", set_thrown, METH_O, "Set the class of the exceptions that are thrown."},
     {"take_raised", take_raised, METH_O,
      "Take the exception that is kept under a number; None where there is none."},
     {NULL, NULL, 0, NULL},

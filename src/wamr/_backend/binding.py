@@ -24,7 +24,9 @@ try:
         refer,
         set_call,
         set_wrapped,
+        set_thrown,
         take_raised,
+        throw_raised,
     )
 except ImportError:  # PyPy
     from .portable import (  # type: ignore[assignment]
@@ -43,7 +45,9 @@ except ImportError:  # PyPy
         refer,
         set_call,
         set_wrapped,
+        set_thrown,
         take_raised,
+        throw_raised,
     )
 
 __all__ = [
@@ -64,7 +68,9 @@ __all__ = [
     "refer",
     "set_call",
     "set_wrapped",
+    "set_thrown",
     "take_raised",
+    "throw_raised",
 ]
 
 # Hooks, locks and the fork handlers of our C stand before anything else is called.

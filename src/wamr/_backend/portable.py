@@ -172,6 +172,26 @@ def take_raised(number: int) -> BaseException | None:
     return None
 
 
+def throw_raised(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> int:
+    """Do the same for a host function, whose WasmException is thrown."""
+    if isinstance(error, _thrown[0]):
+        try:
+            error._throw()
+        except BaseException as wrong:  # noqa: BLE001 - why it can't be comes out in its place
+            return keep_raised(type(wrong), wrong, wrong.__traceback__)
+    return keep_raised(kind, error, traceback)
+
+
+def set_thrown(class_: type[BaseException]) -> None:
+    """Name the class of the exceptions that are thrown."""
+    _thrown[0] = class_
+
+
+_thrown: list[Any] = [()]
+
+
 def set_wrapped(classes: tuple[type, ...]) -> None:
     """Name the classes whose instances stand for something else: here all calls look."""
 

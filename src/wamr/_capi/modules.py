@@ -50,13 +50,25 @@ def _load(function: str, load: Any, store: Any, binary: Any, parameter: str = "b
     given = vectors.read(BYTES, binary, function, parameter)
     if not _loadable(given):
         return null(MODULE)
-    return own_in(parent, MODULE, load(place, given))
+    return own_in(parent, MODULE, _without_exceptions(load(place, given)))
+
+
+def _without_exceptions(module: Any) -> Any:
+    """Return the module, or NULL for one with tags or exnrefs, which wasm-c-api does not know."""
+    if module and lib.wpy_api_has_exceptions(module):
+        lib.wasm_module_delete(module)
+        return ffi.NULL
+    return module
 
 
 def wasm_module_validate(store: Any, binary: Any) -> bool:
     place = handles.use(STORE, store, "wasm_module_validate", "store")
     given = vectors.read(BYTES, binary, "wasm_module_validate", "binary")
-    return _loadable(given) and bool(lib.wasm_module_validate(place, given))
+    if not _loadable(given) or not lib.wasm_module_validate(place, given):
+        return False
+    text = ffi.new("char[256]")
+    lib.wpy_api_load_error(given, text, 256)
+    return ffi.string(text) == b""
 
 
 def wasm_module_new_ex(store: Any, binary: Any, args: Any) -> Any:
@@ -66,7 +78,8 @@ def wasm_module_new_ex(store: Any, binary: Any, args: Any) -> Any:
     options = arguments.struct(_LOAD_ARGS, args, function, "args")
     if not options or not _loadable(given):
         return null(MODULE)
-    module = own_in(parent, MODULE, lib.wasm_module_new_ex(place, given, options))
+    loaded = _without_exceptions(lib.wasm_module_new_ex(place, given, options))
+    module = own_in(parent, MODULE, loaded)
     if module and options.name:
         # C keeps the pointer, and the caller may not keep what it leads to.
         lib.wasm_module_set_name(module, ffi.new("char[]", ffi.string(options.name)))

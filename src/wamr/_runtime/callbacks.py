@@ -13,7 +13,14 @@ from __future__ import annotations
 
 from _thread import get_ident
 
-from .._backend.binding import HostFunctionBase, ffi, keep_raised, lib, take_raised
+from .._backend.binding import (
+    HostFunctionBase,
+    ffi,
+    keep_raised,
+    lib,
+    take_raised,
+    throw_raised,
+)
 from .._backend.handles import handle
 from .._base.registry import host_functions, register_host_function
 from .._values.codec import codec_of
@@ -169,11 +176,17 @@ def _caller() -> InstanceState:
 
 
 # ------------------------------------------------------------------ what C calls
-@_extern
+@ffi.def_extern(error=NOT_KEPT, onerror=throw_raised)  # type: ignore[untyped-decorator, unused-ignore]
 def wpy_py_cells(host_id: int, args: Any, results: Any) -> int:
     """Call a host function whose values C does not convert."""
     host_functions[host_id]().cells(args, results)
     return 0
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator, unused-ignore]
+def wpy_py_forget(number: int) -> None:
+    """Let go of an exception that a host function raised, and wasm code caught."""
+    take_raised(number)
 
 
 @_extern

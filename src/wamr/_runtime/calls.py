@@ -13,9 +13,11 @@ from time import monotonic_ns
 
 from .._backend.binding import ffi, lib, set_call
 from .._values.codec import Codec, codec_of
+from .._values.externrefs import NULL_REF
 from ..errors import ClosedError, ExitTrap, Trap, trap_from_text
 from .backtrace import frames_of, take_raw_frames
 from .callbacks import take_pending
+from .exnrefs import exception_of
 from .extern import check_ending, forked
 from .limits import NO_FUEL_LIMIT
 
@@ -34,7 +36,9 @@ _TEXTS = {  # as trap_from_text knows them
     lib.WPY_FUEL: "out of fuel",
 }
 _TRAP, _HOST, _EXIT = lib.WPY_TRAP, lib.WPY_HOST, lib.WPY_EXIT
-_BEGUN = {_TRAP, _HOST, _EXIT, *_TEXTS}  # how calls end that did begin
+_EXCEPTION = lib.WPY_EXCEPTION
+_ADDRESS = ffi.typeof("uintptr_t")
+_BEGUN = {_TRAP, _HOST, _EXIT, _EXCEPTION, *_TEXTS}  # how calls end that did begin
 _BUSY = lib.WPY_BUSY
 
 
@@ -45,11 +49,14 @@ def take_error(who: Any) -> Any:
     return error if lib.wpy_take_error(who, error) else None
 
 
-def raise_status(error: Any, who: Any, what: str) -> NoReturn:
+def raise_status(
+    error: Any, who: Any, what: str, state: InstanceState | None = None
+) -> NoReturn:
     """Raise what a wpy_error tells of, `who` failed in; `what` names it for users."""
     raw_frames = take_raw_frames(who, error.frames)
     text = ffi.string(error.text).decode("utf-8", "replace")
-    raise error_of(error.status, error.code, text, raw_frames, what)
+    code = int(_cast(_ADDRESS, error.exception)) if error.exception else error.code
+    raise error_of(error.status, code, text, raw_frames, what, state)
 
 
 def error_of(
@@ -65,9 +72,12 @@ def error_of(
         trap = trap_from_text(text)
     elif status == _HOST:
         raised = take_pending(code)
-        if raw_frames and isinstance(raised, Trap):
+        if raw_frames and isinstance(raised, Trap):  # a WasmException of Python has none
             raised._add_frames(frames_of(raw_frames))
         return raised
+    elif status == _EXCEPTION:
+        assert state is not None
+        return exception_of(code, state, frames_of(raw_frames, state) if raw_frames else ())
     elif status == _EXIT:
         trap = ExitTrap(code & 0xFFFFFFFF)
     elif status in _TEXTS:
@@ -149,19 +159,48 @@ class SlowCall:
         cells = ffi.cast("uint32_t *", memory)
         limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
         began = monotonic_ns() if limit != NO_TIMEOUT else 0
-        status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
+        call = lib.wpy_call_cells_held if codec.exnref_results else lib.wpy_call_cells
+        status = call(self.fn, cells, timeout_ns, fuel, stop)
         while status:
             error = take_error(self.fn)
             if error is None or status != _BUSY:
-                raise_status(error, self.fn, str(self))
+                raise_status(error, self.fn, str(self), self.state)
             check_ending(self)
             # Another thread is in there: what stops a call stops one that waits for its turn, too.
             if limit != NO_TIMEOUT:
                 timeout_ns = limit - (monotonic_ns() - began)
                 if timeout_ns <= 0:
                     raise trap_from_text("timed out")
-            status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
+            status = call(self.fn, cells, timeout_ns, fuel, stop)
+        if codec.exnref_results:
+            return codec.unpack_results(buffer, _Results(self.state))
         return codec.unpack_results(buffer, self.state)
+
+
+class _Results:
+    """The context of results: each exnref among them comes with a handle on its exception."""
+
+    __slots__ = ("_state", "store")
+
+    def __init__(self, state: InstanceState) -> None:
+        self._state = state
+        self.store = state.store
+
+    def _ref_of_func(self, func: Any) -> int:
+        return self._state._ref_of_func(func)
+
+    def _func_of_ref(self, number: int) -> Any:
+        return self._state._func_of_ref(number)
+
+    def _ref_of_exception(self, value: object, where: object) -> int:
+        return self._state._ref_of_exception(value, where)
+
+    def _exception_of_ref(self, number: int) -> BaseException | None:
+        return (
+            None
+            if number == NULL_REF
+            else exception_of(lib.wpy_exception_held(number), self._state)
+        )
 
 
 def raise_call_error(

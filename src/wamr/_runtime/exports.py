@@ -13,11 +13,12 @@ from weakref import ref
 
 from .._backend.binding import lib
 from ..errors import ClosedError
-from ..types import FuncType, TableType
+from ..types import FuncType, TableType, TagType
 from .func import Func, func_of_handle, instance_func
 from .global_ import Global, instance_global
 from .memory import Memory, instance_memory
 from .table import Table, instance_table
+from .exceptions import Tag, instance_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .state import InstanceState
 
 
-class Exports(Mapping[str, Func | Global | Table | Memory]):
+class Exports(Mapping[str, Func | Global | Table | Memory | Tag]):
     """exports["add"], exports.add, len, iteration in the module's order.
 
     A name that is not there is a KeyError, or an AttributeError.
@@ -114,7 +115,7 @@ _METHODS = frozenset(dir(Exports))
 _set_state, _set_items = Exports._wamr_state.__set__, Exports._wamr_items.__set__  # type: ignore[attr-defined]
 
 
-def _made(state: InstanceState, name: str) -> Func | Global | Table | Memory:
+def _made(state: InstanceState, name: str) -> Func | Global | Table | Memory | Tag:
     """Return a new object for an export; KeyError, ClosedError."""
     kind, index, type_ = state.module._exported()[name]
     if state.closed:
@@ -129,6 +130,9 @@ def _made(state: InstanceState, name: str) -> Func | Global | Table | Memory:
     if kind == 1:
         assert isinstance(type_, TableType)
         return instance_table(state, lib.wpy_instance_table(state.c, index), type_.element)
+    if kind == 4:
+        assert isinstance(type_, TagType)
+        return instance_tag(state, lib.wpy_instance_tag(state.c, index), type_)
     return instance_global(state, lib.wpy_instance_global(state.c, index), type_)
 
 

@@ -18,6 +18,7 @@ from ..errors import ClosedError
 from ..types import FuncType, functype_from_annotations
 from .callbacks import HostFunction, find_host_function
 from .calls import SlowCall
+from .exnrefs import checked_exception, exception_at, exnref_of
 from .extern import Extern, Lifetime, taken_in
 from .limits import checked_fuel, checked_timeout
 from .state import InstanceState, find_instance_state
@@ -264,6 +265,14 @@ class RefHolder(Extern):
         """Return the function of a number that came out."""
         return func_of(number)
 
+    def _ref_of_exception(self, value: object, where: object) -> int:
+        """Return the number of an exception that is about to come in here."""
+        return exnref_of(value, self._c, where)
+
+    def _exception_of_ref(self, number: int) -> BaseException | None:
+        """Return the exception of a number that came out; LookupError: it was dropped since."""
+        return exception_at(self._c, number, self._lifetime)
+
 
 def _host_callable(func: Func) -> Callable[..., Any]:
     """Return what calls the callback as wasm would."""
@@ -290,11 +299,12 @@ def _host_callable(func: Func) -> Callable[..., Any]:
 class _HostReferenceContext:
     """Where references of a call that never enters wasm go: they only pass through."""
 
-    __slots__ = ("_funcs", "store")
+    __slots__ = ("_exceptions", "_funcs", "store")
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._funcs: dict[int, Func] = {}
+        self._exceptions: list[BaseException] = []
 
     def _ref_of_func(self, func: CallableBase) -> int:
         assert isinstance(func, Func)
@@ -304,6 +314,15 @@ class _HostReferenceContext:
 
     def _func_of_ref(self, number: int) -> Func | None:
         return self._funcs.get(number)
+
+    def _ref_of_exception(self, value: object, where: object) -> int:
+        if value is None:
+            return NULL_REF
+        self._exceptions.append(checked_exception(value, where))
+        return len(self._exceptions) - 1
+
+    def _exception_of_ref(self, number: int) -> BaseException | None:
+        return None if number == NULL_REF else self._exceptions[number]
 
 
 def _kind(value: object) -> str:

@@ -77,8 +77,12 @@ class Global(GlobalBase, RefHolder):
         cells = ffi.new("char[16]")
         objects = self.store._enter_refs()
         try:
-            waited(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
-            return self._codec.unpack_from(ffi.buffer(cells), self)
+            while True:
+                waited(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
+                try:
+                    return self._codec.unpack_from(ffi.buffer(cells), self)
+                except LookupError:  # another thread has set it meanwhile: read again
+                    pass
         finally:
             objects.leave()
 

@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from .._backend.binding import ffi, lib
 from .._base.wasi_names import WASI, whose
 from ..errors import ClosedError, LinkError
-from ..types import FuncType, GlobalType, ImportType, MemoryType, TableType, described
+from ..types import FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, described
 from .exports import Exports
 from .extern import Extern
 from .func import Func, host_func
 from .global_ import Global
 from .memory import Memory
 from .table import Table
+from .exceptions import Tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from .module import Module
     from .store import Store
 
-_KINDS = {Func: "function", Global: "global", Table: "table", Memory: "memory"}
+_KINDS = {Func: "function", Global: "global", Table: "table", Memory: "memory", Tag: "tag"}
 
 
 _ABSENT = object()
@@ -68,6 +69,7 @@ class Resolved:
         funcs: list[Any] = []
         tables: list[Any] = []
         globals_: list[Any] = []
+        tags: list[Any] = []
         memory = ffi.NULL
         for position, wanted in enumerate(module.imports):
             item = _find(imports, position, wanted, module)
@@ -88,6 +90,8 @@ class Resolved:
                 memory = extern._c
             elif isinstance(extern, Table):
                 tables.append(extern._c)
+            elif isinstance(extern, Tag):
+                tags.append(extern._c)
             else:
                 globals_.append(extern._c)
         self.c = c = ffi.new("wpy_imports *")
@@ -97,8 +101,9 @@ class Resolved:
             ffi.new("wpy_func *[]", funcs),
             ffi.new("wpy_table *[]", tables),
             ffi.new("wpy_global *[]", globals_),
+            ffi.new("wpy_tag *[]", tags),
         )
-        c.funcs, c.tables, c.globals = self._arrays
+        c.funcs, c.tables, c.globals, c.tags = self._arrays
         c.memory = memory
 
 
@@ -193,7 +198,7 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
         if callable(item):
             raise LinkError(f"{where} must be {_a(wanted.type)}, not a function")
         raise TypeError(
-            f"{where} must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
+            f"{where} must be a Func, Global, Table, Memory, Tag or callable, not {type(item).__name__}"
         )
     if item.store is not store:
         raise ValueError(f"{where}: {item!r} is of another store")
@@ -214,7 +219,7 @@ def _refuse_foreign_abi(wanted: ImportType) -> None:
 
 
 def _matches(given: ExternType, wanted: ExternType) -> bool:
-    if isinstance(wanted, FuncType):
+    if isinstance(wanted, (FuncType, TagType)):
         return given == wanted
     if isinstance(wanted, GlobalType):  # equal, or of a subclass
         return isinstance(given, GlobalType) and given._values() == wanted._values()

@@ -14,6 +14,7 @@ from .._base.immutable import made_already
 from ..errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
+from .exnrefs import exception_at, exnref_of
 from .extern import check_ending, waited
 from .func import Func, func_of
 from .imports import Resolved, WasiBase, check_shape
@@ -51,6 +52,14 @@ class _State(InstanceState):
     def _func_of_ref(self, number: int) -> Func | None:
         """Return the function of a number that came out."""
         return func_of(number)
+
+    def _ref_of_exception(self, value: object, where: object) -> int:
+        """Return the number of an exception that is about to come in here."""
+        return exnref_of(value, self.c, where)
+
+    def _exception_of_ref(self, number: int) -> BaseException | None:
+        """Return the exception of a number that a host function was given."""
+        return exception_at(self.c, number, self)
 
 
 class Instance:
@@ -158,7 +167,7 @@ class Instance:
         while status:
             error = take_error(c)
             if error is None or error.status != lib.WPY_BUSY:
-                raise_status(error, c, "the start function")
+                raise_status(error, c, "the start function", self._state)
             check_ending("the start function")
             status = lib.wpy_instance_start(c)
 

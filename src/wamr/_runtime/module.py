@@ -20,6 +20,7 @@ from ..types import (
     Limits,
     MemoryType,
     TableType,
+    TagType,
     ValType,
 )
 from .engine import Engine, default_engine
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 AOT_MAGIC = b"\0aot"
 _KINDS = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128", 0x6F: "externref"}
-_KINDS[0x70] = "funcref"
+_KINDS |= {0x70: "funcref", 0x69: "exnref"}
 
 
 class Module:
@@ -286,6 +287,8 @@ def _type(text: bytes) -> ExternType:
     if text[0] == 0:
         split = 5 + _COUNT.unpack_from(text)[0]
         found: ExternType = FuncType._from_kinds(text[5:split], text[split:])
+    elif text[0] == 4:
+        found = TagType._from_codes(text[5:])
     else:
         kind, content, flags, least, most = _PARTS.unpack(text)
         if kind == 3:

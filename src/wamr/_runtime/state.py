@@ -64,6 +64,14 @@ class InstanceState(Lifetime):
         """Return the number of a function that is about to come in here."""
         return taken_in(self.c, self, func)
 
+    def _ref_of_exception(self, value: object, where: object) -> int:
+        """Return the number of an exception that is about to come in here."""
+        raise NotImplementedError
+
+    def _exception_of_ref(self, number: int) -> BaseException | None:
+        """Return the exception of a number that came out."""
+        raise NotImplementedError
+
     def _func_of_ref(self, number: int) -> CallableBase | None:
         """Return the function of a number that came out."""
         raise NotImplementedError

@@ -98,8 +98,12 @@ class Table(TableBase, RefHolder):
         out = ffi.new("uint32_t *")
         objects = self.store._enter_refs()
         try:
-            self._done(lambda: lib.wpy_table_get(self._c, position, out), position)
-            return from_cell(self._element.code, out[0], self)
+            while True:
+                self._done(lambda: lib.wpy_table_get(self._c, position, out), position)
+                try:
+                    return from_cell(self._element.code, out[0], self)
+                except LookupError:  # another thread has set it meanwhile: read again
+                    pass
         finally:
             objects.leave()
 

@@ -39,11 +39,14 @@ if TYPE_CHECKING:
 
         def _ref_of_func(self, func: CallableBase) -> int: ...
         def _func_of_ref(self, ref: int) -> CallableBase | None: ...
+        def _ref_of_exception(self, value: object, where: object) -> int: ...
+        def _exception_of_ref(self, ref: int) -> BaseException | None: ...
 
 
 # An f32 goes as its bits: struct would round as the thread does (src/native/interp/floating.h).
 _FORMATS = {0x7F: "i", 0x7E: "q", 0x7D: "I", 0x7C: "d", 0x7B: "16s", 0x6F: "I", 0x70: "I"}
-_CELLS = {0x7F: 1, 0x7E: 2, 0x7D: 1, 0x7C: 2, 0x7B: 4, 0x6F: 1, 0x70: 1}
+_FORMATS[0x69] = "I"
+_CELLS = {0x7F: 1, 0x7E: 2, 0x7D: 1, 0x7C: 2, 0x7B: 4, 0x6F: 1, 0x70: 1, 0x69: 1}
 _PLAIN = b"\x7f\x7e\x7c"  # numbers: struct may convert them without being watched
 _BITS = {0x7F: 32, 0x7E: 64}
 
@@ -71,6 +74,7 @@ class Codec:
         "_result_kinds",
         "_unpack",
         "bytes",
+        "exnref_results",
         "funcrefs",
         "refs",
         "result_bytes",
@@ -80,6 +84,7 @@ class Codec:
     type: FuncType
     bytes: int  # of the cells: room for arguments or results, whichever takes more
     result_bytes: int
+    exnref_results: bool
     funcrefs: bool  # converted in the context of an instance
     refs: bool  # externrefs among them: who packs or unpacks them says so to the store
 
@@ -95,7 +100,8 @@ class Codec:
         names = [f"{kind}_{i}" for i, kind in enumerate(map(str, type.params))]
         doc = f"({', '.join(names)}{', /' if names else ''})\n--\n\n{type}"
         self.refs = 0x6F in kinds or 0x6F in results
-        self.funcrefs = 0x70 in kinds or 0x70 in results
+        self.funcrefs = not {0x70, 0x69}.isdisjoint(kinds + results)
+        self.exnref_results = 0x69 in results
         self.signature = Signature(type, kinds, results, self.bytes // 4, doc)
 
     def pack_arguments(
@@ -224,6 +230,8 @@ def from_cell(kind: int, cell: Any, place: ReferenceContext) -> Any:
         return place._func_of_ref(cell)
     if kind == 0x7D:
         return lib.wpy_f32_value(cell)
+    if kind == 0x69:
+        return place._exception_of_ref(cell)
     return cell
 
 
@@ -289,6 +297,10 @@ def _funcref(kind: int, value: object, place: ReferenceContext, where: object) -
     return place._ref_of_func(value)
 
 
+def _exnref(kind: int, value: object, place: ReferenceContext, where: object) -> int:
+    return place._ref_of_exception(value, where)
+
+
 _LITTLE = byteorder == "little"
 set_wrapped((Wrapped,))
 _STRUCTS = {kind: Struct("=" + text) for kind, text in _FORMATS.items()}
@@ -300,6 +312,7 @@ _TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {
     0x7B: _v128,
     0x6F: _externref,
     0x70: _funcref,
+    0x69: _exnref,
 }
 
 
