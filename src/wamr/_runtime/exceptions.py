@@ -126,14 +126,19 @@ def exception_of(c: Any, owner: Lifetime, frames: Any = ()) -> WasmException:
     return exception
 
 
-def exnref_of(value: object, c: Any, where: object) -> int:
-    """Return the number of an exception, None or a WasmException, for the group of `c`."""
+def exnref_of(value: object, place: Any, c: Any, where: object) -> int:
+    """Return the number of an exception, None or a WasmException, for the group of `c`.
+
+    place: whose store it must be of.
+    """
     if value is None:
         return NULL_REF
     if not isinstance(value, WasmException):
         raise TypeError(
             f"{where} must be a WasmException or None (exnref), not {type(value).__name__}"
         )
+    if value.tag.store is not place.store:
+        raise ValueError(f"{where} is an exception of another store")
     ref = ffi.new("uint32_t *")
     exception = value._thrown()
     if waited(lambda: lib.wpy_exception_ref(exception, c, ref), "passing an exception"):

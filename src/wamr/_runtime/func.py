@@ -267,7 +267,7 @@ class RefHolder(Extern):
 
     def _ref_of_exception(self, value: object, where: object) -> int:
         """Return the number of an exception that is about to come in here."""
-        return exnref_of(value, self._c, where)
+        return exnref_of(value, self, self._c, where)
 
     def _exception_of_ref(self, number: int) -> WasmException | None:
         """Return the exception of a number that came out; LookupError: it was dropped meanwhile."""

@@ -56,7 +56,7 @@ class _State(InstanceState):
 
     def _ref_of_exception(self, value: object, where: object) -> int:
         """Return the number of an exception that is about to come in here."""
-        return exnref_of(value, self.c, where)
+        return exnref_of(value, self, self.c, where)
 
     def _exception_of_ref(self, number: int) -> WasmException | None:
         """Return the exception of a number that a host function was given."""
