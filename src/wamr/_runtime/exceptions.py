@@ -8,11 +8,14 @@ knows functions, names its class here (`set_tags`).
 
 from __future__ import annotations
 
+from weakref import WeakValueDictionary
+
 from .._backend.binding import ffi, lib, set_thrown
 from .._backend.handles import handle
 from .._values.codec import codec_of
 from .._values.externrefs import NULL_REF
 from ..errors import WasmError, traceback_text
+from ..types import ValType
 from .extern import waited
 from .state import find_instance_state
 
@@ -43,8 +46,8 @@ class WasmException(WasmError):
 
     _c: Any = None  # a handle, once wasm code knows it
     _frames: Any = ()
+    _values: tuple[Any, ...] | None = None  # not looked at yet
     tag: Tag
-    values: tuple[Any, ...]
 
     def __init__(self, tag: Tag, *values: object) -> None:
         if not isinstance(tag, _tags[0]):
@@ -54,7 +57,14 @@ class WasmException(WasmError):
         codec.pack_arguments(cells, values, tag, f"an exception of {tag.type}")
         super().__init__(tag, *values)
         self.tag = tag
-        self.values = codec.unpack_arguments(cells, tag)
+        self._values = codec.unpack_arguments(cells, tag)
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """As many as the tag's type has parameters."""
+        if self._values is None:
+            self._values = _values_of(self._c, self.tag)
+        return self._values
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -83,6 +93,7 @@ class WasmException(WasmError):
             if status:
                 raise MemoryError("no memory for an exception")
             self._c = handle(out[0])
+            _known[_address(out[0])] = self
         return self._c
 
     def _throw(self) -> None:
@@ -107,23 +118,46 @@ def set_tags(class_: type, make: Callable[[Any, Lifetime], Tag]) -> None:
     _tags = class_, make
 
 
+# By its address in C, which is no other's while the handle is there.
+_known: WeakValueDictionary[int, WasmException] = WeakValueDictionary()
+
+
 def exception_of(c: Any, owner: Lifetime, frames: Any = ()) -> WasmException:
-    """Return the exception of a handle in C, which is taken over."""
+    """Return the exception of a handle in C, which is taken over: the same one each time."""
     c = handle(ffi.cast("wpy_exception *", c))
+    exception = _known.get(_address(c))
+    if exception is None:
+        tag = _tag_of(c, owner)
+        exception = WasmException.__new__(WasmException, tag)
+        exception.tag = tag
+        exception._c = c
+        if ValType.EXNREF not in tag.type.params:
+            exception._values = _values_of(c, tag)
+            exception.args = (tag, *exception._values)
+        # else when they are asked for: code can make chains of any length
+        exception = _known.setdefault(_address(c), exception)
+    if frames:
+        exception._frames = frames
+    return exception
+
+
+def _tag_of(c: Any, owner: Lifetime) -> Tag:
     count = ffi.new("uint32_t *")
-    tag = _tags[1](lib.wpy_exception_values(c, ffi.NULL, 0, count), owner)
+    return _tags[1](lib.wpy_exception_values(c, ffi.NULL, 0, count), owner)
+
+
+def _values_of(c: Any, tag: Tag) -> tuple[Any, ...]:
+    count = ffi.new("uint32_t *")
     codec = codec_of(tag._type._function)
     cells = ffi.new("char[]", codec.bytes)
-    lib.wpy_release(
-        lib.wpy_exception_values(c, ffi.cast("uint32_t *", cells), codec.bytes // 4, count)
-    )
-    values = codec.unpack_arguments(ffi.buffer(cells), tag)
-    exception = WasmException.__new__(WasmException, tag, *values)
-    exception.tag = tag
-    exception.values = values
-    exception._c = c
-    exception._frames = frames
-    return exception
+    room = codec.bytes // 4
+    lib.wpy_release(lib.wpy_exception_values(c, ffi.cast("uint32_t *", cells), room, count))
+    values: tuple[Any, ...] = codec.unpack_arguments(ffi.buffer(cells), tag)
+    return values
+
+
+def _address(c: Any) -> int:
+    return int(ffi.cast("uintptr_t", c))
 
 
 def exnref_of(value: object, place: Any, c: Any, where: object) -> int:
