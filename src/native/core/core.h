@@ -141,6 +141,8 @@ typedef struct wpy_thread {
     uint64_t signals_at; /* when Python's signals were looked at last */
     uint32_t frame_count, frame_room;
     wpy_frame *frames; /* of the trap that is on its way out, innermost first */
+    wpy_exception *thrown; /* by the host function that fails now, with this number */
+    int thrown_with;
     uint32_t record_count;
     wpy_record records[WPY_RECORDS];
 #if defined(WPY_CHECKED)

@@ -66,19 +66,25 @@ keep(PyObject *error)
     return number;
 }
 
-/* A WasmException is thrown, too: wasm code may catch it. Its _throw() does that, or raises why it
-   can't, which then comes out in its place. Takes over the reference to the error; one to what is to
-   be kept, or NULL. */
-static PyObject *
-throw(PyObject *error)
+/* Keeps it, and throws it, too, if it is a WasmException: wasm code may catch it. Its _throw() makes
+   it ready, or raises why that can't be, which then comes out in its place. It is thrown at the very
+   end: Python has run nothing since, which could throw or trap in the same instance. Takes over the
+   reference to the error; its number. */
+static int
+keep_thrown(PyObject *error)
 {
-    PyObject *done, *type, *value, *traceback;
+    PyObject *ready, *type, *value, *traceback;
+    int number;
 
     if (!thrown_class || !PyErr_GivenExceptionMatches(error, thrown_class))
-        return error;
-    if ((done = PyObject_CallMethodObjArgs(error, name_throw, NULL))) {
-        Py_DECREF(done);
-        return error;
+        return keep(error);
+    if ((ready = PyObject_CallMethodObjArgs(error, name_throw, NULL))) {
+        void *exception = ready == Py_None ? NULL : PyLong_AsVoidPtr(ready);
+
+        Py_DECREF(ready);
+        number = keep(error);
+        wpy_exception_throw(exception, number);
+        return number;
     }
     Py_DECREF(error);
     PyErr_Fetch(&type, &value, &traceback);
@@ -87,7 +93,7 @@ throw(PyObject *error)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    return value;
+    return value ? keep(value) : WPY_NOT_KEPT;
 }
 
 /* Keeps the exception that is set. */
@@ -102,9 +108,7 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    if (value)
-        value = throw(value);
-    return value ? keep(value) : WPY_NOT_KEPT;
+    return value ? keep_thrown(value) : WPY_NOT_KEPT;
 }
 
 /* Where the exception of that number is; -1: nowhere. */
@@ -243,6 +247,18 @@ wpy_take_raised_but(PyObject *class, int number)
     return i < 0 || PyErr_GivenExceptionMatches(kept.of[i].error, class) ? NULL : take(i);
 }
 
+/* wasm code has caught the exception that waits under that number. */
+static void
+forget(int number)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    int i = find(number);
+
+    if (i >= 0)
+        Py_DECREF(take(i));
+    PyGILState_Release(state);
+}
+
 /* take_raised(number): the exception that waits in this thread under that number, or None. */
 static PyObject *
 take_raised(PyObject *module, PyObject *number)
@@ -273,7 +289,7 @@ throw_raised(PyObject *module, PyObject *args)
         return NULL;
     if (traceback != Py_None)
         PyException_SetTraceback(error, traceback);
-    return (error = throw(error)) ? PyLong_FromLong(keep(error)) : NULL;
+    return PyLong_FromLong(keep_thrown(error));
 }
 
 /* set_thrown(class): exceptions of this class that host functions raise are thrown. */
@@ -414,6 +430,6 @@ wpy_add_callback(PyObject *module)
     if (!(name_packed = PyUnicode_InternFromString("packed")) ||
         !(name_throw = PyUnicode_InternFromString("_throw")))
         return -1;
-    wpy_host_set_entry(called);
+    wpy_host_set_entry(called, forget);
     return PyModule_AddFunctions(module, functions);
 }

@@ -12,6 +12,10 @@
 typedef int (*wpy_host_entry)(uint32_t id, const uint8_t *kinds, uint32_t param_count,
                               uint32_t result_count, const uint32_t *args, uint32_t *results);
 
-void wpy_host_set_entry(wpy_host_entry entry);
+/* Lets go of the exception that waits under that number. Runs no bytecode but of destructors: what a
+   signal handler raised would be lost. */
+typedef void (*wpy_host_forget)(int number);
+
+void wpy_host_set_entry(wpy_host_entry entry, wpy_host_forget forget);
 
 #endif

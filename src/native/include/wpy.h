@@ -243,7 +243,8 @@ int wpy_exception_new(wpy_tag *tag, const uint32_t *cells, uint32_t count, wpy_e
 wpy_tag *wpy_exception_values(wpy_exception *exception, uint32_t *cells, uint32_t room,
                               uint32_t *count);
 int wpy_exception_ref(wpy_exception *exception, void *object, uint32_t *ref);
-int wpy_exception_throw(wpy_exception *exception);
+int wpy_exception_ready(wpy_exception *exception);
+void wpy_exception_throw(wpy_exception *exception, int number);
 
 /* runtime/externrefs.c: externrefs are numbers below `count`; marks those that the group of
  * `object` can reach

@@ -9,6 +9,7 @@
  */
 #include "include/entry.h"
 #include "runtime/enter.h"
+#include "runtime/exceptions.h"
 
 #if defined(_MSC_VER)
 #include <malloc.h>
@@ -18,19 +19,33 @@
 
 /* Python's side, declared in build_ffi.py. Answers 0, or the number of the exception that waits. */
 extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
+extern void wpy_py_forget(int number);
 
 static wpy_host_entry host_entry; /* NULL: Python is called through cells only */
+static wpy_host_forget host_forget;
 
 void
-wpy_host_set_entry(wpy_host_entry entry)
+wpy_host_set_entry(wpy_host_entry entry, wpy_host_forget forget)
 {
     host_entry = entry;
+    host_forget = forget;
+}
+
+/* wasm code has caught the exception that waits under that number. */
+void
+wpy_forget_raised(int number)
+{
+    if (host_forget)
+        host_forget(number);
+    else
+        wpy_py_forget(number);
 }
 
 static COLD bool
 host_failed(WASMExecEnv *env, int raised)
 {
     wpy_stop((WASMModuleInstance *)env->module_inst, WPY_HOST, raised, "host function failed");
+    wpy_instance_of(env)->exception = wpy_exception_thrown(raised);
     return false;
 }
 

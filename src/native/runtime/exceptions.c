@@ -317,9 +317,6 @@ wpy_thrown_exception_hook(WASMModuleInstance *wamr)
     return instance->exception ? &instance->exception->wamr : NULL;
 }
 
-/* Declared in build_ffi.py: lets go of a Python exception that waits under a number. */
-extern void wpy_py_forget(int number);
-
 void
 wpy_caught_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown, bool kept)
 {
@@ -343,7 +340,7 @@ wpy_caught_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown, boo
         destroy(exception);
     }
     if (raised)
-        wpy_py_forget(raised);
+        wpy_forget_raised(raised);
 }
 
 void
@@ -482,18 +479,34 @@ wpy_exception_ref(wpy_exception *exception, void *object, uint32_t *ref)
     return taken ? WPY_OK : WPY_NO_MEMORY;
 }
 
-/* A host function throws: the exception is on its way in the code that called. A status. Called
-   within the host function's call; what it raises in Python comes along. */
+/* Brings an exception to the code that called the host function which is going to throw it. A
+   status. */
 int
-wpy_exception_throw(wpy_exception *exception)
+wpy_exception_ready(wpy_exception *exception)
 {
     wpy_activation *innermost = wpy_innermost(&wpy_self);
     wpy_instance *instance = innermost ? innermost->instance : NULL;
-    int status;
 
     if (!instance || !instance->wamr)
         return WPY_CLOSED;
-    if ((status = wpy_group_merge(&instance->object, &exception->heap->object)) == WPY_OK)
-        instance->exception = exception;
-    return status;
+    return wpy_group_merge(&instance->object, &exception->heap->object);
+}
+
+/* The host function that fails next in this thread, with the Python exception of this number, throws
+   this exception; NULL: none. Python's exception keeps it. */
+void
+wpy_exception_throw(wpy_exception *exception, int number)
+{
+    wpy_self.thrown = exception;
+    wpy_self.thrown_with = number;
+}
+
+/* What a host function that fails with that number throws; NULL: nothing. */
+wpy_exception *
+wpy_exception_thrown(int number)
+{
+    wpy_exception *exception = wpy_self.thrown_with == number ? wpy_self.thrown : NULL;
+
+    wpy_self.thrown = NULL;
+    return exception;
 }

@@ -43,6 +43,11 @@ wpy_exception *wpy_exnref_find(const wpy_group *group, uint32_t ref);
 /* The heap is freed. */
 void wpy_exnref_pages_free(wpy_exception_heap *heap);
 
+/* What a host function that fails with that number throws; NULL: nothing. */
+wpy_exception *wpy_exception_thrown(int number);
+/* callbacks.c: wasm code has caught what a host function has raised. */
+void wpy_forget_raised(int number);
+
 /* ---- tags.c ---- */
 
 bool wpy_link_tags(wpy_instance *instance, WASMModuleInstance *wamr);

@@ -23,8 +23,8 @@ try:
         known,
         refer,
         set_call,
-        set_wrapped,
         set_thrown,
+        set_wrapped,
         take_raised,
         throw_raised,
     )
@@ -44,8 +44,8 @@ except ImportError:  # PyPy
         known,
         refer,
         set_call,
-        set_wrapped,
         set_thrown,
+        set_wrapped,
         take_raised,
         throw_raised,
     )
@@ -67,8 +67,8 @@ __all__ = [
     "lib",
     "refer",
     "set_call",
-    "set_wrapped",
     "set_thrown",
+    "set_wrapped",
     "take_raised",
     "throw_raised",
 ]

@@ -160,6 +160,33 @@ def keep_raised(
     return number
 
 
+def set_thrown(class_: type[BaseException]) -> None:
+    """Name the class of the exceptions that are thrown."""
+    global _thrown  # noqa: PLW0603
+    _thrown = class_
+
+
+_thrown: Any = ()
+
+
+def throw_raised(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> int:
+    """Do the same for a host function, whose WasmException is thrown."""
+    if error is None:
+        error = kind()
+    ready = None
+    if isinstance(error, _thrown):
+        try:
+            ready = error._throw()
+        except BaseException as other:  # noqa: BLE001 - comes out in its place
+            error, traceback = other, None
+    number = keep_raised(kind, error, traceback)
+    if ready is not None:
+        lib.wpy_exception_throw(ffi.cast("wpy_exception *", ready), number)
+    return number
+
+
 def take_raised(number: int) -> BaseException | None:
     """Return the exception that waits under that number, or None."""
     mine = _kept.get(get_ident(), [])

@@ -35,7 +35,7 @@ class WasmException(WasmError):
     tag: says what kind of exception it is. values: as many as the tag's type has parameters.
     A host function raises one to throw it into wasm code, which may catch it. It is no `Trap`:
     traps can't be caught by wasm code.
-    Raises TypeError, OverflowError, ValueError for values that don't fit the tag.
+    Raises TypeError, OverflowError, ValueError for values that don't fit the tag, ClosedError.
     Spec: section 4.4.8, `throw`.
 
     >>> from wamr import Store, Tag, TagType, ValType, WasmException
@@ -52,6 +52,7 @@ class WasmException(WasmError):
     def __init__(self, tag: Tag, *values: object) -> None:
         if not isinstance(tag, _tags[0]):
             raise TypeError(f"tag must be a Tag, not {type(tag).__name__}")
+        tag._open()
         codec = codec_of(tag._type._function)
         cells = bytearray(codec.bytes)
         codec.pack_arguments(cells, values, tag, f"an exception of {tag.type}")
@@ -96,14 +97,18 @@ class WasmException(WasmError):
             _known[_address(out[0])] = self
         return self._c
 
-    def _throw(self) -> None:
-        """Throw it in the wasm code that called the host function which raises it."""
+    def _throw(self) -> int | None:
+        """Bring it to the wasm code that called the host function which raises it.
+
+        The address of its handle in C, for our C to throw; None: that code can't catch it.
+        """
         state = find_instance_state(lib.wpy_caller())
         if state is None or self.tag.store is not state.store:
-            return  # it comes out where wasm was called, as other exceptions do
+            return None  # it comes out where wasm was called, as other exceptions do
         c = self._thrown()
-        if waited(lambda: lib.wpy_exception_throw(c), "throwing"):
+        if waited(lambda: lib.wpy_exception_ready(c), "throwing"):
             raise MemoryError("no memory to throw an exception")
+        return _address(c)
 
     def __reduce__(self) -> str:
         raise TypeError("a WasmException cannot be copied or pickled: its tag lives in a store")
