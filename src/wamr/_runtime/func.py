@@ -327,6 +327,8 @@ class _HostReferenceContext:
             raise TypeError(
                 f"{where} must be a WasmException or None (exnref), not {type(value).__name__}"
             )
+        if value.tag.store is not self.store:
+            raise ValueError(f"{where} is an exception of another store")
         self._exceptions.append(value)
         return len(self._exceptions) - 1
 
