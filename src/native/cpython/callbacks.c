@@ -248,7 +248,7 @@ wpy_take_raised_but(PyObject *class, int number)
 }
 
 /* wasm code has caught the exception that waits under that number. */
-static void
+static bool
 forget(int number)
 {
     PyGILState_STATE state = PyGILState_Ensure();
@@ -257,6 +257,7 @@ forget(int number)
     if (i >= 0)
         Py_DECREF(take(i));
     PyGILState_Release(state);
+    return i >= 0;
 }
 
 /* take_raised(number): the exception that waits in this thread under that number, or None. */

@@ -4,6 +4,7 @@
 #ifndef WPY_ENTRY_H
 #define WPY_ENTRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Calls the host function with this number: kinds are bytes of the binary format, parameters first,
@@ -12,9 +13,9 @@
 typedef int (*wpy_host_entry)(uint32_t id, const uint8_t *kinds, uint32_t param_count,
                               uint32_t result_count, const uint32_t *args, uint32_t *results);
 
-/* Lets go of the exception that waits under that number. Runs no bytecode but of destructors: what a
-   signal handler raised would be lost. */
-typedef void (*wpy_host_forget)(int number);
+/* Lets go of the exception that waits under that number; false: none does here. Runs no bytecode but
+   of destructors: what a signal handler raised would be lost. */
+typedef bool (*wpy_host_forget)(int number);
 
 void wpy_host_set_entry(wpy_host_entry entry, wpy_host_forget forget);
 

@@ -35,9 +35,7 @@ wpy_host_set_entry(wpy_host_entry entry, wpy_host_forget forget)
 void
 wpy_forget_raised(int number)
 {
-    if (host_forget)
-        host_forget(number);
-    else
+    if (!host_forget || !host_forget(number))
         wpy_py_forget(number);
 }
 

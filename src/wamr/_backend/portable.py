@@ -117,10 +117,10 @@ def exported(
 
 def _tuple_of(item: Any) -> tuple[Any, ...]:
     module = _bytes(item.module, item.module_size).decode() if item.module else None
-    if item.kind == 0:
+    if item.kind in (0, 4):  # a function, a tag
         params = _bytes(item.params, item.param_count)
         results = _bytes(item.results, item.result_count)
-        type_ = pack("=BI", 0, len(params)) + params + results
+        type_ = pack("=BI", item.kind, len(params)) + params + results
     else:
         type_ = pack("=BBBII", item.kind, item.content, item.flags, item.min, item.max)
     return item.kind, item.index, module, _bytes(item.name, item.name_size).decode(), type_
