@@ -49,9 +49,7 @@ def take_error(who: Any) -> Any:
     return error if lib.wpy_take_error(who, error) else None
 
 
-def raise_status(
-    error: Any, who: Any, what: str, state: InstanceState | None = None
-) -> NoReturn:
+def raise_status(error: Any, who: Any, what: str, state: InstanceState | None = None) -> NoReturn:
     """Raise what a wpy_error tells of, `who` failed in; `what` names it for users."""
     raw_frames = take_raw_frames(who, error.frames)
     text = ffi.string(error.text).decode("utf-8", "replace")

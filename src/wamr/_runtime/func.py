@@ -252,6 +252,10 @@ def func_of(number: int) -> Func | None:
     return func
 
 
+class ExceptionGone(LookupError):
+    """Another thread has changed what was read, and the exception went: it is to be read again."""
+
+
 class RefHolder(Extern):
     """An extern that holds references: a Global or a Table. Functions come in and out by number."""
 
@@ -270,12 +274,12 @@ class RefHolder(Extern):
         return exnref_of(value, self, self._c, where)
 
     def _exception_of_ref(self, number: int) -> WasmException | None:
-        """Return the exception of a number that came out; LookupError: it was dropped meanwhile."""
+        """Return the exception of a number that came out; ExceptionGone: it is no longer there."""
         if number == NULL_REF:
             return None
         c = lib.wpy_exnref_hold(self._c, number)
         if not c:
-            raise LookupError("the exception is gone")
+            raise ExceptionGone("the exception is gone")
         return exception_of(c, self._lifetime)
 
 

@@ -14,7 +14,7 @@ from .._base.registry import new_key
 from .._values.codec import ValueCodec
 from ..types import GlobalType
 from .extern import Lifetime, waited
-from .func import RefHolder
+from .func import ExceptionGone, RefHolder
 from .store import checked_store
 
 TYPE_CHECKING = False
@@ -77,8 +77,12 @@ class Global(GlobalBase, RefHolder):
         cells = ffi.new("char[16]")
         objects = self.store._enter_refs()
         try:
-            waited(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
-            return self._codec.unpack_from(ffi.buffer(cells), self)
+            while True:
+                waited(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
+                try:
+                    return self._codec.unpack_from(ffi.buffer(cells), self)
+                except ExceptionGone:
+                    continue
         finally:
             objects.leave()
 

@@ -14,8 +14,8 @@ from .._base.immutable import made_already
 from .._values.externrefs import NULL_REF
 from ..errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
 from .calls import raise_status, take_error
-from .exports import Exports, exports_of
 from .exceptions import WasmException, exception_of, exnref_of
+from .exports import Exports, exports_of
 from .extern import check_ending, waited
 from .func import Func, func_of
 from .imports import Resolved, WasiBase, check_shape

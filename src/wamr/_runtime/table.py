@@ -15,7 +15,7 @@ from .._values.codec import from_cell, to_cell
 from ..errors import MemoryLimitError
 from ..types import MAX_TABLE, Limits, TableType, ValType
 from .extern import Lifetime, checked_index, waited
-from .func import RefHolder
+from .func import ExceptionGone, RefHolder
 from .limits import no_room
 from .store import checked_store
 
@@ -98,8 +98,12 @@ class Table(TableBase, RefHolder):
         out = ffi.new("uint32_t *")
         objects = self.store._enter_refs()
         try:
-            self._done(lambda: lib.wpy_table_get(self._c, position, out), position)
-            return from_cell(self._element.code, out[0], self)
+            while True:
+                self._done(lambda: lib.wpy_table_get(self._c, position, out), position)
+                try:
+                    return from_cell(self._element.code, out[0], self)
+                except ExceptionGone:
+                    continue
         finally:
             objects.leave()
 

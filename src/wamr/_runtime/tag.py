@@ -85,4 +85,3 @@ set_tags(Tag, _tag_of)
 
 def _kind(value: object) -> str:
     return type(value).__name__
-
