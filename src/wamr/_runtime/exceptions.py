@@ -55,10 +55,14 @@ class WasmException(WasmError):
         tag._open()
         codec = codec_of(tag._type._function)
         cells = bytearray(codec.bytes)
-        codec.pack_arguments(cells, values, tag, f"an exception of {tag.type}")
         super().__init__(tag, *values)
         self.tag = tag
-        self._values = codec.unpack_arguments(cells, tag)
+        objects = tag.store._enter_refs()
+        try:
+            codec.pack_arguments(cells, values, tag, f"an exception of {tag.type}")
+            self._values = codec.unpack_arguments(cells, tag)
+        finally:
+            objects.leave()
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -84,13 +88,19 @@ class WasmException(WasmError):
             tag = self.tag
             codec = codec_of(tag._type._function)
             cells = ffi.new("char[]", codec.bytes)
-            codec.pack_arguments(ffi.buffer(cells), self.values, tag, "an exception")
             out = ffi.new("wpy_exception **")
             count = codec._pack.size // 4
-            status = waited(
-                lambda: lib.wpy_exception_new(tag._c, ffi.cast("uint32_t *", cells), count, out),
-                "throwing",
-            )
+            objects = tag.store._enter_refs()
+            try:
+                codec.pack_arguments(ffi.buffer(cells), self.values, tag, "an exception")
+                status = waited(
+                    lambda: lib.wpy_exception_new(
+                        tag._c, ffi.cast("uint32_t *", cells), count, out
+                    ),
+                    "throwing",
+                )
+            finally:
+                objects.leave()
             if status:
                 raise MemoryError("no memory for an exception")
             self._c = handle(out[0])
