@@ -2,10 +2,10 @@
 
 import gc
 import random
-import threading
 import weakref
 
 import pytest
+from exceptions_galore import Thing, made, wrapped
 
 from wamr import (
     Instance,
@@ -13,98 +13,14 @@ from wamr import (
     Module,
     ResourceLimits,
     Store,
-    Tag,
-    TagType,
     Trap,
-    ValType,
     WasmException,
-    load,
 )
 
 MIB = 1 << 20
-TEXT = """(module
-    (import "m" "h" (func $h))
-    (tag $t (export "t") (param i32)) (tag $pair (export "pair") (param exnref externref))
-    (tag $wide (param v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128))
-    (table $kept (export "kept") 0 exnref)
-    (global $g (export "g") (mut exnref) (ref.null exn))
-    (func $throw (export "throw") (param i32) (throw $t (local.get 0)))
-    (func (export "bare") (call $h))
-    (func $ref (export "ref") (param i32) (result exnref)
-        (block $h (result exnref)
-            (try_table (catch_all_ref $h) (call $throw (local.get 0))) (unreachable)))
-    (func $join (export "join") (param exnref externref) (result exnref)
-        (block $h (result exnref)
-            (try_table (catch_all_ref $h) (throw $pair (local.get 0) (local.get 1)))
-            (unreachable)))
-    (func (export "catch") (param $n i32) (result i32) (local $sum i32)
-        (loop $l
-            (local.set $sum (i32.add (local.get $sum)
-                (block $h (result i32)
-                    (try_table (catch $t $h) (call $throw (local.get $n))) (unreachable))))
-            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-        (local.get $sum))
-    (func (export "catch_ref") (param $n i32) (result i32) (local $sum i32) (local $e exnref)
-        (loop $l
-            (local.set $e (call $ref (local.get $n)))
-            (local.set $sum (i32.add (local.get $sum)
-                (block $h (result i32)
-                    (try_table (catch $t $h) (throw_ref (local.get $e))) (unreachable))))
-            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-        (local.get $sum))
-    (func (export "wide") (param $n i32)
-        (loop $l
-            (block $h
-                (try_table (catch_all $h)
-                    WIDE (throw $wide))
-                (unreachable))
-            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
-    (func (export "host") (param $n i32)
-        (loop $l
-            (block $h (try_table (catch_all $h) (call $h)) (unreachable))
-            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
-    (func (export "keep") (param $n i32) (result i32)
-        (local $i i32)
-        (if (i32.eq (table.grow $kept (ref.null exn) (local.get $n)) (i32.const -1))
-            (then (return (i32.const -1))))
-        (loop $l
-            (table.set $kept (local.get $i) (call $ref (local.get $i)))
-            (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))
-                (local.get $n))))
-        (local.get $i))
-    (func (export "drop_all")
-        (table.fill $kept (i32.const 0) (ref.null exn) (table.size $kept)))
-    (func (export "chain") (param $n i32)
-        (loop $l
-            (global.set $g (call $join (global.get $g) (ref.null extern)))
-            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
-    (func (export "length") (result i32) (local $n i32)
-        (block $end
-            (loop $l
-                (br_if $end (ref.is_null (global.get $g)))
-                (block $h (result exnref externref)
-                    (try_table (catch $pair $h) (throw_ref (global.get $g))) (unreachable))
-                (drop) (global.set $g)
-                (local.set $n (i32.add (local.get $n) (i32.const 1)))
-                (br $l)))
-        (local.get $n)))""".replace("WIDE", "(v128.const i64x2 1 2)" * 15)
-
-
-class Thing:
-    """Something that can be weakly referenced."""
-
-
-def made(store=None, host=None, **limits):
-    store = store or Store()
-    limits = ResourceLimits(**limits) if limits else None
-    return Instance(store, Module(store, TEXT), [host or (lambda: None)], limits=limits).exports
 
 
 # ------------------------------------------------------------------ nothing is left
-
-
-def wrapped(number):
-    return (number + 2**31) % 2**32 - 2**31
 
 
 @pytest.mark.parametrize("way", ["catch", "catch_ref", "wide", "host", "python", "uncaught"])
@@ -348,93 +264,3 @@ def test_no_numbers_left():
         exports.chain(1000)
         assert exports.length() == 1000
     assert made().ref(3).values == (3,)
-
-
-# ------------------------------------------------------------------ threads
-
-
-def in_threads(work, count=4):
-    failed = []
-
-    def run(number):
-        try:
-            work(number)
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
-
-
-def test_collections_in_groups_of_their_own(times):
-    def work(number):
-        exports = made()
-        exports.keep(300)
-        for turn in range(10):
-            turns = times(20_000)
-            assert exports.catch_ref(turns) == wrapped(turns * (turns + 1) // 2)
-            exports.chain(500)
-            assert exports.length() == 500
-            place = (number * 7 + turn) % 300
-            assert exports.kept[place].values == (place,)
-
-    in_threads(work)
-
-
-def test_collections_in_one_group(times):
-    exports = made()
-    exports.keep(300)
-
-    def work(number):
-        for turn in range(times(300)):
-            exception = exports.ref(number * 1000 + turn)
-            assert exception.values == (number * 1000 + turn,)
-            exports.kept[number] = exception
-            assert exports.kept[number] is exception
-            exports.catch_ref(200)
-            assert exports.kept[100 + number].values == (100 + number,)
-
-    in_threads(work)
-
-
-def test_a_global_and_a_table_that_others_change(times):
-    """What is read is some exception, whole: none is freed between its number and its handle."""
-    exports = made()
-    exports.g.value = exports.ref(0)
-    exports.keep(1)
-    ended = threading.Event()
-
-    def work(number):
-        if number == 0:
-            try:
-                for turn in range(times(3000)):
-                    exports.g.value = exports.ref(turn)
-                    exports.kept[0] = exports.ref(turn)
-                    exports.catch_ref(100)
-            finally:
-                ended.set()
-        else:
-            while not ended.is_set():
-                assert exports.g.value.tag == exports.t
-                assert exports.kept[0].tag == exports.t
-
-    in_threads(work, 3)
-
-
-def test_tags_and_exceptions_outlive_all(times):
-    """Held by Python alone, when instance, module and store are gone."""
-    held = []
-    for number in range(times(200)):
-        exports = load(TEXT, {"m": {"h": lambda: None}}).exports
-        held.append((number, exports.ref(number), exports.t))
-    gc.collect()
-    for number, exception, tag in held:
-        assert exception.values == (number,)
-        assert exception.tag == tag
-        assert tag.type == TagType([ValType.I32])
-    assert len({tag for _, _, tag in held}) == len(held)
-    assert isinstance(held[0][2], Tag)
