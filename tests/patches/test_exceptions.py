@@ -42,8 +42,8 @@ def body(code: bytes, locals_: bytes = b"\0") -> bytes:
 def passing(t: bytes, code: bytes, locals_: bytes = b"\0", *more: bytes) -> bytes:
     """A module whose function `f` takes one exception and returns one.
 
-    Type 0 is its type, type 1 that of a block which takes one, type 2 that of a tag. `more`: sections,
-    whole, and where they go is their number.
+    Type 0 is its type, type 1 that of a block which takes one, type 2 that of a tag. `more`:
+    sections, whole; where they go is their number.
     """
     types = vec([b"\x60\1" + t + b"\1" + t, b"\x60\1" + t + b"\1" + t, b"\x60\1" + t + b"\0"])
     sections = [
@@ -179,7 +179,7 @@ def test_an_attribute_that_no_exception_has(attribute: int) -> None:
     for good, bad in zip(tag(0), tag(attribute), strict=True):
         module = Module(Store(), good)
         assert (*module.imports, *module.exports)[0].type == TagType([ValType.I32])
-        with pytest.raises(wamr.CompileError, match="attribute|malformed"):
+        with pytest.raises(wamr.CompileError, match=r"attribute|malformed"):
             Module(Store(), bad)
 
 
