@@ -342,17 +342,17 @@ class Thing:
     """Something that can be weakly referenced."""
 
 
-RETURNING = """(module (import "m" "collect" (func $collect))
+# The later ones have locals, which are null, where the frames of the first ones were.
+LOCALS = "(local externref)" * 40
+RETURNING = f"""(module (import "m" "collect" (func $collect))
     (func (export "one") (param externref) (result externref) (local.get 0))
     (func (export "three") (param externref) (result externref externref externref)
         (local.get 0) (local.get 0) (local.get 0))
-    (func (export "nothing") (call $collect))
-    (func (export "another") (result externref) (call $collect) (ref.null extern))
-    (func (export "others") (result externref externref externref) (call $collect)
-        (ref.null extern) (ref.null extern) (ref.null extern)))"""
+    (func (export "nothing") {LOCALS} (call $collect))
+    (func (export "another") (result i32) {LOCALS} (call $collect) (i32.const 0)))"""
 
 
-@pytest.mark.parametrize("later", ["nothing", "another", "others"])
+@pytest.mark.parametrize("later", ["nothing", "another"])
 @pytest.mark.parametrize("name", ["one", "three"])
 def test_what_a_call_has_returned_is_let_go(wat: Wat, name: str, later: str) -> None:
     """While a later call runs, too: its frame lies where that of the first one did."""
@@ -363,13 +363,14 @@ def test_what_a_call_has_returned_is_let_go(wat: Wat, name: str, later: str) -> 
         store.gc()
 
     exports = Instance(store, Module(store, wat(RETURNING)), [collect]).exports
+    others = wamr.Table(store, wamr.TableType(ValType.EXTERNREF, wamr.Limits(500)))
+    for number in range(500):
+        others[number] = Thing()  # so that the next one's number is in no cell by chance
     thing = Thing()
     gone = weakref.ref(thing)
     result = exports[name](thing)
     assert result is thing or set(result) == {thing}
-    del result
-    collect()
-    assert gone() is thing
-    del thing
+    del result, thing
+    assert gone() is not None
     exports[later]()
     assert gone() is None
