@@ -79,7 +79,7 @@ class Body:
         self.function = Label("@", own.results)  # where `resolved` puts a number
         self.labels = [self.function]
         self.count = 0
-        self.size = 60  # statements and operands that may still be made
+        self.size = random.choice((10, 20, 30, 60))  # statements and operands still to be made
 
     def text(self, export: str) -> str:
         leave = ["global.get $left", "i32.const 1", "i32.sub", "global.set $left", *self.spent()]
