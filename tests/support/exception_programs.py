@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+LEFT = 40  # what `$left` is at first: calls and turns of loops
+
 Code = list[str]
 Types = tuple[str, ...]
 
@@ -79,7 +81,7 @@ class Body:
         self.function = Label("@", own.results)  # where `resolved` puts a number
         self.labels = [self.function]
         self.count = 0
-        self.size = random.choice((10, 20, 30, 60))  # statements and operands still to be made
+        self.size = random.choice((6, 12, 25, 50))  # statements and operands still to be made
 
     def text(self, export: str) -> str:
         leave = ["global.get $left", "i32.const 1", "i32.sub", "global.set $left", *self.spent()]
@@ -455,9 +457,9 @@ class Program:
     """A library and a main module, which imports the library's functions and half of its tags.
 
     main exports each of its functions as "f2", each tag that it knows as "t2", and "c2": it calls
-    "f2" with values made of an i32, and returns what came of it. This is 0 (returned), -1 (an
-    exception of a tag that main does not know) or 1 + the tag's number, and a digest of the values.
-    "state" returns a digest of main's globals.
+    "f2" with values made of an i32, and returns what came of it: a digest of the values, and 0 (they
+    were returned), 1 + the number of the tag (they were thrown) or -1 (an exception of a tag that
+    main does not know); and what "state" returns, a digest of main's globals.
     """
 
     def __init__(self, seed: int, form: str) -> None:
@@ -476,16 +478,18 @@ class Program:
         looked_at = {self.kinds, *(f.results for f in self.functions), *(t for _, t in self.tags)}
         fields = [_digest_function(types) for types in sorted(looked_at)]
         fields += ["(func $look (param exnref) (result i64 i32)", *self._looking(), ")"]
+        fields.append('(func $state (export "state") (result i64)')
+        fields += [f"global.get $g_{kind}" for kind in self.kinds]
+        fields.append(f"call {_digest_name(self.kinds)})")
         for i, function in enumerate(self.functions):
             call = "\n".join(ARGUMENTS[kind] for kind in function.params)
-            fields.append(f"""(func (export "c{i}") (param $x i32) (result i64 i32)
+            fields.append(f"""(func (export "c{i}") (param $x i32) (result i64 i32 i64)
+                i32.const {LEFT}\nglobal.set $left
                 block $thrown (result exnref)
                 try_table (catch_all_ref $thrown)\n{call}\ncall $f{i}
-                call {_digest_name(function.results)}\ni32.const 0\nreturn\nend
-                unreachable\nend\nreturn_call $look)""")
-        fields.append('(func (export "state") (result i64)')
-        fields += [f"global.get $g_{kind}" for kind in self.kinds]
-        return "\n" + "\n".join([*fields, f"call {_digest_name(self.kinds)})"])
+                call {_digest_name(function.results)}\ni32.const 0\ncall $state\nreturn\nend
+                unreachable\nend\ncall $look\ncall $state)""")
+        return "\n" + "\n".join(fields)
 
     def _looking(self) -> Code:
         """Return code that tells which tag an exception has, and what values."""

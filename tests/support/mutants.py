@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 import wamr
-from wamr import FuncType, GlobalType, MemoryType, TableType, ValType
+from wamr import FuncType, GlobalType, MemoryType, TableType, TagType, ValType
 
 EVERYTHING = """(module $everything
   (type $unary (func (param i32) (result i32)))
@@ -118,7 +118,7 @@ def section(kind: int, body: bytes) -> bytes:
 
 # Values that open doors: opcodes, types, ends, numbers at limits.
 BYTES = b"\x00\x01\x02\x03\x04\x05\x0b\x0f\x10\x11\x12\x13\x1a\x1c\x20\x23\x24\x25\x26\x28\x3f\x40"
-BYTES += b"\x41\x42\x60\x6a\x6f\x70\x7b\x7c\x7d\x7e\x7f\x80\xd0\xd1\xd2\xfc\xfd\xfe\xff"
+BYTES += b"\x1f\x0a\x18\x19\x69\x41\x42\x60\x6a\x6f\x70\x7b\x7c\x7d\x7e\x7f\x80\xd0\xd1\xd2\xfc\xfd\xfe\xff"
 NUMBERS = [b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x08", b"\xff\xff\xff\xff\x07", b"\x80\x00"]
 NUMBERS += [b"\xff\xff\x03", b"\x80\x80\x04", b"\x80\x80\x80\x80\x00", b"\xff\xff\xff\xff\xff\x7f"]
 
@@ -200,6 +200,7 @@ SAMPLES: dict[ValType, Any] = {
     ValType.V128: bytes(range(16)),
     ValType.EXTERNREF: None,
     ValType.FUNCREF: None,
+    ValType.EXNREF: None,
 }
 
 
@@ -214,6 +215,8 @@ def given(store: wamr.Store, wanted: Any) -> Any:
         return wamr.Global(store, wanted, value)
     if isinstance(wanted, MemoryType):
         return wamr.Memory(store, wanted)
+    if isinstance(wanted, TagType):
+        return wamr.Tag(store, wanted)
     assert isinstance(wanted, TableType)
     return wamr.Table(store, wanted)
 
@@ -260,7 +263,7 @@ def used(item: Any) -> None:
             target = item[i]
             if isinstance(target, wamr.Func):
                 tried(lambda target=target: used(target))
-    elif item.type.mutable:
+    elif isinstance(item, wamr.Global) and item.type.mutable:
         tried(lambda: setattr(item, "value", item.value))
 
 

@@ -1,0 +1,48 @@
+"""Random programs with exceptions, in both forms: what wasmtime makes of them, we do.
+
+More programs: python tests/support/random_exceptions.py COUNT START.
+"""
+
+from __future__ import annotations
+
+import mutants
+import pytest
+from exception_programs import Program
+from needs import needs
+from random_exceptions import Tally, compare
+
+import wamr
+
+needs("wasmtime", "wat")
+
+EACH, CHUNKS = 50, 10  # programs of a form in a test, and tests
+
+
+@pytest.mark.parametrize("form", ["new", "legacy"])
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_programs_do_what_they_do_in_wasmtime(form: str, chunk: int) -> None:
+    tally = Tally()
+    for seed in range(chunk * EACH, (chunk + 1) * EACH):
+        compare(seed, form, tally)
+    assert tally.differences == []
+    # The programs are worth running.
+    assert min(tally.returned, tally.thrown, tally.trapped) >= EACH, str(tally)
+
+
+def test_a_difference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random_exceptions.number_of", lambda item: 0)
+    tally = Tally()
+    monkeypatch.setattr("random_exceptions.Ours.looked_at", lambda self, thrown: (-1, 0))
+    for seed in range(5):
+        compare(seed, "legacy", tally)
+    assert tally.differences
+    assert all(line.startswith("legacy ") for line in tally.differences)
+
+
+@pytest.mark.parametrize("form", ["new", "legacy"])
+def test_mutants_are_refused_or_run(form: str) -> None:
+    found = set()
+    for seed in range(20):
+        module = wamr.wat2wasm(Program(seed, form).library)
+        found |= {mutants.exercise(mutants.mutant(module, i)) for i in range(seed * 40, seed * 40 + 40)}
+    assert found == {"refused", "loaded", "ran"}

