@@ -12,8 +12,8 @@ from .lines import Line
 from .timing import FULL, QUICK, Pace
 
 TOPICS = (
-    *("calls", "host", "modules", "memory", "references", "threads", "startup", "programs"),
-    *("guests", "compute", "scaling"),
+    *("calls", "host", "modules", "memory", "references", "exceptions", "threads", "startup"),
+    *("programs", "guests", "compute", "scaling"),
 )
 
 

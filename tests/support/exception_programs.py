@@ -11,18 +11,16 @@ leaves at zero. NaNs are never made, since their bits may differ. `random_except
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from random import Random
+
+from exception_code import NULLS, UNARY, Body, Code, Function, Types, param, result
 
 LEFT = 40  # what `$left` is at first: calls and turns of loops
 
-Code = list[str]
-Types = tuple[str, ...]
 
 VALUES = ("i32", "i64", "f64", "v128", "externref")
-NULLS = {"externref": "ref.null extern", "exnref": "ref.null exn"}
-UNARY: Types = ("i32",)
+
 # name, what its exceptions carry. Where a tag carries an exnref, the legacy form has an i64.
 HOST_TAGS = (("$h0", ("i32",)), ("$h1", ("externref", "i64")))
 LIBRARY_TAGS = (("$l0", ("i64", "f64")), ("$l1", ("exnref", "i32")))
@@ -43,364 +41,6 @@ TYPES = """(type $throwing (func (param i32)))
 (type $other (func (param i64) (result i32)))"""
 
 
-@dataclass
-class Label:
-    """A block that code can branch to. types: what a branch to it carries."""
-
-    name: str
-    types: Types
-    loop: bool = False
-    caught: bool = False  # in the handler of a legacy try
-    delegated: bool = False  # a delegate names this part of it
-
-
-@dataclass(frozen=True)
-class Function:
-    name: str
-    params: Types
-    results: Types
-
-
-def result(types: Sequence[str]) -> str:
-    return f" (result {' '.join(types)})" if types else ""
-
-
-def param(types: Sequence[str]) -> str:
-    return f" (param {' '.join(types)})" if types else ""
-
-
-class Body:
-    """The code of one function."""
-
-    def __init__(self, module: ModuleText, random: Random, own: Function) -> None:
-        self.module, self.random, self.own = module, random, own
-        self.new, self.form = module.form == "new", module.form
-        kinds = [*own.params, *(kind for kind in module.kinds for _ in range(2))]
-        self.locals = [(f"$v{i}", kind) for i, kind in enumerate(kinds)]
-        self.caught: Code = []  # locals of the translation
-        self.function = Label("@", own.results)  # where `resolved` puts a number
-        self.labels = [self.function]
-        self.count = 0
-        self.size = random.choice((6, 12, 25, 50))  # statements and operands still to be made
-
-    def text(self, export: str) -> str:
-        leave = ["global.get $left", "i32.const 1", "i32.sub", "global.set $left", *self.spent()]
-        code = self.part(
-            self.function, lambda: self.statements(4) + self.values(self.own.results, 4), "return"
-        )
-        head = f"(func {self.own.name} {export}"
-        params = "".join(f" (param {n} {t})" for n, t in self.locals[: len(self.own.params)])
-        more = "".join(f" (local {n} {t})" for n, t in self.locals[len(self.own.params) :])
-        more += "".join(f" (local {name} exnref)" for name in self.caught)
-        lines = resolved([*leave, "return", "end", *code])
-        return f"{head}{params}{result(self.own.results)}{more}\n" + "\n".join(lines) + ")"
-
-    # -- what code is made of -------------------------------------------------------------------
-
-    def spent(self) -> Code:
-        """Return the begin of what is done when the program has run for long enough."""
-        values = [self.constant(kind) for kind in self.own.results]
-        return ["global.get $left", "i32.const 0", "i32.lt_s", "if", *values]
-
-    def chance(self, probability: float) -> bool:
-        return self.random.random() < probability
-
-    def push(self, types: Types, name: str = "b", loop: bool = False) -> Label:
-        self.count += 1
-        self.labels.append(Label(f"${name}{self.count}", types, loop))
-        return self.labels[-1]
-
-    def values(self, types: Types, depth: int) -> Code:
-        """Return code that leaves values of these types."""
-        if len(types) > 1 and self.size > 0 and depth > 0 and self.chance(0.3):
-            return self.nested(types, depth)
-        return [line for kind in types for line in self.value(kind, depth)]
-
-    def value(self, kind: str, depth: int) -> Code:
-        self.size -= 1
-        if depth <= 0 or self.size <= 0 or self.chance(0.3):
-            return self.leaf(kind)
-        choice = self.random.random()
-        if choice < 0.45:
-            return self.operator(kind, depth - 1)
-        if choice < 0.55 and (found := self.module.calls((kind,))):
-            return self.call(self.random.choice(found), depth - 1)
-        if choice < 0.6:
-            name = self.local(kind)
-            return [*self.value(kind, depth - 1), f"local.tee {name}"]
-        if choice < 0.63:
-            return self.leaving(depth - 1)
-        return self.nested((kind,), depth)
-
-    def local(self, kind: str) -> str:
-        return self.random.choice([name for name, t in self.locals if t == kind])
-
-    def constant(self, kind: str) -> str:
-        if kind in NULLS:
-            return NULLS[kind]
-        number = self.random.choice((0, 1, 2, 3, 7, -1, -5, 1000))
-        if kind == "v128":
-            return f"v128.const i64x2 {number} {self.random.randrange(9)}"
-        return f"{kind}.const {number}"
-
-    def leaf(self, kind: str) -> Code:
-        choice = self.random.random()
-        if choice < 0.55:
-            return [f"local.get {self.local(kind)}"]
-        if choice < 0.8:
-            return [f"global.get $g_{kind}"]
-        if kind == "externref" and choice < 0.95:
-            return [self.constant("i32"), "call $object"]
-        return [self.constant(kind)]
-
-    def operator(self, kind: str, depth: int) -> Code:
-        def of(*kinds: str) -> Code:
-            return [line for kind in kinds for line in self.value(kind, depth)]
-
-        rows: dict[str, list[tuple[Types, str]]] = {
-            "i32": [
-                *((("i32", "i32"), f"i32.{name}") for name in ("add", "sub", "xor", "lt_s")),
-                (("i32", "i32"), "i32.div_s"),
-                (("i64",), "i32.wrap_i64"),
-                (("f64", "f64"), "f64.lt"),
-                (("externref",), "ref.is_null"),
-                (("v128",), "i32x4.extract_lane 2"),
-                *([(("exnref",), "ref.is_null")] if self.new else []),
-            ],
-            "i64": [
-                *((("i64", "i64"), f"i64.{name}") for name in ("add", "mul", "xor")),
-                (("i32",), "i64.extend_i32_s"),
-                (("v128",), "i64x2.extract_lane 1"),
-            ],
-            "f64": [(("f64", "f64"), "f64.add"), (("f64",), "f64.neg"), (("i32",), "f64.convert_i32_s")],
-            "v128": [
-                (("v128", "v128"), "i64x2.add"),
-                (("v128", "v128"), "v128.xor"),
-                (("i64",), "i64x2.splat"),
-            ],
-        }
-        if kind in rows and self.chance(0.85):
-            operands, name = self.random.choice(rows[kind])
-            return [*of(*operands), name]
-        return [*of(kind, kind, "i32"), f"select (result {kind})"]
-
-    def consume(self, types: Types) -> Code:
-        """Return code that takes values from the stack: some are kept, some dropped."""
-        code = []
-        for kind in reversed(types):
-            choice = self.random.random()
-            kept = f"local.set {self.local(kind)}" if choice < 0.6 else f"global.set $g_{kind}"
-            code.append(kept if choice < 0.85 else "drop")
-        return code
-
-    def statements(self, depth: int) -> Code:
-        code = []
-        for _ in range(self.random.randrange(4) if depth > 0 and self.size > 0 else 0):
-            self.size -= 1
-            code += self.statement(depth)
-        return code
-
-    def statement(self, depth: int) -> Code:
-        choice = self.random.random()
-        if choice < 0.2:
-            kind = self.random.choice(self.module.kinds)
-            return [*self.value(kind, depth - 1), *self.consume((kind,))]
-        if choice < 0.45:
-            condition = self.value("i32", depth - 1)
-            label = self.push((), "i")
-            leaving = self.part(label, lambda: self.leaving(depth - 1), f"br {label.name}")
-            self.labels.pop()
-            return [*condition, f"if {label.name}", *leaving, "end"]
-        if choice < 0.55:
-            label = self.random.choice(self.labels)
-            values = [*self.values(label.types, depth - 1), *self.value("i32", depth - 1)]
-            return [*values, f"br_if {label.name}", *self.consume(label.types)]
-        if choice < 0.7:
-            callee = self.random.choice(self.module.callable)
-            return [*self.call(callee, depth - 1), *self.consume(callee.results)]
-        types = self.module.some_types(self.random)
-        return [*self.nested(types, depth), *self.consume(types)]
-
-    def call(self, callee: Function, depth: int) -> Code:
-        values = self.values(callee.params, depth)
-        if callee.params == UNARY and callee.results == UNARY and self.chance(0.4):
-            index = [f"i32.const {self.random.randrange(8)}"]
-            if self.chance(0.2):
-                index = [*self.value("i32", 0), "i32.const 7", "i32.and"]
-            kind = "other" if self.chance(0.03) else "unary"
-            widened = ["i64.extend_i32_s"] if kind == "other" else []
-            return [*values, *widened, *index, f"call_indirect $table (type ${kind})"]
-        return [*values, f"call {callee.name}"]
-
-    def leaving(self, depth: int) -> Code:
-        """Return code behind which nothing is reached."""
-        choice = self.random.random()
-        if choice < 0.4:
-            tag, types = self.random.choice(self.module.tags)
-            return [*self.values(types, depth), f"throw {tag}"]
-        if choice < 0.55:
-            if self.new:
-                return [*self.value("exnref", min(depth, 1)), "throw_ref"]
-            if caught := [label for label in self.labels if label.caught]:
-                return self.thrown_again(self.random.choice(caught))
-        if choice < 0.7:
-            label = self.random.choice(self.labels)
-            return [*self.values(label.types, depth), f"br {label.name}"]
-        if choice < 0.8:
-            types = self.random.choice(self.labels).types
-            same = [label.name for label in self.labels if label.types == types]
-            names = " ".join(self.random.choices(same, k=self.random.randrange(1, 4)))
-            return [*self.values(types, depth), *self.value("i32", depth), f"br_table {names}"]
-        if choice < 0.88 and (found := self.module.calls(self.own.results)):
-            callee = self.random.choice(found)
-            return [*self.values(callee.params, depth), f"return_call {callee.name}"]
-        if choice < 0.97:
-            return [*self.values(self.own.results, depth), "return"]
-        return ["unreachable"]
-
-    # -- blocks ---------------------------------------------------------------------------------
-
-    def nested(self, types: Types, depth: int) -> Code:
-        self.size -= 2
-        choice = self.random.random()
-        if choice < 0.6:
-            return self.attempt(types, depth) if self.new else self.legacy(types, depth)
-        if choice < 0.75:
-            return self.loop(types, depth)
-        condition = self.value("i32", depth - 1) if choice < 0.87 else []
-        label = self.push(types)
-        opener = "if" if condition else "block"
-        code = [*condition, f"{opener} {label.name}{result(types)}"]
-        code += self.part(label, lambda: self.inside(types, depth), f"br {label.name}")
-        if condition:
-            code += ["else", *self.part(label, lambda: self.values(types, depth - 1), f"br {label.name}")]
-        self.labels.pop()
-        return [*code, "end"]
-
-    def inside(self, types: Types, depth: int) -> Code:
-        return self.statements(depth - 1) + self.values(types, depth - 1)
-
-    def loop(self, types: Types, depth: int) -> Code:
-        carried = self.module.some_types(self.random)
-        code = self.values(carried, depth - 1)
-        label = self.push(carried, "loop", loop=True)
-        code.append(f"loop {label.name}{param(carried)}{result(types)}")
-        code += ["global.get $left", "i32.const 1", "i32.sub", "global.set $left"]
-        code += [*self.spent(), "return", "end", *self.consume(carried)]
-        code += self.inside(types, depth)
-        self.labels.pop()
-        return [*code, "end"]
-
-    def attempt(self, types: Types, depth: int) -> Code:
-        """Return a `try_table`, some of whose clauses have handlers of their own around it."""
-        after = self.push(types, "after")
-        clauses: Code = []
-        handlers: list[Label] = []
-        for _ in range(self.random.choice((0, 1, 1, 2, 2, 3))):
-            tag, carried = self.random.choice((*self.module.tags, ("", ())))
-            ref = self.chance(0.4)
-            carried += ("exnref",) if ref else ()
-            name = f"catch{'' if tag else '_all'}{'_ref' if ref else ''} {tag}".rstrip()
-            there = [label for label in self.labels if label.types == carried]
-            if there and self.chance(0.5):
-                label = self.random.choice(there)
-            else:
-                label = self.push(carried, "h")
-                handlers.append(label)
-            clauses.append(f"({name} {label.name})")
-        code = [f"block {after.name}{result(types)}"]
-        code += [f"block {label.name}{result(label.types)}" for label in handlers]
-        tried = self.push(types, "try")
-        code.append(f"try_table {tried.name}{result(types)} {' '.join(clauses)}".rstrip())
-        code += [*self.inside(types, depth), "end"]
-        self.labels.pop()
-        for label in reversed(handlers):
-            code += [f"br {after.name}", "end"]
-            self.labels.pop()
-            if label.types[-1:] == ("exnref",) and self.chance(0.3):
-                name = self.local("exnref")
-                code += [f"local.tee {name}", *self.value("i32", 1), "if", f"local.get {name}"]
-                code += ["throw_ref", "end"]
-            code += [*self.consume(label.types), *self.inside(types, depth)]
-        self.labels.pop()
-        return [*code, "end"]
-
-    # -- the legacy form and its translation ----------------------------------------------------
-
-    def part(self, label: Label, make: Callable[[], Code], leave: str) -> Code:
-        """Return code within a label; where a delegate names it, what it delegates is thrown."""
-        label.delegated = False
-        code = make()
-        if label.delegated and self.form == "translated":
-            name = landing(label)
-            return [f"block {name} (result exnref)", *code, leave, "end", "throw_ref"]
-        return code
-
-    def thrown_again(self, label: Label) -> Code:
-        if self.form == "legacy":
-            return [f"rethrow {label.name}"]
-        return [f"local.get $x_{label.name[1:]}", "throw_ref"]
-
-    def legacy(self, types: Types, depth: int) -> Code:
-        targets = [label for label in self.labels if not label.loop]
-        delegate = self.random.choice(targets) if self.chance(0.2) else None
-        label = self.push(types, "try")
-        leave, head = f"br {label.name}", f"{label.name}{result(types)}"
-        body = self.part(label, lambda: self.inside(types, depth), leave)
-        if delegate:
-            self.labels.pop()
-            delegate.delegated = True
-            if self.form == "legacy":
-                return [f"try {head}", *body, f"delegate {delegate.name}"]
-            return [f"try_table {head} (catch_all_ref {landing(delegate)})", *body, "end"]
-        tags = [self.random.choice(self.module.tags) for _ in range(self.random.randrange(3))]
-        if not tags or self.chance(0.4):
-            tags.append(("", ()))
-        label.caught = True
-        parts = []
-        for tag, carried in tags:
-            code = self.consume(carried)
-            parts.append(code + self.part(label, lambda: self.inside(types, depth), leave))
-        self.labels.pop()
-        if self.form == "legacy":
-            code = [f"try {head}", *body]
-            for (tag, _), part in zip(tags, parts, strict=True):
-                code += [f"catch {tag}" if tag else "catch_all", *part]
-            return [*code, "end"]
-        caught = f"$x_{label.name[1:]}"
-        self.caught.append(caught)
-        names = [f"{label.name}_{i}" for i in range(len(tags))]
-        code = [f"block {head}"]
-        for name, (_, carried) in reversed(list(zip(names, tags, strict=True))):
-            code.append(f"block {name}{result((*carried, 'exnref'))}")
-        clauses = (
-            f"(catch_ref {tag} {name})" if tag else f"(catch_all_ref {name})"
-            for name, (tag, _) in zip(names, tags, strict=True)
-        )
-        code += [f"try_table{result(types)} {' '.join(clauses)}", *body, "end", leave]
-        for part in parts:
-            code += ["end", f"local.set {caught}", *part, leave]
-        return [*code, "end"]
-
-
-def landing(label: Label) -> str:
-    """Return the block of the translation to which a delegate to this label branches."""
-    return f"$to_{label.name[1:]}"
-
-
-def resolved(code: Code) -> Code:
-    """Return code with the function's own label, which can have no name, as a number."""
-    depth, lines = 0, []
-    for line in code:
-        word = line.split(" ", 1)[0]
-        if word in ("end", "delegate"):
-            depth -= 1
-        lines.append(line.replace("@", str(depth)))
-        if word in ("block", "loop", "if", "try", "try_table"):
-            depth += 1
-    return lines
-
-
 class ModuleText:
     """One of a program's modules. theirs: functions and tags of the module that is linked to it."""
 
@@ -416,9 +56,14 @@ class ModuleText:
         for i in range(2, 5 if theirs else 3):
             types = self.some_types(random, 3), self.some_types(random)
             self.functions.append(Function(f"$f{i}", *types))
-        host = [Function(f"${n}", ("i32", "i32"), UNARY) for n in ("pass", "catch", "swap", "again")]
+        host = [
+            Function(f"${n}", ("i32", "i32"), UNARY) for n in ("pass", "catch", "swap", "again")
+        ]
         self.callable = [Function("$throw", UNARY, ()), *host]
-        imports = [Function(f"$lib_{f.name[1:]}", f.params, f.results) for f in theirs.functions] if theirs else []
+        imports = [
+            Function(f"$lib_{f.name[1:]}", f.params, f.results)
+            for f in (theirs.functions if theirs else ())
+        ]
         self.callable += imports
         fields = [TYPES, HOST]
         if theirs:
@@ -440,7 +85,9 @@ class ModuleText:
         self.text = "\n".join(fields)
 
     def lowered(self, tags: Sequence[tuple[str, Types]]) -> list[tuple[str, Types]]:
-        return [(name, tuple(t if t in self.kinds else "i64" for t in types)) for name, types in tags]
+        return [
+            (name, tuple(t if t in self.kinds else "i64" for t in types)) for name, types in tags
+        ]
 
     def calls(self, results: Types) -> list[Function]:
         return [function for function in self.callable if function.results == results]
@@ -457,9 +104,9 @@ class Program:
     """A library and a main module, which imports the library's functions and half of its tags.
 
     main exports each of its functions as "f2", each tag that it knows as "t2", and "c2": it calls
-    "f2" with values made of an i32, and returns what came of it: a digest of the values, and 0 (they
-    were returned), 1 + the number of the tag (they were thrown) or -1 (an exception of a tag that
-    main does not know); and what "state" returns, a digest of main's globals.
+    "f2" with values made of an i32, and returns what came of it. This is a digest of the values,
+    and 0 (they were returned), 1 + the number of the tag (they were thrown) or -1 (an exception of
+    a tag that main does not know); and what "state" returns, a digest of main's globals.
     """
 
     def __init__(self, seed: int, form: str) -> None:
@@ -511,14 +158,16 @@ ARGUMENTS = {
     "f64": "local.get $x\nf64.convert_i32_s",
     "v128": "local.get $x\ni64.extend_i32_s\ni64x2.splat",
     "externref": "local.get $x\ncall $object",
-    "exnref": "ref.null exn",
+    "exnref": """block $thrown (result exnref)
+try_table (catch_all_ref $thrown)\nlocal.get $x\nthrow $h0\nend\nunreachable\nend""",
 }
 # An i64 for a value.
 BITS = {
     "i32": "i64.extend_i32_s",
     "i64": "",
     "f64": "i64.reinterpret_f64",
-    "v128": "i64x2.extract_lane 0\nlocal.get {0}\ni64x2.extract_lane 1\ni64.const 7\ni64.mul\ni64.add",
+    "v128": "i64x2.extract_lane 0\nlocal.get {0}\ni64x2.extract_lane 1\n"
+    "i64.const 7\ni64.mul\ni64.add",
     "externref": "call $number\ni64.extend_i32_s",
     "exnref": "ref.is_null\nif (result i64)\ni64.const 1\nelse\nlocal.get {0}\ncall $look\n"
     "i64.extend_i32_s\ni64.add\nend",

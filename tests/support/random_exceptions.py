@@ -21,7 +21,7 @@ from typing import Any
 from exception_programs import LEFT, Program
 
 import wamr
-from wamr import FuncType, Global, GlobalType, Limits, Table, TableType, Tag, TagType, ValType
+from wamr import Global, GlobalType, Limits, Table, TableType, Tag, TagType, ValType
 
 CALLED_WITH = (0, 1, -3)
 OBJECTS = tuple(f"object {i}" for i in range(4))
@@ -82,6 +82,7 @@ class Ours:
         store = wamr.Store(_our_engine())
         i32 = ValType.I32
         h0, h1 = (Tag(store, TagType(t)) for t in ([i32], [ValType.EXTERNREF, ValType.I64]))
+        self.h0 = h0
         self.left = Global(store, GlobalType(i32, mutable=True), 0)
         table = Table(store, TableType(ValType.FUNCREF, Limits(8)))
 
@@ -116,7 +117,10 @@ class Ours:
 
         host = {"h0": h0, "h1": h1, "left": self.left, "table": table}
         host |= {"throw": throw, "pass": passed, "catch": catch, "swap": swap, "again": again}
-        imports: dict[str, Any] = {"host": host, "python": {"object": object_of, "number": number_of}}
+        imports: dict[str, Any] = {
+            "host": host,
+            "python": {"object": object_of, "number": number_of},
+        }
         imports["lib"] = wamr.Instance(store, wamr.Module(store, library), imports)
         self.instance = wamr.Instance(store, wamr.Module(store, main), imports)
         self.exports = self.instance.exports
@@ -140,9 +144,16 @@ class Ours:
         return 0, self.digest(types.results, results)
 
     def argument(self, kind: str, number: int) -> Any:
-        if kind == "v128":
-            return struct.pack("<qq", number, number)
-        return {"f64": float(number), "externref": object_of(number), "exnref": None}.get(kind, number)
+        match kind:
+            case "f64":
+                return float(number)
+            case "v128":
+                return struct.pack("<qq", number, number)
+            case "externref":
+                return object_of(number)
+            case "exnref":
+                return wamr.WasmException(self.h0, number)
+        return number
 
     def looked_at(self, thrown: wamr.WasmException) -> tuple[int, int]:
         for i, (_, types) in enumerate(self.program.tags):
