@@ -23,10 +23,10 @@ EACH, CHUNKS = 50, 10  # programs of a form in a test, and tests
 def test_programs_do_what_they_do_in_wasmtime(form: str, chunk: int) -> None:
     tally = Tally()
     for seed in range(chunk * EACH, (chunk + 1) * EACH):
-        compare(seed, form, tally)
+        compare(seed, form, tally, more=100 if seed % 25 == 0 else 0)
     assert tally.differences == []
     # The programs are worth running.
-    assert min(tally.returned, tally.thrown, tally.trapped) >= EACH, str(tally)
+    assert min(tally.returned, tally.thrown, tally.trapped) >= EACH // 2, str(tally)
 
 
 def test_a_difference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,42 +6,22 @@ are the same for "legacy" and "translated" (see exception_programs.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
-Code = list[str]
-Types = tuple[str, ...]
-
-NULLS = {"externref": "ref.null extern", "exnref": "ref.null exn"}
-UNARY: Types = ("i32",)
-
-
-@dataclass
-class Label:
-    """A block that code can branch to. types: what a branch to it carries."""
-
-    name: str
-    types: Types
-    loop: bool = False
-    caught: bool = False  # in the handler of a legacy try
-    delegated: bool = False  # a delegate names this part of it
-
-
-@dataclass(frozen=True)
-class Function:
-    name: str
-    params: Types
-    results: Types
-
-
-def result(types: Sequence[str]) -> str:
-    return f" (result {' '.join(types)})" if types else ""
-
-
-def param(types: Sequence[str]) -> str:
-    return f" (param {' '.join(types)})" if types else ""
+from exception_text import (
+    NULLS,
+    UNARY,
+    Code,
+    Function,
+    Label,
+    Types,
+    landing,
+    param,
+    resolved,
+    result,
+)
 
 
 class Surroundings(Protocol):
@@ -139,6 +119,8 @@ class Body:
             return [f"global.get $g_{kind}"]
         if kind == "externref" and choice < 0.95:
             return [self.constant("i32"), "call $object"]
+        if kind == "exnref" and choice < 0.95:
+            return [f"i32.const {self.random.randrange(4)}", "table.get $exns"]
         return [self.constant(kind)]
 
     def operator(self, kind: str, depth: int) -> Code:
@@ -194,6 +176,9 @@ class Body:
 
     def statement(self, depth: int) -> Code:
         choice = self.random.random()
+        if choice < 0.05 and self.new:
+            index = f"i32.const {self.random.randrange(5)}"  # of four: the last traps
+            return [index, *self.value("exnref", depth - 1), "table.set $exns"]
         if choice < 0.2:
             kind = self.random.choice(self.module.kinds)
             return [*self.value(kind, depth - 1), *self.consume((kind,))]
@@ -376,21 +361,3 @@ class Body:
         for part in parts:
             code += ["end", f"local.set {caught}", *part, leave]
         return [*code, "end"]
-
-
-def landing(label: Label) -> str:
-    """Return the block of the translation to which a delegate to this label branches."""
-    return f"$to_{label.name[1:]}"
-
-
-def resolved(code: Code) -> Code:
-    """Return code with the function's own label, which can have no name, as a number."""
-    depth, lines = 0, []
-    for line in code:
-        word = line.split(" ", 1)[0]
-        if word in ("end", "delegate"):
-            depth -= 1
-        lines.append(line.replace("@", str(depth)))
-        if word in ("block", "loop", "if", "try", "try_table"):
-            depth += 1
-    return lines

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from exception_code import NULLS, UNARY, Body, Code, Function, Types, param, result
+from exception_code import Body
+from exception_text import NULLS, UNARY, Code, Function, Types, param, result
 
 LEFT = 40  # what `$left` is at first: calls and turns of loops
 
@@ -76,6 +77,8 @@ class ModuleText:
         for kind in self.kinds:
             first = NULLS.get(kind, f"{kind}.const 0" if kind != "v128" else "v128.const i64x2 0 0")
             fields.append(f"(global $g_{kind} (mut {kind}) ({first}))")
+        if form == "new":
+            fields.append("(table $exns 4 exnref)")
         base, indices = (0, "$f0 $f1 $f0 $f1") if theirs else (4, "$f0 $f1 $f1")
         fields.append(f"(elem (table $table) (i32.const {base}) func {indices})")
         for function in self.functions:

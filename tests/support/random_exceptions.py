@@ -256,8 +256,11 @@ class Tally:
         return f"{programs}: {calls}; {len(self.differences)} differences"
 
 
-def compare(seed: int, form: str, tally: Tally) -> None:
-    """Run a program in "new" or "legacy" form, beside wasmtime."""
+def compare(seed: int, form: str, tally: Tally, more: int = 0) -> None:
+    """Run a program in "new" or "legacy" form, beside wasmtime.
+
+    more: so many more calls of each function, so that exceptions are collected.
+    """
     program = Program(seed, form)
     library, main = wamr.wat2wasm(program.library), wamr.wat2wasm(program.main)
     ours = Ours(program, library, main)
@@ -267,7 +270,8 @@ def compare(seed: int, form: str, tally: Tally) -> None:
     theirs = Theirs(library, main)
     tally.programs += 1
     tally.functions += len(program.functions)
-    for turn, number in enumerate(CALLED_WITH):
+    numbers = (*CALLED_WITH, *(7 * i % 23 - 9 for i in range(more)))
+    for turn, number in enumerate(numbers):
         for index in range(len(program.functions)):
             expected, state = theirs.call(index, number)
             found = ours.call(index, number, form == "legacy" or (turn + index) % 2 == 1)
@@ -283,6 +287,7 @@ def main() -> int:
     parser.add_argument("count", type=int)
     parser.add_argument("start", type=int)
     parser.add_argument("--form", choices=("new", "legacy"), action="append")
+    parser.add_argument("--more", type=int, default=0, help="so many more calls of each function")
     parser.add_argument("--show", action="store_true", help="print the programs, run nothing")
     options = parser.parse_args()
     tally = Tally()
@@ -294,7 +299,7 @@ def main() -> int:
                 continue
             told = len(tally.differences)
             try:
-                compare(seed, form, tally)
+                compare(seed, form, tally, options.more)
             except wamr.WasmError as error:
                 tally.differences.append(f"{form} {seed}: {type(error).__name__}: {error}")
             for line in tally.differences[told:]:
