@@ -151,3 +151,37 @@ def test_where_nothing_is_kept_there_is_no_more_room(script):
         """
     )
     assert out.split() == ["refused"]
+
+
+@pytest.mark.slow
+def test_threads_share_little_address_space(script):
+    """One that finds out how much there is does not have the others refused meanwhile."""
+    out = script(
+        """
+        import sys, threading
+        sys.setswitchinterval(1e-6)
+        refused, most = [], resource.getrlimit(resource.RLIMIT_AS)
+
+        def work(ready):
+            store = Store(MODULE.engine)
+            ready.wait()
+            for _ in range(1500):
+                try:
+                    wamr.Memory(store, wamr.MemoryType(wamr.Limits(1)))
+                except MemoryLimitError as error:
+                    refused.append(str(error))
+
+        for mib in 8, 32, 128:
+            ready = threading.Barrier(9)
+            threads = [threading.Thread(target=work, args=(ready,)) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            resource.setrlimit(resource.RLIMIT_AS, (reserved() + (mib << 20), most[1]))
+            ready.wait()
+            for thread in threads:
+                thread.join()
+            resource.setrlimit(resource.RLIMIT_AS, most)
+        print(len(refused), refused[:1])
+        """
+    )
+    assert out == "0 []\n"

@@ -178,6 +178,37 @@ share_of_address_space(uint64_t reserve, uint64_t least)
     return reserve / 4 > least ? reserve / 4 : least;
 }
 
+/* The same as take_mappings where the pool has the last ones, for one thread at a time: while
+   another one empties the pool, neither has them. */
+static bool
+take_last_mappings(uint32_t count)
+{
+    bool taken;
+
+    wpy_registry_lock();
+    drain_pool();
+    taken = take_mappings(count);
+    wpy_registry_unlock();
+    return taken;
+}
+
+/* Reserves as reserve_region does where address space is short, and sets *reserve to how much. One
+   thread at a time: while another one finds out how much there is, nothing may be left. */
+static void *
+reserve_share(uint64_t *reserve, uint64_t least)
+{
+    void *base;
+
+    wpy_registry_lock();
+    drain_pool();
+    if (!(base = reserve_pages(*reserve))) {
+        *reserve = share_of_address_space(*reserve, least);
+        base = reserve_pages(*reserve);
+    }
+    wpy_registry_unlock();
+    return base;
+}
+
 /* A new region of `reserve` bytes, or of less where address space is short, but `size` at least.
    NULL: refused. */
 static region *
@@ -186,19 +217,14 @@ reserve_region(uint64_t size, uint64_t reserve)
     uint32_t count = reserve > size ? 2 : 1;
     region *r = malloc(sizeof *r);
 
-    if (!r || (!take_mappings(count) && (!drain_pool() || !take_mappings(count)))) {
+    if (!r || (!take_mappings(count) && !take_last_mappings(count))) {
         wpy_set_refusal(r ? WPY_NO_MAPPINGS : WPY_NO_BYTES, size, most_mappings);
         free(r);
         return NULL;
     }
     r->committed = 0;
     r->mappings = count;
-    if (!(r->base = reserve_pages(reserve)) &&
-        (!drain_pool() || !(r->base = reserve_pages(reserve)))) {
-        reserve = share_of_address_space(reserve, size);
-        r->base = reserve ? reserve_pages(reserve) : NULL;
-    }
-    if (!r->base) {
+    if (!(r->base = reserve_pages(reserve)) && !(r->base = reserve_share(&reserve, size))) {
         wpy_set_refusal(WPY_NO_ADDRESS_SPACE, size, 0);
         return_mappings(count);
         free(r);
