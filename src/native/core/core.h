@@ -58,7 +58,7 @@ struct wpy_group {
     uint32_t handles;
     wpy_object *objects;   /* the head is atomic: the owner of the lock may walk the list, too */
     wpy_group *merged;     /* the list, by this field, of groups that were merged into this one */
-    bool close_pending;    /* atomic to read: the close of an object is pending */
+    bool close_pending;    /* atomic: the close of an object is pending */
     wpy_object **retained; /* a hash set of host functions, see retain.c */
     uint32_t retained_count, retained_room;
 };

@@ -140,7 +140,7 @@ close_pending(wpy_group *group)
         if (!try_lock(group, (uintptr_t)&wpy_self))
             continue;
         wpy_registry_lock();
-        group->close_pending = false;
+        ATOMIC_STORE_SEQ(&group->close_pending, false);
         object = group->objects;
         wpy_registry_unlock();
         for (; object; object = object->next) {
