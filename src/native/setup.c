@@ -44,7 +44,7 @@ wpy_setup(void)
         .trace = wpy_trace_hook,
         .returned = wpy_returned_hook,
     };
-    wpy_regions_setup();
+    wpy_mappings_setup();
     wpy_wasi_setup();
     done = true;
     return true;

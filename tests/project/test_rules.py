@@ -33,7 +33,6 @@ PROSE = {
 
 MOST_LINES = 400
 LONG = {
-    "src/native/core/region.c": "reservations, their pool and what is left when both run short",
     "src/wamr/types.py": "the public types of one concept, of which half is docstrings",
 }
 

@@ -168,9 +168,17 @@ void wpy_budget_refund(wpy_budget *budget, wpy_resource resource, uint64_t amoun
 void wpy_set_refusal(int reason, uint64_t wanted, uint64_t limit);
 void wpy_clear_refusal(void);
 
+/* ---- mappings.c ---- */
+
+/* Once per process, before the first region. */
+void wpy_mappings_setup(void);
+/* False: with `count` more there would be more than wpy_most_mappings, and none is taken. */
+bool wpy_take_mappings(uint32_t count);
+void wpy_return_mappings(uint32_t count);
+extern uint32_t wpy_most_mappings; /* written by wpy_mappings_setup only */
+
 /* ---- region.c ---- */
 
-void wpy_regions_setup(void);
 /* `size` bytes of zeros that can grow in place, charged to the budget. NULL: refused. */
 void *wpy_region_alloc(uint64_t size, wpy_budget *budget);
 /* `size` bytes of zeros that can't grow, charged to no budget. NULL: refused. */

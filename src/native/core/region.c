@@ -42,43 +42,6 @@ static region *regions[BUCKETS];
 /* Each item is atomic: allocations empty the pool, whatever locks their callers hold. */
 static region *pool[POOL];
 
-/* The mappings that we use, of those that Linux lets a process have, and the most that we may use.
-   A region uses one for what is committed and one for the rest. The system merges adjacent ones, so
-   this is an upper bound. Atomic, for the same reason. */
-static uint32_t mappings, most_mappings = UINT32_MAX;
-#define MAPPINGS_FOR_OTHERS 2500 /* left for Python and its libraries */
-
-/* Once per process, before the first region. */
-void
-wpy_regions_setup(void)
-{
-#if defined(__linux__)
-    FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
-    unsigned long most;
-
-    if (file && fscanf(file, "%lu", &most) == 1 && most > 2 * MAPPINGS_FOR_OTHERS &&
-        most < UINT32_MAX)
-        most_mappings = (uint32_t)most - MAPPINGS_FOR_OTHERS;
-    if (file)
-        fclose(file);
-#endif
-}
-
-static void
-return_mappings(uint32_t count)
-{
-    ATOMIC_SUB(&mappings, count);
-}
-
-static bool
-take_mappings(uint32_t count)
-{
-    if (ATOMIC_ADD(&mappings, count) <= most_mappings)
-        return true;
-    return_mappings(count);
-    return false;
-}
-
 static region **
 bucket_of(const void *base)
 {
@@ -133,7 +96,7 @@ static void
 drop_region(region *r)
 {
     return_pages(r->base, r->reserved);
-    return_mappings(r->mappings);
+    wpy_return_mappings(r->mappings);
     free(r);
 }
 
@@ -178,7 +141,7 @@ share_of_address_space(uint64_t reserve, uint64_t least)
     return reserve / 4 > least ? reserve / 4 : least;
 }
 
-/* The same as take_mappings where the pool has the last ones, for one thread at a time: while
+/* The same as wpy_take_mappings where the pool has the last ones, for one thread at a time: while
    another one empties the pool, neither has them. */
 static bool
 take_last_mappings(uint32_t count)
@@ -187,7 +150,7 @@ take_last_mappings(uint32_t count)
 
     wpy_registry_lock();
     drain_pool();
-    taken = take_mappings(count);
+    taken = wpy_take_mappings(count);
     wpy_registry_unlock();
     return taken;
 }
@@ -217,8 +180,8 @@ reserve_region(uint64_t size, uint64_t reserve)
     uint32_t count = reserve > size ? 2 : 1;
     region *r = malloc(sizeof *r);
 
-    if (!r || (!take_mappings(count) && !take_last_mappings(count))) {
-        wpy_set_refusal(r ? WPY_NO_MAPPINGS : WPY_NO_BYTES, size, most_mappings);
+    if (!r || (!wpy_take_mappings(count) && !take_last_mappings(count))) {
+        wpy_set_refusal(r ? WPY_NO_MAPPINGS : WPY_NO_BYTES, size, wpy_most_mappings);
         free(r);
         return NULL;
     }
@@ -226,7 +189,7 @@ reserve_region(uint64_t size, uint64_t reserve)
     r->mappings = count;
     if (!(r->base = reserve_pages(reserve)) && !(r->base = reserve_share(&reserve, size))) {
         wpy_set_refusal(WPY_NO_ADDRESS_SPACE, size, 0);
-        return_mappings(count);
+        wpy_return_mappings(count);
         free(r);
         return NULL;
     }
