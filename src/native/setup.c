@@ -4,6 +4,7 @@
  * prepares for forks.
  */
 #include "runtime/activation.h"
+#include "runtime/exceptions.h"
 #include "wasi/wasi.h"
 
 #if !defined(BH_PLATFORM_WINDOWS)
@@ -43,6 +44,13 @@ wpy_setup(void)
         .enlarge = wpy_enlarge_hook,
         .trace = wpy_trace_hook,
         .returned = wpy_returned_hook,
+        .new_exception = wpy_new_exception_hook,
+        .throw_exception = wpy_throw_exception_hook,
+        .thrown_exception = wpy_thrown_exception_hook,
+        .caught_exception = wpy_caught_exception_hook,
+        .uncaught_exception = wpy_uncaught_exception_hook,
+        .exception_ref = wpy_exception_ref_hook,
+        .find_exception = wpy_find_exception_hook,
     };
     wpy_mappings_setup();
     wpy_wasi_setup();

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from ._base.former_modules import add_former_modules
 from ._runtime.engine import Config, Engine
+from ._runtime.exceptions import WasmException
 from ._runtime.exports import Exports
 from ._runtime.extern import Extern
 from ._runtime.func import Func
@@ -26,6 +27,7 @@ from ._runtime.memory import Memory
 from ._runtime.module import Module
 from ._runtime.store import Store
 from ._runtime.table import Table
+from ._runtime.tag import Tag
 from ._version import FEATURES, WAMR_COMMIT, WAMR_VERSION, __version__
 from .errors import (
     ClosedError,
@@ -50,6 +52,7 @@ from .types import (
     Limits,
     MemoryType,
     TableType,
+    TagType,
     ValType,
 )
 from .wat import wat2wasm
@@ -62,7 +65,7 @@ if TYPE_CHECKING:
     from ._runtime.linker import Linker
     from ._runtime.val import Foreign, Ref, Val
     from ._wasi.config import Dir, WasiConfig
-    from .types import ExternType, externref, f32, f64, funcref, i32, i64, v128
+    from .types import ExternType, exnref, externref, f32, f64, funcref, i32, i64, v128
 
 __all__ = [
     "FEATURES",
@@ -104,6 +107,8 @@ __all__ = [
     "Store",
     "Table",
     "TableType",
+    "Tag",
+    "TagType",
     "TimeoutTrap",
     "Trap",
     "TrapCode",
@@ -113,7 +118,9 @@ __all__ = [
     "Value",
     "WasiConfig",
     "WasmError",
+    "WasmException",
     "__version__",
+    "exnref",
     "externref",
     "f32",
     "f64",

@@ -10,7 +10,9 @@ __version__ = "0.1.0"
 FEATURES: frozenset[str] = frozenset(
     {
         "bulk-memory",
+        "exceptions",
         "extended-const",
+        "legacy-exceptions",
         "multi-value",
         "mutable-globals",
         "reference-types",

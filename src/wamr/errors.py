@@ -148,7 +148,45 @@ class TrapCode(enum.Enum):
         return f"TrapCode.{self.name}"
 
 
-class Trap(WasmError, RuntimeError):
+class _TracedError(WasmError):
+    """Base of the errors that stop wasm code, and have its call stack."""
+
+    _frames: "_Frames | list[_Frames]" = ()  # frames, a function that makes them, a list of both
+
+    @property
+    def frames(self) -> "tuple[Frame, ...]":
+        """The wasm call stack as a tuple of Frame, innermost first; made at the first access."""
+        frames = self._frames
+        if not isinstance(frames, tuple):
+            made: list[Frame] = []
+            for part in frames if isinstance(frames, list) else [frames]:
+                made += part if isinstance(part, tuple) else part()
+            frames = self._frames = tuple(made)
+        return frames
+
+    @frames.setter
+    def frames(self, frames: "tuple[Frame, ...]") -> None:
+        if not isinstance(frames, tuple):
+            raise TypeError(f"frames must be a tuple of Frame, not {type(frames).__name__}")
+        self._frames = frames
+
+    def _add_frames(self, more: "_Frames") -> None:
+        """Add frames that the error has crossed after others."""
+        frames = self._frames
+        if isinstance(frames, list):
+            frames.append(more)
+        else:
+            self._frames = [frames, more] if frames else more
+
+    def _with_traceback(self, message: str) -> str:
+        """Return the message with the frames below it."""
+        if not self.frames:
+            return message
+        heading = "WebAssembly traceback (innermost call first):"
+        return "\n".join([message, heading, *traceback_lines(self.frames)])
+
+
+class Trap(_TracedError, RuntimeError):
     """wasm code stopped abnormally. Host functions may raise a Trap, too.
 
     message: the reason, in the words of the specification where it has some. Attribute `code`: a
@@ -169,7 +207,6 @@ class Trap(WasmError, RuntimeError):
     message: str
     _ending: str = ""
     code: TrapCode = TrapCode.HOST
-    _frames: "_Frames | list[_Frames]" = ()  # frames, a function that makes them, a list of both
 
     def __init__(self, message: str) -> None:
         if not isinstance(message, str):
@@ -177,43 +214,13 @@ class Trap(WasmError, RuntimeError):
         super().__init__(message)
         self.message = message
 
-    @property
-    def frames(self) -> "tuple[Frame, ...]":
-        """The wasm call stack as a tuple of Frame, innermost first; made at the first access."""
-        frames = self._frames
-        if not isinstance(frames, tuple):
-            made: list[Frame] = []
-            for part in frames if isinstance(frames, list) else [frames]:
-                made += part if isinstance(part, tuple) else part()
-            frames = self._frames = tuple(made)
-        return frames
-
-    @frames.setter
-    def frames(self, frames: "tuple[Frame, ...]") -> None:
-        if not isinstance(frames, tuple):
-            raise TypeError(f"frames must be a tuple of Frame, not {type(frames).__name__}")
-        self._frames = frames
-
-    def _add_frames(self, more: "_Frames") -> None:
-        """Add frames that the trap has crossed after others."""
-        frames = self._frames
-        if isinstance(frames, list):
-            frames.append(more)
-        else:
-            self._frames = [frames, more] if frames else more
-
     def __reduce__(self) -> "str | tuple[Any, ...]":
         _ = self.frames  # make them: a pickle can't contain the function
         return super().__reduce__()
 
     def __str__(self) -> str:
-        lines = [self.message]
-        if self.frames:
-            lines.append("WebAssembly traceback (innermost call first):")
-            lines += traceback_lines(self.frames)
-        if self._ending:
-            lines.append(self._ending)
-        return "\n".join(lines)
+        text = self._with_traceback(self.message)
+        return f"{text}\n{self._ending}" if self._ending else text
 
 
 class ExitTrap(Trap):

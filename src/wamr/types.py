@@ -1,7 +1,7 @@
 """The types of WebAssembly as Python objects: immutable, hashable, comparable, readable.
 
 A value type is a member of `ValType`, whose `code` is its byte in the binary format. The types of
-externs are `FuncType`, `GlobalType`, `TableType` and `MemoryType`, the last two with `Limits`;
+externs are `FuncType`, `GlobalType`, `TableType`, `MemoryType` and `TagType`; sizes are `Limits`.
 `ImportType` and `ExportType` are such types with names. `functype_from_annotations` makes a
 `FuncType` from the signature of a Python callable. This module uses no C and knows no stores or
 instances; other modules pass it codes (`FuncType._from_kinds`). `typing` and `inspect` are imported
@@ -14,7 +14,7 @@ import enum
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
 
-from ._base.binary_format import EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
+from ._base.binary_format import EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ._base.immutable import Immutable
 
 TYPE_CHECKING = False
@@ -43,6 +43,7 @@ class ValType(enum.Enum):
     V128 = "v128"
     EXTERNREF = "externref"
     FUNCREF = "funcref"
+    EXNREF = "exnref"
 
     @property
     def code(self) -> int:
@@ -56,10 +57,11 @@ class ValType(enum.Enum):
         return str(self.value)
 
 
-_BY_CODE = dict(zip((I32, I64, F32, F64, V128, EXTERNREF, FUNCREF), ValType, strict=True))
+_BY_CODE = dict(zip((I32, I64, F32, F64, V128, EXTERNREF, FUNCREF, EXNREF), ValType, strict=True))
 for _code, _kind in _BY_CODE.items():
     _kind._code = _code
 _BY_NAME = {str(kind): kind for kind in ValType}
+_REFERENCES = (ValType.FUNCREF, ValType.EXTERNREF, ValType.EXNREF)
 
 
 # ------------------------------------------------------------------ checks of arguments
@@ -284,7 +286,7 @@ class GlobalType(Immutable):
 class TableType(Immutable):
     """The type of a table: the type of its elements, and its size.
 
-    element: ValType.FUNCREF or EXTERNREF. limits: in elements, up to 2**32 - 1. Immutable,
+    element: ValType.FUNCREF, EXTERNREF or EXNREF. limits: in elements, up to 2**32 - 1. Immutable,
     comparable, picklable. Raises TypeError, ValueError. C: `wasm_tabletype_t`. Spec: section 2.3.9.
 
     >>> from wamr import Limits, TableType, ValType
@@ -297,8 +299,8 @@ class TableType(Immutable):
     limits: Limits
 
     def __init__(self, element: ValType, limits: Limits) -> None:
-        if _valtype("element", element) not in (ValType.FUNCREF, ValType.EXTERNREF):
-            raise ValueError(f"element must be funcref or externref, not {element}")
+        if _valtype("element", element) not in _REFERENCES:
+            raise ValueError(f"element must be funcref, externref or exnref, not {element}")
         self._fill(element, _limits("limits", limits, MAX_TABLE, "elements"))
 
     def __str__(self) -> str:
@@ -326,15 +328,48 @@ class MemoryType(Immutable):
         return self.limits._text("page")
 
 
-_EXTERN_TYPES = (FuncType, GlobalType, TableType, MemoryType)
+class TagType(Immutable):
+    """The type of a tag: the types of the values that its exceptions have.
+
+    params: a sequence of ValType. Immutable, comparable, picklable. Raises TypeError.
+    Spec: section 2.3.11.
+
+    >>> from wamr import TagType, ValType
+    >>> str(TagType([ValType.I32, ValType.EXTERNREF]))
+    '(i32, externref)'
+    """
+
+    __slots__ = ("params",)
+    params: tuple[ValType, ...]
+
+    def __init__(self, params: Sequence[ValType] = ()) -> None:
+        self._fill(tuple([_BY_CODE[code] for code in _kinds("params", params)]))
+
+    @classmethod
+    def _from_codes(cls, codes: bytes) -> "TagType":
+        return cls([_BY_CODE[code] for code in codes])
+
+    @property
+    def _func_type(self) -> FuncType:
+        """The type of a function that takes the values and returns nothing."""
+        return FuncType._from_kinds(bytes([kind._code for kind in self.params]), b"")
+
+    def __repr__(self) -> str:
+        return f"TagType({list(self.params)!r})"
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.params))})"
+
+
+_EXTERN_TYPES = (FuncType, GlobalType, TableType, MemoryType, TagType)
 if TYPE_CHECKING:
-    ExternType: TypeAlias = FuncType | GlobalType | TableType | MemoryType
+    ExternType: TypeAlias = FuncType | GlobalType | TableType | MemoryType | TagType
 
 
 def _extern_type(value: object) -> "ExternType":
     if not isinstance(value, _EXTERN_TYPES):
         raise TypeError(
-            "type must be a FuncType, GlobalType, TableType or MemoryType, "
+            "type must be a FuncType, GlobalType, TableType, MemoryType or TagType, "
             f"not {type(value).__name__}"
         )
     return value
@@ -346,14 +381,16 @@ def described(type: "ExternType") -> str:
         return f"function {type}"
     if isinstance(type, GlobalType):
         return f"global {type}"
+    if isinstance(type, TagType):
+        return f"tag {type}"
     return f"{'table' if isinstance(type, TableType) else 'memory'} of {type}"
 
 
 class ImportType(Immutable):
     """An import of a module: its two names and its type.
 
-    type: a FuncType, GlobalType, TableType or MemoryType. Immutable, comparable, picklable.
-    Raises TypeError. C: `wasm_importtype_t`. Spec: section 2.5.11.
+    type: a FuncType, GlobalType, TableType, MemoryType or TagType. Immutable, comparable,
+    picklable. Raises TypeError. C: `wasm_importtype_t`. Spec: section 2.5.11.
 
     >>> from wamr import FuncType, ImportType
     >>> str(ImportType("env", "log", FuncType.parse("(i32)")))
@@ -384,8 +421,8 @@ class ImportType(Immutable):
 class ExportType(Immutable):
     """An export of a module: its name and its type.
 
-    type: a FuncType, GlobalType, TableType or MemoryType. Immutable, comparable, picklable.
-    Raises TypeError. C: `wasm_exporttype_t`. Spec: section 2.5.10.
+    type: a FuncType, GlobalType, TableType, MemoryType or TagType. Immutable, comparable,
+    picklable. Raises TypeError. C: `wasm_exporttype_t`. Spec: section 2.5.10.
 
     >>> from wamr import ExportType, FuncType
     >>> str(ExportType("run", FuncType([])))
@@ -421,6 +458,7 @@ if TYPE_CHECKING:
     v128: TypeAlias = Annotated[bytes, "v128"]  # noqa: PYI042
     funcref: TypeAlias = Annotated[Any, "funcref"]  # noqa: PYI042
     externref: TypeAlias = Annotated[Any, "externref"]  # noqa: PYI042
+    exnref: TypeAlias = Annotated[Any, "exnref"]  # noqa: PYI042
 
 
 def _alias(name: str) -> object:
@@ -437,7 +475,7 @@ if not TYPE_CHECKING:  # for a type checker, every name would exist
         """Make an alias or `ExternType` at the first access, since that needs `typing`."""
         made: object
         if name == "ExternType":
-            made = FuncType | GlobalType | TableType | MemoryType
+            made = FuncType | GlobalType | TableType | MemoryType | TagType
         elif name in _BY_NAME:
             made = _alias(name)
         else:

@@ -57,6 +57,12 @@ wpy_py_signals(void)
     return 0;
 }
 
+void
+wpy_py_forget(int number)
+{
+    (void)number;
+}
+
 int
 wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size)
 {
@@ -260,7 +266,7 @@ static void
 path_host_function(void)
 {
     const uint8_t kinds[] = {0x7F, 0x7F, 0x7F};
-    wpy_func *made = wpy_host_func_new(kinds, 2, 1, false);
+    wpy_func *made = wpy_host_func_new(kinds, 2, 1, false, 0);
 
     CHECK(made);
     wpy_release(made);
@@ -350,9 +356,9 @@ main(int argc, char **argv)
     CHECK((argc == 2 || (argc == 3 && !strcmp(argv[1], "load"))) && RUNNING_ON_VALGRIND);
     read_module(argv[argc - 1]);
     CHECK(wpy_setup() && wpy_runtime_start());
-    wpy_host_set_entry(entered);
-    CHECK((host = wpy_host_func_new(kinds, 2, 1, false)) &&
-          (host_by_cells = wpy_host_func_new(kinds, 2, 1, true)));
+    wpy_host_set_entry(entered, NULL);
+    CHECK((host = wpy_host_func_new(kinds, 2, 1, false, 0)) &&
+          (host_by_cells = wpy_host_func_new(kinds, 2, 1, true, 0)));
     if (argc == 3)
         return load_only();
     module = loaded();

@@ -26,6 +26,12 @@ wpy_py_signals(void)
     return 0;
 }
 
+void
+wpy_py_forget(int number)
+{
+    (void)number;
+}
+
 int
 wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size)
 {

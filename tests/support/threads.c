@@ -65,6 +65,12 @@ wpy_py_signals(void)
     return 0;
 }
 
+void
+wpy_py_forget(int number)
+{
+    (void)number;
+}
+
 int
 wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size)
 {
@@ -227,7 +233,7 @@ main(int count, char **arguments)
     base = load(arguments[1]);
     user = load(arguments[2]);
     rounds = atoi(arguments[3]);
-    CHECK((host = wpy_host_func_new(kinds, 1, 1, true)));
+    CHECK((host = wpy_host_func_new(kinds, 1, 1, true, 0)));
     for (i = 0; i < SHARED; i++) {
         shared[i] = new_base();
         CHECK((nested[i] = wpy_instance_func(shared[i], 1)));

@@ -85,6 +85,9 @@ bool wpy_api_func_is_export(const wasm_func_t *func);
 /* A new trap with this message, owned by the caller. `store` may be NULL. */
 wasm_trap_t *wpy_api_trap(wasm_store_t *store, const char *text);
 
+/* Whether the module has tags, or exnrefs in its types. wasm-c-api has functions for neither. */
+bool wpy_api_has_exceptions(const wasm_module_t *module);
+
 /* Writes the loader's error for these bytes to `text`; an empty text where they load. */
 void wpy_api_load_error(const wasm_byte_vec_t *binary, char *text, uint32_t size);
 

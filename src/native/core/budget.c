@@ -48,6 +48,14 @@ wpy_budget_release(wpy_budget *budget)
     }
 }
 
+wpy_budget *
+wpy_budget_root(wpy_budget *budget)
+{
+    while (budget && budget->parent)
+        budget = budget->parent;
+    return budget;
+}
+
 /* Why there was no room for a memory or a table of this thread, the last time: Python asks for it
    when an operation has failed with WPY_NO_MEMORY. */
 static THREAD_LOCAL wpy_refusal refusal;

@@ -22,6 +22,7 @@
 /* ---- group.c ---- */
 
 typedef struct wpy_group wpy_group;
+typedef struct wpy_exception_heap wpy_exception_heap;
 typedef struct wpy_object wpy_object;
 typedef struct wpy_thread wpy_thread;
 
@@ -33,15 +34,18 @@ typedef struct wpy_object_ops {
     /* Whether close() is due and no call is open in the object. NULL: never. */
     bool (*close_pending)(const wpy_object *object);
     void (*free)(wpy_object *object);
+    /* Called when an object without a group gets its first handle, under the registry's lock. May
+       be NULL. */
+    void (*first_handle)(wpy_object *object);
 } wpy_object_ops;
 
 /* The head of every struct that Python has handles on, except modules, WASI configurations and
    budgets. */
 struct wpy_object {
-    wpy_group *group; /* atomic; NULL: a host function, which has a reference count of its own */
+    wpy_group *group; /* atomic; NULL: a host function or an exception, which have own counts */
     union {
         wpy_object *next; /* in the group's list */
-        uint32_t refs;    /* of a host function; under the registry's lock */
+        uint32_t refs;    /* without a group; under the registry's lock */
     };
     const wpy_object_ops *ops;
 };
@@ -61,6 +65,19 @@ struct wpy_group {
     bool close_pending;    /* atomic: the close of an object is pending */
     wpy_object **retained; /* a hash set of host functions, see retain.c */
     uint32_t retained_count, retained_room;
+    wpy_exception_heap *exceptions; /* a list; under the group's lock */
+};
+
+typedef struct wpy_exnref_page wpy_exnref_page;
+
+/* The exceptions of a group, see runtime/exceptions.c. A merged group has several heaps, since an
+   exception stays in its heap. */
+struct wpy_exception_heap {
+    wpy_object object;
+    wpy_exception_heap *next; /* of the group's */
+    wpy_exception *first;
+    uint32_t count, limit;  /* at `limit` exceptions a collection is due */
+    wpy_exnref_page *pages; /* those with a free number */
 };
 
 /* Returns an empty group without handles, or NULL: out of memory. */
@@ -122,9 +139,20 @@ typedef struct wpy_error_record {
     const void *owner; /* the function, instance or module that failed: wpy_take_error's argument */
     int32_t status, code;
     uint32_t frame_count;
-    wpy_frame *frames; /* owned */
+    wpy_frame *frames;        /* owned */
+    wpy_exception *exception; /* WPY_EXCEPTION: a handle on the exception; otherwise NULL */
+    void (*release)(void *);  /* releases the handle */
     char text[WPY_ERROR_TEXT];
 } wpy_error_record;
+
+/* Frees what an error record owns. */
+static inline void
+wpy_error_record_clear(wpy_error_record *record)
+{
+    free(record->frames);
+    if (record->exception)
+        record->release(record->exception);
+}
 
 /* What a thread has of its own. */
 struct wpy_thread {
@@ -136,7 +164,10 @@ struct wpy_thread {
     struct wpy_thread *next_waiting;
     uint64_t signals_checked_at;
     uint32_t frame_count, frame_room;
-    wpy_frame *frames; /* of the exception that unwinds, innermost first; owned */
+    wpy_frame *frames;     /* of the exception that unwinds, innermost first; owned */
+    wpy_exception *thrown; /* borrowed: thrown by the host function that fails with this number */
+    uint64_t thrown_store_id;
+    int thrown_number;
     uint32_t record_count;
     wpy_error_record records[WPY_ERROR_RECORDS]; /* oldest first */
 #if defined(WPY_CHECKED)
@@ -164,6 +195,8 @@ wpy_budget *wpy_budget_retain(wpy_budget *budget);
 /* Charges the budget and its parents. False: a limit would be exceeded, and nothing is charged. */
 bool wpy_budget_charge(wpy_budget *budget, wpy_resource resource, uint64_t amount);
 void wpy_budget_refund(wpy_budget *budget, wpy_resource resource, uint64_t amount);
+/* The store's budget, which the budget is or is a descendant of; NULL of NULL. */
+wpy_budget *wpy_budget_root(wpy_budget *budget);
 /* Set and clear this thread's refusal, which wpy_take_refusal returns. */
 void wpy_set_refusal(int reason, uint64_t wanted, uint64_t limit);
 void wpy_clear_refusal(void);

@@ -133,8 +133,8 @@ wpy_retain(void *pointer)
     wpy_registry_lock();
     if (object->group)
         object->group->handles++;
-    else
-        object->refs++;
+    else if (object->refs++ == 0 && object->ops->first_handle)
+        object->ops->first_handle(object);
     wpy_registry_unlock();
 }
 
@@ -234,6 +234,7 @@ static void
 move_objects(wpy_group *into, wpy_group *from)
 {
     wpy_object *object, *last = NULL;
+    wpy_exception_heap **heaps;
     wpy_group *last_merged;
 
     ASSERT_IN_GROUP(into);
@@ -253,6 +254,10 @@ move_objects(wpy_group *into, wpy_group *from)
     last_merged->merged = into->merged;
     into->merged = from;
     wpy_group_move_retained(into, from);
+    for (heaps = &into->exceptions; *heaps; heaps = &(*heaps)->next)
+        ;
+    *heaps = from->exceptions;
+    from->exceptions = NULL;
     if (from->close_pending) {
         ATOMIC_STORE_SEQ(&into->close_pending, true);
         ATOMIC_SET_BITS_SEQ(&into->owner, 1);

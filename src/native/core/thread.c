@@ -67,7 +67,7 @@ thread_ended(void *self)
     uint32_t i;
 
     for (i = 0; i < thread->record_count; i++)
-        free(thread->records[i].frames);
+        wpy_error_record_clear(&thread->records[i]);
     free(thread->frames);
     thread->frames = NULL;
     thread->record_count = thread->frame_count = thread->frame_room = 0;

@@ -32,7 +32,7 @@ typedef struct {
 
 static PyObject **registry; /* by id; borrowed references, NULL where there is none */
 static uint32_t registry_size;
-static PyObject *name_packed;
+static PyObject *name_packed, *name_thrown, *thrown_class;
 
 /* ---- exceptions that wait in a thread ---- */
 
@@ -68,10 +68,9 @@ keep(PyObject *error)
     return number;
 }
 
-/* Keeps the current exception, which is cleared, and returns its number. WPY_EXCEPTION_LOST where
- * there is no memory for the exception object. */
-static int
-keep_exception(void)
+/* Takes the current exception: a reference, or NULL where there is no memory for the object. */
+static PyObject *
+fetch(void)
 {
     PyObject *type, *value, *traceback;
 
@@ -81,7 +80,34 @@ keep_exception(void)
         PyException_SetTraceback(value, traceback);
     Py_XDECREF(type);
     Py_XDECREF(traceback);
-    return value ? keep(value) : WPY_EXCEPTION_LOST;
+    return value;
+}
+
+/* Keeps the exception of a host function, or NULL, and returns its number. Takes over the
+ * reference. A WasmException is thrown, too: wasm code may catch it. Its method `_thrown` returns
+ * the address of the exception in C and the id of its store; if it raises, that exception is kept
+ * instead. Called last, since the next host function that fails in this thread throws as well. */
+static int
+keep_thrown(PyObject *error)
+{
+    PyObject *thrown;
+    unsigned long long address, store_id;
+    int number;
+
+    if (!error)
+        return WPY_EXCEPTION_LOST;
+    if (!thrown_class || !PyErr_GivenExceptionMatches(error, thrown_class))
+        return keep(error);
+    thrown = PyObject_CallMethodObjArgs(error, name_thrown, NULL);
+    if (!thrown || !PyArg_ParseTuple(thrown, "KK", &address, &store_id)) {
+        Py_XDECREF(thrown);
+        Py_DECREF(error);
+        return (error = fetch()) ? keep(error) : WPY_EXCEPTION_LOST;
+    }
+    Py_DECREF(thrown);
+    number = keep(error);
+    wpy_exception_throw((wpy_exception *)(uintptr_t)address, store_id, number);
+    return number;
 }
 
 /* The index of the exception with that number; -1 where there is none. */
@@ -115,6 +141,19 @@ wpy_take_raised_unless(PyObject *class, int number)
     return i < 0 || PyErr_GivenExceptionMatches(kept.items[i].error, class) ? NULL : take(i);
 }
 
+/* Called by our C, without the GIL (include/entry.h). */
+static bool
+forget(int number)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    int i = find(number);
+
+    if (i >= 0)
+        Py_DECREF(take(i));
+    PyGILState_Release(state);
+    return i >= 0;
+}
+
 /* take_raised(number): takes the exception that is kept in this thread under the number; None where
  * there is none. */
 static PyObject *
@@ -130,16 +169,13 @@ take_raised(PyObject *module, PyObject *number)
     Py_RETURN_NONE;
 }
 
-/* keep_raised(kind, error, traceback): keeps an exception of a function that cffi called for our C,
- * and returns its number. In C, because a signal handler may raise between any two instructions of
- * Python code. */
+/* The exception of the arguments (kind, error, traceback), as cffi passes them: a reference. */
 static PyObject *
-keep_raised(PyObject *module, PyObject *args)
+raised(PyObject *args)
 {
     PyObject *kind, *error, *traceback;
 
-    (void)module;
-    if (!PyArg_ParseTuple(args, "OOO:keep_raised", &kind, &error, &traceback))
+    if (!PyArg_ParseTuple(args, "OOO", &kind, &error, &traceback))
         return NULL;
     if (error != Py_None)
         Py_INCREF(error);
@@ -147,7 +183,40 @@ keep_raised(PyObject *module, PyObject *args)
         return NULL;
     if (traceback != Py_None)
         PyException_SetTraceback(error, traceback);
-    return PyLong_FromLong(keep(error));
+    return error;
+}
+
+/* keep_raised(kind, error, traceback): keeps an exception of a function that cffi called for our C,
+ * and returns its number. In C, because a signal handler may raise between any two instructions of
+ * Python code. */
+static PyObject *
+keep_raised(PyObject *module, PyObject *args)
+{
+    PyObject *error = raised(args);
+
+    (void)module;
+    return error ? PyLong_FromLong(keep(error)) : NULL;
+}
+
+/* throw_raised(kind, error, traceback): the same for an exception of a host function. A
+ * WasmException is thrown. */
+static PyObject *
+throw_raised(PyObject *module, PyObject *args)
+{
+    PyObject *error = raised(args);
+
+    (void)module;
+    return error ? PyLong_FromLong(keep_thrown(error)) : NULL;
+}
+
+/* set_thrown(class): sets the class of the exceptions that wasm code may catch. */
+static PyObject *
+set_thrown(PyObject *module, PyObject *class)
+{
+    (void)module;
+    Py_INCREF(class);
+    wpy_xsetref(&thrown_class, class);
+    Py_RETURN_NONE;
 }
 
 /* ---- calls ---- */
@@ -230,14 +299,14 @@ enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t result
 {
     PyGILState_STATE state = PyGILState_Ensure();
     PyObject *self = id < registry_size ? registry[id] : NULL,
-             *run = self ? ((HostFunctionBase *)self)->run : NULL, *value;
+             *run = self ? ((HostFunctionBase *)self)->run : NULL, *value, *error = NULL;
     int failed = 1;
 
     /* Without references it is being deallocated, and what that runs may come here. */
     if (UNLIKELY(!run || !Py_REFCNT(self))) {
         PyErr_SetString(PyExc_ReferenceError,
                         "the host function is gone: nothing keeps its callback alive");
-        failed = keep_exception();
+        failed = (error = fetch()) ? keep(error) : WPY_EXCEPTION_LOST;
         PyGILState_Release(state);
         return failed;
     }
@@ -250,9 +319,11 @@ enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t result
         Py_DECREF(value);
     }
     if (UNLIKELY(failed))
-        failed = keep_exception();
+        error = fetch();
     Py_DECREF(run);
     Py_DECREF(self);
+    if (UNLIKELY(failed))
+        failed = keep_thrown(error);
     PyGILState_Release(state);
     return failed;
 }
@@ -331,6 +402,9 @@ static PyType_Spec spec = WPY_BASE_SPEC(HostFunctionBase, slots);
 static PyMethodDef functions[] = {
     {"keep_raised", keep_raised, METH_VARARGS,
      "Keep an exception in this thread, and return its number."},
+    {"throw_raised", throw_raised, METH_VARARGS,
+     "Keep an exception of a host function, and throw a WasmException in wasm code."},
+    {"set_thrown", set_thrown, METH_O, "Set the class of the exceptions that wasm code may catch."},
     {"take_raised", take_raised, METH_O,
      "Take the exception that is kept under a number; None where there is none."},
     {NULL, NULL, 0, NULL},
@@ -339,8 +413,9 @@ static PyMethodDef functions[] = {
 int
 wpy_add_callbacks(PyObject *module)
 {
-    if (!wpy_add_type(module, &spec) || !(name_packed = PyUnicode_InternFromString("packed")))
+    if (!wpy_add_type(module, &spec) || !(name_packed = PyUnicode_InternFromString("packed")) ||
+        !(name_thrown = PyUnicode_InternFromString("_thrown")))
         return -1;
-    wpy_host_set_entry(enter_python);
+    wpy_host_set_entry(enter_python, forget);
     return PyModule_AddFunctions(module, functions);
 }

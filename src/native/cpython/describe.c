@@ -23,8 +23,8 @@ static PyObject *
 type_of(const wpy_extern *item, bool named)
 {
     uint8_t few[96] = {item->kind}, *bytes = few;
-    size_t size = item->kind == 0 ? 5 + (size_t)item->param_count + item->result_count : 11,
-           whole = size;
+    bool typed = item->kind == 0 || item->kind == 4; /* a function, a tag */
+    size_t size = typed ? 5 + (size_t)item->param_count + item->result_count : 11, whole = size;
     PyObject *type;
 
     if (named)
@@ -37,7 +37,7 @@ type_of(const wpy_extern *item, bool named)
         memcpy(bytes + size + item->name_size, &item->name_size, sizeof item->name_size);
     }
     bytes[0] = item->kind;
-    if (item->kind == 0) {
+    if (typed) {
         memcpy(bytes + 1, &item->param_count, 4);
         if (item->param_count)
             memcpy(bytes + 5, item->params, item->param_count);

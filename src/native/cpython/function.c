@@ -120,6 +120,7 @@ fail(Callee *callee, PyObject *const *args, Py_ssize_t count)
         error.text[0] = 0;
         error.code = 0;
         error.frames = 0;
+        error.exception = NULL;
     }
     if (error.status == WPY_HOST &&
         (raised = wpy_take_raised_unless(trap_class, error.code))) { /* only a Trap has frames */
@@ -129,19 +130,29 @@ fail(Callee *callee, PyObject *const *args, Py_ssize_t count)
         Py_DECREF(raised);
         return NULL;
     }
-    if (!(frames = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(error.frames * sizeof(wpy_frame)))))
+    frames = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(error.frames * sizeof(wpy_frame)));
+    if (!frames) {
+        if (error.exception)
+            wpy_release(error.exception);
         return NULL;
+    }
     if (error.frames)
         wpy_take_frames(callee->fn, (wpy_frame *)PyBytes_AsString(frames), error.frames);
     tuple = wpy_tuple(args, count);
     text = PyUnicode_DecodeUTF8(error.text, (Py_ssize_t)strlen(error.text), "replace");
     if (tuple && text && callee->lifetime)
-        result = PyObject_CallFunction(raise_call_error, "OKOsOiiOO", callee->lifetime,
+        result = PyObject_CallFunction(raise_call_error, "OKOsOiLOO", callee->lifetime,
                                        (unsigned long long)(uintptr_t)callee->fn,
                                        callee->signature->type, callee->text, tuple, error.status,
-                                       error.code, text, frames);
-    else if (tuple && text) /* collected during the call, which only holds `self` */
-        PyErr_SetString(PyExc_ReferenceError, "this function was collected");
+                                       error.exception ? (long long)(intptr_t)error.exception
+                                                       : (long long)error.code,
+                                       text, frames);
+    else {
+        if (tuple && text) /* collected during the call, which only holds `self` */
+            PyErr_SetString(PyExc_ReferenceError, "this function was collected");
+        if (error.exception)
+            wpy_release(error.exception);
+    }
     Py_XDECREF(text);
     Py_XDECREF(tuple);
     Py_DECREF(frames);

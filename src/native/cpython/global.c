@@ -20,7 +20,8 @@ static PyObject *name_value, *name_set_value;
 static inline bool
 is_reference(const GlobalBase *global)
 {
-    return global->slot.kind == FUNCREF || global->slot.kind == EXTERNREF;
+    return global->slot.kind == FUNCREF || global->slot.kind == EXTERNREF ||
+           global->slot.kind == EXNREF;
 }
 
 static PyObject *

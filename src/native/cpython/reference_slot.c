@@ -108,6 +108,8 @@ wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref)
         *ref = WPY_NULL_REFERENCE;
         return true;
     }
+    if (slot->kind == EXNREF)
+        return false; /* groups may have to be merged */
     return (fn = wpy_callable_func(value, &lifetime)) && keeps(slot, lifetime) &&
            wpy_retain_reference_now(slot->handle, fn, ref) == WPY_OK;
 }
@@ -124,6 +126,8 @@ wpy_slot_from_reference(const ReferenceSlot *slot, uint32_t ref)
             PyErr_Clear();
         return value;
     }
+    if (slot->kind == EXNREF)
+        return NULL;
     return wpy_callable_of_reference(ref);
 }
 

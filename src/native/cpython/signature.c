@@ -49,7 +49,8 @@ signature_new(PyTypeObject *class, PyObject *args, PyObject *kwargs)
     self->param_count = (uint32_t)param_count;
     self->result_count = (uint32_t)result_count;
     self->cells = cells;
-    self->direct = !has(FUNCREF, self->kinds, (uint32_t)(param_count + result_count));
+    self->direct = !has(FUNCREF, self->kinds, (uint32_t)(param_count + result_count)) &&
+                   !has(EXNREF, self->kinds, (uint32_t)(param_count + result_count));
     self->externrefs = has(EXTERNREF, self->kinds, (uint32_t)(param_count + result_count));
     Py_INCREF(type);
     self->type = type;

@@ -21,7 +21,8 @@ enum {
     F64 = 0x7C,
     V128 = 0x7B,
     FUNCREF = 0x70,
-    EXTERNREF = 0x6F
+    EXTERNREF = 0x6F,
+    EXNREF = 0x69
 };
 
 /* Writes `value` as cells of the type `kind` and advances `*cell`. False where the value is not one

@@ -37,9 +37,10 @@ enum wpy_status {
     WPY_EXIT, /* proc_exit; `code` is its argument */
     WPY_LINK, /* instantiation only */
     WPY_NO_MEMORY,
-    WPY_FORKED,      /* in the child of a fork: a thread of the parent had the group's lock */
-    WPY_OUT_OF_ORDER /* a host function returned before a call that began later in the instance:
-                        see runtime/stack_switch.c */
+    WPY_FORKED,       /* in the child of a fork: a thread of the parent had the group's lock */
+    WPY_OUT_OF_ORDER, /* a host function returned before a call that began later in the instance:
+                         see runtime/stack_switch.c */
+    WPY_EXCEPTION     /* code threw an exception that no code has caught */
 };
 
 /* The number of a Python exception that could not be stored. Others have lower numbers. */
@@ -53,14 +54,17 @@ typedef struct wpy_func wpy_func;
 typedef struct wpy_memory wpy_memory;
 typedef struct wpy_table wpy_table;
 typedef struct wpy_global wpy_global;
+typedef struct wpy_tag wpy_tag;
+typedef struct wpy_exception wpy_exception;
 typedef struct wpy_wasi wpy_wasi;
 typedef struct wpy_budget wpy_budget;
 
 /* What wpy_take_error fills in. */
 typedef struct {
-    int32_t status;  /* enum wpy_status; WPY_OK: there was no error */
-    int32_t code;    /* an exit code or a number, depending on the status */
-    uint32_t frames; /* how many frames wpy_take_frames returns */
+    int32_t status;           /* enum wpy_status; WPY_OK: there was no error */
+    int32_t code;             /* an exit code or a number, depending on the status */
+    uint32_t frames;          /* how many frames wpy_take_frames returns */
+    wpy_exception *exception; /* WPY_EXCEPTION: what was thrown, a handle */
     char text[256];
 } wpy_error;
 
@@ -117,6 +121,7 @@ typedef struct {
     wpy_memory *memory;
     wpy_table **tables;
     wpy_global **globals;
+    wpy_tag **tags;
     wpy_budget *budget; /* NULL: no limits of memories and tables */
     wpy_wasi *wasi;     /* or NULL */
     uint32_t stack_bytes;
@@ -177,6 +182,8 @@ wpy_global *wpy_instance_global(wpy_instance *instance, uint32_t index);
 /* runtime/call.c */
 int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
                    const uint32_t *stop);
+int wpy_call_cells_held(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
+                        const uint32_t *stop);
 int wpy_call_now(wpy_func *func, uint32_t *cells);
 
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */
@@ -205,12 +212,34 @@ uint32_t wpy_func_type(wpy_func *func, uint8_t *kinds, uint32_t size, uint32_t *
 
 /* runtime/callbacks.c */
 wpy_func *wpy_host_func_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count,
-                            bool by_cells);
+                            bool by_cells, uint64_t store_id);
 
 /* runtime/refs.c */
 int wpy_retain_reference(void *object, uint32_t ref);
 wpy_func *wpy_func_of_ref(uint32_t ref);
 uint32_t wpy_func_ref(wpy_func *func);
+
+/* runtime/tags.c */
+wpy_tag *wpy_tag_new(const uint8_t *params, uint32_t count, wpy_budget *budget);
+uint32_t wpy_tag_params(wpy_tag *tag, uint8_t *params, uint32_t room);
+wpy_tag *wpy_instance_tag(wpy_instance *instance, uint32_t index);
+
+/* runtime/exnrefs.c: the exception of a reference that wpy_call_cells_held returned */
+wpy_exception *wpy_exception_held(uint32_t ref);
+
+/* runtime/exception_handles.c; pointers to exceptions are handles */
+wpy_exception *wpy_exnref_hold(void *object, uint32_t ref);
+int wpy_exception_new(wpy_tag *tag, const uint32_t *cells, wpy_exception **out);
+wpy_tag *wpy_exception_tag(wpy_exception *exception);
+bool wpy_exception_numbered(wpy_exception *exception);
+bool wpy_exception_has_objects(wpy_exception *exception);
+const uint32_t *wpy_exception_cells(wpy_exception *exception);
+int wpy_exception_ref(wpy_exception *exception, void *object, uint32_t *ref);
+
+/* runtime/exceptions.c: the host function that fails next in this thread, with a Python exception
+ * of that number, throws the exception, which the Python exception keeps, into code of that store
+ */
+void wpy_exception_throw(wpy_exception *exception, uint64_t store_id, int number);
 
 /* runtime/externrefs.c */
 uint64_t wpy_group_id(void *object);

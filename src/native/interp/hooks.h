@@ -28,6 +28,20 @@ typedef struct WamrPyHooks {
     bool (*checkpoint)(struct WASMExecEnv *);
     /* Called before a table grows within its maximum. False: it must not. */
     bool (*enlarge)(WASMModuleInstance *, WASMTableInstance *, uint32);
+    /* A new exception, whose cells are to be filled in; NULL: a trap is set. */
+    WamrPyException *(*new_exception)(struct WASMExecEnv *, void *tag, uint32 cell_num);
+    /* Sets the exception that unwinds the code of an instance. */
+    void (*throw_exception)(WASMModuleInstance *, WamrPyException *);
+    /* The exception that unwinds; NULL: a trap does. */
+    WamrPyException *(*thrown_exception)(WASMModuleInstance *);
+    /* The exception was caught; kept: code has its exnref now. */
+    void (*caught_exception)(WASMModuleInstance *, WamrPyException *, bool kept);
+    /* No clause catches the exception in this activation of the interpreter. */
+    void (*uncaught_exception)(WASMModuleInstance *);
+    /* The exnref of an exception; 0: there is no room, and a trap is set. */
+    uint32 (*exception_ref)(WASMModuleInstance *, WamrPyException *);
+    /* The exception of an exnref; NULL: there is none. */
+    WamrPyException *(*find_exception)(WASMModuleInstance *, uint32 ref);
     /* Called for each instruction while wamrpy_tracing is set, with its place in
        the module's bytes and its offset in the function's compiled code. */
     void (*trace)(uint32 function, const uint8 *at, uint32 compiled);

@@ -25,6 +25,9 @@ wpy_set_exception(WASMModuleInstance *wamr, int status, int code, const char *te
 
     ASSERT_ENTERED(instance);
     wasm_set_exception(wamr, text);
+    /* nothing catches a trap; what a host function has raised may be thrown */
+    if (status != WPY_HOST && status != WPY_EXCEPTION)
+        instance->exception = NULL;
     instance->status = status;
     instance->status_code = code;
 }
@@ -80,7 +83,9 @@ wpy_propagate_exception(wpy_instance *from, WASMModuleInstance *to)
     from->wamr->cur_exception[0] = 0;
     caller->status = from->status;
     caller->status_code = from->status_code;
+    caller->exception = from->exception;
     from->status = WPY_OK;
+    from->exception = NULL;
 }
 
 static void
@@ -101,7 +106,7 @@ wpy_push_error(const void *owner, int status, int code, const char *text, bool f
     wpy_error_record *record;
 
     if (me->record_count == WPY_ERROR_RECORDS) { /* Python won't take the oldest one any more */
-        free(me->records[0].frames);
+        wpy_error_record_clear(&me->records[0]);
         memmove(me->records, me->records + 1, (WPY_ERROR_RECORDS - 1) * sizeof *me->records);
         me->record_count--;
     }
@@ -109,6 +114,7 @@ wpy_push_error(const void *owner, int status, int code, const char *text, bool f
     record->owner = owner;
     record->status = status;
     record->code = code;
+    record->exception = NULL;
     copy_text(record->text, text, sizeof record->text);
     if (frames && me->frame_count &&
         (record->frames = malloc(me->frame_count * sizeof *record->frames))) {
@@ -132,8 +138,15 @@ wpy_record_exception(wpy_instance *instance, const void *owner)
     if (status == WPY_OK)
         status = WPY_TRAP;
     wpy_push_error(owner, status, code, text, true);
+    if (status == WPY_EXCEPTION) {
+        wpy_error_record *record = &wpy_self.records[wpy_self.record_count - 1];
+
+        wpy_retain(record->exception = instance->exception);
+        record->release = wpy_release;
+    }
     text[0] = 0;
     instance->status = WPY_OK;
+    instance->exception = NULL;
     return status;
 }
 
@@ -155,7 +168,7 @@ remove_record(wpy_error_record *record)
     wpy_thread *me = &wpy_self;
     wpy_error_record *last = &me->records[--me->record_count];
 
-    free(record->frames);
+    wpy_error_record_clear(record);
     memmove(record, record + 1, (size_t)(last - record) * sizeof *record);
 }
 
@@ -167,11 +180,14 @@ wpy_take_error(const void *owner, wpy_error *out)
     wpy_error_record *record = newest_record(owner);
 
     out->status = WPY_OK;
+    out->exception = NULL;
     if (!record)
         return WPY_OK;
     out->status = record->status;
     out->code = record->code;
     out->frames = record->frame_count;
+    out->exception = record->exception; /* with its handle */
+    record->exception = NULL;
     copy_text(out->text, record->text, sizeof out->text);
     if (!record->frame_count)
         remove_record(record);

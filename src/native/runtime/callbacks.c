@@ -9,6 +9,7 @@
  */
 #include "include/entry.h"
 #include "runtime/enter.h"
+#include "runtime/exceptions.h"
 
 #if defined(_MSC_VER)
 #include <malloc.h>
@@ -18,21 +19,33 @@
 
 /* Python's side, declared in build_ffi.py. Returns 0, or the number of the pending exception. */
 extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
+/* Drops the pending exception with this number. */
+extern void wpy_py_forget(int number);
 
 static wpy_host_entry host_entry; /* NULL: all calls go through wpy_py_cells */
+static wpy_host_forget host_forget;
 
 /* Once per process, before the first host function. */
 void
-wpy_host_set_entry(wpy_host_entry entry)
+wpy_host_set_entry(wpy_host_entry entry, wpy_host_forget forget)
 {
     host_entry = entry;
+    host_forget = forget;
+}
+
+void
+wpy_forget_raised(int number)
+{
+    if (!host_forget || !host_forget(number))
+        wpy_py_forget(number);
 }
 
 static COLD bool
-host_failed(WASMExecEnv *env, int raised)
+host_failed(WASMExecEnv *env, const wpy_func *func, int raised)
 {
     wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST, raised,
                       "host function failed");
+    wpy_throw_raised(wpy_instance_of(env), func->store_id, raised);
     return false;
 }
 
@@ -43,7 +56,7 @@ dispatch_cells(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t 
 
     ASSERT_NO_LOCKS();
     raised = wpy_py_cells((int)func->index, (uint32_t *)args, results);
-    return LIKELY(raised == 0) || host_failed(env, raised);
+    return LIKELY(raised == 0) || host_failed(env, func, raised);
 }
 
 static bool
@@ -55,7 +68,7 @@ dispatch_values(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t
     ASSERT_NO_LOCKS();
     raised =
         host_entry(func->index, type->types, type->param_count, type->result_count, args, results);
-    return LIKELY(raised == 0) || host_failed(env, raised);
+    return LIKELY(raised == 0) || host_failed(env, func, raised);
 }
 
 /* The most cells of a call on the native stack: more could skip its guard page. */
@@ -157,9 +170,11 @@ static const wpy_object_ops host_func_ops = {.free = free_host_func};
 
 /* Makes a host function of this type, a byte of the binary format for each value. Returns a handle,
    or NULL: out of memory, or too many cells. Python is called with its id (wpy_func_host_id); ids
-   of freed functions are used again. `by_cells`: Python converts the cells itself. */
+   of freed functions are used again. `by_cells`: Python converts the cells itself. `store_id`:
+   tells stores apart. */
 wpy_func *
-wpy_host_func_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells)
+wpy_host_func_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_count, bool by_cells,
+                  uint64_t store_id)
 {
     size_t size = sizeof(WASMFuncType) + param_count + result_count;
     uint32_t param_cells = count_cells(kinds, param_count),
@@ -183,6 +198,7 @@ wpy_host_func_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_co
         host_entry && !by_cells && !has_references(type) ? dispatch_values : dispatch_cells;
     func->object.ops = &host_func_ops;
     func->object.refs = 1;
+    func->store_id = store_id;
     if (!wpy_refs_allocate_host(func)) {
         free(func);
         return NULL;

@@ -12,14 +12,19 @@ typedef struct {
     uint32_t param_count, result_count;
 } signature;
 
+typedef struct {
+    uint32_t *types;
+    uint32_t count, room;
+} index_list;
+
 /* A description in progress. */
 typedef struct {
-    const uint8_t *bytes;
+    const uint8_t *bytes, *end;
     wpy_module *module;
     signature *types; /* the type section */
     uint32_t type_count;
-    uint32_t *functions; /* the type of each, imported ones first */
-    uint32_t function_count, function_room;
+    index_list functions, tags; /* the type of each, imported ones first */
+    bool long_types;            /* some value types may take two bytes */
     uint32_t space_count, space_room;
 } description;
 
@@ -44,11 +49,28 @@ read_limits(wpy_reader *r, wpy_extern *item)
     }
 }
 
+static inline bool
+begins_long_type(uint8_t byte)
+{
+    return byte == 0x63 || byte == 0x64;
+}
+
+/* A value type; (ref exn) and (ref null exn) are exnref. */
+static uint8_t
+read_value_type(wpy_reader *r)
+{
+    uint8_t type = wpy_read_byte(r);
+
+    if (begins_long_type(type) && r->at < r->end && *r->at == VALUE_TYPE_EXNREF)
+        type = wpy_read_byte(r);
+    return type;
+}
+
 static void
 read_table_type(wpy_reader *r, wpy_extern *item)
 {
     item->kind = IMPORT_KIND_TABLE;
-    item->content = wpy_read_byte(r);
+    item->content = read_value_type(r);
     read_limits(r, item);
 }
 
@@ -63,24 +85,24 @@ static void
 read_global_type(wpy_reader *r, wpy_extern *item)
 {
     item->kind = IMPORT_KIND_GLOBAL;
-    item->content = wpy_read_byte(r);
+    item->content = read_value_type(r);
     if (wpy_read_byte(r) & 1)
         item->flags |= WPY_MUTABLE;
 }
 
-/* Adds a function with the type of this index. False: out of memory. */
+/* Adds a function or tag with the type of this index. False: out of memory. */
 static bool
-add_function(description *d, uint32_t type)
+add_index(description *d, index_list *list, uint32_t type)
 {
-    if (d->function_count == d->function_room) {
-        uint32_t room = d->function_room ? d->function_room * 2 : 64;
-        uint32_t *more = check_memory(d, realloc(d->functions, room * sizeof *more));
+    if (list->count == list->room) {
+        uint32_t room = list->room ? list->room * 2 : 64;
+        uint32_t *more = check_memory(d, realloc(list->types, room * sizeof *more));
         if (!more)
             return false;
-        d->functions = more;
-        d->function_room = room;
+        list->types = more;
+        list->room = room;
     }
-    d->functions[d->function_count++] = type;
+    list->types[list->count++] = type;
     return true;
 }
 
@@ -119,6 +141,30 @@ set_function_type(description *d, wpy_extern *item, uint32_t type)
 
 /* ---- sections; false: out of memory, or malformed ---- */
 
+/* Skips so many value types, and returns where they begin. */
+static uint32_t
+read_value_types(const description *d, wpy_reader *r, uint32_t count)
+{
+    const uint8_t *start = r->at;
+    uint32_t i;
+
+    if (LIKELY(!d->long_types))
+        start = wpy_read_bytes(r, count);
+    else
+        for (i = 0; i < count && !r->failed; i++)
+            read_value_type(r);
+    return (uint32_t)(start - d->bytes);
+}
+
+/* Whether a byte of the section may begin a value type of two bytes. */
+static bool
+may_have_long_types(const wpy_reader *r)
+{
+    size_t size = (size_t)(r->end - r->at);
+
+    return size && (memchr(r->at, 0x63, size) || memchr(r->at, 0x64, size));
+}
+
 static bool
 read_type_section(description *d, wpy_reader *r)
 {
@@ -126,14 +172,15 @@ read_type_section(description *d, wpy_reader *r)
 
     if (!(d->types = check_memory(d, calloc(count + 1, sizeof *d->types))))
         return false;
+    d->long_types = may_have_long_types(r);
     for (i = 0; i < count && !r->failed; i++) {
         signature *s = &d->types[i];
         if (wpy_read_byte(r) != 0x60)
             return true; /* not a function type: WAMR refuses the module */
         s->param_count = wpy_read_u32(r);
-        s->params = (uint32_t)(wpy_read_bytes(r, s->param_count) - d->bytes);
+        s->params = read_value_types(d, r, s->param_count);
         s->result_count = wpy_read_u32(r);
-        s->results = (uint32_t)(wpy_read_bytes(r, s->result_count) - d->bytes);
+        s->results = read_value_types(d, r, s->result_count);
         d->type_count = i + 1;
     }
     return true;
@@ -143,7 +190,7 @@ static bool
 read_import_section(description *d, wpy_reader *r)
 {
     wpy_module *module = d->module;
-    uint32_t i, count = wpy_read_count(r), indices[4] = {0};
+    uint32_t i, count = wpy_read_count(r), indices[5] = {0};
 
     if (!(module->imports = check_memory(d, calloc(count + 1, sizeof *module->imports))))
         return false;
@@ -159,7 +206,14 @@ read_import_section(description *d, wpy_reader *r)
         case IMPORT_KIND_FUNC:
             type = wpy_read_u32(r);
             set_function_type(d, item, type);
-            if (!add_function(d, type))
+            if (!add_index(d, &d->functions, type))
+                return false;
+            break;
+        case IMPORT_KIND_TAG:
+            wpy_read_byte(r); /* the attribute */
+            type = wpy_read_u32(r);
+            set_function_type(d, item, type);
+            if (!add_index(d, &d->tags, type))
                 return false;
             break;
         case IMPORT_KIND_TABLE:
@@ -176,7 +230,7 @@ read_import_section(description *d, wpy_reader *r)
             return true;
         }
         item->index = indices[item->kind]++;
-        if (item->kind != IMPORT_KIND_FUNC && !add_space(d, item))
+        if (item->kind != IMPORT_KIND_FUNC && item->kind != IMPORT_KIND_TAG && !add_space(d, item))
             return false;
         module->import_count = i + 1;
     }
@@ -189,8 +243,21 @@ read_function_section(description *d, wpy_reader *r)
     uint32_t i, count = wpy_read_count(r);
 
     for (i = 0; i < count && !r->failed; i++)
-        if (!add_function(d, wpy_read_u32(r)))
+        if (!add_index(d, &d->functions, wpy_read_u32(r)))
             return false;
+    return true;
+}
+
+static bool
+read_tag_section(description *d, wpy_reader *r)
+{
+    uint32_t i, count = wpy_read_count(r);
+
+    for (i = 0; i < count && !r->failed; i++) {
+        wpy_read_byte(r); /* the attribute */
+        if (!add_index(d, &d->tags, wpy_read_u32(r)))
+            return false;
+    }
     return true;
 }
 
@@ -232,12 +299,13 @@ read_export_section(description *d, wpy_reader *r)
         item->kind = wpy_read_byte(r);
         item->index = wpy_read_u32(r);
         if (item->kind == EXPORT_KIND_FUNC) {
-            if (item->index < d->function_count)
-                set_function_type(d, item, d->functions[item->index]);
+            if (item->index < d->functions.count)
+                set_function_type(d, item, d->functions.types[item->index]);
             if (item->name_size == 11 && !memcmp(item->name, "_initialize", 11) &&
                 item->param_count == 0 && item->result_count == 0)
                 module->initialize = (int32_t)item->index;
-        }
+        } else if (item->kind == EXPORT_KIND_TAG && item->index < d->tags.count)
+            set_function_type(d, item, d->tags.types[item->index]);
         module->export_count = i + 1;
     }
     return true;
@@ -305,6 +373,21 @@ move_text(uint8_t *room, const uint8_t **text, uint32_t size)
     return room + size;
 }
 
+/* The same for value types, which become one byte each. */
+static uint8_t *
+move_types(const description *d, uint8_t *room, const uint8_t **types, uint32_t count)
+{
+    wpy_reader r = {*types, d->end, false};
+    uint32_t i;
+
+    if (!*types || !d->long_types)
+        return move_text(room, types, count);
+    *types = room;
+    for (i = 0; i < count; i++)
+        *room++ = read_value_type(&r);
+    return room;
+}
+
 /* Moves the names and types, which point into the caller's bytes, into the module's arena. */
 static bool
 move_texts(description *d)
@@ -326,8 +409,8 @@ move_texts(description *d)
             wpy_extern *item = &lists[k][i];
             room = move_text(room, &item->module, item->module_size);
             room = move_text(room, &item->name, item->name_size);
-            room = move_text(room, &item->params, item->param_count);
-            room = move_text(room, &item->results, item->result_count);
+            room = move_types(d, room, &item->params, item->param_count);
+            room = move_types(d, room, &item->results, item->result_count);
         }
     return true;
 }
@@ -336,7 +419,7 @@ bool
 wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
 {
     wpy_reader whole = {bytes + 8, bytes + size, false};
-    description d = {.bytes = bytes, .module = module};
+    description d = {.bytes = bytes, .end = bytes + size, .module = module};
     bool ok = true;
 
     module->start = module->initialize = -1;
@@ -370,6 +453,9 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
         case SECTION_TYPE_EXPORT:
             ok = module->exports ? false : read_export_section(&d, &r);
             break;
+        case SECTION_TYPE_TAG:
+            ok = read_tag_section(&d, &r);
+            break;
         case SECTION_TYPE_START:
             module->start = (int32_t)wpy_read_u32(&r);
             break;
@@ -382,6 +468,7 @@ wpy_describe(wpy_module *module, const uint8_t *bytes, uint32_t size)
     if (ok)
         describe_exports(module, d.space_count);
     free(d.types);
-    free(d.functions);
+    free(d.functions.types);
+    free(d.tags.types);
     return ok;
 }

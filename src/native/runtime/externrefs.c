@@ -5,7 +5,7 @@
  * search is exact for tables and globals, by their types. It is conservative for the wasm stacks of
  * open calls, where each cell that could be an externref counts as one.
  */
-#include "runtime/runtime.h"
+#include "runtime/exceptions.h"
 
 /* Tells groups apart, as long as nothing is linked or freed. */
 uint64_t
@@ -66,6 +66,7 @@ wpy_mark_externrefs(void *pointer, uint8_t *marks, uint32_t count)
 
     if (status != WPY_OK)
         return status;
+    wpy_exceptions_mark(object->group, marks, count);
     /* another thread may add a function, which comes before this head */
     for (other = ATOMIC_LOAD_ACQUIRE(&object->group->objects); other; other = other->next) {
         if (other->ops == &wpy_instance_ops)

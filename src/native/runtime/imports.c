@@ -7,7 +7,7 @@
  * Nothing is written into the module, so its instances can be linked differently. The unlink hook
  * removes what WAMR must not free.
  */
-#include "runtime/runtime.h"
+#include "runtime/exceptions.h"
 
 static bool
 fail(char *error, uint32_t size, const char *text)
@@ -210,6 +210,8 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     instance->linked =
         link_functions(instance, wamr, error, size) && link_memory(instance, wamr, error, size) &&
         link_tables(instance, wamr, error, size) && link_globals(instance, wamr, error, size) &&
+        (!wamr->e->tag_count || wpy_link_tags(instance, wamr) ||
+         no_memory(instance, error, size)) &&
         (!instance->wasi ||
          wpy_wasi_ops_of(instance->wasi)->link(instance->wasi, instance, error, size)) &&
         make_stack(instance, wamr, error, size);

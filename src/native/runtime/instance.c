@@ -88,6 +88,7 @@ free_instance(wpy_object *object)
     free(instance->funcs);
     free(instance->tables);
     free(instance->globals);
+    free(instance->tags);
     wpy_module_release(instance->module);
     free(instance);
 }

@@ -9,6 +9,7 @@
  * instantiations succeed and need no struct for an error.
  */
 #include "runtime/enter.h"
+#include "runtime/exceptions.h"
 
 /* ---- imports ---- */
 
@@ -41,6 +42,14 @@ check_imports(const WASMModule *module, const wpy_imports *imports)
 
         if (!global || global->content != want->val_type || global->mutable_ != want->is_mutable)
             return "an imported global has the wrong type";
+    }
+    for (i = 0; i < module->import_tag_count; i++) {
+        const WASMFuncType *want = module->import_tags[i].u.tag.tag_type;
+        const wpy_tag *tag = imports->tags[i];
+
+        if (!tag || tag->param_count != want->param_count ||
+            memcmp(tag->params, want->types, want->param_count))
+            return "an imported tag has the wrong type";
     }
     return NULL;
 }
@@ -78,6 +87,9 @@ merge_groups(const WASMModule *module, const wpy_imports *imports, wpy_object **
             return status;
     for (i = 0; i < module->import_global_count; i++)
         if ((status = merge_group(anchor, imports->globals[i])) != WPY_OK)
+            return status;
+    for (i = 0; i < module->import_tag_count; i++)
+        if ((status = merge_group(anchor, imports->tags[i])) != WPY_OK)
             return status;
     return WPY_OK;
 }

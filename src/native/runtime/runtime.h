@@ -32,7 +32,8 @@
    microseconds. */
 #define WPY_BOUNDED 1000
 
-extern const wpy_object_ops wpy_instance_ops, wpy_memory_ops, wpy_table_ops, wpy_global_ops;
+extern const wpy_object_ops wpy_instance_ops, wpy_memory_ops, wpy_table_ops, wpy_global_ops,
+    wpy_tag_ops;
 
 /* ---- module.c ---- */
 
@@ -95,6 +96,7 @@ struct wpy_instance {
     bool fuel_counted;   /* there is a limit */
     int32_t status;      /* enum wpy_status of the exception that unwinds, see backtrace.c */
     int32_t status_code;
+    wpy_exception *exception; /* what code has thrown, while it unwinds; NULL: nothing, or a trap */
     uint64_t timeout_ns;
     uint64_t instance_id;
     wpy_func **funcs; /* by function index, made on demand; written under the registry's lock */
@@ -107,6 +109,8 @@ struct wpy_instance {
     wpy_memory *memory; /* of the group, as are tables and globals */
     wpy_table **tables;
     wpy_global **globals;
+    wpy_tag **tags;
+    uint32_t tag_count;
     wpy_wasi *wasi;           /* a reference */
     wpy_budget *budget;       /* a reference */
     uint64_t inline_elements; /* of its tables that are in WAMR's block, charged to the budget */
@@ -170,6 +174,7 @@ struct wpy_func {
     WASMFuncType *type;
     uint32_t index;      /* in its instance, or the id of a host function */
     uint32_t ref;        /* a host function's reference */
+    uint64_t store_id;   /* a host function's: equal to another one's, or not */
     void *python_object; /* borrowed, under the GIL: see include/now.h */
     /* what an import's slot or another instance's table points at: */
     wpy_dispatcher dispatch; /* NULL: a function of an instance */

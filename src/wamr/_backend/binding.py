@@ -23,8 +23,10 @@ try:
         known,
         refer,
         set_call,
+        set_thrown,
         set_wrapped,
         take_raised,
+        throw_raised,
     )
 except ImportError:  # PyPy
     from .portable import (  # type: ignore[assignment]
@@ -42,8 +44,10 @@ except ImportError:  # PyPy
         known,
         refer,
         set_call,
+        set_thrown,
         set_wrapped,
         take_raised,
+        throw_raised,
     )
 
 __all__ = [
@@ -63,8 +67,10 @@ __all__ = [
     "lib",
     "refer",
     "set_call",
+    "set_thrown",
     "set_wrapped",
     "take_raised",
+    "throw_raised",
 ]
 
 # Set up the hooks, locks and fork handlers of our C before anything else is called.

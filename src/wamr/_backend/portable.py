@@ -12,7 +12,7 @@ from itertools import count
 from struct import pack
 from weakref import WeakValueDictionary
 
-from .._base.binary_format import FUNCTION
+from .._base.binary_format import FUNCTION, TAG
 from .._wamr import ffi, lib
 
 TYPE_CHECKING = False
@@ -119,10 +119,10 @@ def exported(
 
 def _tuple_of(item: Any) -> tuple[Any, ...]:
     module = _bytes(item.module, item.module_size).decode() if item.module else None
-    if item.kind == FUNCTION:
+    if item.kind in (FUNCTION, TAG):
         params = _bytes(item.params, item.param_count)
         results = _bytes(item.results, item.result_count)
-        type_ = pack("=BI", FUNCTION, len(params)) + params + results
+        type_ = pack("=BI", item.kind, len(params)) + params + results
     else:
         type_ = pack("=BBBII", item.kind, item.content, item.flags, item.min, item.max)
     return item.kind, item.index, module, _bytes(item.name, item.name_size).decode(), type_
@@ -172,6 +172,32 @@ def take_raised(number: int) -> BaseException | None:
                 _kept.pop(get_ident(), None)
             return error
     return None
+
+
+def set_thrown(class_: type[BaseException]) -> None:
+    """Set the class of the exceptions that wasm code may catch."""
+    _thrown[:] = [class_]
+
+
+_thrown: list[Any] = []
+
+
+def throw_raised(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> int:
+    """Keep the exception of a host function; a WasmException is thrown in wasm code."""
+    if error is None:
+        error = kind()
+    address = store_id = 0
+    if isinstance(error, tuple(_thrown)):
+        try:
+            address, store_id = error._thrown()  # type: ignore[attr-defined]
+        except BaseException as other:  # noqa: BLE001 - raised instead
+            error, traceback = other, None
+    number = keep_raised(kind, error, traceback)
+    if address:
+        lib.wpy_exception_throw(ffi.cast("wpy_exception *", address), store_id, number)
+    return number
 
 
 def set_wrapped(classes: tuple[type, ...]) -> None:

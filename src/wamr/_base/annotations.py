@@ -13,7 +13,7 @@ import typing
 
 Kind = typing.TypeVar("Kind", bound=enum.Enum)
 
-_ACCEPTED = "int, float, or one of wamr.i32, i64, f32, f64, v128, funcref, externref"
+_ACCEPTED = "int, float, or one of wamr.i32, i64, f32, f64, v128, funcref, externref, exnref"
 
 
 def read_signature(

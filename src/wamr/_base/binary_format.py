@@ -13,7 +13,7 @@ HEADER_BYTES = 8
 
 # Value types (section 5.3.1 to 5.3.4)
 I32, I64, F32, F64, V128 = 0x7F, 0x7E, 0x7D, 0x7C, 0x7B
-FUNCREF, EXTERNREF = 0x70, 0x6F
+FUNCREF, EXTERNREF, EXNREF = 0x70, 0x6F, 0x69
 VALUE_TYPES = {
     I32: "i32",
     I64: "i64",
@@ -22,6 +22,7 @@ VALUE_TYPES = {
     V128: "v128",
     EXTERNREF: "externref",
     FUNCREF: "funcref",
+    EXNREF: "exnref",
 }
 NUMBERS = bytes([I32, I64, F32, F64])
 

@@ -14,7 +14,14 @@ from __future__ import annotations
 
 from _thread import get_ident
 
-from .._backend.binding import HostFunctionBase, ffi, keep_raised, lib, take_raised
+from .._backend.binding import (
+    HostFunctionBase,
+    ffi,
+    keep_raised,
+    lib,
+    take_raised,
+    throw_raised,
+)
 from .._backend.handles import handle
 from .._base.binary_format import CELLS
 from .._base.registry import host_functions, register_host_function
@@ -97,7 +104,7 @@ class HostFunction(HostFunctionBase):
         access_caller: bool = False,
     ) -> None:
         kinds, results = type._param_kinds, type._result_kinds
-        fn = lib.wpy_host_func_new(kinds + results, len(kinds), len(results), _BY_CELLS)
+        fn = lib.wpy_host_func_new(kinds + results, len(kinds), len(results), _BY_CELLS, id(store))
         if not fn:
             raise _creation_error(name, kinds, results)
         self.fn = handle(fn)
@@ -122,7 +129,7 @@ class HostFunction(HostFunctionBase):
             self._call_with_refs(args, results)
             return
         # The caller is looked up first: during the call, another greenlet may enter wasm.
-        context: Any = _caller() if codec.funcrefs else self
+        context: Any = _caller() if codec.needs_context else self
         values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), context)
         codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), context, self)
 
@@ -170,11 +177,17 @@ def _caller() -> InstanceState:
 
 
 # ------------------------------------------------------------------ called by C
-@_extern
+@ffi.def_extern(error=_NOT_KEPT, onerror=throw_raised)  # type: ignore[untyped-decorator, unused-ignore]
 def wpy_py_cells(host_id: int, args: Any, results: Any) -> int:
     """Call a host function whose values C doesn't convert."""
     host_functions[host_id]().cells(args, results)
     return 0
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator, unused-ignore]
+def wpy_py_forget(number: int) -> None:
+    """Drop the exception of a host function, which wasm code has caught."""
+    take_raised(number)
 
 
 @_extern

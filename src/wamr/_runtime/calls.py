@@ -15,27 +15,32 @@ from time import monotonic_ns
 from .._backend.binding import ffi, lib, set_call
 from .._backend.waiting import retry_while_busy, waiting_error
 from .._values.codec import Codec, codec_of
-from ..errors import ClosedError, ExitTrap, Trap, trap_from_text
+from .._values.exnrefs import exception_from_handle
+from .._values.externrefs import NULL_REF
+from .._values.references import ReferenceContext
+from ..errors import ClosedError, ExitTrap, _TracedError, trap_from_text
 from .backtrace import frames_of, take_raw_frames
 from .callbacks import take_pending
 from .limits import NO_FUEL_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from ..types import FuncType
     from .state import InstanceState
 
 NO_TIMEOUT = 1 << 63
-_cast, _FUNC = ffi.cast, ffi.typeof("wpy_func *")
+_cast, _FUNC, _UINTPTR = ffi.cast, ffi.typeof("wpy_func *"), ffi.typeof("uintptr_t")
 _TEXTS = {  # for trap_from_text
     lib.WPY_TIMEOUT: "timed out",
     lib.WPY_INTERRUPTED: "interrupted",
     lib.WPY_FUEL: "out of fuel",
 }
 _TRAP, _HOST, _EXIT, _BUSY = lib.WPY_TRAP, lib.WPY_HOST, lib.WPY_EXIT, lib.WPY_BUSY
-_STOPPED = {_TRAP, _HOST, _EXIT, *_TEXTS}  # statuses of calls that began
+_EXCEPTION = lib.WPY_EXCEPTION
+_STOPPED = {_TRAP, _HOST, _EXIT, _EXCEPTION, *_TEXTS}  # statuses of calls that began
 
 
 # ------------------------------------------------------------------ errors
@@ -48,11 +53,17 @@ def take_error(origin: Any) -> Any:
     return error if lib.wpy_take_error(origin, error) else None
 
 
-def raise_status(error: Any, origin: Any, label: object) -> NoReturn:
-    """Raise the exception for a wpy_error of `origin`; label: how messages name the operation."""
+def raise_status(
+    error: Any, origin: Any, label: object, state: InstanceState | None = None
+) -> NoReturn:
+    """Raise the exception for a wpy_error of `origin`; label: how messages name the operation.
+
+    state: of the instance that code ran in; None: no code ran.
+    """
     raw_frames = take_raw_frames(origin, error.frames)
     text = ffi.string(error.text).decode("utf-8", "replace")
-    raise error_of(error.status, error.code, text, raw_frames, label)
+    code = int(_cast(_UINTPTR, error.exception)) if error.exception else error.code
+    raise error_of(error.status, code, text, raw_frames, label, state)
 
 
 def error_of(
@@ -61,14 +72,24 @@ def error_of(
     text: str,
     raw_frames: bytes,
     label: object,
-    state: InstanceState | None = None,
+    state: InstanceState | None,
 ) -> BaseException:
-    """Return the exception for a status; state: of the function that was called."""
+    """Return the exception for a status.
+
+    code: for WPY_EXCEPTION the address of a handle, which is taken over. state: of the function
+    that was called.
+    """
     if status == _TRAP:
         trap = trap_from_text(text)
+    elif status == _EXCEPTION:
+        assert state is not None
+        exception = exception_from_handle(code, state)
+        if raw_frames:
+            exception._frames = frames_of(raw_frames, state)  # type: ignore[attr-defined]
+        return exception
     elif status == _HOST:
         raised = take_pending(code)
-        if raw_frames and isinstance(raised, Trap):
+        if raw_frames and isinstance(raised, _TracedError):
             raised._add_frames(frames_of(raw_frames))
         return raised
     elif status == _EXIT:
@@ -147,16 +168,26 @@ class SlowCall:
         cells = ffi.cast("uint32_t *", memory)
         limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
         begin = monotonic_ns() if limit != NO_TIMEOUT else 0
-        status = lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
+        run = lib.wpy_call_cells_held if codec.exnref_results else lib.wpy_call_cells
+        status = run(self.fn, cells, timeout_ns, fuel, stop)
         if status == _BUSY:
-            retry = partial(self._retry, cells, timeout_ns, limit, begin, fuel, stop)
+            retry = partial(self._retry, run, cells, timeout_ns, limit, begin, fuel, stop)
             status = retry_while_busy(retry, self, status)
         if status:
-            raise_status(take_error(self.fn), self.fn, self)
+            raise_status(take_error(self.fn), self.fn, self, self.state)
+        if codec.exnref_results:
+            return codec.unpack_results(buffer, _HeldResults(self.state))
         return codec.unpack_results(buffer, self.state)
 
     def _retry(
-        self, cells: Any, timeout_ns: int, limit: int, begin: int, fuel: int, stop: Any
+        self,
+        run: Callable[..., int],
+        cells: Any,
+        timeout_ns: int,
+        limit: int,
+        begin: int,
+        fuel: int,
+        stop: Any,
     ) -> int:
         """Call again after another thread was in the instance; the timeout includes the waiting."""
         take_error(self.fn)
@@ -164,7 +195,22 @@ class SlowCall:
             timeout_ns = limit - (monotonic_ns() - begin)
             if timeout_ns <= 0:
                 raise trap_from_text("timed out")
-        return lib.wpy_call_cells(self.fn, cells, timeout_ns, fuel, stop)
+        return run(self.fn, cells, timeout_ns, fuel, stop)
+
+
+class _HeldResults(ReferenceContext):
+    """The context of results of which each exnref has a handle."""
+
+    __slots__ = ("_state", "store")
+
+    def __init__(self, state: InstanceState) -> None:
+        self._state = state
+        self.store = state.store
+
+    def _exception_of_number(self, number: int) -> BaseException | None:
+        if number == NULL_REF:
+            return None
+        return exception_from_handle(lib.wpy_exception_held(number), self._state)
 
 
 def raise_call_error(
@@ -190,4 +236,4 @@ def raise_call_error(
     raise error_of(status, code, text, raw_frames, call, state)
 
 
-set_call(SlowCall, raise_call_error, Trap)
+set_call(SlowCall, raise_call_error, _TracedError)

@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from weakref import ref
 
 from .._backend.binding import lib
-from .._base.binary_format import FUNCTION, MEMORY, TABLE
+from .._base.binary_format import FUNCTION, MEMORY, TABLE, TAG
 from ..errors import ClosedError
-from ..types import FuncType, TableType
+from ..types import FuncType, TableType, TagType
 from .func import Func, func_from_handle, instance_func
 from .global_ import Global, instance_global
 from .memory import Memory, instance_memory
 from .table import Table, instance_table
+from .tag import Tag, instance_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .state import InstanceState
 
 
-class Exports(Mapping[str, Func | Global | Table | Memory]):
+class Exports(Mapping[str, Func | Global | Table | Memory | Tag]):
     """The exports of an instance: a read-only mapping whose items are attributes, too.
 
     Iteration follows the module's order. An unknown name raises KeyError, as an attribute
@@ -122,7 +123,7 @@ _METHODS = frozenset(dir(Exports))
 _set_state, _set_items = Exports._wamr_state.__set__, Exports._wamr_items.__set__  # type: ignore[attr-defined]
 
 
-def _make_export(state: InstanceState, name: str) -> Func | Global | Table | Memory:
+def _make_export(state: InstanceState, name: str) -> Func | Global | Table | Memory | Tag:
     """Return a new object for an export; KeyError, ClosedError."""
     kind, index, type_ = state.module._exported()[name]
     if state.closed:
@@ -137,6 +138,9 @@ def _make_export(state: InstanceState, name: str) -> Func | Global | Table | Mem
     if kind == TABLE:
         assert isinstance(type_, TableType)
         return instance_table(state, lib.wpy_instance_table(state.c, index), type_.element)
+    if kind == TAG:
+        assert isinstance(type_, TagType)
+        return instance_tag(state, lib.wpy_instance_tag(state.c, index), type_)
     return instance_global(state, lib.wpy_instance_global(state.c, index), type_)
 
 

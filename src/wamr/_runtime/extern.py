@@ -1,4 +1,4 @@
-"""The base class of Func, Global, Table and Memory: everything that modules import and export.
+"""The base class of Func, Global, Table, Memory and Tag: everything that modules import and export.
 
 An extern is a Python object with a handle in C (`_c`), which holds a reference to the group of
 objects that are linked with each other (src/native/core/group.c). Its `_lifetime` keeps alive what
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Extern:
-    """Base of Func, Global, Table and Memory.
+    """Base of Func, Global, Table, Memory and Tag.
 
     `==` and `hash`: the same object of the same instance, whichever Python object stands for it.
     Raises TypeError when copied or pickled. C: `wasm_extern_t`. Spec: section 4.2.11.
@@ -30,7 +30,7 @@ class Extern:
     True
     """
 
-    __slots__ = ()  # since each of the four has a base in C, which has to have the first slots
+    __slots__ = ()  # since most of the five have a base in C, which has to have the first slots
     _c: Any
     _lifetime: Lifetime
 
@@ -42,7 +42,10 @@ class Extern:
 
     @property
     def type(self) -> ExternType:
-        """The type: a FuncType, GlobalType, TableType or MemoryType. C: `wasm_extern_type`."""
+        """The type: a FuncType, GlobalType, TableType, MemoryType or TagType.
+
+        C: `wasm_extern_type`.
+        """
         raise AttributeError("type")
 
     def _open(self) -> None:

@@ -13,6 +13,7 @@ from .func import Func
 from .global_ import Global
 from .memory import Memory
 from .table import Table
+from .tag import Tag
 
 
 class HasExports(Protocol):
@@ -23,7 +24,7 @@ class HasExports(Protocol):
         """The exports."""
 
 
-ImportItem: TypeAlias = Func | Global | Table | Memory | Callable[..., Any]
+ImportItem: TypeAlias = Func | Global | Table | Memory | Tag | Callable[..., Any]
 Imports: TypeAlias = (
     Sequence[ImportItem] | Mapping[str, Mapping[str, ImportItem] | HasExports | Exports]
 )

@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from .._backend.binding import ffi, lib
 from .._base.wasi import WASI, foreign_wasi_abi
 from ..errors import ClosedError, LinkError
-from ..types import FuncType, GlobalType, ImportType, MemoryType, TableType, described
+from ..types import FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, described
 from .exports import Exports
 from .extern import Extern
 from .func import Func, host_func
 from .memory import Memory
 from .table import Table
+from .tag import Tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Resolved:
         funcs: list[Any] = []
         tables: list[Any] = []
         globals_: list[Any] = []
+        tags: list[Any] = []
         memory = ffi.NULL
         for position, wanted in enumerate(module.imports):
             item = _find(imports, position, wanted, module)
@@ -69,6 +71,8 @@ class Resolved:
                 memory = extern._c
             elif isinstance(extern, Table):
                 tables.append(extern._c)
+            elif isinstance(extern, Tag):
+                tags.append(extern._c)
             else:
                 globals_.append(extern._c)
         self.c = c = ffi.new("wpy_imports *")
@@ -78,8 +82,9 @@ class Resolved:
             ffi.new("wpy_func *[]", funcs),
             ffi.new("wpy_table *[]", tables),
             ffi.new("wpy_global *[]", globals_),
+            ffi.new("wpy_tag *[]", tags),
         )
-        c.funcs, c.tables, c.globals = self._arrays
+        c.funcs, c.tables, c.globals, c.tags = self._arrays
         c.memory = memory
 
 
@@ -184,7 +189,8 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
         if callable(item):
             raise LinkError(f"{label} must be {_a(wanted.type)}, not a function")
         raise TypeError(
-            f"{label} must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
+            f"{label} must be a Func, Global, Table, Memory, Tag or callable, not "
+            f"{type(item).__name__}"
         )
     if item.store is not store:
         raise ValueError(f"{label}: {item!r} is of another store")
@@ -206,7 +212,7 @@ def _refuse_foreign_abi(wanted: ImportType) -> None:
 
 def _matches(given: ExternType, wanted: ExternType) -> bool:
     """Tell whether an extern of type `given` matches an import. Spec: section 3.4.6."""
-    if isinstance(wanted, FuncType):
+    if isinstance(wanted, (FuncType, TagType)):
         return given == wanted
     if isinstance(wanted, GlobalType):  # also of a subclass, which `==` tells apart
         return isinstance(given, GlobalType) and given._values() == wanted._values()

@@ -54,7 +54,7 @@ class Instance:
     store: the Store to make it in. module: a Module of the store's engine.
     imports: a mapping {"module": {"name": item}}, in which an Instance or its exports may stand for
     an inner mapping, or a sequence of items in the order of `module.imports`. An item is a Func,
-    Global, Table or Memory of the store, or a callable, whose type is the import's.
+    Global, Table, Memory or Tag of the store, or a callable, whose type is the import's.
     wasi: a WasiConfig for the imports of WASI. limits: ResourceLimits; None: the store's.
     Runs the start function and, in a reactor, `_initialize`, which does nothing when it is called
     again; never runs `_start`. An instance is a context manager, which closes it.
@@ -158,7 +158,7 @@ class Instance:
 
         status = retry_while_busy(retry, label, lib.wpy_instance_start(c))
         if status:
-            raise_status(take_error(c), c, label)
+            raise_status(take_error(c), c, label, self._state)
 
     @property
     def module(self) -> Module:

@@ -23,6 +23,7 @@ from .._base.binary_format import (
     MODULE_NAME,
     MUTABLE,
     TABLE,
+    TAG,
     VALUE_TYPES,
 )
 from ..errors import CompileError, UnavailableError, out_of_memory
@@ -34,6 +35,7 @@ from ..types import (
     Limits,
     MemoryType,
     TableType,
+    TagType,
     ValType,
 )
 from .engine import Engine, default_engine
@@ -326,6 +328,8 @@ def _type(description: bytes) -> ExternType:
     if description[0] == FUNCTION:
         split = 5 + _PARAM_COUNT.unpack_from(description)[0]
         type_: ExternType = FuncType._from_kinds(description[5:split], description[split:])
+    elif description[0] == TAG:
+        type_ = TagType._from_codes(description[5:])
     else:
         kind, content, flags, minimum, maximum = _PARTS.unpack(description)
         if kind == GLOBAL:

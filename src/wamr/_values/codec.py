@@ -15,7 +15,7 @@ from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
 from .._backend.binding import CallableBase, Signature, lib, set_wrapped
-from .._base.binary_format import EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
+from .._base.binary_format import EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ..types import FuncType, ValType
 from .externrefs import NULL_REF
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 # Formats of struct. An f32 is packed as its bits, since struct would round it in the rounding mode
 # of the thread (src/native/interp/floating.h).
-_FORMATS = {I32: "i", I64: "q", F32: "I", F64: "d", V128: "16s", EXTERNREF: "I", FUNCREF: "I"}
+_FORMATS = {I32: "i", I64: "q", F32: "I", F64: "d", V128: "16s"}
+_FORMATS |= {EXTERNREF: "I", FUNCREF: "I", EXNREF: "I"}
 _STRUCT_PACKS = bytes([I32, I64, F64])  # kinds that struct converts as wasm wants them
 _STRUCT_UNPACKS = bytes([I32, I64, F64, V128])
 _BITS = {I32: 32, I64: 64}
@@ -60,7 +61,8 @@ class Codec:
         "_result_kinds",
         "_unpack",
         "bytes",
-        "funcrefs",
+        "exnref_results",
+        "needs_context",
         "refs",
         "result_bytes",
         "signature",
@@ -69,7 +71,8 @@ class Codec:
     type: FuncType
     bytes: int  # size of a buffer for the arguments or the results, whichever is larger
     result_bytes: int
-    funcrefs: bool  # whether there are funcrefs, which need the context of an instance
+    needs_context: bool  # whether there are funcrefs or exnrefs, which need an instance's context
+    exnref_results: bool  # call wpy_call_cells_held
     refs: bool  # whether there are externrefs: use the codec in `with store._passing_refs()`
 
     def __init__(self, type: FuncType) -> None:  # noqa: A002
@@ -84,7 +87,8 @@ class Codec:
         names = [f"{kind}_{i}" for i, kind in enumerate(map(str, type.params))]
         doc = f"({', '.join(names)}{', /' if names else ''})\n--\n\n{type}"
         self.refs = EXTERNREF in kinds or EXTERNREF in results
-        self.funcrefs = FUNCREF in kinds or FUNCREF in results
+        self.needs_context = bool({FUNCREF, EXNREF} & {*kinds, *results})
+        self.exnref_results = EXNREF in results
         self.signature = Signature(type, kinds, results, self.bytes // 4, doc)
 
     def pack_arguments(
@@ -223,6 +227,8 @@ def from_cell(kind: int, cell: Any, context: ReferenceContext) -> Any:
         return context.store._objects.object(cell)
     if kind == FUNCREF:
         return context._func_of_number(cell)
+    if kind == EXNREF:
+        return context._exception_of_number(cell)
     if kind == F32:
         return lib.wpy_f32_value(cell)
     return cell
@@ -291,6 +297,10 @@ def _funcref(kind: int, value: object, context: ReferenceContext, label: object)
     return context._number_of_func(value)
 
 
+def _exnref(kind: int, value: object, context: ReferenceContext, label: object) -> int:
+    return context._number_of_exception(value, label)
+
+
 _LITTLE_ENDIAN = byteorder == "little"
 set_wrapped((Wrapped,))
 _STRUCTS = {kind: Struct("=" + text) for kind, text in _FORMATS.items()}
@@ -302,6 +312,7 @@ _TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {
     V128: _v128,
     EXTERNREF: _externref,
     FUNCREF: _funcref,
+    EXNREF: _exnref,
 }
 
 

@@ -1,4 +1,4 @@
-"""Funcrefs: the numbers that wasm code refers to functions by, and the Funcs that stand for them.
+"""References in context: the numbers that wasm code refers to functions and exceptions by.
 
 A number stays valid as long as the function's instance (src/native/runtime/refs.c). Whatever a
 function is passed to has to keep that instance alive, in C and in Python (`Lifetime`). This module
@@ -10,6 +10,7 @@ from __future__ import annotations
 from .._backend.binding import known, lib, refer
 from .._backend.waiting import wait_for
 from ..errors import ClosedError
+from .exnrefs import checked_exception, exception_of_number, number_of_exception
 from .externrefs import NULL_REF
 
 TYPE_CHECKING = False
@@ -73,15 +74,27 @@ class ReferenceContext:
         """Return the Func of a number that comes from here."""
         return find_func(number)
 
+    def _number_of_exception(self, value: object, label: object) -> int:
+        """Return the number of a WasmException or None that is passed here."""
+        number = number_of_exception(value, self.store, self._c, label)
+        if number != NULL_REF:
+            self._lifetime.link(value.tag._lifetime)  # type: ignore[attr-defined]
+        return number
+
+    def _exception_of_number(self, number: int) -> BaseException | None:
+        """Return the exception of a number that comes from here; ExceptionGoneError."""
+        return exception_of_number(number, self._c, self._lifetime)
+
 
 class PassThroughContext(ReferenceContext):
     """The context of a call that never enters wasm: references go in and come out again."""
 
-    __slots__ = ("_funcs", "store")
+    __slots__ = ("_exceptions", "_funcs", "store")
 
     def __init__(self, store: Any) -> None:
         self.store = store
         self._funcs: dict[int, CallableBase] = {}
+        self._exceptions: list[BaseException] = []
 
     def _number_of_func(self, func: CallableBase) -> int:
         number = _number(func)
@@ -90,6 +103,15 @@ class PassThroughContext(ReferenceContext):
 
     def _func_of_number(self, number: int) -> CallableBase | None:
         return self._funcs.get(number)
+
+    def _number_of_exception(self, value: object, label: object) -> int:
+        if value is None:
+            return NULL_REF
+        self._exceptions.append(checked_exception(value, self.store, label))
+        return len(self._exceptions) - 1
+
+    def _exception_of_number(self, number: int) -> BaseException | None:
+        return None if number == NULL_REF else self._exceptions[number]
 
 
 def _number(func: Any) -> int:
