@@ -15,7 +15,7 @@ import wamr
 
 _WIDTHS = {"i8": 1, "i16": 2, "i32": 4, "i64": 8, "f32": 4, "f64": 8}
 _FLOATS = {"f32": ("<f", 23, 8), "f64": ("<d", 52, 11)}  # struct's, fraction's, exponent's bits
-_NULLS = ("refnull", "nullref", "nullfuncref", "nullexternref")
+_NULLS = ("refnull", "nullref", "nullfuncref", "nullexternref", "nullexnref")
 
 
 class Extern:

@@ -58,7 +58,7 @@ def test_loading_and_calling() -> None:
     assert (total, seen) == (5, [7])
     for name, item in instance.exports.items():
         assert_type(name, str)
-        assert_type(item, "Func | Global | Table | Memory")
+        assert_type(item, "Func | Global | Table | Memory | wamr.Tag")
         assert_type(item.type, "wamr.ExternType")
         assert_type(item.store, Store)
     with instance as same:

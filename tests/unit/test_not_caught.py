@@ -1,0 +1,187 @@
+"""What wasm code never catches: traps, exits, limits, and other exceptions of Python."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from throwing import CATCHING, Guest
+
+from wamr import ExitTrap, Instance, Module, Trap, TrapCode, WasiConfig, WasmException
+
+
+@pytest.fixture
+def guest(store):
+    return Guest(store)
+
+
+class Mine(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", [*CATCHING, "again"])
+@pytest.mark.parametrize("kind", [Mine, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError])
+def test_other_exceptions_are_not_caught(guest, name, kind):
+    guest.throws(thrown := kind("mine"))
+    with pytest.raises(kind) as out:
+        guest.exports[name]()
+    assert out.value is thrown
+    guest.throws(WasmException(guest.tag, 1))
+    assert guest.exports.by_tag() == 1
+
+
+@pytest.mark.parametrize("name", [*CATCHING, "again"])
+def test_traps_are_not_caught(guest, name):
+    guest.action = guest.exports.trap_in_try
+    with pytest.raises(Trap, match="unreachable"):
+        guest.exports[name]()
+    with pytest.raises(Trap, match="unreachable"):
+        guest.exports.trap_in_try()
+    guest.throws(Trap("of the host"))
+    with pytest.raises(Trap, match="of the host"):
+        guest.exports[name]()
+    with pytest.raises(Trap, match="null exception reference"):
+        guest.exports.throw_ref(None)
+
+
+LIMITED = """(module
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (func $deep (call $deep))
+    (func $spin (loop $l (br $l)))
+    (func (export "f") (param i32) (result i32)
+        (block $c
+            (try_table (catch_all $c)
+                (block $3 (block $2 (block $1 (block $0
+                    (br_table $0 $1 $2 $3 (local.get 0)))
+                    (call $spin)) (call $deep)) (call $exit (i32.const 3)))
+                (drop (i32.div_s (i32.const 1) (i32.const 0))))
+            (return (i32.const 0)))
+        (i32.const 1)))"""
+
+
+def test_limits_and_exits_are_not_caught(store):
+    wasi = WasiConfig()
+    f = Instance(store, Module(store, LIMITED), wasi=wasi).exports.f
+    with pytest.raises(Trap) as caught:
+        f.call(0, timeout=0.05)
+    assert caught.value.code is TrapCode.TIMEOUT
+    with pytest.raises(Trap) as caught:
+        f.call(0, fuel=100)
+    assert caught.value.code is TrapCode.OUT_OF_FUEL
+    with pytest.raises(Trap) as caught:
+        f(1)
+    assert caught.value.code is TrapCode.STACK_OVERFLOW
+    with pytest.raises(ExitTrap):
+        f(2)
+    f = Instance(store, Module(store, LIMITED), wasi=wasi).exports.f
+    with pytest.raises(Trap) as caught:
+        f(3)
+    assert caught.value.code is TrapCode.INTEGER_DIVIDE_BY_ZERO
+
+
+# ------------------------------------------------------------------ while Python runs other things
+
+
+def during(run: Callable[[], object], call: Callable[[], Any]) -> Any:
+    """Call, and run something at each event of Python's, as signal handlers and destructors may."""
+    sys.setprofile(lambda frame, event, arg: run())
+    try:
+        return call()
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("name", CATCHING)
+@pytest.mark.parametrize("nested", ["ok", "trap_in_try", "throw", "by_all"])
+def test_what_runs_in_between_changes_nothing(guest, name, nested):
+    """Calls of the same instance, between what a host function raises and its catch."""
+    answers = set()
+    thrown = WasmException(guest.tag, 42)
+
+    def fail() -> None:
+        raise thrown
+
+    def run() -> None:
+        guest.action = lambda: None
+        try:
+            answers.add(guest.exports[nested](*[7] * (nested == "throw")))
+        except (Trap, WasmException) as error:
+            answers.add(str(error).partition("\n")[0])
+        guest.action = fail
+
+    guest.action = fail
+    result = during(run, guest.exports[name])
+    assert result == {"by_tag": 42, "by_all": 1, "by_ref": (42, thrown)}.get(name, thrown)
+    expected = {
+        "ok": 7,
+        "by_all": -1,
+        "trap_in_try": "unreachable",
+        "throw": "uncaught exception (i32): (7)",
+    }
+    assert answers == {expected[nested]}
+
+
+def test_a_destructor_calls_while_an_exception_goes(guest):
+    """What the host function's frame holds goes when wasm has caught its exception."""
+    seen = []
+
+    class Calls:
+        def __del__(self) -> None:
+            try:
+                seen.append(guest.exports.ok())
+                guest.exports.trap_in_try()
+            except Trap as error:
+                seen.append(str(error).partition("\n")[0])
+
+    def fail() -> None:
+        thing = Calls()
+        raise WasmException(guest.tag, len(repr(thing)) and 42)
+
+    guest.action = fail
+    assert guest.exports.by_tag() == 42
+    assert guest.exports.by_all() == 1
+    assert seen == [7, "unreachable"] * 2
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_a_signal_handler_raises_is_not_lost(guest, kind):
+    """Wherever Python runs, from the host function's end to that of the call."""
+    thrown = WasmException(guest.tag, 42)
+    guest.throws(thrown)
+    at, events = [0], []
+
+    def run() -> None:
+        events.append(None)
+        if len(events) == at[0]:
+            raise kind
+
+    guest.exports.by_all()  # what is made once is made
+    during(run, guest.exports.by_all)
+    assert len(events) > 10
+    for at[0] in range(1, len(events) + 1):
+        events.clear()
+        with pytest.raises(kind):
+            during(run, guest.exports.by_all)
+    at[0] = 0
+    assert guest.exports.by_all() == 1
+
+
+# ------------------------------------------------------------------ async calls
+
+
+def test_async_call(guest):
+    async def run() -> None:
+        guest.throws(thrown := WasmException(guest.tag, 42))
+        assert await guest.exports.by_tag.call_async() == 42
+        with pytest.raises(WasmException) as caught:
+            await guest.exports.bare.call_async()
+        assert caught.value is thrown
+        with pytest.raises(WasmException) as caught:
+            await guest.exports.throw.call_async(5)
+        assert caught.value.values == (5,)
+
+    asyncio.run(run())
