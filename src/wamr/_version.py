@@ -9,6 +9,7 @@ __all__ = ["FEATURES", "WAMR_COMMIT", "WAMR_VERSION", "__version__"]
 __version__ = "0.1.0"
 FEATURES: frozenset[str] = frozenset(
     {
+        "atomics",
         "bulk-memory",
         "exceptions",
         "extended-const",

@@ -50,6 +50,7 @@ def test_inspect_tells_commands_reactors_and_the_rest(cli, file, kind):
 
 FEATURES = {
     "": "(func (param f64) (local i64) (if (i32.const 1) (then (call 0 (f64.const 1)))))",
+    "atomics": "(memory 1) (func (drop (i64.atomic.rmw8.add_u (i32.const 0) (i64.const 1))))",
     "bulk-memory": "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1)))",
     "exceptions": "(tag)",
     "extended-const": "(global i32 (i32.add (i32.const 1) (i32.const 2)))",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,6 +20,9 @@ pytestmark = pytest.mark.spec
 
 WORKER = Path(__file__).with_name("runner.py")
 PATIENCE = 240  # seconds: the worker stops a script itself, somewhat earlier
+
+# A memory section with (memory 1 1 shared), and with (memory 1 1).
+SHARED, UNSHARED = b"\5\4\1\3\1\1", b"\5\4\1\1\1\1"
 
 # Why a command fails that refuses a module, or comes after a refused module.
 REFUSED = ("CompileError: ", "LinkError: ", "LookupError: there is no module", "KeyError: ")
@@ -109,6 +113,27 @@ def test_what_is_known_to_fail_is_in_the_suite() -> None:
 def test_every_assertion_passes(worker: Worker, name: str) -> None:
     failed = failures(worker, name)
     assert not failed, shown(name, failed)
+
+
+def test_atomic_instructions_do_all_that_the_suite_says_on_a_memory_that_is_not_shared(
+    worker: Worker, tmp_path: Path
+) -> None:
+    script = SCRIPTS["proposals/threads/atomic"]
+    shutil.copytree(script.parent, tmp_path / "made")
+    changed = 0
+    for path in (tmp_path / "made").glob("*.wasm"):
+        module = path.read_bytes()
+        changed += module.count(SHARED)
+        path.write_bytes(module.replace(SHARED, UNSHARED))
+    assert changed == 2
+    answer = worker.run(tmp_path / "made" / script.name)
+    # These lines wait.
+    wrong = "Trap: expected shared memory"
+    assert [(line, reason) for line, _, reason in answer["failures"]] == [
+        (434, wrong),
+        (435, wrong),
+    ]
+    assert answer["passed"] == 295
 
 
 @pytest.mark.parametrize("name", below(FOREIGN))

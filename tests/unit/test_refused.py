@@ -77,10 +77,7 @@ PROPOSED = {
     "threads": [
         "(memory 1 1 shared)",
         '(import "m" "m" (memory 1 2 shared))',
-        "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))",
-        "(func (atomic.fence))",
-        "(memory 1) (func (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))",
-        "(memory 1) (func (drop (i64.atomic.rmw8.add_u (i32.const 0) (i64.const 1))))",
+        "(memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0))))",
     ],
     "memory64": [
         "(memory i64 1)",
@@ -214,7 +211,8 @@ def code(*instructions, before=b"\0"):
         (module(TYPES, FUNCTIONS, code(0x08, 0, 0x0B)), "unsupported opcode 0x08"),
         (module(TYPES, FUNCTIONS, code(0x14, 9, 0x0B)), "unsupported opcode 0x14"),
         (module(TYPES, FUNCTIONS, code(0xFB, 0, 0, 0x0B)), "unsupported opcode 0xfb"),
-        (module(TYPES, FUNCTIONS, code(0xFE, 0x10, 2, 0, 0x0B)), "unsupported opcode 0xfe"),
+        (module(TYPES, FUNCTIONS, code(0xFE, 0x10, 2, 0, 0x0B)), "unknown memory"),
+        (module(TYPES, FUNCTIONS, code(0xFE, 0x04, 2, 0, 0x0B)), "unsupported opcode 0xfe 0x04"),
         (module(TYPES, FUNCTIONS, code(0xFC, 99, 0x0B)), "unsupported opcode 0xfc"),
         (module(TYPES, FUNCTIONS, code(0xFD, 0xFF, 0x7F, 0x0B)), "invalid opcode 0xfd"),
         (module(TYPES, FUNCTIONS, code(0x0B, before=b"\1\1\x05")), "invalid local type 0x05"),

@@ -223,7 +223,7 @@ def _prefixed(reader: Reader, begin: int, prefix: int, number: int) -> str:
         natural = _NATURAL[(number - 0x10) % 7] if number >= 0x10 else (2, 2, 3, 0)[number]
         if number != 3 and (reader.peek() & 0x3F != natural or not reader.uses.memories):
             raise Malformed(begin, "an atomic instruction without its alignment, or a memory,")
-        note("threads", f"the instruction {name}", begin)
+        note("atomics", f"the instruction {name}", begin)
         return "1" if number == 3 else "m"
     if prefix == 0xFB and number in _GC:
         note("gc", f"the instruction {_GC_NAMES[number]}", begin)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Feature -> the name of the proposal, and advice.
 PROPOSALS: dict[str, tuple[str, str]] = {
+    # Of the proposal "threads", the part that needs no shared memory.
+    "atomics": ("atomic instructions on memories that are not shared", "compile without -matomics"),
     "bulk-memory": ("bulk memory operations", ""),
     "compact-imports": ("compact import sections", ""),
     "custom-descriptors": ("custom descriptors", ""),
