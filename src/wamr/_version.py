@@ -17,6 +17,7 @@ FEATURES: frozenset[str] = frozenset(
         "multi-value",
         "mutable-globals",
         "reference-types",
+        "relaxed-simd",
         "sign-extension",
         "simd",
         "tail-call",

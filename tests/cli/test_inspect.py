@@ -60,6 +60,7 @@ FEATURES = {
     "mutable-globals": '(global (export "g") (mut i32) (i32.const 0))',
     "nontrapping-float-to-int": "(func (drop (i32.trunc_sat_f32_s (f32.const 1))))",
     "reference-types": "(table 1 externref)",
+    "relaxed-simd": "(func unreachable f64x2.relaxed_madd drop)",
     "sign-extension": "(func (drop (i32.extend8_s (i32.const 1))))",
     "simd": "(func (drop (i8x16.extract_lane_s 3 (v128.const i64x2 1 2))))",
     "tail-call": "(func (return_call 0))",

@@ -102,7 +102,8 @@ def test_the_table_has_every_opcode() -> None:
     assert len(NAMES) == 256
     assert len(set(NAMES) - {"-"}) == 236
     known = {opcode for opcode, name in enumerate(NAMES) if name != "-"}
-    assert {opcode for opcode in range(300) if valid(opcode)} == known
+    relaxed = set(range(0x100, 0x114))  # test_relaxed.py
+    assert {opcode for opcode in range(300) if valid(opcode)} == known | relaxed
 
 
 def test_each_name_has_its_opcode(wat: Wat) -> None:

@@ -19,6 +19,7 @@ COMPLETE = {
     "proposals/mutable-global": 2,
     "proposals/nontrapping-float-to-int-conversions": 1,
     "proposals/reference-types": 30,
+    "proposals/relaxed-simd": 7,
     "proposals/sign-extension-ops": 2,
     "proposals/simd": 59,
     "proposals/tail-call": 2,
@@ -36,7 +37,6 @@ FOREIGN = {
     "proposals/gc": 17,
     "proposals/memory64": 14,
     "proposals/multi-memory": 41,
-    "proposals/relaxed-simd": 7,
     "proposals/threads": 4,
     "proposals/wide-arithmetic": 1,
 }

@@ -13,8 +13,6 @@ from wamr._diagnosis.sections import Contents
 
 F = "(type $f (func)) "
 C = "(type $f (func)) (type $c (cont $f)) "
-V = "(param v128 v128 v128)"
-GETS = "(local.get 0) (local.get 1) (local.get 2)"
 PROPOSED = {
     "exceptions": [
         "(tag)",
@@ -94,11 +92,6 @@ PROPOSED = {
         '(memory $a 1) (memory $b 1) (data (memory $b) (i32.const 0) "a")',
     ],
     "custom-page-sizes": ["(memory 1 (pagesize 1))", "(memory 1 2 (pagesize 65536))"],
-    "relaxed-simd": [
-        "(func (param v128 v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))",
-        f"(func {V} (drop (f32x4.relaxed_madd {GETS})))",
-        f"(func {V} (drop (i32x4.relaxed_dot_i8x16_i7x16_add_s {GETS})))",
-    ],
     "stack-switching": [
         C,
         C + "(func (param (ref $c)) (resume $c (local.get 0)))",
