@@ -167,6 +167,11 @@ MAKERS = [
     call(DIVIDE.format(1, 0)),
     call(DIVIDE.format(-(2**31), -1)),
     call("(drop (i32.trunc_f32_s (f32.const nan)))"),
+    call("(drop (i32.atomic.load (i32.const 1)))", more="(memory 1)"),
+    call(
+        "(drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const 0)))",
+        more="(memory 1)",
+    ),
     call("(call $f)"),
     call("(loop (br 0))", limits=ResourceLimits(fuel=10)),
     call("(loop (br 0))", limits=ResourceLimits(timeout=0.01)),

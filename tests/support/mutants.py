@@ -81,6 +81,17 @@ EVERYTHING = """(module $everything
     (i8x16.shuffle 0 17 2 19 4 21 6 23 8 25 10 27 12 29 14 31
       (i32x4.add (local.get 0) (v128.load32_splat (local.get 1)))
       (f64x2.mul (local.get 0) (global.get $vec))))
+  (func (export "relaxed") (param v128 v128) (result v128)
+    (i32x4.relaxed_dot_i8x16_i7x16_add_s (local.get 0) (local.get 1)
+      (f64x2.relaxed_nmadd (local.get 0) (i8x16.relaxed_swizzle (local.get 0) (local.get 1))
+        (f32x4.relaxed_min (local.get 0) (local.get 1)))))
+  (func (export "atomic") (param i32 i64) (result i64)
+    (i64.atomic.store offset=8 (i32.and (local.get 0) (i32.const 0xff8)) (local.get 1))
+    (drop (memory.atomic.notify (i32.const 4)
+      (i32.atomic.rmw16.xchg_u (i32.const 2) (local.get 0))))
+    atomic.fence
+    (i64.atomic.rmw32.cmpxchg_u offset=4 (i32.and (local.get 0) (i32.const 0xff8))
+      (i64.atomic.rmw8.sub_u (i32.const 9) (local.get 1)) (i64.atomic.load (i32.const 16))))
   (func (export "select") (param i32 i64 f32) (result i64)
     (select (result i64) (local.get 1) (i64.extend_i32_s (local.get 0)) (local.get 0))
     (i64.trunc_sat_f32_s (local.get 2)) (i64.rotl)))"""
