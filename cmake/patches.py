@@ -25,6 +25,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "patches"
 FIELDS = ("Subject", "Forwarded", "Test", "Gone-when")  # of a patch's head, in this order
+BUILD = "Build"  # may follow them: `debug`, if the tests fail in a debug build only
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _NO_NEWLINE = "\\ No newline at end of file"
@@ -63,6 +64,11 @@ class Patch:
     def tests(self) -> tuple[str, ...]:
         """The tests that fail without the patch, each path::name."""
         return tuple(self.fields["Test"].split())
+
+    @property
+    def debug(self) -> bool:
+        """Whether the tests fail without the patch in a debug build only."""
+        return BUILD in self.fields
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -107,11 +113,13 @@ def _fields(path: Path, text: str) -> dict[str, str]:
             values[name] += " " + line.strip()
             continue
         name, colon, value = line.partition(":")
-        if not colon or name not in FIELDS or name in values:
+        if not colon or name not in (*FIELDS, BUILD) or name in values:
             raise PatchError(f"{path}: '{line}' is none of the fields {', '.join(FIELDS)}")
         values[name] = value.strip()
     if missing := [name for name in FIELDS if not values.get(name)]:
         raise PatchError(f"{path}: its head lacks {', '.join(missing)}")
+    if (build := values.get(BUILD, "debug")) != "debug":
+        raise PatchError(f"{path}: 'Build: {build}' must be 'Build: debug', or left out")
     return values
 
 

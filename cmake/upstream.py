@@ -151,7 +151,8 @@ def _apply(repository: Repository, patch: patches.Patch) -> None:
 
 def _message(patch: patches.Patch) -> str:
     values = {**patch.fields, PATCH: patch.path.relative_to(patches.FOLDER).as_posix()}
-    trailers = "".join(f"{name}: {values[name]}\n" for name in TRAILERS)
+    names = (*TRAILERS[:-1], patches.BUILD, PATCH)
+    trailers = "".join(f"{name}: {values[name]}\n" for name in names if name in values)
     return f"{patch.fields['Subject']}\n\n{patch.reason}\n\n{trailers}"
 
 
@@ -218,7 +219,8 @@ def _patch(repository: Repository, commit: str) -> tuple[Path, str]:
             "  Gone-when: WAMR checks the count itself\n  Patch: bugs/name.patch\n"
         )
     values = {"Subject": subject, **trailers}
-    head = "".join(f"{name}: {values[name]}\n" for name in patches.FIELDS)
+    names = (*patches.FIELDS, patches.BUILD)
+    head = "".join(f"{name}: {values[name]}\n" for name in names if name in values)
     diff = repository.git(
         "diff", "--no-color", "--no-ext-diff", "--no-renames", f"{commit}^", commit
     )
@@ -230,7 +232,7 @@ def _split(body: str) -> tuple[str, dict[str, str]]:
     """Split the body of a commit message into the reason and the trailers."""
     lines = body.rstrip().split("\n")
     first = len(lines)
-    while first and lines[first - 1].partition(":")[0] in TRAILERS:
+    while first and lines[first - 1].partition(":")[0] in (*TRAILERS, patches.BUILD):
         first -= 1
     trailers = dict(line.split(":", 1) for line in lines[first:])
     return "\n".join(lines[:first]).strip(), {k: v.strip() for k, v in trailers.items()}

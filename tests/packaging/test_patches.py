@@ -141,6 +141,17 @@ def test_a_malformed_patch_is_refused_with_its_line(
         patches.read(path)
 
 
+def test_a_patch_may_be_for_debug_builds_only(tmp_path: Path) -> None:
+    path = tmp_path / "one.patch"
+    path.write_text(f"{HEAD}Build: debug\n\nBecause.\n---\n{ONE}")
+    assert patches.read(path).debug
+    path.write_text(f"{HEAD}\nBecause.\n---\n{ONE}")
+    assert not patches.read(path).debug
+    path.write_text(f"{HEAD}Build: release\n\nBecause.\n---\n{ONE}")
+    with pytest.raises(patches.PatchError, match="'Build: release' must be 'Build: debug', or"):
+        patches.read(path)
+
+
 def test_the_series_lists_each_patch_once(tmp_path: Path) -> None:
     folder = tmp_path / "patches"
     written(folder, one=ONE)

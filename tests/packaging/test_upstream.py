@@ -107,7 +107,7 @@ def test_a_commit_is_a_new_patch_and_a_fixup_changes_one(repository: upstream.Re
     repository.git("commit", "--quiet", "--all", "--message", "ten\n\nFor ten.")
     with pytest.raises(upstream.UpstreamError, match=r"'ten'\) lacks the trailers Forwarded, Test"):
         upstream.export(repository)
-    trailers = "Forwarded: no\nTest: a::b\nGone-when: never\nPatch: limits/ten.patch"
+    trailers = "Forwarded: no\nTest: a::b\nGone-when: never\nBuild: debug\nPatch: limits/ten.patch"
     repository.git("commit", "--quiet", "--amend", "--message", f"ten\n\nFor ten.\n\n{trailers}")
     file.write_text(file.read_text().replace("int two;", "int too;"))
     repository.git("commit", "--quiet", "--all", "--fixup", ":/two")
@@ -117,7 +117,8 @@ def test_a_commit_is_a_new_patch_and_a_fixup_changes_one(repository: upstream.Re
     upstream.export(repository)
     assert order() == ["one", "two", "three", "ten"]
     assert "+int too;" in texts()["wasi/two.patch"]
-    assert "\n\nFor ten.\n---\n" in texts()["limits/ten.patch"]
+    assert "\nBuild: debug\n\nFor ten.\n---\n" in texts()["limits/ten.patch"]
+    assert texts()["wasi/two.patch"].count("Build: ") == 0
 
 
 def test_a_dropped_commit_is_a_dropped_patch(repository: upstream.Repository) -> None:

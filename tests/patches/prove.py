@@ -5,7 +5,9 @@
 It needs the packages of a build and of the tests (`make test` installs them into .venv). Each patch
 takes a build of its own, ten to twenty seconds; all of them take some ten minutes. It prints a
 table and exits with code 1 if a test passes without its patch or fails with all patches. A failed
-build counts as a failed test: other patches depend on that patch. `make test` does not run this.
+build counts as a failed test: other patches depend on that patch. A patch whose head says
+`Build: debug` corrects an assertion: it is left out of a debug build, which must then pass with all
+patches, too. `make test` does not run this.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "cmake")]
@@ -24,24 +27,34 @@ import iwasm  # noqa: E402
 import patches  # noqa: E402
 
 
+class Variant(NamedTuple):
+    """What to build."""
+
+    without: str  # the name of a patch, or ""
+    debug: bool
+
+
 def main(names: list[str]) -> int:
-    tests: dict[str, list[str]] = {}
+    tests: dict[Variant, list[str]] = {}
     for patch in patches.series():
-        tests[patch.name] = list(patch.tests)
-    if unknown := set(names) - set(tests):
+        tests[Variant(patch.name, patch.debug)] = list(patch.tests)
+    if unknown := set(names) - {variant.without for variant in tests}:
         print(f"there is no patch {', '.join(sorted(unknown))}")
         return 2
-    chosen = {name: tests[name] for name in names or tests}
+    chosen = {x: wanted for x, wanted in tests.items() if not names or x.without in names}
+    complete: dict[Variant, list[str]] = {}
+    for variant, wanted in chosen.items():
+        complete.setdefault(Variant("", variant.debug), []).extend(wanted)
     good = True
     print(f"{'left out':26} {'test':60} without it", flush=True)
-    everything = [test for each in chosen.values() for test in each]
-    for name, wanted in [("", everything), *chosen.items()]:
-        outcome = built(name)
+    for variant, wanted in [*complete.items(), *chosen.items()]:
+        name = variant.without
+        outcome = built(variant)
         if outcome and not name:  # otherwise each patch would count as proven
             print(f"the package {outcome}")
             return 1
         for test in wanted:
-            result = outcome or run(name, test)
+            result = outcome or run(variant, test)
             as_it_should = (result == "passes") == (not name)
             good = good and as_it_should
             if name or not as_it_should:
@@ -49,33 +62,31 @@ def main(names: list[str]) -> int:
                 short = test.removeprefix("tests/").removeprefix("regressions/")
                 print(f"{name or '(nothing)':26} {short:60} {result}{mark}", flush=True)
         if name and good:
-            shutil.rmtree(place(name).build, ignore_errors=True)
+            shutil.rmtree(place(variant).build, ignore_errors=True)
     return 0 if good else 1
 
 
-def environment(name: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("WAMR_WITHOUT")}
-    if name:
-        kept["WAMR_WITHOUT_PATCH"] = name
-    return kept
+def environment(variant: Variant) -> dict[str, str]:
+    ours = {"WAMR_WITHOUT_PATCH": variant.without, "WAMR_DEBUG": "1" if variant.debug else "0"}
+    return {**os.environ, **ours}
 
 
-def place(name: str) -> iwasm.Layout:
-    os.environ["WAMR_WITHOUT_PATCH"] = name
+def place(variant: Variant) -> iwasm.Layout:
+    os.environ.update(environment(variant))
     return iwasm.layout(ROOT)
 
 
-def package(name: str) -> Path:
-    return place(name).build / "package"
+def package(variant: Variant) -> Path:
+    return place(variant).build / "package"
 
 
-def built(name: str) -> str:
+def built(variant: Variant) -> str:
     """Build the package without a patch; return "" or the error."""
-    folder = package(name)
+    folder = package(variant)
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", str(folder)]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment(name), capture_output=True, text=True, check=False
+        command, cwd=ROOT, env=environment(variant), capture_output=True, text=True, check=False
     )
     if done.returncode:
         text = done.stdout + done.stderr
@@ -88,12 +99,16 @@ def built(name: str) -> str:
     return ""
 
 
-def run(name: str, test: str) -> str:
+def run(variant: Variant, test: str) -> str:
     """Run a test on that build; return "passes" or how it failed."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", test],
         cwd=ROOT,
-        env={**environment(""), "PYTHONPATH": str(package(name)), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            **environment(Variant("", debug=False)),
+            "PYTHONPATH": str(package(variant)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         check=False,
