@@ -8,7 +8,6 @@ from version to version, don't.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections import Counter
 from pathlib import Path
@@ -98,10 +97,8 @@ def count() -> dict[str, Counter[str]]:
     from wamr.wat import wat2wasm
 
     counting.check_machine()
-    spec = importlib.util.find_spec("wamr._wamr")
-    assert spec
-    assert spec.origin
-    extension = Path(spec.origin)
+    extension = counting.installed()
+    assert extension
     _check_built(extension)
     modules = [wat2wasm(text).hex() for text in (_TEXT, _ALONE)]
     statements = [f"{path} {times} {statement}" for path, (statement, times) in PATHS.items()]

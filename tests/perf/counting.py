@@ -95,11 +95,22 @@ def compiler() -> str:
 
 def _place() -> iwasm.Layout:
     """Return the folder of the imported wamr's libraries; prove.py makes several."""
-    spec = importlib.util.find_spec("wamr._wamr")
-    for folder in Path(spec.origin).parents if spec and spec.origin else ():
+    extension = installed()
+    for folder in extension.parents if extension else ():
         if folder.parent == ROOT / "build":
             return iwasm.Layout(ROOT, folder)
     return iwasm.layout(ROOT)
+
+
+def installed() -> Path | None:
+    """Return the file of the imported wamr's extension, if there is one."""
+    spec = importlib.util.find_spec("wamr._wamr")
+    return Path(spec.origin) if spec and spec.origin else None
+
+
+def has_assertions(extension: Path) -> bool:
+    """Return whether an extension is a debug build or has sanitizers, as only they assert."""
+    return b"(see lock_order.h)" in extension.read_bytes()  # thread.c
 
 
 def _cc(place: iwasm.Layout) -> str:
@@ -136,6 +147,9 @@ def check_machine() -> None:
         raise Unfit("only the code of a release is compared, not a variant")
     if "libasan" in os.environ.get("LD_PRELOAD", ""):
         raise Unfit("these tests run over a build with sanitizers")
+    extension = installed()
+    if extension and has_assertions(extension):
+        raise Unfit(f"{extension} has assertions: only the code of a release is compared")
     if not shutil.which("valgrind"):
         raise Unfit("there is no valgrind (Debian: apt install valgrind)")
 

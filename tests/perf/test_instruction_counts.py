@@ -102,6 +102,23 @@ def test_only_a_release_is_compared(monkeypatch):
         counting.count()
 
 
+def test_an_installed_debug_build_is_not_compared(tmp_path, monkeypatch):
+    """`make debug` and `make asan` set their variables for the installation only."""
+    text = (counting.ROOT / "src" / "native" / "core" / "thread.c").read_text(encoding="utf-8")
+    assert "(see lock_order.h)" in text
+    extension = tmp_path / "_wamr.abi3.so"
+    monkeypatch.setattr(counting, "installed", lambda: extension)
+    monkeypatch.setattr(counting.sys, "platform", "linux")
+    monkeypatch.setattr(shutil, "which", lambda name: name)  # valgrind
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    extension.write_bytes(b"... assertion failed: %s (see lock_order.h)\n ...")
+    for count in (counting.count, calling.count):
+        with pytest.raises(counting.Unfit, match=r"_wamr\.abi3\.so has assertions: only"):
+            count()
+    extension.write_bytes(b"...")
+    counting.check_machine()
+
+
 def test_without_valgrind_that_is_the_reason(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("LD_PRELOAD", raising=False)
