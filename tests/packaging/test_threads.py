@@ -1,5 +1,6 @@
-"""Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c, and in
-tests/support/locks.c what is to be refused where the order of locks is asserted.
+"""Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c, and with
+exceptions in throwing_threads.c; in locks.c what is to be refused where the order of locks is
+asserted.
 """
 
 from __future__ import annotations
@@ -36,6 +37,38 @@ USER = """(module
     (import "b" "f" (func $g (param i32) (result i32)))
     (func (export "sum") (param i32) (result i32)
         (i32.add (call $f (local.get 0)) (call $g (local.get 0)))))"""
+THROWER = """(module
+    (import "m" "host" (func $host (param i32) (result i32)))
+    (tag $t (export "t") (param i32)) (tag $pair (param exnref i32))
+    (table (export "kept") 4 4 exnref) (global $g (export "g") (mut exnref) (ref.null exn))
+    (func $throw (export "throw") (param i32) (throw $t (local.get 0)))
+    (func $make (export "make") (param i32) (result exnref)
+        (block $c (result exnref)
+            (try_table (catch_all_ref $c) (call $throw (local.get 0))) (unreachable)))
+    (func (export "raise") (param i32) (result i32) (call $host (local.get 0)))
+    (func (export "catch_host") (param i32) (result i32)
+        (block $c (result exnref)
+            (try_table (catch_all_ref $c) (drop (call $host (local.get 0))))
+            (return (i32.const 0)))
+        (global.set $g) (i32.const 1))
+    (func (export "collect") (param $n i32) (result i32) (local $sum i32) (local $e exnref)
+        (loop $again
+            (local.set $e (call $make (local.get $n)))
+            (block $c (result exnref i32)
+                (try_table (catch $pair $c) (throw $pair (local.get $e) (local.get $n)))
+                (unreachable))
+            (local.set $sum (i32.add (local.get $sum)))
+            (local.set $e)
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (local.get $sum)))"""
+CATCHER = """(module
+    (import "b" "throw" (func $throw (param i32))) (import "a" "t" (tag $t (param i32)))
+    (func (export "catch") (param i32) (result i32)
+        (block $other
+            (return (block $c (result i32)
+                (try_table (catch $t $c) (catch_all $other) (call $throw (local.get 0)))
+                (unreachable))))
+        (i32.const 1)))"""
 
 # wpy_memory_size reads the number of pages without the lock that WAMR's growing is under.
 SUPPRESSIONS = "race:wasm_enlarge_memory_internal\n"
@@ -72,14 +105,15 @@ def run(
     tmp_path_factory: pytest.TempPathFactory, wat: Callable[[str], bytes]
 ) -> Callable[..., str]:
     folder = tmp_path_factory.mktemp("modules")
-    (folder / "base.wasm").write_bytes(wat(BASE))
-    (folder / "user.wasm").write_bytes(wat(USER))
     (folder / "suppressions").write_text(SUPPRESSIONS)
-    rounds = str(int(200 * float(os.environ.get("WAMR_STRESS", "1"))))
+    stress = float(os.environ.get("WAMR_STRESS", "1"))
 
-    def finished(program: Path) -> str:
+    def finished(program: Path, *texts: str, rounds: int = 200) -> str:
+        modules = [folder / f"{number}.wasm" for number in range(len(texts))]
+        for module, text in zip(modules, texts, strict=True):
+            module.write_bytes(wat(text))
         done = subprocess.run(
-            [program, folder / "base.wasm", folder / "user.wasm", rounds],
+            [program, *modules, str(int(rounds * stress))],
             env={"TSAN_OPTIONS": f"history_size=7 suppressions={folder / 'suppressions'}"},
             capture_output=True,
             text=True,
@@ -93,11 +127,16 @@ def run(
 
 
 def test_threads_in_our_c_do_not_race(build: Build, run: Callable[..., str]) -> None:
-    assert run(build("threads")) == "done\n"
+    assert run(build("threads"), BASE, USER) == "done\n"
+
+
+def test_threads_that_throw_do_not_race(build: Build, run: Callable[..., str]) -> None:
+    program = build("throwing", source="throwing_threads.c")
+    assert run(program, THROWER, CATCHER, rounds=60) == "done\n"
 
 
 def test_one_that_does_is_seen(build: Build, run: Callable[..., str]) -> None:
-    assert "ThreadSanitizer: data race" in run(build("racing", "-DRACE"))
+    assert "ThreadSanitizer: data race" in run(build("racing", "-DRACE"), BASE, USER)
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ typedef struct wpy_object_ops {
     /* Whether close() is due and no call is open in the object. NULL: never. */
     bool (*close_pending)(const wpy_object *object);
     void (*free)(wpy_object *object);
-    /* Called when an object without a group gets its first handle, under the registry's lock. May
-       be NULL. */
-    void (*first_handle)(wpy_object *object);
+    /* For an object without a group: the object of a group that has one handle more as long as this
+       one has handles. Called under the registry's lock. NULL: the last handle calls `free`. */
+    wpy_object *(*keeper)(const wpy_object *object);
 } wpy_object_ops;
 
 /* The head of every struct that Python has handles on, except modules, WASI configurations and
@@ -45,7 +45,7 @@ struct wpy_object {
     wpy_group *group; /* atomic; NULL: a host function or an exception, which have own counts */
     union {
         wpy_object *next; /* in the group's list */
-        uint32_t refs;    /* without a group; under the registry's lock */
+        uint32_t refs;    /* without a group; atomic, changed under the registry's lock */
     };
     const wpy_object_ops *ops;
 };

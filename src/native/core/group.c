@@ -133,8 +133,11 @@ wpy_retain(void *pointer)
     wpy_registry_lock();
     if (object->group)
         object->group->handles++;
-    else if (object->refs++ == 0 && object->ops->first_handle)
-        object->ops->first_handle(object);
+    else {
+        if (object->refs == 0 && object->ops->keeper)
+            object->ops->keeper(object)->group->handles++;
+        ATOMIC_STORE(&object->refs, object->refs + 1);
+    }
     wpy_registry_unlock();
 }
 
@@ -149,7 +152,15 @@ wpy_release(void *pointer)
 
     wpy_registry_lock();
     group = object->group;
-    last = group ? --group->handles == 0 : --object->refs == 0;
+    if (!group) {
+        last = object->refs == 1;
+        if (last && object->ops->keeper)
+            group = object->ops->keeper(object)->group;
+        /* where another thread reads 0, it may free the object (exception_collector.c) */
+        ATOMIC_STORE_RELEASE(&object->refs, object->refs - 1);
+    }
+    if (group)
+        last = --group->handles == 0;
     wpy_registry_unlock();
     if (!last)
         return;
@@ -171,7 +182,7 @@ wpy_release_unless_last(void *pointer)
     wpy_registry_lock();
     count = object->group ? &object->group->handles : &object->refs;
     if (!(last = *count == 1))
-        --*count;
+        ATOMIC_STORE_RELEASE(count, *count - 1);
     wpy_registry_unlock();
     return !last;
 }

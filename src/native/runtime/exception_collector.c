@@ -132,7 +132,7 @@ wpy_collect_exceptions(wpy_group *group)
     ASSERT_IN_GROUP(group);
     for (heap = group->exceptions; heap; heap = heap->next)
         for (exception = heap->first; exception; exception = exception->next)
-            if (ATOMIC_LOAD(&exception->object.refs))
+            if (ATOMIC_LOAD_ACQUIRE(&exception->object.refs))
                 mark_exception(&m, exception);
     for (object = ATOMIC_LOAD_ACQUIRE(&group->objects); object; object = object->next) {
         if (object->ops == &wpy_instance_ops)

@@ -52,22 +52,16 @@ free_heap(wpy_object *object)
 
 static const wpy_object_ops heap_ops = {.free = free_heap};
 
-/* Python's last handle is released: so is that on the heap. The collector frees the exception. */
-static void
-last_handle(wpy_object *object)
-{
-    wpy_release(&((wpy_exception *)object)->heap->object);
-}
-
-/* Python has a handle, maybe again: one handle on the heap keeps the group alive. */
-static void
-first_handle(wpy_object *object)
+/* While Python has handles, one handle on the heap keeps the group. The collector frees the
+   exception. */
+static wpy_object *
+heap_object(const wpy_object *object)
 {
     ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
-    ((wpy_exception *)object)->heap->object.group->handles++;
+    return &((const wpy_exception *)object)->heap->object;
 }
 
-static const wpy_object_ops exception_ops = {.free = last_handle, .first_handle = first_handle};
+static const wpy_object_ops exception_ops = {.keeper = heap_object};
 
 static wpy_exception_heap *
 heap_of(wpy_group *group)
@@ -183,7 +177,8 @@ wpy_caught_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown, boo
     }
     exception->kept |= kept;
     /* The exception is almost always the newest one. */
-    if (!exception->kept && !ATOMIC_LOAD(&exception->object.refs) && heap->first == exception) {
+    if (!exception->kept && !ATOMIC_LOAD_ACQUIRE(&exception->object.refs) &&
+        heap->first == exception) {
         heap->first = exception->next;
         wpy_exception_free(exception);
     }

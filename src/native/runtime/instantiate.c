@@ -61,7 +61,7 @@ merge_group(wpy_object **anchor, void *imported)
 {
     wpy_object *object = imported;
 
-    if (!object || !object->group)
+    if (!object || !ATOMIC_LOAD(&object->group))
         return WPY_OK;
     if (*anchor)
         return wpy_group_merge(*anchor, object);
