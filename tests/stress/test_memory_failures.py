@@ -26,6 +26,13 @@ SCENARIOS = [
     "grow",
     "pass_functions",
     "wasi_program",
+    "make_tags",
+    "link_tags",
+    "throw_in_wasm",
+    "throw_to_python",
+    "throw_in_a_host_function",
+    "pass_exceptions",
+    "load_handlers",
 ]
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="preloads a library, and forks"),

@@ -23,6 +23,8 @@ from errno import ENOMEM
 from pathlib import Path
 from typing import Any
 
+import exception_faults
+
 import wamr
 from wamr import (
     Func,
@@ -126,6 +128,7 @@ class World:
         Instance(self.store, Module(self.store, AGAIN), {"a": self.itself})
         self.items = self.imports()
         self.rich = Instance(self.store, self.module, self.items).exports
+        self.throwing = exception_faults.Throwing()
 
     def imports(self) -> list[Any]:
         store = self.store
@@ -246,7 +249,7 @@ def wasi_program(world: World) -> None:
 SCENARIOS: list[Callable[..., object]] = [
     make_module, make_store, make_things, instantiate_alone, instantiate_linked,
     instantiate_with_half_of_the_limits, link_instances,
-    call, call_itself, trap, grow, pass_functions, wasi_program,
+    call, call_itself, trap, grow, pass_functions, wasi_program, *exception_faults.SCENARIOS,
 ]  # fmt: skip
 
 
@@ -254,6 +257,7 @@ SCENARIOS: list[Callable[..., object]] = [
 fail_at = ctypes.CDLL(None).fail_at
 fail_at.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_long, ctypes.c_long]
 fail_at.restype = ctypes.c_long
+OUT_OF_MEMORY = {"out of memory", "out of memory for exceptions"}
 LONG = float(os.environ.get("WAMR_STRESS", "1")) > 1
 DONE, ENOUGH, RAISED, WRONG, WRONG_AND_ENOUGH = range(5)
 
@@ -274,7 +278,7 @@ def child(scenario: Callable[..., object], world: World, n: int, last: int) -> i
         except (MemoryError, OSError, Trap) as error:
             if isinstance(error, OSError) and error.errno != ENOMEM:
                 raise
-            if isinstance(error, Trap) and error.message != "out of memory":
+            if isinstance(error, Trap) and error.message not in OUT_OF_MEMORY:
                 raise
             outcome = RAISED
         enough = fail_at(0, 0, 0, 0) < n
