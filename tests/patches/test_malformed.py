@@ -12,6 +12,7 @@ from random import Random
 
 import mutants
 import pytest
+import throwing_modules
 from mutants import exercise, leb, section
 
 import wamr
@@ -45,9 +46,16 @@ def function(
 # ------------------------------------------------------------------ truncated and mutated
 
 
-@pytest.fixture(scope="module")
-def everything(wat: Wat) -> bytes:
-    return wat(mutants.EVERYTHING)
+TEXTS = {
+    "everything": mutants.EVERYTHING,
+    "exceptions": throwing_modules.NEW,
+    "legacy": throwing_modules.LEGACY,
+}
+
+
+@pytest.fixture(scope="module", params=TEXTS)
+def everything(wat: Wat, request: pytest.FixtureRequest) -> bytes:
+    return wat(TEXTS[request.param])
 
 
 def test_module_that_uses_everything_runs(everything: bytes) -> None:

@@ -8,13 +8,14 @@ fault.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 from typing import Any
 
 import wamr
-from wamr import FuncType, GlobalType, MemoryType, TableType, ValType
+from wamr import FuncType, GlobalType, MemoryType, TableType, TagType, ValType
 
 EVERYTHING = """(module $everything
   (type $unary (func (param i32) (result i32)))
@@ -212,22 +213,37 @@ SAMPLES: dict[ValType, Any] = {
     ValType.V128: bytes(range(16)),
     ValType.EXTERNREF: None,
     ValType.FUNCREF: None,
+    ValType.EXNREF: None,
 }
 
 
-def given(store: wamr.Store, wanted: Any) -> Any:
-    """Return an item for an import of this type."""
+def given(store: wamr.Store, wanted: Any, tags: list[wamr.Tag]) -> Any:
+    """Return an item for an import of this type. A tag is added to `tags`."""
     if isinstance(wanted, FuncType):
         results = tuple(SAMPLES[kind] for kind in wanted.results)
         answer = results[0] if len(results) == 1 else results or None
-        return wamr.Func(store, wanted, lambda *_: answer)
+        calls = itertools.count()
+
+        def answers(*_: object) -> Any:
+            if tags and next(calls) % 3 == 2:
+                raise exception_of(tags[-1])
+            return answer
+
+        return wamr.Func(store, wanted, answers)
     if isinstance(wanted, GlobalType):
         value = 2 if wanted.content in (ValType.I32, ValType.I64) else SAMPLES[wanted.content]
         return wamr.Global(store, wanted, value)
     if isinstance(wanted, MemoryType):
         return wamr.Memory(store, wanted)
+    if isinstance(wanted, TagType):
+        tags.append(wamr.Tag(store, wanted))
+        return tags[-1]
     assert isinstance(wanted, TableType)
     return wamr.Table(store, wanted)
+
+
+def exception_of(tag: wamr.Tag) -> wamr.WasmException:
+    return wamr.WasmException(tag, *[SAMPLES[kind] for kind in tag.type.params])
 
 
 def exercise(data: bytes) -> str:
@@ -240,7 +256,8 @@ def exercise(data: bytes) -> str:
     assert all(line is None or isinstance(line, str) for line in text)
     store = wamr.Store(limits=LIMITS)
     try:
-        imports = [given(store, item.type) for item in module.imports]
+        tags: list[wamr.Tag] = []
+        imports = [given(store, item.type, tags) for item in module.imports]
     except (wamr.MemoryLimitError, ValueError):  # a huge table or memory; a limit nobody can meet
         return "loaded"
     try:
@@ -263,6 +280,13 @@ def used(item: Any) -> None:
             1 if kind.value in "i32 i64 f32 f64" else SAMPLES[kind] for kind in item.type.params
         ]
         tried(lambda: item(*ones))
+        if ValType.EXNREF in item.type.params:
+            tag = wamr.Tag(item.store, TagType([ValType.I32, ValType.EXTERNREF]))
+            thrown = wamr.WasmException(tag, 5, "object")
+            samples = SAMPLES | {ValType.EXNREF: thrown}
+            tried(lambda: item(*[samples[kind] for kind in item.type.params]))
+    elif isinstance(item, wamr.Tag):
+        assert len(exception_of(item).values) == len(item.type.params)
     elif isinstance(item, wamr.Memory):
         tried(lambda: item.grow(1))
         if len(item):
@@ -270,6 +294,8 @@ def used(item: Any) -> None:
     elif isinstance(item, wamr.Table):
         for i in range(min(len(item), 8)):
             target = item[i]
+            if isinstance(target, wamr.WasmException):
+                assert len(target.values) == len(target.tag.type.params)
             if isinstance(target, wamr.Func):
                 tried(functools.partial(used, target))
     elif item.type.mutable:
