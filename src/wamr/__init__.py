@@ -145,7 +145,9 @@ _LAZY = {
     **dict.fromkeys(("Source", "Stdio", "Value"), "_base.aliases"),
     **dict.fromkeys(("ImportItem", "Imports"), "_runtime.import_aliases"),
     "ExternType": "types",
-    **dict.fromkeys(("i32", "i64", "f32", "f64", "v128", "funcref", "externref"), "types"),
+    **dict.fromkeys(
+        ("i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref"), "types"
+    ),
 }
 
 

@@ -149,8 +149,12 @@ class TrapCode(enum.Enum):
 
 
 class _TracedError(WasmError):
-    """Base of the errors that stop wasm code, and have its call stack."""
+    """Base of the errors that stop wasm code, and have its call stack.
 
+    The text shows the stack, and the end of stderr if `wamr.run` has captured it.
+    """
+
+    _ending: str = ""
     _frames: "_Frames | list[_Frames]" = ()  # frames, a function that makes them, a list of both
 
     @property
@@ -179,11 +183,12 @@ class _TracedError(WasmError):
             self._frames = [frames, more] if frames else more
 
     def _with_traceback(self, message: str) -> str:
-        """Return the message with the frames below it."""
-        if not self.frames:
-            return message
-        heading = "WebAssembly traceback (innermost call first):"
-        return "\n".join([message, heading, *traceback_lines(self.frames)])
+        """Return the message, the frames and the end of stderr."""
+        parts = [message]
+        if self.frames:
+            heading = "WebAssembly traceback (innermost call first):"
+            parts += [heading, *traceback_lines(self.frames)]
+        return "\n".join([*parts, self._ending] if self._ending else parts)
 
 
 class Trap(_TracedError, RuntimeError):
@@ -205,7 +210,6 @@ class Trap(_TracedError, RuntimeError):
     """
 
     message: str
-    _ending: str = ""
     code: TrapCode = TrapCode.HOST
 
     def __init__(self, message: str) -> None:
@@ -219,8 +223,7 @@ class Trap(_TracedError, RuntimeError):
         return super().__reduce__()
 
     def __str__(self) -> str:
-        text = self._with_traceback(self.message)
-        return f"{text}\n{self._ending}" if self._ending else text
+        return self._with_traceback(self.message)
 
 
 class ExitTrap(Trap):

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
         ["calls", "func", "callbacks", "callback_exceptions", "exports", "module", "sharing"],
         ["memory", "memory_slices", "table", "global", "references", "reference_threads"],
         ["imports", "limits", "externrefs"],
+        ["tag", "wasm_exception", "exnref", "exceptions_across", "not_caught", "endless_throwing"],
     ],
     ids=str,
 )

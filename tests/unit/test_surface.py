@@ -112,6 +112,10 @@ class Memory:
     def view(self, offset=0, size=None, *, format="B"): ...
     def grow(self, pages): ...
 
+class Tag:
+    def __init__(self, store, type): ...
+    type: ...
+
 class Limits:
     def __init__(self, min, max=None): ...
     min: ...
@@ -135,6 +139,10 @@ class TableType:
 class MemoryType:
     def __init__(self, limits): ...
     limits: ...
+
+class TagType:
+    def __init__(self, params=()): ...
+    params: ...
 
 class ImportType:
     module: ...
@@ -180,6 +188,12 @@ class Trap:
 class ExitTrap:
     exit_code: ...
 
+class WasmException:
+    def __init__(self, tag, *values): ...
+    tag: ...
+    values: ...
+    frames: ...
+
 class Frame:
     func_index: ...
     func_name: ...
@@ -200,10 +214,12 @@ BASES = {
     "StackOverflowTrap": (wamr.Trap, RecursionError),
     "TimeoutTrap": (wamr.Trap, TimeoutError),
     "FuelTrap": (wamr.Trap,),
+    "WasmException": (wamr.WasmError,),
     "Func": (wamr.Extern,),
     "Global": (wamr.Extern,),
     "Table": (wamr.Extern,),
     "Memory": (wamr.Extern,),
+    "Tag": (wamr.Extern,),
     "Exports": (typing.Mapping,),
 }
 
@@ -322,6 +338,7 @@ MADE = [  # what each class can be made from
     (wamr.Memory, (STORE, wamr.MemoryType(wamr.Limits(1)))),
     (wamr.Table, (STORE, wamr.TableType(wamr.ValType.FUNCREF, wamr.Limits(1)))),
     (wamr.Global, (STORE, wamr.GlobalType(wamr.ValType.I32), 1)),
+    (wamr.Tag, (STORE, wamr.TagType([wamr.ValType.I32]))),
     (wamr.Val, (wamr.ValType.I32, 1)),
     (wamr.Ref, (None, wamr.ValType.FUNCREF)),
     (wamr.Foreign, (STORE, [])),
@@ -331,7 +348,9 @@ MADE = [  # what each class can be made from
     (wamr.Dir, (".",)),
     (wamr.Limits, (1,)),
     (wamr.GlobalType, (wamr.ValType.I32,)),
+    (wamr.TagType, ([wamr.ValType.I32],)),
     (wamr.Trap, ("message",)),
+    (wamr.WasmException, (wamr.Tag(STORE, wamr.TagType([wamr.ValType.I32])), 1)),
     (wamr.Frame, (1,)),
 ]
 
@@ -351,7 +370,7 @@ def test_classes_can_be_extended(base, args):
 
 @pytest.mark.parametrize(
     ("base", "args"),
-    [row for row in MADE if not issubclass(row[0], (wamr.Frame, wamr.Trap))],
+    [row for row in MADE if not issubclass(row[0], (wamr.Frame, wamr.Trap, wamr.WasmException))],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_its_init_never_made_is_an_attribute_error(base, args):
@@ -374,7 +393,15 @@ def test_versions():
     assert wamr.WAMR_VERSION == "2.4.3"
     assert re.fullmatch(r"[0-9a-f]{40}", wamr.WAMR_COMMIT)
     assert {"simd", "tail-call", "bulk-memory", "reference-types"} <= wamr.FEATURES
+    assert {"exceptions", "legacy-exceptions"} <= wamr.FEATURES
     assert type(wamr.FEATURES) is frozenset
+
+
+def test_a_wasm_exception_is_no_trap():
+    """wasm code can catch the one, and not the other."""
+    assert not issubclass(wamr.WasmException, wamr.Trap)
+    assert not issubclass(wamr.Trap, wamr.WasmException)
+    assert not issubclass(wamr.WasmException, RuntimeError)
 
 
 def test_trap_codes():

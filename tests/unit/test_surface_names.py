@@ -33,12 +33,14 @@ PROMISED = {
     "Global": f"{EXTERN} value",
     "Table": f"{EXTERN} grow",
     "Memory": f"{EXTERN} pages read write view grow",
-    "ValType": "I32 I64 F32 F64 V128 EXTERNREF FUNCREF",
+    "Tag": EXTERN,
+    "ValType": "I32 I64 F32 F64 V128 EXTERNREF FUNCREF EXNREF",
     "Limits": "min max",
     "FuncType": "params results parse",
     "GlobalType": "content mutable",
     "TableType": "element limits",
     "MemoryType": "limits",
+    "TagType": "params",
     "ImportType": "module name type",
     "ExportType": "name type",
     "Val": "type value from_bits bits",
@@ -59,6 +61,7 @@ PROMISED = {
     "StackOverflowTrap": TRAP,
     "TimeoutTrap": TRAP,
     "FuelTrap": TRAP,
+    "WasmException": f"{ERROR} tag values frames",
     "Frame": "func_index func_name func_offset module_offset module_name instance",
 }
 ALSO = {
@@ -77,7 +80,7 @@ ALSO = {
 FUNCTIONS = {"load", "run", "wat2wasm"}
 CONSTANTS = {"FEATURES", "WAMR_COMMIT", "WAMR_VERSION", "__version__"}
 ALIASES = {"ExternType", "ImportItem", "Imports", "Source", "Stdio", "Value"}
-ALIASES |= {"externref", "funcref", "i32", "i64", "f32", "f64", "v128"}
+ALIASES |= {"externref", "funcref", "exnref", "i32", "i64", "f32", "f64", "v128"}
 
 
 def public_names(cls):
@@ -116,7 +119,7 @@ def test_objects_have_no_names_that_their_classes_have_not():
 
 @pytest.mark.parametrize("name", ["ref_of_func", "func_of_ref"])
 @pytest.mark.parametrize(
-    "kind", ["Extern", "Func", "Global", "Table", "Memory", "Exports", "Instance"]
+    "kind", ["Extern", "Func", "Global", "Table", "Memory", "Tag", "Exports", "Instance"]
 )
 def test_what_converts_references_is_private(kind, name):
     assert not hasattr(getattr(wamr, kind), name)
@@ -130,11 +133,13 @@ READ_ONLY = {
     "Linker": "engine store",
     "Func": "type name store",
     "Memory": "type pages store",
+    "Tag": "type store",
     "Val": "type value bits",
     "Dir": "path writable",
     "ResourceLimits": "fuel timeout",
     "Limits": "min max",
     "FuncType": "params results",
+    "TagType": "params",
 }
 
 
@@ -150,6 +155,7 @@ def made(store):
         "Memory": wamr.Memory(store, wamr.MemoryType(wamr.Limits(1))),
         "Table": wamr.Table(store, wamr.TableType(wamr.ValType.FUNCREF, wamr.Limits(1))),
         "Global": wamr.Global(store, wamr.GlobalType(wamr.ValType.I32), 1),
+        "Tag": wamr.Tag(store, wamr.TagType([wamr.ValType.I32])),
         "Val": wamr.Val(wamr.ValType.I32, 1),
         "Ref": wamr.Ref(None, wamr.ValType.FUNCREF),
         "Foreign": wamr.Foreign(store, 1),
@@ -160,6 +166,7 @@ def made(store):
         "Limits": wamr.Limits(1),
         "FuncType": wamr.FuncType([]),
         "GlobalType": wamr.GlobalType(wamr.ValType.I32),
+        "TagType": wamr.TagType([wamr.ValType.I32]),
         "Frame": wamr.Frame(1),
     }
 
@@ -193,6 +200,7 @@ ARGUMENTS = {
     "Memory": lambda store: (store, wamr.MemoryType(wamr.Limits(0))),
     "Table": lambda store: (store, wamr.TableType(wamr.ValType.EXTERNREF, wamr.Limits(0))),
     "Global": lambda store: (store, wamr.GlobalType(wamr.ValType.V128), bytes(16)),
+    "Tag": lambda store: (store, wamr.TagType()),
     "Val": lambda store: (wamr.ValType.EXTERNREF, 1),
     "Ref": lambda store: (None, wamr.ValType.EXTERNREF),
     "Foreign": lambda store: (store, 2),
@@ -203,6 +211,7 @@ ARGUMENTS = {
     "Limits": lambda store: (2,),
     "FuncType": lambda store: ([wamr.ValType.V128],),
     "GlobalType": lambda store: (wamr.ValType.V128,),
+    "TagType": lambda store: ([wamr.ValType.V128],),
     "Frame": lambda store: (2,),
 }
 

@@ -17,11 +17,13 @@ from wamr.types import (
     Limits,
     MemoryType,
     TableType,
+    TagType,
     ValType,
 )
 
 I32, I64, F32, F64 = ValType.I32, ValType.I64, ValType.F32, ValType.F64
 V128, EXTERNREF, FUNCREF = ValType.V128, ValType.EXTERNREF, ValType.FUNCREF
+EXNREF = ValType.EXNREF
 
 valtypes = st.sampled_from(list(ValType))
 functypes = st.builds(FuncType, st.lists(valtypes, max_size=20), st.lists(valtypes, max_size=20))
@@ -31,8 +33,9 @@ limits = st.tuples(st.integers(0, 1000), st.none() | st.integers(0, 1000)).map(
 externtypes = (
     functypes
     | st.builds(GlobalType, valtypes, st.booleans())
-    | st.builds(TableType, st.sampled_from([FUNCREF, EXTERNREF]), limits)
+    | st.builds(TableType, st.sampled_from([FUNCREF, EXTERNREF, EXNREF]), limits)
     | st.builds(MemoryType, limits)
+    | st.builds(TagType, st.lists(valtypes, max_size=20))
 )
 anything = (
     externtypes
@@ -71,6 +74,10 @@ def test_a_type_is_unequal_to_other_things():
     assert FuncType([]) != "() -> ()"
     assert MemoryType(Limits(1)) != Limits(1)
     assert GlobalType(I32) != GlobalType(I32, True)
+    assert TagType([I32]) != FuncType([I32])
+    assert FuncType([I32]) != TagType([I32])
+    assert TagType([I32]) != (I32,)
+    assert TagType() != None  # noqa: E711
 
 
 def test_a_subclass_keeps_the_fields():
@@ -86,14 +93,14 @@ def test_valtypes_know_their_name_and_code():
     assert ValType("i32") is I32
     assert str(V128) == "v128"
     assert repr(EXTERNREF) == "ValType.EXTERNREF"
-    assert [kind.code for kind in (I32, I64, F32, F64, V128, FUNCREF, EXTERNREF)] == [
+    assert [kind.code for kind in (I32, I64, F32, F64, V128, FUNCREF, EXTERNREF, EXNREF)] == [
         *(0x7F, 0x7E, 0x7D, 0x7C, 0x7B),
-        *(0x70, 0x6F),
+        *(0x70, 0x6F, 0x69),
     ]
     assert pickle.loads(pickle.dumps(F32)) is F32
 
 
-@pytest.mark.parametrize("name", ["", "I32", "int", "anyref", None, 0x7F])
+@pytest.mark.parametrize("name", ["", "I32", "int", "anyref", "exn", "noexn", None, 0x7F])
 def test_other_names_are_no_valtype(name):
     with pytest.raises(ValueError, match="is not a valid ValType"):
         ValType(name)
@@ -156,7 +163,7 @@ def test_memories_and_tables_need_limits(bad):
 
 
 def test_a_table_holds_references():
-    with pytest.raises(ValueError, match="element must be funcref or externref, not i32"):
+    with pytest.raises(ValueError, match="element must be funcref, externref or exnref, not i32"):
         TableType(I32, Limits(1))
     for bad in (None, "funcref"):
         with pytest.raises(TypeError, match="element must be a ValType"):
@@ -181,7 +188,14 @@ def test_a_global_needs_a_valtype_and_a_bool():
             "1 to 2 funcrefs",
             "TableType(ValType.FUNCREF, Limits(1, 2))",
         ),
+        (
+            TableType(EXNREF, Limits(1)),
+            "at least 1 exnref",
+            "TableType(ValType.EXNREF, Limits(1))",
+        ),
         (MemoryType(Limits(1)), "at least 1 page", "MemoryType(Limits(1))"),
+        (TagType(), "()", "TagType([])"),
+        (TagType((I32, EXNREF)), "(i32, exnref)", "TagType([ValType.I32, ValType.EXNREF])"),
         (MemoryType(Limits(2, 2)), "exactly 2 pages", "MemoryType(Limits(2, 2))"),
         (
             ImportType("env", "f", FuncType([I32])),
@@ -192,6 +206,16 @@ def test_a_global_needs_a_valtype_and_a_bool():
             ExportType("memory", MemoryType(Limits(0))),
             "export 'memory': memory of at least 0 pages",
             "ExportType('memory', MemoryType(Limits(0)))",
+        ),
+        (
+            ImportType("env", "failed", TagType([I32])),
+            "import 'env' 'failed': tag (i32)",
+            "ImportType('env', 'failed', TagType([ValType.I32]))",
+        ),
+        (
+            ExportType("failed", TagType()),
+            "export 'failed': tag ()",
+            "ExportType('failed', TagType([]))",
         ),
     ],
 )
@@ -212,8 +236,52 @@ def test_imports_and_exports_are_named_types():
         with pytest.raises(TypeError, match="name must be a str"):
             ExportType(bad, memory)
     for bad in (None, I32, Limits(1), "func"):
-        with pytest.raises(TypeError, match="type must be a FuncType, GlobalType, TableType or"):
+        with pytest.raises(TypeError, match="type must be a FuncType, GlobalType, TableType, Mem"):
             ExportType("m", bad)
+
+
+# ------------------------------------------------------------------ tag types
+@given(st.lists(valtypes, max_size=300))
+def test_a_tag_type_has_the_types_of_the_values(kinds):
+    made = TagType(kinds)
+    assert made.params == tuple(kinds)
+    assert made == TagType(tuple(kinds)) == TagType(iter(kinds))
+    assert hash(made) == hash(TagType(made.params))
+    assert str(made) == f"({', '.join(map(str, kinds))})"
+    assert eval(repr(made)) == made
+
+
+def test_a_tag_type_without_values():
+    assert TagType() == TagType([]) == TagType(())
+    assert TagType().params == ()
+    assert len({TagType(), TagType([I32]), TagType([I64]), TagType([I32, I64])}) == 4
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (None, "params must be a sequence of ValType, not NoneType"),
+        (1, "params must be a sequence of ValType, not int"),
+        (I32, "params must be a sequence of ValType, not ValType"),
+        ("i32", "params must be a sequence of ValType, not str"),
+        (b"\x7f", r"params\[0\] must be a ValType, not int"),
+        ([None], r"params\[0\] must be a ValType, not NoneType None"),
+        ([I32, "i32"], r"params\[1\] must be a ValType, not str 'i32'"),
+        ([[I32]], r"params\[0\] must be a ValType, not list"),
+        (FuncType([I32]), "params must be a sequence of ValType, not FuncType"),
+    ],
+)
+def test_a_tag_type_refuses(params, message):
+    with pytest.raises(TypeError, match=message):
+        TagType(params)
+
+
+def test_a_tag_type_has_no_results():
+    with pytest.raises(TypeError):
+        TagType([I32], [I32])
+    with pytest.raises(TypeError):
+        TagType(results=[])
+    assert not hasattr(TagType(), "results")
 
 
 # ------------------------------------------------------------------ function types
@@ -245,6 +313,7 @@ def test_shared_signatures_do_not_pile_up():
         ("(i32)->i64", (I32,), (I64,)),
         (" ( i32 , f32 )  ->  ( f64 , v128 ) ", (I32, F32), (F64, V128)),
         ("(externref, funcref)", (EXTERNREF, FUNCREF), ()),
+        ("(exnref) -> exnref", (EXNREF,), (EXNREF,)),
     ],
 )
 def test_parse_reads(text, params, results):

@@ -15,7 +15,8 @@ from typing import IO, Literal, TypeAlias
 # space.
 Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 
-# A value for wasm: an int, a float, 16 bytes, a Func, any object as an externref, None for null.
+# A value for wasm: an int, a float, 16 bytes, a Func, a WasmException, any object as an externref,
+# None for null.
 Value: TypeAlias = int | float | bytes | object | None
 
 # A standard stream. An int is a descriptor, subprocess.PIPE or DEVNULL; a str is a path. Callables

@@ -71,7 +71,7 @@ def add_bench(commands: Any) -> tuple[str, set[str]]:
 
 
 def _bench(given: argparse.Namespace) -> int:
-    from wamr import TimeoutTrap, Trap
+    from wamr import TimeoutTrap, Trap, WasmException
 
     try:
         steps = _measured(given)
@@ -81,6 +81,9 @@ def _bench(given: argparse.Namespace) -> int:
         ) from None
     except Trap as trap:
         complain(f"wamr bench: {shown(given.module)}: trap: {trap}")
+        return TRAPPED
+    except WasmException as exception:
+        complain(f"wamr bench: {shown(given.module)}: {exception}")
         return TRAPPED
     if given.json:
         import json

@@ -1,8 +1,8 @@
 """The entry point of the commands: parsing, and exit codes of errors.
 
 An error is one line on stderr, and exit code 2. The exit codes of a program that was stopped are
-those of a native one: 124 for a timeout (as with `timeout`), 130 for Ctrl-C, 134 for a trap (as
-after abort()).
+those of a native one: 124 for a timeout (as with `timeout`), 130 for Ctrl-C, 134 for a trap or an
+uncaught exception (as after abort()).
 """
 
 from __future__ import annotations

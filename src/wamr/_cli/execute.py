@@ -24,8 +24,9 @@ _ABOUT = """Run a WASI command, or one function of a module.
 Everything behind MODULE is the program's own. It sees no file, no directory and no environment
 variable but those named here; stdin, stdout and stderr are this process's."""
 _EXAMPLES = """exit codes:
-  the program's own; 124 after --timeout; 130 after Ctrl-C; 134 for a trap, whose message and
-  WebAssembly traceback are on stderr; 2 and one line on stderr if it could not be started
+  the program's own; 124 after --timeout; 130 after Ctrl-C; 134 for a trap or an uncaught
+  exception, whose message and WebAssembly traceback are on stderr; 2 and one line on stderr if it
+  could not be started
 
 arguments with --invoke, by the function's type:
   i32, i64: 7, -7, 0xff    f32, f64: 1.5, 1e9, 0x1.8p3, inf, nan    v128: 0x0102...    null
@@ -57,7 +58,7 @@ def add_run(commands: Any) -> tuple[str, set[str]]:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from wamr import ExitTrap, TimeoutTrap, Trap
+    from wamr import ExitTrap, TimeoutTrap, Trap, WasmException
 
     try:
         _call(given)
@@ -69,6 +70,9 @@ def _run(given: argparse.Namespace) -> int:
         ) from None
     except Trap as trap:
         complain(f"wamr run: {shown(given.module)}: trap: {trap}")
+        return TRAPPED
+    except WasmException as exception:
+        complain(f"wamr run: {shown(given.module)}: {exception}")
         return TRAPPED
     return OK
 

@@ -91,6 +91,7 @@ def described(data: bytes) -> dict[str, Any]:
         "wasi": _wasi(contents),
         "start": contents.start,
         "memories": contents.memories(),
+        "tags": contents.tags(),
         "sections": contents.sections,
         "imports": contents.imports,
         "exports": contents.exports,
@@ -136,6 +137,8 @@ def as_text(name: str, found: dict[str, Any]) -> str:
     lines += [f"WASI: {abi['module']} ({abi['abi']})" for abi in found["wasi"]]
     if found["memories"]:
         lines.append(f"memory: {'; '.join(found['memories'])} of 64 KiB")
+    if found["tags"]:
+        lines.append(f"tags: {'; '.join(found['tags'])}")
     if found["start"] is not None:
         lines.append(f"start function: {found['start']}")
     parts = [

@@ -35,7 +35,7 @@ def _value(label: str, kind: ValType, text: str) -> Any:
 
     name = str(kind)
     try:
-        if name in ("funcref", "externref"):
+        if name in ("funcref", "externref", "exnref"):
             if text == "null":
                 return None
             fail(f"{label} is of type {name}, of which only null can be written, not {text!r}")

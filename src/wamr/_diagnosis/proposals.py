@@ -19,20 +19,14 @@ PROPOSALS: dict[str, tuple[str, str]] = {
     "compact-imports": ("compact import sections", ""),
     "custom-descriptors": ("custom descriptors", ""),
     "custom-page-sizes": ("custom page sizes", ""),
-    "exceptions": (
-        "exception handling",
-        "compile C++ without -fwasm-exceptions, Rust with panic=abort",
-    ),
+    "exceptions": ("exception handling", ""),
     "extended-const": ("extended constant expressions", ""),
     "function-references": ("typed function references", ""),
     "gc": (
         "garbage collection",
         "the compilers of Kotlin, Dart, Java, Scala and OCaml need it: their modules do not run",
     ),
-    "legacy-exceptions": (
-        "exception handling in its legacy form",
-        "compile C++ without -fwasm-exceptions, Rust with panic=abort",
-    ),
+    "legacy-exceptions": ("exception handling in its legacy form", ""),
     "memory64": ("64-bit memories and tables (memory64)", "compile for wasm32"),
     "multi-memory": ("multiple memories", ""),
     "multi-value": ("multiple values", ""),

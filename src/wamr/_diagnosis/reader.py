@@ -12,7 +12,7 @@ _PACKED = {0x78: "i8", 0x77: "i16"}
 # Heap types: the name, and the feature that introduces it.
 _HEAPTYPES = {
     0x75: ("nocont", "stack-switching"),
-    0x74: ("noexn", "exceptions"),
+    0x74: ("noexn", "gc"),
     0x73: ("nofunc", "gc"),
     0x72: ("noextern", "gc"),
     0x71: ("none", "gc"),
@@ -26,6 +26,7 @@ _HEAPTYPES = {
     0x69: ("exn", "exceptions"),
     0x68: ("cont", "stack-switching"),
 }
+_EXN = 0x69
 _SHARED = 0x65
 _EXACT = 0x62
 
@@ -93,7 +94,10 @@ class Reader(BinaryReader):
             self.uses.note("simd", "the type v128", begin)
             return VALUE_TYPES[code]
         if code in (0x63, 0x64):
+            of_exceptions = self.peek() == _EXN  # (ref exn), (ref null exn): exception handling
             shown = f"(ref {'null ' if code == 0x63 else ''}{self.heaptype()})"
+            if of_exceptions:
+                return shown if code == 0x64 else "exnref"
             self.uses.note("function-references", f"the type {shown}", begin)
             return shown
         if code == _SHARED or code in _HEAPTYPES:

@@ -24,7 +24,6 @@ from .too_large import too_large
 _SECTIONS = (
     # bytes that are misinterpreted
     (r"unexpected end.*|section size mismatch.*", ("type", "import", "table", "memory", "global")),
-    (r"invalid section id", ("tag",)),
     (r"invalid type flag|unknown value type", ("type",)),
     (r"invalid import kind", ("import",)),
     (r"incompatible import type", ("import", "table")),  # also for tables that aren't imported
@@ -154,8 +153,6 @@ def _proposal(contents: Contents, text: str, body: Body | None, code: range) -> 
         causes = [name for name, use in uses.items() if use.section in sections]
     if not causes:
         return None
-    if "legacy-exceptions" in uses and "exceptions" in uses:
-        del uses["exceptions"]  # implied by the other
     order = sorted(uses, key=lambda name: (name not in causes, uses[name].offset))
     used = [f"{PROPOSALS[name][0]} ({_shown(contents, uses[name])})" for name in order]
     advice = [PROPOSALS[name][1] for name in order if PROPOSALS[name][1]]

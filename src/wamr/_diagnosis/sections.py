@@ -87,6 +87,10 @@ class Contents:
         """Return the types of the memories, imported ones first."""
         return self._indices["memory"]
 
+    def tags(self) -> list[str]:
+        """Return the types of the tags, imported ones first."""
+        return self._indices["tag"]
+
     def function_types(self) -> list[str]:
         """Return the types of the functions, imported ones first."""
         return self._indices["function"]
@@ -324,7 +328,9 @@ class Contents:
         if attribute:
             raise Malformed(begin, f"0x{attribute:02x} is no attribute of a tag")
         self.uses.tags += 1
-        self._indices["tag"].append(f"type {reader.index(len(self.uses.types), 'type')}")
+        type_ = self.uses.types[reader.index(len(self.uses.types), "type")]
+        # A tag has no results; those of an invalid module are shown.
+        self._indices["tag"].append(type_.removesuffix(" -> ()"))
 
     def _export(self, reader: Reader) -> None:
         name = reader.text()

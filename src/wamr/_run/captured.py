@@ -1,8 +1,8 @@
 """The captured output of a program, as results of `run` and as attributes of exceptions.
 
 Every exception that `run` raises has `stdout` and `stderr`, as the exceptions of subprocess do. It
-also shows the end of stderr, where most programs print why they failed: in `str(trap)`, and as a
-note of other exceptions (Python 3.11). This module knows nothing about instances.
+also shows the end of stderr, where most programs print why they failed: in the text of a Trap or
+WasmException, and as a note of other exceptions (Python 3.11). This module knows nothing about instances.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import suppress
 from .._base.callables import checked_plain
 from .._wasi.stdio import PIPE, STDOUT
 from .._wasi.streams import Sink, TextWriter, text_decoder
-from ..errors import Trap, WasmError
+from ..errors import WasmError, _TracedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class Captured:
         outputs = {name: self._result_or_escaped(name) for name in ("stdout", "stderr")}
         vars(error).update(outputs)  # setattr would fail for a frozen dataclass
         ending = self._ending()
-        if isinstance(error, Trap):
-            error._ending = ending  # str(trap) shows it
+        if isinstance(error, _TracedError):
+            error._ending = ending  # str(error) shows it
             return
         if not isinstance(error, WasmError):
             vars(error).update({"output": outputs["stdout"], _MARK: True})

@@ -73,7 +73,7 @@ class Linker:
     def define(self, module: str, name: str, item: ImportItem, *, replace: bool = False) -> None:
         """Define the item for imports of `module`.`name`.
 
-        item: a Func, Global, Table or Memory of the store, or a callable. replace: whether to
+        item: a Func, Global, Table, Memory or Tag of the store, or a callable. replace: whether to
         replace an earlier definition.
         Raises ValueError if the name is defined already or the item is of another store; TypeError.
 
@@ -95,7 +95,8 @@ class Linker:
                 )
         elif not callable(item):
             raise TypeError(
-                f"item must be a Func, Global, Table, Memory or callable, not {type(item).__name__}"
+                "item must be a Func, Global, Table, Memory, Tag or callable, not "
+                f"{type(item).__name__}"
             )
         else:  # generators are allowed, since an import may have externref results
             checked_plain(f"{module}.{name}", item, generators=True)

@@ -13,6 +13,7 @@ from .._base.arguments import already_initialized, type_name
 from .._base.binary_format import F32, F64, I32, I64
 from .._values.codec import Wrapped, f32_value, to_bytes
 from ..types import ValType
+from .exceptions import WasmException
 from .func import Func
 from .store import checked_store
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 _FORMATS = {I32: Struct("<i"), I64: Struct("<q"), F32: Struct("<f"), F64: Struct("<d")}
-_REFERENCES = (ValType.EXTERNREF, ValType.FUNCREF)
+_REFERENCES = (ValType.EXTERNREF, ValType.FUNCREF, ValType.EXNREF)
 
 
 class Val(Wrapped):
@@ -185,10 +186,10 @@ class Foreign(Wrapped):
 
 
 class Ref(Wrapped):
-    """A reference to a function or a host object, or a null reference.
+    """A reference to a function, a host object or an exception, or a null reference.
 
-    value: a Func, a Foreign, or None for null. type: ValType.FUNCREF or EXTERNREF; required only if
-    value is None. Raises TypeError. C: `wasm_ref_t`. Spec: section 4.2.1.
+    value: a Func, a Foreign, a WasmException, or None for null. type: ValType.FUNCREF, EXTERNREF or
+    EXNREF; required only if value is None. Raises TypeError. C: `wasm_ref_t`. Spec: section 4.2.1.
 
     >>> from wamr import Ref, ValType
     >>> Ref(None, ValType.FUNCREF).is_null
@@ -197,34 +198,42 @@ class Ref(Wrapped):
 
     __slots__ = ("_type", "_value")
 
-    def __init__(self, value: Func | Foreign | None, type: ValType | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        value: Func | Foreign | WasmException | None,
+        type: ValType | None = None,  # noqa: A002
+    ) -> None:
         if hasattr(self, "_type"):
             raise already_initialized(self)
         if isinstance(value, Foreign):
             natural = ValType.EXTERNREF
         elif isinstance(value, Func):
             natural = ValType.FUNCREF
+        elif isinstance(value, WasmException):
+            natural = ValType.EXNREF
         elif value is None:
             if type is None:
-                raise TypeError("a null Ref needs its type: ValType.FUNCREF or ValType.EXTERNREF")
+                raise TypeError("a null Ref needs its type: ValType.FUNCREF, EXTERNREF or EXNREF")
             natural = type
         else:
-            raise TypeError(f"value must be a Func, a Foreign or None, not {type_name(value)}")
+            raise TypeError(
+                f"value must be a Func, a Foreign, a WasmException or None, not {type_name(value)}"
+            )
         if type is not None and type not in _REFERENCES:
-            raise TypeError(f"type must be FUNCREF or EXTERNREF, not {type!r}")
-        if type is ValType.FUNCREF and natural is not type:
-            raise TypeError("a Foreign is no funcref")
+            raise TypeError(f"type must be FUNCREF, EXTERNREF or EXNREF, not {type!r}")
+        if type not in (None, ValType.EXTERNREF, natural):
+            raise TypeError(f"a {type_name(value)} is no {type}")
         self._type = type or natural
         self._value = value
 
     @property
     def type(self) -> ValType:
-        """ValType.FUNCREF or ValType.EXTERNREF."""
+        """ValType.FUNCREF, EXTERNREF or EXNREF."""
         return self._type
 
     @property
-    def value(self) -> Func | Foreign | None:
-        """The Func or Foreign that this refers to, or None if it is null."""
+    def value(self) -> Func | Foreign | WasmException | None:
+        """The Func, Foreign or WasmException that this refers to, or None if it is null."""
         return self._value
 
     @property
@@ -256,3 +265,5 @@ def _check_reference(type: ValType, value: object) -> None:  # noqa: A002
             raise TypeError(f"value must not be a Ref of type {value.type}")
     elif type is ValType.FUNCREF and value is not None and not isinstance(value, Func):
         raise TypeError(f"value must be a Func or None (funcref), not {type_name(value)}")
+    elif type is ValType.EXNREF and value is not None and not isinstance(value, WasmException):
+        raise TypeError(f"value must be a WasmException or None (exnref), not {type_name(value)}")
