@@ -11,9 +11,8 @@ from wamr import FEATURES, CompileError, Engine, Module
 from wamr._diagnosis.proposals import PROPOSALS, what_there_is
 from wamr._diagnosis.sections import Contents
 
-F = "(type $f (func)) "
-C = "(type $f (func)) (type $c (cont $f)) "
-PROPOSED = {
+# Modules with exceptions, which load: the first use of the feature is found in each.
+EXCEPTIONS = {
     "exceptions": [
         "(tag)",
         '(import "m" "t" (tag))',
@@ -27,6 +26,10 @@ PROPOSED = {
         "(elem exnref)",
         '(import "m" "g" (global exnref))',
         "(func (block (result exnref) unreachable) drop)",
+        "(func (param (ref exn)) (throw_ref (local.get 0)))",
+        "(func (result (ref exn)) unreachable)",
+        "(tag $t (param i32)) (func (result i32 exnref) (try_table (catch_ref $t 0) (throw $t"
+        " (i32.const 1))) unreachable)",
     ],
     "legacy-exceptions": [
         "(func try end)",
@@ -35,6 +38,12 @@ PROPOSED = {
         "(func try (delegate 0))",
         "(func (result i32) try (result i32) i32.const 1 catch_all i32.const 2 end)",
     ],
+}
+F = "(type $f (func)) "
+C = "(type $f (func)) (type $c (cont $f)) "
+V = "(param v128 v128 v128)"
+GETS = "(local.get 0) (local.get 1) (local.get 2)"
+PROPOSED = {
     "gc": [
         "(type (struct))",
         "(type (array i8))",
@@ -54,6 +63,10 @@ PROPOSED = {
         "(global (ref i31) (ref.i31 (i32.const 1)))",
         "(func (block (result anyref) (unreachable)) drop)",
         "(elem anyref (ref.null any))",
+        "(func (param nullexnref))",
+        "(func (drop (ref.null noexn)))",
+        "(rec (type $f (func))) (tag (type $f))",
+        "(func (param exnref) (drop (ref.test (ref exn) (local.get 0))))",
     ],
     "function-references": [
         F + "(func (param (ref $f)))",
@@ -61,6 +74,9 @@ PROPOSED = {
         F + "(func (param (ref null $f)) (call_ref $f (local.get 0)))",
         F + "(func (local (ref null $f)))",
         "(func (param funcref) (drop (ref.as_non_null (local.get 0))))",
+        "(func (param exnref) (drop (ref.as_non_null (local.get 0))))",
+        "(table 1 exnref (ref.null exn))",
+        F + "(tag (param (ref $f)))",
         "(func (param funcref) (block (br_on_null 0 (local.get 0)) drop))",
         "(func $g) (table 1 (ref func) (ref.func $g))",
         "(func $g) (table 1 funcref (ref.func $g))",
@@ -141,7 +157,37 @@ def test_a_proposal_that_the_build_lacks_is_named(wat, feature, text):
     assert feature in contents.uses  # the output of `wamr inspect`
 
 
-@pytest.mark.parametrize("features", [{"threads", "memory64"}, {"exceptions", "gc"}])
+@pytest.mark.parametrize(
+    ("feature", "text"), [(name, text) for name, texts in EXCEPTIONS.items() for text in texts]
+)
+def test_a_module_with_exceptions_loads_and_its_features_are_found(wat, feature, text):
+    data = wat(f"(module {text})")
+    Module(Engine(), data)
+    contents = Contents(data)
+    assert contents.problem is None
+    assert feature in contents.uses
+    assert {*contents.uses} <= FEATURES
+
+
+@pytest.mark.parametrize("spelling", [b"\x69", b"\x63\x69", b"\x64\x69"], ids=bytes.hex)
+def test_a_long_form_of_exnref_is_no_typed_function_reference(spelling):
+    type_ = b"\x60\1" + spelling + b"\0"
+    data = module((1, b"\1" + type_), (2, b"\2\1m\1f\0\0\1m\1g\3" + spelling + b"\0"))
+    contents = Contents(data)
+    assert {*contents.uses} == {"exceptions"}
+    Module(Engine(), data)
+    shown = "(ref exn)" if spelling[0] == 0x64 else "exnref"
+    assert [item["type"] for item in contents.imports] == [f"({shown}) -> ()", f"constant {shown}"]
+
+
+def test_a_proposal_that_is_used_besides_exceptions_is_named_alone(wat):
+    said = refusal(wat("(module (tag $t) (func (throw $t)) (memory i64 1))"))
+    assert "the module uses 64-bit memories and tables (memory64) (" in said
+    assert "and exception handling" not in said.partition("does not have")[0]
+    assert "exception handling" in said.partition("it has ")[2]
+
+
+@pytest.mark.parametrize("features", [{"threads", "memory64"}, {"function-references", "gc"}])
 def test_a_module_with_two_proposals_is_told_both(wat, features):
     text = " ".join(PROPOSED[feature][0] for feature in sorted(features))
     if features == {"threads", "memory64"}:
@@ -150,17 +196,12 @@ def test_a_module_with_two_proposals_is_told_both(wat, features):
     assert all(PROPOSALS[feature][0] in said for feature in features)
 
 
-def test_legacy_exceptions_are_said_once(wat):
-    said = refusal(wat("(module (tag $t) (func try throw $t catch_all end))"))
-    assert said.count("exception handling") == 1
-    assert "in its legacy form" in said
-
-
 def test_where_a_proposal_is_used_is_said_by_name_and_byte(wat):
-    data = wat('(module (func) (func $risky (export "r") (block (try_table (catch_all 0)))))')
+    data = wat('(module (func) (func $risky (export "r") (param funcref) (block'
+               " (br_on_null 0 (local.get 0)) drop)))")  # fmt: skip
     said = refusal(data)
-    at = data.index(b"\x1f\x40")
-    assert f'the instruction try_table in function 1 "risky", at byte {at:#x}' in said
+    at = data.index(b"\xd5\0")
+    assert f'the instruction br_on_null in function 1 "risky", at byte {at:#x}' in said
 
 
 # ------------------------------------------------------------------ modules without a proposal
@@ -185,9 +226,14 @@ def code(*instructions, before=b"\0"):
     [
         (module((14, b"\0")), "invalid section id"),
         (module((99, b"")), "invalid section id"),
-        (module((13, b"\1\1\0")), "invalid section id"),  # a tag of an unknown attribute
-        (module(TYPES, (13, b"\1\0\7")), "invalid section id"),  # of a type that is not there
-        (module(TYPES, (13, b"\5\0\0")), "invalid section id"),  # cut short
+        (module((13, b"\1\1\0")), "unknown tag attribute"),
+        (module(TYPES, (2, b"\1\1m\1t\4\1\0")), "unknown tag attribute"),
+        (module(TYPES, (13, b"\1\0\7")), "unknown type 7"),
+        (module(TYPES, (13, b"\5\0\0")), "unexpected end"),
+        (module(TYPES, (13, b"\1\0")), "unexpected end"),
+        (module(TYPES, (13, b"\1\0\0\0")), "section size mismatch"),
+        (module(TYPES, (6, b"\0"), (13, b"\1\0\0")), "a section is out of order"),
+        (module(TYPES, (7, b"\1\1e\4\0")), "unknown tag"),
         (module((1, b"\1\x61\0\0")), "invalid type flag"),
         (module((1, b"\1\x5f\1\x00\0")), "invalid type flag"),  # a struct of nothing known
         (module((1, b"\1\x60\1\x10\0")), "unknown value type"),
@@ -199,9 +245,18 @@ def code(*instructions, before=b"\0"):
         (module((5, b"\2\0\1")), "multiple memories"),  # of which one is cut off
         (module(TYPES, FUNCTIONS, code(0x27, 0x0B)), "unsupported opcode 0x27"),
         (module(TYPES, FUNCTIONS, code(0xFF, 0x0B)), "unsupported opcode 0xff"),
-        (module(TYPES, FUNCTIONS, code(0x06, 0x40, 0x0B)), "unsupported opcode 0x06"),
-        (module(TYPES, FUNCTIONS, code(0x19, 0x0B)), "unsupported opcode 0x19"),
-        (module(TYPES, FUNCTIONS, code(0x08, 0, 0x0B)), "unsupported opcode 0x08"),
+        (module(TYPES, FUNCTIONS, code(0x06, 0x40, 0x0B)), "unexpected end opcodes"),
+        (module(TYPES, FUNCTIONS, code(0x19, 0x0B)), "catch found without matched try"),
+        (module(TYPES, FUNCTIONS, code(0x07, 0, 0x0B)), "catch found without matched try"),
+        (module(TYPES, FUNCTIONS, code(0x18, 0, 0x0B)), "delegate found without matched try"),
+        (module(TYPES, FUNCTIONS, code(0x09, 0, 0x0B)), "invalid rethrow label"),
+        (module(TYPES, FUNCTIONS, code(0x08, 0, 0x0B)), "unknown tag 0"),
+        (module(TYPES, FUNCTIONS, code(0x0A, 0x0B)), "type mismatch"),
+        (
+            module(TYPES, FUNCTIONS, code(0x1F, 0x40, 1, 7, 0, 0x0B, 0x0B)),
+            "malformed catch clause",
+        ),
+        (module(TYPES, FUNCTIONS, code(0x1F)), "section size mismatch"),
         (module(TYPES, FUNCTIONS, code(0x14, 9, 0x0B)), "unsupported opcode 0x14"),
         (module(TYPES, FUNCTIONS, code(0xFB, 0, 0, 0x0B)), "unsupported opcode 0xfb"),
         (module(TYPES, FUNCTIONS, code(0xFE, 0x10, 2, 0, 0x0B)), "unknown memory"),
@@ -286,6 +341,24 @@ def test_a_name_is_shown_so_that_a_terminal_does_not_obey_it(wat):
         ('(func (export "a")) (func (export "a"))', "duplicate export name: two exports have one"),
         ("(func $f (param i32)) (start $f)", "invalid start function: it must take nothing"),
         ("(global i32 (i64.const 1))", "type mismatch: a constant expression, or an element"),
+        ("(tag $t (result i32))", "non-empty tag result type: the type of a tag must have no"),
+        (
+            '(import "m" "t" (tag (param i32) (result i32)))',
+            "non-empty tag result type: the type of a tag must have no results",
+        ),
+        (
+            "(func try rethrow 0 end)",
+            "rethrow must name the catch or catch_all of a try that it is in, in function 0, at",
+        ),
+        ("(func (try_table (catch_all 5)))", "of a block that the instruction is not in, in func"),
+        (
+            "(tag $t (param i32)) (func (try_table (catch $t 0)))",
+            "type mismatch: a catch clause passes other types than those of its label, in function",
+        ),
+        (
+            "(func (block (try_table (catch_all_ref 0))))",
+            "type mismatch: a catch clause passes other types than those of its label, in function",
+        ),
         (
             "(func (br 3))",
             "a branch leads out of more blocks than it is in, in function 0, at byte",

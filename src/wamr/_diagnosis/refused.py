@@ -40,6 +40,10 @@ _SECTIONS = (
 )
 # Explanations of WAMR's texts for readers who don't know the specification.
 _MEANING = {
+    "catch found without matched try": (
+        "catch and catch_all must be in a try, and behind its catch_all there is no other catch"
+    ),
+    "delegate found without matched try": "delegate must end a try that has no catch",
     "duplicate export name": "two exports have one name",
     "function and code section have inconsistent lengths": "a function has no code, or none has it",
     "function and code section have inconsistent lengths or unexpected end": (
@@ -51,7 +55,10 @@ _MEANING = {
     "data count section required": "memory.init and data.drop need a data count section",
     "integer representation too long": "a number takes more bytes than it may",
     "integer too large": "a number is larger than its place in the format allows",
+    "invalid rethrow label": "rethrow must name the catch or catch_all of a try that it is in",
     "invalid start function": "it must take nothing and return nothing",
+    "malformed catch clause": "try_table knows four kinds of clause, 0 to 3",
+    "non-empty tag result type": "the type of a tag must have no results",
     "section size mismatch": "a section is longer or shorter than what is in it",
     "section size mismatch: function body END opcode expected": (
         "a function's code does not end where its size says"
@@ -64,6 +71,8 @@ _MEANING = {
     "unexpected content after last section or junk after last section": (
         "a section is out of order, or there is a second one"
     ),
+    "unknown label": "it is of a block that the instruction is not in",
+    "unknown tag attribute": "the attribute of a tag must be 0, which means an exception",
     "unknown label, unexpected end of section or function": (
         "a branch leads out of more blocks than it is in"
     ),
@@ -75,6 +84,8 @@ _UNREADABLE = re.compile(
     "invalid (section id|type flag|limits flags|import kind|mutability|local type|function code).*|"
     "unknown value type"
 )
+_CATCHES = "a catch clause passes other types than those of its label"
+_TRY_TABLE = 0x1F
 _POSITION = re.compile(r" \(function (\d+), byte (\d+) of its code\)$")
 
 
@@ -95,6 +106,8 @@ def compile_error(text: str, data: bytes) -> CompileError:
     details = (
         [_MEANING[words]] if words in _MEANING and not (body and words == "type mismatch") else []
     )
+    if words == "type mismatch" and code and data[code.start] == _TRY_TABLE:
+        details.append(_CATCHES)
     if body is not None:
         where = f", at byte {code.start:#x}" if code else ""
         details.append(f"in {shown_function(data, body.index)}{where}")

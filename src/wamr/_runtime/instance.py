@@ -125,7 +125,7 @@ class Instance:
                 module._c, state.instance_id, budget, stack, timeout_ns, fuel
             )
             if not c:
-                _raise_failed(module, store)
+                _raise_failed(state)
             state.c = handle(c)
             store._closables.add(state.instance_id, state)
         else:
@@ -253,11 +253,12 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
             state.link(extern._lifetime)
         store._closables.add(state.instance_id, state)
     if failed:
-        _raise_failed(module, store)
+        _raise_failed(state)
 
 
-def _raise_failed(module: Module, store: Store) -> NoReturn:
+def _raise_failed(state: InstanceState) -> NoReturn:
     """Raise the exception for an instance that could not be made."""
+    module, store = state.module, state.store
     error = take_error(module._c)  # C records it for the module: there is no instance
     status, text = error.status, ffi.string(error.text).decode("utf-8", "replace")
     if status == lib.WPY_NO_MEMORY:
@@ -271,4 +272,4 @@ def _raise_failed(module: Module, store: Store) -> NoReturn:
             reason = no_room(store._budget, elements=True)
             raise MemoryLimitError(f"there is no room for the module's tables: {reason}")
         raise out_of_memory(text) or link_error_from_text(text)
-    raise_status(error, module._c, "the module's segments")
+    raise_status(error, module._c, "the module's segments", state)
