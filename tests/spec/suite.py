@@ -1,8 +1,8 @@
 """Fetches the official test suite and converts its scripts, once.
 
-The .wast files are data of a crate, which cargo fetches; `wasm-tools json-from-wast` splits each
-into modules and a list of commands. The results are kept in build/spec, in a folder named after
-both versions, and are never committed. This module does not interpret the scripts (`runner` does),
+The .wast files are data of a crate, which cargo fetches, in two versions; `wasm-tools
+json-from-wast` splits each into modules and a list of commands. The results are kept in build/spec,
+in folders named after the versions, and are never committed. This module does not interpret the scripts (`runner` does),
 and knows no failures (`known` does).
 """
 
@@ -32,27 +32,31 @@ class SuiteError(Exception):
 def scripts(folders: tuple[str, ...]) -> dict[str, Path]:
     """Return the converted scripts of all files in `folders`, in order, by "folder/name"."""
     with exclusive(CACHE / "lock"):  # each test process asks when it collects the tests
-        data = _data()
-        sources = {
-            f"{folder}/{path.relative_to(data / folder).with_suffix('').as_posix()}": path
-            for folder in folders
-            for path in sorted((data / folder).rglob("*.wast"))
-        }
-        place = CACHE / f"{data.parent.name}-wasm-tools-{_tools_version()}"
-        missing = {name: path for name, path in sources.items() if not (place / name).is_dir()}
-        _convert(missing, place)
-    return {name: place / name / "script.json" for name in sources}
+        versions = _data()
+        tools = _tools_version()
+        found = {}
+        for folder in folders:
+            data = next((data for data in versions if (data / folder).is_dir()), versions[0])
+            sources = {
+                f"{folder}/{path.relative_to(data / folder).with_suffix('').as_posix()}": path
+                for path in sorted((data / folder).rglob("*.wast"))
+            }
+            place = CACHE / f"{data.parent.name}-wasm-tools-{tools}"
+            missing = {name: path for name, path in sources.items() if not (place / name).is_dir()}
+            _convert(missing, place)
+            found |= {name: place / name / "script.json" for name in sources}
+    return found
 
 
-def _data() -> Path:
-    """Return the folder of the suite's files; fetch it the first time."""
+def _data() -> list[Path]:
+    """Return the folders of the suite's files, the newest first; fetch them the first time."""
     manifest = CACHE / "crate" / "Cargo.toml"
     wanted = Path(__file__).with_name("suite-crate") / "Cargo.toml"
     note = CACHE / "crate" / "data.txt"
     if note.is_file() and manifest.read_bytes() == wanted.read_bytes():
-        data = Path(note.read_text(encoding="utf-8"))
-        if data.is_dir():
-            return data
+        versions = [Path(line) for line in note.read_text(encoding="utf-8").splitlines()]
+        if all(data.is_dir() for data in versions):
+            return versions
     cargo = shutil.which("cargo")
     if cargo is None:
         raise SuiteError(f"the spec suite comes with the crate {CRATE}: install cargo")
@@ -68,10 +72,11 @@ def _data() -> Path:
         raise SuiteError(f"cargo could not fetch the crate {CRATE}:\n{said}") from None
     except subprocess.TimeoutExpired:
         raise SuiteError(f"cargo did not fetch the crate {CRATE} within 10 minutes") from None
-    packages = json.loads(answer)["packages"]
-    crate = next(Path(p["manifest_path"]).parent for p in packages if p["name"] == CRATE)
-    note.write_text(str(crate / "data"), encoding="utf-8")
-    return crate / "data"
+    packages = [package for package in json.loads(answer)["packages"] if package["name"] == CRATE]
+    packages.sort(key=lambda package: [int(part) for part in package["version"].split(".")])
+    versions = [Path(package["manifest_path"]).parent / "data" for package in reversed(packages)]
+    note.write_text("\n".join(map(str, versions)), encoding="utf-8")
+    return versions
 
 
 def _tools_version() -> str:

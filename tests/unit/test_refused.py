@@ -59,6 +59,8 @@ PROPOSED = {
         "(table 1 anyref)",
         "(global anyref (ref.null any))",
         "(global $a i32 (i32.const 1)) (global i32 (global.get $a))",
+        '(global $a i32 (i32.const 1)) (memory 1) (data (global.get $a) "x")',
+        "(global $a i32 (i32.const 1)) (table 2 funcref) (elem (global.get $a) func)",
         '(import "m" "t" (table 1 anyref))',
         "(global (ref i31) (ref.i31 (i32.const 1)))",
         "(func (block (result anyref) (unreachable)) drop)",
@@ -122,6 +124,8 @@ PROPOSED = {
     "compact-imports": [
         '(import "m" (item "a" (func)) (item "b" (func)))',
         '(import "m" (item "a") (item "b") (func))',
+        '(import "m" (item "a") (item "b") (tag)) (func (throw 1))',
+        '(import "m" (item "a") (item "b") (global i32)) (global i32 (global.get 1))',
     ],
     "shared-everything-threads": [
         "(table shared 1 (ref null (shared func)))",

@@ -1,7 +1,7 @@
-/* capi.c: replacements for functions of wasm_c_api.c: engines, loading, traps, values and calls.
+/* capi.c: replacements for functions of wasm_c_api.c: engines, traps, values and calls.
  *
- * The folder's other files are externs.c (memories, tables and globals of the host), instance.c
- * (imports) and refs.c (references, casts, vectors). A function named `wasm_…` is one that WAMR
+ * The folder's other files are modules.c (loading), externs.c (memories, tables and globals of the
+ * host), instance.c (imports) and refs.c (references, casts, vectors). A function named `wasm_…` is one that WAMR
  * declares without defining it; one named `wpy_api_…` replaces WAMR's function of that name (capi.h
  * redirects to it). All other functions are WAMR's own, with the patches of cmake/patches/capi/.
  *
@@ -53,77 +53,6 @@ wpy_api_engine_delete(wasm_engine_t *engine)
         return;
     wasm_engine_delete(engine);
     wpy_runtime_stop();
-}
-
-/* ---- loading ---- */
-
-static bool
-has_exnref(const uint8 *types, uint32 count)
-{
-    return count && memchr(types, VALUE_TYPE_EXNREF, count);
-}
-
-static bool
-has_exceptions(const WASMModule *module)
-{
-    bool found = module->import_tag_count + module->tag_count > 0;
-    uint32 i;
-
-    for (i = 0; i < module->type_count && !found; i++) {
-        const WASMFuncType *type = (const WASMFuncType *)module->types[i];
-
-        found = has_exnref(type->types, (uint32)type->param_count + type->result_count);
-    }
-    for (i = 0; i < module->import_global_count && !found; i++)
-        found = module->import_globals[i].u.global.type.val_type == VALUE_TYPE_EXNREF;
-    for (i = 0; i < module->global_count && !found; i++)
-        found = module->globals[i].type.val_type == VALUE_TYPE_EXNREF;
-    for (i = 0; i < module->import_table_count && !found; i++)
-        found = module->import_tables[i].u.table.table_type.elem_type == VALUE_TYPE_EXNREF;
-    for (i = 0; i < module->table_count && !found; i++)
-        found = module->tables[i].table_type.elem_type == VALUE_TYPE_EXNREF;
-    return found;
-}
-
-bool
-wpy_api_has_exceptions(const wasm_module_t *module)
-{
-    const WASMModuleCommon *common = *module;
-
-    return common->module_type == Wasm_Module_Bytecode &&
-           has_exceptions((const WASMModule *)common);
-}
-
-void
-wpy_api_load_error(const wasm_byte_vec_t *binary, char *text, uint32_t size)
-{
-    uint8 *copy;
-    WASMModuleCommon *module;
-
-    text[0] = '\0';
-    if (!binary || !binary->data || !binary->size || binary->size > UINT32_MAX) {
-        snprintf(text, size, "no bytes");
-        return;
-    }
-    if (!(copy = malloc(binary->size))) {
-        snprintf(text, size, "out of memory");
-        return;
-    }
-    memcpy(copy, binary->data, binary->size); /* the loader edits its input */
-    if ((module = wasm_runtime_load(copy, (uint32)binary->size, text, size))) {
-        if (module->module_type == Wasm_Module_Bytecode && has_exceptions((WASMModule *)module))
-            snprintf(text, size,
-                     "the module uses exceptions (tags, exnref), which wasm-c-api has no functions "
-                     "for; wamr.Module loads it");
-        wasm_runtime_unload(module);
-    }
-    free(copy);
-}
-
-bool
-wpy_api_module_is_underlying_binary_freeable(const wasm_module_t *module)
-{
-    return module && wasm_module_is_underlying_binary_freeable(module);
 }
 
 /* ---- traps ---- */

@@ -40,6 +40,10 @@
 #define wasm_memory_same wpy_api_memory_same
 #define wasm_foreign_same wpy_api_foreign_same
 #define wasm_trap_message wpy_api_trap_message
+#define wasm_module_new wpy_api_module_new
+#define wasm_module_new_ex wpy_api_module_new_ex
+#define wasm_module_deserialize wpy_api_module_deserialize
+#define wasm_module_validate wpy_api_module_validate
 #define wasm_module_is_underlying_binary_freeable wpy_api_module_is_underlying_binary_freeable
 #define wasm_importtype_is_linked wpy_api_importtype_is_linked
 #define wasm_extern_as_func wpy_api_extern_as_func
@@ -85,10 +89,8 @@ bool wpy_api_func_is_export(const wasm_func_t *func);
 /* A new trap with this message, owned by the caller. `store` may be NULL. */
 wasm_trap_t *wpy_api_trap(wasm_store_t *store, const char *text);
 
-/* Whether the module has tags, or exnrefs in its types. wasm-c-api has functions for neither. */
-bool wpy_api_has_exceptions(const wasm_module_t *module);
-
-/* Writes the loader's error for these bytes to `text`; an empty text where they load. */
+/* Writes why these bytes are no module to `text`: the loader's error, or that the module has
+ * exceptions. An empty text where they are one. */
 void wpy_api_load_error(const wasm_byte_vec_t *binary, char *text, uint32_t size);
 
 /* cdef end */

@@ -34,6 +34,9 @@ wasm_trap_t *wpy_api_trap(wasm_store_t *store, const char *text); /* see capi.h 
 bool wpy_api_func_index(const wasm_ref_t *ref, const WASMModuleInstanceCommon *instance,
                         uint32 *out);
 
+/* modules.c: see capi.h */
+void wpy_api_load_error(const wasm_byte_vec_t *binary, char *text, uint32_t size);
+
 /* instance.c: lets all tables of the module grow. WAMR otherwise gives room to grow only to the
  * tables that the module's own code grows. */
 void wpy_api_tables_grow(WASMModule *module);

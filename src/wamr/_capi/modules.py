@@ -53,25 +53,13 @@ def _load(function: str, load: Any, store: Any, binary: Any, parameter: str = "b
     given = vectors.read(BYTES, binary, function, parameter)
     if not _loadable(given):
         return null(MODULE)
-    return own_in(parent, MODULE, _without_exceptions(load(store_pointer, given)))
-
-
-def _without_exceptions(module: Any) -> Any:
-    """Return the module; NULL if it has tags or exnrefs, for which wasm-c-api has no functions."""
-    if module and lib.wpy_api_has_exceptions(module):
-        lib.wasm_module_delete(module)
-        return ffi.NULL
-    return module
+    return own_in(parent, MODULE, load(store_pointer, given))
 
 
 def wasm_module_validate(store: Any, binary: Any) -> bool:
     store_pointer = handles.use(STORE, store, "wasm_module_validate", "store")
     given = vectors.read(BYTES, binary, "wasm_module_validate", "binary")
-    if not _loadable(given) or not lib.wasm_module_validate(store_pointer, given):
-        return False
-    text = ffi.new("char[256]")
-    lib.wpy_api_load_error(given, text, 256)
-    return not ffi.string(text)
+    return _loadable(given) and bool(lib.wasm_module_validate(store_pointer, given))
 
 
 def wasm_module_new_ex(store: Any, binary: Any, args: Any) -> Any:
@@ -81,8 +69,7 @@ def wasm_module_new_ex(store: Any, binary: Any, args: Any) -> Any:
     options = arguments.struct(_LOAD_ARGS, args, function, "args")
     if not options or not _loadable(given):
         return null(MODULE)
-    loaded = _without_exceptions(lib.wasm_module_new_ex(store_pointer, given, options))
-    module = own_in(parent, MODULE, loaded)
+    module = own_in(parent, MODULE, lib.wasm_module_new_ex(store_pointer, given, options))
     if module and options.name:
         # C keeps the pointer to the name, which the caller may free: set a copy.
         lib.wasm_module_set_name(module, ffi.new("char[]", ffi.string(options.name)))

@@ -112,11 +112,8 @@ def balanced(reader: Reader) -> bool:
     return reader.at == reader.end and not open_
 
 
-def constant(reader: Reader, own_globals: int | None = None) -> None:
-    """Read a constant expression with its `end`.
-
-    own_globals: in a global's initializer, the index of the first global that isn't imported.
-    """
+def constant(reader: Reader) -> None:
+    """Read a constant expression with its `end`."""
     while True:
         begin = reader.at
         code = instruction(reader)
@@ -126,9 +123,9 @@ def constant(reader: Reader, own_globals: int | None = None) -> None:
             raise Malformed(begin, f"0x{code:02x} is no constant instruction")
         if code in _ARITHMETIC:
             reader.uses.note("extended-const", "arithmetic in a constant expression", begin)
-        if code == 0x23 and own_globals is not None:
+        if code == 0x23:
             named = Reader(reader.data, begin + 1, reader.end, reader.uses).number()
-            if named >= own_globals:
+            if named >= reader.uses.imported_globals:
                 what = "a global of its own in a constant expression"
                 reader.uses.note("gc", what, begin)
 

@@ -53,6 +53,7 @@ class Uses(dict[str, Use]):
         self.types: list[str] = []
         self.memories = 0
         self.tags = 0
+        self.imported_globals = 0
         self.max_type = -1  # the greatest index of a type in a type, where it may be defined later
 
     def note(self, feature: str, what: str, offset: int) -> None:

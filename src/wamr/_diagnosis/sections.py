@@ -260,7 +260,7 @@ class Contents:
                 ]
                 extra = len(names) - 1
                 self._indices[kind] += [type_] * extra
-                self._imported_functions += extra if kind == "function" else 0
+                self._count(kind, extra)
         else:
             self._imported(reader, module, name)
 
@@ -271,15 +271,27 @@ class Contents:
         kind = _KINDS[code]
         if code == FUNCTION:
             self._index(reader)
-            self._imported_functions += 1
         else:
             (self._table, self._memory, self._global, self._tag)[code - 1](reader)
+        if kind in ("function", "global"):
+            self._count(kind, 1)
         type_ = self._indices[kind][-1]
         self.imports.append({"module": module, "name": name, "kind": kind, "type": type_})
         if kind == "global" and type_.startswith("mutable"):
             self.uses.note("mutable-globals", "an imported global that can change", begin)
         if module in WASI:
             self.uses.note("wasi", "an import of WASI's", begin)
+
+    def _count(self, kind: str, more: int) -> None:
+        """Count imports for what reads their indices."""
+        if kind == "function":
+            self._imported_functions += more
+        elif kind == "global":
+            self.uses.imported_globals += more
+        elif kind == "memory":
+            self.uses.memories += more
+        elif kind == "tag":
+            self.uses.tags += more
 
     def _index(self, reader: Reader) -> None:
         """Read the type index of a function."""
@@ -318,9 +330,8 @@ class Contents:
         self._indices["global"].append(reader.globaltype())
 
     def _own_global(self, reader: Reader) -> None:
-        own = len([i for i in self.imports if i["kind"] == "global"])
         self._global(reader)
-        constant(reader, own)
+        constant(reader)
 
     def _tag(self, reader: Reader) -> None:
         self.uses.note("exceptions", "a tag", reader.at)
