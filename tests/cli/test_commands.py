@@ -14,6 +14,10 @@ def test_validate(cli):
     done = cli("validate", "args.wasm")
     assert (done.returncode, done.stdout, done.stderr) == (0, "args.wasm: valid\n", "")
     assert cli("validate", "text.wat").returncode == 0
+    assert cli("validate", "throwing.wasm").stdout == "throwing.wasm: valid\n"
+    done = cli("validate", "-", input="(module (tag (result i32)))")
+    assert done.returncode == 1
+    assert "non-empty tag result type" in done.stderr
     assert cli("validate", "-", input="(module)").stdout == "stdin: valid\n"
     done = cli("validate", "cut.wasm")
     assert (done.returncode, done.stdout) == (1, "")
@@ -47,6 +51,10 @@ def test_bench_says_what_is_wrong(cli):
     assert "--seconds" in assert_one_line(cli("bench", "--seconds", "x", "args.wasm"))
     assert "ends the program" in assert_one_line(cli("bench", *call, "_start", "args.wasm"))
     assert cli("bench", *call, "crash", "arithmetic.wasm").returncode == 134
+    done = cli("bench", *call, "throw", "throwing.wasm", "3")
+    assert done.returncode == 134
+    shown = "wamr bench: throwing.wasm: uncaught exception (i32, f64): (3, 0.5)"
+    assert done.stderr.splitlines()[0] == shown
     late = cli("bench", *call, "forever", "--timeout", "0.1", "arithmetic.wasm")
     assert_one_line(late, 124)
 

@@ -53,6 +53,7 @@ FEATURES = {
     "atomics": "(memory 1) (func (drop (i64.atomic.rmw8.add_u (i32.const 0) (i64.const 1))))",
     "bulk-memory": "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1)))",
     "exceptions": "(tag)",
+    "legacy-exceptions": "(func try end)",
     "extended-const": "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
     "memory64": "(memory i64 1)",
     "multi-memory": "(memory 1) (memory 1)",
@@ -78,6 +79,53 @@ def test_inspect_names_the_features(wat, feature):
     assert all(f["supported"] == supported for f in found["features"])
     assert found["runs"] == supported, found["reason"]
     assert found["problem"] is None
+
+
+def test_inspect_shows_tags(cli):
+    found = inspected(cli, "throwing.wasm")
+    assert found["tags"] == ["()", "(i32, f64)"]
+    assert {"name": "failed", "kind": "tag", "type": "(i32, f64)"} in found["exports"]
+    features = {feature["name"]: feature["supported"] for feature in found["features"]}
+    assert features["exceptions"] is features["legacy-exceptions"] is True
+    (section,) = [section for section in found["sections"] if section["name"] == "tag"]
+    assert section["items"] == 2
+    shown = cli("inspect", "throwing.wasm").stdout
+    assert "\ntags: (); (i32, f64)\n" in shown
+    assert "failed  tag       (i32, f64)" in shown
+    assert "exceptions, legacy-exceptions" in shown
+    assert "runs here: yes" in shown
+
+
+def test_inspect_shows_imported_tags_first(wat):
+    from wamr._cli.inspect import as_text, described
+
+    found = described(
+        wat(
+            '(module (import "m" "a" (tag (param i64))) (import "m" "b" (tag))'
+            ' (tag (export "own") (param exnref)) (export "again" (tag 0)))'
+        )
+    )
+    assert found["tags"] == ["(i64)", "()", "(exnref)"]
+    assert found["imports"] == [
+        {"module": "m", "name": "a", "kind": "tag", "type": "(i64)"},
+        {"module": "m", "name": "b", "kind": "tag", "type": "()"},
+    ]
+    assert [(e["name"], e["kind"], e["type"]) for e in found["exports"]] == [
+        ("own", "tag", "(exnref)"),
+        ("again", "tag", "(i64)"),
+    ]
+    assert "m       a     tag   (i64)" in as_text("x", found)
+    assert described(wat("(module)"))["tags"] == []
+    assert "tags" not in as_text("x", described(wat("(module)")))
+
+
+def test_inspect_shows_the_tags_of_an_invalid_module(wat):
+    from wamr._cli.inspect import described
+
+    found = described(wat('(module (tag (export "t") (param i32) (result i64)))'))
+    assert found["tags"] == ["(i32) -> i64"]
+    assert not found["runs"]
+    assert found["reason"].startswith("non-empty tag result type")
 
 
 def test_inspect_reads_code_of_every_kind_to_its_end(wat):

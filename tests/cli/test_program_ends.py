@@ -16,6 +16,22 @@ def test_a_trap_tells_its_message_and_the_calls(cli):
     assert "Traceback (most" not in done.stderr
 
 
+@pytest.mark.parametrize("call", [["throwing.wasm"], ["--invoke", "throw", "throwing.wasm", "42"]])
+def test_an_uncaught_exception_tells_its_values_and_the_calls(cli, call):
+    done = cli("run", *call)
+    assert (done.returncode, done.stdout) == (134, "")
+    lines = done.stderr.splitlines()
+    assert lines[0] == "wamr run: throwing.wasm: uncaught exception (i32, f64): (42, 0.5)"
+    assert "at fail" in lines[2]
+    assert "Traceback (most" not in done.stderr
+
+
+def test_an_exception_that_is_caught_ends_nothing(cli):
+    for name, printed in (("catch", "42\n"), ("legacy", "7\n")):
+        done = cli("run", "--invoke", name, "throwing.wasm", "42")
+        assert (done.returncode, done.stdout, done.stderr) == (0, printed, "")
+
+
 def test_timeout_ends_as_timeout_does(cli):
     with took(10, 0.2):
         done = cli("run", "--timeout", "0.2", "--invoke", "forever", "arithmetic.wasm")

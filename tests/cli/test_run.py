@@ -103,6 +103,15 @@ def test_invoke_reads_and_prints_by_type(cli, name, given, printed):
     assert (done.returncode, done.stdout, done.stderr) == (0, printed + "\n", "")
 
 
+def test_exnrefs_are_read_and_printed(cli):
+    done = cli("run", "--invoke", "same", "throwing.wasm", "null")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "null\n", "")
+    done = cli("run", "--invoke", "keep", "throwing.wasm", "null", "5")
+    assert done.stdout == "WasmException(<wamr.Tag (i32, f64)>, 5, 0.5)\n"
+    done = cli("run", "--invoke", "same", "throwing.wasm", "5")
+    assert "is of type exnref, of which only null can be written, not '5'" in assert_one_line(done)
+
+
 def test_what_returns_nothing_prints_nothing(cli):
     done = cli("run", "--invoke", "none", "arithmetic.wasm")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

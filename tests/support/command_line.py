@@ -92,6 +92,25 @@ MAKE = """(module
     (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 1)
       (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16)))))"""
 
+# Functions that throw, and that have exnrefs; a program that nothing catches an exception of.
+THROWING = """(module $throwing
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (tag $own) (tag $failed (export "failed") (param i32 f64))
+    (func $fail (param i32) (throw $failed (local.get 0) (f64.const 0.5)))
+    (func (export "_start") (call $fail (i32.const 42)))
+    (func (export "throw") (param i32) (call $fail (local.get 0)))
+    (func (export "catch") (param i32) (result i32)
+        (block $h (result i32 f64)
+            (try_table (catch $failed $h) (call $fail (local.get 0))) (unreachable))
+        drop)
+    (func (export "legacy") (param i32) (result i32)
+        try local.get 0 call $fail catch_all end  i32.const 7)
+    (func (export "keep") (param exnref i32) (result exnref)
+        (block $h (result exnref)
+            (try_table (catch_all_ref $h) (call $fail (local.get 1))) (local.get 0)))
+    (func (export "same") (param exnref) (result exnref) (local.get 0)))"""
+
 PROGRAMS = {
     "arithmetic": ARITHMETIC,
     "args": ARGS,
@@ -103,6 +122,7 @@ PROGRAMS = {
 PROGRAMS |= {
     "reactor": '(module (func (export "_initialize")) (func (export "f")))',
     "library": "(module)",
+    "throwing": THROWING,
     "stranger": '(module (import "env" "f\\1b[31m" (func)) (func (export "_start")))',
     "large": '(module (memory 100) (func (export "_start")))',
     "odd": '(module (func (export "_start") (param i32)))',

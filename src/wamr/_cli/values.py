@@ -71,6 +71,8 @@ def _text(kind: str, value: Any) -> str:
         return "null"
     if kind == "f32":
         return _shortest(value)
+    if kind == "exnref":
+        return repr(value)  # without the calls of the traceback
     if kind == "v128":
         return f"0x{int.from_bytes(value, 'little'):032x}"
     return str(value)
