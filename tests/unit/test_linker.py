@@ -8,7 +8,19 @@ import pytest
 from small_modules import double
 
 import wamr
-from wamr import Func, FuncType, Global, GlobalType, Linker, Module, Store, ValType
+from wamr import (
+    Func,
+    FuncType,
+    Global,
+    GlobalType,
+    Linker,
+    Module,
+    Store,
+    Tag,
+    TagType,
+    ValType,
+    WasmException,
+)
 
 TWICE = """(module (import "env" "twice" (func $f (param i32) (result i32)))
   (func (export "run") (param i32) (result i32) (call $f (local.get 0))))"""
@@ -121,6 +133,53 @@ def test_define_instance_defines_its_exports() -> None:
     for bad in (None, 1, store):
         with pytest.raises(TypeError):
             linker.define_instance("x", bad)  # type: ignore[arg-type]
+
+
+THROWING = """(module (import "env" "failed" (tag $t (param i32))) (export "again" (tag $t))
+  (func (export "throw") (param i32) (throw $t (local.get 0))))"""
+CATCHING = """(module (import "lib" "again" (tag $t (param i32)))
+  (import "lib" "throw" (func $throw (param i32)))
+  (func (export "run") (param i32) (result i32)
+    (block $h (result i32)
+      (try_table (catch $t $h) (call $throw (local.get 0))) (unreachable))))"""
+
+
+def test_tags_go_through() -> None:
+    store = Store()
+    linker = Linker(store)
+    tag = Tag(store, TagType([ValType.I32]))
+    linker.define("env", "failed", tag)
+    assert linker.get("env", "failed") is tag
+    assert repr(linker) == "<wamr.Linker env.failed>"
+    instance = linker.instantiate(Module(store, THROWING))
+    with pytest.raises(WasmException) as caught:
+        instance.exports.throw(3)
+    assert caught.value.tag == instance.exports.again == tag
+    linker.define_instance("lib", instance)
+    assert linker.get("lib", "again") == tag
+    assert linker.instantiate(Module(store, CATCHING)).exports.run(4) == 4
+
+
+def test_a_tag_is_of_one_store_and_of_one_type() -> None:
+    store = Store()
+    linker = Linker(store)
+    for other in (Tag(Store(), TagType()), Tag(Store(store.engine), TagType([ValType.I32]))):
+        with pytest.raises(ValueError, match="is of another store"):
+            linker.define("env", "failed", other)
+    with pytest.raises(ValueError, match="is of one store, this Linker serves many"):
+        Linker(store.engine).define("env", "failed", Tag(store, TagType([ValType.I32])))
+    for wrong in (TagType([ValType.I32]), None, 5):
+        message = "item must be a Func, Global, Table, Memory, Tag or callable, not "
+        with pytest.raises(TypeError, match=message + type(wrong).__name__):
+            linker.define("env", "failed", wrong)  # type: ignore[arg-type]
+    linker.trap_missing(Module(store, THROWING))  # which replaces functions only
+    with pytest.raises(wamr.LinkError, match=r"env\.failed is missing: it is a tag \(i32\)"):
+        linker.instantiate(Module(store, THROWING))
+    linker.define("env", "failed", Tag(store, TagType([ValType.I64])))
+    with pytest.raises(
+        wamr.LinkError, match=r"env\.failed must be a tag \(i32\), not a tag \(i64\)"
+    ):
+        linker.instantiate(Module(store, THROWING))
 
 
 def test_missing_functions_become_traps() -> None:

@@ -15,7 +15,7 @@ import wamr
 from wamr import Foreign, Func, FuncType, Ref, Store, Val, ValType
 
 I32, I64, F32, F64, V128 = ValType.I32, ValType.I64, ValType.F32, ValType.F64, ValType.V128
-EXTERNREF, FUNCREF = ValType.EXTERNREF, ValType.FUNCREF
+EXTERNREF, FUNCREF, EXNREF = ValType.EXTERNREF, ValType.FUNCREF, ValType.EXNREF
 
 ECHO = """
 (module
@@ -27,7 +27,8 @@ ECHO = """
   (func (export "bits32") (param f32) (result i32) (i32.reinterpret_f32 (local.get 0)))
   (func (export "bits64") (param f64) (result i64) (i64.reinterpret_f64 (local.get 0)))
   (func (export "externref") (param externref) (result externref) local.get 0)
-  (func (export "funcref") (param funcref) (result funcref) local.get 0))
+  (func (export "funcref") (param funcref) (result funcref) local.get 0)
+  (func (export "exnref") (param exnref) (result exnref) local.get 0))
 """
 
 
@@ -78,6 +79,9 @@ def test_a_val_has_a_value_and_bits(
         (V128, bytes(15), ValueError),
         (V128, None, TypeError),
         (FUNCREF, 3, TypeError),
+        (EXNREF, 3, TypeError),
+        (EXNREF, ValueError("no exception of wasm"), TypeError),
+        (EXNREF, Ref(None, FUNCREF), TypeError),
         (I32, Val(I64, 1), TypeError),
     ],
 )
@@ -94,6 +98,7 @@ def test_a_val_checks_its_value(type_: ValType, value: object, error: type[Excep
         (I32, -1, OverflowError),
         (I32, 1 << 32, OverflowError),
         (EXTERNREF, 0, TypeError),
+        (EXNREF, 0, TypeError),
     ],
 )
 def test_from_bits_checks_them(type_: ValType, bits: int, error: type[Exception]) -> None:
@@ -123,13 +128,15 @@ def test_what_was_made_does_not_change(made: object) -> None:
 
 
 def test_a_reference_has_no_bits() -> None:
-    with pytest.raises(TypeError, match="has no bits"):
-        _ = Val(EXTERNREF, "x").bits
+    for val in (Val(EXTERNREF, "x"), Val(EXNREF, None)):
+        with pytest.raises(TypeError, match="has no bits"):
+            _ = val.bits
 
 
 def test_repr_says_type_and_value() -> None:
     assert repr(Val(I32, 7)) == "Val(ValType.I32, 7)"
     assert repr(Ref(None, FUNCREF)) == "Ref(None, ValType.FUNCREF)"
+    assert repr(Val(EXNREF, None)) == "Val(ValType.EXNREF, None)"
 
 
 @pytest.mark.parametrize("type_", [I32, I64])
@@ -201,7 +208,9 @@ def test_ref_knows_its_type(echo: wamr.Instance) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [(None,), (1,), (None, None), (None, I32), ("x", EXTERNREF)], ids=repr
+    "args",
+    [(None,), (1,), (None, None), (None, I32), ("x", EXTERNREF), (ValueError(), EXNREF)],
+    ids=repr,
 )
 def test_ref_refuses_what_is_no_reference(args: tuple[object, ...]) -> None:
     with pytest.raises(TypeError):
@@ -215,6 +224,42 @@ def test_a_foreign_is_no_funcref(echo: wamr.Instance) -> None:
         echo.exports.externref(Ref(None, FUNCREF))
     with pytest.raises(TypeError):
         Val(EXTERNREF, Ref(None, FUNCREF))
+
+
+def test_a_wasm_exception_is_an_exnref(echo: wamr.Instance) -> None:
+    exception = wamr.WasmException(wamr.Tag(echo.store, wamr.TagType([I32])), 5)
+    ref, val = Ref(exception), Val(EXNREF, exception)
+    assert ref.type is val.type is EXNREF
+    assert ref.value is val.value is Val(EXNREF, ref).value is exception
+    assert not ref.is_null
+    assert Ref(None, EXNREF).is_null
+    for passed in (exception, ref, val, Val(EXNREF, ref)):
+        assert echo.exports.exnref(passed) is exception
+    for null in (None, Ref(None, EXNREF), Val(EXNREF, None)):
+        assert echo.exports.exnref(null) is None
+    other = wamr.WasmException(exception.tag, 5)
+    assert ref == Ref(exception) != Ref(other)
+    assert val == Val(EXNREF, exception) != Val(EXNREF, other)
+    assert len({ref, Ref(exception), val, Val(EXNREF, exception)}) == 2
+    table = wamr.Table(echo.store, wamr.TableType(EXNREF, wamr.Limits(1)), ref)
+    number = wamr.Global(echo.store, wamr.GlobalType(EXNREF), val)
+    assert table[0] is number.value is exception
+
+
+def test_references_of_other_types_are_no_exnrefs(echo: wamr.Instance) -> None:
+    exception = wamr.WasmException(wamr.Tag(echo.store, wamr.TagType()))
+    for wrong in (Foreign(echo.store, "x"), some_func(echo.store)):
+        with pytest.raises(TypeError, match=f"a {type(wrong).__name__} is no exnref"):
+            Ref(wrong, EXNREF)
+        with pytest.raises(TypeError):
+            echo.exports.exnref(wrong)
+    with pytest.raises(TypeError, match="a WasmException is no funcref"):
+        Ref(exception, FUNCREF)
+    with pytest.raises(TypeError, match="must not be a Ref of type exnref"):
+        echo.exports.funcref(Ref(exception))
+    with pytest.raises(TypeError, match="must not be a Val of type exnref"):
+        echo.exports.externref(Val(EXNREF, exception))
+    assert echo.exports.externref(Ref(exception, EXTERNREF)) is exception  # any object is one
 
 
 def test_host_functions_return_vals() -> None:

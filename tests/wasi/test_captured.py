@@ -32,6 +32,7 @@ def failing(how: str) -> str:
 
 DEEP = failing("(call $deep)").removesuffix(")") + "(func $deep (call $deep)))"
 LOOP = failing("(loop $again (br $again))")
+THROWS = failing("(throw $t (i32.const 7))").removesuffix(")") + "(tag $t (param i32)))"
 WAYS: dict[str, tuple[str, dict[str, Any], type[wamr.Trap]]] = {
     "unreachable": (failing("unreachable"), {}, wamr.Trap),
     "memory": (failing("(drop (i32.load (i32.const -1)))"), {}, wamr.Trap),
@@ -39,6 +40,21 @@ WAYS: dict[str, tuple[str, dict[str, Any], type[wamr.Trap]]] = {
     "fuel": (LOOP, {"fuel": 1000}, wamr.FuelTrap),
     "timeout": (LOOP, {"timeout": 0.2}, wamr.TimeoutTrap),
 }
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_an_uncaught_exception_hands_on_what_was_captured(text: bool) -> None:
+    with pytest.raises(wamr.WasmException) as caught:
+        wamr.run([THROWS], capture_output=True, text=text)
+    exception = caught.value
+    wanted: Any = ("out\n", ERR) if text else (b"out\n", ERR.encode())
+    assert (exception.stdout, exception.stderr) == wanted
+    assert exception.output == exception.stdout
+    assert exception.values == (7,)
+    lines = str(exception).splitlines()
+    assert lines[0] == "uncaught exception (i32): (7)"
+    assert lines[-2:] == ["The program's stderr ended with:", "  the reason: é?"]
+    assert not hasattr(exception, "__notes__")
 
 
 @pytest.mark.parametrize("way", WAYS)
