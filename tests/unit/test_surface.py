@@ -324,7 +324,7 @@ def test_public_classes_say_what_they_are():
         thing = getattr(wamr, name)
         if isinstance(thing, type):
             assert thing.__doc__, name
-            assert thing.__module__.startswith("wamr."), name
+            assert f"{thing.__module__}.".startswith("wamr."), name
 
 
 STORE = wamr.Store()
