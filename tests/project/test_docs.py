@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from differential import installed
 
+import wamr
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -211,6 +213,15 @@ def test_every_decision_is_in_the_index():
     listed = re.findall(r"^\| \[.*?\]\(([\w-]+\.md)\) \|", index, re.MULTILINE)
     pages = {path.name for path in folder.glob("*.md")} - {"README.md"}
     assert sorted(listed) == sorted(pages)
+
+
+def test_the_api_page_has_every_public_name_and_feature():
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    words = {word for code in re.findall(r"`([^`\n]+)`", page) for word in re.findall(r"\w+", code)}
+    assert [name for name in wamr.__all__ if name not in words] == []
+    assert [name for name in wamr.FEATURES if f"`{name}`" not in page] == []
+    (listed,) = re.findall(r"^\| `FEATURES` \|.*: (.*) \|$", page, re.MULTILINE)
+    assert listed == ", ".join(f"`{name}`" for name in sorted(wamr.FEATURES))
 
 
 def test_the_readme_names_every_switch_of_the_build():

@@ -1,5 +1,6 @@
 """docs/errors.md: each text of its tables is raised here, or is found in the code."""
 
+import pickle
 import re
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from wamr import (
     Store,
     Table,
     TableType,
+    Tag,
+    TagType,
     ValType,
     WasiConfig,
+    WasmException,
     load,
 )
 
@@ -104,6 +108,17 @@ def exits():
     raise ExitTrap(3)
 
 
+def call_with(value):
+    text = '(module (func (export "f") (param exnref)))'
+    return lambda: load(text).exports.f(value)
+
+
+# Each exception holds the one before.
+KEEP = """(loop $l
+    (global.set $g (block $h (result exnref)
+        (try_table (catch_all_ref $h) (throw $pair (global.get $g))) (unreachable))) (br $l))"""
+ONE_PAGE = ResourceLimits(memory_bytes=65_536)
+TAG = Tag(Store(), TagType([ValType.I32, ValType.F64]))
 ADD = '(module (func (export "add") (param i32)))'
 EMSCRIPTEN = '(import "env" "invoke_v" (func))'
 MEMORY = MemoryType(Limits(2))
@@ -130,6 +145,9 @@ MAKERS = [
     lambda: Module(Engine(), b""),
     lambda: Module(Engine(), b"\0aot\3\0\0\0"),
     lambda: load("(modul)"),
+    imports("(tag (result i32))"),
+    imports("(func (block (try_table (catch_all_ref 0))))"),
+    imports("(func try rethrow 0 end)"),
     imports("(func $f (param i32)) (start $f)"),
     imports('(func (export "a")) (func (export "a"))'),
     imports('(import "a" "b" (func))'),
@@ -175,6 +193,14 @@ MAKERS = [
     call("(call $f)"),
     call("(loop (br 0))", limits=ResourceLimits(fuel=10)),
     call("(loop (br 0))", limits=ResourceLimits(timeout=0.01)),
+    call("(throw_ref (ref.null exn))"),
+    call(KEEP, more="(tag $pair (param exnref)) (global $g (mut exnref) (ref.null exn))", limits=ONE_PAGE),
+    call("(throw $t (i32.const 7))", more="(tag $t (param i32))"),
+    call_with("no exception"),
+    call_with(WasmException(TAG, 1, 2.0)),
+    lambda: WasmException(TAG, 1),
+    lambda: WasmException(TAG.type, 1),
+    lambda: pickle.dumps(WasmException(TAG, 1, 2.0)),
     exits,
     trapped_import,
     closed_memory,
