@@ -123,6 +123,29 @@ def test_memory_and_calls() -> None:
         func(seconds=1)  # type: ignore[call-arg]
 
 
+def test_tags_and_exceptions() -> None:
+    store = Store()
+    with raises(TypeError):
+        wamr.TagType(ValType.I32)  # type: ignore[arg-type]
+    with raises(TypeError):
+        wamr.TagType(["i32"])  # type: ignore[list-item]
+    with raises(TypeError):
+        wamr.Tag(store, FuncType([]))  # type: ignore[arg-type]
+    with raises(TypeError):
+        wamr.Tag(store)  # type: ignore[call-arg]
+    tag = wamr.Tag(store, wamr.TagType())
+    with raises(AttributeError):
+        tag.type = wamr.TagType()  # type: ignore[misc]
+    with raises(TypeError):
+        wamr.WasmException(tag.type)  # type: ignore[arg-type]
+    with raises(TypeError):
+        wamr.WasmException()  # type: ignore[call-arg]
+    with raises(AttributeError):
+        wamr.WasmException(tag).values = ()  # type: ignore[misc]
+    with raises(AttributeError):
+        wamr.WasmException(tag).code  # type: ignore[attr-defined]  # noqa: B018
+
+
 def test_linking() -> None:
     linker = wamr.Linker(wamr.Engine())
     with raises(TypeError):

@@ -139,6 +139,47 @@ def test_memories() -> None:
     assert_type(memory.type.limits.max, "int | None")
 
 
+THROWING = """(module (import "env" "fail" (func $fail (param i32)))
+    (import "env" "failed" (tag $failed (param i32)))
+    (export "own" (tag $failed))
+    (func (export "run") (param i32) (result i32)
+        (block $h (result i32)
+            (try_table (catch $failed $h) (call $fail (local.get 0))) (i32.const -1))))"""
+
+
+def test_tags_and_exceptions() -> None:
+    store = Store()
+    kinds = wamr.TagType([ValType.I32])
+    assert_type(kinds.params, tuple[ValType, ...])
+    failed = wamr.Tag(store, kinds)
+    assert_type(failed.type, wamr.TagType)
+    exception = wamr.WasmException(failed, 5)
+    assert_type(exception.tag, wamr.Tag)
+    assert_type(exception.values, tuple[Any, ...])
+    assert_type(exception.frames, tuple[wamr.Frame, ...])
+
+    def fail(value: int) -> None:
+        if value:
+            raise wamr.WasmException(failed, value)
+
+    items: dict[str, wamr.ImportItem] = {"fail": fail, "failed": failed}
+    instance = Instance(store, Module(store, THROWING), {"env": items})
+    assert [instance.exports.run(n) for n in (0, 7)] == [-1, 7]
+    type_: wamr.ExternType = kinds
+    assert wamr.ExportType("own", type_) == instance.module.exports[0]
+    linker = wamr.Linker(store)
+    linker.define("env", "failed", failed)
+    assert_type(wamr.Ref(exception).value, "Func | wamr.Foreign | wamr.WasmException | None")
+    references = wamr.Table(store, wamr.TableType(ValType.EXNREF, wamr.Limits(1)), exception)
+    kept: wamr.exnref = references[0]
+    assert kept is exception
+
+    def passed(value: wamr.exnref) -> wamr.exnref:
+        return value
+
+    assert Func(store, None, passed)(exception) is exception
+
+
 def test_tables_globals_and_values() -> None:
     store = Store()
     table = Table(store, wamr.TableType(ValType.EXTERNREF, wamr.Limits(1)), "x")
@@ -152,7 +193,7 @@ def test_tables_globals_and_values() -> None:
     assert_type(val, wamr.Val)
     assert_type(val.bits, int)
     ref = wamr.Ref(wamr.Foreign(store, []))
-    assert_type(ref.value, "Func | wamr.Foreign | None")
+    assert_type(ref.value, "Func | wamr.Foreign | wamr.WasmException | None")
     assert_type(ref.is_null, bool)
     value: wamr.Value = val
     assert wamr.Val(ValType.F32, value) == val

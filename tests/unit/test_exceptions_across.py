@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from needs import needs
 
 from wamr import (
     Instance,
@@ -358,8 +359,9 @@ GREENLETS = """
 """
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="greenlet is for CPython only")
 def test_greenlets():
-    pytest.importorskip("greenlet")
+    needs("greenlet", "test")
     code = f"CATCHER = {CATCHER!r}\n" + textwrap.dedent(GREENLETS)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("done True\n", "")

@@ -1,4 +1,4 @@
-/* The exception handlers of a function: one static table, made by the loader.
+/* exception_handlers.h: the exception handlers of a function, one static table.
  *
  * Code that doesn't throw pays nothing: a try block emits no instruction. A
  * throw looks up the place that it leaves in the table of each frame, innermost

@@ -1,4 +1,4 @@
-/* Making the handler table of a function while its code is loaded.
+/* exception_loading.h: makes the handler table of a function while its code is loaded.
  *
  * exception_handlers.h tells what is in the table. The loader collects try
  * blocks and catch clauses in the order of the code, and copies them to the

@@ -1,4 +1,4 @@
-/* Throwing and catching: the slow path of the interpreter.
+/* exception_unwinding.h: throwing and catching, the slow path of the interpreter.
  *
  * Included by wasm_interp_fast.c, in front of the interpreter's function. All
  * of this runs only once something was thrown, or a trap was set: the

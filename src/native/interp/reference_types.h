@@ -1,4 +1,4 @@
-/* Value types, with the long form of exception references.
+/* reference_types.h: value types, with the long form of exception references.
  *
  * Included by wasm_loader.c, behind its macros for reading numbers. */
 

@@ -12,6 +12,7 @@ from .._base.binary_reader import Malformed
 from .._base.wasi import WASI
 from .instructions import balanced, constant, scan
 from .reader import Reader, Uses
+from .segments import read_data, read_element
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,9 +164,9 @@ class Contents:
             "memory": self._memory,
             "global": self._own_global,
             "export": self._export,
-            "element": _element,
+            "element": read_element,
             "code": self._code,
-            "data": _data,
+            "data": read_data,
             "tag": self._tag,
         }
         item = readers[name]
@@ -363,40 +364,3 @@ class Contents:
 def _locals(body: Reader) -> list[tuple[int, str]]:
     """Return a function's locals as pairs (count, type)."""
     return [(body.number(), body.valtype()) for _ in range(body.number())]
-
-
-def _element(reader: Reader) -> None:
-    begin, flags = reader.at, reader.number()
-    if flags > 7:
-        raise Malformed(begin, f"an element segment of an unknown kind ({flags})")
-    if flags & 4 or flags == 3:  # with expressions, or declarative
-        reader.uses.note("reference-types", "an element segment of expressions", begin)
-    if flags in (1, 2, 5):
-        reader.uses.note("bulk-memory", "a passive element segment", begin)
-    if not flags & 1:
-        if flags & 2:
-            reader.number()
-        constant(reader)
-    if flags & 3:
-        reader.valtype() if flags & 4 else reader.byte()
-    reader.vector((lambda: constant(reader)) if flags & 4 else lambda: _index(reader))
-
-
-def _index(reader: Reader) -> None:
-    reader.number()
-
-
-def _data(reader: Reader) -> None:
-    begin, flags = reader.at, reader.number()
-    if flags > 2:
-        raise Malformed(begin, f"a data segment of an unknown kind ({flags})")
-    if flags == 1:
-        reader.uses.note("bulk-memory", "a passive data segment", begin)
-    else:
-        if flags == 2:
-            memory = reader.index(reader.uses.memories, "memory")
-            if memory:
-                what = f"a data segment of memory {memory}"
-                reader.uses.note("multi-memory", what, begin)
-        constant(reader)
-    reader.skip(reader.number())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .._base.lifetime import Lifetime
 
-    Factory = Callable[[Any, Lifetime], BaseException]
+    _Factory = Callable[[Any, Lifetime], BaseException]
 
 
 class ExceptionGoneError(LookupError):
@@ -29,7 +29,7 @@ _class: Any = type(None)
 _factory: Any = None
 
 
-def set_exception_class(class_: type, factory: Factory) -> None:
+def set_exception_class(class_: type, factory: _Factory) -> None:
     """Set WasmException, and the function that returns one for a handle, which it takes over."""
     global _class, _factory
     _class, _factory = class_, factory
