@@ -100,6 +100,7 @@ def test_a_module_that_cannot_throw_loads(world, wat, text):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_refused_modules_leave_nothing(world, wat):
     """The code of a module is freed when the module is refused, and not with its store."""
+
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 

@@ -1,7 +1,7 @@
 """One test for each patch that brings exceptions, and the type exnref (cmake/patches/spec/).
 
-Each fails without its patch: WAMR_WITHOUT_PATCH=name pip install -e ., then run it. What holds for
-exceptions whatever WAMR does is in tests/unit.
+Each fails without its patch: WAMR_WITHOUT_PATCH=name pip install -e ., then run it. The other tests
+of exceptions are in tests/unit.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def body(code: bytes, locals_: bytes = b"\0") -> bytes:
 
 
 def passing(t: bytes, code: bytes, locals_: bytes = b"\0", *more: bytes) -> bytes:
-    """A module whose function `f` takes one exception and returns one.
+    """Return a module whose function `f` takes an exnref and returns one.
 
     Type 0 is its type, type 1 that of a block which takes one, type 2 that of a tag. `more`:
     sections, whole; where they go is their number.
@@ -63,7 +63,7 @@ GLOBAL_IMPORT = b"\1m\1g\3"
 
 
 def places(t: bytes) -> dict[str, bytes]:
-    """A module for each place where this type may stand."""
+    """Return a module for each place where this type may stand."""
     imported = section(2, vec([GLOBAL_IMPORT + t + b"\0"]))
     return {
         "parameter and result": passing(t, GET),
@@ -98,7 +98,7 @@ def places(t: bytes) -> dict[str, bytes]:
 
 
 def nullable_places(t: bytes) -> dict[str, bytes]:
-    """The same, where a null must be of the type."""
+    """Return a module for each place where a null must be of the type."""
     return {
         "null local": passing(t, b"\x20\1\x1a" + GET, b"\1\1" + t),
         "table": passing(t, GET, b"\0", section(4, b"\1" + t + b"\0\1")),
@@ -159,7 +159,7 @@ except Exception as error:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_AS")
 @pytest.mark.parametrize("count", [2**32 - 1, 2**29, 2**27])
 def test_more_tags_than_bytes(count: int) -> None:
-    """It is found before there is memory for them: here, 1 GiB is not to be had."""
+    """The loader refuses the module before it allocates the tags: here, 1 GiB is too much."""
     data = HEADER + section(1, b"\1\x60\0\0") + section(13, leb(count) + b"\0\0")
     command = [sys.executable, "-c", MANY_TAGS, data.hex()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -230,7 +230,7 @@ CLAUSES = f"""(module {THROWER}
 
 
 def values(call: Callable[..., Any], which: int) -> tuple[Any, ...]:
-    """What an exception comes out with."""
+    """Return the values of the exception that leaves a call."""
     with pytest.raises(WasmException) as caught:
         call(which)
     return caught.value.values
@@ -340,11 +340,11 @@ def test_each_kind_of_legacy_clause(wat: Wat) -> None:
 # ------------------------------------------------------------------ results
 
 
-class Thing:
-    """Something that can be weakly referenced."""
+class Referent:
+    """An object that can be weakly referenced."""
 
 
-# The later ones have locals, which are null, where the frames of the first ones were.
+# `nothing` and `another` have null locals where the frames of the other functions were.
 LOCALS = "(local externref)" * 40
 RETURNING = f"""(module (import "m" "collect" (func $collect))
     (func (export "one") (param externref) (result externref) (local.get 0))
@@ -357,7 +357,7 @@ RETURNING = f"""(module (import "m" "collect" (func $collect))
 @pytest.mark.parametrize("later", ["nothing", "another"])
 @pytest.mark.parametrize("name", ["one", "three"])
 def test_what_a_call_has_returned_is_let_go(wat: Wat, name: str, later: str) -> None:
-    """While a later call runs, too: its frame lies where that of the first one did."""
+    """Also while a later call runs, whose frame lies where that of the first call did."""
     store = Store()
 
     def collect() -> None:
@@ -367,12 +367,12 @@ def test_what_a_call_has_returned_is_let_go(wat: Wat, name: str, later: str) -> 
     exports = Instance(store, Module(store, wat(RETURNING)), [collect]).exports
     others = wamr.Table(store, wamr.TableType(ValType.EXTERNREF, wamr.Limits(500)))
     for number in range(500):
-        others[number] = Thing()  # so that the next one's number is in no cell by chance
-    thing = Thing()
-    gone = weakref.ref(thing)
-    result = exports[name](thing)
-    assert result is thing or set(result) == {thing}
-    del result, thing
+        others[number] = Referent()  # so that no cell has the number of `referent` by chance
+    referent = Referent()
+    gone = weakref.ref(referent)
+    result = exports[name](referent)
+    assert result is referent or set(result) == {referent}
+    del result, referent
     assert gone() is not None
     exports[later]()
     assert gone() is None

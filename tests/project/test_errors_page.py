@@ -194,7 +194,11 @@ MAKERS = [
     call("(loop (br 0))", limits=ResourceLimits(fuel=10)),
     call("(loop (br 0))", limits=ResourceLimits(timeout=0.01)),
     call("(throw_ref (ref.null exn))"),
-    call(KEEP, more="(tag $pair (param exnref)) (global $g (mut exnref) (ref.null exn))", limits=ONE_PAGE),
+    call(
+        KEEP,
+        more="(tag $pair (param exnref)) (global $g (mut exnref) (ref.null exn))",
+        limits=ONE_PAGE,
+    ),
     call("(throw $t (i32.const 7))", more="(tag $t (param i32))"),
     call_with("no exception"),
     call_with(WasmException(TAG, 1, 2.0)),

@@ -2,8 +2,8 @@
 
 The .wast files are data of a crate, which cargo fetches, in two versions; `wasm-tools
 json-from-wast` splits each into modules and a list of commands. The results are kept in build/spec,
-in folders named after the versions, and are never committed. This module does not interpret the scripts (`runner` does),
-and knows no failures (`known` does).
+in folders named after the versions, and are never committed. This module does not interpret the
+scripts (`runner` does), and knows no failures (`known` does).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Exceptions that threads make, keep and drop, while others collect."""
+"""Threads make, keep and drop exceptions while other threads collect them."""
 
 import gc
 import sys
 import threading
 
-from exceptions_galore import TEXT, Thing, made, wrapped
+from many_exceptions import TEXT, Referent, as_i32, instantiated
 
 from wamr import Tag, TagType, ValType, WasmException, load
 
@@ -28,11 +28,11 @@ def in_threads(work, count=4):
 
 def test_collections_in_groups_of_their_own(times):
     def work(number):
-        exports = made()
+        exports = instantiated()
         exports.keep(300)
         for turn in range(10):
             turns = times(20_000)
-            assert exports.catch_ref(turns) == wrapped(turns * (turns + 1) // 2)
+            assert exports.catch_ref(turns) == as_i32(turns * (turns + 1) // 2)
             exports.chain(500)
             assert exports.length() == 500
             place = (number * 7 + turn) % 300
@@ -42,7 +42,7 @@ def test_collections_in_groups_of_their_own(times):
 
 
 def test_collections_in_one_group(times):
-    exports = made()
+    exports = instantiated()
     exports.keep(300)
 
     def work(number):
@@ -57,9 +57,9 @@ def test_collections_in_one_group(times):
     in_threads(work)
 
 
-def test_a_global_and_a_table_that_others_change(times):
-    """What is read is some exception, whole: none is freed between its number and its handle."""
-    exports = made()
+def test_a_global_and_a_table_that_another_thread_changes(times):
+    """No exception is freed between the read of its number and the making of its handle."""
+    exports = instantiated()
     exports.g.value = exports.ref(0)
     exports.keep(1)
     ended = threading.Event()
@@ -81,8 +81,8 @@ def test_a_global_and_a_table_that_others_change(times):
     in_threads(work, 3)
 
 
-def test_tags_and_exceptions_outlive_all(times):
-    """Held by Python alone, when instance, module and store are gone."""
+def test_tags_and_exceptions_outlive_their_store(times):
+    """Only Python holds them: instance, module and store are gone."""
     held = []
     for number in range(times(200)):
         exports = load(TEXT, {"m": {"h": lambda: None}}).exports
@@ -97,8 +97,8 @@ def test_tags_and_exceptions_outlive_all(times):
 
 
 def test_externrefs_are_collected_while_exceptions_are_made(store, times):
-    """A number that was packed, and not yet passed, stays the object's."""
-    exports = made(store)
+    """The number of an externref stays valid between its conversion and the call."""
+    exports = instantiated(store)
     exports.keep(4)
     tag = Tag(store, TagType([ValType.EXTERNREF] * 3))
     ended = threading.Event()
@@ -106,9 +106,9 @@ def test_externrefs_are_collected_while_exceptions_are_made(store, times):
     def work(number):
         try:
             for _ in range(times(4000) if number > 1 else 0):
-                things = Thing(), Thing(), Thing()
-                exports.kept[number] = WasmException(tag, *things)
-                assert exports.kept[number].values == things  # made anew
+                referents = Referent(), Referent(), Referent()
+                exports.kept[number] = WasmException(tag, *referents)
+                assert exports.kept[number].values == referents  # made anew
         finally:
             if number > 1:
                 ended.set()

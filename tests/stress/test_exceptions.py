@@ -1,11 +1,11 @@
-"""Exceptions by the million: what nobody can reach is gone, what somebody can is there."""
+"""Millions of exceptions: those without references are freed, and the others stay."""
 
 import gc
 import random
 import weakref
 
 import pytest
-from exceptions_galore import Thing, made, wrapped
+from many_exceptions import Referent, as_i32, instantiated
 
 from wamr import (
     Instance,
@@ -32,12 +32,12 @@ def test_many_throws_leave_nothing(times, resident, way):
     def fail():
         raise WasmException(tag_of[0], 5)
 
-    exports = made(host=fail)
+    exports = instantiated(host=fail)
     tag_of.append(exports.t)
 
     def run(turns):
         if way in ("catch", "catch_ref"):
-            assert exports[way](turns) == wrapped(turns * (turns + 1) // 2)
+            assert exports[way](turns) == as_i32(turns * (turns + 1) // 2)
         elif way in ("wide", "host"):
             exports[way](turns)
         else:
@@ -56,11 +56,11 @@ def test_many_throws_leave_nothing(times, resident, way):
     assert resident() - before < 8 * MIB
 
 
-def test_instances_take_their_exceptions_along(times, resident):
+def test_exceptions_are_freed_with_their_store(times, resident):
     def run(turns):
         for _ in range(turns):
             with Store() as store:
-                exports = made(store)
+                exports = instantiated(store)
                 assert exports.keep(2000) == 2000
                 exports.chain(2000)
                 kept = exports.kept[5]
@@ -72,13 +72,13 @@ def test_instances_take_their_exceptions_along(times, resident):
     assert resident() - before < 8 * MIB
 
 
-def test_kept_ones_stay_and_go(times, resident):
-    exports = made()
+def test_kept_exceptions_stay_until_they_are_dropped(times, resident):
+    exports = instantiated()
     count = times(50_000)
     assert exports.keep(count) == count
     before = resident()
     for _ in range(5):
-        assert exports.catch_ref(100_000) == wrapped(100_000 * 100_001 // 2)
+        assert exports.catch_ref(100_000) == as_i32(100_000 * 100_001 // 2)
         assert [exports.kept[n].values for n in (0, 17, count - 1)] == [(0,), (17,), (count - 1,)]
         exports.drop_all()
         assert exports.kept[17] is None
@@ -101,8 +101,8 @@ def refill(exports, count):
 
 
 def test_long_chains(times):
-    """Each holds the one before: marked and freed without a native stack of that depth."""
-    exports = made()
+    """Each exception holds the one before. Marking and freeing them needs no deep native stack."""
+    exports = instantiated()
     count = times(200_000)
     exports.chain(count)
     exports.catch_ref(1_000_000)
@@ -110,8 +110,8 @@ def test_long_chains(times):
     assert exports.g.value is None
 
 
-def test_a_chain_is_let_go(times, resident):
-    exports = made()
+def test_a_chain_is_freed(times, resident):
+    exports = instantiated()
 
     def run():
         exports.chain(times(100_000))
@@ -125,15 +125,15 @@ def test_a_chain_is_let_go(times, resident):
     assert resident() - before < 16 * MIB
 
 
-def test_cycles_through_a_table_are_let_go():
-    """An exception can hold only older ones, but a thing of Python's can hold it."""
+def test_cycles_through_python_objects_are_freed():
+    """An exception can hold older ones only, but a Python object among its values can hold it."""
     with Store() as store:
-        exports = made(store)
-        thing = Thing()
-        thing.exception = WasmException(exports.pair, None, thing)
-        exports.g.value = thing.exception
-        gone = weakref.ref(thing)
-        del thing
+        exports = instantiated(store)
+        referent = Referent()
+        referent.exception = WasmException(exports.pair, None, referent)
+        exports.g.value = referent.exception
+        gone = weakref.ref(referent)
+        del referent
         gc.collect()
         assert gone() is not None
         exports.g.value = None
@@ -146,7 +146,7 @@ def test_cycles_through_a_table_are_let_go():
 
 
 def collect(store, exports):
-    """Both collections: exceptions go when many were made, externrefs when asked for."""
+    """Collect exceptions, by making many, and externrefs."""
     for _ in range(3):
         exports.catch_ref(500_000)
         gc.collect()
@@ -155,12 +155,12 @@ def collect(store, exports):
 
 @pytest.mark.parametrize("place", ["global", "table", "chain", "python"])
 def test_an_exception_holds_its_externref(store, place):
-    exports = made(store)
+    exports = instantiated(store)
     exports.keep(4)
-    thing = Thing()
-    gone = weakref.ref(thing)
-    exception = exports.join(None, thing)
-    del thing
+    referent = Referent()
+    gone = weakref.ref(referent)
+    exception = exports.join(None, referent)
+    del referent
     assert exception.values[1] is gone()
     if place == "global":
         exports.g.value = exception
@@ -185,8 +185,8 @@ def test_an_exception_holds_its_externref(store, place):
     assert gone() is None
 
 
-def test_one_on_its_way_holds_its_externref(store):
-    """While Python runs in a host function that lets it through."""
+def test_an_exception_that_unwinds_holds_its_externref(store):
+    """A host function collects while the exception passes it."""
     text = """(module (import "m" "h" (func $h (param externref)))
         (tag $t (param externref))
         (func (export "throw") (param externref) (throw $t (local.get 0)))
@@ -194,73 +194,73 @@ def test_one_on_its_way_holds_its_externref(store):
             (block $c (result externref)
                 (try_table (catch $t $c) (call $h (local.get 0))) (unreachable))))"""
 
-    def host(thing):
-        del thing
+    def host(referent):
+        del referent
         try:
-            exports.throw(Thing())
+            exports.throw(Referent())
         finally:
             gc.collect()
             store.gc()
 
     exports = Instance(store, Module(store, text), [host]).exports
-    assert isinstance(exports.go(None), Thing)
+    assert isinstance(exports.go(None), Referent)
 
 
 def test_many_externrefs(store, times):
-    """Each keeps its own, whatever is collected in between."""
-    exports = made(store)
+    """Each exception keeps its own object, at any number of collections."""
+    exports = instantiated(store)
     exports.keep(100)
     chosen = random.Random(5)
     expected = {}
     for _ in range(times(20_000)):
         place = chosen.randrange(100)
-        expected[place] = thing = Thing()
-        exports.kept[place] = WasmException(exports.pair, None, thing)
+        expected[place] = referent = Referent()
+        exports.kept[place] = WasmException(exports.pair, None, referent)
     store.gc()
     assert len(expected) == 100
-    for place, thing in expected.items():
-        assert exports.kept[place].values[1] is thing
+    for place, referent in expected.items():
+        assert exports.kept[place].values[1] is referent
 
 
 # ------------------------------------------------------------------ limits
 
 
 def test_limits_count_those_alive(store):
-    exports = made(store, memory_bytes=2 * MIB)
-    assert exports.catch(200_000) == wrapped(200_000 * 200_001 // 2)
-    assert exports.catch_ref(200_000) == wrapped(200_000 * 200_001 // 2)
+    exports = instantiated(store, memory_bytes=2 * MIB)
+    assert exports.catch(200_000) == as_i32(200_000 * 200_001 // 2)
+    assert exports.catch_ref(200_000) == as_i32(200_000 * 200_001 // 2)
     with pytest.raises((Trap, MemoryLimitError), match="memory"):
         exports.chain(1_000_000)
     assert exports.catch(1000) == 500_500
     reached = exports.length()
     assert 1000 < reached < 2 * MIB // 16
-    exports.chain(reached // 2)  # they have given back what they took
+    exports.chain(reached // 2)  # the budget has been refunded
     assert exports.length() == reached // 2
 
 
 def test_limits_of_a_store_count_all_its_instances():
     with Store(limits=ResourceLimits(memory_bytes=2 * MIB)) as store:
-        first, second = made(store), made(store)
+        first, second = instantiated(store), instantiated(store)
         with pytest.raises((Trap, MemoryLimitError), match="memory"):
             first.chain(1_000_000)
         with pytest.raises((Trap, MemoryLimitError), match="memory"):
             second.chain(10_000)
         assert first.length() > 1000
         del first
-        gc.collect()  # all that was in its group has given back what it took
+        gc.collect()  # the group is freed, and the budget refunded
         second.g.value = None
         second.chain(1000)
         assert second.length() == 1000
 
 
-def test_no_numbers_left():
-    """More exnrefs than there are numbers: a trap, and all is well when they are dropped."""
+def test_all_numbers_are_used():
+    """More exnrefs than there are numbers trap; the numbers can be used again later."""
     with Store() as store:
-        exports = made(store)
+        exports = instantiated(store)
         with pytest.raises(Trap, match="out of memory for exceptions"):
             exports.chain(1 << 21)
         assert exports.catch(10) == 55
         exports.g.value = None
         exports.chain(1000)
         assert exports.length() == 1000
-    assert made().ref(3).values == (3,)
+    assert instantiated().ref(3).values == (3,)

@@ -1,4 +1,4 @@
-"""An instance whose host function throws, and that catches in each way there is."""
+"""An instance that catches the exceptions of its host function, by each kind of clause."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from wamr import ImportItem
 
 OF_I32 = TagType([ValType.I32])
-# Each export calls the host function `h`, and answers what it caught, -1 if nothing was thrown.
-TEXT = """(module $guest
+# Most exports call the host function `h` and return the caught values or exnref, or -1 if `h` has
+# returned.
+TEXT = """(module $catching
     (import "m" "h" (func $h)) (import "m" "t" (tag $t (param i32)))
     (tag $own (export "own") (param i32))
     (func (export "bare") (call $h))
@@ -41,7 +42,7 @@ TEXT = """(module $guest
 CATCHING = ["by_tag", "by_all", "by_ref", "by_all_ref"]
 
 
-class Guest:
+class CatchingInstance:
     """An instance of TEXT, whose host function does `action`."""
 
     def __init__(self, store: Store, **options: Any) -> None:
@@ -52,6 +53,8 @@ class Guest:
         self.exports = self.instance.exports
 
     def throws(self, exception: BaseException) -> None:
+        """Let the host function raise an exception."""
+
         def fail() -> None:
             raise exception
 

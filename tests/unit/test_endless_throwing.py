@@ -1,4 +1,4 @@
-"""What ends code that throws for ever: timeouts, interrupts and fuel."""
+"""Timeouts, interruptions and fuel end code that throws for ever."""
 
 from __future__ import annotations
 

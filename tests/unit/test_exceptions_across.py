@@ -31,7 +31,7 @@ THROWER = """(module $thrower
         (block $h (result exnref)
             (try_table (catch_all_ref $h) (throw $t (local.get 0))) (unreachable)))
     (func (export "throw_ref") (param exnref) (throw_ref (local.get 0))))"""
-# `f` imports `throw`, or what has its type; `t` its tag
+# `throw` may be any function of that type. Each export calls it, and catches or passes on.
 CATCHER = """(module $catcher
     (import "m" "t" (tag $t (param i32)))
     (import "m" "throw" (func $throw (param i32)))
@@ -57,7 +57,7 @@ CATCHER = """(module $catcher
 
 
 class Linked:
-    """A thrower, `between` catchers that let exceptions pass, and the outermost one."""
+    """An instance of THROWER, and some of CATCHER, each of which calls the one before."""
 
     def __init__(self, store: Store, between: int = 0) -> None:
         self.thrower = Instance(store, Module(store, THROWER)).exports
@@ -144,7 +144,7 @@ def test_exnrefs_pass_between_instances(store):
 
 
 def test_a_closed_instance(store):
-    """The exception of an instance that is gone stays what it is."""
+    """An exception keeps its tag and values when the instance that threw it is closed."""
     owner = Instance(store, Module(store, THROWER))
     exception = owner.exports.make(7)
     keeper = Instance(store, Module(store, '(module (table (export "t") 1 exnref))')).exports.t
@@ -159,7 +159,7 @@ def test_a_closed_instance(store):
 
 
 def test_tail_calls(store):
-    """The frame that makes a tail call is gone, and its handlers are."""
+    """A tail call replaces its frame, so the frame's handlers catch nothing."""
     linked = Linked(store)
     with pytest.raises(WasmException):
         linked.catcher.tail_in_try(5)
@@ -217,7 +217,7 @@ def test_start_function(store):
 
 
 def test_reentrance(store):
-    """Each level throws, and catches what came from the one below, in the same instance."""
+    """Each level catches the exception of the level below, in the same instance, and throws."""
     text = """(module (import "m" "h" (func $h (param i32)))
         (tag $t (export "t") (param i32))
         (func (export "down") (param i32)
@@ -244,8 +244,8 @@ def test_reentrance(store):
     assert tags == {exports.t}
 
 
-def test_what_a_nested_call_holds_stays(store):
-    """An exnref in a frame below, while calls from Python above make and drop many."""
+def test_an_exnref_in_a_frame_below_a_nested_call_stays_valid(store):
+    """While calls further up the stack make and drop many exceptions."""
     text = """(module (import "m" "h" (func $h)) (tag $t (param i32))
         (func $make (export "make") (param i32) (result exnref)
             (block $b (result exnref)
@@ -317,7 +317,7 @@ def test_threads_in_one_group(store):
 
 
 def test_threads_that_throw_into_each_others_groups(store):
-    """Exceptions of one group, raised in and passed to another: the two become one."""
+    """Throwing an exception of one group in another merges the two groups."""
     all_linked = [Linked(store) for _ in range(4)]
 
     def work(number: int) -> None:

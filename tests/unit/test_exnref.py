@@ -1,4 +1,4 @@
-"""exnref: in each place of a module, and to and from Python."""
+"""exnref: in each place of a module where a type stands, and in conversions to and from Python."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_globals(exports, made):
         exports.null.value = made
 
 
-def test_imported_ones(store, made):
+def test_imports_of_exnrefs(store, made):
     text = """(module
         (import "m" "g" (global $g exnref)) (import "m" "mut" (global $mut (mut exnref)))
         (import "m" "table" (table $t 2 exnref))
@@ -173,9 +173,9 @@ def test_imported_ones(store, made):
     assert passed == [made, None]
     assert mutable.value is None
     for item, kind in ((constant, "externref"), (table, "funcref")):
-        what = "(global externref)" if kind == "externref" else "(table 2 funcref)"
+        wanted = "(global externref)" if kind == "externref" else "(table 2 funcref)"
         with pytest.raises(LinkError, match="exnref"):
-            Instance(store, Module(store, f'(module (import "m" "x" {what}))'), [item])
+            Instance(store, Module(store, f'(module (import "m" "x" {wanted}))'), [item])
 
 
 def test_throw_ref_of_null_is_a_trap(exports):
@@ -281,9 +281,9 @@ def test_wrong_numbers_of_arguments(exports, made):
             exports.id(*wrong)
 
 
-# ------------------------------------------------------------------ those that hold others
+# ------------------------------------------------------------------ exceptions within exceptions
 
-# throws a pair of what the one before has thrown, n times
+# `nest` throws n exceptions; the two values of each are the one before.
 NESTED = """(module (tag $t (export "t") (param exnref exnref))
     (func $one (param exnref) (result exnref)
         (block $h (result exnref)
@@ -307,7 +307,7 @@ def depth(exception: WasmException | None) -> int:
 
 @pytest.mark.parametrize("levels", [1, 64, 20_000])
 def test_nested(levels):
-    """With 2 ** levels ways through it, and deeper than Python's stack is."""
+    """There are 2**levels paths to the innermost one, and more levels than Python's stack has."""
     assert levels < 64 or levels * 2**levels > 2**64
     assert sys.getrecursionlimit() < 20_000
     exports = load(NESTED).exports

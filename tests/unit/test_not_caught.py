@@ -1,4 +1,4 @@
-"""What wasm code never catches: traps, exits, limits, and other exceptions of Python."""
+"""Traps, exits, limits and other Python exceptions, which wasm code never catches."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from throwing import CATCHING, Guest
+from throwing import CATCHING, CatchingInstance
 
 from wamr import ExitTrap, Instance, Module, Trap, TrapCode, WasiConfig, WasmException
 
 
 @pytest.fixture
-def guest(store):
-    return Guest(store)
+def catching(store):
+    return CatchingInstance(store)
 
 
 class Mine(Exception):
@@ -24,27 +24,27 @@ class Mine(Exception):
 
 @pytest.mark.parametrize("name", [*CATCHING, "again"])
 @pytest.mark.parametrize("kind", [Mine, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError])
-def test_other_exceptions_are_not_caught(guest, name, kind):
-    guest.throws(thrown := kind("mine"))
+def test_other_exceptions_are_not_caught(catching, name, kind):
+    catching.throws(thrown := kind("mine"))
     with pytest.raises(kind) as out:
-        guest.exports[name]()
+        catching.exports[name]()
     assert out.value is thrown
-    guest.throws(WasmException(guest.tag, 1))
-    assert guest.exports.by_tag() == 1
+    catching.throws(WasmException(catching.tag, 1))
+    assert catching.exports.by_tag() == 1
 
 
 @pytest.mark.parametrize("name", [*CATCHING, "again"])
-def test_traps_are_not_caught(guest, name):
-    guest.action = guest.exports.trap_in_try
+def test_traps_are_not_caught(catching, name):
+    catching.action = catching.exports.trap_in_try
     with pytest.raises(Trap, match="unreachable"):
-        guest.exports[name]()
+        catching.exports[name]()
     with pytest.raises(Trap, match="unreachable"):
-        guest.exports.trap_in_try()
-    guest.throws(Trap("of the host"))
+        catching.exports.trap_in_try()
+    catching.throws(Trap("of the host"))
     with pytest.raises(Trap, match="of the host"):
-        guest.exports[name]()
+        catching.exports[name]()
     with pytest.raises(Trap, match="null exception reference"):
-        guest.exports.throw_ref(None)
+        catching.exports.throw_ref(None)
 
 
 LIMITED = """(module
@@ -83,11 +83,11 @@ def test_limits_and_exits_are_not_caught(store):
     assert caught.value.code is TrapCode.INTEGER_DIVIDE_BY_ZERO
 
 
-# ------------------------------------------------------------------ while Python runs other things
+# ------------------------------------------------------------------ code that runs in between
 
 
 def during(run: Callable[[], object], call: Callable[[], Any]) -> Any:
-    """Call, and run something at each event of Python's, as signal handlers and destructors may."""
+    """Call, and run a function at each profiling event, where signal handlers may run."""
     sys.setprofile(lambda frame, event, arg: run())
     try:
         return call()
@@ -97,24 +97,24 @@ def during(run: Callable[[], object], call: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("name", CATCHING)
 @pytest.mark.parametrize("nested", ["ok", "trap_in_try", "throw", "by_all"])
-def test_what_runs_in_between_changes_nothing(guest, name, nested):
-    """Calls of the same instance, between what a host function raises and its catch."""
+def test_calls_before_the_catch_change_nothing(catching, name, nested):
+    """Calls of the same instance, between the raise in a host function and the catch."""
     answers = set()
-    thrown = WasmException(guest.tag, 42)
+    thrown = WasmException(catching.tag, 42)
 
     def fail() -> None:
         raise thrown
 
     def run() -> None:
-        guest.action = lambda: None
+        catching.action = lambda: None
         try:
-            answers.add(guest.exports[nested](*[7] * (nested == "throw")))
+            answers.add(catching.exports[nested](*[7] * (nested == "throw")))
         except (Trap, WasmException) as error:
             answers.add(str(error).partition("\n")[0])
-        guest.action = fail
+        catching.action = fail
 
-    guest.action = fail
-    result = during(run, guest.exports[name])
+    catching.action = fail
+    result = during(run, catching.exports[name])
     assert result == {"by_tag": 42, "by_all": 1, "by_ref": (42, thrown)}.get(name, thrown)
     expected = {
         "ok": 7,
@@ -125,33 +125,33 @@ def test_what_runs_in_between_changes_nothing(guest, name, nested):
     assert answers == {expected[nested]}
 
 
-def test_a_destructor_calls_while_an_exception_goes(guest):
-    """What the host function's frame holds goes when wasm has caught its exception."""
+def test_a_destructor_calls_while_an_exception_is_dropped(catching):
+    """The frame of the host function is freed when wasm code has caught its exception."""
     seen = []
 
     class Calls:
         def __del__(self) -> None:
             try:
-                seen.append(guest.exports.ok())
-                guest.exports.trap_in_try()
+                seen.append(catching.exports.ok())
+                catching.exports.trap_in_try()
             except Trap as error:
                 seen.append(str(error).partition("\n")[0])
 
     def fail() -> None:
-        thing = Calls()
-        raise WasmException(guest.tag, len(repr(thing)) and 42)
+        caller = Calls()
+        raise WasmException(catching.tag, len(repr(caller)) and 42)
 
-    guest.action = fail
-    assert guest.exports.by_tag() == 42
-    assert guest.exports.by_all() == 1
+    catching.action = fail
+    assert catching.exports.by_tag() == 42
+    assert catching.exports.by_all() == 1
     assert seen == [7, "unreachable"] * 2
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_what_a_signal_handler_raises_is_not_lost(guest, kind):
-    """Wherever Python runs, from the host function's end to that of the call."""
-    thrown = WasmException(guest.tag, 42)
-    guest.throws(thrown)
+def test_an_exception_of_a_signal_handler_is_not_lost(catching, kind):
+    """At each profiling event of the call."""
+    thrown = WasmException(catching.tag, 42)
+    catching.throws(thrown)
     at, events = [0], []
 
     def run() -> None:
@@ -159,29 +159,29 @@ def test_what_a_signal_handler_raises_is_not_lost(guest, kind):
         if len(events) == at[0]:
             raise kind
 
-    guest.exports.by_all()  # what is made once is made
-    during(run, guest.exports.by_all)
+    catching.exports.by_all()  # makes what later calls reuse
+    during(run, catching.exports.by_all)
     assert len(events) > 10
     for at[0] in range(1, len(events) + 1):
         events.clear()
         with pytest.raises(kind):
-            during(run, guest.exports.by_all)
+            during(run, catching.exports.by_all)
     at[0] = 0
-    assert guest.exports.by_all() == 1
+    assert catching.exports.by_all() == 1
 
 
 # ------------------------------------------------------------------ async calls
 
 
-def test_async_call(guest):
+def test_async_call(catching):
     async def run() -> None:
-        guest.throws(thrown := WasmException(guest.tag, 42))
-        assert await guest.exports.by_tag.call_async() == 42
+        catching.throws(thrown := WasmException(catching.tag, 42))
+        assert await catching.exports.by_tag.call_async() == 42
         with pytest.raises(WasmException) as caught:
-            await guest.exports.bare.call_async()
+            await catching.exports.bare.call_async()
         assert caught.value is thrown
         with pytest.raises(WasmException) as caught:
-            await guest.exports.throw.call_async(5)
+            await catching.exports.throw.call_async(5)
         assert caught.value.values == (5,)
 
     asyncio.run(run())

@@ -11,7 +11,9 @@ pytestmark = pytest.mark.slow
 
 
 # portable.py is Python: it can't keep what a signal handler raises while it keeps an exception.
-BETWEEN_BYTECODES = "tests/unit/test_not_caught.py::test_what_a_signal_handler_raises_is_not_lost"
+BETWEEN_BYTECODES = (
+    "tests/unit/test_not_caught.py::test_an_exception_of_a_signal_handler_is_not_lost"
+)
 
 
 @pytest.mark.parametrize(

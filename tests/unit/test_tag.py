@@ -1,4 +1,4 @@
-"""Tags and their types: values, identity, imports and exports, and what is refused."""
+"""Tags and their types: identity, imports and exports, and wrong arguments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ I32, I64, REF = ValType.I32, ValType.I64, ValType.EXTERNREF
 OF_I32 = TagType([I32])
 PASSED_ON = """(module (import "m" "t" (tag (param i32))) (export "t" (tag 0)))"""
 OWN = """(module (tag (export "t") (param i32)))"""
-# throws $a and catches $b, or a tag of its own
+# Its functions throw $a and catch $b, or a tag of the module's own.
 TWO = """(module
     (import "m" "a" (tag $a (param i32))) (import "m" "b" (tag $b (param i32)))
     (tag $own (param i32))
@@ -54,7 +54,7 @@ def test_type_is_a_value():
     assert one != None  # noqa: E711
 
 
-def test_type_shows_itself():
+def test_text_of_a_type():
     kinds = list(ValType)
     assert eval(repr(TagType(kinds))) == TagType(kinds)
     assert repr(TagType()) == "TagType([])"
@@ -150,7 +150,7 @@ def test_closed_store():
 # ------------------------------------------------------------------ modules and instances
 
 
-def test_module_tells_of_tags(store):
+def test_imports_and_exports_of_a_module_have_tag_types(store):
     module = Module(store, TWO)
     assert [(item.module, item.name, item.type) for item in module.imports] == [
         ("m", "a", OF_I32),
@@ -192,7 +192,7 @@ def test_two_tags_of_one_type_are_two(store):
     assert caught.value.tag != exports.b
 
 
-def test_each_instance_has_its_own(store):
+def test_each_instance_has_a_tag_of_its_own(store):
     module = Module(store, OWN)
     one, other = Instance(store, module).exports, Instance(store, module).exports
     assert one.t != other.t

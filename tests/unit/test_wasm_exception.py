@@ -1,4 +1,4 @@
-"""WasmException: what wasm throws and nobody catches, and what host functions throw into wasm."""
+"""WasmException: exceptions that wasm code doesn't catch, and those that host functions throw."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from throwing import CATCHING, OF_I32, Guest
+from throwing import CATCHING, OF_I32, CatchingInstance
 
 from wamr import (
     ClosedError,
@@ -32,24 +32,24 @@ from wamr import (
 
 
 @pytest.fixture
-def guest(store):
-    return Guest(store)
+def catching(store):
+    return CatchingInstance(store)
 
 
 # ------------------------------------------------------------------ from wasm
 
 
-def test_what_nobody_catches(guest):
+def test_an_uncaught_exception_leaves_the_call(catching):
     with pytest.raises(WasmException) as caught:
-        guest.exports.throw(42)
+        catching.exports.throw(42)
     exception = caught.value
-    assert exception.tag == guest.tag
+    assert exception.tag == catching.tag
     assert exception.values == (42,)
     assert exception.args == (exception.tag, 42)
     assert isinstance(exception, WasmError)
     assert not isinstance(exception, Trap)
     assert [frame.func_name for frame in exception.frames] == ["inner", "throw"]
-    assert [frame.instance for frame in exception.frames] == [guest.instance] * 2
+    assert [frame.instance for frame in exception.frames] == [catching.instance] * 2
     assert all(frame.module_offset > frame.func_offset > 0 for frame in exception.frames)
     lines = str(exception).splitlines()
     assert lines[0] == "uncaught exception (i32): (42)"
@@ -94,12 +94,12 @@ def test_references_keep_their_identity(store):
         (func (export "f") (param externref funcref exnref)
             (throw $t (local.get 0) (local.get 1) (local.get 2))))"""
     throw = Instance(store, Module(store, text)).exports.f
-    thing = object()
+    referent = object()
     func = Func(store, FuncType([], [ValType.I32]), lambda: 5)
     inner = WasmException(Tag(store, OF_I32), 1)
     with pytest.raises(WasmException) as caught:
-        throw(thing, func, inner)
-    assert caught.value.values[0] is thing
+        throw(referent, func, inner)
+    assert caught.value.values[0] is referent
     assert caught.value.values[1] == func
     assert caught.value.values[1]() == 5
     assert caught.value.values[2] is inner
@@ -127,9 +127,9 @@ def test_many_values(store):
 # ------------------------------------------------------------------ from Python
 
 
-def test_host_function_throws(guest):
-    guest.throws(thrown := WasmException(guest.tag, 42))
-    exports = guest.exports
+def test_host_function_throws(catching):
+    catching.throws(thrown := WasmException(catching.tag, 42))
+    exports = catching.exports
     assert exports.by_tag() == 42
     assert exports.by_all() == 1
     number, caught = exports.by_ref()
@@ -140,77 +140,77 @@ def test_host_function_throws(guest):
         with pytest.raises(WasmException) as out:
             exports[name]()
         assert out.value is thrown
-    guest.throws(WasmException(exports.own, 5))
+    catching.throws(WasmException(exports.own, 5))
     assert exports.by_other() == 5
     assert exports.by_all() == 1
     with pytest.raises(WasmException):
         exports.by_tag()
-    guest.action = lambda: None
+    catching.action = lambda: None
     assert exports.by_tag() == exports.by_other() == exports.by_all() == -1
 
 
-def test_it_is_one_exception_through_wasm_and_back(guest):
-    thrown = WasmException(guest.tag, 42)
-    guest.throws(thrown)
-    for call in (guest.exports.again, lambda: guest.exports.throw_ref(thrown)):
+def test_an_exception_stays_one_object_through_wasm_code(catching):
+    thrown = WasmException(catching.tag, 42)
+    catching.throws(thrown)
+    for call in (catching.exports.again, lambda: catching.exports.throw_ref(thrown)):
         with pytest.raises(WasmException) as out:
             call()
         assert out.value is thrown
     with pytest.raises(WasmException) as first:
-        guest.exports.throw(1)
-    guest.throws(first.value)
-    assert guest.exports.by_all_ref() is first.value
+        catching.exports.throw(1)
+    catching.throws(first.value)
+    assert catching.exports.by_all_ref() is first.value
     with pytest.raises(WasmException) as second:
-        guest.exports.bare()
+        catching.exports.bare()
     assert second.value is first.value
     with pytest.raises(WasmException) as another:
-        guest.exports.throw(1)
+        catching.exports.throw(1)
     assert another.value is not first.value
     assert another.value != first.value
 
 
-def test_frames_tell_of_the_last_throw(guest):
-    thrown = WasmException(guest.tag, 42)
+def test_frames_are_those_of_the_last_throw(catching):
+    thrown = WasmException(catching.tag, 42)
     assert thrown.frames == ()
     with pytest.raises(WasmException):
-        guest.exports.throw_ref(thrown)
+        catching.exports.throw_ref(thrown)
     (frame,) = thrown.frames
-    assert frame.instance == guest.instance
-    guest.action = lambda: guest.exports.throw(1)
+    assert frame.instance == catching.instance
+    catching.action = lambda: catching.exports.throw(1)
     with pytest.raises(WasmException) as out:
-        guest.exports.again()
+        catching.exports.again()
     assert len(out.value.frames) == 1
     assert thrown.frames == (frame,)
 
 
 @pytest.mark.parametrize("name", CATCHING)
-def test_what_comes_through_python(guest, name):
-    """Wasm throws, Python calls it and lets it through, wasm catches."""
+def test_wasm_code_catches_an_exception_that_has_passed_python(catching, name):
+    """wasm code calls Python, which calls wasm code, which throws."""
 
     def through() -> None:
         try:
-            guest.exports.throw(9)
+            catching.exports.throw(9)
         finally:
             seen.append(sys.exc_info()[1])
 
     seen: list[Any] = []
-    guest.action = through
-    result = guest.exports[name]()
+    catching.action = through
+    result = catching.exports[name]()
     (exception,) = seen
     assert result == {"by_tag": 9, "by_all": 1, "by_ref": (9, exception)}.get(name, exception)
 
 
-def test_subclass(guest):
+def test_subclass(catching):
     class Mine(WasmException):
         def __init__(self, number: int) -> None:
-            super().__init__(guest.tag, number)
+            super().__init__(catching.tag, number)
             self.more = [number]
 
-    guest.throws(thrown := Mine(3))
-    assert guest.exports.by_tag() == 3
-    assert guest.exports.by_all_ref() is thrown
+    catching.throws(thrown := Mine(3))
+    assert catching.exports.by_tag() == 3
+    assert catching.exports.by_all_ref() is thrown
     with pytest.raises(Mine) as out:
-        guest.exports.again()
+        catching.exports.again()
     assert out.value is thrown
     assert out.value.more == [3]
 
@@ -218,39 +218,39 @@ def test_subclass(guest):
         def __init__(self) -> None:
             pass
 
-    guest.throws(Empty())
+    catching.throws(Empty())
     for name in ("bare", "by_all", "by_tag"):
         with pytest.raises(AttributeError):
-            guest.exports[name]()
-    guest.action = lambda: None
-    assert guest.exports.by_all() == -1
+            catching.exports[name]()
+    catching.action = lambda: None
+    assert catching.exports.by_all() == -1
 
 
-def test_chained(guest):
-    """What Python knows of it besides stays."""
+def test_chained(catching):
+    """The cause and the traceback of the Python exception stay."""
 
     def fail() -> None:
         try:
             raise KeyError("reason")
         except KeyError as error:
-            raise WasmException(guest.tag, 1) from error
+            raise WasmException(catching.tag, 1) from error
 
-    guest.action = fail
+    catching.action = fail
     with pytest.raises(WasmException) as out:
-        guest.exports.by_other()
+        catching.exports.by_other()
     assert isinstance(out.value.__cause__, KeyError)
     assert "fail" in [frame.name for frame in traceback.extract_tb(out.value.__traceback__)]
-    guest.exports.by_all()
-    thrown = WasmException(guest.tag, 2)
+    catching.exports.by_all()
+    thrown = WasmException(catching.tag, 2)
     with pytest.raises(RuntimeError) as outer:
         try:
-            guest.exports.throw_ref(thrown)
+            catching.exports.throw_ref(thrown)
         except WasmException as error:
             raise RuntimeError("wrapped") from error
     assert outer.value.__cause__ is thrown
 
 
-def test_context_managers(guest):
+def test_context_managers(catching):
     passed = []
 
     @contextlib.contextmanager
@@ -262,19 +262,19 @@ def test_context_managers(guest):
 
     def swallow() -> None:
         with swallowing():
-            guest.exports.throw(6)
+            catching.exports.throw(6)
 
-    guest.action = swallow
-    assert guest.exports.by_all() == -1
+    catching.action = swallow
+    assert catching.exports.by_all() == -1
     assert passed == [(6,)]
     with contextlib.suppress(WasmException):
-        guest.exports.throw(7)
-    guest.throws(WasmException(guest.tag, 8))
+        catching.exports.throw(7)
+    catching.throws(WasmException(catching.tag, 8))
     with contextlib.suppress(ValueError), pytest.raises(WasmException):
-        guest.exports.bare()
+        catching.exports.bare()
 
 
-# ------------------------------------------------------------------ wrong ones
+# ------------------------------------------------------------------ errors
 
 
 def test_wrong_values(store):
@@ -293,7 +293,7 @@ def test_wrong_values(store):
         WasmException()
 
 
-def test_values_are_those_that_wasm_sees(store):
+def test_values_are_converted_as_arguments_are(store):
     kinds = TagType([ValType.I32, ValType.F32, ValType.V128])
     made = WasmException(Tag(store, kinds), 2**32 - 1, 0.1, bytes(16))
     assert made.values[0] == -1
@@ -303,27 +303,27 @@ def test_values_are_those_that_wasm_sees(store):
         made.values = ()
 
 
-def test_other_stores(guest):
+def test_other_stores(catching):
     with Store() as store:
         foreign = WasmException(Tag(store, OF_I32), 42)
-        guest.throws(foreign)
+        catching.throws(foreign)
         for name in CATCHING:
             with pytest.raises(WasmException) as out:
-                guest.exports[name]()
+                catching.exports[name]()
             assert out.value is foreign
         with pytest.raises(ValueError, match="another store"):
-            guest.exports.throw_ref(foreign)
+            catching.exports.throw_ref(foreign)
         func = Func(store, FuncType([], []), lambda: None)
     with pytest.raises(ValueError, match="another store"):
-        WasmException(Tag(guest.instance.store, TagType([ValType.FUNCREF])), func)
-    guest.throws(WasmException(guest.tag, 1))
-    assert guest.exports.by_tag() == 1
+        WasmException(Tag(catching.instance.store, TagType([ValType.FUNCREF])), func)
+    catching.throws(WasmException(catching.tag, 1))
+    assert catching.exports.by_tag() == 1
 
 
-def test_no_copies(guest):
+def test_an_exception_cannot_be_copied(catching):
     with pytest.raises(WasmException) as caught:
-        guest.exports.throw(1)
-    for exception in (caught.value, WasmException(guest.tag, 1)):
+        catching.exports.throw(1)
+    for exception in (caught.value, WasmException(catching.tag, 1)):
         for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(TypeError, match="cannot be copied or pickled"):
                 attempt(exception)
@@ -331,47 +331,47 @@ def test_no_copies(guest):
 
 def test_closed_store():
     store = Store()
-    guest = Guest(store)
+    catching = CatchingInstance(store)
     with pytest.raises(WasmException) as caught:
-        guest.exports.throw(42)
+        catching.exports.throw(42)
     exception = caught.value
     store.close()
     assert exception.values == (42,)
     assert "uncaught exception (i32): (42)" in str(exception)
     with Store() as other:
-        again = Guest(other)
+        again = CatchingInstance(other)
         again.throws(exception)
         with pytest.raises(WasmException) as out:
             again.exports.by_all()
         assert out.value is exception
     with pytest.raises(ClosedError):
-        guest.exports.throw_ref(exception)
+        catching.exports.throw_ref(exception)
     with pytest.raises(ClosedError):
-        WasmException(guest.tag, 1)
+        WasmException(catching.tag, 1)
 
 
-def test_close_while_it_is_thrown():
+def test_the_host_function_closes_the_store_and_throws():
     store = Store()
-    guest = Guest(store)
+    catching = CatchingInstance(store)
 
     def close() -> None:
         store.close()
         raise thrown
 
-    thrown = WasmException(guest.tag, 42)
-    guest.action = close
+    thrown = WasmException(catching.tag, 42)
+    catching.action = close
     with pytest.raises((ClosedError, WasmException, Trap)):
-        guest.exports.again()
+        catching.exports.again()
     with pytest.raises(ClosedError):
-        guest.exports.ok()
+        catching.exports.ok()
 
 
-def test_it_goes_when_nobody_has_it(guest):
-    thrown = WasmException(guest.tag, 1)
-    guest.throws(thrown)
-    guest.exports.by_all()
-    guest.exports.by_all_ref()
-    guest.action = lambda: None
+def test_an_exception_without_references_is_freed(catching):
+    thrown = WasmException(catching.tag, 1)
+    catching.throws(thrown)
+    catching.exports.by_all()
+    catching.exports.by_all_ref()
+    catching.action = lambda: None
     gone = weakref.ref(thrown)
     thrown = None
     gc.collect()

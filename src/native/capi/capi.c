@@ -1,9 +1,10 @@
 /* capi.c: replacements for functions of wasm_c_api.c: engines, traps, values and calls.
  *
  * The folder's other files are modules.c (loading), externs.c (memories, tables and globals of the
- * host), instance.c (imports) and refs.c (references, casts, vectors). A function named `wasm_…` is one that WAMR
- * declares without defining it; one named `wpy_api_…` replaces WAMR's function of that name (capi.h
- * redirects to it). All other functions are WAMR's own, with the patches of cmake/patches/capi/.
+ * host), instance.c (imports) and refs.c (references, casts, vectors). A function named `wasm_…` is
+ * one that WAMR declares without defining it; one named `wpy_api_…` replaces WAMR's function of
+ * that name (capi.h redirects to it). All other functions are WAMR's own, with the patches of
+ * cmake/patches/capi/.
  *
  * Contracts are those of wasm_c_api.h. Pointers are not checked beyond NULL; Python knows which
  * objects are alive (src/wamr/_capi/handles.py). No function here needs the GIL.

@@ -1,8 +1,8 @@
 /* modules.c: loading modules, and refusing modules with exceptions.
  *
  * wasm-c-api has no functions for tags and exnrefs. So a module with a tag, or with an exnref in a
- * type, is refused as one that doesn't load. Code of other modules can't throw: a throw needs a tag,
- * and all of its exnrefs are null.
+ * type, is refused as one that doesn't load. Code of other modules can't throw: a throw needs a
+ * tag, and all of its exnrefs are null.
  */
 #include "capi/internal.h"
 

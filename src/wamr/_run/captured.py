@@ -2,7 +2,8 @@
 
 Every exception that `run` raises has `stdout` and `stderr`, as the exceptions of subprocess do. It
 also shows the end of stderr, where most programs print why they failed: in the text of a Trap or
-WasmException, and as a note of other exceptions (Python 3.11). This module knows nothing about instances.
+WasmException, and as a note of other exceptions (Python 3.11). This module knows nothing about
+instances.
 """
 
 from __future__ import annotations

@@ -66,8 +66,9 @@ def run(
     exit code isn't 0.
     Raises subprocess.TimeoutExpired (its outputs are bytes), CalledProcessError (check), OSError,
     CompileError, LinkError, Trap (the program trapped), WasmException (it threw an exception and
-    didn't catch it), TypeError, ValueError, and what a callable or file raised. Exceptions that end a running program have the captured `stdout` and `stderr`,
-    and show the end of stderr. C: `wasm_application_execute_main`.
+    didn't catch it), TypeError, ValueError, and what a callable or file raised. Exceptions that end
+    a running program have the captured `stdout` and `stderr`, and show the end of stderr. C:
+    `wasm_application_execute_main`.
 
     >>> import wamr
     >>> program = '''(module

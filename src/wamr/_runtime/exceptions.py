@@ -124,7 +124,7 @@ class WasmException(_TracedError):
         return self._c
 
     def _thrown(self) -> tuple[int, int]:
-        """Return the address in C and the id of the store, for the host function that raises this.
+        """Return the address in C and the id of the store, for a host function that raises this.
 
         The address is 0 if wasm code can't catch the exception. Raises MemoryError, and what
         `wait_for` raises.

@@ -1,4 +1,4 @@
-"""An instance that throws, keeps and drops exceptions by the million."""
+"""An instance that throws, keeps and drops any number of exceptions."""
 
 from __future__ import annotations
 
@@ -75,17 +75,19 @@ TEXT = """(module
         (local.get $n)))""".replace("WIDE", "(v128.const i64x2 1 2)" * 15)
 
 
-def made(store: Store | None = None, host: Callable[[], Any] = lambda: None, **limits: Any) -> Any:
+def instantiated(
+    store: Store | None = None, host: Callable[[], Any] = lambda: None, **limits: Any
+) -> Any:
     """Return the exports of an instance of TEXT."""
     store = store or Store()
     bounds = ResourceLimits(**limits) if limits else None
     return Instance(store, Module(store, TEXT), [host], limits=bounds).exports
 
 
-class Thing:
-    """Something that can be weakly referenced."""
+class Referent:
+    """An object that can be weakly referenced."""
 
 
-def wrapped(number: int) -> int:
-    """Return what an i32 of it is."""
+def as_i32(number: int) -> int:
+    """Return the signed i32 with the low 32 bits of a number."""
     return (number + 2**31) % 2**32 - 2**31
