@@ -23,6 +23,7 @@ BETWEEN_BYTECODES = (
         ["memory", "memory_slices", "table", "global", "references", "reference_threads"],
         ["imports", "limits", "externrefs"],
         ["tag", "wasm_exception", "exnref", "exceptions_across", "not_caught", "endless_throwing"],
+        ["legacy_exceptions", "val", "linker"],
     ],
     ids=str,
 )
