@@ -26,13 +26,17 @@ EVERYTHING = """(module $everything
   (import "m" "r" (global $r funcref))
   (import "m" "mut" (global $mut (mut i64)))
   (import "m" "t" (table $t 5 20 funcref))
+  (import "m" "e" (tag $e (param i32 externref)))
   (table $own (export "own") 4 funcref)
   (table $objects (export "objects") 2 8 externref)
+  (table $thrown (export "thrown") 2 8 exnref)
+  (tag $own_tag (export "tag") (param i64))
   (memory $mem (export "memory") 1 4)
   (global $sum (mut i32) (i32.add (global.get $i) (i32.const 5)))
   (global $vec (export "vec") (mut v128) (v128.const i64x2 1 2))
   (global $ref (export "ref") funcref (ref.func $fac))
   (global $f64 (export "f64") f64 (f64.const 2.5))
+  (global $exn (export "exn") (mut exnref) (ref.null exn))
   (start $start)
   (elem $active (table $own) (i32.const 0) func $fac $f $fac)
   (elem (table $t) (global.get $i) funcref (ref.func $loop) (ref.null func) (global.get $r))
@@ -93,6 +97,21 @@ EVERYTHING = """(module $everything
     atomic.fence
     (i64.atomic.rmw32.cmpxchg_u offset=4 (i32.and (local.get 0) (i32.const 0xff8))
       (i64.atomic.rmw8.sub_u (i32.const 9) (local.get 1)) (i64.atomic.load (i32.const 16))))
+  (func $throw (param i32)
+    (if (local.get 0) (then (throw $e (local.get 0) (ref.null extern))))
+    (throw $own_tag (i64.const 7)))
+  (func (export "caught") (param i32 exnref) (result i64 exnref)
+    (block $other (result exnref)
+      (block $mine (result i64 exnref)
+        (block $theirs (result i32 externref)
+          (try_table (catch $e $theirs) (catch_ref $own_tag $mine) (catch_all_ref $other)
+            (call $throw (local.get 0)))
+          (unreachable))
+        (drop) (i64.extend_i32_s) (local.get 1))
+      (global.set $exn)
+      (table.set $thrown (i32.const 1) (global.get $exn))
+      (return (global.get $exn)))
+    (throw_ref))
   (func (export "select") (param i32 i64 f32) (result i64)
     (select (result i64) (local.get 1) (i64.extend_i32_s (local.get 0)) (local.get 0))
     (i64.trunc_sat_f32_s (local.get 2)) (i64.rotl)))"""
@@ -131,6 +150,7 @@ def section(kind: int, body: bytes) -> bytes:
 
 # Values that are likely to matter: opcodes, types, ends, numbers at limits.
 BYTES = b"\x00\x01\x02\x03\x04\x05\x0b\x0f\x10\x11\x12\x13\x1a\x1c\x20\x23\x24\x25\x26\x28\x3f\x40"
+BYTES += b"\x0a\x18\x19\x1f\x69"  # of exceptions
 BYTES += b"\x41\x42\x60\x6a\x6f\x70\x7b\x7c\x7d\x7e\x7f\x80\xd0\xd1\xd2\xfc\xfd\xfe\xff"
 NUMBERS = [b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x08", b"\xff\xff\xff\xff\x07", b"\x80\x00"]
 NUMBERS += [b"\xff\xff\x03", b"\x80\x80\x04", b"\x80\x80\x80\x80\x00", b"\xff\xff\xff\xff\xff\x7f"]
@@ -298,7 +318,7 @@ def used(item: Any) -> None:
                 assert len(target.values) == len(target.tag.type.params)
             if isinstance(target, wamr.Func):
                 tried(functools.partial(used, target))
-    elif item.type.mutable:
+    elif isinstance(item, wamr.Global) and item.type.mutable:
         tried(lambda: setattr(item, "value", item.value))
 
 

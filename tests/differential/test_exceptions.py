@@ -1,0 +1,50 @@
+"""Random programs with exceptions, in both forms, behave as in wasmtime.
+
+`python tests/support/random_exceptions.py COUNT START` compares more programs.
+"""
+
+from __future__ import annotations
+
+import mutants
+import pytest
+from exception_programs import Program
+from needs import needs
+from random_exceptions import Tally, compare
+
+import wamr
+
+needs("wasmtime", "wat")
+pytestmark = pytest.mark.slow
+
+EACH, CHUNKS = 50, 10  # programs of a form in a test, and tests
+
+
+@pytest.mark.parametrize("form", ["new", "legacy"])
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_programs_behave_as_in_wasmtime(form: str, chunk: int) -> None:
+    tally = Tally()
+    for seed in range(chunk * EACH, (chunk + 1) * EACH):
+        compare(seed, form, tally, more=100 if seed % 25 == 0 else 0)
+    assert tally.differences == []
+    # The programs are worth running.
+    assert min(tally.returned, tally.thrown, tally.trapped) >= EACH // 2, str(tally)
+
+
+def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = Tally()
+    monkeypatch.setattr("random_exceptions.Ours.looked_at", lambda self, thrown: (-1, 0))
+    for seed in range(5):
+        compare(seed, "legacy", tally)
+    assert tally.differences
+    assert all(line.startswith("legacy ") for line in tally.differences)
+
+
+@pytest.mark.parametrize("form", ["new", "legacy"])
+def test_mutants_are_refused_or_run(form: str) -> None:
+    found = set()
+    for seed in range(20):
+        module = wamr.wat2wasm(Program(seed, form).library)
+        found |= {
+            mutants.exercise(mutants.mutant(module, i)) for i in range(seed * 40, seed * 40 + 40)
+        }
+    assert {"refused", "ran"} <= found <= {"refused", "loaded", "ran"}
