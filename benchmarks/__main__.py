@@ -12,8 +12,8 @@ from .lines import Line
 from .timing import FULL, QUICK, Pace
 
 TOPICS = (
-    *("calls", "host", "modules", "memory", "references", "threads", "startup", "programs"),
-    *("micropython", "compute", "scaling"),
+    *("calls", "host", "modules", "memory", "references", "exceptions", "threads", "startup"),
+    *("programs", "micropython", "compute", "scaling"),
 )
 
 

@@ -141,7 +141,9 @@ class Wasmtime:
         import wasmtime
 
         self._wasmtime = wasmtime
-        self._engine = wasmtime.Engine()
+        config = wasmtime.Config()
+        config.wasm_exceptions = True
+        self._engine = wasmtime.Engine(config)
 
     def _function(self, host: HostFunction, store: Any) -> Any:
         w = self._wasmtime
