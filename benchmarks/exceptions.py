@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from .calls import RAISED
 from .lines import US, WASMTIME, Goal, Line, Samples, Unavailable, timed
-from .peers import Peer, binary_of, supported_cases
+from .peers import Peer, binary_of, supported_cases, this_package
 from .timing import Case, Pace, Sample, measure
 
 TURNS = 10_000
@@ -100,6 +100,14 @@ def _python() -> dict[str, Case]:
     return {name: Case(RAISED.format(x.statement), x.names) for name, x in cases.items()}
 
 
+def _looked_at() -> dict[str, Case]:
+    import wamr
+
+    function = this_package().instance(MODULE).exports.throw.callable
+    statement = "try:\n    f(7)\nexcept E as error:\n    error.tag, error.values"
+    return {US: Case(statement, {"f": function, "E": wamr.WasmException})}
+
+
 def _host() -> dict[str, Case]:
     import wamr
 
@@ -155,5 +163,6 @@ LINES = (
         _python,
         Goal(10e-6, times={WASMTIME: 1}),
     ),
+    timed("exceptions.values", "the same, with tag and values", _looked_at, Goal(10e-6)),
     timed("exceptions.host", "a host function throws into wasm", _host, Goal(10e-6)),
 )

@@ -6,6 +6,7 @@ apart. exceptions.py makes the exceptions of a tag.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from weakref import WeakValueDictionary
 
 from .._backend.binding import ffi, lib
@@ -83,9 +84,18 @@ def instance_tag(lifetime: Lifetime, c: Any, type: TagType) -> Tag:  # noqa: A00
     if tag is not None and tag._lifetime is lifetime:
         handle(c)  # released at once
         return tag
+    return _new_tag(lifetime, c, type)
+
+
+def _new_tag(lifetime: Lifetime, c: Any, type: TagType) -> Tag:  # noqa: A002
     tag = object.__new__(Tag)
     tag._init(c, lifetime, type)
     return tag
+
+
+@lru_cache(maxsize=512)
+def _type_of_codes(codes: bytes) -> TagType:
+    return TagType._from_codes(codes)
 
 
 def find_tag(c: Any, lifetime: Lifetime) -> Tag:
@@ -100,4 +110,4 @@ def find_tag(c: Any, lifetime: Lifetime) -> Tag:
     params = ffi.new("uint8_t[]", count)
     lib.wpy_tag_params(c, params, count)
     lib.wpy_retain(c)
-    return instance_tag(lifetime, c, TagType._from_codes(bytes(ffi.buffer(params, count))))
+    return _new_tag(lifetime, c, _type_of_codes(ffi.buffer(params, count)[:]))
