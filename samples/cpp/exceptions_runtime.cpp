@@ -1,5 +1,6 @@
-// The part of libc++abi and libunwind that C++ exceptions need. The libraries of the package ziglang
-// for WASI are compiled without exceptions, but the package has their sources: -I ziglang/lib.
+// The parts of libc++, libc++abi and libunwind that C++ exceptions need. In the package ziglang
+// these libraries are compiled without exceptions for WASI, but it has their sources, in its lib/.
+#define LIBCXX_BUILDING_LIBCXXABI
 #define LIBCXXABI_NON_DEMANGLING_TERMINATE
 #define NDEBUG
 #define _LIBCPP_BUILDING_LIBRARY
@@ -7,6 +8,7 @@
 #define _LIBCXXABI_HAS_NO_THREADS
 #define _LIBUNWIND_HIDE_SYMBOLS
 
+#include "libcxx/src/exception.cpp"
 #include "libcxxabi/src/abort_message.cpp"
 #include "libcxxabi/src/cxa_default_handlers.cpp"
 #include "libcxxabi/src/cxa_exception.cpp"

@@ -2,9 +2,9 @@
 
 A `DifferentialModule` is a module loaded into both engines. `run` runs a command. `start` returns
 a `Pair` of instances: each call and each read of memory is made in both, and the answers are
-compared. An `Outcome` is the exit code or "trap", both output streams, and the files in the
-directories of the program. Each engine has its own copy of these directories. An imported function
-that WASI doesn't have traps when it is called.
+compared. An `Outcome` is the exit code, "trap" or "exception", both output streams, and the files
+in the directories of the program. Each engine has its own copy of these directories. An imported
+function that WASI doesn't have traps when it is called.
 
 One difference is intended: an access that the sandbox refuses is ENOTCAPABLE here, as preview 1
 specifies, and EPERM in wasmtime. `REFUSED` has the texts that programs print for both.
@@ -156,6 +156,8 @@ class WamrInstance(EngineInstance):
             self.code = trap.exit_code
         except wamr.Trap:
             self.code = "trap"
+        except wamr.WasmException:
+            self.code = "exception"
         return self.code
 
     def read(self, offset: int, size: int) -> bytes:
@@ -200,8 +202,8 @@ class WasmtimeInstance(EngineInstance):
             return self._exports[name](self._store, *args)
         except self._wasmtime.ExitTrap as trap:
             self.code = trap.code
-        except self._wasmtime.Trap:
-            self.code = "trap"
+        except self._wasmtime.Trap as trap:
+            self.code = "exception" if "thrown Wasm exception" in str(trap) else "trap"
         return self.code
 
     def read(self, offset: int, size: int) -> bytes:
