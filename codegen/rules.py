@@ -71,8 +71,8 @@ NOTES = {
         "or what went wrong at the start.",
     ),
     "wasm_module_new": (
-        "NULL: the bytes are no module, or it uses exceptions, for which wasm-c-api has no functions;",
-        "wasm_module_load_error says why.",
+        "NULL: the bytes are no module, or it uses exceptions, for which wasm-c-api has no",
+        "functions; wasm_module_load_error says why.",
     ),
     "wasm_store_delete": ("What is left of the store goes with it, finalizers included.",),
     "wasm_engine_delete": ("With the last handle, the stores that are left go with it.",),

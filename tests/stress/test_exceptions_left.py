@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 
 import pytest
-from exceptions_galore import Thing
+from many_exceptions import Referent
 
 from wamr import Instance, Module, Store, Trap, WasmException
 
@@ -43,23 +43,23 @@ class Counting:
     """An instance of TEXT, and the objects that its exceptions hold."""
 
     def __init__(self, store: Store) -> None:
-        self.things: weakref.WeakSet[Thing] = weakref.WeakSet()
+        self.referents: weakref.WeakSet[Referent] = weakref.WeakSet()
         self.raises = False
         self.store = store
         self.exports = Instance(store, Module(store, TEXT), [self.host]).exports
 
-    def host(self) -> Thing:
+    def host(self) -> Referent:
         if self.raises:
             raise self.exception()
-        return self.thing()
+        return self.referent()
 
-    def thing(self) -> Thing:
-        thing = Thing()
-        self.things.add(thing)
-        return thing
+    def referent(self) -> Referent:
+        referent = Referent()
+        self.referents.add(referent)
+        return referent
 
     def exception(self) -> WasmException:
-        return WasmException(self.exports.t, self.thing())
+        return WasmException(self.exports.t, self.referent())
 
     def left(self) -> int:
         """Drop what wasm code keeps, collect, and return how many exceptions are left."""
@@ -68,7 +68,7 @@ class Counting:
             self.exports.give_back(None)  # the frame of a call keeps its last values
             gc.collect()
             self.store.gc()
-        return len(self.things)
+        return len(self.referents)
 
 
 def passes(counting: Counting) -> None:
@@ -137,6 +137,6 @@ def test_one_that_is_kept_is_left(store: Store) -> None:
     counting = Counting(store)
     kept = counting.exports.ref()
     assert counting.left() == 1
-    assert isinstance(kept.values[0], Thing)
+    assert isinstance(kept.values[0], Referent)
     del kept
     assert counting.left() == 0

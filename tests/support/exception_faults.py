@@ -6,7 +6,7 @@ import gc
 import weakref
 from typing import Any
 
-from exceptions_galore import Thing, made, wrapped
+from many_exceptions import Referent, as_i32, instantiated
 
 from wamr import (
     Global,
@@ -43,31 +43,31 @@ for _ in range(40):
     _INNER = f"(block $c (try_table (catch_all $c) {_INNER}))"
 NESTED = wat2wasm(f"""(module (tag $t) (func (export "go") (result i32) {_INNER} (i32.const 3))
     (table 0 exnref) (global (mut exnref) (ref.null exn)) (elem exnref (ref.null exn)))""")
-OF_THING = TagType([ValType.EXTERNREF])
+OF_REFERENT = TagType([ValType.EXTERNREF])
 
 
 class Throwing:
-    """Instances of exceptions_galore, one whose host function throws."""
+    """Instances of many_exceptions, one whose host function throws."""
 
     def __init__(self) -> None:
         self.store = Store(limits=ResourceLimits(memory_bytes=1 << 22))
         self.raised: BaseException | None = None
-        self.exports = made(self.store, self.fail)
-        self.tag = Tag(self.store, OF_THING)
+        self.exports = instantiated(self.store, self.fail)
+        self.tag = Tag(self.store, OF_REFERENT)
         self.tags = Module(self.store, TAGS)
-        self.things: weakref.WeakSet[Thing] = weakref.WeakSet()
+        self.referents: weakref.WeakSet[Referent] = weakref.WeakSet()
 
     def fail(self) -> None:
         if self.raised is not None:
             raise self.raised
 
-    def thing(self) -> Thing:
-        thing = Thing()
-        self.things.add(thing)
-        return thing
+    def referent(self) -> Referent:
+        referent = Referent()
+        self.referents.add(referent)
+        return referent
 
     def check_none_is_left(self) -> None:
-        """Raise if an exception that has a Thing is left, once all references are dropped."""
+        """Raise if an exception that has a Referent is left, once all references are dropped."""
         exports, self.raised = self.exports, None
         exports.g.value = None
         exports.drop_all()
@@ -76,7 +76,7 @@ class Throwing:
             exports.catch_ref(1)
             gc.collect()
             self.store.gc()
-        assert not self.things, f"{len(self.things)} exceptions are left"
+        assert not self.referents, f"{len(self.referents)} exceptions are left"
 
 
 def make_tags(world: Any) -> None:
@@ -98,7 +98,7 @@ def link_tags(world: Any) -> None:
 def throw_in_wasm(world: Any) -> None:
     exports = world.throwing.exports
     assert exports.catch(100) == 5050
-    assert exports.catch_ref(100) == wrapped(5050)
+    assert exports.catch_ref(100) == as_i32(5050)
     exports.wide(3)
     assert exports.keep(5) >= 5
     exports.chain(70)
@@ -112,17 +112,17 @@ def throw_to_python(world: Any) -> None:
     except WasmException as exception:
         assert (exception.tag, exception.values) == (exports.t, (77,))  # noqa: PT017
         del exception
-    exception = exports.join(exports.ref(4), throwing.thing())
-    assert exception.values[0].values == (4,)
-    exports.g.value = exception
-    assert exports.g.value is exception
-    del exception
+    joined = exports.join(exports.ref(4), throwing.referent())
+    assert joined.values[0].values == (4,)
+    exports.g.value = joined
+    assert exports.g.value is joined
+    del joined
     throwing.check_none_is_left()
 
 
 def throw_in_a_host_function(world: Any) -> None:
     throwing, exports = world.throwing, world.throwing.exports
-    throwing.raised = WasmException(throwing.tag, throwing.thing())
+    throwing.raised = WasmException(throwing.tag, throwing.referent())
     exports.host(2)
     try:
         exports.bare()
@@ -139,7 +139,7 @@ def pass_exceptions(world: Any) -> None:
     throwing, exports = world.throwing, world.throwing.exports
     store = throwing.store
     for _ in range(3):
-        new = WasmException(Tag(store, OF_THING), throwing.thing())
+        new = WasmException(Tag(store, OF_REFERENT), throwing.referent())
         slot = Global(store, GlobalType(ValType.EXNREF, mutable=True), new)
         try:
             assert slot.value is new
