@@ -2,7 +2,7 @@
 
 from inspect import signature
 
-from hostile_world import BINARY, ENGINE, FAILS, I32, MODULES, USER, Hostile
+from hostile_world import BINARY, ENGINE, FAILS, I32, MODULES, OF_I32, USER, Hostile
 
 import wamr
 from wamr import Func, FuncType, Limits, ValType
@@ -152,13 +152,15 @@ def plausible_values(world):
         lambda *a: None,
         hostile_object(world, world.store.close),
     ]
+    tags = [thing for thing in world.things if isinstance(thing, wamr.Tag)]
     externs = [thing for thing in world.things if isinstance(thing, wamr.Extern)]
     imports = [{"env": {"back": world.back, "ref": world.ref}}, {"a": world.instance}, externs, {}]
     imports += [{"a": world.kept}, {"env": {"back": funcs[0], "ref": funcs[-1]}}, None]
     types = [FuncType([I32], [I32]), FuncType([ValType.FUNCREF], [ValType.FUNCREF]), None]
     types += [wamr.MemoryType(Limits(1)), wamr.TableType(ValType.FUNCREF, Limits(1)), *ValType]
     types += [wamr.GlobalType(kind, True) for kind in ValType]
-    names = ["a", "env", "back", "add", "table", "memory", "counter", "", "x"]
+    types += [OF_I32, wamr.TagType([ValType.EXNREF, ValType.EXTERNREF])]
+    names = ["a", "env", "back", "add", "table", "memory", "counter", "tag", "throw", "", "x"]
     modules = [world.module, MODULES[USER], MODULES[FAILS]]
     limits = [Limits(1), Limits(0, 3), wamr.ResourceLimits(timeout=0.01), None]
     return {
@@ -174,11 +176,12 @@ def plausible_values(world):
         "source": [*BINARY.values(), b"\0asm\1\0\0\0", "(module)"],
         "data": data,
         "value": value,
-        "init": [None, *funcs, world],
+        "init": [None, *funcs, *exceptions_of(world), world],
         "limits": limits,
         "wasi": [None, wamr.WasiConfig()],
         "func": funcs,
-        "params": [[I32], [ValType.FUNCREF, ValType.V128], []],
+        "tag": tags,
+        "params": [[I32], [ValType.FUNCREF, ValType.V128], [ValType.EXNREF], []],
         "results": [[I32], []],
         "path": ["."],
         "timeout": [0.01, None, 0, hostile_object(world, raising)],
@@ -188,6 +191,10 @@ def plausible_values(world):
         "content": list(ValType),
         "element": list(ValType),
     }
+
+
+def exceptions_of(world):
+    return [thing for thing in world.things if isinstance(thing, wamr.WasmException)]
 
 
 def fitting(type_, world, pick):
@@ -201,6 +208,7 @@ def fitting(type_, world, pick):
         "v128": [bytes(16), bytearray(16)],
         "externref": [None, world, [], world.store, hostile_object(world, raising)],
         "funcref": funcs,
+        "exnref": [None, *exceptions_of(world)],
     }
     return tuple(pick.choice(choices[str(kind)]) for kind in type_.params)
 

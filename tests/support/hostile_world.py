@@ -6,10 +6,25 @@ import wamr
 from wamr import Func, FuncType, Instance, Limits, Linker, Module, Store, ValType
 
 I32 = ValType.I32
+OF_I32 = wamr.TagType([I32])
 MODULE = """(module $m (import "env" "back" (func $back (param i32) (result i32)))
     (import "env" "ref" (func $ref (param externref funcref) (result externref)))
-    (memory (export "memory") 1 3) (table (export "table") 3 6 funcref)
-    (table (export "objects") 2 5 externref) (elem (i32.const 0) $add $back)
+    (tag $own (export "tag") (param i32)) (tag $pair (export "pair") (param exnref externref))
+    (table (export "exceptions") 2 4 exnref)
+    (global (export "exception") (mut exnref) (ref.null exn))
+    (func $throw (export "throw") (param i32) (throw $own (local.get 0)))
+    (func (export "throw_ref") (param exnref) (throw_ref (local.get 0)))
+    (func (export "join") (param exnref externref) (result exnref)
+        (block $h (result exnref)
+            (try_table (catch_all_ref $h) (throw $pair (local.get 0) (local.get 1)))
+            (unreachable)))
+    (func (export "catch") (param i32) (result i32)
+        (block $h (result i32)
+            (try_table (catch $own $h) (drop (call $back (local.get 0)))
+                (call $throw (local.get 0)))
+            (unreachable)))
+    (memory (export "memory") 1 3) (table $table (export "table") 3 6 funcref)
+    (table (export "objects") 2 5 externref) (elem (table $table) (i32.const 0) func $add $back)
     (global (export "counter") (mut i32) (i32.const 4))
     (global (export "constant") i64 (i64.const 5))
     (global (export "object") (mut externref) (ref.null extern))
@@ -72,6 +87,7 @@ class World:
             Linker,
             memoryview,
             wamr.Foreign,
+            wamr.WasmException,
         )
         self.alive = [thing for thing in things if isinstance(thing, lives)]
 
@@ -92,6 +108,14 @@ class World:
         yield wamr.Table(store, wamr.TableType(ValType.EXTERNREF, Limits(2)), self)
         yield wamr.Global(store, wamr.GlobalType(ValType.FUNCREF, True), host)
         yield wamr.Global(store, wamr.GlobalType(ValType.V128, True), bytes(16))
+        tag = wamr.Tag(store, OF_I32)
+        exception = wamr.WasmException(tag, 7)
+        yield from (tag, exception, OF_I32)
+        yield wamr.Table(store, wamr.TableType(ValType.EXNREF, Limits(2)), exception)
+        yield wamr.Global(store, wamr.GlobalType(ValType.EXNREF, True), exception)
+        yield Func(store, FuncType([ValType.EXNREF], []), self.throw)
+        yield from (wamr.Ref(exception), wamr.Val(ValType.EXNREF, exception))
+        yield self.instance.exports["join"](exception, self)
         linker = Linker(store)
         linker.define_instance("a", self.instance)
         yield linker
@@ -129,6 +153,10 @@ class World:
         if work:
             work()
         return value
+
+    def throw(self, exception):
+        self.back(0)
+        raise exception or wamr.WasmException(self.instance.exports["tag"], 1)
 
     def ref(self, value, func):
         self.back(0)
@@ -207,6 +235,8 @@ def made_twice(world, go):
         (wamr.Memory, (other.store, wamr.MemoryType(Limits(1))), {}),
         (wamr.Table, (other.store, wamr.TableType(ValType.EXTERNREF, Limits(1))), {}),
         (wamr.Global, (other.store, wamr.GlobalType(I32), 3), {}),
+        (wamr.Tag, (other.store, wamr.TagType()), {}),
+        (wamr.TagType, ([ValType.V128],), {}),
         (Func, (other.store, FuncType([]), world.back), {}),
         (Module, (ENGINE, BINARY[USER]), {}),
         (wamr.Val, (ValType.EXTERNREF, 4), {}),

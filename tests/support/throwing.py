@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wamr import Instance, Module, Store, Tag, TagType, ValType
+from wamr import ImportItem, Instance, Module, Store, Tag, TagType, ValType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
