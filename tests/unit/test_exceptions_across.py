@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -360,6 +361,9 @@ GREENLETS = """
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="greenlet is for CPython only")
+@pytest.mark.skipif(
+    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="greenlets move what ASan watches"
+)
 def test_greenlets():
     needs("greenlet", "test")
     code = f"CATCHER = {CATCHER!r}\n" + textwrap.dedent(GREENLETS)
