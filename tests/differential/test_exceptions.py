@@ -9,7 +9,7 @@ import mutants
 import pytest
 from exception_programs import Program
 from needs import needs
-from random_exceptions import Tally, compare
+from random_exceptions import Tally, compare, compare_all
 
 import wamr
 
@@ -28,6 +28,14 @@ def test_programs_behave_as_in_wasmtime(form: str, chunk: int) -> None:
     assert tally.differences == []
     # The programs are worth running.
     assert min(tally.returned, tally.thrown, tally.trapped) >= EACH // 2, str(tally)
+
+
+def test_programs_in_several_threads_do_not_affect_each_other() -> None:
+    total = Tally()
+    for tally in compare_all(range(5000, 5060), ("new", "legacy"), threads=4, more=20):
+        total.include(tally)
+    assert total.differences == []
+    assert total.programs == 120
 
 
 def test_a_difference_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Compares the outcomes of random programs with exceptions in this package and in wasmtime-py.
 
-    python tests/support/random_exceptions.py [--show] COUNT START
+    python tests/support/random_exceptions.py [--show] [--threads N] COUNT START
 
 runs the programs of the seeds from START on, each in both forms, and prints the differences. Each
 function of a program is called with a few numbers. A call returns values, throws, or traps; then
@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import struct
 import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -24,6 +26,7 @@ from exception_programs import LEFT, Program
 import wamr
 from wamr import Global, GlobalType, Limits, Table, TableType, Tag, TagType, ValType
 
+FORMS = ("new", "legacy")
 CALLED_WITH = (0, 1, -3)
 OBJECTS = tuple(f"object {i}" for i in range(4))
 Outcome = tuple[int, int] | str  # the tag, as in `Program`, and the digest; or "trap"
@@ -257,6 +260,10 @@ class Tally:
         else:
             self.returned += 1
 
+    def include(self, other: Tally) -> None:
+        for name in ("programs", "functions", "returned", "thrown", "trapped", "differences"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     def __str__(self) -> str:
         calls = f"{self.returned} calls returned, {self.thrown} threw, {self.trapped} trapped"
         programs = f"{self.programs} programs with {self.functions} functions"
@@ -289,32 +296,48 @@ def compare(seed: int, form: str, tally: Tally, more: int = 0) -> None:
                 return
 
 
+def compare_all(
+    seeds: Iterable[int], forms: Sequence[str], threads: int = 1, more: int = 0
+) -> Iterator[Tally]:
+    """Compare the programs of seeds, in several threads at once; return a tally of each."""
+
+    def compared(seed: int) -> Tally:
+        tally = Tally()
+        for form in forms:
+            try:
+                compare(seed, form, tally, more)
+            except wamr.WasmError as error:
+                tally.differences.append(f"{form} {seed}: {type(error).__name__}: {error}")
+        return tally
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(compared, seeds)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare programs with exceptions.")
     parser.add_argument("count", type=int)
     parser.add_argument("start", type=int)
-    parser.add_argument("--form", choices=("new", "legacy"), action="append")
+    parser.add_argument("--form", choices=FORMS, action="append")
     parser.add_argument("--more", type=int, default=0, help="additional calls of each function")
+    parser.add_argument("--threads", type=int, default=1, help="programs at a time")
     parser.add_argument("--show", action="store_true", help="print the programs, run nothing")
     options = parser.parse_args()
-    tally = Tally()
-    for seed in range(options.start, options.start + options.count):
-        for form in options.form or ("new", "legacy"):
-            if options.show:
-                program = Program(seed, form)
-                print(program.library, program.main, sep="\n")
-                continue
-            told = len(tally.differences)
-            try:
-                compare(seed, form, tally, options.more)
-            except wamr.WasmError as error:
-                tally.differences.append(f"{form} {seed}: {type(error).__name__}: {error}")
-            for line in tally.differences[told:]:
-                print(line, flush=True)
+    seeds, forms = range(options.start, options.start + options.count), options.form or FORMS
+    if options.show:
+        for program in (Program(seed, form) for seed in seeds for form in forms):
+            print(program.library, program.main, sep="\n")
+        return 0
+    total = Tally()
+    tallies = compare_all(seeds, forms, options.threads, options.more)
+    for seed, tally in zip(seeds, tallies, strict=True):
+        total.include(tally)
+        for line in tally.differences:
+            print(line, flush=True)
         if (seed - options.start + 1) % 1000 == 0:
-            print(f"up to {seed}: {tally}", flush=True)
-    print(tally)
-    return bool(tally.differences)
+            print(f"up to {seed}: {total}", flush=True)
+    print(total)
+    return bool(total.differences)
 
 
 if __name__ == "__main__":
