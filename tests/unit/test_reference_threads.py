@@ -1,5 +1,6 @@
 """References in tables and globals while another thread runs in the same group."""
 
+import asyncio
 import threading
 
 import pytest
@@ -7,10 +8,14 @@ import pytest
 from wamr import (
     Func,
     FuncType,
+    Instance,
     Limits,
+    Module,
+    Store,
     Table,
     TableType,
     ValType,
+    WasmException,
     load,
 )
 
@@ -120,3 +125,70 @@ def test_threads_at_one_table():
         thread.join()
     assert wrong == []
     assert [table[i] for i in range(8)] == functions
+
+
+# ------------------------------------------------------------------ waiting to pass a reference
+TAKING = """(module (import "m" "h" (func $h)) (tag $t (export "t") (param i32))
+    (func (export "run") (call $h))
+    (func (export "number") (param i32))
+    (func (export "func") (param funcref))
+    (func (export "exception") (param exnref) (result exnref) (local.get 0)))"""
+
+
+@pytest.fixture
+def occupied():
+    """Return a function that makes a call while another thread is in the instance."""
+    store = Store()
+    module = Module(store, '(module (func (export "f")))')
+    inside, leave = threading.Event(), threading.Event()
+
+    def host():
+        inside.set()
+        assert leave.wait(240)
+
+    exports = Instance(store, Module(store, TAKING), [host]).exports
+    arguments = {
+        "number": 5,
+        "func": Instance(store, module).exports.f,  # of another group
+        "exception": WasmException(exports.t, 5),
+    }
+
+    def during(call):
+        thread = threading.Thread(target=exports.run)
+        thread.start()
+        try:
+            assert inside.wait(240)
+            return call(exports, arguments)
+        finally:
+            leave.set()
+            thread.join()
+
+    return during
+
+
+@pytest.mark.parametrize("name", ["number", "func", "exception"])
+def test_a_timeout_includes_the_waiting_to_pass_an_argument(occupied, name):
+    def call(exports, arguments):
+        with pytest.raises(TimeoutError, match="timed out"):
+            exports[name].call(arguments[name], timeout=0.1)
+        return exports[name], arguments[name]
+
+    func, argument = occupied(call)
+    assert func.call(argument, timeout=200) in (None, argument)
+
+
+@pytest.mark.parametrize("name", ["number", "func", "exception"])
+def test_a_cancelled_call_does_not_wait_to_pass_an_argument(occupied, name):
+    def call(exports, arguments):
+        async def cancelled():
+            task = asyncio.ensure_future(exports[name].call_async(arguments[name]))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(cancelled())
+        return exports[name], arguments[name]
+
+    func, argument = occupied(call)
+    assert func(argument) in (None, argument)

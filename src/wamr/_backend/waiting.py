@@ -6,6 +6,7 @@ check whether waiting still makes sense.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from sys import is_finalizing
 
 from ..errors import trap_from_text
@@ -16,6 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BUSY = lib.WPY_BUSY
+_checks: dict[int, Callable[[], object]] = {}  # by thread
+
+
+class CheckedWaiting:
+    """A context in which each wait of this thread calls `check` every 50 ms; it may raise."""
+
+    __slots__ = ("_check", "_outer")
+
+    def __init__(self, check: Callable[[], object]) -> None:
+        self._check = check
+
+    def __enter__(self) -> None:
+        thread = get_ident()
+        self._outer = _checks.get(thread)
+        _checks[thread] = self._check
+
+    def __exit__(self, *args: object) -> None:
+        if self._outer is None:
+            del _checks[get_ident()]
+        else:
+            _checks[get_ident()] = self._outer
 
 
 def retry_while_busy(attempt: Callable[[], int], label: object, status: int) -> int:
@@ -30,6 +52,9 @@ def retry_while_busy(attempt: Callable[[], int], label: object, status: int) -> 
                 f"{label}: another thread was in its instance when the interpreter ended, and "
                 "never leaves it"
             )
+        check = _checks.get(get_ident())
+        if check is not None:
+            check()
         status = attempt()
     return status
 

@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic_ns
 
 from .._backend.binding import ffi, lib, set_call
-from .._backend.waiting import retry_while_busy, waiting_error
+from .._backend.waiting import CheckedWaiting, retry_while_busy, waiting_error
 from .._values.codec import Codec, codec_of
 from .._values.exnrefs import exception_from_handle
 from .._values.externrefs import NULL_REF
@@ -164,10 +164,16 @@ class SlowCall:
         codec: Codec = self.codec
         memory = ffi.new("char[]", codec.bytes)
         buffer = ffi.buffer(memory)
-        codec.pack_arguments(buffer, args, self.state, self)
-        cells = ffi.cast("uint32_t *", memory)
         limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
         begin = monotonic_ns() if limit != NO_TIMEOUT else 0
+        if codec.needs_context and (begin or stop):  # passing a reference may wait, too
+            with CheckedWaiting(partial(_left, limit, begin, stop)):
+                codec.pack_arguments(buffer, args, self.state, self)
+            if begin:
+                timeout_ns = _left(limit, begin, stop)
+        else:
+            codec.pack_arguments(buffer, args, self.state, self)
+        cells = ffi.cast("uint32_t *", memory)
         run = lib.wpy_call_cells_held if codec.exnref_results else lib.wpy_call_cells
         status = run(self.fn, cells, timeout_ns, fuel, stop)
         if status == _BUSY:
@@ -192,10 +198,18 @@ class SlowCall:
         """Call again after another thread was in the instance; the timeout includes the waiting."""
         take_error(self.fn)
         if limit != NO_TIMEOUT:
-            timeout_ns = limit - (monotonic_ns() - begin)
-            if timeout_ns <= 0:
-                raise trap_from_text("timed out")
+            timeout_ns = _left(limit, begin, ffi.NULL)
         return run(self.fn, cells, timeout_ns, fuel, stop)
+
+
+def _left(limit: int, begin: int, stop: Any) -> int:
+    """Return how much of a timeout is left; raise a Trap if the call must not begin any more."""
+    if stop and stop[0]:
+        raise trap_from_text("interrupted")
+    left = limit - (monotonic_ns() - begin)
+    if left <= 0:
+        raise trap_from_text("timed out")
+    return left
 
 
 class _HeldResults(ReferenceContext):
