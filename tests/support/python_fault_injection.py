@@ -32,8 +32,11 @@ from wamr import (
     Store,
     Table,
     TableType,
+    Tag,
+    TagType,
     Trap,
     ValType,
+    WasmException,
     wat2wasm,
 )
 
@@ -67,6 +70,20 @@ USER = wat2wasm("""(module
     (func (export "go") (result i32) (call $run (i32.const 4)))
     (func (export "trap") (result i32) (call $div (i32.const 4) (i32.const 0)))
     (elem (i32.const 0) $run $div))""")
+THROWING = wat2wasm("""(module
+    (import "m" "h" (func $h (param exnref) (result exnref))) (import "m" "t" (tag $t (param i32)))
+    (tag $pair (export "pair") (param exnref externref i64))
+    (table $kept (export "kept") 2 exnref) (global (export "g") (mut exnref) (ref.null exn))
+    (func (export "throw") (param i32) (throw $t (local.get 0)))
+    (func (export "wrap") (param exnref externref)
+        (throw $pair (local.get 0) (local.get 1) (i64.const 3)))
+    (func (export "ask") (param exnref) (result exnref) (call $h (local.get 0)))
+    (func (export "catch") (result i32)
+        (block $c (result i32)
+            (try_table (catch $t $c) (drop (call $h (ref.null exn)))) (i32.const -1)))
+    (func (export "both") (param i32) (result i32 exnref)
+        (block $c (result i32 exnref)
+            (try_table (catch_ref $t $c) (throw $t (local.get 0))) (unreachable))))""")
 BEYOND = wat2wasm('(module (memory 1) (data (i32.const 65536) "x"))')
 
 
@@ -76,6 +93,43 @@ def fails(kind, use, *args):
     except kind as error:
         return str(error)
     raise AssertionError(f"no {kind.__name__}")
+
+
+def use_exceptions(store):
+    """Throw, catch, keep and pass exceptions."""
+    thrown = None
+
+    def host(exception):
+        if thrown is not None:
+            raise thrown
+        return exception
+
+    tag = Tag(store, TagType([ValType.I32]))
+    inst = Instance(store, Module(store, THROWING), [host, tag])
+    e = inst.exports
+    try:
+        e.throw(7)
+    except WasmException as error:
+        assert (error.tag, error.values) == (tag, (7,))  # noqa: PT017
+    one = WasmException(tag, 5)
+    thing = [one]
+    try:
+        e.wrap(one, thing)
+    except WasmException as error:
+        two = error
+    assert two.tag == e.pair
+    assert two.values == (one, thing, 3)
+    assert e.ask(two) is two
+    assert e.ask(None) is None
+    number, caught = e.both(9)
+    assert (number, caught.values) == (9, (9,))
+    e.g.value = e.kept[0] = caught
+    assert e.g.value is e.kept[0] is caught
+    thrown = one
+    assert e.catch() == 5
+    assert fails(WasmException, e.ask, None) == str(one)
+    assert len(one.frames) == 1
+    inst.close()
 
 
 def use_whole_api():
@@ -122,6 +176,7 @@ def use_whole_api():
     assert "integer divide by zero" in fails(Trap, e.deep, 20)
     assert e.div.call(6, 3, timeout=50, fuel=100) == 2
 
+    use_exceptions(store)
     user = Instance(store, Module(store, USER), {"a": inst})
     assert user.exports.go() == 5
     fails(Trap, user.exports.trap)
