@@ -4,7 +4,7 @@
  * prepares for forks.
  */
 #include "runtime/activation.h"
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 #include "wasi/wasi.h"
 
 #if !defined(BH_PLATFORM_WINDOWS)

@@ -347,7 +347,13 @@ class TagType(Immutable):
 
     @classmethod
     def _from_codes(cls, codes: bytes) -> "TagType":
-        return cls([_BY_CODE[code] for code in codes])
+        """Return the type with these codes. Equal types are one object, as long as it is cached."""
+        found = _shared_tags.get(codes)
+        if found is None:
+            if len(_shared_tags) >= _MAX_SHARED:
+                _shared_tags.clear()
+            found = _shared_tags.setdefault(codes, cls([_BY_CODE[code] for code in codes]))
+        return found
 
     @property
     def _func_type(self) -> FuncType:
@@ -361,6 +367,7 @@ class TagType(Immutable):
         return f"({', '.join(map(str, self.params))})"
 
 
+_shared_tags: dict[bytes, TagType] = {}
 _EXTERN_TYPES = (FuncType, GlobalType, TableType, MemoryType, TagType)
 if TYPE_CHECKING:
     ExternType: TypeAlias = FuncType | GlobalType | TableType | MemoryType | TagType

@@ -16,11 +16,11 @@ import scalar_model
 from vector_shapes import NAMES as VECTORS
 
 import wamr
-from wamr import Func, Global, GlobalType, Store, ValType
+from wamr import Func, Global, GlobalType, Store, Tag, TagType, ValType, WasmException
 
 Wat = Callable[[str], bytes]
 NUMBERS = ["i32", "i64", "f32", "f64", "v128"]
-REFERENCES = ["funcref", "externref"]
+REFERENCES = ["funcref", "externref", "exnref"]
 TYPES = NUMBERS + REFERENCES
 
 A, B, IF = "(local.get 0)", "(local.get 1)", "(local.get 2)"
@@ -78,6 +78,20 @@ ANY_TYPE = {
     "return_call_indirect": f"(return_call_indirect $functions (type $id) {CHOSEN} (i32.const 0))",
     "return_call of a host function": f"(return_call $host {CHOSEN})",
     "return_call of another instance": f"(return_call $other {CHOSEN})",
+    "try_table with a result": f"(try_table (result T) {CHOSEN})",
+    "try_table with a parameter": f"{A} (try_table (param T) (result T) (drop) {CHOSEN})",
+    "throw": f"(block (result T) (try_table (catch $e 0) (throw $e {CHOSEN})) (unreachable))",
+    "throw over values": f"""(block (result T) {B} (block (result T)
+        (try_table (catch $e 0) {A} {B} (throw $e {CHOSEN})) (unreachable)) (br 0) )""",
+    "throw_ref": f"""(block (result T) (block $ref (result T exnref)
+        (try_table (catch_ref $e $ref) (throw $e {CHOSEN})) (unreachable))
+        (local.set 7) (local.set 3)
+        (try_table (catch $e 0) (throw_ref (local.get 7))) (unreachable))""",
+    "try": f"try (result T) {CHOSEN} throw $e catch $e end",
+    "try without a throw": f"try (result T) {CHOSEN} catch $e end",
+    "rethrow": f"""try (result T) try {CHOSEN} throw $e catch $e drop rethrow 0 end {B}
+        catch $e end""",
+    "delegate": f"""try (result T) try {CHOSEN} throw $e delegate 0 {B} catch $e end""",
 }  # fmt: skip
 NUMBER = {
     "select": f"(select {A} {B} {IF})",
@@ -121,6 +135,10 @@ DEAD = {
     "return_call_indirect": "return_call_indirect $functions (type $id)",
     "global.get": "global.get $mine drop", "local.get": "local.get 0 drop",
     "else": "if nop else nop end", "nested": "block loop br 1 end end",
+    "throw": "throw $e", "try_table": "(try_table (param T) (drop))",
+    "try_table that catches": "(block (result T) (try_table (catch $e 0)) unreachable) drop",
+    "try": "try nop catch $e drop end", "catch_all": "try nop catch_all nop end",
+    "rethrow": "try nop catch_all rethrow 0 end", "delegate": "try nop delegate 0",
 }  # fmt: skip
 DEAD_REFERENCE = {
     "ref.is_null": "ref.is_null drop", "table.get": "table.get $t drop",
@@ -132,6 +150,7 @@ DEAD_REFERENCE = {
 DEAD_CASES = [
     *itertools.product(TYPES, DEAD.items()),
     *itertools.product(REFERENCES, DEAD_REFERENCE.items()),
+    ("exnref", ("throw_ref", "throw_ref")),
 ]
 DEAD_IDS = [f"{type_}: {name}" for type_, (name, _) in DEAD_CASES]
 ENDS = ["unreachable", "(br 0)", "(br_table 0 0 (local.get 2))", "(return (local.get 0))"]
@@ -155,6 +174,7 @@ def text_of(type_: str, *functions: str) -> str:
         (import "o" "id" (func $other (param T) (result T)))
         (import "h" "shared" (global $shared (mut T))) (import "h" "given" (global $given T))
         (type $id (func (param T) (result T)))
+        (tag $e (param T))
         (global $mine (mut T) Z) (global $constant T Z) {tables}
         (table $functions funcref (elem $id $host))
         (func $id (export "id") (type $id) (local.get 0))
@@ -181,6 +201,8 @@ def instance_of(type_: str, wat: Wat, *functions: str) -> tuple[wamr.Instance, A
         one, two = (Func(store, wamr.FuncType.parse("() -> ()"), lambda: None) for _ in "12")
     if type_ == "externref":
         one, two = object(), object()
+    if type_ == "exnref":
+        one, two = (WasmException(Tag(store, TagType())) for _ in "12")
     host = Func(store, wamr.FuncType.parse(f"({type_}) -> ({type_})"), lambda value: value)
     content = next(each for each in ValType if str(each) == type_)
     h = {
@@ -195,7 +217,7 @@ def instance_of(type_: str, wat: Wat, *functions: str) -> tuple[wamr.Instance, A
 
 
 def function(name: str, body: str) -> str:
-    return f"""(func (export "{name}") (param T T i32) (result T) (local T T T i32) {body})"""
+    return f"""(func (export "{name}") (param T T i32) (result T) (local T T T i32 exnref) {body})"""
 
 
 @pytest.mark.parametrize(("type_", "case"), CASES, ids=IDS)
@@ -243,6 +265,7 @@ def test_dead_code_has_operands_of_any_type(type_: str, case: tuple[str, str], w
 # Those that test_scalars.py, test_vectors.py and test_vector_memory.py don't run.
 OTHERS = [
     *(0x00, 0x01, 0x02, 0x03, 0x04),  # unreachable, nop, block, loop, if
+    *(0x06, 0x0A, 0x1F),  # try, throw_ref, try_table; the others need a tag, or a try around them
     *range(0x0C, 0x14),  # branches and calls
     *(0x1A, 0x1B, 0x1C, *range(0x20, 0x27), 0xD0, 0xD1, 0xD2),  # of any type
     *range(0x28, 0x41),  # memory

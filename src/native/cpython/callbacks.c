@@ -9,19 +9,12 @@
  * method `packed` of the subclass, which converts them or raises an exception. Functions whose type
  * has references are called through wpy_py_cells of src/wamr/_runtime/callbacks.py instead.
  *
- * An exception of a callback is kept in its thread under a number (`keep_raised`) while wasm
- * unwinds. Python's caller of wasm takes the exception from there (`take_raised`).
+ * An exception of a callback is kept while wasm unwinds: see kept_exceptions.c.
  */
 #include "cpython/values.h"
 
-#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
-
-/* How many exceptions are kept in a thread. There may be several: between the end of a call and
- * the taking of its exception, signal handlers and destructors may make calls that fail. If such a
- * handler raises an exception itself, nobody takes the one that is kept. */
-#define MOST_KEPT 8
 
 typedef struct {
     PyObject_HEAD
@@ -32,192 +25,7 @@ typedef struct {
 
 static PyObject **registry; /* by id; borrowed references, NULL where there is none */
 static uint32_t registry_size;
-static PyObject *name_packed, *name_thrown, *thrown_class;
-
-/* ---- exceptions that wait in a thread ---- */
-
-typedef struct {
-    int last_number, count;
-    struct {
-        PyObject *error; /* owned */
-        int number;
-    } items[MOST_KEPT]; /* oldest first */
-} KeptExceptions;
-
-static THREAD_LOCAL KeptExceptions kept;
-
-/* Keeps an exception, taking over the reference, and returns its number. */
-static int
-keep(PyObject *error)
-{
-    KeptExceptions *here = &kept;
-    PyObject *oldest = NULL;
-    int number = here->last_number =
-        here->last_number > INT_MIN && here->last_number < WPY_EXCEPTION_LOST
-            ? here->last_number - 1
-            : WPY_EXCEPTION_LOST - 1;
-
-    if (here->count == MOST_KEPT) { /* nobody took the oldest one */
-        oldest = here->items[0].error;
-        memmove(here->items, here->items + 1, (MOST_KEPT - 1) * sizeof *here->items);
-        here->count--;
-    }
-    here->items[here->count].error = error;
-    here->items[here->count++].number = number;
-    Py_XDECREF(oldest); /* last, since a destructor may call this function */
-    return number;
-}
-
-/* Takes the current exception: a reference, or NULL where there is no memory for the object. */
-static PyObject *
-fetch(void)
-{
-    PyObject *type, *value, *traceback;
-
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (value && traceback)
-        PyException_SetTraceback(value, traceback);
-    Py_XDECREF(type);
-    Py_XDECREF(traceback);
-    return value;
-}
-
-/* Keeps the exception of a host function, or NULL, and returns its number. Takes over the
- * reference. A WasmException is thrown, too: wasm code may catch it. Its method `_thrown` returns
- * the address of the exception in C and the id of its store; if it raises, that exception is kept
- * instead. Called last, since the next host function that fails in this thread throws as well. */
-static int
-keep_thrown(PyObject *error)
-{
-    PyObject *thrown;
-    unsigned long long address, store_id;
-    int number;
-
-    if (!error)
-        return WPY_EXCEPTION_LOST;
-    if (!thrown_class || !PyErr_GivenExceptionMatches(error, thrown_class))
-        return keep(error);
-    thrown = PyObject_CallMethodObjArgs(error, name_thrown, NULL);
-    if (!thrown || !PyArg_ParseTuple(thrown, "KK", &address, &store_id)) {
-        Py_XDECREF(thrown);
-        Py_DECREF(error);
-        return (error = fetch()) ? keep(error) : WPY_EXCEPTION_LOST;
-    }
-    Py_DECREF(thrown);
-    number = keep(error);
-    wpy_exception_throw((wpy_exception *)(uintptr_t)address, store_id, number);
-    return number;
-}
-
-/* The index of the exception with that number; -1 where there is none. */
-static int
-find(int number)
-{
-    int i;
-
-    for (i = kept.count - 1; i >= 0 && kept.items[i].number != number; i--)
-        ;
-    return i;
-}
-
-/* Takes the exception at an index: a reference. Newer ones are dropped, since nobody takes them. */
-static PyObject *
-take(int i)
-{
-    PyObject *error = kept.items[i].error;
-
-    while (kept.count > i + 1)
-        Py_DECREF(kept.items[--kept.count].error);
-    kept.count = i;
-    return error;
-}
-
-PyObject *
-wpy_take_raised_unless(PyObject *class, int number)
-{
-    int i = find(number);
-
-    return i < 0 || PyErr_GivenExceptionMatches(kept.items[i].error, class) ? NULL : take(i);
-}
-
-/* Called by our C, without the GIL (include/entry.h). */
-static bool
-forget(int number)
-{
-    PyGILState_STATE state = PyGILState_Ensure();
-    int i = find(number);
-
-    if (i >= 0)
-        Py_DECREF(take(i));
-    PyGILState_Release(state);
-    return i >= 0;
-}
-
-/* take_raised(number): takes the exception that is kept in this thread under the number; None where
- * there is none. */
-static PyObject *
-take_raised(PyObject *module, PyObject *number)
-{
-    int i = find((int)PyLong_AsLong(number));
-
-    (void)module;
-    if (i >= 0)
-        return take(i);
-    if (PyErr_Occurred())
-        return NULL;
-    Py_RETURN_NONE;
-}
-
-/* The exception of the arguments (kind, error, traceback), as cffi passes them: a reference. */
-static PyObject *
-raised(PyObject *args)
-{
-    PyObject *kind, *error, *traceback;
-
-    if (!PyArg_ParseTuple(args, "OOO", &kind, &error, &traceback))
-        return NULL;
-    if (error != Py_None)
-        Py_INCREF(error);
-    else if (!(error = PyObject_CallNoArgs(kind)))
-        return NULL;
-    if (traceback != Py_None)
-        PyException_SetTraceback(error, traceback);
-    return error;
-}
-
-/* keep_raised(kind, error, traceback): keeps an exception of a function that cffi called for our C,
- * and returns its number. In C, because a signal handler may raise between any two instructions of
- * Python code. */
-static PyObject *
-keep_raised(PyObject *module, PyObject *args)
-{
-    PyObject *error = raised(args);
-
-    (void)module;
-    return error ? PyLong_FromLong(keep(error)) : NULL;
-}
-
-/* throw_raised(kind, error, traceback): the same for an exception of a host function. A
- * WasmException is thrown. */
-static PyObject *
-throw_raised(PyObject *module, PyObject *args)
-{
-    PyObject *error = raised(args);
-
-    (void)module;
-    return error ? PyLong_FromLong(keep_thrown(error)) : NULL;
-}
-
-/* set_thrown(class): sets the class of the exceptions that wasm code may catch. */
-static PyObject *
-set_thrown(PyObject *module, PyObject *class)
-{
-    (void)module;
-    Py_INCREF(class);
-    wpy_xsetref(&thrown_class, class);
-    Py_RETURN_NONE;
-}
+static PyObject *name_packed;
 
 /* ---- calls ---- */
 
@@ -306,7 +114,7 @@ enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t result
     if (UNLIKELY(!run || !Py_REFCNT(self))) {
         PyErr_SetString(PyExc_ReferenceError,
                         "the host function is gone: nothing keeps its callback alive");
-        failed = (error = fetch()) ? keep(error) : WPY_EXCEPTION_LOST;
+        failed = wpy_keep_exception(wpy_fetch_exception());
         PyGILState_Release(state);
         return failed;
     }
@@ -319,11 +127,11 @@ enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t result
         Py_DECREF(value);
     }
     if (UNLIKELY(failed))
-        error = fetch();
+        error = wpy_fetch_exception();
     Py_DECREF(run);
     Py_DECREF(self);
     if (UNLIKELY(failed))
-        failed = keep_thrown(error);
+        failed = wpy_keep_thrown(error);
     PyGILState_Release(state);
     return failed;
 }
@@ -399,23 +207,11 @@ static PyType_Slot slots[] = {
 
 static PyType_Spec spec = WPY_BASE_SPEC(HostFunctionBase, slots);
 
-static PyMethodDef functions[] = {
-    {"keep_raised", keep_raised, METH_VARARGS,
-     "Keep an exception in this thread, and return its number."},
-    {"throw_raised", throw_raised, METH_VARARGS,
-     "Keep an exception of a host function, and throw a WasmException in wasm code."},
-    {"set_thrown", set_thrown, METH_O, "Set the class of the exceptions that wasm code may catch."},
-    {"take_raised", take_raised, METH_O,
-     "Take the exception that is kept under a number; None where there is none."},
-    {NULL, NULL, 0, NULL},
-};
-
 int
 wpy_add_callbacks(PyObject *module)
 {
-    if (!wpy_add_type(module, &spec) || !(name_packed = PyUnicode_InternFromString("packed")) ||
-        !(name_thrown = PyUnicode_InternFromString("_thrown")))
+    if (!wpy_add_type(module, &spec) || !(name_packed = PyUnicode_InternFromString("packed")))
         return -1;
-    wpy_host_set_entry(enter_python, forget);
-    return PyModule_AddFunctions(module, functions);
+    wpy_host_set_entry(enter_python, wpy_forget_exception);
+    return 0;
 }

@@ -35,6 +35,7 @@ int wpy_add_callable_base(PyObject *module);
 int wpy_add_function(PyObject *module);
 int wpy_add_memory(PyObject *module);
 int wpy_add_callbacks(PyObject *module);
+int wpy_add_kept_exceptions(PyObject *module);
 int wpy_add_externrefs(PyObject *module);
 int wpy_add_reference_slot(PyObject *module);
 int wpy_add_table(PyObject *module);
@@ -111,8 +112,21 @@ void wpy_release_handle(void *object);
 /* interpreter.c: 0, or -1 with an ImportError in a sub-interpreter. */
 int wpy_check_interpreter(void);
 
-/* callbacks.c: takes the exception that waits in this thread under `number`, unless it is an
- * instance of `class`. A new reference; NULL, without an exception, where there is none. */
+/* ---- kept_exceptions.c ---- */
+
+/* Takes the current exception: a reference, or NULL where there is no memory for the object. */
+PyObject *wpy_fetch_exception(void);
+/* Keeps an exception, taking over the reference, and returns its number; WPY_EXCEPTION_LOST of
+ * NULL.
+ */
+int wpy_keep_exception(PyObject *error);
+/* The same for the exception of a host function, which wasm code may catch. Called last, since the
+ * next host function that fails in this thread throws as well. */
+int wpy_keep_thrown(PyObject *error);
+/* Drops the exception that is kept under the number, as wpy_host_forget says. */
+bool wpy_forget_exception(int number);
+/* Takes the exception that is kept in this thread under `number`, unless it is an instance of
+ * `class`. A new reference; NULL, without an exception, where there is none. */
 PyObject *wpy_take_raised_unless(PyObject *class, int number);
 
 #endif

@@ -236,8 +236,9 @@ bool wpy_exception_has_objects(wpy_exception *exception);
 const uint32_t *wpy_exception_cells(wpy_exception *exception);
 int wpy_exception_ref(wpy_exception *exception, void *object, uint32_t *ref);
 
-/* runtime/exceptions.c: the host function that fails next in this thread, with a Python exception
- * of that number, throws the exception, which the Python exception keeps, into code of that store
+/* runtime/host_exceptions.c: the host function that fails next in this thread, with a Python
+ * exception of that number, throws the exception, which the Python exception keeps, into code of
+ * that store
  */
 void wpy_exception_throw(wpy_exception *exception, uint64_t store_id, int number);
 

@@ -4,7 +4,7 @@
  * converts those of most calls, Python's struct module (codec.py) those of the others.
  */
 #include "runtime/enter.h"
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 static ALWAYS_INLINE int
 call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel, const uint32_t *stop,

@@ -9,7 +9,7 @@
  */
 #include "include/entry.h"
 #include "runtime/enter.h"
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 #if defined(_MSC_VER)
 #include <malloc.h>
@@ -19,25 +19,15 @@
 
 /* Python's side, declared in build_ffi.py. Returns 0, or the number of the pending exception. */
 extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
-/* Drops the pending exception with this number. */
-extern void wpy_py_forget(int number);
 
 static wpy_host_entry host_entry; /* NULL: all calls go through wpy_py_cells */
-static wpy_host_forget host_forget;
 
 /* Once per process, before the first host function. */
 void
 wpy_host_set_entry(wpy_host_entry entry, wpy_host_forget forget)
 {
     host_entry = entry;
-    host_forget = forget;
-}
-
-void
-wpy_forget_raised(int number)
-{
-    if (!host_forget || !host_forget(number))
-        wpy_py_forget(number);
+    wpy_host_set_forget(forget);
 }
 
 static COLD bool

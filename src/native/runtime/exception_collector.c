@@ -6,7 +6,7 @@
  * those that Python has handles on, stay as well. Marking uses no recursion, since exceptions make
  * chains of any length.
  */
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 typedef struct {
     wpy_group *group;
@@ -183,4 +183,53 @@ wpy_exceptions_mark(wpy_group *group, uint8_t *marks, uint32_t count)
                 if (tag->params[i] == VALUE_TYPE_EXTERNREF && exception->cells[cell] < count)
                     marks[exception->cells[cell]] = 1;
         }
+}
+
+/* ---- allocating, which may collect ---- */
+
+wpy_exception *
+wpy_exception_allocate(wpy_group *group, wpy_tag *tag, uint32_t cells)
+{
+    wpy_exception_heap *heap = wpy_exception_heap_of(group);
+    wpy_exception *exception;
+
+    if (!heap)
+        return NULL;
+    if (heap->count >= heap->limit)
+        wpy_collect_exceptions(group);
+    if (!(exception = malloc(sizeof *exception + 4 * (size_t)cells)))
+        return NULL;
+    memset(exception, 0, sizeof *exception);
+    exception->object.ops = &wpy_exception_ops;
+    exception->wamr.tag = tag;
+    exception->wamr.cell_num = cells;
+    exception->wamr.cells = exception->cells;
+    exception->heap = heap;
+    exception->next = heap->first;
+    heap->first = exception;
+    heap->count++;
+    return exception;
+}
+
+/* The collection that makes room considers only the exceptions of this group. */
+bool
+wpy_exception_number(wpy_group *group, wpy_exception *exception, wpy_budget *budget)
+{
+    bool collected = false;
+
+    ASSERT_IN_GROUP(group);
+    if (exception->wamr.ref)
+        return true;
+    for (;; collected = true) {
+        if (wpy_budget_charge(budget, WPY_MEMORY_BYTES, wpy_exception_size(exception))) {
+            if (wpy_exnref_allocate(exception)) {
+                exception->budget = wpy_budget_retain(budget);
+                return true;
+            }
+            wpy_budget_refund(budget, WPY_MEMORY_BYTES, wpy_exception_size(exception));
+        }
+        if (collected)
+            return false;
+        wpy_collect_exceptions(group);
+    }
 }

@@ -3,7 +3,7 @@
  * A handle is a count in `wpy_exception.object.refs`. While there is one, the collector keeps the
  * exception, and the exception keeps its group.
  */
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 /* Makes a handle for each exnref among the cells, whose value types are `types`: the results of a
    call. wpy_exception_held returns the handle. */

@@ -9,7 +9,7 @@
  * belong to another group, which another thread runs. So the owner is read first, atomically: only
  * if it is a heap of this group, whose pages can't change meanwhile, the page is read.
  */
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 #define PAGE_BITS 6
 #define PAGE_SIZE (1u << PAGE_BITS)

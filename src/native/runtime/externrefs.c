@@ -5,7 +5,7 @@
  * search is exact for tables and globals, by their types. It is conservative for the wasm stacks of
  * open calls, where each cell that could be an externref counts as one.
  */
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 /* Tells groups apart, as long as nothing is linked or freed. */
 uint64_t

@@ -7,7 +7,7 @@
  * Nothing is written into the module, so its instances can be linked differently. The unlink hook
  * removes what WAMR must not free.
  */
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 static bool
 fail(char *error, uint32_t size, const char *text)

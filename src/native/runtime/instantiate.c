@@ -9,7 +9,7 @@
  * instantiations succeed and need no struct for an error.
  */
 #include "runtime/enter.h"
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 /* ---- imports ---- */
 

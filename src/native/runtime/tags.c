@@ -3,7 +3,7 @@
  * A tag is an object of its group. An instance that imports a tag shares the exporter's. So the
  * address of a tag is its identity, which the interpreter compares.
  */
-#include "runtime/exceptions.h"
+#include "runtime/exception_types.h"
 
 static void
 free_tag(wpy_object *object)

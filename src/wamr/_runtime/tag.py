@@ -6,7 +6,6 @@ apart. exceptions.py makes the exceptions of a tag.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from weakref import WeakValueDictionary
 
 from .._backend.binding import ffi, lib
@@ -93,11 +92,6 @@ def _new_tag(lifetime: Lifetime, c: Any, type: TagType) -> Tag:  # noqa: A002
     return tag
 
 
-@lru_cache(maxsize=512)
-def _type_of_codes(codes: bytes) -> TagType:
-    return TagType._from_codes(codes)
-
-
 def find_tag(c: Any, lifetime: Lifetime) -> Tag:
     """Return an open Tag for a tag of an exception; `c` is borrowed.
 
@@ -110,4 +104,4 @@ def find_tag(c: Any, lifetime: Lifetime) -> Tag:
     params = ffi.new("uint8_t[]", count)
     lib.wpy_tag_params(c, params, count)
     lib.wpy_retain(c)
-    return _new_tag(lifetime, c, _type_of_codes(ffi.buffer(params, count)[:]))
+    return _new_tag(lifetime, c, TagType._from_codes(ffi.buffer(params, count)[:]))

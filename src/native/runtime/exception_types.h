@@ -1,11 +1,14 @@
-/* exceptions.h: tags, exceptions, and exnrefs.
+/* exception_types.h: tags, exceptions, and exnrefs.
  *
- * tags.c makes and links tags. exceptions.c makes exceptions and has the hooks of the interpreter,
- * exception_collector.c frees exceptions, exnrefs.c gives them numbers, and exception_handles.c is
- * Python's side.
+ * tags.c makes and links tags. exceptions.c has the hooks of the interpreter, exception_heap.c the
+ * heaps, and exception_collector.c makes exceptions and frees those that nothing refers to.
+ * exnrefs.c gives them numbers, host_exceptions.c throws those of host functions, and
+ * exception_handles.c is Python's side.
  */
-#ifndef WPY_EXCEPTIONS_H
-#define WPY_EXCEPTIONS_H
+#ifndef WPY_EXCEPTION_TYPES_H
+#define WPY_EXCEPTION_TYPES_H
+
+#include "include/entry.h"
 
 #include "runtime/runtime.h"
 
@@ -47,31 +50,40 @@ wpy_exception *wpy_exnref_find(const wpy_group *group, uint32_t ref);
 /* Returns the pages of a heap without exceptions. */
 void wpy_exnref_pages_free(wpy_exception_heap *heap);
 
-/* ---- exceptions.c; with the group's lock ---- */
+/* ---- exception_heap.c; with the group's lock ---- */
 
 #define WPY_EXCEPTIONS_LEAST 64 /* exceptions between two collections */
 
-/* An exception with room for its cells, without a handle; NULL: out of memory. May collect. */
-wpy_exception *wpy_exception_allocate(wpy_group *group, wpy_tag *tag, uint32_t cells);
+extern const wpy_object_ops wpy_exception_ops;
+
+/* The heap of new exceptions of a group, made at the first call; NULL: out of memory. */
+wpy_exception_heap *wpy_exception_heap_of(wpy_group *group);
+/* What budgets are charged for the exception. */
+uint64_t wpy_exception_size(const wpy_exception *exception);
+/* Frees an exception that is in no list any more. */
 void wpy_exception_free(wpy_exception *exception);
-/* Gives an exception that a collection leaves a number, and charges the budget. False: there is no
-   room, even after a collection. */
-bool wpy_exception_number(wpy_group *group, wpy_exception *exception, wpy_budget *budget);
-/* A host function of that store, called by `instance`, has failed with that number. If it raised a
-   WasmException of the store, the exception unwinds the code of the instance. */
-void wpy_throw_raised(wpy_instance *instance, uint64_t store_id, int number);
-
-/* ---- callbacks.c ---- */
-
-/* wasm code has caught the exception of a host function: drops the Python exception with that
-   number. */
-void wpy_forget_raised(int number);
 
 /* ---- exception_collector.c; with the group's lock ---- */
 
 void wpy_collect_exceptions(wpy_group *group);
 /* Sets marks[n] for each externref n that the values of the group's exceptions have. */
 void wpy_exceptions_mark(wpy_group *group, uint8_t *marks, uint32_t count);
+/* An exception with room for its cells, without a handle; NULL: out of memory. May collect. */
+wpy_exception *wpy_exception_allocate(wpy_group *group, wpy_tag *tag, uint32_t cells);
+/* Gives an exception that a collection leaves a number, and charges the budget. False: there is no
+   room, even after a collection. */
+bool wpy_exception_number(wpy_group *group, wpy_exception *exception, wpy_budget *budget);
+
+/* ---- host_exceptions.c ---- */
+
+/* Once per process, before the first host function. */
+void wpy_host_set_forget(wpy_host_forget forget);
+/* wasm code has caught the exception of a host function: drops the Python exception with that
+   number. */
+void wpy_forget_raised(int number);
+/* A host function of that store, called by `instance`, has failed with that number. If it raised a
+   WasmException of the store, the exception unwinds the code of the instance. */
+void wpy_throw_raised(wpy_instance *instance, uint64_t store_id, int number);
 
 /* ---- tags.c ---- */
 
