@@ -96,19 +96,27 @@ def count() -> dict[str, Counter[str]]:
     """Return for each path how many instructions one run takes in the extension; raise Unfit."""
     from wamr.wat import wat2wasm
 
+    modules = [wat2wasm(text).hex() for text in (_TEXT, _ALONE)]
+    statements = [f"{path} {times} {statement}" for path, (statement, times) in PATHS.items()]
+    found = count_script(_SCRIPT, *modules, *statements)
+    return {path: found[path] for path in PATHS}
+
+
+def count_script(script: str, *arguments: str) -> dict[str, Counter[str]]:
+    """Return the instructions in the extension up to each mark of a script; raise Unfit.
+
+    The script's first argument is the library of marks.c; `arguments` follow.
+    """
     counting.check_machine()
     extension = counting.installed()
     assert extension
     _check_built(extension)
-    modules = [wat2wasm(text).hex() for text in (_TEXT, _ALONE)]
-    statements = [f"{path} {times} {statement}" for path, (statement, times) in PATHS.items()]
     with TemporaryDirectory() as folder:
         marks = Path(folder, "marks.so")
         cc, source = counting.driver_compiler(), Path(__file__).with_name("marks.c")
         counting.output([cc, "-shared", "-fPIC", "-O2", str(source), "-o", str(marks)])
-        script = [sys.executable, "-c", _SCRIPT, str(marks), *modules, *statements]
-        found = dict(counting.dumps(script, Path(folder), extension.name, "--instr-atstart=no"))
-    return {path: found[path] for path in PATHS}
+        command = [sys.executable, "-c", script, str(marks), *arguments]
+        return dict(counting.dumps(command, Path(folder), extension.name, "--instr-atstart=no"))
 
 
 def _check_built(extension: Path) -> None:

@@ -1,9 +1,9 @@
-"""Loading and instantiating take linear time: twice the size takes twice the instructions.
+"""Loading, instantiating and collecting take linear time: twice the size, twice the instructions.
 
-Loading and instantiating can't be interrupted, so with superlinear time a small module could hang a
-process.
+None of them can be interrupted, so with superlinear time a small module could hang a process.
 """
 
+import calling
 import counting
 import pytest
 
@@ -31,6 +31,36 @@ def test_loading_takes_linear_time(shape, skip_if_unfit):
     assert few.keys() == {"load", "instantiate"}
     steep = superlinear(few, many)
     assert not steep, "\n".join(f"{path}:\n{counting.most(many[path])}" for path in steep)
+
+
+# The exceptions that are dropped first leave each page of numbers with a free one.
+COLLECTING = """
+import ctypes, sys
+marks = ctypes.CDLL(sys.argv[1])
+sys.path[:0] = [sys.argv[2]]
+from many_exceptions import instantiated
+from wamr import Store
+for path, count in (("few", int(sys.argv[3])), ("many", int(sys.argv[4]))):
+    store = Store()
+    exports = instantiated(store)
+    exports.keep(count)
+    for number in range(0, count, 64):
+        exports.kept[number] = None
+    store.gc()
+    exports.drop_all()
+    marks.begin()
+    store.gc()
+    marks.mark(f"{path} 1".encode())
+    store.close()
+"""
+
+
+def test_collecting_exceptions_takes_linear_time(skip_if_unfit):
+    support, few = counting.ROOT / "tests" / "support", 30_000
+    counts = str(few), str(few * TIMES)
+    found = skip_if_unfit(calling.count_script, COLLECTING, str(support), *counts)
+    steep = superlinear({"gc": found["few"]}, {"gc": found["many"]})
+    assert not steep, f"{steep}\n{counting.most(found['many'])}"
 
 
 def test_superlinear_growth_is_detected(skip_if_unfit):

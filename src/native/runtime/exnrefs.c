@@ -20,8 +20,9 @@
 
 struct wpy_exnref_page {
     wpy_exception_heap *owner; /* atomic; NULL: a free page */
-    wpy_exnref_page *next; /* in the owner's list of pages with free indices, or in free_pages */
-    uint64_t free;         /* a bit for each free index */
+    wpy_exnref_page *next;  /* in the owner's list of pages with free indices, or in free_pages */
+    wpy_exnref_page **link; /* what points to the page in the owner's list */
+    uint64_t free;          /* a bit for each free index */
     uint32_t number;
     uint16_t generations[PAGE_SIZE];
     wpy_exception *exceptions[PAGE_SIZE];
@@ -30,6 +31,22 @@ struct wpy_exnref_page {
 static wpy_exnref_page *pages[PAGES]; /* atomic: each set once, and never freed */
 static wpy_exnref_page *free_pages;   /* under the registry's lock */
 static uint32_t page_count;
+
+static void
+insert(wpy_exception_heap *heap, wpy_exnref_page *page)
+{
+    if ((page->next = heap->pages))
+        page->next->link = &page->next;
+    page->link = &heap->pages;
+    heap->pages = page;
+}
+
+static void
+take_out(wpy_exnref_page *page)
+{
+    if ((*page->link = page->next))
+        page->next->link = page->link;
+}
 
 /* Adds a page to the heap; false: none is left, or out of memory. */
 static bool
@@ -45,8 +62,7 @@ add_page(wpy_exception_heap *heap)
         page->number = page_count++;
     if (page) {
         page->free = UINT64_MAX;
-        page->next = heap->pages;
-        heap->pages = page;
+        insert(heap, page);
         __atomic_store_n(&page->owner, heap, __ATOMIC_RELEASE);
     }
     if (made)
@@ -84,7 +100,7 @@ wpy_exnref_allocate(wpy_exception *exception)
     slot = lowest_bit(page->free);
     page->free &= ~((uint64_t)1 << slot);
     if (!page->free)
-        heap->pages = page->next;
+        take_out(page);
     page->exceptions[slot] = exception;
     exception->wamr.ref =
         EXNREF | (uint32_t)page->generations[slot] << INDEX_BITS | page->number << PAGE_BITS | slot;
@@ -104,24 +120,20 @@ void
 wpy_exnref_release(wpy_exception *exception)
 {
     wpy_exception_heap *heap = exception->heap;
-    wpy_exnref_page *page = exception->wamr.ref ? page_of(exception->wamr.ref) : NULL, **link;
+    wpy_exnref_page *page = exception->wamr.ref ? page_of(exception->wamr.ref) : NULL;
     uint32_t slot = exception->wamr.ref & (PAGE_SIZE - 1);
 
     if (!page)
         return;
-    if (!page->free) {
-        page->next = heap->pages;
-        heap->pages = page;
-    }
+    if (!page->free)
+        insert(heap, page);
     page->exceptions[slot] = NULL;
     page->generations[slot] = (page->generations[slot] + 1) & GENERATION_MASK;
     page->free |= (uint64_t)1 << slot;
     exception->wamr.ref = 0;
     if (page->free != UINT64_MAX || (heap->pages == page && !page->next))
         return;
-    for (link = &heap->pages; *link != page; link = &(*link)->next)
-        ;
-    *link = page->next;
+    take_out(page);
     wpy_registry_lock();
     ATOMIC_STORE(&page->owner, NULL);
     page->next = free_pages;
