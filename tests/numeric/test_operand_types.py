@@ -217,7 +217,9 @@ def instance_of(type_: str, wat: Wat, *functions: str) -> tuple[wamr.Instance, A
 
 
 def function(name: str, body: str) -> str:
-    return f"""(func (export "{name}") (param T T i32) (result T) (local T T T i32 exnref) {body})"""
+    return (
+        f"""(func (export "{name}") (param T T i32) (result T) (local T T T i32 exnref) {body})"""
+    )
 
 
 @pytest.mark.parametrize(("type_", "case"), CASES, ids=IDS)
@@ -271,7 +273,18 @@ OTHERS = [
     *range(0x28, 0x41),  # memory
     *range(0x41, 0x45),  # constants
 ]
-IMMEDIATES = [b"", b"\0", b"\0\0", b"\x40\x0b", b"\1\x7f", b"\x70", bytes(4), bytes(8), b"\0\0\0"]
+IMMEDIATES = [
+    b"",
+    b"\0",
+    b"\0\0",
+    b"\x40\x0b",
+    b"\x40\0\x0b",
+    b"\1\x7f",
+    b"\x70",
+    bytes(4),
+    bytes(8),
+    b"\0\0\0",
+]
 
 
 def valid(code: bytes) -> bool:
