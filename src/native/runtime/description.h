@@ -1,4 +1,4 @@
-/* description.h: a description of a module in progress, for describe.c and describe_sections.c. */
+/* description.h: a description of a module in progress, for describe.c and finish_description.c. */
 #ifndef WPY_DESCRIPTION_H
 #define WPY_DESCRIPTION_H
 
@@ -52,7 +52,7 @@ read_value_type(wpy_reader *r)
     return type;
 }
 
-/* describe_sections.c: reads a section; false: out of memory, or malformed. */
-bool wpy_describe_section(wpy_description *d, uint8_t id, wpy_reader *r);
+/* finish_description.c: after the last section. False: out of memory. */
+bool wpy_finish_description(wpy_description *d);
 
 #endif
