@@ -43,6 +43,7 @@ extern "Python+C" {
     int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
     int wpy_py_signals(void);
     void wpy_py_forget(int number);
+    int wpy_py_cannot_suspend(int host_id);
     int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
     int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, uint32_t size);
 }

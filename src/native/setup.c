@@ -5,6 +5,7 @@
  */
 #include "runtime/activation.h"
 #include "runtime/exception_types.h"
+#include "runtime/segments.h"
 #include "wasi/wasi.h"
 
 #if !defined(BH_PLATFORM_WINDOWS)
@@ -51,6 +52,7 @@ wpy_setup(void)
         .uncaught_exception = wpy_uncaught_exception_hook,
         .exception_ref = wpy_exception_ref_hook,
         .find_exception = wpy_find_exception_hook,
+        .resumer = wpy_make_resumer(),
     };
     wpy_mappings_setup();
     wpy_wasi_setup();

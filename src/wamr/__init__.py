@@ -14,6 +14,7 @@ has to be imported.
 from __future__ import annotations
 
 from ._base.former_modules import add_former_modules
+from ._base.suspension import SUSPEND
 from ._runtime.engine import Config, Engine
 from ._runtime.exceptions import WasmException
 from ._runtime.exports import Exports
@@ -61,6 +62,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base.aliases import Source, Stdio, Value
     from ._run.program import run
+    from ._runtime.event import Event
+    from ._runtime.execution import Execution
     from ._runtime.import_aliases import ImportItem, Imports
     from ._runtime.linker import Linker
     from ._runtime.val import Foreign, Ref, Val
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEATURES",
+    "SUSPEND",
     "WAMR_COMMIT",
     "WAMR_VERSION",
     "ClosedError",
@@ -76,6 +80,8 @@ __all__ = [
     "Config",
     "Dir",
     "Engine",
+    "Event",
+    "Execution",
     "ExitTrap",
     "ExportType",
     "Exports",
@@ -138,6 +144,8 @@ add_former_modules()
 # Names that `load` doesn't need, with their modules, which are imported at the first access.
 _LAZY = {
     "run": "_run.program",
+    "Event": "_runtime.event",
+    "Execution": "_runtime.execution",
     "Linker": "_runtime.linker",
     **dict.fromkeys(("Foreign", "Ref", "Val"), "_runtime.val"),
     "Dir": "_wasi.config",
@@ -145,9 +153,8 @@ _LAZY = {
     **dict.fromkeys(("Source", "Stdio", "Value"), "_base.aliases"),
     **dict.fromkeys(("ImportItem", "Imports"), "_runtime.import_aliases"),
     "ExternType": "types",
-    **dict.fromkeys(
-        ("i32", "i64", "f32", "f64", "v128", "funcref", "externref", "exnref"), "types"
-    ),
+    **dict.fromkeys(("i32", "i64", "f32", "f64", "v128"), "types"),
+    **dict.fromkeys(("funcref", "externref", "exnref"), "types"),
 }
 
 

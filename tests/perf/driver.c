@@ -64,6 +64,13 @@ wpy_py_forget(int number)
 }
 
 int
+wpy_py_cannot_suspend(int host_id)
+{
+    (void)host_id;
+    return -1;
+}
+
+int
 wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size)
 {
     (void)who, (void)data, (void)size;

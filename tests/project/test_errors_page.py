@@ -113,6 +113,38 @@ def call_with(value):
     return lambda: load(text).exports.f(value)
 
 
+def suspending():
+    """Return exports whose `f` calls a host function that suspends, and whose `g` runs for ever."""
+    text = """(module (import "a" "b" (func $b)) (func (export "f") (call $b))
+        (func (export "g") (loop (br 0))))"""
+    return load(text, {"a": {"b": lambda: wamr.SUSPEND}}).exports
+
+
+def plain_call_of_what_suspends():
+    suspending().f()
+
+
+def lower_execution_first():
+    exports = suspending()
+    lower, upper = exports.f.execution(), exports.f.execution()
+    next(lower)
+    next(upper)
+    next(lower)
+
+
+def call_while_another_is_in_the_middle():
+    exports = suspending()
+    execution = exports.g.execution(slice=0)
+    next(execution)
+    exports.f()
+
+
+def execution_within_itself():
+    text = '(module (import "a" "b" (func $b)) (func (export "f") (call $b)))'
+    execution = load(text, {"a": {"b": lambda: next(execution)}}).exports.f.execution()
+    next(execution)
+
+
 # Each exception holds the one before.
 KEEP = """(loop $l
     (global.set $g (block $h (result exnref)
@@ -128,6 +160,10 @@ MANY = b"\1\x60" + leb(70_000) + b"\x7f" * 70_000 + b"\0"
 LONG = b"\1\x7f\0\x41\1" + b"\x41\1\x6a" * 2000 + b"\x0b"
 DIVIDE = "(drop (i32.div_s (i32.const {}) (i32.const {})))"
 MAKERS = [
+    plain_call_of_what_suspends,
+    lower_execution_first,
+    call_while_another_is_in_the_middle,
+    execution_within_itself,
     imports("(memory i64 1)"),
     imports(f"(func (local {'i64 ' * 20_000}))"),
     one_function(b"\1" + leb(70_000) + b"\x7f\x0b"),

@@ -88,9 +88,12 @@ BINDING = (
     "src/wamr/_wasi/",
     "src/wamr/ffi.py",
     "tests/patches/test_speed.py",
+    "tests/patches/test_suspension.py",
+    "tests/spec/runner.py",
     "tests/stress/test_groups.py",
     "tests/typing/test_mypy.py",
     "tests/unit/test_bounded.py",
+    "tests/wasi/test_suspended_programs.py",
 )
 
 TIMED = {"tests/support/wasm_fixtures.py": "took(), which gives a busy machine a minute more"}

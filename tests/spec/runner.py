@@ -5,7 +5,8 @@ them: modules, registrations, actions and assertions. A failure is (line, comman
 module knows nothing of pytest, of the source of the scripts, or of known failures.
 
 As a program it is a worker: it reads the paths of scripts, one a line, runs each script in a forked
-child, so that a crash or a hang affects no other script, and writes a line of JSON for each.
+child, so that a crash or a hang affects no other script, and writes a line of JSON for each. With
+the argument `suspend` every function is called as an execution, which stops at each check.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ from typing import Any
 import values
 
 import wamr
+from wamr._backend.binding import lib
 
 TIMEOUT = 200  # seconds for one script
+MANY = 100_000  # stops of one script at each check; then it stops at every 997th
+SUSPENDING = sys.argv[1:] == ["suspend"]
 
 # Messages that differ between the suite and the specification; all others must be equal.
 _TRAPS = {
@@ -43,6 +47,7 @@ class Report:
     passed: int = 0
     text: int = 0  # malformed text, left to the converter
     failures: list[tuple[int, str, str]] = field(default_factory=list)
+    stops: int = 0
 
 
 class Runner:
@@ -121,10 +126,23 @@ class Runner:
         export = instance.exports[action["field"]]
         if action["type"] == "get":
             return (export.value,)
-        result = export(*[values.argument(item) for item in action["args"]])
+        arguments = [values.argument(item) for item in action["args"]]
+        result = self._suspended(export, arguments) if SUSPENDING else export(*arguments)
         if result is None and len(export.type.results) != 1:
             return ()
         return result if isinstance(result, tuple) else (result,)
+
+    def _suspended(self, export: wamr.Func, arguments: list[Any]) -> Any:
+        """Call as an execution; count where it stops."""
+        execution = export.execution(*arguments, slice=0)
+        try:
+            while True:
+                next(execution)
+                self.report.stops += 1
+                if self.report.stops == MANY:
+                    lib.wpy_debug_set_slice(997)
+        except StopIteration as end:
+            return end.value
 
     def do_action(self, command: dict[str, Any]) -> None:
         self._act(command["action"])
@@ -236,6 +254,8 @@ def _in_child(path: str) -> None:
 def main() -> None:
     """Run scripts until the input ends."""
     faulthandler.enable()
+    if SUSPENDING:
+        lib.wpy_debug_set_slice(1)
     serve = _in_child if hasattr(os, "fork") else _answer
     for line in iter(sys.stdin.readline, ""):
         serve(line.rstrip("\n"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,13 @@ from lacking import LACKING
 from wamr._diagnosis.proposals import PROPOSALS
 
 pytestmark = pytest.mark.spec
+
+# The scripts that run with a stop at each check: all take ten minutes.
+EVERYTHING = bool(os.environ.get("WAMR_SUSPEND_EVERYTHING"))
+OFTEN = re.compile(
+    r".*/(br\w*|call\w*|fac|if|imports|linking\w*|loop|memory_grow|return_call\w*|start\d*"
+    r"|table_grow|throw\w*|try_table)$"
+).match
 
 WORKER = Path(__file__).with_name("runner.py")
 NEEDS = {
@@ -49,13 +57,13 @@ def below(folders: dict[str, int]) -> list[str]:
 class Worker:
     """The process that runs the scripts; see runner.py."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
         # It must import the wamr that is tested, wherever that is. It is not measured for coverage:
         # that takes four times as long, and other tests cover the same code.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         self.process = subprocess.Popen(
-            [sys.executable, str(WORKER)],
+            [sys.executable, str(WORKER), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
@@ -150,6 +158,23 @@ def test_atomic_instructions_do_all_that_the_suite_says_on_a_memory_that_is_not_
         (435, wrong),
     ]
     assert answer["passed"] == 295
+
+
+@pytest.fixture(scope="module")
+def suspending_worker() -> Iterator[Worker]:
+    worker = Worker("suspend")
+    yield worker
+    worker.close()
+
+
+@pytest.mark.parametrize(
+    "name", below(COMPLETE) if EVERYTHING else [*filter(OFTEN, below(COMPLETE))]
+)
+def test_every_assertion_passes_with_a_stop_at_each_check(
+    suspending_worker: Worker, name: str
+) -> None:
+    failed = failures(suspending_worker, name)
+    assert not failed, shown(name, failed)
 
 
 @pytest.mark.parametrize("name", below(FOREIGN))

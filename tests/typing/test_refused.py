@@ -118,6 +118,8 @@ def test_memory_and_calls() -> None:
     with raises(TypeError):
         func.call(timeout="1")  # type: ignore[arg-type]
     with raises(TypeError):
+        func.execution(slice="1")  # type: ignore[arg-type]
+    with raises(TypeError):
         func.call(seconds=1)  # type: ignore[call-arg]
     with raises(TypeError):
         func(seconds=1)  # type: ignore[call-arg]

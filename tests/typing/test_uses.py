@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import wamr
 from wamr import Func, FuncType, Global, Instance, Memory, Module, Store, Table, ValType
@@ -118,6 +119,17 @@ def test_functions() -> None:
     assert_type(func.callable, Callable[..., Any])
     assert func.call(1.5, 2, timeout=1) == 3.0
     assert_type(FuncType.parse("(i32) -> i32"), FuncType)
+    execution = func.execution(1.5, 2, timeout=1, fuel=10, slice=0.5)
+    assert_type(execution, wamr.Execution)
+    assert_type(execution.state, Literal["new", "running", "suspended", "done"])
+
+    def driven() -> Generator[wamr.Event, Any, Any]:
+        return (yield from execution)
+
+    assert_type(next(func.execution(1.5, 2), None), "wamr.Event | None")
+    with suppress(StopIteration):
+        assert_type(execution.send(None), wamr.Event)
+    assert list(driven()) == []
 
     async def later() -> object:
         return await func.call_async(1.5, 2, timeout=1.0)

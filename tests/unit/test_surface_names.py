@@ -29,7 +29,9 @@ PROMISED = {
     "Exports": "",
     "Linker": "define get trap_missing func define_instance define_wasi instantiate",
     "Extern": EXTERN,
-    "Func": f"{EXTERN} name callable call call_async",
+    "Func": f"{EXTERN} name callable call call_async execution",
+    "Execution": "state func send throw close",
+    "Event": "kind host args until",
     "Global": f"{EXTERN} value",
     "Table": f"{EXTERN} grow",
     "Memory": f"{EXTERN} pages read write view grow",
@@ -78,7 +80,7 @@ ALSO = {
     "CompileError": "line column",
 }
 FUNCTIONS = {"load", "run", "wat2wasm"}
-CONSTANTS = {"FEATURES", "WAMR_COMMIT", "WAMR_VERSION", "__version__"}
+CONSTANTS = {"FEATURES", "SUSPEND", "WAMR_COMMIT", "WAMR_VERSION", "__version__"}
 ALIASES = {"ExternType", "ImportItem", "Imports", "Source", "Stdio", "Value"}
 ALIASES |= {"externref", "funcref", "exnref", "i32", "i64", "f32", "f64", "v128"}
 

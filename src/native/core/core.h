@@ -51,7 +51,8 @@ struct wpy_object {
 };
 
 struct wpy_group {
-    uintptr_t owner; /* atomic: the wpy_thread that has the lock, bit 0: a thread waits; 0: free */
+    uintptr_t owner; /* atomic: the wpy_thread that has the lock, bit 0: a thread waits; 0: free;
+                        with bit 2 an object that keeps the lock, see wpy_group_hold */
     korp_mutex mutex;
     korp_cond cond;
     uint32_t waiting;   /* under `mutex` */
@@ -112,6 +113,10 @@ void wpy_group_leave(wpy_object *object, bool acquired);
 /* Acquires the locks of the groups of two objects; a status. Waits, so not with the GIL. */
 int wpy_group_enter_both(wpy_object *a, wpy_object *b, bool *acquired_a, bool *acquired_b);
 void wpy_group_unlock(wpy_group *group);
+/* Passes the lock of this thread, which has no call open in the group, to an object, and back to
+   this thread. Meanwhile who waits for the lock gets WPY_HELD. `holder` is aligned to 8 bytes. */
+void wpy_group_hold(wpy_group *group, const void *holder);
+void wpy_group_take_over(wpy_group *group, const void *holder);
 /* Closes the objects of the group whose close is pending, as soon as no thread has the lock. */
 void wpy_group_close_pending(wpy_object *object);
 /* In the child of a fork, under the registry's lock. */
@@ -157,6 +162,7 @@ wpy_error_record_clear(wpy_error_record *record)
 /* What a thread has of its own. */
 struct wpy_thread {
     struct wpy_activation *top; /* the innermost open call, see runtime/activation.h */
+    wpy_execution *executions;  /* those that run in this thread, see runtime/suspend.c */
     uint64_t serial;            /* 0: it has not entered an instance yet */
     const uint32_t *stop; /* atomic, borrowed: not 0: the calls of this thread must end; NULL: there
                              is no such flag */
@@ -168,6 +174,7 @@ struct wpy_thread {
     wpy_exception *thrown; /* borrowed: thrown by the host function that fails with this number */
     uint64_t thrown_store_id;
     int thrown_number;
+    bool host_suspends; /* the host function that ends has returned SUSPEND */
     uint32_t record_count;
     wpy_error_record records[WPY_ERROR_RECORDS]; /* oldest first */
 #if defined(WPY_CHECKED)

@@ -16,6 +16,7 @@
 #define WAIT_US 50000
 #define TRIES 20                /* to acquire two locks */
 #define ORPHANED ((uintptr_t)2) /* an owner that is no thread */
+#define HELD ((uintptr_t)4)     /* a bit of an owner that is no thread */
 
 int (*wpy_check_stop_hook)(const wpy_thread *me);
 
@@ -123,6 +124,31 @@ wpy_group_unlock(wpy_group *group)
         wpy_group_wake(group);
 }
 
+static void
+change_owner(wpy_group *group, uintptr_t to)
+{
+    uintptr_t owner = ATOMIC_LOAD_SEQ(&group->owner);
+
+    while (!ATOMIC_SWAP_SEQ(&group->owner, &owner, to | (owner & 1)))
+        ;
+}
+
+void
+wpy_group_hold(wpy_group *group, const void *holder)
+{
+    ASSERT_IN_GROUP(group);
+    WPY_ASSERT(group->recursion == 0);
+    change_owner(group, (uintptr_t)holder | HELD);
+}
+
+void
+wpy_group_take_over(wpy_group *group, const void *holder)
+{
+    WPY_ASSERT((ATOMIC_LOAD(&group->owner) & ~(uintptr_t)1) == ((uintptr_t)holder | HELD));
+    (void)holder;
+    change_owner(group, (uintptr_t)&wpy_self);
+}
+
 /* Closes the objects whose close is pending; if a thread has the lock, that thread does so when it
    gives the lock back. */
 static void
@@ -192,6 +218,8 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
         for (spin = 0; spin < SPINS && !acquired; spin++)
             acquired = try_lock(group, mine);
         if (!acquired) {
+            if (ATOMIC_LOAD(&group->owner) & HELD)
+                return WPY_HELD;
             if (!start_waiting(group, me))
                 return WPY_DEADLOCK;
             acquired = sleep_for_lock(group, mine);
@@ -288,7 +316,7 @@ wpy_group_reset_after_fork(wpy_group *group)
     os_mutex_init(&group->mutex); /* a thread of the parent may have it */
     os_cond_init(&group->cond);
     group->waiting = 0;
-    group->orphaned = owner && owner != (uintptr_t)&wpy_self;
+    group->orphaned = owner && owner != (uintptr_t)&wpy_self && !(owner & HELD);
     if (group->orphaned)
         group->owner = ORPHANED; /* a new thread may get the address of that one */
 }

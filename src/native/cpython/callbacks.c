@@ -16,6 +16,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+/* A callback has failed. No number of an exception, and not WPY_SUSPENDS. */
+#define FAILED 2
+
 typedef struct {
     PyObject_HEAD
     PyObject *run; /* the callable */
@@ -25,7 +28,17 @@ typedef struct {
 
 static PyObject **registry; /* by id; borrowed references, NULL where there is none */
 static uint32_t registry_size;
-static PyObject *name_packed;
+static PyObject *name_packed, *suspend_token;
+
+/* set_suspend(token): sets what a host function returns to suspend the call. */
+static PyObject *
+set_suspend(PyObject *module, PyObject *token)
+{
+    (void)module;
+    Py_INCREF(token);
+    wpy_xsetref(&suspend_token, token);
+    Py_RETURN_NONE;
+}
 
 /* ---- calls ---- */
 
@@ -81,18 +94,22 @@ results_to_cells(PyObject *value, const uint8_t *kinds, uint32_t count, uint32_t
     return true;
 }
 
-/* Converts the result of a callback by the method `packed`. 0, or 1 with an exception. */
+/* Converts the result of a callback by the method `packed`. 0, or FAILED with an exception, or
+ * WPY_SUSPENDS for the token. */
 static int
 results_by_python(PyObject *self, PyObject *value, uint32_t *cells)
 {
-    PyObject *packed = PyObject_CallMethodObjArgs(self, name_packed, value, NULL);
+    PyObject *packed;
 
+    if (value == suspend_token)
+        return WPY_SUSPENDS;
+    packed = PyObject_CallMethodObjArgs(self, name_packed, value, NULL);
     if (!packed)
-        return 1;
+        return FAILED;
     if (!PyBytes_Check(packed)) {
         PyErr_SetString(PyExc_TypeError, "packed() must return bytes");
         Py_DECREF(packed);
-        return 1;
+        return FAILED;
     }
     memcpy(cells, PyBytes_AsString(packed), (size_t)PyBytes_Size(packed));
     Py_DECREF(packed);
@@ -108,7 +125,7 @@ enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t result
     PyGILState_STATE state = PyGILState_Ensure();
     PyObject *self = id < registry_size ? registry[id] : NULL,
              *run = self ? ((HostFunctionBase *)self)->run : NULL, *value, *error = NULL;
-    int failed = 1;
+    int failed = FAILED;
 
     /* Without references it is being deallocated, and what that runs may come here. */
     if (UNLIKELY(!run || !Py_REFCNT(self))) {
@@ -126,11 +143,11 @@ enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t result
                      : results_by_python(self, value, out);
         Py_DECREF(value);
     }
-    if (UNLIKELY(failed))
+    if (UNLIKELY(failed == FAILED))
         error = wpy_fetch_exception();
     Py_DECREF(run);
     Py_DECREF(self);
-    if (UNLIKELY(failed))
+    if (UNLIKELY(failed == FAILED))
         failed = wpy_keep_thrown(error);
     PyGILState_Release(state);
     return failed;
@@ -207,11 +224,16 @@ static PyType_Slot slots[] = {
 
 static PyType_Spec spec = WPY_BASE_SPEC(HostFunctionBase, slots);
 
+static PyMethodDef functions[] = {
+    {"set_suspend", set_suspend, METH_O, "Set what a host function returns to suspend the call."},
+    {NULL, NULL, 0, NULL},
+};
+
 int
 wpy_add_callbacks(PyObject *module)
 {
     if (!wpy_add_type(module, &spec) || !(name_packed = PyUnicode_InternFromString("packed")))
         return -1;
     wpy_host_set_entry(enter_python, wpy_forget_exception);
-    return 0;
+    return PyModule_AddFunctions(module, functions);
 }

@@ -44,6 +44,7 @@
 
 /* Return the value afterwards. */
 #define ATOMIC_ADD(p, v) __atomic_add_fetch(p, v, __ATOMIC_RELAXED)
+#define ATOMIC_ADD_SEQ(p, v) __atomic_add_fetch(p, v, __ATOMIC_SEQ_CST)
 #define ATOMIC_SUB(p, v) __atomic_sub_fetch(p, v, __ATOMIC_RELAXED)
 
 #define ATOMIC_SET_BITS_SEQ(p, v) __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST)

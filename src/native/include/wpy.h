@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define WPY_NO_SLICE UINT64_MAX /* of wpy_execution_start and wpy_resumption */
+
 /* cdef begin */
 
 /* Why a call returned no result. */
@@ -40,13 +42,27 @@ enum wpy_status {
     WPY_FORKED,       /* in the child of a fork: a thread of the parent had the group's lock */
     WPY_OUT_OF_ORDER, /* a host function returned before a call that began later in the instance:
                          see runtime/stack_switch.c */
-    WPY_EXCEPTION     /* code threw an exception that no code has caught */
+    WPY_EXCEPTION,    /* code threw an exception that no code has caught */
+    WPY_SUSPENDED,    /* the call goes on later: see runtime/execution.c */
+    WPY_RUNS_ALREADY, /* the execution runs, or has ended */
+    WPY_NOT_LAST,     /* an execution that was suspended later in an instance goes on first */
+    WPY_HELD          /* a suspended execution keeps the group's lock */
 };
 
 /* The number of a Python exception that could not be stored. Others have lower numbers. */
 enum { WPY_EXCEPTION_LOST = -1 };
 /* wpy_py_wasi_read: no data yet. */
 enum { WPY_WOULD_BLOCK = 0x7fffffff };
+/* A host function suspends the call; the number of no exception. */
+enum { WPY_SUSPENDS = 1 };
+/* Why an execution was suspended. */
+enum wpy_reason {
+    WPY_REASON_CALL,  /* by a host function */
+    WPY_REASON_READ,  /* there is nothing to read yet */
+    WPY_REASON_WRITE, /* nothing can be written yet */
+    WPY_REASON_SLEEP,
+    WPY_REASON_SLICE /* its slice is over */
+};
 
 typedef struct wpy_module wpy_module;
 typedef struct wpy_instance wpy_instance;
@@ -58,6 +74,35 @@ typedef struct wpy_tag wpy_tag;
 typedef struct wpy_exception wpy_exception;
 typedef struct wpy_wasi wpy_wasi;
 typedef struct wpy_budget wpy_budget;
+typedef struct wpy_execution wpy_execution;
+
+/* What a suspended execution waits for: a descriptor of the host. */
+typedef struct {
+    int32_t fd;
+    bool output;
+} wpy_descriptor;
+
+/* Why an execution was suspended. Pointers are borrowed, until it is resumed. */
+typedef struct {
+    int32_t reason;       /* enum wpy_reason */
+    uint32_t host_id;     /* of a call */
+    const uint32_t *args; /* of a call, in cells; each exnref has a handle on its exception */
+    uint64_t until;       /* when the wait ends, on the scale of wpy_now; UINT64_MAX: never */
+    const wpy_descriptor *descriptors; /* to wait for; none: for a stream of Python */
+    uint32_t descriptor_count;
+    uint64_t instance_id; /* the instance whose code was suspended */
+} wpy_stop;
+
+enum wpy_execution_state { WPY_NEW, WPY_RUNNING, WPY_STOPPED, WPY_ENDED };
+
+/* How an execution goes on, see wpy_execution_resume. */
+typedef struct {
+    int32_t status, number;
+    wpy_exception *exception; /* that code may catch instead; or NULL */
+    const uint32_t *answer;
+    uint32_t answer_count;
+    uint64_t timeout_ns, slice_ns; /* 0: no timeout; WPY_NO_SLICE */
+} wpy_resumption;
 
 /* What wpy_take_error fills in. */
 typedef struct {
@@ -185,6 +230,21 @@ int wpy_call_cells(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t
 int wpy_call_cells_held(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
                         const uint32_t *stop);
 int wpy_call_now(wpy_func *func, uint32_t *cells);
+
+/* runtime/suspend.c */
+bool wpy_may_suspend(void);
+bool wpy_in_execution(void);
+void wpy_debug_set_slice(int32_t checks);
+
+/* runtime/execution.c, runtime/resume.c */
+wpy_execution *wpy_execution_new(wpy_func *func);
+int wpy_execution_start(wpy_execution *execution, uint32_t *cells, uint64_t timeout_ns,
+                        int64_t fuel, uint64_t slice_ns, wpy_stop *stop);
+int wpy_execution_resume(wpy_execution *execution, const wpy_resumption *how, uint32_t *cells,
+                         wpy_stop *stop);
+uint32_t wpy_execution_state(const wpy_execution *execution);
+bool wpy_execution_close(wpy_execution *execution);
+void wpy_execution_free(wpy_execution *execution);
 
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */
 int wpy_take_error(const void *owner, wpy_error *out);

@@ -19,13 +19,14 @@ typedef struct WamrPyHooks {
        exception is set. */
     bool (*call)(struct WASMExecEnv *, WASMFunctionInstance *, uint32 *, uint32 *);
     /* Called when an exception leaves the interpreter, before the frames are
-       freed. */
-    void (*trapped)(struct WASMExecEnv *);
+       freed. False: the call is suspended, and the frames stay. */
+    bool (*trapped)(struct WASMExecEnv *);
     /* Called when a function of WASI has returned. */
     void (*returned)(struct WASMExecEnv *);
     /* Called when the exec_env's fuel is below zero. False: the exception is
-       set. */
-    bool (*checkpoint)(struct WASMExecEnv *);
+       set. Code that is suspended here goes on `back` bytes before frame->ip;
+       below zero: it can't be suspended here. */
+    bool (*checkpoint)(struct WASMExecEnv *, int32 back);
     /* Called before a table grows within its maximum. False: it must not. */
     bool (*enlarge)(WASMModuleInstance *, WASMTableInstance *, uint32);
     /* A new exception, whose cells are to be filled in; NULL: a trap is set. */
@@ -45,6 +46,9 @@ typedef struct WamrPyHooks {
     /* Called for each instruction while wamrpy_tracing is set, with its place in
        the module's bytes and its offset in the function's compiled code. */
     void (*trace)(uint32 function, const uint8 *at, uint32 compiled);
+    /* The import with which suspended code goes on. Between two instructions it
+       does nothing, and needs no frame. */
+    WASMFunctionInstance *resumer;
 } WamrPyHooks;
 extern WamrPyHooks wamrpy;
 extern os_thread_local_attribute bool wamrpy_tracing;
@@ -52,3 +56,6 @@ extern os_thread_local_attribute bool wamrpy_tracing;
 /* A reference to a function is the function's index plus the instance's base. */
 #define WAMRPY_BASE(inst) ((inst)->reserved[0])
 #define WAMRPY_REF(inst, index) ((index) == UINT32_MAX ? UINT32_MAX : (index) + WAMRPY_BASE(inst))
+
+/* resuming.h */
+void wamrpy_resume(WASMModuleInstance *, struct WASMExecEnv *, WASMFunctionInstance *);

@@ -50,6 +50,18 @@ wpy_innermost_activation(const wpy_thread *me)
     return wpy_open_activation(me->top, &here);
 }
 
+/* Ends the slice: what is left of it returns to instance->fuel, and the next check comes to the
+   checkpoint. */
+static inline void
+wpy_end_slice(wpy_instance *instance)
+{
+    ASSERT_ENTERED(instance);
+    if (instance->env && instance->env->fuel > 0) {
+        instance->fuel += instance->env->fuel;
+        instance->env->fuel = 0;
+    }
+}
+
 /* ---- activation.c ---- */
 
 /* Whether the calls that `me` has open must end: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. */

@@ -48,7 +48,7 @@ record_frame(wpy_thread *me, uint64_t instance_id, uint32_t function, uint32_t c
     me->frames[me->frame_count++].compiled = compiled;
 }
 
-void
+bool
 wpy_trapped_hook(WASMExecEnv *env)
 {
     wpy_thread *me = &wpy_self;
@@ -57,6 +57,8 @@ wpy_trapped_hook(WASMExecEnv *env)
     WASMInterpFrame *frame = wasm_exec_env_get_cur_frame(env);
 
     ASSERT_ENTERED(instance);
+    if (instance->status == WPY_SUSPENDED)
+        return false;
     for (; frame && (uint8 *)frame != me->top->base && me->frame_count < MOST_FRAMES;
          frame = frame->prev_frame)
         if (frame->function && !frame->function->is_import_func) {
@@ -67,6 +69,7 @@ wpy_trapped_hook(WASMExecEnv *env)
             record_frame(me, instance->instance_id,
                          (uint32_t)(frame->function - wamr->e->functions), compiled);
         }
+    return true;
 }
 
 /* The two are the same where an instance calls itself by a reference that another one made. */
@@ -135,6 +138,7 @@ wpy_record_exception(wpy_instance *instance, const void *owner)
     int status = instance->status, code = instance->status_code;
 
     ASSERT_ENTERED(instance);
+    WPY_ASSERT(status != WPY_SUSPENDED);
     if (status == WPY_OK)
         status = WPY_TRAP;
     wpy_push_error(owner, status, code, text, true);

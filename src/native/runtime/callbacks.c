@@ -10,6 +10,7 @@
 #include "include/entry.h"
 #include "runtime/enter.h"
 #include "runtime/exception_types.h"
+#include "runtime/segments.h"
 
 #if defined(_MSC_VER)
 #include <malloc.h>
@@ -30,9 +31,14 @@ wpy_host_set_entry(wpy_host_entry entry, wpy_host_forget forget)
     wpy_host_set_forget(forget);
 }
 
+/* The host function has failed, or suspends the call: then wpy_call_hook does so, when the thread's
+   activation is the caller's again. */
 static COLD bool
-host_failed(WASMExecEnv *env, const wpy_func *func, int raised)
+not_returned(WASMExecEnv *env, const wpy_func *func, int raised)
 {
+    wpy_self.host_suspends = raised == WPY_SUSPENDS;
+    if (wpy_self.host_suspends)
+        return false;
     wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST, raised,
                       "host function failed");
     wpy_throw_raised(wpy_instance_of(env), func->store_id, raised);
@@ -46,7 +52,7 @@ dispatch_cells(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t 
 
     ASSERT_NO_LOCKS();
     raised = wpy_py_cells((int)func->index, (uint32_t *)args, results);
-    return LIKELY(raised == 0) || host_failed(env, func, raised);
+    return LIKELY(raised == 0) || not_returned(env, func, raised);
 }
 
 static bool
@@ -58,7 +64,7 @@ dispatch_values(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t
     ASSERT_NO_LOCKS();
     raised =
         host_entry(func->index, type->types, type->param_count, type->result_count, args, results);
-    return LIKELY(raised == 0) || host_failed(env, func, raised);
+    return LIKELY(raised == 0) || not_returned(env, func, raised);
 }
 
 /* The most cells of a call on the native stack: more could skip its guard page. */
@@ -102,6 +108,19 @@ call_instance(WASMExecEnv *env, wpy_func *func, const uint32_t *args, uint32_t *
     return true;
 }
 
+/* A host function has not returned: suspends the call if that is why. False. */
+static COLD bool
+suspended(WASMExecEnv *env, const wpy_func *func, WASMInterpFrame *frame)
+{
+    bool suspends = wpy_self.host_suspends;
+
+    wpy_self.host_suspends = false;
+    wpy_restore_frame(env, frame);
+    if (suspends && !((WASMModuleInstance *)env->module_inst)->cur_exception[0])
+        wpy_suspend_call(env, func, frame->lp);
+    return false;
+}
+
 bool
 wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results)
 {
@@ -111,6 +130,10 @@ wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, u
 
     ASSERT_ENTERED(wpy_instance_of(env));
     if (!func->dispatch) {
+        wpy_execution *execution =
+            UNLIKELY(wpy_self.executions != NULL) ? wpy_current_execution(&wpy_self) : NULL;
+        if (execution)
+            return wpy_call_in_execution(execution, env, func, args, results);
         done = call_instance(env, func, args, results);
         return wpy_restore_stack(env, &saved) && done;
     }
@@ -118,9 +141,9 @@ wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, u
         wpy_deadline(saved.top, wpy_now());
     done = func->dispatch(env, func, args, results);
     if (UNLIKELY(!wpy_restore_stack(env, &saved)) || !done)
-        return false;
+        return suspended(env, func, saved.frame);
     /* Python took time that the checkpoint doesn't count: make it look at the clock now */
-    if (UNLIKELY(saved.top->deadline != UINT64_MAX))
+    if (UNLIKELY(saved.top->deadline != UINT64_MAX) && current != wamrpy.resumer)
         wpy_end_slice(wpy_instance_of(env));
     return true;
 }

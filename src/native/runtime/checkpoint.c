@@ -15,6 +15,7 @@
  * program uses the same fuel on every machine, since a slice ends where the fuel ends.
  */
 #include "interp/floating.h"
+#include "runtime/segments.h"
 #include "runtime/stack_switch.h"
 
 #if defined(__linux__)
@@ -43,16 +44,6 @@ is_main_thread(void)
 #else
     return true; /* elsewhere, Python checks, which costs a little more */
 #endif
-}
-
-void
-wpy_end_slice(wpy_instance *instance)
-{
-    ASSERT_ENTERED(instance);
-    if (instance->env && instance->env->fuel > 0) {
-        instance->fuel += instance->env->fuel;
-        instance->env->fuel = 0;
-    }
 }
 
 static bool
@@ -107,7 +98,7 @@ wpy_wait_check(WASMExecEnv *env, bool woken)
 
 /* The slice is below zero by the checks that are due. */
 bool
-wpy_checkpoint_hook(WASMExecEnv *env)
+wpy_checkpoint_hook(WASMExecEnv *env, int32 back)
 {
     wpy_instance *instance = wpy_instance_of(env);
     wpy_activation *activation;
@@ -138,7 +129,9 @@ wpy_checkpoint_hook(WASMExecEnv *env)
     } else if (instance->fuel > floor)
         instance->fuel = floor; /* too little for a long instruction, which doesn't begin */
     wpy_registry_unlock();
-    return available >= 0 || stop(instance, WPY_FUEL, "out of fuel");
+    if (available < 0)
+        return stop(instance, WPY_FUEL, "out of fuel");
+    return LIKELY(!wpy_self.executions) || !wpy_end_of_slice(env, back, due);
 }
 
 /* Another thread was in the instance last, so the exec_env has the bounds of its stack. */
@@ -187,9 +180,10 @@ wpy_instance_interrupt(wpy_instance *instance)
 {
     wpy_activation *activation;
 
-    if (ATOMIC_LOAD(&instance->depth) == 0)
-        return; /* no call is open: the request must not stop a later one */
-    ATOMIC_STORE(&instance->stop_at, ATOMIC_LOAD(&instance->generation));
+    if (ATOMIC_LOAD(&instance->depth) != 0) /* else the request must not stop a later call */
+        ATOMIC_STORE_SEQ(&instance->stop_at, ATOMIC_LOAD(&instance->generation));
+    /* suspended calls compare the number; last, see note_suspended */
+    ATOMIC_ADD_SEQ(&instance->interrupts, 1);
     for (activation = wpy_innermost_activation(&wpy_self); activation;
          activation = wpy_outer_activation(activation))
         wpy_end_slice(activation->instance); /* so that this thread's calls stop at once */

@@ -115,7 +115,7 @@ wpy_leave(wpy_activation *activation)
     ATOMIC_STORE(&activation->self, NULL); /* a greenlet may still have its address */
     ATOMIC_STORE(&instance->depth, instance->depth - 1);
     if (UNLIKELY(ATOMIC_LOAD(&instance->attention) &
-                 (WPY_ATTN_CLOSE_PENDING | WPY_ATTN_OUT_OF_ORDER)))
+                 (WPY_ATTN_CLOSE_PENDING | WPY_ATTN_OUT_OF_ORDER | WPY_ATTN_ABANDONED)))
         wpy_leave_slow(instance);
     wpy_unlock(instance->object.group); /* another group than before, if it was merged */
 }

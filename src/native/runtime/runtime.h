@@ -74,11 +74,14 @@ enum {
     WPY_ATTN_CLOSED = 1,
     WPY_ATTN_TIMED = 2,
     WPY_ATTN_CLOSE_PENDING = 4,
-    WPY_ATTN_OUT_OF_ORDER = 8 /* a call ended before a call that began later: stack_switch.c */
+    WPY_ATTN_OUT_OF_ORDER = 8, /* a call ended before a call that began later: stack_switch.c */
+    WPY_ATTN_ABANDONED = 16    /* a suspended segment was abandoned: suspended.c */
 };
 
 /* The fuel of an instance without a limit: 2^62 checks take centuries. */
 #define WPY_FUEL_ENDLESS (INT64_MAX / 2)
+
+typedef struct wpy_segment wpy_segment;
 
 /* Under the lock of its group, unless a field says otherwise. */
 struct wpy_instance {
@@ -114,6 +117,9 @@ struct wpy_instance {
     wpy_wasi *wasi;           /* a reference */
     wpy_budget *budget;       /* a reference */
     uint64_t inline_elements; /* of its tables that are in WAMR's block, charged to the budget */
+    wpy_segment *suspended;   /* the uppermost of its suspended segments, see suspended.c; written
+                                 under the registry's lock, too */
+    uint32_t interrupts;      /* atomic: how often it was interrupted */
     uint8_t *reserved_top;    /* WPY_ATTN_OUT_OF_ORDER: the wasm stack below this address is not
                                  used again while a call is open in the instance */
     bool linked;              /* the link hook has run */
@@ -157,6 +163,11 @@ wpy_instance_of(WASMExecEnv *env)
 {
     return (wpy_instance *)((WASMModuleInstance *)env->module_inst)->custom_data;
 }
+
+/* ---- suspended.c ---- */
+
+void wpy_forget_suspended(wpy_instance *instance);
+void wpy_reset_stack(wpy_instance *instance);
 
 /* ---- func.c, callbacks.c ---- */
 
@@ -267,8 +278,9 @@ void wpy_propagate_exception(wpy_instance *from, WASMModuleInstance *to);
 COLD int wpy_record_exception(wpy_instance *instance, const void *owner);
 /* Adds an error record to this thread; `frames`: with the frames that it has recorded. */
 COLD void wpy_push_error(const void *owner, int status, int code, const char *text, bool frames);
-/* The interpreter leaves a call with an exception, and the frames are still there. */
-void wpy_trapped_hook(WASMExecEnv *env);
+/* The interpreter leaves a call with an exception, and the frames are still there. False: they are
+   to stay, since the call is suspended. */
+bool wpy_trapped_hook(WASMExecEnv *env);
 
 /* ---- offsets.c ---- */
 
@@ -277,12 +289,9 @@ void wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled);
 
 /* ---- checkpoint.c ---- */
 
-/* Whether the code may go on; false: the instance has an exception. */
-bool wpy_checkpoint_hook(WASMExecEnv *env);
+/* Whether the code may go on; false: the instance has an exception. `back`: see WamrPyHooks. */
+bool wpy_checkpoint_hook(WASMExecEnv *env, int32 back);
 /* The same for a function of WASI that waits. `woken`: by a signal. Costs no fuel. */
 bool wpy_wait_check(WASMExecEnv *env, bool woken);
-/* Ends the slice: what is left of it returns to instance->fuel, and the next check comes to the
-   checkpoint. */
-void wpy_end_slice(wpy_instance *instance);
 
 #endif

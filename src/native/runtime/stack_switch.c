@@ -18,6 +18,7 @@
  *   with WPY_OUT_OF_ORDER. The wasm stack below the later call's frames is not used again while a
  *   call is open in the instance, so the later call can go on.
  */
+#include "runtime/segments.h"
 #include "runtime/stack_switch.h"
 
 COLD bool
@@ -31,7 +32,7 @@ wpy_out_of_order(WASMExecEnv *env, struct WASMInterpFrame *frame)
         instance->reserved_top = env->wasm_stack.top;
     ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_OUT_OF_ORDER);
     wasm_exec_env_set_cur_frame(env, frame); /* the backtrace begins at this call's frame */
-    if (!instance->wamr->cur_exception[0])
+    if (!instance->wamr->cur_exception[0] || instance->status == WPY_SUSPENDED)
         wpy_set_exception(instance->wamr, WPY_OUT_OF_ORDER, 0, "calls ended out of order");
     return false;
 }
@@ -45,11 +46,15 @@ wpy_leave_slow(wpy_instance *instance)
 
     ASSERT_ENTERED(instance);
     if ((attention & WPY_ATTN_OUT_OF_ORDER) && empty) {
-        env->wasm_stack.top = env->wasm_stack.bottom;
-        wasm_exec_env_set_cur_frame(env, NULL);
-        ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_OUT_OF_ORDER);
+        wpy_reset_stack(instance);
+        if (!instance->suspended)
+            ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_OUT_OF_ORDER);
     } else if ((attention & WPY_ATTN_OUT_OF_ORDER) && env->wasm_stack.top < instance->reserved_top)
         env->wasm_stack.top = instance->reserved_top;
+    if (attention & WPY_ATTN_ABANDONED) {
+        ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_ABANDONED);
+        wpy_drop_abandoned(instance);
+    }
     if ((attention & WPY_ATTN_CLOSE_PENDING) && empty)
         wpy_instance_close_now(instance);
 }

@@ -27,6 +27,14 @@ wpy_save_stack(const WASMExecEnv *env)
     return (wpy_saved_stack){wpy_self.top, env->wasm_stack.top, env->cur_frame};
 }
 
+/* Where the code doesn't go on with its next instruction: calls in other greenlets may have left
+   another frame. */
+static inline void
+wpy_restore_frame(WASMExecEnv *env, struct WASMInterpFrame *frame)
+{
+    wasm_exec_env_set_cur_frame(env, (WASMRuntimeFrame *)frame);
+}
+
 /* False: the call can't go on, and the instance has an exception. */
 static ALWAYS_INLINE bool
 wpy_restore_stack(WASMExecEnv *env, const wpy_saved_stack *saved)

@@ -9,6 +9,7 @@
  * They are native functions of WAMR. It converts their pointers, and checks only the first byte of
  * what a pointer refers to.
  */
+#include "runtime/segments.h"
 #include "wasi/wasi.h"
 
 static bool
@@ -43,7 +44,7 @@ typedef struct {
     __wasi_subscription_t *clocks, *files; /* `files` has room for one more */
     uint64_t *deadlines;                   /* of the clocks, on the scale of wpy_now */
     uint32_t clock_count, file_count;
-    uint64_t first_deadline;
+    uint64_t first_deadline, called_at;
 } subscriptions;
 
 static uint64_t
@@ -101,13 +102,14 @@ subscription_at(const uint8_t *in, uint32_t i, bool unstable)
 static __wasi_errno_t
 copy_subscriptions(subscriptions *all, const uint8_t *in, uint32_t count, bool unstable)
 {
-    uint64_t now = wpy_now();
+    uint64_t now = wpy_called_at(wpy_now()); /* a relative clock runs while the call is suspended */
     uint32_t i;
 
     all->clocks = calloc(count, sizeof *all->clocks);
     all->files = calloc((size_t)count + 1, sizeof *all->files);
     all->deadlines = calloc(count, sizeof *all->deadlines);
     all->first_deadline = UINT64_MAX;
+    all->called_at = now;
     if (!all->clocks || !all->files || !all->deadlines)
         return __WASI_ENOMEM;
     for (i = 0; i < count; i++) {
@@ -157,7 +159,7 @@ file_events(WASMExecEnv *env, const subscriptions *all, __wasi_event_t *out, uin
             bool *woken)
 {
     WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
-    uint64_t wait = wpy_wait_ns(all->first_deadline);
+    uint64_t wait = wpy_may_suspend() ? 0 : wpy_wait_ns(all->first_deadline);
     size_t found = 0, i;
     __wasi_errno_t error;
 
@@ -178,6 +180,35 @@ file_events(WASMExecEnv *env, const subscriptions *all, __wasi_event_t *out, uin
     return 0;
 }
 
+/* Suspends the call until one of the clocks, or one of the standard streams that it waits for.
+ * Other descriptors are looked at again after a while. */
+static void
+suspend_poll(WASMExecEnv *env, const subscriptions *all)
+{
+    const wpy_wasi *wasi = wpy_instance_of(env)->wasi;
+    wpy_descriptor descriptors[3];
+    uint64_t until = all->first_deadline, later = wpy_now() + 20000000u;
+    uint32_t i, count = 0;
+
+    for (i = 0; i < all->file_count && count < 3; i++) {
+        const __wasi_subscription_t *file = &all->files[i];
+        uint32_t fd = file->u.u.fd_readwrite.fd;
+
+        if (fd <= 2)
+            descriptors[count++] = (wpy_descriptor){
+                .fd = wasi->streams[fd].handle,
+                .output = file->u.type == __WASI_EVENTTYPE_FD_WRITE,
+            };
+    }
+    if (count < all->file_count && later < until)
+        until = later;
+    if (count)
+        wpy_suspend_poll(env, descriptors, count, until);
+    else
+        wpy_suspend(env, WPY_REASON_SLEEP, until);
+    wpy_keep_called_at(all->called_at);
+}
+
 static __wasi_errno_t
 wait_for_events(WASMExecEnv *env, const subscriptions *all, __wasi_event_t *out, uint32_t *count)
 {
@@ -196,6 +227,10 @@ wait_for_events(WASMExecEnv *env, const subscriptions *all, __wasi_event_t *out,
             return 0;
         if (!wpy_wait_check(env, woken))
             return __WASI_EINTR;
+        if (wpy_may_suspend()) {
+            suspend_poll(env, all);
+            return __WASI_EINTR;
+        }
         if (!all->file_count)
             woken = !wpy_sleep(wpy_wait_ns(all->first_deadline));
     }

@@ -11,6 +11,7 @@
  *
  * The hooks run in a host call, without the GIL, and with the lock of the instance's group.
  */
+#include "runtime/segments.h"
 #include "runtime/stack_switch.h"
 #include "wasi/wasi.h"
 
@@ -142,7 +143,7 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
         ;
     if (i == count)
         return 0;
-    do {
+    for (;;) {
         wpy_saved_stack outside = wpy_save_stack(env);
 
         ASSERT_NO_LOCKS();
@@ -152,9 +153,16 @@ read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, 
             return __WASI_EIO;
         if (got < 0)
             return stop_with_exception(env, got);
-        if (got == WPY_WOULD_BLOCK && !wait_for_python(env))
+        if (got != WPY_WOULD_BLOCK)
+            break;
+        if (wpy_may_suspend()) {
+            wpy_restore_frame(env, outside.frame);
+            wpy_suspend(env, WPY_REASON_READ, UINT64_MAX);
             return __WASI_EINTR;
-    } while (got == WPY_WOULD_BLOCK);
+        }
+        if (!wait_for_python(env))
+            return __WASI_EINTR;
+    }
     *size = (size_t)got;
     return 0;
 }
@@ -180,6 +188,13 @@ write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciove
                 return __WASI_EIO;
             if (taken < 0)
                 return stop_with_exception(env, taken);
+            if (taken == 0 && wpy_may_suspend()) {
+                if (*size) /* the program goes on with the rest */
+                    return 0;
+                wpy_restore_frame(env, outside.frame);
+                wpy_suspend(env, WPY_REASON_WRITE, UINT64_MAX);
+                return __WASI_EINTR;
+            }
             if (taken == 0 && !wait_for_python(env))
                 return __WASI_EINTR;
             data += taken;
@@ -241,6 +256,8 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
             size_t written;
             __wasi_errno_t error;
 
+            if (*size && wpy_may_suspend() && !wpy_is_ready(handle, true))
+                return 0; /* the program goes on with the rest */
             if (!wpy_wait_ready(env, handle, true))
                 return __WASI_EINTR;
             error = wpy_write_ready(handle, &piece, 1, &written);

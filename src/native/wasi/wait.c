@@ -3,7 +3,7 @@
  * Between two slices the caller checks what may stop the code (wpy_wait_check), as the checkpoint
  * does for running code. None of the functions needs the GIL.
  */
-#include "runtime/activation.h"
+#include "runtime/segments.h"
 #include "wasi/wasi.h"
 
 #include <errno.h>
@@ -36,6 +36,14 @@ bool
 wpy_sleep(uint64_t ns)
 {
     os_usleep((uint32)((ns + 999) / 1000));
+    return true;
+}
+
+bool
+wpy_is_ready(os_file_handle handle, bool output)
+{
+    (void)handle;
+    (void)output;
     return true;
 }
 
@@ -78,6 +86,14 @@ wpy_sleep(uint64_t ns)
 }
 
 bool
+wpy_is_ready(os_file_handle handle, bool output)
+{
+    struct pollfd item = {.fd = handle, .events = output ? POLLOUT : POLLIN};
+
+    return poll(&item, 1, 0) != 0;
+}
+
+bool
 wpy_wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
 {
     struct pollfd item = {.fd = handle, .events = output ? POLLOUT : POLLIN};
@@ -89,6 +105,10 @@ wpy_wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
             return true; /* ready, or an error that reading or writing will report */
         if (!wpy_wait_check(env, found < 0))
             return false;
+        if (found == 0 && wpy_may_suspend()) {
+            wpy_descriptor descriptor = {.fd = handle, .output = output};
+            return wpy_suspend_poll(env, &descriptor, 1, UINT64_MAX);
+        }
         timeout = (int)((wpy_wait_ns(UINT64_MAX) + 999999) / 1000000);
     }
 }

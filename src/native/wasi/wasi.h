@@ -62,7 +62,10 @@ void wpy_returned_hook(WASMExecEnv *env);
 uint64_t wpy_wait_ns(uint64_t until);
 /* False where a signal ended the sleep. */
 bool wpy_sleep(uint64_t ns);
-/* Waits until the descriptor can be read or written. False where the code was stopped meanwhile. */
+/* Whether the descriptor can be read or written without waiting. */
+bool wpy_is_ready(os_file_handle handle, bool output);
+/* Waits until the descriptor can be read or written. False where the code was stopped or suspended
+ * meanwhile. */
 bool wpy_wait_ready(WASMExecEnv *env, os_file_handle handle, bool output);
 /* Whether reading or writing may block: the descriptor is a FIFO or a device, and the program has
  * not set it non-blocking. */

@@ -182,6 +182,10 @@ def set_thrown(class_: type[BaseException]) -> None:
 _thrown: list[Any] = []
 
 
+def set_suspend(token: object) -> None:
+    """Do nothing: here Python code sees what host functions return."""
+
+
 def throw_raised(
     kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
 ) -> int:

@@ -71,6 +71,11 @@ def waiting_error(status: int, label: object) -> RuntimeError | None:
             f"{label} would wait for ever: another thread is in its instance and waits for one "
             "that this thread is in"
         )
+    if status == lib.WPY_HELD:
+        return RuntimeError(
+            f"{label}: another call is suspended in the middle of its instance's code: resume or "
+            "close it first"
+        )
     return None
 
 

@@ -19,12 +19,14 @@ from .._backend.binding import (
     ffi,
     keep_raised,
     lib,
+    set_suspend,
     take_raised,
     throw_raised,
 )
 from .._backend.handles import handle
 from .._base.binary_format import CELLS
 from .._base.registry import host_functions, register_host_function
+from .._base.suspension import SUSPEND
 from .._values.codec import codec_of
 from .state import InstanceState, find_instance_state
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 periodic_checks: dict[int, Callable[[], None]] = {}  # thread -> a function to call every 50 ms
 _NOT_KEPT: int = lib.WPY_EXCEPTION_LOST
+_SUSPENDS: int = lib.WPY_SUSPENDS
+set_suspend(SUSPEND)
 _BY_CELLS = getattr(HostFunctionBase, "by_cells", False)  # no C converts values: portable.py
 _MAX_CELLS = 65_535  # of the parameters, and of the results
 
@@ -122,18 +126,36 @@ class HostFunction(HostFunctionBase):
     def __str__(self) -> str:
         return f"host function {self.name}{self._codec.type}"
 
-    def cells(self, args: Any, results: Any) -> None:
-        """Call with the arguments in cells, and write the results to cells."""
+    def cells(self, args: Any, results: Any) -> int:
+        """Call with the arguments in cells, and write the results to cells.
+
+        Returns 0, or WPY_SUSPENDS.
+        """
         codec = self._codec
         if codec.refs:
-            self._call_with_refs(args, results)
-            return
+            return self._call_with_refs(args, results)
         # The caller is looked up first: during the call, another greenlet may enter wasm.
         context: Any = _caller() if codec.needs_context else self
         values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), context)
-        codec.pack_results(ffi.buffer(results, codec.bytes), self.run(*values), context, self)
+        result = self.run(*values)
+        if result is SUSPEND:
+            return _SUSPENDS
+        codec.pack_results(ffi.buffer(results, codec.bytes), result, context, self)
+        return 0
 
-    def _call_with_refs(self, args: Any, results: Any) -> None:
+    def _not_suspendable(self) -> RuntimeError:
+        """Return the error for SUSPEND in a call that can't be suspended."""
+        state = find_instance_state(lib.wpy_calling_instance_id())
+        why = ""
+        if state is not None and not state.started:
+            why = "; a start function can't be"
+        elif state is not None and lib.wpy_in_execution():
+            why = "; Python code stands between it and that call"
+        return RuntimeError(
+            f"{self} suspends: only a call that can be suspended may call it (Func.execution){why}"
+        )
+
+    def _call_with_refs(self, args: Any, results: Any) -> int:
         codec = self._codec
         caller = _caller()  # first, as above
         # The references that this thread has passed to wasm are on the wasm stack by now, where a
@@ -145,10 +167,13 @@ class HostFunction(HostFunctionBase):
             with store._passing_refs():
                 values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), caller)
             result = self.run(*values)
+            if result is SUSPEND:
+                return _SUSPENDS
             with store._passing_refs():
                 codec.pack_results(ffi.buffer(results, codec.bytes), result, caller, self)
         finally:
             table.resume(suspended)
+        return 0
 
     def packed(self, result: object) -> bytes:
         """Return the cells of a result that C doesn't convert; for types without references.
@@ -180,8 +205,14 @@ def _caller() -> InstanceState:
 @ffi.def_extern(error=_NOT_KEPT, onerror=throw_raised)  # type: ignore[untyped-decorator, unused-ignore]
 def wpy_py_cells(host_id: int, args: Any, results: Any) -> int:
     """Call a host function whose values C doesn't convert."""
-    host_functions[host_id]().cells(args, results)
-    return 0
+    status: int = host_functions[host_id]().cells(args, results)
+    return status
+
+
+@_extern
+def wpy_py_cannot_suspend(host_id: int) -> int:
+    """Keep the exception for a host function that suspends a call which can't be suspended."""
+    raise host_functions[host_id]()._not_suspendable()
 
 
 @ffi.def_extern()  # type: ignore[untyped-decorator, unused-ignore]

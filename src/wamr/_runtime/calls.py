@@ -182,7 +182,7 @@ class SlowCall:
         if status:
             raise_status(take_error(self.fn), self.fn, self, self.state)
         if codec.exnref_results:
-            return codec.unpack_results(buffer, _HeldResults(self.state))
+            return codec.unpack_results(buffer, HeldResults(self.state))
         return codec.unpack_results(buffer, self.state)
 
     def _retry(
@@ -212,7 +212,7 @@ def _left(limit: int, begin: int, stop: Any) -> int:
     return left
 
 
-class _HeldResults(ReferenceContext):
+class HeldResults(ReferenceContext):
     """The context of results of which each exnref has a handle."""
 
     __slots__ = ("_state", "store")

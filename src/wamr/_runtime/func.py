@@ -13,6 +13,7 @@ from .._base.binary_format import EXTERNREF
 from .._base.callables import checked_plain
 from .._base.lifetime import Lifetime
 from .._base.registry import new_key
+from .._base.suspension import SUSPEND
 from .._values.codec import codec_of
 from .._values.references import PassThroughContext, set_func_factory
 from ..errors import ClosedError
@@ -20,7 +21,7 @@ from ..types import FuncType, functype_from_annotations
 from .callbacks import HostFunction, find_host_function
 from .calls import SlowCall
 from .extern import Extern
-from .limits import checked_fuel, checked_timeout
+from .limits import checked_fuel, checked_slice, checked_timeout
 from .state import InstanceState, find_instance_state
 from .store import checked_store
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._base.aliases import Value
+    from .execution import Execution
     from .store import Store
 
 
@@ -162,6 +164,37 @@ class Func(CallableBase, Extern):
             return self.callable(*args)
         return self._slow_call().call(args, timeout_ns, units)
 
+    def execution(
+        self,
+        *args: Value,
+        timeout: float | None = None,
+        fuel: int | None = None,
+        slice: float | None = None,  # noqa: A002
+    ) -> Execution:
+        """Return a call that can stop on its way, and go on later; nothing runs before `next`.
+
+        timeout: seconds that the call may take from its start to its end, stops included; None: no
+        limit. fuel: as in `call`. slice: seconds after which running code stops, 0 or more; None:
+        it stops only where a host function returns SUSPEND, or a WASI function would block.
+        Raises TypeError, OverflowError, ValueError, ClosedError.
+
+        >>> import wamr
+        >>> inst = wamr.load('(module (func (export "spin") (loop (br 0))))')
+        >>> execution = inst.exports.spin.execution(slice=0.001)
+        >>> next(execution), next(execution)
+        (<wamr.Event slice>, <wamr.Event slice>)
+        >>> execution.close()
+        """
+        timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
+        slice_ns = checked_slice(slice)
+        if self._host is not None:
+            from .host_execution import new_host_execution
+
+            return new_host_execution(self, args)
+        from .execution import new_execution
+
+        return new_execution(self, args, timeout_ns, units, slice_ns)
+
     async def call_async(
         self, *args: Value, timeout: float | None = None, fuel: int | None = None
     ) -> Any:
@@ -281,6 +314,8 @@ def _host_callable(func: Func) -> Callable[..., Any]:
         codec.pack_arguments(cells, args, context, label)
         values = codec.unpack_arguments(cells, context)
         result = callback(None, *values) if host.access_caller else callback(*values)
+        if result is SUSPEND:
+            raise host._not_suspendable()
         codec.pack_results(cells, result, context, label)
         return codec.unpack_results(cells, context)
 

@@ -32,6 +32,17 @@ def checked_timeout(timeout: object) -> int:
     return max(1, int(min(timeout, MAX_SECONDS) * 1e9))
 
 
+def checked_slice(slice: object) -> int:  # noqa: A002
+    """Return a slice in seconds as nanoseconds, WPY_NO_SLICE for None; TypeError, ValueError."""
+    if slice is None:
+        return NO_LIMIT
+    if not isinstance(slice, (int, float)) or isinstance(slice, bool):
+        raise TypeError(f"slice must be a number of seconds or None, not {type(slice).__name__}")
+    if not slice >= 0:  # negative or NaN
+        raise ValueError(f"slice must not be negative: {slice}")
+    return int(min(slice, MAX_SECONDS) * 1e9)
+
+
 def checked_fuel(fuel: object) -> int:
     """Return an amount of fuel as C takes it, -1 for None; TypeError, ValueError."""
     if fuel is None:

@@ -60,6 +60,7 @@ class Codec:
         "_pack",
         "_result_kinds",
         "_unpack",
+        "argument_bytes",
         "bytes",
         "exnref_results",
         "needs_context",
@@ -70,6 +71,7 @@ class Codec:
     )
     type: FuncType
     bytes: int  # size of a buffer for the arguments or the results, whichever is larger
+    argument_bytes: int
     result_bytes: int
     needs_context: bool  # whether there are funcrefs or exnrefs, which need an instance's context
     exnref_results: bool  # call wpy_call_cells_held
@@ -82,6 +84,7 @@ class Codec:
         self._result_kinds = results
         self._pack = Struct("=" + "".join([_FORMATS[k] for k in kinds]))
         self._unpack = Struct("=" + "".join([_FORMATS[k] for k in results]))
+        self.argument_bytes = self._pack.size
         self.result_bytes = self._unpack.size
         self.bytes = max(self._pack.size, self._unpack.size, 8)
         names = [f"{kind}_{i}" for i, kind in enumerate(map(str, type.params))]

@@ -48,8 +48,9 @@ def reader(source: Any) -> Read:
         return files.reader(source)
 
     def read_result(size: int) -> bytes:
+        may_suspend = lib.wpy_may_suspend()  # first: `source` may switch to another greenlet
         data = source(size)
-        if data is None:
+        if data is None and not may_suspend:
             raise TypeError("stdin gave NoneType where bytes are needed, b'' at the end")
         return data  # type: ignore[no-any-return]
 

@@ -1,0 +1,190 @@
+/* suspend.c: suspending the code that runs in an execution.
+ *
+ * To suspend is to end the code with an exception that is none, with the status WPY_SUSPENDED: the
+ * interpreter returns from each segment as for a trap, and the frames stay (backtrace.c). No code
+ * may run between wpy_suspend and the return of the outermost call.
+ *
+ * A thread may run several executions: one starts another from a host function, or greenlets
+ * switch. The current one is the one whose innermost activation is the thread's, so a plain call
+ * within an execution can't be suspended. Greenlets run at the same addresses by turns, so an
+ * activation of another greenlet may have the address of the execution's; but its frames begin
+ * elsewhere, since the wasm stacks have the frames of all open calls.
+ */
+#include "runtime/segments.h"
+
+/* Declared in build_ffi.py. The number of the exception for a host function that suspends a call
+   which can't be suspended. */
+extern int wpy_py_cannot_suspend(int host_id);
+
+wpy_execution *
+wpy_current_execution(const wpy_thread *me)
+{
+    wpy_execution *execution;
+
+    for (execution = me->executions; execution; execution = execution->next)
+        if (me->top && execution->innermost->activation == me->top &&
+            (uint8_t *)execution->innermost->entry == me->top->base)
+            return execution;
+    return NULL;
+}
+
+/* Whether an import that runs now may suspend the code that has called it. */
+bool
+wpy_may_suspend(void)
+{
+    return wpy_self.executions && wpy_current_execution(&wpy_self);
+}
+
+/* Whether this thread runs an execution, with other calls between or not. */
+bool
+wpy_in_execution(void)
+{
+    return wpy_self.executions != NULL;
+}
+
+static bool
+suspend(WASMExecEnv *env, wpy_execution *execution, uint32_t reason, uint64_t until)
+{
+    execution->reason = reason;
+    execution->until = until;
+    execution->back = 0;
+    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_SUSPENDED, 0, "suspended");
+    return false;
+}
+
+static bool
+no_memory(WASMExecEnv *env)
+{
+    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_TRAP, 0, "out of memory");
+    return false;
+}
+
+bool
+wpy_suspend(WASMExecEnv *env, uint32_t reason, uint64_t until)
+{
+    wpy_execution *execution = wpy_current_execution(&wpy_self);
+
+    execution->descriptor_count = 0;
+    return suspend(env, execution, reason, until);
+}
+
+bool
+wpy_suspend_call(WASMExecEnv *env, const wpy_func *func, const uint32_t *args)
+{
+    wpy_execution *execution = wpy_current_execution(&wpy_self);
+    uint32_t count = func->param_cells;
+    uint32_t *copy;
+
+    if (!execution) {
+        wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST,
+                          wpy_py_cannot_suspend((int)func->index), "host function failed");
+        return false;
+    }
+    if (!(copy = realloc(execution->args, (count + 1) * sizeof *copy)))
+        return no_memory(env);
+    if (count)
+        memcpy(copy, args, count * sizeof *copy);
+    execution->args = copy;
+    execution->arg_count = count;
+    execution->host = func;
+    execution->host_id = func->index;
+    return suspend(env, execution, WPY_REASON_CALL, 0);
+}
+
+bool
+wpy_suspend_poll(WASMExecEnv *env, const wpy_descriptor *descriptors, uint32_t count,
+                 uint64_t until)
+{
+    wpy_execution *execution = wpy_current_execution(&wpy_self);
+    wpy_descriptor *copy = realloc(execution->descriptors, (count + 1) * sizeof *copy);
+
+    if (!copy)
+        return no_memory(env);
+    memcpy(copy, descriptors, count * sizeof *copy);
+    execution->descriptors = copy;
+    execution->descriptor_count = count;
+    return suspend(env, execution, copy[0].output ? WPY_REASON_WRITE : WPY_REASON_READ, until);
+}
+
+uint64_t
+wpy_called_at(uint64_t now)
+{
+    wpy_execution *execution = wpy_current_execution(&wpy_self);
+
+    if (execution && execution->called_at)
+        now = execution->called_at;
+    wpy_keep_called_at(0);
+    return now;
+}
+
+void
+wpy_keep_called_at(uint64_t time)
+{
+    wpy_execution *execution = wpy_current_execution(&wpy_self);
+
+    if (execution)
+        execution->called_at = time;
+}
+
+/* ---- slices ---- */
+
+static int32_t debug_slice;
+
+/* For tests: between two visits of the checkpoint, code in executions makes so many checks; 0: as
+   many as other code. */
+void
+wpy_debug_set_slice(int32_t checks)
+{
+    debug_slice = checks;
+}
+
+static void
+shorten_slice(wpy_instance *instance, WASMExecEnv *env)
+{
+    int32_t excess = env->fuel - (debug_slice - 1);
+
+    if (excess > 0) {
+        env->fuel -= excess;
+        instance->fuel += excess;
+    }
+}
+
+/* Code that stops here may be anywhere, in the middle of malloc() for example, so the execution
+   keeps the group's lock. It can't while calls of this thread are open in the group that are not
+   its own. */
+static bool
+may_stop(wpy_execution *execution, const wpy_group *group, int32_t back, int64_t due)
+{
+    if (!execution->slice_end || back < 0 || (back > 0 && due != 1))
+        return false;
+    if (group->recursion + 1 != execution->depth)
+        return false;
+    if (execution->fresh) { /* an instruction that was begun again is executed before it stops */
+        if (back > 0)
+            execution->fresh = false;
+        return false;
+    }
+    return wpy_now() >= execution->slice_end;
+}
+
+bool
+wpy_end_of_slice(WASMExecEnv *env, int32_t back, int64_t due)
+{
+    wpy_execution *execution = wpy_current_execution(&wpy_self);
+    wpy_instance *instance = wpy_instance_of(env);
+    bool stops = execution && may_stop(execution, instance->object.group, back, due);
+
+    wpy_registry_lock(); /* another thread may set the fuel */
+    if (stops) {
+        wpy_end_slice(instance);
+        if (back > 0) /* the instruction pays when it begins again */
+            instance->fuel += due;
+    } else if (debug_slice)
+        shorten_slice(instance, env);
+    wpy_registry_unlock();
+    if (stops) {
+        wpy_suspend(env, WPY_REASON_SLICE, 0);
+        execution->back = back;
+    }
+    return stops;
+}

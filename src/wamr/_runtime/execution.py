@@ -1,0 +1,395 @@
+"""Executions: calls that stop on their way, and go on later.
+
+An `Execution` has the protocol of a generator. It stops where a host function returns SUSPEND,
+where a WASI function would block, and at the end of each slice; `next` and `send` return an `Event`
+that tells why. In C, the frames of a suspended call stay on the wasm stack
+(src/native/runtime/execution.c).
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from collections.abc import Generator
+from time import monotonic_ns
+
+from .._backend.binding import ffi, keep_raised, lib, take_raised
+from .._backend.handles import deferrable
+from .._backend.waiting import retry_while_busy, waiting_error
+from .._base.thrown import thrown_exception
+from .._values.codec import codec_of
+from ..errors import ClosedError, trap_from_text
+from .callbacks import HostFunction, find_host_function
+from .calls import HeldResults, raise_status, take_error
+from .event import Event
+from .exceptions import WasmException
+from .state import InstanceState, find_instance_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _thread import LockType
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any, Literal
+
+    Func = Any  # func.py imports this module
+    from .._values.codec import Codec
+    from .event import Kind
+
+    State = Literal["new", "running", "suspended", "done"]
+
+_OK, _SUSPENDED, _BUSY = lib.WPY_OK, lib.WPY_SUSPENDED, lib.WPY_BUSY
+_HOST, _TIMEOUT = lib.WPY_HOST, lib.WPY_TIMEOUT
+_STATES: tuple[State, ...] = ("new", "running", "suspended", "done")
+_KINDS: dict[int, Kind] = {
+    lib.WPY_REASON_CALL: "call",
+    lib.WPY_REASON_READ: "stdin",
+    lib.WPY_REASON_WRITE: "stdout",
+    lib.WPY_REASON_SLEEP: "sleep",
+    lib.WPY_REASON_SLICE: "slice",
+}
+_NEVER = (1 << 64) - 1
+_NO_CONTEXT: Any = None  # numbers and vectors need none
+_cast, _CELLS = ffi.cast, ffi.typeof("uint32_t *")
+_STOP, _RESUMPTION = ffi.typeof("wpy_stop *"), ffi.typeof("wpy_resumption *")
+
+
+# `Generator` has the protocol: isinstance, `yield from`, __iter__.
+class Execution(Generator[Event, "Any", "Any"]):
+    """A call that can stop on its way, and go on later, in any thread. `Func.execution` makes it.
+
+    `next(execution)` and `execution.send(value)` run the code until it stops, and return an Event,
+    or raise StopIteration, whose `value` is the result of the call. After an event of kind "call",
+    `value` is what the host function returns to the wasm code; after others it is None, and the
+    code goes on where it is. `execution.throw(error)` raises the exception in the place where the
+    code has stopped: wasm code can catch a WasmException that a host function raises so.
+    `execution.close()` ends the call.
+    While a call is suspended, other calls of its instance may be made; they end before it goes on.
+    A call that has stopped at the end of a slice keeps its instance, and what is linked to it, for
+    itself.
+    Attribute `func`: the function.
+    Raises RuntimeError, and what `Func.call` raises.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (import "env" "ask" (func $ask (param i32) (result i32)))'
+    ...                  ' (func (export "f") (result i32) (call $ask (i32.const 7))))',
+    ...                  {"env": {"ask": lambda number: wamr.SUSPEND}})
+    >>> execution = inst.exports.f.execution()
+    >>> event = next(execution)
+    >>> event.kind, event.args
+    ('call', (7,))
+    >>> try:
+    ...     execution.send(42)
+    ... except StopIteration as done:
+    ...     print(done.value)
+    42
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_args",
+        "_buffer",
+        "_c",
+        "_cells",
+        "_codec",
+        "_deadline",
+        "_event",
+        "_fn",
+        "_fuel",
+        "_how",
+        "_lifetime",
+        "_lock",
+        "_state",
+        "_stop",
+        "_timeout_ns",
+        "func",
+    )
+    func: Func
+    _args: tuple[object, ...]  # if there are references, which are converted when it starts
+    _buffer: Any  # of the cells of arguments and results, which it keeps alive
+    _c: Any  # the handle
+    _cells: Any
+    _codec: Codec
+    _deadline: int  # on the scale of monotonic_ns; 0: none
+    _event: Event | None
+    _fn: Any
+    _fuel: int
+    _lifetime: InstanceState
+    _lock: LockType  # taken while it runs, and while its event is made
+    _how: Any  # a wpy_resumption *
+    _state: State  # while it doesn't run
+    _stop: Any  # a wpy_stop *: of the last stop
+    _timeout_ns: int
+
+    def __init__(self, *_args: object, **_rest: object) -> None:
+        raise TypeError("Func.execution makes executions")
+
+    @property
+    def state(self) -> State:
+        """The state: "new", "running", "suspended" or "done"."""
+        return "running" if self._lock.locked() else self._state
+
+    def __next__(self) -> Event:
+        return self.send(None)
+
+    def __iter__(self) -> Execution:
+        return self
+
+    def send(self, value: Any) -> Event:
+        """Go on until the next event, and return it; value: what the host function returns.
+
+        Raises StopIteration at the end, with the result as its `value`; TypeError, OverflowError
+        and ValueError for a wrong value, after which the execution is as before; RuntimeError if
+        it can't go on now; and what `Func.call` raises.
+        """
+        self._begin()
+        try:
+            return self._send(value)
+        finally:
+            self._lock.release()
+
+    def _begin(self) -> None:
+        """Take the lock; RuntimeError if it is taken, by a host function or another thread."""
+        if not self._lock.acquire(blocking=False):
+            raise self._running()
+
+    def _send(self, value: Any) -> Event:
+        state = self._state
+        if state == "done":
+            raise StopIteration
+        if state == "new":
+            if value is not None:
+                raise TypeError(f"{self}: the first value that is sent must be None")
+            return self._start()
+        event = self._event or self._new_event(with_args=False)  # making it may have failed
+        if event.kind == "call":
+            return self._answer(event._host, value)
+        if value is not None:
+            raise TypeError(
+                f"{self}: only None can be sent after an event {event.kind!r}, not "
+                f"{type(value).__name__}"
+            )
+        return self._go_on(_OK)
+
+    def throw(
+        self,
+        typ: Any,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+        /,
+    ) -> Event:
+        """Raise an exception in the place where the code has stopped.
+
+        If wasm code catches it, go on as `send` does. Otherwise the call ends, and the exception
+        is raised here.
+        """
+        error = thrown_exception(typ, val, tb)
+        self._begin()
+        try:
+            return self._throw(error)
+        finally:
+            self._lock.release()
+
+    def _throw(self, error: BaseException) -> Event:
+        if self._state != "suspended":
+            self._close()
+            raise error
+        caught: Any = ffi.NULL
+        instance = self._stopped_in()
+        event = self._event or self._new_event(with_args=False)
+        if event.kind == "slice":  # in the middle of code, where nothing is caught
+            instance = None
+        if instance is not None and isinstance(error, WasmException):
+            tag = error.tag
+            if tag.store is instance.store and not tag._lifetime.closed:
+                instance.link(tag._lifetime)
+                caught = error._handle()
+        how = self._how
+        how.number = number = keep_raised(type(error), error, error.__traceback__)
+        how.exception = caught
+        try:
+            return self._go_on(_HOST)
+        finally:
+            take_raised(number)  # if the execution could not go on, or code has caught it
+
+    def close(self) -> None:
+        """End the call without running any more code. RuntimeError if it runs."""
+        self._begin()
+        try:
+            self._close()
+        finally:
+            self._lock.release()
+
+    def _close(self) -> None:
+        if not lib.wpy_execution_close(self._c):
+            raise self._running()
+        self._event = None
+        self._state = "done"
+
+    # ---- running
+    def _start(self) -> Event:
+        codec = self._codec
+        if self._timeout_ns:
+            self._deadline = monotonic_ns() + self._timeout_ns
+        if not codec.refs:
+            return self._run(self._start_once)
+        with self._lifetime.store._passing_refs():
+            codec.pack_arguments(self._buffer, self._args, self._lifetime, self)
+            return self._run(self._start_once)
+
+    def _start_once(self, timeout_ns: int) -> int:
+        return lib.wpy_execution_start(
+            self._c, self._cells, timeout_ns, self._fuel, self._how.slice_ns, self._stop
+        )
+
+    def _answer(self, host: HostFunction | None, value: object) -> Event:
+        assert host is not None
+        codec, how = host._codec, self._how
+        cells = ffi.new("char[]", codec.bytes)
+        how.answer = _cast(_CELLS, cells)
+        how.answer_count = codec.result_bytes // 4
+        context: Any = host  # it has a store, which is all that other values need
+        if codec.needs_context or codec.refs:
+            context = self._stopped_in() or self._lifetime
+        if not codec.refs:
+            codec.pack_results(ffi.buffer(cells), value, context, host)
+            return self._go_on(_OK)
+        with self._lifetime.store._passing_refs():
+            codec.pack_results(ffi.buffer(cells), value, context, host)
+            return self._go_on(_OK)
+
+    def _go_on(self, status: int) -> Event:
+        if self._deadline and status == _OK and monotonic_ns() >= self._deadline:
+            status = _TIMEOUT
+        self._how.status = status
+        if not self._codec.refs:
+            return self._run(self._resume_once)
+        with self._lifetime.store._passing_refs():
+            return self._run(self._resume_once)
+
+    def _resume_once(self, timeout_ns: int) -> int:
+        how = self._how
+        how.timeout_ns = timeout_ns
+        return lib.wpy_execution_resume(self._c, how, self._cells, self._stop)
+
+    def _run(self, once: Callable[[int], int]) -> Event:
+        """Start or resume, and return the event; `once` gets a timeout in nanoseconds."""
+        self._event = None
+        if self._deadline or self._lifetime.timeout_ns:
+            status = self._run_limited(once)
+        else:
+            status = once(0)
+            if status == _BUSY:
+                status = retry_while_busy(lambda: once(0), self, status)
+        if status == _SUSPENDED:
+            self._state = "suspended"
+            self._event = event = self._new_event()
+            return event
+        raise self._outcome(status)
+
+    def _run_limited(self, once: Callable[[int], int]) -> int:
+        """The same with a timeout, which includes waiting for other threads; return the status."""
+        begin = monotonic_ns()
+        limits = (self._deadline and max(1, self._deadline - begin), self._lifetime.timeout_ns)
+        limit = min(limit for limit in limits if limit)
+
+        def again() -> int:
+            left = limit - (monotonic_ns() - begin)
+            if left <= 0:
+                raise trap_from_text("timed out")
+            return once(left)
+
+        status = once(limit)
+        return retry_while_busy(again, self, status) if status == _BUSY else status
+
+    def _outcome(self, status: int) -> BaseException:
+        """Return what the end of the call, or a refusal, comes out as, or raise it."""
+        if status == _OK:
+            self._state = "done"
+            codec, state = self._codec, self._lifetime
+            context: Any = HeldResults(state) if codec.exnref_results else state
+            return StopIteration(codec.unpack_results(self._buffer, context))
+        if status == lib.WPY_RUNS_ALREADY:
+            return self._running()
+        if status == lib.WPY_NOT_LAST:
+            return RuntimeError(
+                f"{self}: a call that was suspended later in the same instance goes on first"
+            )
+        if _STATES[lib.wpy_execution_state(self._c)] != "done":
+            stopped = "timed out" if status == _TIMEOUT else "interrupted"  # while it waited
+            return waiting_error(status, self) or trap_from_text(stopped)
+        self._state = "done"
+        try:
+            raise_status(take_error(self._fn), self._fn, self, self._lifetime)
+        except StopIteration as error:  # would be taken for the end of this execution (PEP 479)
+            raise RuntimeError(f"{self} raised StopIteration") from error
+
+    def _new_event(self, *, with_args: bool = True) -> Event:
+        stop = self._stop
+        kind = _KINDS[stop.reason]
+        if kind == "call":
+            host = find_host_function(stop.host_id)
+            assert host is not None
+            if not with_args:
+                return Event(kind, host)
+            codec = host._codec
+            buffer = ffi.buffer(stop.args, codec.argument_bytes)
+            if not codec.needs_context and not codec.refs:
+                return Event(kind, host, codec.unpack_arguments(buffer, _NO_CONTEXT))
+            context = HeldResults(self._stopped_in() or self._lifetime)
+            with self._lifetime.store._passing_refs():
+                return Event(kind, host, codec.unpack_arguments(buffer, context))
+        until = None if stop.until in (0, _NEVER) else stop.until / 1e9
+        found = [stop.descriptors[i] for i in range(stop.descriptor_count)]
+        return Event(kind, None, (), until, tuple([(item.fd, item.output) for item in found]))
+
+    def _stopped_in(self) -> InstanceState | None:
+        """Return the state of the instance whose code was suspended."""
+        return find_instance_state(self._stop.instance_id)
+
+    def _running(self) -> RuntimeError:
+        return RuntimeError(f"{self}: this execution runs already")
+
+    def __str__(self) -> str:
+        return f"{self.func.__name__}{self.func.type}"
+
+    def __repr__(self) -> str:
+        return f"<wamr.Execution {self}, {self.state}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("an Execution cannot be copied or pickled: it holds running code")
+
+
+def new_execution(
+    func: Func, args: tuple[object, ...], timeout_ns: int, fuel: int, slice_ns: int
+) -> Execution:
+    """Return the execution of a call; TypeError, OverflowError, ValueError, ClosedError."""
+    self = object.__new__(Execution)
+    lifetime: Any = func._lifetime
+    self.func = func
+    self._codec = codec = codec_of(func._type)
+    self._lifetime = lifetime
+    self._args = args if codec.refs else ()
+    memory = ffi.new("char[]", codec.bytes + 8)
+    self._buffer = ffi.buffer(memory, codec.bytes)
+    self._cells = _cast(_CELLS, memory)
+    self._lock = allocate_lock()
+    self._event = None
+    self._timeout_ns, self._deadline = timeout_ns, 0
+    self._fuel = fuel
+    self._state = "new"
+    self._stop = ffi.new(_STOP)
+    self._how = ffi.new(_RESUMPTION)
+    self._how.slice_ns = slice_ns
+    self._fn = func._c
+    if lifetime.closed:
+        raise ClosedError(f"{self}: its instance is closed")
+    with lifetime.store._passing_refs():
+        codec.pack_arguments(self._buffer, args, lifetime, self)
+    c = lib.wpy_execution_new(self._fn)
+    if not c:
+        raise MemoryError("no memory for an execution")
+    self._c = ffi.gc(c, _free)
+    return self
+
+
+_free = deferrable(lib.wpy_execution_free)

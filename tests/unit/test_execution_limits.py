@@ -1,0 +1,224 @@
+"""Executions and limits, threads and forks."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+
+import pytest
+from executions import CALLS, events, finish, in_the_middle, instance, suspended
+
+import wamr
+from wamr import SUSPEND, Instance, Module, ResourceLimits, Store
+
+pytestmark = pytest.mark.usefixtures("wat")
+
+
+@pytest.fixture
+def inst(store):
+    return instance(store)
+
+
+# ------------------------------------------------------------------ limits
+def fuel_of(name, argument, answers, **rest):
+    store = Store()
+    inst = instance(store, limits=ResourceLimits(fuel=10**9))
+    result, found = events(inst.exports[name].execution(argument, **rest), *answers)
+    return result, 10**9 - inst.fuel, len(found)
+
+
+def test_stops_cost_no_fuel(store):
+    def plain(name, argument, answers):
+        left = list(answers)
+        imports = {
+            "env": {"ask": lambda _: left.pop(0), "many": lambda *_: None, "none": lambda: None}
+        }
+        inst = Instance(store, Module(store, CALLS), imports, limits=ResourceLimits(fuel=10**9))
+        return inst.exports[name](argument), 10**9 - inst.fuel
+
+    for name, argument, answers in (
+        ("direct", 3, (1, 2)),
+        ("indirect", 0, (1,)),
+        ("indirect", 1, (1,)),
+        ("tail", 1, (1,)),
+        ("tail_within", 1, (1,)),
+        ("deep", 30, (1,)),
+        ("spin", 200_000, ()),
+    ):
+        result, used, _ = fuel_of(name, argument, answers)
+        assert (result, used) == plain(name, argument, answers), name
+    result, used, stops = fuel_of("spin", 200_000, (), slice=0)
+    assert (result, used) == plain("spin", 200_000, ())
+    assert stops > 1
+
+
+def test_the_fuel_of_a_call_is_its_own(inst):
+    e = inst.exports
+    used = fuel_of("deep", 20, (1,))[1]
+    execution = suspended(e.deep, 20, fuel=used)
+    e.spin(10_000)
+    assert finish(execution, 1) == 21
+    execution = suspended(e.deep, 20, fuel=used - 1)
+    with pytest.raises(wamr.FuelTrap):
+        execution.send(1)
+    with pytest.raises(wamr.FuelTrap):
+        e.spin.execution(1000, fuel=999).send(None)
+    assert e.plus(1) == 2
+
+
+@pytest.mark.parametrize("spent", [0, 1, 2])
+def test_the_timeout_of_a_call_counts_its_stops(inst, spent, monkeypatch):
+    from wamr._runtime import execution as module
+
+    now = [0]
+    monkeypatch.setattr(module, "monotonic_ns", lambda: now[0])
+    execution = suspended(inst.exports.direct, 1, timeout=1000)
+    now[0] += int(spent * 500e9)
+    if spent < 2:
+        assert finish(execution, 1, 2) == 21
+    else:
+        with pytest.raises(wamr.TimeoutTrap):
+            execution.send(1)
+        assert execution.state == "done"
+
+
+def test_the_timeout_stops_code_that_goes_on():
+    inst = wamr.load(
+        '(module (import "" "ask" (func $ask)) (func (export "f") (call $ask) (loop (br 0))))',
+        {"": {"ask": lambda: SUSPEND}},
+    )
+    execution = suspended(inst.exports.f, timeout=0.05)
+    with pytest.raises(wamr.TimeoutTrap):
+        next(execution)
+    with pytest.raises(wamr.TimeoutTrap):
+        finish(inst.exports.f.execution(timeout=0.05, slice=0))
+
+
+def test_the_timeout_of_an_instance_is_for_each_part_of_a_call():
+    inst = wamr.load(
+        '(module (import "" "ask" (func $ask)) (func (export "f") (call $ask) (loop (br 0))))',
+        {"": {"ask": lambda: SUSPEND}},
+        limits=ResourceLimits(timeout=0.05),
+    )
+    execution = suspended(inst.exports.f)
+    with pytest.raises(wamr.TimeoutTrap):
+        next(execution)
+
+
+# ------------------------------------------------------------------ threads and forks
+def in_thread(function):
+    """Run in another thread; return the result, or raise the exception."""
+    found = []
+
+    def run():
+        try:
+            found.append((function(), None))
+        except BaseException as error:
+            found.append((None, error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    ((result, error),) = found
+    if error is not None:
+        raise error
+    return result
+
+
+def test_any_thread_goes_on(inst):
+    e = inst.exports
+    execution = suspended(e.direct, 1)
+    assert in_thread(lambda: execution.send(2).args) == (5,)
+    assert in_thread(lambda: finish(execution, 3)) == 32
+    execution = in_the_middle(e.spin, 300_000)
+    assert in_thread(lambda: finish(execution)) == 900_000
+    execution = suspended(e.direct, 1)
+    with pytest.raises(KeyError):
+        in_thread(lambda: execution.throw(KeyError("x")))
+    assert e.plus(1) == 2
+
+
+def test_an_execution_may_be_dropped_while_another_thread_is_in_its_instance(store):
+    inside, leave = threading.Event(), threading.Event()
+
+    def wait():
+        inside.set()
+        leave.wait()
+
+    module = Module(
+        store,
+        '(module (import "" "ask" (func $ask (result i32))) (import "" "wait" (func $wait))'
+        ' (func (export "f") (result i32) (call $ask)) (func (export "g") (call $wait)))',
+    )
+    inst = Instance(store, module, {"": {"ask": lambda: SUSPEND, "wait": wait}})
+    lower, upper = suspended(inst.exports.f), suspended(inst.exports.f)
+    thread = threading.Thread(target=inst.exports.g)
+    thread.start()
+    inside.wait()
+    del upper
+    gc.collect()
+    leave.set()
+    thread.join()
+    assert finish(lower, 4) == 4
+
+
+def test_threads_that_resume_at_once(inst):
+    """One of them goes on; the others are refused."""
+    e, refused = inst.exports, set()
+    for _ in range(30):
+        execution = e.spin.execution(200_000, slice=0)
+        next(execution)
+        results = []
+
+        def run(execution=execution, results=results):
+            while True:
+                try:
+                    next(execution)
+                except StopIteration as end:
+                    results.append(end.value)
+                    return
+                except RuntimeError as error:
+                    refused.add(str(error))
+
+        threads = [threading.Thread(target=run) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(results, key=str) == [600_000, None, None]
+    assert refused <= {"spin(i32) -> i32: this execution runs already"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_goes_on(inst):
+    e = inst.exports
+    execution, other = suspended(e.direct, 1), in_the_middle(instance().exports.spin, 300_000)
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        good = False
+        try:
+            good = finish(execution, 2, 3) == 32 and finish(other) == 900_000 and e.plus(1) == 2
+        finally:
+            os._exit(7 if good else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert finish(execution, 2, 3) == 32
+    assert finish(other) == 900_000
+
+
+def test_merging_groups_while_a_call_is_suspended(store, inst):
+    execution = suspended(inst.exports.direct, 1)
+    other = wamr.Table(store, wamr.TableType(wamr.ValType.FUNCREF, wamr.Limits(1)))
+    other[0] = inst.exports.plus
+    linked = Instance(
+        store,
+        Module(
+            store,
+            '(module (import "a" "plus" (func (param i32) (result i32))) (export "f" (func 0)))',
+        ),
+        {"a": inst.exports},
+    )
+    assert linked.exports.f(1) == 2
+    assert finish(execution, 2, 3) == 32
