@@ -18,8 +18,10 @@ from wamr import (
     Instance,
     Limits,
     Memory,
+    MemoryLimitError,
     MemoryType,
     Module,
+    ResourceLimits,
     Store,
     Table,
     TableType,
@@ -235,3 +237,29 @@ def test_closed_by_its_callback_by_another_thread_and_again():
     assert view[0] == 0
     with pytest.raises(ClosedError):
         instance.exports.go()
+
+
+def test_other_threads_release_their_objects_during_a_collection():
+    """Only the thread that collects defers what it releases."""
+    store = Store(limits=ResourceLimits(memory_bytes=65_536))
+    made = []
+
+    def make_some():
+        try:
+            for _ in range(3):
+                made.append(Memory(store, MemoryType(Limits(1))).pages)
+        except MemoryLimitError as error:
+            made.append(error)
+
+    class Cyclic:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            thread = threading.Thread(target=make_some)
+            thread.start()
+            thread.join()
+
+    Cyclic()
+    gc.collect()
+    assert made == [1, 1, 1]

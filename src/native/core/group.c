@@ -192,7 +192,8 @@ wpy_release_unless_last(void *pointer)
 /* Handles to give back when nothing defers releases any more. Under the registry's lock. */
 static void **deferred;
 static uint32_t deferred_count, deferred_room;
-static bool deferring;
+static const wpy_thread *deferring; /* in this thread releases are deferred; NULL: in none */
+static bool deferring_all;          /* in all threads, for good */
 
 /* Gives back a handle, now or when releases aren't deferred any more (_backend/handles.py). A
    handle that can't be deferred, out of memory, is never given back. */
@@ -202,7 +203,7 @@ wpy_release_or_defer(void *object)
     bool defer;
 
     wpy_registry_lock();
-    if ((defer = deferring)) {
+    if ((defer = deferring_all || deferring == &wpy_self)) {
         if (deferred_count == deferred_room) {
             void **more = realloc(deferred, (2 * (size_t)deferred_room + 64) * sizeof *deferred);
             if (more) {
@@ -218,7 +219,9 @@ wpy_release_or_defer(void *object)
         wpy_release(object);
 }
 
-/* Turns the deferring of wpy_release_or_defer on or off. Off: releases what was deferred. */
+/* Turns the deferring of wpy_release_or_defer on or off, for this thread. Off: releases what was
+   deferred. Other threads release meanwhile: where address space is short, what they free is
+   needed. */
 void
 wpy_defer_releases(bool defer)
 {
@@ -226,7 +229,8 @@ wpy_defer_releases(bool defer)
     uint32_t count = 0;
 
     wpy_registry_lock();
-    if (!(deferring = defer)) {
+    deferring = defer ? &wpy_self : NULL;
+    if (!defer && !deferring_all) {
         list = deferred;
         count = deferred_count;
         deferred = NULL;
@@ -236,6 +240,15 @@ wpy_defer_releases(bool defer)
     while (count)
         wpy_release(list[--count]);
     free(list);
+}
+
+/* The process ends: no handle is given back any more. */
+void
+wpy_defer_all_releases(void)
+{
+    wpy_registry_lock();
+    deferring_all = true;
+    wpy_registry_unlock();
 }
 
 /* ---- merging ---- */

@@ -184,6 +184,7 @@ void wpy_release(void *object);
 bool wpy_release_unless_last(void *object);
 void wpy_release_or_defer(void *object);
 void wpy_defer_releases(bool defer);
+void wpy_defer_all_releases(void);
 
 /* core/budget.c */
 wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t table_elements);

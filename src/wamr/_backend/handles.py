@@ -3,8 +3,8 @@
 The handle of a `Func` is held by its plain function, which releases it in the same way
 (src/native/cpython/function.c). Releasing has to be deferred at times: the garbage collector
 finalizes the objects of a cycle in any order, so an object's `__del__` may use a handle that is
-finalized already. Handles that are finalized during a collection are released when it has ended
-and every `__del__` has run. Once the interpreter is exiting nothing is released any more, since
+finalized already. Handles that the collecting thread finalizes are released when the collection has
+ended and every `__del__` has run. Once the interpreter is exiting nothing is released any more, since
 the process frees everything. This module knows no class of C objects.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+from _thread import get_ident
 
 from .binding import ffi, lib
 
@@ -24,17 +25,18 @@ if TYPE_CHECKING:
 class _Releases:
     """The releases that are deferred, and whether new ones have to be."""
 
-    __slots__ = ("deferred", "deferring")
+    __slots__ = ("deferred", "deferring", "exited")
 
     def __init__(self) -> None:
-        self.deferring = False  # the collector is running, or the interpreter is exiting
+        self.deferring: int | None = None  # the thread in which the collector is running
+        self.exited = False
         self.deferred: list[tuple[Callable[[Any], object], Any]] = []
 
     def collecting(self, phase: str, _info: object) -> None:
         """Note the start or the end of a collection; a callback of `gc`."""
-        self.deferring = phase == "start"
-        lib.wpy_defer_releases(self.deferring)
-        while self.deferred and not self.deferring:
+        self.deferring = get_ident() if phase == "start" else None
+        lib.wpy_defer_releases(phase == "start")
+        while self.deferred and self.deferring is None and not self.exited:
             release, pointer = self.deferred.pop()
             release(pointer)
 
@@ -42,8 +44,8 @@ class _Releases:
         """Note that the interpreter is exiting."""
         if hasattr(gc, "callbacks"):
             gc.callbacks.remove(self.collecting)
-        self.deferring = True
-        lib.wpy_defer_releases(True)
+        self.exited = True
+        lib.wpy_defer_all_releases()
 
 
 _releases = _Releases()
@@ -58,7 +60,7 @@ def deferrable(release: Callable[[Any], object]) -> Callable[[Any], None]:
     """Return a destructor for `ffi.gc` that calls `release`, as soon as that is safe."""
 
     def release_when_safe(pointer: Any) -> None:
-        if _releases.deferring:
+        if _releases.exited or _releases.deferring == get_ident():
             _releases.deferred.append((release, pointer))
         else:
             release(pointer)
