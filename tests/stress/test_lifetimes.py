@@ -246,8 +246,7 @@ def test_other_threads_release_their_objects_during_a_collection():
 
     def make_some():
         try:
-            for _ in range(3):
-                made.append(Memory(store, MemoryType(Limits(1))).pages)
+            made.extend([Memory(store, MemoryType(Limits(1))).pages for _ in range(3)])
         except MemoryLimitError as error:
             made.append(error)
 

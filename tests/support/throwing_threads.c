@@ -61,6 +61,13 @@ wpy_py_signals(void)
     return 0;
 }
 
+int
+wpy_py_cannot_suspend(int host_id)
+{
+    (void)host_id;
+    return -1;
+}
+
 void
 wpy_py_forget(int number)
 {

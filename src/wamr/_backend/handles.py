@@ -4,8 +4,8 @@ The handle of a `Func` is held by its plain function, which releases it in the s
 (src/native/cpython/function.c). Releasing has to be deferred at times: the garbage collector
 finalizes the objects of a cycle in any order, so an object's `__del__` may use a handle that is
 finalized already. Handles that the collecting thread finalizes are released when the collection has
-ended and every `__del__` has run. Once the interpreter is exiting nothing is released any more, since
-the process frees everything. This module knows no class of C objects.
+ended and every `__del__` has run. Once the interpreter is exiting nothing is released any more,
+since the process frees everything. This module knows no class of C objects.
 """
 
 from __future__ import annotations
