@@ -11,6 +11,8 @@
  * fails is not a fast one. The second way loads and instantiates once, without imports: `load` and
  * `instantiate` of a module that is not ours.
  */
+#define OWN_WASI_WRITE
+#include "../support/python_side.h"
 #include "include/entry.h"
 #include "include/wpy.h"
 
@@ -48,32 +50,6 @@ entered(uint32_t id, const uint8_t *kinds, uint32_t param_count, uint32_t result
 {
     (void)id, (void)kinds, (void)param_count, (void)result_count;
     results[0] = args[0] + args[1];
-    return 0;
-}
-
-int
-wpy_py_signals(void)
-{
-    return 0;
-}
-
-void
-wpy_py_forget(int number)
-{
-    (void)number;
-}
-
-int
-wpy_py_cannot_suspend(int host_id)
-{
-    (void)host_id;
-    return -1;
-}
-
-int
-wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size)
-{
-    (void)who, (void)data, (void)size;
     return 0;
 }
 

@@ -2,6 +2,7 @@
  * has not: each ends the process where this is asserted. Driven by tests/packaging/test_threads.py.
  */
 #include "include/wpy.h"
+#include "python_side.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,37 +19,6 @@ int
 wpy_py_cells(int id, uint32_t *arguments, uint32_t *results)
 {
     return (void)id, (void)arguments, (void)results, 0;
-}
-
-int
-wpy_py_signals(void)
-{
-    return 0;
-}
-
-int
-wpy_py_cannot_suspend(int host_id)
-{
-    (void)host_id;
-    return -1;
-}
-
-void
-wpy_py_forget(int number)
-{
-    (void)number;
-}
-
-int
-wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size)
-{
-    return (void)who, (void)data, (void)size, 0;
-}
-
-int
-wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size)
-{
-    return (void)who, (void)fd, (void)data, (void)size, 0;
 }
 
 int

@@ -5,22 +5,14 @@
  * bit of everything with what all share: calls, links new instances to it, closes and drops them,
  * passes host functions, grows, interrupts. Answers 0, or says which check failed.
  */
-#include "include/wpy.h"
+#include "python_side.h"
+#include "thread_program.h"
 
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define THREADS 6
 #define SHARED 3
-#define CHECK(what)                                            \
-    do {                                                       \
-        if (!(what)) {                                         \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #what); \
-            exit(1);                                           \
-        }                                                      \
-    } while (0)
 
 static wpy_module *base, *user;
 static wpy_instance *shared[SHARED];
@@ -59,57 +51,7 @@ wpy_py_cells(int id, uint32_t *args, uint32_t *results)
     return 0;
 }
 
-int
-wpy_py_signals(void)
-{
-    return 0;
-}
-
-int
-wpy_py_cannot_suspend(int host_id)
-{
-    (void)host_id;
-    return -1;
-}
-
-void
-wpy_py_forget(int number)
-{
-    (void)number;
-}
-
-int
-wpy_py_wasi_read(uint64_t who, uint8_t *data, uint32_t size)
-{
-    (void)who, (void)data, (void)size;
-    return 0;
-}
-
-int
-wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size)
-{
-    (void)who, (void)fd, (void)data, (void)size;
-    return 0;
-}
-
 /* ---- the work ---- */
-
-static wpy_module *
-load(const char *path)
-{
-    static uint8_t bytes[65536];
-    char error[256];
-    FILE *file = fopen(path, "rb");
-    size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
-    wpy_module *module = wpy_module_new(bytes, (uint32_t)size, error, sizeof error);
-
-    if (file)
-        fclose(file);
-    if (!module)
-        fprintf(stderr, "%s: %s\n", path, error);
-    CHECK(module);
-    return module;
-}
 
 static wpy_instance *
 instantiate(wpy_module *module, wpy_func **funcs, wpy_global **globals)
