@@ -130,6 +130,6 @@ wamrpy_catch(WASMModuleInstance *module, WASMExecEnv *exec_env, WASMInterpFrame 
     if (clause->ref_slot >= 0)
         frame->lp[clause->ref_slot] = ref;
     frame->ip = frame->function->u.func->code_compiled + clause->target;
-    wamrpy.caught_exception(module, exception, clause->ref_slot >= 0);
+    wamrpy.caught_exception(module, exception);
     return frame;
 }

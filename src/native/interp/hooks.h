@@ -35,8 +35,8 @@ typedef struct WamrPyHooks {
     void (*throw_exception)(WASMModuleInstance *, WamrPyException *);
     /* The exception that unwinds; NULL: a trap does. */
     WamrPyException *(*thrown_exception)(WASMModuleInstance *);
-    /* The exception was caught; kept: code has its exnref now. */
-    void (*caught_exception)(WASMModuleInstance *, WamrPyException *, bool kept);
+    /* The exception was caught. */
+    void (*caught_exception)(WASMModuleInstance *, WamrPyException *);
     /* No clause catches the exception in this activation of the interpreter. */
     void (*uncaught_exception)(WASMModuleInstance *);
     /* The exnref of an exception; 0: there is no room, and a trap is set. */

@@ -111,7 +111,6 @@ wpy_exception_ref(wpy_exception *exception, void *object, uint32_t *ref)
         return status;
     done = wpy_exception_number(into->group, exception,
                                 ((const wpy_tag *)exception->wamr.tag)->budget);
-    exception->kept = true;
     *ref = exception->wamr.ref;
     wpy_group_leave(into, held);
     return done ? WPY_OK : WPY_NO_MEMORY;

@@ -28,7 +28,6 @@ struct wpy_exception {
     wpy_exception_heap *heap;
     wpy_exception *next;
     wpy_budget *budget; /* a reference: charged since the exception has a number */
-    bool kept;          /* an exnref was made */
     bool marked;        /* by the collector */
     uint32_t cells[];
 };
@@ -95,7 +94,7 @@ bool wpy_link_tags(wpy_instance *instance, WASMModuleInstance *wamr);
 WamrPyException *wpy_new_exception_hook(WASMExecEnv *env, void *tag, uint32 cells);
 void wpy_throw_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown);
 WamrPyException *wpy_thrown_exception_hook(WASMModuleInstance *wamr);
-void wpy_caught_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown, bool kept);
+void wpy_caught_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown);
 void wpy_uncaught_exception_hook(WASMModuleInstance *wamr);
 uint32 wpy_exception_ref_hook(WASMModuleInstance *wamr, WamrPyException *thrown);
 WamrPyException *wpy_find_exception_hook(WASMModuleInstance *wamr, uint32 ref);

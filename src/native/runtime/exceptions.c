@@ -44,7 +44,7 @@ wpy_thrown_exception_hook(WASMModuleInstance *wamr)
 }
 
 void
-wpy_caught_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown, bool kept)
+wpy_caught_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown)
 {
     wpy_instance *instance = wamr->custom_data;
     wpy_exception *exception = wpy_exception_of(thrown);
@@ -59,10 +59,8 @@ wpy_caught_exception_hook(WASMModuleInstance *wamr, WamrPyException *thrown, boo
         wamr->cur_exception[0] = 0;
         wpy_self.frame_count = 0;
     }
-    exception->kept |= kept;
-    /* The exception is almost always the newest one. */
-    if (!exception->kept && !ATOMIC_LOAD_ACQUIRE(&exception->object.refs) &&
-        heap->first == exception) {
+    /* Without a number nothing else refers to it. It is almost always the newest one. */
+    if (!thrown->ref && !ATOMIC_LOAD_ACQUIRE(&exception->object.refs) && heap->first == exception) {
         heap->first = exception->next;
         wpy_exception_free(exception);
     }

@@ -243,7 +243,7 @@ has_room(size_t size)
     return !end || (here > end && (size_t)(here - end) > size + 2 * WASM_STACK_GUARD_SIZE);
 }
 
-/* The exception with which the code goes on, or NULL. */
+/* Sets what the resumer does, and the exception of the innermost instance if it fails. */
 static void
 set_stop(wpy_execution *execution, const wpy_resumption *how)
 {

@@ -167,10 +167,10 @@ class SlowCall:
         limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
         begin = monotonic_ns() if limit != NO_TIMEOUT else 0
         if codec.needs_context and (begin or stop):  # passing a reference may wait, too
-            with CheckedWaiting(partial(_left, limit, begin, stop)):
+            with CheckedWaiting(partial(timeout_left, limit, begin, stop)):
                 codec.pack_arguments(buffer, args, self.state, self)
             if begin:
-                timeout_ns = _left(limit, begin, stop)
+                timeout_ns = timeout_left(limit, begin, stop)
         else:
             codec.pack_arguments(buffer, args, self.state, self)
         cells = ffi.cast("uint32_t *", memory)
@@ -198,11 +198,11 @@ class SlowCall:
         """Call again after another thread was in the instance; the timeout includes the waiting."""
         take_error(self.fn)
         if limit != NO_TIMEOUT:
-            timeout_ns = _left(limit, begin, ffi.NULL)
+            timeout_ns = timeout_left(limit, begin, ffi.NULL)
         return run(self.fn, cells, timeout_ns, fuel, stop)
 
 
-def _left(limit: int, begin: int, stop: Any) -> int:
+def timeout_left(limit: int, begin: int, stop: Any) -> int:
     """Return how much of a timeout is left; raise a Trap if the call must not begin any more."""
     if stop and stop[0]:
         raise trap_from_text("interrupted")

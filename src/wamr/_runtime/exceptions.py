@@ -147,8 +147,9 @@ def _shown(value: object) -> str:
 
 
 _args: Any = BaseException.args
-# By address in C. An exception without an exnref isn't here: wasm code doesn't know it any more.
-_exceptions: WeakValueDictionary[int, WasmException] = WeakValueDictionary()  # by address in C
+# By address in C. An exception that Python got and that has no exnref isn't here: nothing in wasm
+# refers to it.
+_exceptions: WeakValueDictionary[int, WasmException] = WeakValueDictionary()
 
 
 def _exception_from_handle(c: Any, lifetime: Lifetime) -> WasmException:

@@ -19,7 +19,7 @@ from .._base.thrown import thrown_exception
 from .._values.codec import codec_of
 from ..errors import ClosedError, trap_from_text
 from .callbacks import HostFunction, find_host_function
-from .calls import HeldResults, raise_status, take_error
+from .calls import HeldResults, raise_status, take_error, timeout_left
 from .event import Event
 from .exceptions import WasmException
 from .state import InstanceState, find_instance_state
@@ -293,10 +293,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         limit = min(limit for limit in limits if limit)
 
         def again() -> int:
-            left = limit - (monotonic_ns() - begin)
-            if left <= 0:
-                raise trap_from_text("timed out")
-            return once(left)
+            return once(timeout_left(limit, begin, ffi.NULL))
 
         status = once(limit)
         return retry_while_busy(again, self, status) if status == _BUSY else status
