@@ -59,3 +59,10 @@ wpy_setup(void)
     done = true;
     return true;
 }
+
+/* Whether WAMR was built with SIMD instructions: its build turns them off for some processors. */
+bool
+wpy_has_simd(void)
+{
+    return WASM_ENABLE_SIMD != 0 && WASM_ENABLE_SIMDE != 0;
+}

@@ -13,6 +13,7 @@ has to be imported.
 
 from __future__ import annotations
 
+from ._backend.features import FEATURES
 from ._base.former_modules import add_former_modules
 from ._base.suspension import SUSPEND
 from ._runtime.engine import Config, Engine
@@ -29,7 +30,7 @@ from ._runtime.module import Module
 from ._runtime.store import Store
 from ._runtime.table import Table
 from ._runtime.tag import Tag
-from ._version import FEATURES, WAMR_COMMIT, WAMR_VERSION, __version__
+from ._version import WAMR_COMMIT, WAMR_VERSION, __version__
 from .errors import (
     ClosedError,
     CompileError,

@@ -177,6 +177,7 @@ typedef struct {
 
 /* setup.c */
 bool wpy_setup(void);
+bool wpy_has_simd(void);
 
 /* core/group.c */
 void wpy_retain(void *object);

@@ -16,6 +16,7 @@
 #define PAGES (HOST_BASE >> PAGE_BITS)
 #define CHUNK 4096u
 #define CHUNKS ((UINT32_MAX - HOST_BASE) / CHUNK)
+#define NO_ID (UINT32_MAX >> 1) /* a free slot of 32 bits has room for 31 */
 
 /* The instance of each page, written under the registry's lock. Memory that was never written costs
    nothing. */
@@ -25,7 +26,7 @@ static uint32_t next_page = 1;
 /* Host functions by id. A free slot has the id of the next free one, times 2, plus 1. Written
    under the registry's lock, as are the next two. */
 static wpy_func **chunks[CHUNKS];
-static uint32_t host_count, free_host = UINT32_MAX;
+static uint32_t host_count, free_host = NO_ID;
 
 static uint32_t
 pages_for(uint32_t functions)
@@ -91,7 +92,7 @@ wpy_refs_allocate_host(wpy_func *func)
     bool ok = true;
 
     wpy_registry_lock();
-    if (free_host != UINT32_MAX) {
+    if (free_host != NO_ID) {
         id = free_host;
         free_host = (uint32_t)((uintptr_t)chunks[id / CHUNK][id % CHUNK] >> 1);
     } else {

@@ -5,7 +5,7 @@ Each has advice for users of a build without it.
 
 from __future__ import annotations
 
-from .._version import FEATURES
+from .._backend.features import FEATURES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,0 +1,23 @@
+"""The features of this build: proposals of WebAssembly, and WASI."""
+
+from __future__ import annotations
+
+from .binding import lib
+
+FEATURES: frozenset[str] = frozenset(
+    {
+        "atomics",
+        "bulk-memory",
+        "exceptions",
+        "extended-const",
+        "legacy-exceptions",
+        "multi-value",
+        "mutable-globals",
+        "reference-types",
+        "sign-extension",
+        "tail-call",
+        "wasi",
+    }
+)
+if lib.wpy_has_simd():  # not for every processor
+    FEATURES |= {"relaxed-simd", "simd"}
