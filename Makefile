@@ -2,7 +2,7 @@
 # .venv/.dev are those of the installations.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test coverage lint format bench debug asan clean \
+.PHONY: help demo check test coverage docs lint format bench debug asan clean \
 	wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
 
 VENV := .venv
@@ -34,7 +34,7 @@ DEBUG_TESTS = tests/stress tests/capi tests/unit tests/wasi -m "not slow"
 LEAKS := $(CURDIR)/build/leaks
 SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
-PYTHON_FILES := setup.py build_ffi.py cmake codegen src tests samples benchmarks
+PYTHON_FILES := setup.py build_ffi.py cmake codegen docs src tests samples benchmarks
 C_FILES = $(shell find src tests -name '*.[ch]')
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo 'make check    build, install into $(VENV) and run the unit tests, which takes seconds'
 	@echo 'make test     the same with all tests, which takes minutes'
 	@echo 'make coverage all tests, and which lines of the package they reach'
+	@echo 'make docs     the manual, in build/docs'
 	@echo 'make lint     ruff, clang-format and mypy'
 	@echo 'make format   ruff and clang-format, which rewrite the files'
 	@echo 'make bench    the benchmarks, compared with other engines'
@@ -74,6 +75,10 @@ format: $(VENV)/.lint
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(C_FILES)
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --builder html docs build/docs
+	@echo 'Open build/docs/index.html'
 
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks
@@ -139,6 +144,10 @@ $(VENV)/.dev: $(VENV)/.python $(SOURCES)
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(PIP_INSTALL) --editable '.[bench]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.dev pyproject.toml
+	$(PIP_INSTALL) --group docs
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.python pyproject.toml
