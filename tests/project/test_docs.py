@@ -61,13 +61,18 @@ def files(tmp_path, monkeypatch, wat):
     monkeypatch.chdir(tmp_path)
 
 
+PAGES_WITH_EXAMPLES = [
+    page.relative_to(ROOT).as_posix()
+    for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
+    if BLOCK.search(page.read_text(encoding="utf-8"))
+]
+
+
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/c-api.md"])
+@pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES)
 def test_examples_of_a_page(page):
     namespace = {}
-    blocks = python_blocks(page)
-    assert blocks
-    for line, source in blocks:
+    for line, source in python_blocks(page):
         run = run_doctest if source.startswith(">>>") else run_script
         run(source, page, line, namespace)
 
@@ -89,7 +94,7 @@ def test_examples_in_docstrings(name, capsys):
 # ------------------------------------------------------------------ links, and names of files
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/*.md", "docs/decisions/*.md", "samples/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "samples/*.md")
     for path in ROOT.glob(pattern)
 )
 # For those who work on the package. The others name what users have: their files and modules.
@@ -205,6 +210,27 @@ def test_a_name_that_is_not_there_is_not_found(places, words):
     assert IDENTIFIER.fullmatch(gone)
     assert gone not in words
     assert "a-heading" not in anchors(ROOT / "CONTRIBUTING.md")
+
+
+def test_the_pages_with_the_most_examples_are_among_those_that_run():
+    assert {"README.md", "docs/guide.md", "docs/c-api.md"} <= {*PAGES_WITH_EXAMPLES}
+
+
+# Annotations and constants, which docs/api.md tells of.
+NOT_IN_THE_REFERENCE = {
+    *("ExternType", "ImportItem", "Imports", "Source", "Stdio", "Value"),
+    *("exnref", "externref", "f32", "f64", "funcref", "i32", "i64", "v128"),
+    *("FEATURES", "WAMR_COMMIT", "WAMR_VERSION", "__version__"),
+}
+
+
+def test_the_reference_has_every_public_name():
+    """`make docs` makes the text from the docstrings."""
+    pages = (ROOT / "docs" / "reference").glob("*.md")
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    listed = set(re.findall(r"^\.\. auto(?:class|exception|function|data):: (\w+)$", text, re.M))
+    public = {name for name in wamr.__all__ if name not in NOT_IN_THE_REFERENCE}
+    assert sorted(listed ^ public) == []
 
 
 def test_every_decision_is_in_the_index():
