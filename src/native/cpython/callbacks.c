@@ -6,7 +6,8 @@
  * alive.
  *
  * Arguments and results that are numbers or vectors are converted here. Other results go to the
- * method `packed` of the subclass, which converts them or raises an exception. Functions whose type
+ * method `packed` of the subclass, which converts them, returns the token that suspends the call
+ * (for a result that is to be awaited), or raises an exception. Functions whose type
  * has references are called through wpy_py_cells of src/wamr/_runtime/callbacks.py instead.
  *
  * An exception of a callback is kept while wasm unwinds: see kept_exceptions.c.
@@ -106,6 +107,10 @@ results_by_python(PyObject *self, PyObject *value, uint32_t *cells)
     packed = PyObject_CallMethodObjArgs(self, name_packed, value, NULL);
     if (!packed)
         return FAILED;
+    if (packed == suspend_token) {
+        Py_DECREF(packed);
+        return WPY_SUSPENDS;
+    }
     if (!PyBytes_Check(packed)) {
         PyErr_SetString(PyExc_TypeError, "packed() must return bytes");
         Py_DECREF(packed);

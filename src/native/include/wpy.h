@@ -248,6 +248,14 @@ uint32_t wpy_execution_state(const wpy_execution *execution);
 bool wpy_execution_close(wpy_execution *execution);
 void wpy_execution_free(wpy_execution *execution);
 
+/* runtime/awaiting.c */
+uintptr_t wpy_suspendable(void);
+uintptr_t wpy_func_group(wpy_func *func);
+bool wpy_func_is_entered(wpy_func *func);
+bool wpy_execution_is_free(const wpy_execution *execution);
+uint32_t wpy_execution_instances(const wpy_execution *execution, uint64_t *ids, uint32_t room);
+bool wpy_execution_is_doomed(const wpy_execution *execution);
+
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */
 int wpy_take_error(const void *owner, wpy_error *out);
 uint32_t wpy_take_frames(const void *owner, wpy_frame *out, uint32_t size);

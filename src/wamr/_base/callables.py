@@ -1,8 +1,9 @@
-"""Checks of callables that wasm code calls: they must return results, not coroutines or generators.
+"""Checks of callables that wasm code calls: what they return must be run, or be a result.
 
-Nothing would run a coroutine or generator that a host function or a stream returns. `checked_plain`
-rejects coroutine and generator functions when they are passed, `refuse_unrun` their results when
-the function could not be recognized. This module doesn't know what the callables are for.
+Nothing would run a generator that a host function returns, or a coroutine that a stream returns.
+`checked_plain` rejects coroutine and generator functions when they are passed, `checked_host` only
+the latter; `refuse_unrun` rejects their results when the function could not be recognized. This
+module doesn't know what the callables are for.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ _GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x10
 _NOT_PLAIN = _GENERATOR | _COROUTINE | _ITERABLE_COROUTINE | _ASYNC_GENERATOR
 
 _AWAIT = (
-    "wasm code can't wait for a coroutine. Give a plain function; it can run the coroutine in an "
-    "event loop of another thread, as in `asyncio.run_coroutine_threadsafe({name}(…), "
-    "loop).result()`, where `Func.call_async` makes the call"
+    "nothing awaits a coroutine here. Give a plain function; it can run the coroutine in an event "
+    "loop of another thread, as in `asyncio.run_coroutine_threadsafe({name}(…), loop).result()`"
 )
+_COROUTINES = _COROUTINE | _ITERABLE_COROUTINE
 
 
 def checked_plain(label: str, function: Any, *, generators: bool = False) -> None:
@@ -43,9 +44,30 @@ def checked_plain(label: str, function: Any, *, generators: bool = False) -> Non
             return
     else:
         name, flags = _name_and_flags(function)
-    if flags & (_COROUTINE | _ITERABLE_COROUTINE):
+    if flags & _COROUTINES:
         advice = _AWAIT.format(name=name)
         raise TypeError(f"{label} is a coroutine function (async def), {name}: {advice}")
+    _refuse_generators(label, name, flags, generators=generators)
+
+
+def checked_host(label: str, function: Any, *, generators: bool = False) -> bool:
+    """Return whether a host function is a coroutine function; TypeError for generator functions.
+
+    Arguments as for `checked_plain`.
+    """
+    if type(function) is FunctionType and not function.__dict__:
+        name, flags = function.__name__, function.__code__.co_flags
+        if not flags & _NOT_PLAIN:
+            return False
+    else:
+        name, flags = _name_and_flags(function)
+    if flags & _COROUTINES:
+        return True
+    _refuse_generators(label, name, flags, generators=generators)
+    return False
+
+
+def _refuse_generators(label: str, name: str, flags: int, *, generators: bool) -> None:
     if flags & _NOT_PLAIN and not generators:
         kind = "an asynchronous generator" if flags & _ASYNC_GENERATOR else "a generator"
         raise TypeError(
@@ -75,8 +97,8 @@ def refuse_unrun(label: object, value: object) -> None:
             )
         elif hasattr(kind, "__await__"):
             problem = (
-                f"something to be awaited, {kind.__name__}: wasm code can't wait for it. Outside "
-                "of the event loop's thread, `asyncio.run_coroutine_threadsafe(…, loop).result()` "
+                f"something to be awaited, {kind.__name__}, which nothing awaits here. Outside of "
+                "the event loop's thread, `asyncio.run_coroutine_threadsafe(…, loop).result()` "
                 "waits"
             )
         else:

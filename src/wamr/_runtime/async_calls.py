@@ -1,110 +1,473 @@
-"""Asynchronous calls: run in a thread of an executor, awaited, stopped on cancellation.
+"""Awaited calls: executions that an event loop drives, between other things that it does.
 
-`in_thread` implements Func.call_async. A `Work` is one call, shared by the thread of the event loop
-and the thread of the executor. Cancelling the task never abandons a running call. It sets a flag
-that C checks (`wpy_thread_set_stop` in src/native/runtime/activation.c), which stops all wasm code
-of the thread, and waits for the thread: CancelledError is raised when nothing runs any more. Only
-public parts of asyncio are used, so every event loop works. This module doesn't know what the calls
-do.
+`drive` runs an execution to its end, or to an event that its caller wants. Wasm code runs in a
+thread of the executor, or, `inline`, in slices in the thread of the loop. What it waits for, the
+awaitables of host functions and the events of WASI, is awaited in the task that awaits the call, so
+no thread is occupied meanwhile. Only public parts of asyncio are used. turns.py tells which call
+of a group may run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from _thread import allocate_lock, get_ident
-from contextvars import copy_context
-from functools import partial
+from _thread import get_ident
+from contextvars import ContextVar
+from time import monotonic_ns
 
 from .._backend.binding import ffi, lib
-from .callbacks import periodic_checks
+from .._base.registry import WeakRegistry, new_key
+from ..errors import _TracedError, trap_from_text
+from .awaitables import Begun, close_unstarted, coroutine_of, stepping
+from .event_waits import FIRST_PAUSE, LONGEST_PAUSE, unanswered, wait_for_event
+from .executor import in_thread
+from .state import find_instance_state
+from .turns import Line, line_of, lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from typing import Any
 
+    from .event import Event
+    from .execution import Execution
+    from .state import InstanceState
 
-class Work:
-    """One call for a thread of an executor.
+# The call whose host function runs, or has started the task that runs.
+_serving: ContextVar[AwaitedCall | None] = ContextVar("wamr call", default=None)
+_steppers: dict[int, int] = {}  # thread -> in how many host functions it steps coroutines
 
-    Its result or exception is kept here, not in a future: futures reject StopIteration and replace
-    some exceptions.
+
+async def drive(
+    execution: Execution,
+    *,
+    inline: bool = False,
+    until: Callable[[Event], bool] | None = None,
+) -> tuple[Event | None, Any]:
+    """Run an execution to its end, and return None and its result.
+
+    inline: run the code in the thread of the event loop, and let the loop go on after each of the
+    execution's slices; otherwise in a thread of the executor. until: tells whether to stop at an
+    event, which is returned with None; the execution is suspended then. Raises what the call
+    raises; CancelledError when nothing of the call runs any more, and the execution is closed.
     """
-
-    __slots__ = ("_function", "_loop", "_stop", "_taken", "error", "result")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[[Any], Any]) -> None:
-        self._loop = loop
-        self._function = function
-        self._stop = ffi.new("uint32_t *")
-        self._taken = allocate_lock()  # by the thread that makes the call, or by `stop`
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Make the call in this thread, unless `stop` came first."""
-        if not self._taken.acquire(blocking=False):
-            return
-        thread = get_ident()
-        outer = periodic_checks.get(thread)  # an executor may run calls in the submitting thread
-        before = lib.wpy_thread_set_stop(self._stop)
-        periodic_checks[thread] = self._check_loop
-        try:
-            self.result = self._function(self._stop)
-        except BaseException as error:  # noqa: BLE001 - in_thread raises it
-            self.error = error
-        finally:
-            lib.wpy_thread_set_stop(before)
-            if outer is None:
-                del periodic_checks[thread]
-            else:
-                periodic_checks[thread] = outer
-
-    def stop(self) -> bool:
-        """Stop the call; return whether it had not begun, in which case it never will."""
-        self._stop[0] = 1
-        return self._taken.acquire(blocking=False)
-
-    def _check_loop(self) -> None:
-        """Stop the call if its event loop is closed; C calls this every 50 ms."""
-        if self._loop.is_closed():
-            self._stop[0] = 1
-
-
-def _wake(waiter: asyncio.Future[None], _: object) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
-
-
-async def in_thread(function: Callable[[Any], Any]) -> Any:
-    """Call `function` in a thread of the event loop's executor; return its result.
-
-    The function runs in a copy of the task's context. Its argument is a uint32_t *, which stops the
-    wasm code of the thread once it is set. Raises what the function raises, and CancelledError.
-    """
-    loop = asyncio.get_running_loop()
-    work = Work(loop, function)
-    future = loop.run_in_executor(None, copy_context().run, work.run)
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        waiter = loop.create_future()  # cancelled in place of `future`, which must report the end
-        future.add_done_callback(partial(_wake, waiter))
-        try:
-            await waiter
-        except asyncio.CancelledError as error:
-            if work.stop():
-                future.cancel()
-                raise
-            cancelled = error
-        except BaseException:  # the coroutine was closed, or Ctrl-C: waiting is over
-            if work.stop():
-                future.cancel()
-            raise
-    raised, work.error = cancelled or work.error, None  # no cycle through the frames of `raised`
+    call = AwaitedCall(execution, inline)
     try:
-        if raised is not None:
-            raise raised
-        future.result()  # raises an error of the executor, as after a shutdown
-        return work.result
+        await call.wait_for_turn()
+        event, result = execution._event, None
+        if event is None or event.kind != "call":  # otherwise it is resumed, from there
+            event, result = await call.go(execution.send, None)
+        while event is not None and not (until is not None and until(event)):
+            event, result = await call.go(*await call.answer(event))
+    except BaseException:
+        call.abandon()
+        raise
     finally:
-        del raised, cancelled  # no cycle through the traceback, which has this frame
+        call.end()
+    return event, result
+
+
+class Awaiter:
+    """Awaits something that may be cancelled although its task isn't."""
+
+    __slots__ = ("_future", "_woken")
+
+    def __init__(self) -> None:
+        self._future: Any = None  # that the awaitable has yielded
+        self._woken = False
+
+    def wake(self) -> None:
+        """Cancel what is awaited; in the thread of the loop."""
+        if not self._woken:
+            self._woken = True
+            if self._future is not None:
+                self._future.cancel()
+
+
+class AwaitedCall(Awaiter):
+    """An execution that a task awaits."""
+
+    __slots__ = (
+        "__weakref__",
+        "_abandoned",
+        "_address",
+        "_error",
+        "_is_awaiting",
+        "_level",
+        "_line",
+        "_parent",
+        "_pause",
+        "_place",
+        "_runs",
+        "_timed_out",
+        "execution",
+        "inline",
+        "loop",
+        "thread",
+    )
+
+    def __init__(self, execution: Execution, inline: bool) -> None:
+        super().__init__()
+        self.loop = asyncio.get_running_loop()
+        self.execution: Any = execution
+        self.inline = inline
+        self.thread = 0  # in which its code runs
+        self._abandoned = False
+        self._address = execution.address
+        self._error: BaseException | None = None  # that is to be thrown
+        self._is_awaiting = False
+        self._level: Line | None = None  # of calls that its host functions make
+        self._line: Line | None = None
+        self._parent = _serving.get()
+        self._pause = FIRST_PAUSE
+        self._place: Any = None
+        self._runs = False
+        self._timed_out = False
+        execution.bare_events = True
+        execution.begin_timeout()
+        self._follow(execution._lifetime)
+        if inline:
+            stepping[self._address] = self
+
+    # ---- turns
+    def _outer(self) -> AwaitedCall | None:
+        """Return the innermost call of the same group that waits for this one."""
+        group = lib.wpy_func_group(self.execution._fn)
+        call = self._parent
+        while call is not None and (call.ended or group != call.group):
+            call = call._parent
+        return call
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has ended."""
+        return self._address == 0
+
+    @property
+    def group(self) -> int:
+        """The number of the call's group in C."""
+        return lib.wpy_func_group(self.execution._fn)
+
+    async def wait_for_turn(self) -> None:
+        """Wait until the call may run; RuntimeError if that would be for ever."""
+        execution = self.execution
+        if lib.wpy_func_is_entered(execution._fn) and get_ident() not in _steppers:
+            # within a plain host function, which waits for this call
+            if not self.inline:
+                raise RuntimeError(
+                    f"{execution}: call_async would wait for itself: the call of its instance that "
+                    "this is called in goes on only afterwards. Make the host function an "
+                    "`async def`"
+                )
+            self._runs = True
+            return
+        while True:
+            outer, group = self._outer(), self.group
+            line = self._line = outer.level if outer is not None else line_of(group)
+            if await self._take_turn(line) and group == self.group:
+                self._runs = True
+                return
+            line.leave(self)
+            self._line = None
+            if execution._lifetime.closed:
+                return  # to start it raises ClosedError
+
+    @property
+    def level(self) -> Line:
+        """The line of calls that host functions of this one make."""
+        with lock:
+            if self._level is None:
+                self._level = Line()
+                if self._runs:
+                    self._level.try_take(self)
+            return self._level
+
+    async def _take_turn(self, line: Line) -> bool:
+        """Take the turn; False: the line has ended, or the instance was closed."""
+        place = line.join(self)
+        if place is None:
+            return not line.ended
+        self._place = place
+        timer = self._timer(place.wake_here)
+        try:
+            while not await line.wait(place):
+                if line.ended:
+                    return False
+                if self.execution._lifetime.closed or self._is_late():
+                    line.drop(place)
+                    self._check_time()
+                    return False
+        finally:
+            self._place = None
+            if timer is not None:
+                timer.cancel()
+        return True
+
+    def _pause_turn(self) -> None:
+        """Let calls of host functions run, while this one is suspended."""
+        with lock:
+            self._runs = False
+            if self._level is not None:
+                self._level.leave(self)
+
+    async def _resume_turn(self) -> None:
+        """Wait until none of them runs."""
+        with lock:
+            level = self._level
+            if level is None:
+                self._runs = True
+                return
+        await self._take_turn(level)
+        self._runs = True
+
+    # ---- running
+    async def go(self, method: Callable[[Any], Event], value: Any) -> tuple[Event | None, Any]:
+        """Start or resume; return the next event, or None and the result."""
+        execution = self.execution
+        pause = FIRST_PAUSE
+        while True:
+            execution.refused = 0
+            event = execution._event
+            try:
+                if not self.inline:
+                    return await in_thread(lambda stop: self._run_in_thread(method, value, stop))
+                if lib.wpy_execution_is_free(execution._c):
+                    return self._run_here(method, value)
+            except RuntimeError:
+                if execution.refused not in (lib.WPY_NOT_LAST, lib.WPY_HELD):
+                    raise
+            except (TypeError, ValueError, OverflowError) as error:
+                if event is None or execution._event is not event:
+                    raise
+                # what the awaitable has returned is no result
+                self._error = error
+                method, value = _throw, self
+            # a call that isn't awaited is in the way
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            self._check_time()
+
+    def _run_here(self, method: Callable[[Any], Event], value: Any) -> tuple[Event | None, Any]:
+        before = self.thread
+        self.thread = get_ident()
+        token = _serving.set(self)
+        try:
+            return method(value), None
+        except StopIteration as end:
+            return None, end.value
+        finally:
+            _serving.reset(token)
+            self.thread = before
+
+    def _run_in_thread(
+        self, method: Callable[[Any], Event], value: Any, stop: Any
+    ) -> tuple[Event | None, Any]:
+        execution = self.execution
+        if stop[0]:
+            raise trap_from_text("interrupted")
+        done = self._run_here(method, value)
+        if self._abandoned:
+            execution.close()
+        return done
+
+    def begin(self, awaitable: Any) -> tuple[Any, Any]:
+        """Step an awaitable in a host function; return what is left of it, or None and its result.
+
+        See awaitables.py.
+        """
+        coroutine = coroutine_of(awaitable)
+        thread = self.thread
+        _steppers[thread] = _steppers.get(thread, 0) + 1
+        try:
+            return Begun(coroutine, coroutine.send(None)), None
+        except StopIteration as end:
+            return None, end.value
+        finally:
+            _steppers[thread] -= 1
+            if not _steppers[thread]:
+                del _steppers[thread]
+
+    # ---- waiting
+    async def answer(self, event: Event) -> tuple[Callable[[Any], Event], Any]:
+        """Wait for what the code waits for; return the method to go on with, and its argument."""
+        if event.kind == "slice":
+            await asyncio.sleep(0)
+            return self.execution.send, None
+        if event.kind != "call":
+            pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+            return await self._await(wait_for_event(event, pause=pause))
+        self._pause = FIRST_PAUSE
+        if event.awaitable is not None:
+            return await self._await(event.awaitable)
+        self._error = unanswered(event)
+        return _throw, self
+
+    async def _await(self, awaitable: Any) -> tuple[Callable[[Any], Event], Any]:
+        """Await something while calls of host functions may run."""
+        self._follow_instances()
+        self._pause_turn()
+        timer = self._timer(self._time_out)
+        before = cancellations()
+        self._is_awaiting = True
+        if lib.wpy_execution_is_doomed(self.execution._c):  # it happened just before
+            self.wake()
+        token = _serving.set(self)
+        method: Callable[[Any], Event] = self.execution.send
+        try:
+            value = await Stepped(self, awaitable)
+        except GeneratorExit:
+            raise
+        except asyncio.CancelledError:
+            if not self._woken or cancellations() > before:
+                raise
+            method, value = _end_waiting, self
+        except BaseException as error:
+            if not isinstance(error, _TracedError):  # wasm code neither catches it nor adds frames
+                raise
+            self._error = error
+            method, value = _throw, self
+        finally:
+            self._is_awaiting = False
+            if timer is not None:
+                timer.cancel()
+            try:
+                _serving.reset(token)
+            except ValueError:  # closed by the collector, in another context
+                pass
+        await self._resume_turn()
+        return method, value
+
+    def _timer(self, function: Callable[[], object]) -> asyncio.TimerHandle | None:
+        """Call a function when the call's time is over."""
+        deadline = self.execution._deadline
+        if not deadline:
+            return None
+        return self.loop.call_later(max(0, deadline - monotonic_ns()) / 1e9, function)
+
+    def _is_late(self) -> bool:
+        deadline = self.execution._deadline
+        return deadline != 0 and monotonic_ns() >= deadline
+
+    def _check_time(self) -> None:
+        if self._is_late():
+            raise trap_from_text("timed out")
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self.wake()
+
+    def tell(self) -> None:
+        """Look whether an instance of the call was closed or interrupted; any thread calls this."""
+        if self._is_awaiting or self._place is not None:
+            try:
+                self.loop.call_soon_threadsafe(self._look)
+            except RuntimeError:  # the loop is closed
+                pass
+
+    def _look(self) -> None:
+        if self._place is not None:
+            self._place.wake_here()
+        elif self._is_awaiting and lib.wpy_execution_is_doomed(self.execution._c):
+            self.wake()
+
+    def _follow_instances(self) -> None:
+        """Be told when an instance that the call has entered is closed or interrupted."""
+        c = self.execution._c
+        count = lib.wpy_execution_instances(c, ffi.NULL, 0)
+        if count < 2:  # the outermost one is known
+            return
+        ids = ffi.new("uint64_t[]", count)
+        lib.wpy_execution_instances(c, ids, count)
+        for number in {*ids}:
+            state = find_instance_state(number)
+            if state is not None:
+                self._follow(state)
+
+    def _follow(self, state: InstanceState) -> None:
+        if state.awaited is None:
+            state.awaited = WeakRegistry()
+        state.awaited.add(new_key(), self)
+
+    # ---- the end
+    def abandon(self) -> None:
+        """End the execution without running any more code."""
+        self._abandoned = True
+        try:
+            self.execution.close()
+        except RuntimeError:  # it runs in a thread, which ends it
+            pass
+
+    def end(self) -> None:
+        """Leave all lines."""
+        self._error = None
+        if self.inline:
+            stepping.pop(self._address, None)
+        self._address = 0
+        self.execution = None  # tasks that its host functions have started still refer to this
+        if self._line is not None:
+            self._line.leave(self)
+        if self._level is not None:
+            self._level.end()
+
+
+def _throw(call: AwaitedCall) -> Event:
+    error, call._error = call._error, None
+    try:
+        return call.execution.throw(error)
+    finally:
+        del error  # no cycle through the traceback
+
+
+def _end_waiting(call: AwaitedCall) -> Event:
+    return call.execution.end_waiting(timed_out=call._timed_out)
+
+
+def cancellations() -> int:
+    """Return how often the task was cancelled, where asyncio counts that (3.11)."""
+    task = asyncio.current_task()
+    cancelling = getattr(task, "cancelling", None)
+    return 0 if cancelling is None else cancelling()
+
+
+class Stepped:
+    """Awaits something for an Awaiter, and tells it what future that waits for."""
+
+    __slots__ = ("_awaitable", "_call")
+
+    def __init__(self, call: Awaiter, awaitable: Any) -> None:
+        self._call = call
+        self._awaitable = awaitable
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        call, awaitable = self._call, self._awaitable
+        self._awaitable = None
+        try:
+            if isinstance(awaitable, Begun):
+                coroutine, item = awaitable.take()
+            else:
+                coroutine = coroutine_of(awaitable)
+                item = coroutine.send(None)
+            del awaitable
+            cancelled = False
+            while True:
+                call._future = item if hasattr(item, "cancel") else None
+                if call._woken and not cancelled and call._future is not None:
+                    cancelled = True
+                    item.cancel()
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    coroutine.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - the coroutine gets it
+                    step, value = coroutine.throw, error
+                else:
+                    step, value = coroutine.send, sent
+                call._future = None
+                try:
+                    item = step(value)
+                finally:
+                    del step, value  # no cycle through the traceback
+        except StopIteration as end:
+            return end.value
+        finally:
+            call._future = None

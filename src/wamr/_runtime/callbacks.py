@@ -24,10 +24,12 @@ from .._backend.binding import (
     throw_raised,
 )
 from .._backend.handles import handle
-from .._base.binary_format import CELLS
+from .._base.binary_format import CELLS, EXTERNREF
+from .._base.callables import refuse_unrun
 from .._base.registry import host_functions, register_host_function
 from .._base.suspension import SUSPEND
 from .._values.codec import codec_of
+from .awaitables import awaited, awaiting, is_awaitable
 from .state import InstanceState, find_instance_state
 
 TYPE_CHECKING = False
@@ -83,7 +85,8 @@ class HostFunction(HostFunctionBase):
     """A callback with a function type, which C calls by its number `id`.
 
     fn: the handle of the C function. run: the callback, with the calling Instance as its first
-    argument if `access_caller`.
+    argument if `access_caller`; a coroutine function suspends the call. is_async: whether it is a
+    coroutine function. Other callables may return awaitables, too.
     """
 
     __slots__ = (
@@ -93,6 +96,7 @@ class HostFunction(HostFunctionBase):
         "callback",
         "fn",
         "id",
+        "is_async",
         "name",
         "run",
         "store",
@@ -106,6 +110,7 @@ class HostFunction(HostFunctionBase):
         callback: Callable[..., Any],
         name: str,
         access_caller: bool = False,
+        is_async: bool = False,
     ) -> None:
         kinds, results = type._param_kinds, type._result_kinds
         fn = lib.wpy_host_func_new(kinds + results, len(kinds), len(results), _BY_CELLS, id(store))
@@ -119,7 +124,9 @@ class HostFunction(HostFunctionBase):
         self.access_caller = access_caller
         self.name = name
         self._codec = codec_of(type)
-        self.run = _with_caller(callback) if access_caller else callback
+        self.is_async = is_async
+        run = _with_caller(callback) if access_caller else callback
+        self.run = awaiting(run, _Refusal(name, self._codec.type)) if is_async else run
         register_host_function(self.id, self)
         self._ready(self.id, self.run)
 
@@ -138,21 +145,39 @@ class HostFunction(HostFunctionBase):
         context: Any = _caller() if codec.needs_context else self
         values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), context)
         result = self.run(*values)
+        if result is not SUSPEND and self.awaits(result):
+            result = awaited(result, _Refusal(self.name, codec.type))
         if result is SUSPEND:
             return _SUSPENDS
-        codec.pack_results(ffi.buffer(results, codec.bytes), result, context, self)
+        self.pack(ffi.buffer(results, codec.bytes), result, context)
         return 0
+
+    def awaits(self, result: object) -> bool:
+        """Tell whether what the callback has returned is to be awaited.
+
+        An awaitable may be an externref, unless the callback is a coroutine function.
+        """
+        if self.is_async:
+            return False  # `run` has done so
+        return is_awaitable(result) and EXTERNREF not in self.type._result_kinds
+
+    def pack(self, cells: Any, result: object, context: Any) -> None:
+        """Write what the callback has returned to cells; TypeError, OverflowError, ValueError."""
+        try:
+            self._codec.pack_results(cells, result, context, self)
+        except TypeError:
+            refuse_unrun(self, result)
+            raise
+
+    def refusal(self) -> RuntimeError:
+        """Return the error for a result that is to be awaited, in a call that can't be."""
+        return _Refusal(self.name, self._codec.type)()
 
     def _not_suspendable(self) -> RuntimeError:
         """Return the error for SUSPEND in a call that can't be suspended."""
-        state = find_instance_state(lib.wpy_calling_instance_id())
-        why = ""
-        if state is not None and not state.started:
-            why = "; a start function can't be"
-        elif state is not None and lib.wpy_in_execution():
-            why = "; Python code stands between it and that call"
         return RuntimeError(
-            f"{self} suspends: only a call that can be suspended may call it (Func.execution){why}"
+            f"{self} suspends: only a call that can be suspended may call it (Func.execution)"
+            f"{_why_not()}"
         )
 
     def _call_with_refs(self, args: Any, results: Any) -> int:
@@ -167,23 +192,58 @@ class HostFunction(HostFunctionBase):
             with store._passing_refs():
                 values = codec.unpack_arguments(ffi.buffer(args, codec.bytes), caller)
             result = self.run(*values)
+            if result is not SUSPEND and self.awaits(result):
+                result = awaited(result, _Refusal(self.name, codec.type))
             if result is SUSPEND:
                 return _SUSPENDS
             with store._passing_refs():
-                codec.pack_results(ffi.buffer(results, codec.bytes), result, caller, self)
+                self.pack(ffi.buffer(results, codec.bytes), result, caller)
         finally:
             table.resume(suspended)
         return 0
 
-    def packed(self, result: object) -> bytes:
+    def packed(self, result: object) -> object:
         """Return the cells of a result that C doesn't convert; for types without references.
 
-        Raises TypeError, OverflowError, ValueError.
+        Returns SUSPEND if the result is to be awaited. Raises TypeError, OverflowError, ValueError.
         """
+        if self.awaits(result):
+            result = awaited(result, _Refusal(self.name, self._codec.type))
+            if result is SUSPEND:
+                return result
         cells = bytearray(self._codec.bytes)
         context: Any = self  # it has a store, which is all that other values need
-        self._codec.pack_results(cells, result, context, self)
+        self.pack(cells, result, context)
         return bytes(cells[: self._codec.result_bytes])
+
+
+class _Refusal:
+    """Makes the error of a host function that is to be awaited in a call that can't be suspended.
+
+    It doesn't refer to the host function, which would be a cycle.
+    """
+
+    __slots__ = ("_name", "_type")
+
+    def __init__(self, name: str, type: FuncType) -> None:  # noqa: A002
+        self._name = name
+        self._type = type
+
+    def __call__(self) -> RuntimeError:
+        return RuntimeError(
+            f"host function {self._name}{self._type} is async: only a call that can be suspended "
+            f"may call it (call_async, Execution){_why_not()}"
+        )
+
+
+def _why_not() -> str:
+    """Return why the call that this thread is in can't be suspended, for the end of a message."""
+    state = find_instance_state(lib.wpy_calling_instance_id())
+    if state is not None and not state.started:
+        return "; a start function can't be"
+    if state is not None and lib.wpy_in_execution():
+        return "; Python code stands between it and that call"
+    return ""
 
 
 def _with_caller(callback: Callable[..., Any]) -> Callable[..., Any]:

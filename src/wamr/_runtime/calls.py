@@ -153,7 +153,7 @@ class SlowCall:
         """Call with any arguments.
 
         timeout_ns, fuel: limits of this call. stop: a uint32_t *; when it is set, no call begins
-        (see async_calls.py). Raises what `Func.call` raises.
+        (see executor.py). Raises what `Func.call` raises.
         """
         if self.codec.refs:
             with self.state.store._passing_refs():

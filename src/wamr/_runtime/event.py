@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 class Event:
     """Why an execution has stopped.
 
-    kind: "call": the host function `host` was called with `args`, and has returned SUSPEND. "stdin"
+    kind: "call": the host function `host` was called with `args`, and has returned SUSPEND, or is
+    async. "stdin"
     and "stdout": there is nothing to read, or no room to write, yet. "sleep": the program sleeps
     until `until`. "slice": the slice is over.
     Attributes `host`, a Func, or None for other kinds; `args`, a tuple; `until`, a time of
-    time.monotonic() at which the program wants to go on in any case, or None.
+    time.monotonic() at which the program wants to go on in any case, or None; `awaitable`: what an
+    `async def` host function has returned, whose result is to be sent, or None.
 
     >>> import wamr
     >>> inst = wamr.load('(module (import "env" "ask" (func $ask (param i32) (result i32)))'
@@ -31,10 +33,11 @@ class Event:
     <wamr.Event call env.ask(7)>
     """
 
-    __slots__ = ("_descriptors", "_host", "args", "kind", "until")
+    __slots__ = ("_descriptors", "_host", "args", "awaitable", "kind", "until")
     kind: Kind
     args: tuple[Any, ...]
     until: float | None
+    awaitable: Any
 
     def __init__(
         self,
@@ -43,11 +46,13 @@ class Event:
         args: tuple[Any, ...] = (),
         until: float | None = None,
         descriptors: tuple[tuple[int, bool], ...] = (),
+        awaitable: Any = None,
     ) -> None:
         self.kind = kind
         self._host = host
         self.args = args
         self.until = until
+        self.awaitable = awaitable
         self._descriptors = descriptors  # to wait for; each with whether it is for writing
 
     @property

@@ -18,6 +18,7 @@ from .._backend.waiting import retry_while_busy, waiting_error
 from .._base.thrown import thrown_exception
 from .._values.codec import codec_of
 from ..errors import ClosedError, trap_from_text
+from .awaitables import Unawaited, handed
 from .callbacks import HostFunction, find_host_function
 from .calls import HeldResults, raise_status, take_error, timeout_left
 from .event import Event
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     State = Literal["new", "running", "suspended", "done"]
 
 _OK, _SUSPENDED, _BUSY = lib.WPY_OK, lib.WPY_SUSPENDED, lib.WPY_BUSY
-_HOST, _TIMEOUT = lib.WPY_HOST, lib.WPY_TIMEOUT
+_HOST, _TIMEOUT, _INTERRUPTED = lib.WPY_HOST, lib.WPY_TIMEOUT, lib.WPY_INTERRUPTED
 _STATES: tuple[State, ...] = ("new", "running", "suspended", "done")
 _KINDS: dict[int, Kind] = {
     lib.WPY_REASON_CALL: "call",
@@ -49,7 +50,7 @@ _KINDS: dict[int, Kind] = {
 }
 _NEVER = (1 << 64) - 1
 _NO_CONTEXT: Any = None  # numbers and vectors need none
-_cast, _CELLS = ffi.cast, ffi.typeof("uint32_t *")
+_cast, _CELLS, _UINTPTR = ffi.cast, ffi.typeof("uint32_t *"), ffi.typeof("uintptr_t")
 _STOP, _RESUMPTION = ffi.typeof("wpy_stop *"), ffi.typeof("wpy_resumption *")
 
 
@@ -59,8 +60,9 @@ class Execution(Generator[Event, "Any", "Any"]):
 
     `next(execution)` and `execution.send(value)` run the code until it stops, and return an Event,
     or raise StopIteration, whose `value` is the result of the call. After an event of kind "call",
-    `value` is what the host function returns to the wasm code; after others it is None, and the
-    code goes on where it is. `execution.throw(error)` raises the exception in the place where the
+    `value` is what the host function returns to the wasm code: for an `async def` function, the
+    result of the event's `awaitable`. After others `value` is None, and the code goes on where it
+    is. `execution.throw(error)` raises the exception in the place where the
     code has stopped: wasm code can catch a WasmException that a host function raises so.
     `execution.close()` ends the call.
     While a call is suspended, other calls of its instance may be made; they end before it goes on.
@@ -101,7 +103,10 @@ class Execution(Generator[Event, "Any", "Any"]):
         "_state",
         "_stop",
         "_timeout_ns",
+        "_unawaited",
+        "bare_events",
         "func",
+        "refused",
     )
     func: Func
     _args: tuple[object, ...]  # if there are references, which are converted when it starts
@@ -119,6 +124,9 @@ class Execution(Generator[Event, "Any", "Any"]):
     _state: State  # while it doesn't run
     _stop: Any  # a wpy_stop *: of the last stop
     _timeout_ns: int
+    _unawaited: Unawaited | None  # of the last event
+    bare_events: bool  # whether events that have an awaitable need no arguments
+    refused: int  # the status of the last start or resumption that wasn't allowed; 0: it was
 
     def __init__(self, *_args: object, **_rest: object) -> None:
         raise TypeError("Func.execution makes executions")
@@ -184,15 +192,20 @@ class Execution(Generator[Event, "Any", "Any"]):
         """
         error = thrown_exception(typ, val, tb)
         self._begin()
+        del typ, val  # no cycle through the traceback
         try:
             return self._throw(error)
         finally:
             self._lock.release()
+            del error
 
     def _throw(self, error: BaseException) -> Event:
         if self._state != "suspended":
             self._close()
-            raise error
+            try:
+                raise error
+            finally:
+                del error
         caught: Any = ffi.NULL
         instance = self._stopped_in()
         event = self._event or self._new_event(with_args=False)
@@ -210,6 +223,7 @@ class Execution(Generator[Event, "Any", "Any"]):
             return self._go_on(_HOST)
         finally:
             take_raised(number)  # if the execution could not go on, or code has caught it
+            del error
 
     def close(self) -> None:
         """End the call without running any more code. RuntimeError if it runs."""
@@ -222,19 +236,34 @@ class Execution(Generator[Event, "Any", "Any"]):
     def _close(self) -> None:
         if not lib.wpy_execution_close(self._c):
             raise self._running()
-        self._event = None
-        self._state = "done"
+        self._ended()
+
+    def end_waiting(self, *, timed_out: bool) -> Event:
+        """Go on although what the code waits for hasn't come: the call ends, or is refused.
+
+        timed_out: as after a timeout; otherwise one of its instances was closed or interrupted.
+        """
+        self._begin()
+        try:
+            return self._go_on(_TIMEOUT if timed_out else _INTERRUPTED)
+        finally:
+            self._lock.release()
 
     # ---- running
     def _start(self) -> Event:
         codec = self._codec
-        if self._timeout_ns:
-            self._deadline = monotonic_ns() + self._timeout_ns
+        self.begin_timeout()
         if not codec.refs:
             return self._run(self._start_once)
         with self._lifetime.store._passing_refs():
             codec.pack_arguments(self._buffer, self._args, self._lifetime, self)
             return self._run(self._start_once)
+
+    def begin_timeout(self) -> int:
+        """Let the timeout begin, unless it has; return its end by time.monotonic_ns(), or 0."""
+        if self._timeout_ns and not self._deadline:
+            self._deadline = monotonic_ns() + self._timeout_ns
+        return self._deadline
 
     def _start_once(self, timeout_ns: int) -> int:
         return lib.wpy_execution_start(
@@ -251,10 +280,10 @@ class Execution(Generator[Event, "Any", "Any"]):
         if codec.needs_context or codec.refs:
             context = self._stopped_in() or self._lifetime
         if not codec.refs:
-            codec.pack_results(ffi.buffer(cells), value, context, host)
+            host.pack(ffi.buffer(cells), value, context)
             return self._go_on(_OK)
         with self._lifetime.store._passing_refs():
-            codec.pack_results(ffi.buffer(cells), value, context, host)
+            host.pack(ffi.buffer(cells), value, context)
             return self._go_on(_OK)
 
     def _go_on(self, status: int) -> Event:
@@ -273,7 +302,6 @@ class Execution(Generator[Event, "Any", "Any"]):
 
     def _run(self, once: Callable[[int], int]) -> Event:
         """Start or resume, and return the event; `once` gets a timeout in nanoseconds."""
-        self._event = None
         if self._deadline or self._lifetime.timeout_ns:
             status = self._run_limited(once)
         else:
@@ -282,6 +310,7 @@ class Execution(Generator[Event, "Any", "Any"]):
                 status = retry_while_busy(lambda: once(0), self, status)
         if status == _SUSPENDED:
             self._state = "suspended"
+            self._event = self._unawaited = None  # in case that the next line fails
             self._event = event = self._new_event()
             return event
         raise self._outcome(status)
@@ -301,24 +330,30 @@ class Execution(Generator[Event, "Any", "Any"]):
     def _outcome(self, status: int) -> BaseException:
         """Return what the end of the call, or a refusal, comes out as, or raise it."""
         if status == _OK:
-            self._state = "done"
+            self._ended()
             codec, state = self._codec, self._lifetime
             context: Any = HeldResults(state) if codec.exnref_results else state
             return StopIteration(codec.unpack_results(self._buffer, context))
         if status == lib.WPY_RUNS_ALREADY:
             return self._running()
         if status == lib.WPY_NOT_LAST:
+            self.refused = status
             return RuntimeError(
                 f"{self}: a call that was suspended later in the same instance goes on first"
             )
         if _STATES[lib.wpy_execution_state(self._c)] != "done":
+            self.refused = status
             stopped = "timed out" if status == _TIMEOUT else "interrupted"  # while it waited
             return waiting_error(status, self) or trap_from_text(stopped)
-        self._state = "done"
+        self._ended()
         try:
             raise_status(take_error(self._fn), self._fn, self, self._lifetime)
         except StopIteration as error:  # would be taken for the end of this execution (PEP 479)
             raise RuntimeError(f"{self} raised StopIteration") from error
+
+    def _ended(self) -> None:
+        self._event = self._unawaited = None
+        self._state = "done"
 
     def _new_event(self, *, with_args: bool = True) -> Event:
         stop = self._stop
@@ -326,18 +361,33 @@ class Execution(Generator[Event, "Any", "Any"]):
         if kind == "call":
             host = find_host_function(stop.host_id)
             assert host is not None
-            if not with_args:
-                return Event(kind, host)
+            awaitable = self._take_handed() if handed else None
+            if not with_args or (awaitable is not None and self.bare_events):
+                return Event(kind, host, awaitable=awaitable)
             codec = host._codec
             buffer = ffi.buffer(stop.args, codec.argument_bytes)
             if not codec.needs_context and not codec.refs:
-                return Event(kind, host, codec.unpack_arguments(buffer, _NO_CONTEXT))
+                args = codec.unpack_arguments(buffer, _NO_CONTEXT)
+                return Event(kind, host, args, awaitable=awaitable)
             context = HeldResults(self._stopped_in() or self._lifetime)
             with self._lifetime.store._passing_refs():
-                return Event(kind, host, codec.unpack_arguments(buffer, context))
+                args = codec.unpack_arguments(buffer, context)
+            return Event(kind, host, args, awaitable=awaitable)
         until = None if stop.until in (0, _NEVER) else stop.until / 1e9
         found = [stop.descriptors[i] for i in range(stop.descriptor_count)]
         return Event(kind, None, (), until, tuple([(item.fd, item.output) for item in found]))
+
+    @property
+    def address(self) -> int:
+        """The address in C."""
+        return int(_cast(_UINTPTR, self._c))
+
+    def _take_handed(self) -> Any:
+        """Take the awaitable that the host function has returned, if there is one."""
+        awaitable = handed.pop(self.address, None)
+        if awaitable is not None:
+            self._unawaited = Unawaited(awaitable)
+        return awaitable
 
     def _stopped_in(self) -> InstanceState | None:
         """Return the state of the instance whose code was suspended."""
@@ -370,7 +420,9 @@ def new_execution(
     self._buffer = ffi.buffer(memory, codec.bytes)
     self._cells = _cast(_CELLS, memory)
     self._lock = allocate_lock()
-    self._event = None
+    self._event = self._unawaited = None
+    self.bare_events = False
+    self.refused = 0
     self._timeout_ns, self._deadline = timeout_ns, 0
     self._fuel = fuel
     self._state = "new"

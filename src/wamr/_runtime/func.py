@@ -10,7 +10,7 @@ from __future__ import annotations
 from .._backend.binding import CallableBase, bind_export, ffi, lib, refer
 from .._base.arguments import already_initialized, type_name
 from .._base.binary_format import EXTERNREF
-from .._base.callables import checked_plain
+from .._base.callables import checked_host
 from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from .._base.suspension import SUSPEND
@@ -18,6 +18,7 @@ from .._values.codec import codec_of
 from .._values.references import PassThroughContext, set_func_factory
 from ..errors import ClosedError
 from ..types import FuncType, functype_from_annotations
+from .awaitables import close_unstarted
 from .callbacks import HostFunction, find_host_function
 from .calls import SlowCall
 from .extern import Extern
@@ -98,9 +99,9 @@ class Func(CallableBase, Extern):
             type = functype_from_annotations(callback, access_caller=access_caller)  # noqa: A001
         elif not isinstance(type, FuncType):
             raise TypeError(f"type must be a FuncType or None, not {type_name(type)}")
-        _check_callback("callback", callback, type)
+        is_async = _checked_callback("callback", callback, type)
         name = getattr(callback, "__name__", None) or "callback"
-        host = HostFunction(store, type, callback, name, access_caller)
+        host = HostFunction(store, type, callback, name, access_caller, is_async)
         self._init_host(host, type, Lifetime(store, grouped=False))
 
     def _init_host(self, host: HostFunction, type: FuncType, lifetime: Lifetime) -> None:  # noqa: A002
@@ -196,28 +197,41 @@ class Func(CallableBase, Extern):
         return new_execution(self, args, timeout_ns, units, slice_ns)
 
     async def call_async(
-        self, *args: Value, timeout: float | None = None, fuel: int | None = None
+        self,
+        *args: Value,
+        timeout: float | None = None,
+        fuel: int | None = None,
+        slice: float | None = None,  # noqa: A002
     ) -> Any:
-        """Call the function in a thread of the event loop's executor, and await the result.
+        """Call the function, and await its result and those of `async def` host functions.
 
-        timeout, fuel: as in `call`. Host functions see the context variables of the task, as in
-        asyncio.to_thread. Cancelling the task stops the wasm code. A host function that is running
-        then runs to its end.
-        Raises what `call` raises, and asyncio.CancelledError when nothing of the call runs any
-        more.
+        timeout: seconds that the call may take, 0 or more, awaiting and waiting for its turn
+        included; None: no limit. fuel: as in `call`. slice: seconds, 0 or more: the code runs in
+        the thread of the event loop, which goes on for a moment after each slice; None: the code
+        runs in a thread of the loop's executor.
+        Calls of one instance, and of those linked to it, run one after the other, in the order in
+        which they came. Cancelling the task stops the wasm code, and what it awaits; a plain host
+        function that is running then runs to its end. Plain host functions see the context
+        variables of the task as in asyncio.to_thread, `async def` functions run in the task.
+        Raises what `call` raises, RuntimeError, and asyncio.CancelledError when nothing of the call
+        runs any more.
 
         >>> import asyncio, wamr
         >>> inst = wamr.load('(module (func (export "two") (result i32) (i32.const 2)))')
         >>> asyncio.run(inst.exports.two.call_async(timeout=1))
         2
         """
-        from .async_calls import in_thread
-
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
+        slice_ns = checked_slice(slice)
         if self._host is not None:
-            return await in_thread(lambda _: self.callable(*args))
-        call = self._slow_call()
-        return await in_thread(lambda stop: call.call(args, timeout_ns, units, stop))
+            from .host_execution import call_host_async
+
+            return await call_host_async(self, args, timeout_ns, inline=slice is not None)
+        from .async_calls import drive
+        from .execution import new_execution
+
+        execution = new_execution(self, args, timeout_ns, units, slice_ns)
+        return (await drive(execution, inline=slice is not None))[1]
 
     def _slow_call(self) -> SlowCall:
         return SlowCall(self._lifetime, self._address, self._type, self.__name__, self)
@@ -251,15 +265,19 @@ def instance_func(
 
 def host_func(store: Store, type: FuncType, callback: Callable[..., Any], name: str) -> Func:  # noqa: A002
     """Return a new Func for a callable that an import takes; the import defines the type."""
-    _check_callback(f"import {name}", callback, type)
+    is_async = _checked_callback(f"import {name}", callback, type)
     func = object.__new__(Func)
-    func._init_host(HostFunction(store, type, callback, name), type, Lifetime(store, grouped=False))
+    host = HostFunction(store, type, callback, name, is_async=is_async)
+    func._init_host(host, type, Lifetime(store, grouped=False))
     return func
 
 
-def _check_callback(label: str, callback: Callable[..., Any], type: FuncType) -> None:  # noqa: A002
-    """Raise TypeError for a coroutine function, or for a generator function without externrefs."""
-    checked_plain(label, callback, generators=EXTERNREF in type._result_kinds)
+def _checked_callback(label: str, callback: Callable[..., Any], type: FuncType) -> bool:  # noqa: A002
+    """Return whether it is a coroutine function.
+
+    Raises TypeError for a generator function whose result is no externref.
+    """
+    return checked_host(label, callback, generators=EXTERNREF in type._result_kinds)
 
 
 def func_from_handle(c: Any) -> Func | None:
@@ -313,10 +331,15 @@ def _host_callable(func: Func) -> Callable[..., Any]:
         cells = bytearray(codec.bytes)
         codec.pack_arguments(cells, args, context, label)
         values = codec.unpack_arguments(cells, context)
+        if host.is_async:
+            raise host.refusal()
         result = callback(None, *values) if host.access_caller else callback(*values)
         if result is SUSPEND:
             raise host._not_suspendable()
-        codec.pack_results(cells, result, context, label)
+        if host.awaits(result):
+            close_unstarted(result)
+            raise host.refusal()
+        host.pack(cells, result, context)
         return codec.unpack_results(cells, context)
 
     host_function.__name__ = host.name

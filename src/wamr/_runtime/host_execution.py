@@ -1,4 +1,7 @@
-"""Executions of host functions, which Python calls itself: they stop if the callback suspends."""
+"""Executions of host functions, which Python calls itself: they stop if the callback suspends.
+
+`call_host_async` awaits one. No wasm code runs, so there are no slices and no turns.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from _thread import allocate_lock
 
 from .._base.suspension import SUSPEND
 from .._values.references import PassThroughContext
-from ..errors import ClosedError
+from ..errors import ClosedError, trap_from_text
+from .awaitables import Unawaited
 from .event import Event
 from .execution import Execution
 
@@ -64,9 +68,68 @@ def new_host_execution(func: Any, args: tuple[object, ...]) -> Execution:
         result = host.callback(*([None] if host.access_caller else []), *values)
         if result is SUSPEND:
             result = yield Event("call", host, values)
-        codec.pack_results(cells, result, context, host)
+        elif host.awaits(result):
+            self._unawaited = Unawaited(result)
+            try:
+                result = yield Event("call", host, values, awaitable=result)
+            finally:
+                self._unawaited = None
+        host.pack(cells, result, context)
         return codec.unpack_results(cells, context)
 
     self._generator = generator()
     self._stopped = False
     return self
+
+
+async def call_host_async(
+    func: Any, args: tuple[object, ...], timeout_ns: int, *, inline: bool
+) -> Any:
+    """Call a host function, and await its result if it is async.
+
+    timeout_ns: bounds the awaiting; 0: no limit. inline: call plain functions in this thread, not
+    in one of the executor. Raises what the function raises, TimeoutTrap, RuntimeError.
+    """
+    from .executor import in_thread
+
+    execution = new_host_execution(func, args)
+
+    def begin(_: object) -> tuple[Event | None, Any]:
+        try:
+            return next(execution), None
+        except StopIteration as end:
+            return None, end.value
+
+    here = inline or func._host.is_async
+    event, result = begin(None) if here else await in_thread(begin)
+    if event is None:
+        return result
+    if event.awaitable is None:
+        from .event_waits import unanswered
+
+        raise unanswered(event)
+    value = await _await_for(event.awaitable, timeout_ns)
+    try:
+        execution.send(value)
+    except StopIteration as end:
+        return end.value
+
+
+async def _await_for(awaitable: Any, timeout_ns: int) -> Any:
+    """Await something for a limited time."""
+    from asyncio import CancelledError, get_running_loop
+
+    from .async_calls import Awaiter, Stepped, cancellations
+
+    if not timeout_ns:
+        return await awaitable
+    awaiter, before = Awaiter(), cancellations()
+    timer = get_running_loop().call_later(timeout_ns / 1e9, awaiter.wake)
+    try:
+        return await Stepped(awaiter, awaitable)
+    except CancelledError:
+        if not awaiter._woken or cancellations() > before:
+            raise
+        raise trap_from_text("timed out") from None
+    finally:
+        timer.cancel()

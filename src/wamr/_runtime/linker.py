@@ -8,7 +8,7 @@ which become functions of the store of each instance.
 from __future__ import annotations
 
 from .._base.arguments import already_initialized
-from .._base.callables import checked_plain
+from .._base.callables import checked_host
 from .._base.wasi import WasiBase
 from ..errors import Trap
 from ..types import FuncType
@@ -99,7 +99,7 @@ class Linker:
                 f"{type(item).__name__}"
             )
         else:  # generators are allowed, since an import may have externref results
-            checked_plain(f"{module}.{name}", item, generators=True)
+            checked_host(f"{module}.{name}", item, generators=True)
         names = self._items.setdefault(module, {})
         if name in names and not replace:
             raise ValueError(f"{module}.{name} is defined already; replace=True replaces it")

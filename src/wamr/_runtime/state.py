@@ -33,7 +33,16 @@ def find_instance_state(instance_id: int) -> InstanceState | None:
 class InstanceState(Lifetime, ReferenceContext):
     """The state of one instance."""
 
-    __slots__ = ("_instance", "_memories", "c", "instance_id", "module", "started", "timeout_ns")
+    __slots__ = (
+        "_instance",
+        "_memories",
+        "awaited",
+        "c",
+        "instance_id",
+        "module",
+        "started",
+        "timeout_ns",
+    )
     c: Any
     module: Module
     store: Store
@@ -48,6 +57,7 @@ class InstanceState(Lifetime, ReferenceContext):
         self.c = None
         self.started = False  # whether the start function has run
         self.timeout_ns = 0  # for each call; 0: no limit
+        self.awaited: Any = None  # a WeakRegistry: calls to tell that it was closed or interrupted
         self._memories: list[ref[Memory]] | None = None
         self._instance: ref[Any] | None = None  # set by the Instance
         instance_states.add(self.instance_id, self)
@@ -77,7 +87,14 @@ class InstanceState(Lifetime, ReferenceContext):
             if memory is not None:
                 memory._detach()
         lib.wpy_instance_close(self.c)
+        self._tell_awaited()
 
     def interrupt(self) -> None:
         """Stop the code that runs in the instance."""
         lib.wpy_instance_interrupt(self.c)
+        self._tell_awaited()
+
+    def _tell_awaited(self) -> None:
+        if self.awaited is not None:
+            for call in self.awaited.alive():
+                call.tell()

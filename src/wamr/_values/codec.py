@@ -124,7 +124,6 @@ class Codec:
             values: Sequence[object] = (value,)
         elif not kinds:
             if value is not None:
-                _refuse_unrun(label, value)
                 raise TypeError(f"{label} has no result, but it returned {_shown(value)}")
             return
         elif isinstance(value, (tuple, list)) and len(value) == len(kinds):
@@ -135,19 +134,8 @@ class Codec:
                 if isinstance(value, (tuple, list))
                 else f"one {type(value).__name__}"
             )
-            _refuse_unrun(label, value)
             raise TypeError(f"{label} has {len(kinds)} results, but it returned {got}")
-        try:
-            _pack(self._unpack, kinds, buffer, values, context, label, "result")
-        except TypeError:
-            _refuse_unrun(label, value)
-            raise
-
-
-def _refuse_unrun(label: object, value: object) -> None:
-    from .._base.callables import refuse_unrun
-
-    refuse_unrun(label, value)
+        _pack(self._unpack, kinds, buffer, values, context, label, "result")
 
 
 def _pack(

@@ -1,0 +1,110 @@
+"""Calls in a thread of an event loop's executor: awaited, stopped on cancellation.
+
+`in_thread` runs what an awaited call does in another thread. A `Work` is one call, shared by the thread of the event loop
+and the thread of the executor. Cancelling the task never abandons a running call. It sets a flag
+that C checks (`wpy_thread_set_stop` in src/native/runtime/activation.c), which stops all wasm code
+of the thread, and waits for the thread: CancelledError is raised when nothing runs any more. Only
+public parts of asyncio are used, so every event loop works. This module doesn't know what the calls
+do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from _thread import allocate_lock, get_ident
+from contextvars import copy_context
+from functools import partial
+
+from .._backend.binding import ffi, lib
+from .callbacks import periodic_checks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Work:
+    """One call for a thread of an executor.
+
+    Its result or exception is kept here, not in a future: futures reject StopIteration and replace
+    some exceptions.
+    """
+
+    __slots__ = ("_function", "_loop", "_stop", "_taken", "error", "result")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[[Any], Any]) -> None:
+        self._loop = loop
+        self._function = function
+        self._stop = ffi.new("uint32_t *")
+        self._taken = allocate_lock()  # by the thread that makes the call, or by `stop`
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Make the call in this thread, unless `stop` came first."""
+        if not self._taken.acquire(blocking=False):
+            return
+        thread = get_ident()
+        outer = periodic_checks.get(thread)  # an executor may run calls in the submitting thread
+        before = lib.wpy_thread_set_stop(self._stop)
+        periodic_checks[thread] = self._check_loop
+        try:
+            self.result = self._function(self._stop)
+        except BaseException as error:  # noqa: BLE001 - in_thread raises it
+            self.error = error
+        finally:
+            lib.wpy_thread_set_stop(before)
+            if outer is None:
+                del periodic_checks[thread]
+            else:
+                periodic_checks[thread] = outer
+
+    def stop(self) -> bool:
+        """Stop the call; return whether it had not begun, in which case it never will."""
+        self._stop[0] = 1
+        return self._taken.acquire(blocking=False)
+
+    def _check_loop(self) -> None:
+        """Stop the call if its event loop is closed; C calls this every 50 ms."""
+        if self._loop.is_closed():
+            self._stop[0] = 1
+
+
+def _wake(waiter: asyncio.Future[None], _: object) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def in_thread(function: Callable[[Any], Any]) -> Any:
+    """Call `function` in a thread of the event loop's executor; return its result.
+
+    The function runs in a copy of the task's context. Its argument is a uint32_t *, which stops the
+    wasm code of the thread once it is set. Raises what the function raises, and CancelledError.
+    """
+    loop = asyncio.get_running_loop()
+    work = Work(loop, function)
+    future = loop.run_in_executor(None, copy_context().run, work.run)
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        waiter = loop.create_future()  # cancelled in place of `future`, which must report the end
+        future.add_done_callback(partial(_wake, waiter))
+        try:
+            await waiter
+        except asyncio.CancelledError as error:
+            if work.stop():
+                future.cancel()
+                raise
+            cancelled = error
+        except BaseException:  # the coroutine was closed, or Ctrl-C: waiting is over
+            if work.stop():
+                future.cancel()
+            raise
+    raised, work.error = cancelled or work.error, None  # no cycle through the frames of `raised`
+    try:
+        if raised is not None:
+            raise raised
+        future.result()  # raises an error of the executor, as after a shutdown
+        return work.result
+    finally:
+        del raised, cancelled  # no cycle through the traceback, which has this frame
