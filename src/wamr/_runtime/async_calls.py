@@ -112,7 +112,7 @@ class AwaitedCall(Awaiter):
         self.inline = inline
         self.thread = 0  # in which its code runs
         self._abandoned = False
-        self._address = execution.address
+        self._address = execution._address
         self._error: BaseException | None = None  # that is to be thrown
         self._is_awaiting = False
         self._level: Line | None = None  # of calls that its host functions make
@@ -122,8 +122,8 @@ class AwaitedCall(Awaiter):
         self._place: Any = None
         self._runs = False
         self._timed_out = False
-        execution.bare_events = True
-        execution.begin_timeout()
+        execution._bare_events = True
+        execution._begin_timeout()
         self._follow(execution._lifetime)
         if inline:
             stepping[self._address] = self
@@ -225,7 +225,7 @@ class AwaitedCall(Awaiter):
         execution = self.execution
         pause = FIRST_PAUSE
         while True:
-            execution.refused = 0
+            execution._refused = 0
             event = execution._event
             try:
                 if not self.inline:
@@ -233,7 +233,7 @@ class AwaitedCall(Awaiter):
                 if lib.wpy_execution_is_free(execution._c):
                     return self._run_here(method, value)
             except RuntimeError:
-                if execution.refused not in (lib.WPY_NOT_LAST, lib.WPY_HELD):
+                if execution._refused not in (lib.WPY_NOT_LAST, lib.WPY_HELD):
                     raise
             except (TypeError, ValueError, OverflowError) as error:
                 if event is None or execution._event is not event:
@@ -418,7 +418,7 @@ def _throw(call: AwaitedCall) -> Event:
 
 
 def _end_waiting(call: AwaitedCall) -> Event:
-    return call.execution.end_waiting(timed_out=call._timed_out)
+    return call.execution._end_waiting(timed_out=call._timed_out)
 
 
 def cancellations() -> int:

@@ -89,6 +89,7 @@ class Execution(Generator[Event, "Any", "Any"]):
     __slots__ = (
         "__weakref__",
         "_args",
+        "_bare_events",
         "_buffer",
         "_c",
         "_cells",
@@ -100,13 +101,12 @@ class Execution(Generator[Event, "Any", "Any"]):
         "_how",
         "_lifetime",
         "_lock",
+        "_refused",
         "_state",
         "_stop",
         "_timeout_ns",
         "_unawaited",
-        "bare_events",
         "func",
-        "refused",
     )
     func: Func
     _args: tuple[object, ...]  # if there are references, which are converted when it starts
@@ -125,8 +125,8 @@ class Execution(Generator[Event, "Any", "Any"]):
     _stop: Any  # a wpy_stop *: of the last stop
     _timeout_ns: int
     _unawaited: Unawaited | None  # of the last event
-    bare_events: bool  # whether events that have an awaitable need no arguments
-    refused: int  # the status of the last start or resumption that wasn't allowed; 0: it was
+    _bare_events: bool  # whether events that have an awaitable need no arguments
+    _refused: int  # the status of the last start or resumption that wasn't allowed; 0: it was
 
     def __init__(self, *_args: object, **_rest: object) -> None:
         raise TypeError("Func.execution makes executions")
@@ -238,7 +238,7 @@ class Execution(Generator[Event, "Any", "Any"]):
             raise self._running()
         self._ended()
 
-    def end_waiting(self, *, timed_out: bool) -> Event:
+    def _end_waiting(self, *, timed_out: bool) -> Event:
         """Go on although what the code waits for hasn't come: the call ends, or is refused.
 
         timed_out: as after a timeout; otherwise one of its instances was closed or interrupted.
@@ -252,14 +252,14 @@ class Execution(Generator[Event, "Any", "Any"]):
     # ---- running
     def _start(self) -> Event:
         codec = self._codec
-        self.begin_timeout()
+        self._begin_timeout()
         if not codec.refs:
             return self._run(self._start_once)
         with self._lifetime.store._passing_refs():
             codec.pack_arguments(self._buffer, self._args, self._lifetime, self)
             return self._run(self._start_once)
 
-    def begin_timeout(self) -> int:
+    def _begin_timeout(self) -> int:
         """Let the timeout begin, unless it has; return its end by time.monotonic_ns(), or 0."""
         if self._timeout_ns and not self._deadline:
             self._deadline = monotonic_ns() + self._timeout_ns
@@ -337,12 +337,12 @@ class Execution(Generator[Event, "Any", "Any"]):
         if status == lib.WPY_RUNS_ALREADY:
             return self._running()
         if status == lib.WPY_NOT_LAST:
-            self.refused = status
+            self._refused = status
             return RuntimeError(
                 f"{self}: a call that was suspended later in the same instance goes on first"
             )
         if _STATES[lib.wpy_execution_state(self._c)] != "done":
-            self.refused = status
+            self._refused = status
             stopped = "timed out" if status == _TIMEOUT else "interrupted"  # while it waited
             return waiting_error(status, self) or trap_from_text(stopped)
         self._ended()
@@ -362,7 +362,7 @@ class Execution(Generator[Event, "Any", "Any"]):
             host = find_host_function(stop.host_id)
             assert host is not None
             awaitable = self._take_handed() if handed else None
-            if not with_args or (awaitable is not None and self.bare_events):
+            if not with_args or (awaitable is not None and self._bare_events):
                 return Event(kind, host, awaitable=awaitable)
             codec = host._codec
             buffer = ffi.buffer(stop.args, codec.argument_bytes)
@@ -378,13 +378,13 @@ class Execution(Generator[Event, "Any", "Any"]):
         return Event(kind, None, (), until, tuple([(item.fd, item.output) for item in found]))
 
     @property
-    def address(self) -> int:
+    def _address(self) -> int:
         """The address in C."""
         return int(_cast(_UINTPTR, self._c))
 
     def _take_handed(self) -> Any:
         """Take the awaitable that the host function has returned, if there is one."""
-        awaitable = handed.pop(self.address, None)
+        awaitable = handed.pop(self._address, None)
         if awaitable is not None:
             self._unawaited = Unawaited(awaitable)
         return awaitable
@@ -421,8 +421,8 @@ def new_execution(
     self._cells = _cast(_CELLS, memory)
     self._lock = allocate_lock()
     self._event = self._unawaited = None
-    self.bare_events = False
-    self.refused = 0
+    self._bare_events = False
+    self._refused = 0
     self._timeout_ns, self._deadline = timeout_ns, 0
     self._fuel = fuel
     self._state = "new"

@@ -10,7 +10,7 @@ from _thread import allocate_lock
 from .._base.suspension import SUSPEND
 from .._values.references import PassThroughContext
 from ..errors import ClosedError, trap_from_text
-from .awaitables import Unawaited
+from .awaitables import Unawaited, is_awaitable
 from .event import Event
 from .execution import Execution
 
@@ -68,7 +68,7 @@ def new_host_execution(func: Any, args: tuple[object, ...]) -> Execution:
         result = host.callback(*([None] if host.access_caller else []), *values)
         if result is SUSPEND:
             result = yield Event("call", host, values)
-        elif host.awaits(result):
+        elif host.awaits(result) or (host.is_async and is_awaitable(result)):
             self._unawaited = Unawaited(result)
             try:
                 result = yield Event("call", host, values, awaitable=result)
