@@ -62,7 +62,7 @@ from .wat import wat2wasm
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base.aliases import Source, Stdio, Value
-    from ._run.program import run
+    from ._run.run import run
     from ._runtime.event import Event
     from ._runtime.execution import Execution
     from ._runtime.import_aliases import ImportItem, Imports
@@ -144,7 +144,7 @@ add_former_modules()
 
 # Names that `load` doesn't need, with their modules, which are imported at the first access.
 _LAZY = {
-    "run": "_run.program",
+    "run": "_run.run",
     "Event": "_runtime.event",
     "Execution": "_runtime.execution",
     "Linker": "_runtime.linker",

@@ -30,7 +30,7 @@ HEAVY = {
     "wamr._runtime.import_aliases",
     "wamr._wasi",
     "wamr._wasi.config",
-    "wamr._run.program",
+    "wamr._run.run",
     "wasmtime",
 }
 
