@@ -138,6 +138,7 @@ class TrapCode(enum.Enum):
     INVALID_CONVERSION_TO_INTEGER = "invalid conversion to integer"
     STACK_OVERFLOW = "call stack exhausted"
     OUT_OF_FUEL = "out of fuel"
+    OUTPUT_LIMIT = "output limit reached"
     TIMEOUT = "timed out"
     INTERRUPTED = "interrupted"
     EXIT = "exit"
@@ -295,12 +296,39 @@ class FuelTrap(Trap):
     code = TrapCode.OUT_OF_FUEL
 
 
+class OutputLimitTrap(Trap):
+    r"""A WASI program has written as much to stdout and stderr as its limits allow.
+
+    Raised by calls, when the bytes up to `ResourceLimits(output_bytes=…)` have been delivered, and
+    by each later call that writes more.
+
+    >>> import wamr
+    >>> program = '''(module
+    ...   (import "wasi_snapshot_preview1" "fd_write"
+    ...     (func $write (param i32 i32 i32 i32) (result i32)))
+    ...   (memory (export "memory") 1)
+    ...   (data (i32.const 0) "\\08\\00\\00\\00\\06\\00\\00\\00hello\\n")
+    ...   (func (export "_start")
+    ...     (loop (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
+    ...           (br 0))))'''
+    >>> try:
+    ...     limits = wamr.ResourceLimits(output_bytes=9)
+    ...     wamr.run([program], capture_output=True, text=True, limits=limits)
+    ... except wamr.OutputLimitTrap as trap:
+    ...     print(repr(trap.stdout), trap.message, sep=", ")
+    'hello\nhel', output limit reached: stdout and stderr together take at most 9 bytes
+    """
+
+    code = TrapCode.OUTPUT_LIMIT
+
+
 # ------------------------------------------------------------------ from WAMR's texts
 _CLASSES: "dict[TrapCode, type[Trap]]" = {
     TrapCode.EXIT: ExitTrap,
     TrapCode.STACK_OVERFLOW: StackOverflowTrap,
     TrapCode.TIMEOUT: TimeoutTrap,
     TrapCode.OUT_OF_FUEL: FuelTrap,
+    TrapCode.OUTPUT_LIMIT: OutputLimitTrap,
 }
 _NO_TEXTS = (TrapCode.EXIT, TrapCode.HOST, TrapCode.OTHER)  # their values aren't messages
 _CODES = {code.value: code for code in TrapCode if code not in _NO_TEXTS}

@@ -54,6 +54,15 @@ def test_fuel_and_stack_end_in_traps(cli):
     assert "call stack exhausted" in done.stderr
 
 
+def test_output_is_limited(cli):
+    done = cli("run", "--output-bytes", "5", "yes.wasm")
+    assert (done.returncode, done.stdout) == (134, "y\ny\ny")
+    assert "trap: output limit reached: stdout and stderr together take at most 5" in done.stderr
+    assert cli("run", "--output-bytes", "1K", "args.wasm").returncode == 7
+    done = cli("bench", "--seconds", "0", "--output-bytes", "5", "yes.wasm")
+    assert (done.returncode, "output limit reached" in done.stderr) == (134, True)
+
+
 def test_memory_is_limited(cli):
     call = ("--invoke", "pages", "arithmetic.wasm")
     assert cli("run", *call).stdout == "100\n"
@@ -69,6 +78,9 @@ def test_memory_is_limited(cli):
         ("--timeout", "-1"),
         ("--timeout", "nan"),
         ("--fuel", "-1"),
+        ("--output-bytes", "-1"),
+        ("--output-bytes", "much"),
+        ("--output-bytes", str(1 << 70)),
         ("--fuel", "1.5"),
         ("--fuel", str(1 << 70)),
         ("--memory", "1X"),

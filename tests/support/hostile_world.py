@@ -128,7 +128,7 @@ class World:
         yield wamr.Dir(".")
         yield from (
             wamr.Config(),
-            wamr.ResourceLimits(fuel=3),
+            wamr.ResourceLimits(fuel=3, output_bytes=5),
             Limits(1, 2),
             FuncType([I32], [I32]),
         )

@@ -16,6 +16,7 @@ from wamr.errors import (
     FuelTrap,
     LinkError,
     MemoryLimitError,
+    OutputLimitTrap,
     StackOverflowTrap,
     TimeoutTrap,
     Trap,
@@ -45,6 +46,7 @@ MAIN = Frame(0, None, None, None, None, None)
         (StackOverflowTrap, RecursionError),
         (TimeoutTrap, TimeoutError),
         (FuelTrap, Trap),
+        (OutputLimitTrap, Trap),
         (ExitTrap, Trap),
     ],
 )
@@ -66,6 +68,7 @@ def test_a_trap_made_by_hand_comes_from_the_host():
         (StackOverflowTrap("deep"), TrapCode.STACK_OVERFLOW),
         (TimeoutTrap("late"), TrapCode.TIMEOUT),
         (FuelTrap("empty"), TrapCode.OUT_OF_FUEL),
+        (OutputLimitTrap("full"), TrapCode.OUTPUT_LIMIT),
         (ExitTrap(3), TrapCode.EXIT),
     ],
 )
@@ -109,6 +112,7 @@ def carried(error):
         trap_from_text("native stack overflow", [DIV]),
         TimeoutTrap("g"),
         FuelTrap("h"),
+        OutputLimitTrap("i"),
         ExitTrap(7),
     ],
 )

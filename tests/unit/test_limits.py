@@ -66,6 +66,11 @@ def test_repr_and_attributes():
         ({"memory_bytes": -1}, ValueError, "memory_bytes must be from 0 .* not -1"),
         ({"table_elements": 1.5}, TypeError, "table_elements must be an int or None, not float"),
         ({"table_elements": -1}, ValueError, "table_elements must be from 0 .* not -1"),
+        ({"output_bytes": "1"}, TypeError, "output_bytes must be an int or None, not str"),
+        ({"output_bytes": 1.0}, TypeError, "output_bytes must be an int or None, not float"),
+        ({"output_bytes": True}, TypeError, "output_bytes must be an int or None, not bool"),
+        ({"output_bytes": -1}, ValueError, "output_bytes must be from 0 .* not -1"),
+        ({"output_bytes": 1 << 64}, ValueError, "output_bytes must be from 0 .* not 18446744"),
     ],
 )
 def test_bad_limits(options, error, message):
@@ -88,7 +93,8 @@ def test_limits_are_a_value():
 
 
 @pytest.mark.parametrize(
-    "name", ["timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel"]
+    "name",
+    ["timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel", "output_bytes"],
 )
 def test_limits_do_not_change(name):
     limits = ResourceLimits()

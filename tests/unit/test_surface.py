@@ -177,7 +177,7 @@ class WasiConfig:
 
 class ResourceLimits:
     def __init__(self, *, timeout=None, memory_bytes=None, stack_bytes=None, table_elements=None,
-                 fuel=None): ...
+                 fuel=None, output_bytes=None): ...
 
 class Trap:
     def __init__(self, message): ...
@@ -214,6 +214,7 @@ BASES = {
     "StackOverflowTrap": (wamr.Trap, RecursionError),
     "TimeoutTrap": (wamr.Trap, TimeoutError),
     "FuelTrap": (wamr.Trap,),
+    "OutputLimitTrap": (wamr.Trap,),
     "WasmException": (wamr.WasmError,),
     "Func": (wamr.Extern,),
     "Global": (wamr.Extern,),
@@ -374,6 +375,7 @@ def test_trap_codes():
         "INVALID_CONVERSION_TO_INTEGER",
         "STACK_OVERFLOW",
         "OUT_OF_FUEL",
+        "OUTPUT_LIMIT",
         "TIMEOUT",
         "INTERRUPTED",
         "EXIT",

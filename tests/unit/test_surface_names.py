@@ -63,6 +63,7 @@ PROMISED = {
     "StackOverflowTrap": TRAP,
     "TimeoutTrap": TRAP,
     "FuelTrap": TRAP,
+    "OutputLimitTrap": TRAP,
     "WasmException": f"{ERROR} tag values frames",
     "Frame": "func_index func_name func_offset module_offset module_name instance",
 }
@@ -76,7 +77,7 @@ ALSO = {
     "ValType": "code",
     "Foreign": "store",
     "Dir": "path writable",
-    "ResourceLimits": "timeout memory_bytes stack_bytes table_elements fuel",
+    "ResourceLimits": "timeout memory_bytes stack_bytes table_elements fuel output_bytes",
     "CompileError": "line column",
 }
 FUNCTIONS = {"load", "run", "wat2wasm"}

@@ -8,6 +8,7 @@
  * - Descriptors that may block (pipes, terminals, FIFOs) are waited for in slices (wait.c).
  * - Regular files are read and written in pieces, with a check in between of what may stop the
  * code.
+ * - What stdout and stderr take together may be limited.
  *
  * The hooks run in a host call, without the GIL, and with the lock of the instance's group.
  */
@@ -275,20 +276,86 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
     return 0;
 }
 
+/* Writes to a standard stream, or to a file that the program has opened (`stream` is NULL). */
 static __wasi_errno_t
-write_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
-           size_t *size)
+write_any(WASMExecEnv *env, wpy_stream *stream, operation op, os_file_handle handle,
+          const struct __wasi_ciovec_t *iov, int count, __wasi_filesize_t at, size_t *size)
+{
+    wpy_instance *instance = wpy_instance_of(env);
+
+    *size = 0;
+    if (op == WRITE) {
+        if (stream && stream->kind == WPY_STREAM_PYTHON)
+            return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov,
+                                count, size);
+        if (instance && (stream ? stream->kind == WPY_STREAM_OTHER : wpy_may_block(handle)))
+            return write_waiting(env, handle, iov, count, size);
+    }
+    return transfer_file(env, op, handle, (const struct __wasi_iovec_t *)iov, count, at, size);
+}
+
+static __wasi_errno_t
+stop_output(WASMExecEnv *env, const wpy_wasi *wasi)
+{
+    char text[EXCEPTION_BUF_LEN];
+
+    snprintf(text, sizeof text,
+             "output limit reached: stdout and stderr together take at most %llu bytes",
+             (unsigned long long)wasi->output_bytes);
+    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_TRAP, 0, text);
+    return __WASI_EIO;
+}
+
+/* Writes as much as the limit allows, at once: the call may be suspended and executed again. What
+ * it may write is reserved meanwhile, since a callable of Python may call code that writes, too. */
+static __wasi_errno_t
+write_limited(WASMExecEnv *env, wpy_stream *stream, operation op, os_file_handle handle,
+              const struct __wasi_ciovec_t *iov, int count, __wasi_filesize_t at, size_t *size)
+{
+    wpy_wasi *wasi = wpy_instance_of(env)->wasi;
+    struct __wasi_ciovec_t *allowed = NULL;
+    uint64_t sum = 0, left = wasi->output_left;
+    __wasi_errno_t error = 0;
+    int whole = 0;
+
+    *size = 0;
+    while (whole < count && iov[whole].buf_len <= left - sum)
+        sum += iov[whole++].buf_len;
+    if (whole < count) {
+        if (left == 0)
+            return stop_output(env, wasi);
+        if (!(allowed = malloc(((size_t)whole + 1) * sizeof *allowed)))
+            return __WASI_ENOMEM;
+        memcpy(allowed, iov, (size_t)whole * sizeof *allowed);
+        allowed[whole] = (struct __wasi_ciovec_t){iov[whole].buf, left - sum};
+        sum = left;
+        iov = allowed;
+        whole++;
+    }
+    wasi->output_left -= sum;
+    error = write_any(env, stream, op, handle, iov, whole, at, size);
+    wasi->output_left += sum - *size;
+    if (allowed && !error && *size == sum)
+        error = stop_output(env, wasi);
+    free(allowed);
+    return error;
+}
+
+static __wasi_errno_t
+write_either(WASMExecEnv *env, operation op, os_file_handle handle,
+             const struct __wasi_ciovec_t *iov, int count, __wasi_filesize_t at, size_t *size)
 {
     wpy_instance *instance = wpy_instance_of(env);
     wpy_stream *stream = instance ? stream_of(instance, handle) : NULL;
 
-    *size = 0;
-    if (stream && stream->kind == WPY_STREAM_PYTHON)
-        return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov,
-                            count, size);
-    if (instance && (stream ? stream->kind == WPY_STREAM_OTHER : wpy_may_block(handle)))
-        return write_waiting(env, handle, iov, count, size);
-    return transfer_file(env, WRITE, handle, (const struct __wasi_iovec_t *)iov, count, 0, size);
+    return (stream ? write_limited : write_any)(env, stream, op, handle, iov, count, at, size);
+}
+
+static __wasi_errno_t
+write_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
+           size_t *size)
+{
+    return write_either(env, WRITE, handle, iov, count, 0, size);
 }
 
 static __wasi_errno_t
@@ -302,8 +369,7 @@ static __wasi_errno_t
 write_at_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ciovec_t *iov,
               int count, __wasi_filesize_t at, size_t *size)
 {
-    return transfer_file(env, WRITE_AT, handle, (const struct __wasi_iovec_t *)iov, count, at,
-                         size);
+    return write_either(env, WRITE_AT, handle, iov, count, at, size);
 }
 
 void

@@ -44,6 +44,7 @@ struct wpy_wasi {
     char **argv, **env;
     uint32_t argc, env_count;
     wpy_stream streams[3];
+    uint64_t output_left, output_bytes; /* what stdout and stderr may still take; the limit */
     wpy_dir *dirs;
     uint32_t dir_count;
 };

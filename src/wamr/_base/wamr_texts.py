@@ -30,6 +30,8 @@ _TRAP_CODES = {
     "wasi proc exit": "EXIT",
 }
 
+_OUTPUT_LIMIT = "output limit reached: "  # which the limit follows
+
 # Text -> code and message, where the code's value would be less precise, or the text is unclear.
 _REWORDED = {
     "wasm auxiliary stack overflow": (
@@ -76,6 +78,8 @@ def trap_message(text: str) -> tuple[str, str | None]:
         return message, code
     if text in _TRAP_CODES:
         return "", _TRAP_CODES[text]
+    if text.startswith(_OUTPUT_LIMIT):
+        return text, "OUTPUT_LIMIT"
     return text, None
 
 

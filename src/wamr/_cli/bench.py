@@ -66,6 +66,7 @@ def add_bench(commands: Any) -> tuple[str, set[str]]:
         "--env",
         "--timeout",
         "--memory",
+        "--output-bytes",
         "--stack",
     }
 

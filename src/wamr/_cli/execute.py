@@ -54,7 +54,8 @@ def add_run(commands: Any) -> tuple[str, set[str]]:
     parser.add_argument("--invoke", metavar="NAME", help="call this function instead of _start")
     add_surroundings(parser)
     parser.set_defaults(execute=_run)
-    return "run", {"--invoke", "--dir", "--env", "--timeout", "--memory", "--fuel", "--stack"}
+    valued = {"--invoke", "--dir", "--env", "--timeout", "--memory", "--fuel", "--stack"}
+    return "run", valued | {"--output-bytes"}
 
 
 def _run(given: argparse.Namespace) -> int:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from wamr import Dir
 
 _SIZE = re.compile(r"(\d[\d_]*)(?:([KMG])(?:i?B)?|B)?", re.IGNORECASE)
+_LIMIT_OPTIONS = {
+    "stack_bytes": "--stack",
+    "memory_bytes": "--memory",
+    "output_bytes": "--output-bytes",
+}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -131,6 +136,12 @@ def add_surroundings(parser: argparse.ArgumentParser, *, fuel: bool = True) -> N
     else:
         parser.set_defaults(fuel=None)
     limits.add_argument(
+        "--output-bytes",
+        metavar="SIZE",
+        type=size,
+        help="what it may write to stdout and stderr together: 64K, 10M",
+    )
+    limits.add_argument(
         "--stack", metavar="SIZE", type=size, help="size of the stack of WebAssembly, 1M by default"
     )
 
@@ -155,9 +166,13 @@ def surroundings(given: argparse.Namespace, args: list[str], **stdio: Any) -> di
             memory_bytes=given.memory,
             fuel=given.fuel,
             stack_bytes=given.stack,
+            output_bytes=given.output_bytes,
         )
     except ValueError as error:
-        fail(str(error).replace("stack_bytes", "--stack").replace("memory_bytes", "--memory"))
+        message = str(error)
+        for name, option in _LIMIT_OPTIONS.items():
+            message = message.replace(name, option)
+        fail(message)
     return {"wasi": wasi, "limits": limits}
 
 

@@ -17,7 +17,7 @@ from ..errors import ClosedError, MemoryLimitError, link_error_from_text, out_of
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
 from .imports import Resolved, check_shape
-from .limits import NO_FUEL_LIMIT, ResourceLimits, checked_fuel, no_room
+from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits, checked_fuel, no_room
 from .module import Module
 from .state import InstanceState
 from .store import Store, checked_store
@@ -138,6 +138,7 @@ class Instance:
             c.stack_bytes = stack
             c.timeout_ns = timeout_ns
             c.fuel = fuel
+            c.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
             _link(state, resolved, wasi)
         self._init(state)
         if module._starts():

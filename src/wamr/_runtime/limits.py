@@ -1,7 +1,8 @@
 """Limits on what an instance may use.
 
 The values are checked here and enforced in C: time and fuel at the checkpoint that running code
-passes (src/native/runtime/checkpoint.c), memory and tables by budgets (src/native/core/budget.c).
+passes (src/native/runtime/checkpoint.c), memory and tables by budgets (src/native/core/budget.c),
+output where it is written (src/native/wasi/stdio.c).
 """
 
 from __future__ import annotations
@@ -91,8 +92,12 @@ class ResourceLimits(Options):
     fails.
     fuel: the branches and calls that its code may execute during its life, 0 to 2**62 - 1. Filling
     or copying 64 bytes counts as one, too. A program uses the same fuel on every machine.
-    In a Store, timeout, stack_bytes and fuel are the defaults of its instances; memory_bytes and
-    table_elements limit the sums over everything in the store, host-made externs included.
+    output_bytes: the bytes that a WASI program may write to stdout and stderr together during its
+    life, discarded ones included, 0 to 2**64 - 2. The bytes up to the limit are delivered, then
+    OutputLimitTrap ends the call.
+    In a Store, timeout, stack_bytes, fuel and output_bytes are the defaults of its instances;
+    memory_bytes and table_elements limit the sums over everything in the store, host-made externs
+    included.
     Immutable, comparable, picklable. Raises TypeError, ValueError.
     C: `wasm_instance_new_with_args`.
 
@@ -101,12 +106,13 @@ class ResourceLimits(Options):
     ResourceLimits(timeout=0.5, fuel=10000)
     """
 
-    __slots__ = ("timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel")  # noqa: RUF023 - in the order of __init__
+    __slots__ = ("timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel", "output_bytes")  # noqa: RUF023 - in the order of __init__
     timeout: float | None
     memory_bytes: int | None
     stack_bytes: int | None
     table_elements: int | None
     fuel: int | None
+    output_bytes: int | None
 
     def __init__(
         self,
@@ -116,14 +122,16 @@ class ResourceLimits(Options):
         stack_bytes: int | None = None,
         table_elements: int | None = None,
         fuel: int | None = None,
+        output_bytes: int | None = None,
     ) -> None:
         checked_timeout(timeout)
         checked_amount("memory_bytes", memory_bytes)
         checked_amount("table_elements", table_elements)
         checked_fuel(fuel)
+        checked_amount("output_bytes", output_bytes)
         if stack_bytes is not None:
             checked_stack("stack_bytes", stack_bytes)
-        self._fill(timeout, memory_bytes, stack_bytes, table_elements, fuel)
+        self._fill(timeout, memory_bytes, stack_bytes, table_elements, fuel, output_bytes)
 
     def __repr__(self) -> str:
         given = zip(self._fields, self._values(), strict=True)
