@@ -64,6 +64,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base.aliases import Source, Stdio, Value
     from ._run.run import run
+    from ._run.session import Session
     from ._runtime.event import Event
     from ._runtime.execution import Execution
     from ._runtime.import_aliases import ImportItem, Imports
@@ -110,6 +111,7 @@ __all__ = [
     "OutputLimitTrap",
     "Ref",
     "ResourceLimits",
+    "Session",
     "Source",
     "StackOverflowTrap",
     "Stdio",
@@ -147,6 +149,7 @@ add_former_modules()
 # Names that `load` doesn't need, with their modules, which are imported at the first access.
 _LAZY = {
     "run": "_run.run",
+    "Session": "_run.session",
     "Event": "_runtime.event",
     "Execution": "_runtime.execution",
     "Linker": "_runtime.linker",

@@ -20,7 +20,8 @@ Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 Value: TypeAlias = int | float | bytes | object | None
 
 # A standard stream. An int is a descriptor, subprocess.PIPE or DEVNULL; a str is a path. Callables
-# take or return bytes, in wamr.run(text=True) str.
+# take or return bytes, in wamr.run(text=True) str; in an Execution stdin may return None: nothing
+# yet.
 Stdio: TypeAlias = (
     int
     | Literal["inherit"]  # noqa: PYI051 - for readers
@@ -31,7 +32,7 @@ Stdio: TypeAlias = (
     | IO[str]
     | Callable[[bytes], object]
     | Callable[[str], object]
-    | Callable[[int], bytes]
+    | Callable[[int], bytes | None]
     | Callable[[int], str]
     | None
 )

@@ -82,7 +82,7 @@ class Request:
         return store
 
     def timed_out(self) -> TimeoutExpired:
-        """Return the exception for a program that the timeout has stopped; its outputs are bytes."""
+        """Return the exception for a program that was stopped; its outputs are bytes."""
         return timed_out(self.command.args, self.timeout, self.captured)
 
     def result(self, returncode: int) -> CompletedProcess[Any]:

@@ -249,6 +249,14 @@ class Execution(Generator[Event, "Any", "Any"]):
         finally:
             self._lock.release()
 
+    def _limit(self, slice_ns: int, deadline: int) -> None:
+        """Limit what runs from now on.
+
+        slice_ns: as checked_slice returns it. deadline: a time of monotonic_ns, 0 for none.
+        """
+        self._how.slice_ns = slice_ns
+        self._deadline = deadline
+
     # ---- running
     def _start(self) -> Event:
         codec = self._codec

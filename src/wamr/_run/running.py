@@ -1,0 +1,233 @@
+"""A running program: the execution of its `_start`, and the turns in which it is driven.
+
+A program runs in turns: a turn of a session is one `feed`, a run is one turn. `Turn.step` runs code
+until it stops; between two steps a driver waits for the event that `step` has returned, with
+wait_for_event in a thread (`drive`). This module knows neither sessions nor results.
+"""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+from contextlib import suppress
+from time import monotonic_ns
+
+from .._runtime.limits import NO_LIMIT, checked_timeout
+from ..errors import ClosedError, ExitTrap
+from .request import timed_out
+from .waiting import wait_for_event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from typing_extensions import Self
+
+    from .._runtime.event import Event
+    from .._runtime.execution import Execution
+    from .._runtime.instance import Instance
+    from .._wasi.streams import Streams
+    from .captured import Captured
+    from .fed_input import FedInput
+
+
+class Running:
+    """A program between its start and its end.
+
+    args: for exceptions. execution: of `_start`. fed: its stdin if that is fed, else None.
+    timeout_ns: of the limits, for each turn; 0: none.
+    """
+
+    __slots__ = (
+        "_busy",
+        "args",
+        "captured",
+        "closed",
+        "event",
+        "execution",
+        "failure",
+        "fed",
+        "instance",
+        "returncode",
+        "streams",
+        "timeout_ns",
+    )
+
+    def __init__(
+        self,
+        args: Any,
+        instance: Instance,
+        execution: Execution,
+        streams: Streams,
+        captured: Captured,
+        fed: FedInput | None = None,
+    ) -> None:
+        self.args = args
+        self.instance = instance
+        self.execution = execution
+        self.streams = streams
+        self.captured = captured
+        self.fed = fed
+        self.timeout_ns: int = instance._state.timeout_ns
+        self.event: Event | None = None  # at which it has stopped
+        self.returncode: int | None = None
+        self.failure: str | None = None  # the exception that has ended it
+        self.closed = False
+        self._busy = allocate_lock()  # taken during a turn, and while it is taken down
+
+    @property
+    def over(self) -> bool:
+        """Whether the program has ended, by itself or with an exception."""
+        return self.returncode is not None or self.failure is not None
+
+    @property
+    def waits_for_input(self) -> bool:
+        """Whether the program has stopped because it was fed no more."""
+        event = self.event
+        return event is not None and event.kind == "stdin" and self.fed is not None and not self.fed
+
+    def turn(self, timeout: float | None, *, feeds: bytes = b"", ends: bool = False) -> Turn:
+        """Return a new turn; timeout: seconds until it raises TimeoutExpired.
+
+        feeds: data for stdin. ends: whether the input ends.
+        """
+        return Turn(self, timeout, feeds, ends)
+
+    def close(self) -> None:
+        """End the program, also if it runs in another thread, or is the caller of this."""
+        self.closed = True
+        if self._busy.acquire(blocking=False):
+            try:
+                self._take_down()
+            finally:
+                self._busy.release()
+        else:
+            self.instance.interrupt()  # whoever runs it takes it down
+
+    def _take_down(self) -> None:
+        self.event = None
+        self.execution.close()
+        self.instance.store.close()
+
+    def _begin(self, feeds: bytes, ends: bool) -> None:
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("the program runs already, in another call")
+        error = self._refusal(feeds)
+        if error is not None:
+            self._busy.release()
+            raise error
+        if self.fed is not None:
+            self.fed.feed(feeds)
+            self.fed.ended |= ends
+
+    def _refusal(self, feeds: bytes) -> Exception | None:
+        """Return the reason why the program can't go on with that input."""
+        if self.returncode is not None:
+            return RuntimeError(f"the program has ended, with exit code {self.returncode}")
+        if self.failure is not None:
+            return RuntimeError(f"the program has ended, by {self.failure}")
+        if self.closed:
+            return ClosedError("the program is closed")
+        if feeds and self.fed is not None and self.fed.ended:
+            return RuntimeError("the program's input has ended")
+        return None
+
+    def _end(self) -> None:
+        """End a turn; the program goes if it is over or was closed."""
+        if self.over or self.closed:
+            self._take_down()
+        self._busy.release()
+        if self.closed:
+            self.close()  # by another thread, meanwhile
+
+
+class Turn:
+    """A context in which a program runs until it ends or waits to be fed.
+
+    until: when waiting has no sense any more, a time of time.monotonic(), or None.
+    """
+
+    __slots__ = ("_deadline", "_ends", "_feeds", "_input_ends", "_running", "_timeout", "until")
+
+    def __init__(
+        self, running: Running, timeout: float | None, feeds: bytes, input_ends: bool
+    ) -> None:
+        self._running = running
+        self._timeout = timeout
+        self._feeds, self._input_ends = feeds, input_ends
+        limit = checked_timeout(timeout)
+        now = monotonic_ns()
+        self._ends = now + limit if limit else 0  # then the caller gets a TimeoutExpired
+        self._deadline = now + running.timeout_ns if running.timeout_ns else 0  # the limit's
+        ends = [end for end in (self._ends, self._deadline) if end]
+        self.until = min(ends) / 1e9 if ends else None
+
+    def __enter__(self) -> Self:
+        self._running._begin(self._feeds, self._input_ends)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        running = self._running
+        try:
+            if error is not None:
+                self._failed(error)
+        finally:
+            running._end()
+        if running.closed and error is not None and not isinstance(error, ClosedError):
+            raise ClosedError("the program was closed while it ran") from error
+
+    def _failed(self, error: BaseException) -> None:
+        running = self._running
+        if running.execution.state == "done" and not running.over:
+            running.failure = type(error).__name__
+            with suppress(Exception):  # the write of an incomplete character may fail
+                running.streams.end()
+        running.captured.attach_to(error)
+
+    def check(self) -> None:
+        """Raise ClosedError if the program was closed meanwhile."""
+        if self._running.closed:
+            raise ClosedError("the program was closed while it waited")
+
+    def step(self, slice_ns: int = NO_LIMIT) -> Event | None:
+        """Run code until it stops; return what to wait for, or None at the end of the turn.
+
+        slice_ns: nanoseconds after which running code stops, too. Raises TimeoutExpired, and what
+        the code raises.
+        """
+        running = self._running
+        self.check()
+        if self._ends:
+            slice_ns = min(slice_ns, max(0, self._ends - monotonic_ns()))
+        running.execution._limit(slice_ns, self._deadline)
+        before, running.event = running.event, None
+        try:
+            running.event = event = running.execution.send(None)
+        except StopIteration:
+            running.returncode = 0
+        except ExitTrap as trap:
+            running.returncode = trap.exit_code
+        except BaseException:
+            if running.execution.state == "suspended":  # it could not go on
+                running.event = before
+            raise
+        if running.returncode is not None:
+            running.event = None
+            running.streams.end()
+            return None
+        if running.waits_for_input:
+            return None
+        if self._ends and monotonic_ns() >= self._ends:
+            raise timed_out(running.args, self._timeout, running.captured)
+        return event
+
+
+def drive(turn: Turn) -> None:
+    """Run the program in this thread to the end of the turn, which has begun."""
+    while (event := turn.step()) is not None:
+        wait_for_event(event, turn.until, turn.check)
