@@ -64,6 +64,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base.aliases import Source, Stdio, Value
     from ._run.run import run
+    from ._run.run_async import run_async
     from ._run.session import Session
     from ._runtime.event import Event
     from ._runtime.execution import Execution
@@ -140,6 +141,7 @@ __all__ = [
     "i64",
     "load",
     "run",
+    "run_async",
     "v128",
     "wat2wasm",
 ]
@@ -149,6 +151,7 @@ add_former_modules()
 # Names that `load` doesn't need, with their modules, which are imported at the first access.
 _LAZY = {
     "run": "_run.run",
+    "run_async": "_run.run_async",
     "Session": "_run.session",
     "Event": "_runtime.event",
     "Execution": "_runtime.execution",

@@ -32,7 +32,7 @@ PROMISED = {
     "Func": f"{EXTERN} name callable call call_async execution",
     "Execution": "state func send throw close",
     "Event": "kind host args until",
-    "Session": "feed end waiting returncode stderr close",
+    "Session": "feed feed_async end end_async waiting returncode stderr close",
     "Global": f"{EXTERN} value",
     "Table": f"{EXTERN} grow",
     "Memory": f"{EXTERN} pages read write view grow",
@@ -82,7 +82,7 @@ ALSO = {
     "ResourceLimits": "timeout memory_bytes stack_bytes table_elements fuel output_bytes",
     "CompileError": "line column",
 }
-FUNCTIONS = {"load", "run", "wat2wasm"}
+FUNCTIONS = {"load", "run", "run_async", "wat2wasm"}
 CONSTANTS = {"FEATURES", "SUSPEND", "WAMR_COMMIT", "WAMR_VERSION", "__version__"}
 ALIASES = {"ExternType", "ImportItem", "Imports", "Source", "Stdio", "Value"}
 ALIASES |= {"externref", "funcref", "exnref", "i32", "i64", "f32", "f64", "v128"}

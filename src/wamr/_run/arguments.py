@@ -102,6 +102,11 @@ def checked_limits(limits: object) -> ResourceLimits | None:
     return limits
 
 
+def timeout_ns(limits: ResourceLimits | None) -> int:
+    """Return the timeout of the limits in nanoseconds, 0 for none."""
+    return 0 if limits is None else limits._timeout_ns()
+
+
 def with_timeout(limits: ResourceLimits | None, timeout: float | None) -> ResourceLimits | None:
     """Return the limits with the smaller timeout, so that it covers the start function, too."""
     checked_limits(limits)
@@ -133,8 +138,17 @@ def checked_stdin(value: Stdio, as_text: bool, encoding: str | None, errors: str
         return "inherit"
     if isinstance(value, int) and not isinstance(value, bool) and value in (PIPE, DEVNULL):
         return b""  # a pipe that nobody writes to
-    if as_text and callable(value) and not hasattr(value, "read"):
-        source: Any = value
-        checked_plain("stdin", source)
+    if not callable(value) or hasattr(value, "read") or hasattr(value, "fileno"):
+        return value
+    source: Any = value
+    checked_plain("stdin", source)
+    if as_text:
         return text_reader(source, encoding or "utf-8", errors or "strict")
-    return value
+
+    def read(size: int) -> Any:
+        data = source(size)
+        if data is None:  # in an execution it would mean that there is nothing yet
+            raise TypeError("stdin gave NoneType where bytes are needed, b'' at the end")
+        return data
+
+    return read

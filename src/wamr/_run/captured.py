@@ -17,6 +17,7 @@ from ..errors import WasmError, _TracedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from subprocess import TimeoutExpired
     from typing import Any
 
     from .._base.aliases import Stdio
@@ -75,6 +76,13 @@ class Captured:
         return data.decode(self._encoding, errors).replace("\r\n", "\n").replace("\r", "\n")
 
     # ---- exceptions
+    def timed_out(self, args: Any, timeout: float | None) -> TimeoutExpired:
+        """Return the exception for a timeout; its outputs are bytes."""
+        from subprocess import TimeoutExpired
+
+        out, err = (self.bytes_of(name) or None for name in ("stdout", "stderr"))
+        return TimeoutExpired(args, timeout or 0, out, err)
+
     def attach_to(self, error: BaseException) -> None:
         """Set `stdout` and `stderr` of an exception, unless its class has such attributes."""
         own = vars(error).keys() & {"stdout", "stderr"} or hasattr(type(error), "stdout")

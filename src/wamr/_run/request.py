@@ -83,7 +83,7 @@ class Request:
 
     def timed_out(self) -> TimeoutExpired:
         """Return the exception for a program that was stopped; its outputs are bytes."""
-        return timed_out(self.command.args, self.timeout, self.captured)
+        return self.captured.timed_out(self.command.args, self.timeout)
 
     def result(self, returncode: int) -> CompletedProcess[Any]:
         """Return the result of `run`. Raises CalledProcessError, UnicodeDecodeError."""
@@ -91,9 +91,3 @@ class Request:
         if self._check and returncode:
             raise CalledProcessError(returncode, args, *results)
         return CompletedProcess(args, returncode, *results)
-
-
-def timed_out(args: Any, timeout: float | None, captured: Captured) -> TimeoutExpired:
-    """Return the exception for a timeout, with what was captured as bytes."""
-    out, err = (captured.bytes_of(name) or None for name in ("stdout", "stderr"))
-    return TimeoutExpired(args, timeout or 0, out, err)

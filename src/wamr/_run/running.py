@@ -13,7 +13,6 @@ from time import monotonic_ns
 
 from .._runtime.limits import NO_LIMIT, checked_timeout
 from ..errors import ClosedError, ExitTrap
-from .request import timed_out
 from .waiting import wait_for_event
 
 TYPE_CHECKING = False
@@ -60,6 +59,7 @@ class Running:
         execution: Execution,
         streams: Streams,
         captured: Captured,
+        timeout_ns: int,
         fed: FedInput | None = None,
     ) -> None:
         self.args = args
@@ -68,7 +68,7 @@ class Running:
         self.streams = streams
         self.captured = captured
         self.fed = fed
-        self.timeout_ns: int = instance._state.timeout_ns
+        self.timeout_ns = timeout_ns
         self.event: Event | None = None  # at which it has stopped
         self.returncode: int | None = None
         self.failure: str | None = None  # the exception that has ended it
@@ -86,12 +86,20 @@ class Running:
         event = self.event
         return event is not None and event.kind == "stdin" and self.fed is not None and not self.fed
 
-    def turn(self, timeout: float | None, *, feeds: bytes = b"", ends: bool = False) -> Turn:
+    def turn(
+        self,
+        timeout: float | None,
+        *,
+        since: int | None = None,
+        feeds: bytes = b"",
+        ends: bool = False,
+    ) -> Turn:
         """Return a new turn; timeout: seconds until it raises TimeoutExpired.
 
-        feeds: data for stdin. ends: whether the input ends.
+        since: when the timeout has begun, a time of monotonic_ns; None: now. feeds: data for stdin.
+        ends: whether the input ends.
         """
-        return Turn(self, timeout, feeds, ends)
+        return Turn(self, timeout, monotonic_ns() if since is None else since, feeds, ends)
 
     def close(self) -> None:
         """End the program, also if it runs in another thread, or is the caller of this."""
@@ -150,15 +158,19 @@ class Turn:
     __slots__ = ("_deadline", "_ends", "_feeds", "_input_ends", "_running", "_timeout", "until")
 
     def __init__(
-        self, running: Running, timeout: float | None, feeds: bytes, input_ends: bool
+        self,
+        running: Running,
+        timeout: float | None,
+        since: int,
+        feeds: bytes,
+        input_ends: bool,
     ) -> None:
         self._running = running
         self._timeout = timeout
         self._feeds, self._input_ends = feeds, input_ends
         limit = checked_timeout(timeout)
-        now = monotonic_ns()
-        self._ends = now + limit if limit else 0  # then the caller gets a TimeoutExpired
-        self._deadline = now + running.timeout_ns if running.timeout_ns else 0  # the limit's
+        self._ends = since + limit if limit else 0  # then the caller gets a TimeoutExpired
+        self._deadline = since + running.timeout_ns if running.timeout_ns else 0  # the limit's
         ends = [end for end in (self._ends, self._deadline) if end]
         self.until = min(ends) / 1e9 if ends else None
 
@@ -188,6 +200,13 @@ class Turn:
             with suppress(Exception):  # the write of an incomplete character may fail
                 running.streams.end()
         running.captured.attach_to(error)
+
+    @property
+    def returncode(self) -> int:
+        """The exit code of the program, which has ended."""
+        code = self._running.returncode
+        assert code is not None
+        return code
 
     def check(self) -> None:
         """Raise ClosedError if the program was closed meanwhile."""
@@ -223,7 +242,7 @@ class Turn:
         if running.waits_for_input:
             return None
         if self._ends and monotonic_ns() >= self._ends:
-            raise timed_out(running.args, self._timeout, running.captured)
+            raise running.captured.timed_out(running.args, self._timeout)
         return event
 
 

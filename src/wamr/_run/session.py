@@ -6,10 +6,10 @@ from subprocess import CompletedProcess
 
 from .._base.arguments import already_initialized
 from .._runtime.instance import Instance
-from .._runtime.limits import checked_timeout
+from .._runtime.limits import checked_slice, checked_timeout
 from .._wasi.config import SingleUseConfig
 from .._wasi.stdio import PIPE
-from .arguments import Command, checked_input, checked_limits
+from .arguments import Command, checked_input, checked_limits, timeout_ns
 from .fed_input import FedInput
 from .running import Running, drive
 from .transcript import Transcript
@@ -111,7 +111,9 @@ class Session:
             transcript.attach_to(error)
             raise
         self._fed.started = True
-        self._running = Running(args, instance, execution, wasi.streams, transcript, self._fed)
+        self._running = Running(
+            args, instance, execution, wasi.streams, transcript, timeout_ns(limits), self._fed
+        )
 
     def _open(
         self, command: Command, text: bool, encoding: str | None, errors: str | None
@@ -167,6 +169,34 @@ class Session:
             drive(turn)
             return self._reported()
 
+    async def feed_async(
+        self,
+        data: bytes | str,
+        *,
+        timeout: float | None = None,
+        slice: float | None = None,  # noqa: A002
+    ) -> Any:
+        """Do the same as `feed` in asyncio.
+
+        slice: None: code runs in the executor of the event loop, and a program that waits takes no
+        thread. A number of seconds: code runs in the thread of the event loop, which runs once
+        after each slice. Cancelling leaves the program where it is, as a timeout does. Callables
+        are called in the thread that runs the code.
+
+        >>> import asyncio, wamr
+        >>> async def main():
+        ...     async with wamr.Session(['(module (func (export "_start")))']) as session:
+        ...         return await session.feed_async(b"")
+        >>> asyncio.run(main())
+        b''
+        """
+        from .async_turns import drive_async
+
+        checked_slice(slice)
+        with self._feeding(data, timeout) as turn:
+            await drive_async(turn, slice)
+            return self._reported()
+
     def end(self, *, timeout: float | None = None) -> CompletedProcess[Any]:
         """Let the program read the end of its input, and run it to its end.
 
@@ -179,6 +209,25 @@ class Session:
         if self.returncode is None:
             with self._ending(timeout) as turn:
                 drive(turn)
+                return self._completed()
+        checked_timeout(timeout)
+        return self._completed()
+
+    async def end_async(
+        self,
+        *,
+        timeout: float | None = None,
+        slice: float | None = None,  # noqa: A002
+    ) -> CompletedProcess[Any]:
+        """Do the same as `end` in asyncio; slice: as in `feed_async`."""
+        from .async_turns import drive_async
+
+        checked_slice(slice)
+        if self._result is not None:
+            return self._result
+        if self.returncode is None:
+            with self._ending(timeout) as turn:
+                await drive_async(turn, slice)
                 return self._completed()
         checked_timeout(timeout)
         return self._completed()

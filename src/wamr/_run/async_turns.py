@@ -1,0 +1,134 @@
+"""Turns of programs in asyncio.
+
+By default, code runs in threads of the event loop's executor, in slices, so that many programs take
+turns in few threads. While a program waits, it has no thread. Only public parts of asyncio are
+used, so every event loop works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from _thread import allocate_lock
+from contextvars import copy_context
+from functools import partial
+from time import monotonic
+
+from .._runtime.event import Event
+from .._runtime.limits import checked_slice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from .running import Turn
+
+    T = TypeVar("T")
+
+_SLICE_NS = 20_000_000  # in a thread: a cancelled task waits for the end of a slice
+
+
+async def drive_async(turn: Turn, slice: float | None = None) -> None:  # noqa: A002
+    """Run the program to the end of the turn, which has begun.
+
+    slice: None to run code in the executor; otherwise seconds: code runs in the thread of the event
+    loop, which runs once after each slice. Raises CancelledError when no code runs any more; the
+    program stays where it is.
+    """
+    step: Callable[[], Event | None]
+    if slice is None:
+        step = partial(copy_context().run, turn.step, _SLICE_NS)
+        while (event := await in_executor(step)) is not None:
+            await _wait(event, turn)
+    else:
+        slice_ns = checked_slice(slice)
+        while (event := turn.step(slice_ns)) is not None:
+            await _wait(event, turn)
+
+
+async def _wait(event: Event, turn: Turn) -> None:
+    """Wait until the program can go on, or until the end of the turn."""
+    if event.kind == "slice":
+        await asyncio.sleep(0)
+        return
+    ends = [time for time in (event.until, turn.until) if time is not None]
+    end = min(ends) if ends else None
+    left = 0.02 if end is None else max(0.0, min(0.02, end - monotonic()))
+    await asyncio.sleep(left)
+
+
+# ------------------------------------------------------------------ threads
+class _Work:
+    """A function that runs once in a thread of an executor, unless it was revoked before.
+
+    The outcome is kept here, since a future that was cancelled has none.
+    """
+
+    __slots__ = ("_ended", "_function", "_taken", "error", "result")
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._taken = allocate_lock()  # by the thread, or by `revoke`
+        self._ended = allocate_lock()
+        self._ended.acquire()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        if not self._taken.acquire(blocking=False):
+            return
+        try:
+            self.result = self._function()
+        except BaseException as error:  # noqa: BLE001 - in_executor raises it
+            self.error = error
+        finally:
+            self._ended.release()
+
+    def revoke(self) -> bool:
+        """Return whether the function has not begun, in which case it never will."""
+        return self._taken.acquire(blocking=False)
+
+    def join(self) -> None:
+        """Wait for the end of the function."""
+        self._ended.acquire()
+
+
+def _wake(waiter: asyncio.Future[None], _: object) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def in_executor(function: Callable[[], T]) -> T:
+    """Call a function in a thread of the event loop's executor; return its result.
+
+    If the task is cancelled, raise CancelledError when the function has returned, or at once if it
+    has not begun.
+    """
+    loop = asyncio.get_running_loop()
+    work = _Work(function)
+    future = loop.run_in_executor(None, work.run)
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        waiter = loop.create_future()  # cancelled in place of `future`, which must report the end
+        future.add_done_callback(partial(_wake, waiter))
+        try:
+            await waiter
+        except asyncio.CancelledError as error:
+            if work.revoke():
+                future.cancel()
+                raise
+            cancelled = error
+        except BaseException:  # the coroutine was closed: nobody can wait for the thread but here
+            if work.revoke():
+                future.cancel()
+            else:
+                work.join()
+            raise
+    raised, work.error = cancelled or work.error, None
+    try:
+        if raised is not None:
+            raise raised
+        future.result()  # raises an error of the executor, as after a shutdown
+        return work.result  # type: ignore[no-any-return]
+    finally:
+        del raised, cancelled  # no cycle through the traceback, which has this frame

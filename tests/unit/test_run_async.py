@@ -1,0 +1,343 @@
+"""wamr.run_async: what wamr.run does, in asyncio; and the asynchronous methods of sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import io
+import os
+import subprocess
+import threading
+import time
+from subprocess import DEVNULL, PIPE, STDOUT, CompletedProcess, TimeoutExpired
+
+import pytest
+from fed_programs import fed, session
+
+import wamr
+
+pytestmark = pytest.mark.usefixtures("wat")
+
+SLICES = pytest.mark.parametrize("slice_", [None, 0.002], ids=["executor", "loop"])
+SPINS_AT_START = """(module (func $spin (loop $ever (br $ever))) (start $spin)
+    (func (export "_start")))"""
+
+
+def run(*args, **rest):
+    """Run the program of fed_programs."""
+    return asyncio.run(wamr.run_async([fed(), *args], **rest))
+
+
+@SLICES
+def test_the_result_is_that_of_run(slice_):
+    options = {"capture_output": True, "text": True, "input": "2éx"}
+    done = run(**options, slice=slice_)
+    assert isinstance(done, CompletedProcess)
+    assert (done.args, done.returncode) == ([fed()], 0)
+    assert (done.stdout, done.stderr) == ("ready\nbye\n", "éx")
+    assert vars(done) == vars(wamr.run([fed()], **options))
+    assert run(input=b"x\x05", stdout=DEVNULL, slice=slice_).returncode == 5
+
+
+@SLICES
+def test_stdio_of_all_kinds(slice_, tmp_path, capfd):
+    data = tmp_path / "in"
+    data.write_bytes(b"ehello")
+    for stdin in (data, str(data), io.BytesIO(b"ehello"), b"ehello"):
+        assert run(stdin=stdin, stdout=PIPE, slice=slice_).stdout == b"ready\nhellobye\n"
+    with data.open("rb") as file:
+        assert run(stdin=file, stdout=PIPE, slice=slice_).stdout == b"ready\nhellobye\n"
+    for stdin in (PIPE, DEVNULL):
+        assert run(stdin=stdin, stdout=PIPE, slice=slice_).stdout == b"ready\nbye\n"
+    got, pieces = [], ["ehe", "ello", ""]
+    run(stdin=lambda _: pieces.pop(0), stdout=got.append, text=True, slice=slice_)
+    assert "".join(got) == "ready\nhellobye\n"
+    done = run(input=b"2x", stdout=PIPE, stderr=STDOUT, slice=slice_)
+    assert (done.stdout, done.stderr) == (b"ready\nxbye\n", None)
+    capfd.readouterr()
+    run(input=b"2x", slice=slice_)
+    assert capfd.readouterr() == ("ready\nbye\n", "x")
+
+
+@SLICES
+def test_a_program_that_waits_for_a_pipe_takes_no_thread(slice_):
+    async def main():
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, "rb") as stdin:
+            task = asyncio.create_task(
+                wamr.run_async([fed()], stdin=stdin, stdout=PIPE, slice=slice_)
+            )
+            for piece in (b"e1", b"e2"):
+                await asyncio.sleep(0.05)
+                os.write(theirs, piece)
+            await asyncio.sleep(0.05)
+            os.close(theirs)
+            return await task
+
+    assert asyncio.run(main()).stdout == b"ready\n12bye\n"
+
+
+def test_a_full_pipe_is_waited_for():
+    async def main():
+        ours, theirs = os.pipe()
+        with os.fdopen(theirs, "wb") as stdout:
+            task = asyncio.create_task(wamr.run_async([fed()], input=b"m\x05", stdout=stdout))
+            await asyncio.sleep(0.1)
+            assert not task.done()
+            size = 0
+            while size < 6 + 5 * 65536:
+                size += len(await asyncio.to_thread(os.read, ours, 1 << 20))
+            await task
+        rest = os.read(ours, 100)
+        os.close(ours)
+        return size + len(rest)
+
+    assert asyncio.run(main()) == 6 + 5 * 65536 + 4
+
+
+def test_many_sleeping_programs_take_few_threads():
+    async def main():
+        before = threading.active_count()
+        runs = [wamr.run_async([fed()], input=b"s", stdout=PIPE) for _ in range(200)]
+        done = await asyncio.gather(*runs)
+        return done, threading.active_count() - before
+
+    done, threads = asyncio.run(main())
+    assert {each.stdout for each in done} == {b"ready\n.bye\n"}
+    assert threads <= 40  # of the executor
+
+
+@SLICES
+@pytest.mark.parametrize("command", [b"l", b"S"])
+def test_timeout(command, slice_):
+    with pytest.raises(TimeoutExpired) as caught:
+        run("x", input=command, capture_output=True, timeout=0.1, slice=slice_)
+    error = caught.value
+    assert (error.cmd, error.timeout) == ([fed(), "x"], 0.1)
+    assert (error.stdout, error.stderr) == (b"ready\n", None)
+
+
+@SLICES
+def test_other_limits(slice_):
+    with pytest.raises(wamr.TimeoutTrap) as caught:
+        limits = wamr.ResourceLimits(timeout=0.05)
+        run(input=b"l", stdout=PIPE, limits=limits, timeout=60, slice=slice_)
+    assert caught.value.stdout == b"ready\n"
+    with pytest.raises(wamr.FuelTrap):
+        run(input=b"l", stdout=PIPE, limits=wamr.ResourceLimits(fuel=10**5), slice=slice_)
+
+
+def test_a_start_function_does_not_stop_the_loop():
+    async def main():
+        ticks = 0
+        task = asyncio.create_task(wamr.run_async([SPINS_AT_START], timeout=0.2))
+        while not task.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        return ticks, task
+
+    ticks, task = asyncio.run(main())
+    assert ticks > 2
+    assert isinstance(task.exception(), TimeoutExpired)
+
+    async def cancelled():
+        task = asyncio.create_task(wamr.run_async([SPINS_AT_START]))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+
+
+@SLICES
+def test_exceptions(slice_):
+    with pytest.raises(wamr.Trap, match="unreachable") as caught:
+        run(input=b"t", capture_output=True, slice=slice_)
+    assert caught.value.stdout == b"ready\n"
+    with pytest.raises(subprocess.CalledProcessError) as called:
+        run(input=b"x\x02", capture_output=True, check=True, slice=slice_)
+    assert (called.value.returncode, called.value.stdout) == (2, b"ready\n")
+
+    def fail(data):
+        raise KeyError(data)
+
+    with pytest.raises(KeyError):
+        run(stdout=fail, slice=slice_)
+    with pytest.raises(TypeError, match="stdin gave NoneType where bytes are needed"):
+        run(stdin=lambda _: None, stdout=DEVNULL, slice=slice_)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"input": "text"}, TypeError, "input must be bytes"),
+        ({"input": b"", "stdin": b""}, ValueError, "can't both be used"),
+        ({"capture_output": True, "stdout": PIPE}, ValueError, "with capture_output"),
+        ({"timeout": -1}, ValueError, "timeout must not be negative"),
+        ({"slice": -1}, ValueError, "slice must not be negative"),
+        ({"slice": "x"}, TypeError, "slice must be a number"),
+        ({"limits": 1}, TypeError, "limits must be ResourceLimits"),
+    ],
+)
+def test_wrong_arguments(options, error, text):
+    with pytest.raises(error, match=text):
+        run(**options)
+
+
+def test_a_wrong_program():
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(wamr.run_async(["nowhere.wasm"]))
+    with pytest.raises(TypeError, match="args must be a sequence"):
+        asyncio.run(wamr.run_async(None))
+    with pytest.raises(ValueError, match="args is empty"):
+        asyncio.run(wamr.run_async([]))
+
+
+@SLICES
+@pytest.mark.parametrize("command", [b"l", b"S"])
+def test_cancelling_ends_the_program(command, slice_):
+    async def main():
+        started = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(
+            wamr.run_async(
+                [fed()],
+                input=command,
+                stdout=lambda _: loop.call_soon_threadsafe(started.set),
+                slice=slice_,
+            )
+        )
+        await started.wait()
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+def test_callables_see_the_context_of_the_task():
+    variable = contextvars.ContextVar("variable")
+    seen = []
+
+    async def main():
+        variable.set("of the task")
+        await wamr.run_async([fed()], input=b"", stdout=lambda _: seen.append(variable.get()))
+
+    asyncio.run(main())
+    assert seen == ["of the task"] * 2
+
+
+def test_other_tasks_run_meanwhile():
+    async def main():
+        ticks = 0
+        for slice_ in (None, 0.002):
+            task = asyncio.create_task(
+                wamr.run_async([fed()], input=b"l", timeout=0.2, stdout=DEVNULL, slice=slice_)
+            )
+            before = ticks
+            while not task.done():
+                await asyncio.sleep(0)
+                ticks += 1
+            assert ticks - before > 5
+            assert isinstance(task.exception(), TimeoutExpired)
+
+    asyncio.run(main())
+
+
+# ------------------------------------------------------------------ sessions
+@SLICES
+def test_feeding_and_ending_a_session(slice_):
+    async def main():
+        async with session() as s:
+            assert await s.feed_async(b"eone", slice=slice_) == b"ready\none"
+            assert s.waiting == "stdin"
+            assert await s.feed_async(b"2x", slice=slice_) == b""
+            assert s.stderr == b"x"
+            assert s.feed(b"n") == b"1"
+            done = await s.end_async(slice=slice_)
+            assert (done.returncode, done.stdout) == (0, b"bye\n")
+            assert await s.end_async() is done
+            with pytest.raises(RuntimeError, match="the program has ended, with exit code 0"):
+                await s.feed_async(b"")
+
+    asyncio.run(main())
+
+
+@SLICES
+def test_a_timeout_leaves_the_session_as_it_is(slice_):
+    async def main():
+        async with session() as s:
+            with pytest.raises(TimeoutExpired):
+                await s.feed_async(b"s", timeout=0.01, slice=slice_)
+            assert s.waiting == "sleep"
+            assert await s.feed_async(b"", slice=slice_) == b"ready\n."
+            with pytest.raises(TimeoutExpired):
+                await s.feed_async(b"l", timeout=0.05, slice=slice_)
+            with pytest.raises(TimeoutExpired):
+                await s.end_async(timeout=0.05, slice=slice_)
+
+    asyncio.run(main())
+
+
+@SLICES
+def test_cancelling_leaves_the_session_as_it_is(slice_):
+    async def main():
+        async with session() as s:
+            for command, waiting in ((b"s", "sleep"), (b"l", None)):
+                task = asyncio.create_task(s.feed_async(command, slice=slice_))
+                await asyncio.sleep(0.03)
+                with pytest.raises(RuntimeError, match="the program runs already"):
+                    await s.feed_async(b"")
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                assert s.waiting == waiting
+                if waiting:
+                    assert await s.feed_async(b"", slice=slice_) == b"ready\n."
+
+    asyncio.run(main())
+
+
+@SLICES
+def test_a_session_that_is_closed_meanwhile(slice_):
+    async def main():
+        for command in (b"l", b"S"):
+            s = session()
+            task = asyncio.create_task(s.feed_async(command, slice=slice_))
+            await asyncio.sleep(0.05)
+            s.close()
+            with pytest.raises(wamr.ClosedError):
+                await task
+
+    asyncio.run(main())
+
+
+def test_a_coroutine_that_is_dropped_leaves_the_session_usable():
+    s = session()
+
+    async def main():
+        coroutine = s.feed_async(b"l")
+        coroutine.send(None)
+        coroutine.close()
+        assert s.waiting is None
+        with pytest.raises(TimeoutExpired):
+            await s.feed_async(b"", timeout=0.01)
+
+    asyncio.run(main())
+    s.close()
+
+
+def test_many_sessions_at_once():
+    async def main():
+        sessions = [session() for _ in range(100)]
+        begin = time.monotonic()
+        for _ in range(2):
+            found = await asyncio.gather(*[s.feed_async(b"n") for s in sessions])
+        assert found == [b"2"] * 100
+        for s in sessions:
+            s.close()
+        return time.monotonic() - begin
+
+    asyncio.run(main())
