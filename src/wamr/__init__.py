@@ -63,6 +63,7 @@ from .wat import wat2wasm
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base.aliases import Source, Stdio, Value
+    from ._run.completed import CompletedProcess
     from ._run.run import run
     from ._run.run_async import run_async
     from ._run.session import Session
@@ -81,6 +82,7 @@ __all__ = [
     "WAMR_VERSION",
     "ClosedError",
     "CompileError",
+    "CompletedProcess",
     "Config",
     "Dir",
     "Engine",
@@ -150,6 +152,7 @@ add_former_modules()
 
 # Names that `load` doesn't need, with their modules, which are imported at the first access.
 _LAZY = {
+    "CompletedProcess": "_run.completed",
     "run": "_run.run",
     "run_async": "_run.run_async",
     "Session": "_run.session",

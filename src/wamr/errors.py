@@ -13,7 +13,7 @@ from ._base.frame import traceback_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     _Frames = tuple["Frame", ...] | Callable[[], tuple["Frame", ...]]
@@ -23,7 +23,8 @@ class WasmError(Exception):
     """Base of the exceptions that this package defines.
 
     Attributes `stdout` and `stderr`: the outputs that `wamr.run` has captured, as bytes, or as str
-    in text mode; None: not captured. `output`: the same as `stdout`.
+    in text mode; None: not captured. `output`: the same as `stdout`. `files`: the private
+    directories of the program that `run` has run, as in its result; None: there are none.
 
     >>> import wamr
     >>> try:
@@ -35,6 +36,7 @@ class WasmError(Exception):
 
     stdout: "Any" = None
     stderr: "Any" = None
+    files: "Mapping[str, Mapping[str, bytes]] | None" = None
 
     @property
     def output(self) -> "Any":

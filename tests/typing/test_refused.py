@@ -62,6 +62,10 @@ def test_arguments_of_a_wrong_kind() -> None:
     with raises(TypeError):
         wamr.ResourceLimits(timeout="1")  # type: ignore[arg-type]
     with raises(TypeError):
+        wamr.ResourceLimits(output_bytes="1")  # type: ignore[arg-type]
+    with raises(TypeError):
+        wamr.WasiConfig(dirs={"/w": {"a": 5}})  # type: ignore[dict-item]
+    with raises(TypeError):
         wamr.ResourceLimits(1)  # type: ignore[call-arg]
 
 

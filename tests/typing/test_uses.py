@@ -54,6 +54,8 @@ def test_loading_and_calling() -> None:
     assert_type(instance, Instance)
     assert_type(instance.exports, wamr.Exports)
     assert_type(instance.fuel, "int | None")
+    for folder in instance.files.values():
+        folder["name"] = folder.pop("other", b"")
     instance.exports.run()
     total: int = instance.exports.add(2, 3)
     assert (total, seen) == (5, [7])
@@ -243,13 +245,17 @@ def test_errors() -> None:
 
 def test_programs(tmp_path: Path) -> None:
     chunks: list[bytes] = []
-    limits = wamr.ResourceLimits(timeout=10, fuel=10_000)
+    limits = wamr.ResourceLimits(timeout=10, fuel=10_000, output_bytes=100)
     wasi = wamr.WasiConfig(
         args=["x"], env={"A": "1"}, dirs={"/a": tmp_path, "/b": wamr.Dir(tmp_path, writable=True)}
     )
     assert_type(wamr.load(HELLO, wasi=wasi, limits=limits), Instance)
     done = wamr.run([Module(wamr.Engine(), HELLO)], stdout=chunks.append, limits=limits)
-    assert_type(done, subprocess.CompletedProcess[Any])
+    assert_type(done, wamr.CompletedProcess)
+    plain: subprocess.CompletedProcess[Any] = done
+    assert plain.returncode == 0
+    private = wamr.run([Module(wamr.Engine(), HELLO)], dirs={"/w": {"a": b"x", "b": {"c": "y"}}})
+    assert private.files["/w"]["b/c"] == b"y"
     assert_type(done.returncode, int)
     assert chunks == [b"hi\n"]
     words: list[str] = []

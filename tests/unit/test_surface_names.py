@@ -17,7 +17,7 @@ import pytest
 
 import wamr
 
-ERROR = "stdout stderr output"  # what `run` has captured
+ERROR = "stdout stderr output files"  # what `run` has captured
 TRAP = f"{ERROR} message code frames"
 EXTERN = "store type"
 PROMISED = {
@@ -25,14 +25,15 @@ PROMISED = {
     "Engine": "",
     "Store": "engine interrupt gc close",
     "Module": "name imports exports custom_section validate serialize deserialize",
-    "Instance": "module exports fuel interrupt close",
+    "CompletedProcess": "files",
+    "Instance": "module exports files fuel interrupt close",
     "Exports": "",
     "Linker": "define get trap_missing func define_instance define_wasi instantiate",
     "Extern": EXTERN,
     "Func": f"{EXTERN} name callable call call_async execution",
     "Execution": "state func send throw close",
     "Event": "kind host args until",
-    "Session": "feed feed_async end end_async waiting returncode stderr close",
+    "Session": "feed feed_async end end_async waiting returncode files stderr close",
     "Global": f"{EXTERN} value",
     "Table": f"{EXTERN} grow",
     "Memory": f"{EXTERN} pages read write view grow",

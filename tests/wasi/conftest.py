@@ -1,13 +1,20 @@
-"""Builds the program of the conformance tests (program/*.c) once a session, with zig's compiler."""
+"""The program of the conformance tests (program/*.c), and private directories.
+
+The program is built once a session, with zig's compiler.
+"""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from needs import needs
+from wasm_fixtures import Guest
 
 SOURCES = Path(__file__).with_name("program")
 FLAGS = ["-target", "wasm32-wasi", "-O1", "-g0", "-Wall", "-Wextra", "-Werror"]
@@ -23,3 +30,27 @@ def conformance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return target
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Make temporary directories in this folder, which is empty at the end."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    gc.collect()
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def guest():
+    made = []
+
+    def make(files: Any, **wasi: Any) -> Any:
+        made.append(Guest(dirs={"/w": files}, **wasi))
+        return made[-1], made[-1].instance.files["/w"]
+
+    yield make
+    for each in made:
+        each.instance.close()

@@ -32,9 +32,9 @@ wpy_instance_close_now(wpy_instance *instance)
     instance->wasi = NULL;
 }
 
-/* Closes the instance now. If a call is open in it, or another thread has the lock of its group,
-   that call or thread closes the instance when it ends or releases the lock. Any thread; waits 50
-   ms at most, so not with the GIL. */
+/* Closes the instance now: WPY_OK. If a call is open in it, or another thread has the lock of its
+   group, that call or thread closes the instance when it ends or releases the lock: WPY_BUSY. Any
+   thread; waits 50 ms at most, so not with the GIL. */
 int
 wpy_instance_close(wpy_instance *instance)
 {
@@ -51,7 +51,7 @@ wpy_instance_close(wpy_instance *instance)
         ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_CLOSE_PENDING);
         wpy_group_close_pending(&instance->object);
     }
-    return WPY_OK;
+    return closed ? WPY_OK : WPY_BUSY;
 }
 
 static void

@@ -10,7 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .lifetime import Lifetime
 
 # The import modules that WAMR implements.
 WASI = {"wasi_snapshot_preview1": "preview 1", "wasi_unstable": "snapshot 0, before preview 1"}
@@ -51,10 +50,11 @@ class WasiBase:
 
     __slots__ = ()
 
-    def _apply(self, c: Any, lifetime: Lifetime) -> object:
+    def _apply(self, c: Any, lifetime: Any) -> object:
         """Open the configuration for one instance, and set `c.wasi`; c: a `wpy_imports *`.
 
-        lifetime: of the instance; it keeps the Python streams alive. The caller keeps the result
+        lifetime: of the instance, an InstanceState; it keeps the Python streams alive, and its
+        `files` are the private directories. The caller keeps the result
         until the instance has been made. Raises OSError, MemoryError.
         """
         raise NotImplementedError

@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._base.aliases import Stdio
+    from .._wasi.config import SingleUseConfig
 
 _LINES, _WIDTH = 20, 400  # limits of the end of stderr that is shown
+_FILES_MARK = "_wamr_files"
 _MARK = "_wamr_captured"  # an attribute of exceptions whose stdout and stderr were set here
 
 
 class Captured:
     """The captured outputs of one run.
 
-    text: whether results are str; then encoding and errors are those of `run`.
+    text: whether results are str; then encoding and errors are those of `run`. config: of the
+    program, with its private directories.
     """
+
+    config: SingleUseConfig | None = None
 
     def __init__(self, text: bool, encoding: str | None, errors: str | None) -> None:
         self._text = text
@@ -81,10 +86,16 @@ class Captured:
         from subprocess import TimeoutExpired
 
         out, err = (self.bytes_of(name) or None for name in ("stdout", "stderr"))
-        return TimeoutExpired(args, timeout or 0, out, err)
+        error = TimeoutExpired(args, timeout or 0, out, err)
+        self.attach_files_to(error)
+        return error
 
     def attach_to(self, error: BaseException) -> None:
-        """Set `stdout` and `stderr` of an exception, unless its class has such attributes."""
+        """Set `stdout` and `stderr` of an exception, unless its class has such attributes.
+
+        So with `files`, if there are private directories.
+        """
+        self.attach_files_to(error)
         own = vars(error).keys() & {"stdout", "stderr"} or hasattr(type(error), "stdout")
         if own and not (isinstance(error, WasmError) or _MARK in vars(error)):
             return
@@ -97,6 +108,13 @@ class Captured:
         if not isinstance(error, WasmError):
             vars(error).update({"output": outputs["stdout"], _MARK: True})
         _add_note(error, ending)
+
+    def attach_files_to(self, error: BaseException) -> None:
+        """Set `files` of an exception to the private directories, if there are any."""
+        files = self.config.files if self.config else None
+        own = hasattr(error, "files") and not isinstance(error, WasmError)
+        if files and (not own or _FILES_MARK in vars(error)):
+            vars(error).update({"files": files, _FILES_MARK: True})
 
     def _result_or_escaped(self, name: str) -> Any:
         """Return an output as `results` does, but escape what can't be decoded."""

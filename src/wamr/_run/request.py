@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from subprocess import CalledProcessError, CompletedProcess, TimeoutExpired
+from subprocess import CalledProcessError, TimeoutExpired
 
 from .._runtime.limits import checked_timeout
 from .._wasi.config import SingleUseConfig
 from .._wasi.stdio import PIPE
 from .arguments import Command, checked_input, checked_stdin, with_timeout
 from .captured import Captured
+from .completed import CompletedProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,15 +80,18 @@ class Request:
             stdout=self.captured.output("stdout", stdout),
             stderr=self.captured.output("stderr", stderr),
         )
+        self.captured.config = self.wasi
         return store
 
     def timed_out(self) -> TimeoutExpired:
         """Return the exception for a program that was stopped; its outputs are bytes."""
         return self.captured.timed_out(self.command.args, self.timeout)
 
-    def result(self, returncode: int) -> CompletedProcess[Any]:
+    def result(self, returncode: int) -> CompletedProcess:
         """Return the result of `run`. Raises CalledProcessError, UnicodeDecodeError."""
         args, results = self.command.args, self.captured.results()
         if self._check and returncode:
-            raise CalledProcessError(returncode, args, *results)
-        return CompletedProcess(args, returncode, *results)
+            error = CalledProcessError(returncode, args, *results)
+            self.captured.attach_files_to(error)
+            raise error
+        return CompletedProcess(args, returncode, *results, files=self.wasi.files)

@@ -17,13 +17,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from subprocess import CompletedProcess
-    from typing import Any
 
     from .._base.aliases import Stdio
     from .._runtime.limits import ResourceLimits
     from .._runtime.module import Module
-    from .._wasi.config import Dir
+    from .._wasi.config import _DirSource
+    from .completed import CompletedProcess
 
 
 def run(
@@ -38,12 +37,12 @@ def run(
     encoding: str | None = None,
     errors: str | None = None,
     env: Mapping[str, str] | None = None,
-    dirs: Mapping[str, str | os.PathLike[str] | Dir] | None = None,
+    dirs: Mapping[str, _DirSource] | None = None,
     timeout: float | None = None,
     limits: ResourceLimits | None = None,
     check: bool = False,
-) -> CompletedProcess[Any]:
-    r"""Run a WASI command to its end and return a `subprocess.CompletedProcess`.
+) -> CompletedProcess:
+    r"""Run a WASI command to its end and return a `CompletedProcess`, as `subprocess.run` does.
 
     args: the program, which is a path or a Module, and its arguments. The program's argv[0] is its
     file name without the directory.
@@ -51,9 +50,10 @@ def run(
     subprocess.PIPE, DEVNULL or STDOUT; everything that `WasiConfig` takes.
     capture_output: the same as PIPE for stdout and stderr. text, encoding, errors: use str instead
     of bytes, UTF-8 by default, with "\n" for every line ending; for callables, too.
-    env, dirs: as in `WasiConfig`; nothing is inherited. timeout: seconds that the program may run,
-    compiling excluded; None: no limit. limits: as in `Instance`. check: raise an exception if the
-    exit code isn't 0.
+    env, dirs: as in `WasiConfig`; nothing is inherited. The result, and exceptions that end a
+    running program, have the files of private directories as `files`. timeout: seconds that the
+    program may run, compiling excluded; None: no limit. limits: as in `Instance`. check: raise an
+    exception if the exit code isn't 0.
     Raises subprocess.TimeoutExpired (its outputs are bytes), CalledProcessError (check), OSError,
     CompileError, LinkError, Trap (the program trapped), WasmException (it threw an exception and
     didn't catch it), TypeError, ValueError, and what a callable or file raised. Exceptions that end

@@ -18,12 +18,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from subprocess import CompletedProcess
-    from typing import Any
 
     from .._base.aliases import Stdio
     from .._runtime.limits import ResourceLimits
-    from .._wasi.config import Dir
+    from .._wasi.config import _DirSource
+    from .completed import CompletedProcess
 
 
 async def run_async(
@@ -38,12 +37,12 @@ async def run_async(
     encoding: str | None = None,
     errors: str | None = None,
     env: Mapping[str, str] | None = None,
-    dirs: Mapping[str, str | os.PathLike[str] | Dir] | None = None,
+    dirs: Mapping[str, _DirSource] | None = None,
     timeout: float | None = None,
     limits: ResourceLimits | None = None,
     check: bool = False,
     slice: float | None = None,  # noqa: A002
-) -> CompletedProcess[Any]:
+) -> CompletedProcess:
     """Run a WASI command as `run` does, in asyncio: other tasks run meanwhile.
 
     slice: None: code runs in the executor of the event loop, in slices, and a program that waits

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from subprocess import CompletedProcess
-
 from .._base.arguments import already_initialized
 from .._runtime.instance import Instance
 from .._runtime.limits import checked_slice, checked_timeout
 from .._wasi.config import SingleUseConfig
 from .._wasi.stdio import PIPE
 from .arguments import Command, checked_input, checked_limits, timeout_ns
+from .completed import CompletedProcess
 from .fed_input import FedInput
 from .running import Running, drive
 from .transcript import Transcript
@@ -17,7 +16,7 @@ from .transcript import Transcript
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, MutableMapping, Sequence
     from typing import Any, Literal
 
     from typing_extensions import Self
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from .._base.aliases import Stdio
     from .._runtime.limits import ResourceLimits
     from .._runtime.module import Module
-    from .._wasi.config import Dir
+    from .._wasi.config import _DirSource
     from .running import Turn
 
 
@@ -42,7 +41,8 @@ class Session:
     attribute `stderr`. text: use str instead of bytes, UTF-8 by default, with "\n" for every line
     ending. limits: as in `Instance`; `timeout` counts each `feed` from its start to its end.
     Attributes `args`; `returncode`: the exit code, or None while the program has not ended or if an
-    exception has ended it; `waiting`.
+    exception has ended it; `waiting`; `files`: the private directories of `dirs`, as those of an
+    Instance, which exist as long as the session or its result.
     Raises what `run` raises before the program runs.
 
     >>> import wamr
@@ -72,8 +72,10 @@ class Session:
         "_running",
         "_text",
         "_transcript",
+        "files",
         "stderr",
     )
+    files: Mapping[str, MutableMapping[str, bytes]]  # the private directories
     stderr: Any  # what was written to it, in the time of the last feed; None: isn't captured
 
     def __init__(
@@ -86,7 +88,7 @@ class Session:
         encoding: str | None = None,
         errors: str | None = None,
         env: Mapping[str, str] | None = None,
-        dirs: Mapping[str, str | os.PathLike[str] | Dir] | None = None,
+        dirs: Mapping[str, _DirSource] | None = None,
         limits: ResourceLimits | None = None,
     ) -> None:
         if hasattr(self, "_command"):
@@ -103,6 +105,8 @@ class Session:
             stdout=transcript.output("stdout", PIPE if stdout is None else stdout),
             stderr=transcript.output("stderr", stderr),
         )
+        self.files = wasi.files
+        transcript.config = wasi
         try:
             instance = Instance(store, command.module, wasi=wasi, limits=limits)
             execution = instance.exports["_start"].execution()
@@ -123,7 +127,7 @@ class Session:
         self._text = bool(text or encoding or errors)
         self._encoding, self._errors = encoding, errors
         self._fed = FedInput()
-        self._result: CompletedProcess[Any] | None = None
+        self._result: CompletedProcess | None = None
         self.stderr = None
         self._transcript = Transcript(self._text, encoding, errors)
         return self._transcript
@@ -197,7 +201,7 @@ class Session:
             await drive_async(turn, slice)
             return self._reported()
 
-    def end(self, *, timeout: float | None = None) -> CompletedProcess[Any]:
+    def end(self, *, timeout: float | None = None) -> CompletedProcess:
         """Let the program read the end of its input, and run it to its end.
 
         Returns a CompletedProcess as `run` does, with the output since the last call returned.
@@ -218,7 +222,7 @@ class Session:
         *,
         timeout: float | None = None,
         slice: float | None = None,  # noqa: A002
-    ) -> CompletedProcess[Any]:
+    ) -> CompletedProcess:
         """Do the same as `end` in asyncio; slice: as in `feed_async`."""
         from .async_turns import drive_async
 
@@ -283,9 +287,9 @@ class Session:
         stdout, self.stderr = self._transcript.report(final=self._running.over)
         return ("" if self._text else b"") if stdout is None else stdout
 
-    def _completed(self) -> CompletedProcess[Any]:
+    def _completed(self) -> CompletedProcess:
         """Return the result of the program, which has exited."""
         outputs = self._transcript.report(final=True)
         self.stderr = outputs[1]
-        self._result = CompletedProcess(self.args, self.returncode or 0, *outputs)
+        self._result = CompletedProcess(self.args, self.returncode or 0, *outputs, files=self.files)
         return self._result

@@ -24,6 +24,7 @@ from .store import Store, checked_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
     from typing import NoReturn
 
     from typing_extensions import Self
@@ -139,10 +140,18 @@ class Instance:
             c.timeout_ns = timeout_ns
             c.fuel = fuel
             c.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
-            _link(state, resolved, wasi)
+            try:
+                _link(state, resolved, wasi)
+            except BaseException:
+                state.remove_files()
+                raise
         self._init(state)
         if module._starts():
-            self._start()
+            try:
+                self._start()
+            except BaseException:
+                state.remove_files()
+                raise
         state.started = True
 
     def _init(self, state: InstanceState) -> None:
@@ -186,6 +195,24 @@ class Instance:
     def fuel(self, fuel: int | None) -> None:
         self._open()
         lib.wpy_instance_set_fuel(self._state.c, checked_fuel(fuel))
+
+    @property
+    def files(self) -> Mapping[str, MutableMapping[str, bytes]]:
+        """The private directories of a WASI program: `dirs={"/w": {"a.csv": b"…"}}`.
+
+        Each is a mapping of names to the contents of its files, which Python can read, write and
+        delete; names are relative paths, as "sub/b.txt". They are removed when the instance is
+        closed. Access raises ClosedError then, and KeyError, OSError, TypeError, ValueError.
+
+        >>> import wamr
+        >>> config = wamr.WasiConfig(dirs={"/w": {"a.csv": b"1,2"}})
+        >>> with wamr.load('(module (import "wasi_snapshot_preview1" "fd_close"'
+        ...                '  (func (param i32) (result i32))))', wasi=config) as inst:
+        ...     inst.files["/w"]["sub/b.txt"] = "text"
+        ...     dict(inst.files["/w"])
+        {'a.csv': b'1,2', 'sub/b.txt': b'text'}
+        """
+        return self._state.files
 
     def _open(self) -> None:
         if self._state.closed:

@@ -9,6 +9,8 @@ functions or other externs.
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from .._backend.binding import lib
 from .._base.lifetime import Lifetime
 from .._base.registry import instance_states, new_key
@@ -16,12 +18,15 @@ from .._values.references import ReferenceContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
     from weakref import ref
 
     from .memory import Memory
     from .module import Module
     from .store import Store
+
+_NO_FILES: Mapping[str, Any] = MappingProxyType({})
 
 
 def find_instance_state(instance_id: int) -> InstanceState | None:
@@ -38,12 +43,14 @@ class InstanceState(Lifetime, ReferenceContext):
         "_memories",
         "awaited",
         "c",
+        "files",
         "instance_id",
         "module",
         "started",
         "timeout_ns",
     )
     c: Any
+    files: Mapping[str, Any]  # the private directories, by the paths that the program sees
     module: Module
     store: Store
 
@@ -55,6 +62,7 @@ class InstanceState(Lifetime, ReferenceContext):
         self.module = module
         self.instance_id = new_key()
         self.c = None
+        self.files = _NO_FILES
         self.started = False  # whether the start function has run
         self.timeout_ns = 0  # for each call; 0: no limit
         self.awaited: Any = None  # a WeakRegistry: calls to tell that it was closed or interrupted
@@ -86,8 +94,14 @@ class InstanceState(Lifetime, ReferenceContext):
             memory = reference()
             if memory is not None:
                 memory._detach()
-        lib.wpy_instance_close(self.c)
+        if lib.wpy_instance_close(self.c) == lib.WPY_OK:
+            self.remove_files()  # else they go with this object: a call still runs
         self._tell_awaited()
+
+    def remove_files(self) -> None:
+        """Remove the private directories."""
+        for private in self.files.values():
+            private.close()
 
     def interrupt(self) -> None:
         """Stop the code that runs in the instance."""

@@ -16,6 +16,7 @@ from .._base.arguments import already_initialized
 from .._base.immutable import Options
 from .._base.wasi import WasiBase
 from .files import descriptor_of
+from .private import PrivateDir, PrivateFiles
 from .stdio import STDOUT, Stream, checked_path, open_for_input, open_for_output
 from .streams import Streams, reader, streams_by_number, writer
 
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
     from .._base.aliases import Stdio
-    from .._base.lifetime import Lifetime
 
     Path: TypeAlias = str | os.PathLike[str]
+    _Contents: TypeAlias = Mapping[str, "bytes | str | _Contents"]
+    _DirSource: TypeAlias = "Path | Dir | _Contents"
 
 _PYTHON, _NOTHING = -1, -2  # descriptors for wpy_wasi_stdio: streams in Python; no stream
 _numbers = count(1)
@@ -60,7 +62,9 @@ class WasiConfig(WasiBase):
     """The access of a WASI program (preview 1, snapshot 0) to the host. Nothing is inherited.
 
     args: its argv, with the program's name first. env: its environment variables. dirs: a mapping
-    {"guest path": host path or Dir}; a directory is read-only unless it is a Dir(writable=True).
+    {"guest path": host path, Dir, or mapping}; a directory is read-only unless it is a
+    Dir(writable=True). A mapping {"name": bytes, str, or mapping} is a private, writable directory
+    with these files, a new one for each instance; `Instance.files` reads it.
     stdin: bytes, a file, a path, a descriptor, "inherit", or a callable that gets a size and
     returns at most that many bytes, b"" at the end. stdout, stderr: None to discard the output, a
     file, a path, a descriptor, "inherit", or a callable that gets bytes; stderr also
@@ -84,7 +88,7 @@ class WasiConfig(WasiBase):
         *,
         args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        dirs: Mapping[str, Path | Dir] | None = None,
+        dirs: Mapping[str, _DirSource] | None = None,
         stdin: Stdio = b"",
         stdout: Stdio = None,
         stderr: Stdio = None,
@@ -103,7 +107,10 @@ class WasiConfig(WasiBase):
         )
 
     def __repr__(self) -> str:
-        dirs = {name: dir_ if dir_.writable else dir_.path for name, dir_ in self._dirs.items()}
+        dirs = {
+            name: dir_.path if isinstance(dir_, Dir) and not dir_.writable else dir_
+            for name, dir_ in self._dirs.items()
+        }
         args = [arg.decode("utf-8", "surrogateescape") for arg in self._args]
         env = dict(item.decode("utf-8", "surrogateescape").split("=", 1) for item in self._env)
         return f"WasiConfig(args={args}, env={env}, dirs={dirs})"
@@ -112,22 +119,35 @@ class WasiConfig(WasiBase):
         """Open the streams and directories for one instance. Raises OSError, MemoryError."""
         return Opened(self._args, self._env, self._dirs, self._stdio)
 
-    def _apply(self, c: Any, lifetime: Lifetime) -> Opened:
+    def _apply(self, c: Any, lifetime: Any) -> Opened:
         opened = self._open()
         c.wasi = opened.c
         lifetime.keep(opened.streams)
+        if opened.files:
+            lifetime.files = opened.files
         return opened
 
 
 class SingleUseConfig(WasiConfig):
-    """A WasiConfig for one instance; `streams` are those of the instance."""
+    """A WasiConfig for one instance.
 
-    __slots__ = ("streams",)
+    streams: of the instance. files: its private directories, which outlive the instance.
+    """
+
+    __slots__ = ("files", "streams")
+    files: dict[str, PrivateDir]
     streams: Streams
 
-    def _open(self) -> Opened:
-        opened = super()._open()
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.files = {}
+
+    def _apply(self, c: Any, lifetime: Any) -> Opened:
+        opened = self._open()
+        c.wasi = opened.c
+        lifetime.keep(opened.streams)
         self.streams = opened.streams
+        self.files.update(opened.files)
         return opened
 
 
@@ -163,21 +183,25 @@ def _checked_env(env: object) -> list[bytes]:
     return items
 
 
-def _checked_dirs(dirs: object) -> dict[str, Dir]:
+def _checked_dirs(dirs: object) -> dict[str, Dir | PrivateFiles]:
     if dirs is None:
         return {}
     if not isinstance(dirs, Mapping):
         raise TypeError(f"dirs must be a mapping or None, not {type(dirs).__name__}")
-    checked = {}
+    checked: dict[str, Dir | PrivateFiles] = {}
     for guest, host in dirs.items():
         if not _encoded("a guest path in dirs", guest):
             raise ValueError("a guest path in dirs must not be empty")
         where = f"dirs[{guest!r}]"
+        if isinstance(host, Mapping):
+            checked[guest] = PrivateFiles(where, host)
+            continue
         dir_ = host if isinstance(host, Dir) else Dir(checked_path(where, host))
         _encoded(where, dir_.path)
         # absolute, since the working directory may change before an instance is made
-        checked[guest] = Dir(os.path.abspath(dir_.path), writable=dir_.writable)  # noqa: PTH100
-        _check_directory(checked[guest].path)
+        path = os.path.abspath(dir_.path)  # noqa: PTH100
+        checked[guest] = Dir(path, writable=dir_.writable)
+        _check_directory(path)
     return checked
 
 
@@ -190,13 +214,17 @@ def _check_directory(path: str) -> None:
 class Opened:
     """An opened configuration, for one instance. `c` is a handle; the instance in C has another.
 
-    `streams` must live as long as the instance.
+    `streams` and `files`, the private directories, must live as long as the instance.
     """
 
-    __slots__ = ("c", "streams")
+    __slots__ = ("c", "files", "streams")
 
     def __init__(
-        self, args: list[bytes], env: list[bytes], dirs: dict[str, Dir], stdio: tuple[Stream, ...]
+        self,
+        args: list[bytes],
+        env: list[bytes],
+        dirs: dict[str, Dir | PrivateFiles],
+        stdio: tuple[Stream, ...],
     ) -> None:
         number = next(_numbers)
         self.streams = streams_by_number[number] = Streams()
@@ -207,12 +235,25 @@ class Opened:
             raise MemoryError("no memory for a WASI configuration")
         self.c = ffi.gc(c, lib.wpy_wasi_release)
         self._set_stdio(stdio)
-        for guest, dir_ in dirs.items():
-            name, path = _encoded("", guest), os.fsencode(dir_.path)
-            error = lib.wpy_wasi_dir(self.c, name, path, dir_.writable)
-            if error:
-                _check_directory(dir_.path)
-                raise OSError(error, os.strerror(error), dir_.path)
+        self.files: dict[str, PrivateDir] = {}
+        try:
+            for guest, dir_ in dirs.items():
+                self._add_dir(guest, dir_)
+        except BaseException:
+            for private in self.files.values():
+                private.close()
+            raise
+
+    def _add_dir(self, guest: str, dir_: Dir | PrivateFiles) -> None:
+        if isinstance(dir_, Dir):
+            path, writable = dir_.path, dir_.writable
+        else:
+            self.files[guest] = private = dir_.make()
+            path, writable = private.path, True
+        error = lib.wpy_wasi_dir(self.c, _encoded("", guest), os.fsencode(path), writable)
+        if error:
+            _check_directory(path)
+            raise OSError(error, os.strerror(error), path)
 
     def _set_stdio(self, stdio: tuple[Stream, ...]) -> None:
         to_close: list[int] = []
