@@ -26,7 +26,7 @@ PROMISED = {
     "Store": "engine interrupt gc close",
     "Module": "name imports exports custom_section validate serialize deserialize",
     "CompletedProcess": "files",
-    "Instance": "module exports files fuel interrupt close",
+    "Instance": "module exports files fuel interrupt extend_timeout close",
     "Exports": "",
     "Linker": "define get trap_missing func define_instance define_wasi instantiate",
     "Extern": EXTERN,

@@ -270,6 +270,8 @@ void wpy_instance_interrupt(wpy_instance *instance);
 int64_t wpy_instance_fuel(wpy_instance *instance);
 void wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel);
 void wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns);
+void wpy_instance_extend_timeout(wpy_instance *instance, uint64_t us);
+uint64_t wpy_instance_extended(wpy_instance *instance);
 
 /* runtime/func.c; the first two return a handle on an export */
 wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);

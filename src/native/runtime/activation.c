@@ -14,11 +14,33 @@ wpy_deadline(wpy_activation *activation, uint64_t now)
         wpy_activation *outer = wpy_outer_activation(activation);
 
         nearest = outer ? wpy_deadline(outer, now) : UINT64_MAX;
-        if (activation->timeout_ns && now + activation->timeout_ns < nearest)
-            nearest = now + activation->timeout_ns;
+        if (activation->timeout_ns) {
+            activation->own_deadline = now + activation->timeout_ns;
+            if (activation->own_deadline < nearest)
+                nearest = activation->own_deadline;
+        }
         activation->deadline = nearest;
     }
     return activation->deadline;
+}
+
+/* The nearest deadline of a call and its outer calls, extensions included. */
+static COLD uint64_t
+extended_deadline(wpy_activation *innermost)
+{
+    uint64_t nearest = UINT64_MAX;
+    wpy_activation *activation;
+
+    for (activation = innermost; activation; activation = wpy_outer_activation(activation))
+        if (activation->timeout_ns) {
+            uint64_t us = ATOMIC_LOAD(&activation->instance->extended_us) - activation->extended_us,
+                     room = UINT64_MAX - activation->own_deadline,
+                     ns = us < room / 1000 ? us * 1000 : room;
+
+            if (activation->own_deadline + ns < nearest)
+                nearest = activation->own_deadline + ns;
+        }
+    return nearest;
 }
 
 /* Sets the stop flag of this thread: once any thread stores 1 there, all calls of this thread end
@@ -47,7 +69,10 @@ wpy_check_stop(const wpy_thread *me)
     if (!innermost || innermost->deadline == UINT64_MAX)
         return WPY_OK;
     now = wpy_now();
-    return now >= wpy_deadline(innermost, now) ? WPY_TIMEOUT : WPY_OK;
+    if (now < wpy_deadline(innermost, now))
+        return WPY_OK;
+    innermost->deadline = extended_deadline(innermost);
+    return now >= innermost->deadline ? WPY_TIMEOUT : WPY_OK;
 }
 
 /* The id of the instance whose code called the host function that runs now; 0: Python called it. */

@@ -14,10 +14,13 @@ typedef struct wpy_activation {
     struct wpy_activation *prev;
     wpy_instance *instance;
     uint8_t *base;       /* where its first frame begins on the wasm stack */
-    uint64_t deadline;   /* the nearest of this call and its outer calls; UINT64_MAX: none;
-                            WPY_DEADLINE_UNSET: wpy_deadline computes it */
-    uint64_t timeout_ns; /* its own; 0: none */
-    int64_t fuel_floor;  /* the call stops when the instance's fuel falls below this */
+    uint64_t deadline;   /* the nearest of this call and its outer calls, or an earlier time if one
+                            was extended; UINT64_MAX: none; WPY_DEADLINE_UNSET: wpy_deadline
+                            computes it */
+    uint64_t timeout_ns; /* its own; 0: none. Then, also: */
+    uint64_t own_deadline; /* without extensions; 0: it has not begun */
+    uint64_t extended_us;  /* of the instance, when the call began */
+    int64_t fuel_floor;    /* the call stops when the instance's fuel falls below this */
 } wpy_activation;
 
 /* A timeout counts from the first look at the clock, which comes within a slice, or before anything

@@ -160,6 +160,8 @@ wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t time
         timeout_ns = instance->timeout_ns;
     if (timeout_ns) {
         activation->timeout_ns = timeout_ns;
+        activation->own_deadline = 0;
+        activation->extended_us = ATOMIC_LOAD(&instance->extended_us);
         activation->deadline = WPY_DEADLINE_UNSET;
         if (timeout_ns < SHORT_NS) { /* may fall into the rest of a slice */
             wpy_deadline(activation, wpy_now());
@@ -224,4 +226,19 @@ wpy_instance_set_timeout(wpy_instance *instance, uint64_t ns)
         ATOMIC_SET_BITS_SEQ(&instance->attention, WPY_ATTN_TIMED);
     else
         ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_TIMED);
+}
+
+/* Lets the calls that are open in the instance take so many microseconds longer. Any thread; never
+   waits. Calls compare the sum, so it may wrap. */
+void
+wpy_instance_extend_timeout(wpy_instance *instance, uint64_t us)
+{
+    ATOMIC_ADD_SEQ(&instance->extended_us, us);
+}
+
+/* The sum of the extensions, in microseconds. */
+uint64_t
+wpy_instance_extended(wpy_instance *instance)
+{
+    return ATOMIC_LOAD_SEQ(&instance->extended_us);
 }

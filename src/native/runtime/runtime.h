@@ -120,6 +120,7 @@ struct wpy_instance {
     wpy_segment *suspended;   /* the uppermost of its suspended segments, see suspended.c; written
                                  under the registry's lock, too */
     uint32_t interrupts;      /* atomic: how often it was interrupted */
+    uint64_t extended_us;     /* atomic: by how much timeouts were extended, in all; may wrap */
     uint8_t *reserved_top;    /* WPY_ATTN_OUT_OF_ORDER: the wasm stack below this address is not
                                  used again while a call is open in the instance */
     bool linked;              /* the link hook has run */

@@ -17,7 +17,8 @@ from time import monotonic_ns
 from .._backend.binding import ffi, lib
 from .._base.registry import WeakRegistry, new_key
 from ..errors import _TracedError, trap_from_text
-from .awaitables import Begun, close_unstarted, coroutine_of, stepping
+from .awaitables import Begun, coroutine_of, stepping
+from .deadline_timer import DeadlineTimer
 from .event_waits import FIRST_PAUSE, LONGEST_PAUSE, unanswered, wait_for_event
 from .executor import in_thread
 from .state import find_instance_state
@@ -336,12 +337,11 @@ class AwaitedCall(Awaiter):
         await self._resume_turn()
         return method, value
 
-    def _timer(self, function: Callable[[], object]) -> asyncio.TimerHandle | None:
+    def _timer(self, function: Callable[[], object]) -> DeadlineTimer | None:
         """Call a function when the call's time is over."""
-        deadline = self.execution._deadline
-        if not deadline:
+        if not self.execution._deadline:
             return None
-        return self.loop.call_later(max(0, deadline - monotonic_ns()) / 1e9, function)
+        return DeadlineTimer(self.execution, self.loop, function)
 
     def _is_late(self) -> bool:
         deadline = self.execution._deadline

@@ -94,8 +94,8 @@ class Execution(Generator[Event, "Any", "Any"]):
         "_c",
         "_cells",
         "_codec",
-        "_deadline",
         "_event",
+        "_extended_us",
         "_fn",
         "_fuel",
         "_how",
@@ -104,6 +104,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         "_refused",
         "_state",
         "_stop",
+        "_timeout_ends",
         "_timeout_ns",
         "_unawaited",
         "func",
@@ -114,8 +115,8 @@ class Execution(Generator[Event, "Any", "Any"]):
     _c: Any  # the handle
     _cells: Any
     _codec: Codec
-    _deadline: int  # on the scale of monotonic_ns; 0: none
     _event: Event | None
+    _extended_us: int  # of the instance, when the timeout began
     _fn: Any
     _fuel: int
     _lifetime: InstanceState
@@ -123,6 +124,7 @@ class Execution(Generator[Event, "Any", "Any"]):
     _how: Any  # a wpy_resumption *
     _state: State  # while it doesn't run
     _stop: Any  # a wpy_stop *: of the last stop
+    _timeout_ends: int  # on the scale of monotonic_ns, without extensions; 0: never
     _timeout_ns: int
     _unawaited: Unawaited | None  # of the last event
     _bare_events: bool  # whether events that have an awaitable need no arguments
@@ -255,7 +257,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         slice_ns: as checked_slice returns it. deadline: a time of monotonic_ns, 0 for none.
         """
         self._how.slice_ns = slice_ns
-        self._deadline = deadline
+        self._set_deadline(deadline)
 
     # ---- running
     def _start(self) -> Event:
@@ -269,9 +271,22 @@ class Execution(Generator[Event, "Any", "Any"]):
 
     def _begin_timeout(self) -> int:
         """Let the timeout begin, unless it has; return its end by time.monotonic_ns(), or 0."""
-        if self._timeout_ns and not self._deadline:
-            self._deadline = monotonic_ns() + self._timeout_ns
+        if self._timeout_ns and not self._timeout_ends:
+            self._set_deadline(monotonic_ns() + self._timeout_ns)
         return self._deadline
+
+    def _set_deadline(self, deadline: int) -> None:
+        if deadline != self._timeout_ends:
+            self._timeout_ends = deadline
+            self._extended_us = lib.wpy_instance_extended(self._lifetime.c)
+
+    @property
+    def _deadline(self) -> int:
+        """The end of the timeout, with the extensions until now, by monotonic_ns; 0: none."""
+        if not self._timeout_ends:
+            return 0
+        extended = lib.wpy_instance_extended(self._lifetime.c) - self._extended_us
+        return self._timeout_ends + extended % (1 << 64) * 1000
 
     def _start_once(self, timeout_ns: int) -> int:
         return lib.wpy_execution_start(
@@ -295,7 +310,7 @@ class Execution(Generator[Event, "Any", "Any"]):
             return self._go_on(_OK)
 
     def _go_on(self, status: int) -> Event:
-        if self._deadline and status == _OK and monotonic_ns() >= self._deadline:
+        if self._timeout_ends and status == _OK and monotonic_ns() >= self._deadline:
             status = _TIMEOUT
         self._how.status = status
         if not self._codec.refs:
@@ -310,7 +325,7 @@ class Execution(Generator[Event, "Any", "Any"]):
 
     def _run(self, once: Callable[[int], int]) -> Event:
         """Start or resume, and return the event; `once` gets a timeout in nanoseconds."""
-        if self._deadline or self._lifetime.timeout_ns:
+        if self._timeout_ends or self._lifetime.timeout_ns:
             status = self._run_limited(once)
         else:
             status = once(0)
@@ -326,7 +341,8 @@ class Execution(Generator[Event, "Any", "Any"]):
     def _run_limited(self, once: Callable[[int], int]) -> int:
         """The same with a timeout, which includes waiting for other threads; return the status."""
         begin = monotonic_ns()
-        limits = (self._deadline and max(1, self._deadline - begin), self._lifetime.timeout_ns)
+        left = self._timeout_ends and max(1, self._deadline - begin)
+        limits = (left, self._lifetime.timeout_ns)
         limit = min(limit for limit in limits if limit)
 
         def again() -> int:
@@ -431,7 +447,7 @@ def new_execution(
     self._event = self._unawaited = None
     self._bare_events = False
     self._refused = 0
-    self._timeout_ns, self._deadline = timeout_ns, 0
+    self._timeout_ns, self._timeout_ends = timeout_ns, 0
     self._fuel = fuel
     self._state = "new"
     self._stop = ffi.new(_STOP)

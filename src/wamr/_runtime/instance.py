@@ -17,7 +17,14 @@ from ..errors import ClosedError, MemoryLimitError, link_error_from_text, out_of
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
 from .imports import Resolved, check_shape
-from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits, checked_fuel, no_room
+from .limits import (
+    NO_FUEL_LIMIT,
+    NO_LIMIT,
+    ResourceLimits,
+    checked_extension,
+    checked_fuel,
+    no_room,
+)
 from .module import Module
 from .state import InstanceState
 from .store import Store, checked_store
@@ -233,6 +240,26 @@ class Instance:
         TrapCode.INTERRUPTED
         """
         self._state.interrupt()
+
+    def extend_timeout(self, seconds: float) -> None:
+        """Let the calls that are open in the instance take longer; seconds: 0 or more.
+
+        Host functions call this to give the calls that have called them more time, also of
+        `ResourceLimits(timeout=…)`. All calls of functions of this instance that run or are
+        suspended get that time, once for each call of this method. Timeouts of other instances, and
+        of later calls, stay as they are. May be called from any thread.
+        Raises ClosedError, TypeError, ValueError.
+
+        >>> import time, wamr
+        >>> def work():
+        ...     inst.extend_timeout(5)
+        ...     time.sleep(0.02)
+        >>> inst = wamr.load('(module (import "env" "work" (func $work))'
+        ...                  ' (func (export "f") (call $work)))', {"env": {"work": work}})
+        >>> inst.exports.f.call(timeout=0.01)
+        """
+        self._open()
+        lib.wpy_instance_extend_timeout(self._state.c, checked_extension(seconds))
 
     def close(self) -> None:
         """Free the instance; what it exports raises ClosedError. A second call does nothing.

@@ -7,6 +7,8 @@ output where it is written (src/native/wasi/stdio.c).
 
 from __future__ import annotations
 
+from math import ceil
+
 from .._backend.binding import ffi, lib
 from .._base.immutable import Options
 from .engine import checked_stack
@@ -31,6 +33,15 @@ def checked_timeout(timeout: object) -> int:
     if not timeout >= 0:  # negative or NaN
         raise ValueError(f"timeout must not be negative: {timeout}")
     return max(1, int(min(timeout, MAX_SECONDS) * 1e9))
+
+
+def checked_extension(seconds: object) -> int:
+    """Return an extension of a timeout in seconds as microseconds; TypeError, ValueError."""
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise TypeError(f"seconds must be a number, not {type(seconds).__name__}")
+    if not seconds >= 0:  # negative or NaN
+        raise ValueError(f"seconds must not be negative: {seconds}")
+    return ceil(min(seconds, MAX_SECONDS) * 1e6)
 
 
 def checked_slice(slice: object) -> int:  # noqa: A002
