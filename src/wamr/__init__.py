@@ -40,6 +40,7 @@ from .errors import (
     LinkError,
     MemoryLimitError,
     OutputLimitTrap,
+    SnapshotError,
     StackOverflowTrap,
     TimeoutTrap,
     Trap,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from ._runtime.execution import Execution
     from ._runtime.import_aliases import ImportItem, Imports
     from ._runtime.linker import Linker
+    from ._runtime.snapshot import Snapshot
     from ._runtime.val import Foreign, Ref, Val
     from ._wasi.config import Dir, WasiConfig
     from .types import ExternType, exnref, externref, f32, f64, funcref, i32, i64, v128
@@ -115,6 +117,8 @@ __all__ = [
     "Ref",
     "ResourceLimits",
     "Session",
+    "Snapshot",
+    "SnapshotError",
     "Source",
     "StackOverflowTrap",
     "Stdio",
@@ -159,6 +163,7 @@ _LAZY = {
     "Event": "_runtime.event",
     "Execution": "_runtime.execution",
     "Linker": "_runtime.linker",
+    "Snapshot": "_runtime.snapshot",
     **dict.fromkeys(("Foreign", "Ref", "Val"), "_runtime.val"),
     "Dir": "_wasi.config",
     "WasiConfig": "_wasi.config",

@@ -121,6 +121,38 @@ class MemoryLimitError(WasmError, MemoryError):
     """
 
 
+class SnapshotError(WasmError):
+    """A snapshot can't be taken, loaded, or made an instance of.
+
+    reason: a word for programs. "closed": the instance, or its execution, has ended. "busy": code
+    runs, or a call is suspended that isn't given. "linked": the instance shares something with
+    another one. "references": it has references to objects of the host or of other instances.
+    "open-files": the program has files open. "preopens-differ", "imports-differ": the new instance
+    is given other directories or imports. "stack": its stack is too small. "other-build",
+    "other-module", "damaged", "untrusted": the file is of another build of this package or of
+    another module, is no snapshot, or may be code of somebody else.
+    message: a sentence. Raised by `Snapshot`, `Instance.snapshot` and `Instance.reset`.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (import "env" "f" (func $f)) (func (export "g") (call $f)))',
+    ...                  {"env": {"f": lambda: wamr.Snapshot(inst)}})
+    >>> try:
+    ...     inst.exports.g()
+    ... except wamr.SnapshotError as error:
+    ...     print(error.reason)
+    busy
+    """
+
+    reason: str
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.args[1]} ({self.reason})"
+
+
 class TrapCode(enum.Enum):
     """The reason of a trap. The values are the words of the specification where it has some.
 

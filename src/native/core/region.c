@@ -10,7 +10,7 @@
  *
  * WAMR allocates through wpy_set_allocator. WAMR's sizes are 32 bits wide, so 4 GiB arrive as 0.
  */
-#include "core/core.h"
+#include "core/region.h"
 
 #if defined(BH_PLATFORM_WINDOWS)
 #include <windows.h>
@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #endif
 
-#define FULL ((uint64_t)1 << 32)
+#define FULL WPY_REGION_FULL
 #define BUCKETS 4096
 
 /* The most regions in the pool, and the most bytes that each has committed. */
@@ -27,14 +27,7 @@
 
 THREAD_LOCAL wpy_budget *wpy_region_budget;
 
-typedef struct region {
-    uint8_t *base;
-    uint64_t reserved, committed;
-    uint32_t mappings;
-    uint64_t size;      /* in use; more may be committed, in a region that was used before */
-    wpy_budget *budget; /* a reference; `size` is charged to it */
-    struct region *next;
-} region;
+typedef wpy_region region;
 
 /* The live regions, hashed by address, since WAMR's allocator gets only that. Under the registry's
    lock. */
@@ -61,6 +54,12 @@ commit_pages(uint8_t *base, uint64_t size)
     return VirtualAlloc(base, (SIZE_T)size, MEM_COMMIT, PAGE_READWRITE) != NULL;
 }
 
+static bool
+uncommit_pages(uint8_t *base, uint64_t size)
+{
+    return VirtualFree(base, (SIZE_T)size, MEM_DECOMMIT) != 0;
+}
+
 static void
 return_pages(uint8_t *base, uint64_t size)
 {
@@ -85,6 +84,13 @@ commit_pages(uint8_t *base, uint64_t size)
     return mprotect(base, (size_t)size, PROT_READ | PROT_WRITE) == 0;
 }
 
+static bool
+uncommit_pages(uint8_t *base, uint64_t size)
+{
+    return mmap(base, (size_t)size, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
 static void
 return_pages(uint8_t *base, uint64_t size)
 {
@@ -92,8 +98,8 @@ return_pages(uint8_t *base, uint64_t size)
 }
 #endif
 
-static void
-drop_region(region *r)
+void
+wpy_region_drop(region *r)
 {
     return_pages(r->base, r->reserved);
     wpy_return_mappings(r->mappings);
@@ -121,7 +127,7 @@ drain_pool(void)
     bool any = false;
 
     while ((r = take_from_pool())) {
-        drop_region(r);
+        wpy_region_drop(r);
         any = true;
     }
     return any;
@@ -155,7 +161,7 @@ take_last_mappings(uint32_t count)
     return taken;
 }
 
-/* Reserves as reserve_region does where address space is short, and sets *reserve to how much. One
+/* Reserves as wpy_region_reserve does where address space is short, and sets *reserve to how much. One
    thread at a time: while another one finds out how much there is, nothing may be left. */
 static void *
 reserve_share(uint64_t *reserve, uint64_t least)
@@ -172,12 +178,9 @@ reserve_share(uint64_t *reserve, uint64_t least)
     return base;
 }
 
-/* A new region of `reserve` bytes, or of less where address space is short, but `size` at least.
-   NULL: refused. */
-static region *
-reserve_region(uint64_t size, uint64_t reserve)
+region *
+wpy_region_reserve(uint64_t size, uint64_t reserve, uint32_t count)
 {
-    uint32_t count = reserve > size ? 2 : 1;
     region *r = malloc(sizeof *r);
 
     if (!r || (!wpy_take_mappings(count) && !take_last_mappings(count))) {
@@ -187,6 +190,8 @@ reserve_region(uint64_t size, uint64_t reserve)
     }
     r->committed = 0;
     r->mappings = count;
+    r->take_back = NULL;
+    r->image = NULL;
     if (!(r->base = reserve_pages(reserve)) && !(r->base = reserve_share(&reserve, size))) {
         wpy_set_refusal(WPY_NO_ADDRESS_SPACE, size, 0);
         wpy_return_mappings(count);
@@ -197,8 +202,8 @@ reserve_region(uint64_t size, uint64_t reserve)
     return r;
 }
 
-static bool
-commit_up_to(region *r, uint64_t size)
+bool
+wpy_region_commit(region *r, uint64_t size)
 {
     if (size > r->committed) {
         if (!commit_pages(r->base + r->committed, size - r->committed) &&
@@ -211,9 +216,19 @@ commit_up_to(region *r, uint64_t size)
     return true;
 }
 
-/* Makes the region a live one; its bytes. */
-static void *
-add_region(region *r, uint64_t size, wpy_budget *budget)
+bool
+wpy_region_uncommit(region *r, uint64_t size)
+{
+    if (r->committed <= size)
+        return true;
+    if (!uncommit_pages(r->base + size, r->committed - size))
+        return false;
+    r->committed = size;
+    return true;
+}
+
+void *
+wpy_region_add(region *r, uint64_t size, wpy_budget *budget)
 {
     region **bucket = bucket_of(r->base);
 
@@ -234,11 +249,11 @@ wpy_region_alloc(uint64_t size, wpy_budget *budget)
     if (!wpy_budget_charge(budget, WPY_MEMORY_BYTES, size))
         return NULL;
     if (!(r = take_from_pool()))
-        r = reserve_region(size, FULL);
-    if (r && commit_up_to(r, size))
-        return add_region(r, size, budget);
+        r = wpy_region_reserve(size, FULL, 2);
+    if (r && wpy_region_commit(r, size))
+        return wpy_region_add(r, size, budget);
     if (r)
-        drop_region(r);
+        wpy_region_drop(r);
     wpy_budget_refund(budget, WPY_MEMORY_BYTES, size);
     return NULL;
 }
@@ -247,17 +262,17 @@ wpy_region_alloc(uint64_t size, wpy_budget *budget)
 void *
 wpy_region_alloc_exact(uint64_t size)
 {
-    region *r = reserve_region(size, size);
+    region *r = wpy_region_reserve(size, size, 1);
 
-    if (r && commit_up_to(r, size))
-        return add_region(r, size, NULL);
+    if (r && wpy_region_commit(r, size))
+        return wpy_region_add(r, size, NULL);
     if (r)
-        drop_region(r);
+        wpy_region_drop(r);
     return NULL;
 }
 
-static region *
-find_region(const void *base)
+region *
+wpy_region_find(const void *base)
 {
     region *r;
 
@@ -271,7 +286,7 @@ find_region(const void *base)
 static bool
 region_grow(void *base, uint64_t size)
 {
-    region *r = find_region(base);
+    region *r = wpy_region_find(base);
 
     if (!r || size > r->reserved) {
         wpy_set_refusal(WPY_NO_ADDRESS_SPACE, size, r ? r->reserved : 0);
@@ -280,7 +295,7 @@ region_grow(void *base, uint64_t size)
     if (size > r->size) {
         if (!wpy_budget_charge(r->budget, WPY_MEMORY_BYTES, size - r->size))
             return false;
-        if (!commit_up_to(r, size)) {
+        if (!wpy_region_commit(r, size)) {
             wpy_budget_refund(r->budget, WPY_MEMORY_BYTES, size - r->size);
             return false;
         }
@@ -330,8 +345,8 @@ wpy_region_free(void *base)
         return;
     wpy_budget_refund(r->budget, WPY_MEMORY_BYTES, r->size);
     wpy_budget_release(r->budget);
-    if (!put_into_pool(r))
-        drop_region(r);
+    if (r->take_back ? !r->take_back(r) : !put_into_pool(r))
+        wpy_region_drop(r);
 }
 
 /* Where there is no room, the pool makes some. */

@@ -46,7 +46,8 @@ enum wpy_status {
     WPY_SUSPENDED,    /* the call goes on later: see runtime/execution.c */
     WPY_RUNS_ALREADY, /* the execution runs, or has ended */
     WPY_NOT_LAST,     /* an execution that was suspended later in an instance goes on first */
-    WPY_HELD          /* a suspended execution keeps the group's lock */
+    WPY_HELD,         /* a suspended execution keeps the group's lock */
+    WPY_REFUSED       /* wpy_snapshot_new and others: the text says why */
 };
 
 /* The number of a Python exception that could not be stored. Others have lower numbers. */
@@ -75,6 +76,7 @@ typedef struct wpy_exception wpy_exception;
 typedef struct wpy_wasi wpy_wasi;
 typedef struct wpy_budget wpy_budget;
 typedef struct wpy_execution wpy_execution;
+typedef struct wpy_snapshot wpy_snapshot;
 
 /* What a suspended execution waits for: a descriptor of the host. */
 typedef struct {
@@ -246,6 +248,7 @@ int wpy_execution_start(wpy_execution *execution, uint32_t *cells, uint64_t time
 int wpy_execution_resume(wpy_execution *execution, const wpy_resumption *how, uint32_t *cells,
                          wpy_stop *stop);
 uint32_t wpy_execution_state(const wpy_execution *execution);
+wpy_func *wpy_execution_func(const wpy_execution *execution);
 bool wpy_execution_close(wpy_execution *execution);
 void wpy_execution_free(wpy_execution *execution);
 
@@ -256,6 +259,17 @@ bool wpy_func_is_entered(wpy_func *func);
 bool wpy_execution_is_free(const wpy_execution *execution);
 uint32_t wpy_execution_instances(const wpy_execution *execution, uint64_t *ids, uint32_t room);
 bool wpy_execution_is_doomed(const wpy_execution *execution);
+/* runtime/snapshot.c, runtime/snapshot_instance.c */
+int wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep,
+                     wpy_snapshot **out, char *why);
+void wpy_snapshot_close(wpy_snapshot *snapshot);
+uint64_t wpy_snapshot_memory_bytes(const wpy_snapshot *snapshot);
+uint64_t wpy_snapshot_image_bytes(const wpy_snapshot *snapshot);
+uint32_t wpy_snapshot_alive(const wpy_snapshot *snapshot);
+int64_t wpy_snapshot_preopens(const wpy_snapshot *snapshot, const char **out);
+bool wpy_snapshot_is_host(const wpy_snapshot *snapshot, uint32_t import);
+int wpy_snapshot_instance(wpy_snapshot *snapshot, const wpy_imports *imports, wpy_instance **out,
+                          wpy_execution **execution, wpy_stop *stop, char *why);
 
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */
 int wpy_take_error(const void *owner, wpy_error *out);

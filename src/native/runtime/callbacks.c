@@ -129,6 +129,11 @@ wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, u
     bool done;
 
     ASSERT_ENTERED(wpy_instance_of(env));
+    if (UNLIKELY(!func)) { /* shared_code.c */
+        const wpy_instance *instance = wpy_instance_of(env);
+
+        func = instance->imported[current - instance->wamr->e->functions];
+    }
     if (!func->dispatch) {
         wpy_execution *execution =
             UNLIKELY(wpy_self.executions != NULL) ? wpy_current_execution(&wpy_self) : NULL;

@@ -124,6 +124,13 @@ wpy_execution_state(const wpy_execution *execution)
     return ATOMIC_LOAD_SEQ(&execution->state);
 }
 
+/* The function that was called, borrowed. */
+wpy_func *
+wpy_execution_func(const wpy_execution *execution)
+{
+    return execution->func;
+}
+
 /* Ends an execution that isn't running: its frames are dropped, now or when nothing is above them,
    and no code runs. False: it runs. Never waits; not with the GIL. */
 bool

@@ -8,6 +8,7 @@
  * removes what WAMR must not free.
  */
 #include "runtime/exception_types.h"
+#include "runtime/shared_code.h"
 
 static bool
 fail(char *error, uint32_t size, const char *text)
@@ -236,6 +237,7 @@ wpy_unlink_hook(WASMModuleInstanceCommon *common)
         wasm_exec_env_destroy(instance->env);
         instance->env = wamr->cur_exec_env = NULL;
     }
+    wpy_hide_shared_code(instance, wamr);
     if (instance->memory) {
         wamr->memories[0] = NULL;
         /* instance->memory stays: another thread may be about to read it */

@@ -2,7 +2,17 @@
  *
  * instantiate.c makes them.
  */
-#include "runtime/runtime.h"
+#include "runtime/shared_code.h"
+
+static void
+leave_snapshot(wpy_instance *instance)
+{
+    wpy_snapshot *snapshot = instance->snapshot;
+
+    instance->snapshot = NULL;
+    if (snapshot)
+        instance->leave_snapshot(snapshot);
+}
 
 void
 wpy_instance_close_now(wpy_instance *instance)
@@ -25,6 +35,9 @@ wpy_instance_close_now(wpy_instance *instance)
     wamr->cur_exec_env = NULL;
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
     instance->wamr = NULL;
+    wpy_shared_code_release(instance->shared);
+    instance->shared = NULL;
+    leave_snapshot(instance);
     wpy_budget_refund(instance->budget, WPY_TABLE_ELEMENTS, instance->inline_elements);
     instance->inline_elements = 0;
     if (instance->wasi)
@@ -79,6 +92,8 @@ free_instance(wpy_object *object)
         for (i = 0; i < instance->module->wamr->import_function_count; i++)
             if (instance->imported[i] && instance->imported[i]->dispatch)
                 wpy_release(instance->imported[i]);
+    wpy_shared_code_release(instance->shared);
+    leave_snapshot(instance);
     wpy_refs_free(instance);
     wpy_budget_refund(instance->budget, WPY_TABLE_ELEMENTS, instance->inline_elements);
     wpy_budget_release(instance->budget);

@@ -175,7 +175,7 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
 /* Instantiates `instance`, whose group's lock this thread has; a status, with an error record of
    the module. */
 static int
-make(wpy_instance *instance, const wpy_imports *imports)
+make(wpy_instance *instance, const wpy_imports *imports, wpy_maker *maker)
 {
     char error[EXCEPTION_BUF_LEN];
     WASMModuleInstance *wamr;
@@ -187,6 +187,8 @@ make(wpy_instance *instance, const wpy_imports *imports)
         wpy_push_error(instance->module, WPY_NO_MEMORY, 0, "out of memory", false);
         return WPY_NO_MEMORY;
     }
+    if (maker)
+        return maker->make(instance, imports, maker);
     wamr = instantiate(instance, imports, error, sizeof error);
     if (wamr)
         return WPY_OK;
@@ -261,6 +263,13 @@ new_instance(wpy_module *module, const wpy_imports *imports, wpy_group *group)
 int
 wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **out)
 {
+    return wpy_instance_make(module, imports, NULL, out);
+}
+
+int
+wpy_instance_make(wpy_module *module, const wpy_imports *imports, wpy_maker *maker,
+                  wpy_instance **out)
+{
     const char *wrong = check_imports(module->wamr, imports);
     wpy_object *anchor;
     wpy_instance *instance;
@@ -281,7 +290,9 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
         wpy_push_error(module, WPY_NO_MEMORY, 0, "out of memory", false);
         return WPY_NO_MEMORY;
     }
-    status = make(instance, imports);
+    if (maker)
+        maker->may_hold = acquired || !anchor;
+    status = make(instance, imports, maker);
     if (status != WPY_OK && !instance->kept_after_failure) {
         if (anchor) {
             discard(instance);
@@ -289,7 +300,9 @@ wpy_instance_new(wpy_module *module, const wpy_imports *imports, wpy_instance **
         } else
             wpy_release(instance); /* frees its group, too */
         instance = NULL;
-    } else
+    } else if (maker && maker->holder)
+        wpy_group_hold(instance->object.group, maker->holder);
+    else
         wpy_group_leave(&instance->object, acquired || !anchor);
     *out = instance;
     return status;

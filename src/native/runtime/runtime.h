@@ -82,6 +82,7 @@ enum {
 #define WPY_FUEL_ENDLESS (INT64_MAX / 2)
 
 typedef struct wpy_segment wpy_segment;
+typedef struct wpy_shared_code wpy_shared_code;
 
 /* Under the lock of its group, unless a field says otherwise. */
 struct wpy_instance {
@@ -109,6 +110,9 @@ struct wpy_instance {
     wpy_func **imported;        /* for each function import; NULL: WASI's own */
     bool calls_python_only;     /* all its function imports are host functions */
     WASMFunctionImport *import_structs;
+    wpy_shared_code *shared;    /* a reference, or NULL: WAMR's arrays are its own */
+    wpy_snapshot *snapshot;     /* what it was made of: a reference while it is open; or NULL */
+    void (*leave_snapshot)(wpy_snapshot *snapshot); /* gives the reference back */
     wpy_memory *memory; /* of the group, as are tables and globals */
     wpy_table **tables;
     wpy_global **globals;
@@ -133,17 +137,40 @@ struct wpy_instance {
    Under the group's lock, or when the group dies. */
 void wpy_instance_close_now(wpy_instance *instance);
 
+/* Another way to make an instance: instead of WAMR, `make` fills in the instance, whose list of
+   imported functions is there; a status, with an error record of the module. */
+typedef struct wpy_maker {
+    int (*make)(wpy_instance *instance, const wpy_imports *imports, struct wpy_maker *maker);
+    bool may_hold;      /* no call of this thread is open in the group */
+    const void *holder; /* set by `make`: what has the group's lock afterwards; or NULL */
+} wpy_maker;
+
+/* As wpy_instance_new, with a maker or NULL. */
+int wpy_instance_make(wpy_module *module, const wpy_imports *imports, wpy_maker *maker,
+                      wpy_instance **out);
+
 /* Hooks of the patched WAMR, under the lock of the instance's group. The first links the imports
    before segments are written and code runs; false: `error` says why. The second runs before WAMR
    frees an instance; true: WAMR must not. */
 bool wpy_link_hook(WASMModuleInstanceCommon *wamr, char *error, uint32_t error_size);
 bool wpy_unlink_hook(WASMModuleInstanceCommon *wamr);
 
-/* What an instance does with its WASI configuration. wasi/config.c defines them, so that instances
-   know nothing of WASI. */
+/* What an instance does with its WASI configuration. wasi/ defines them, so that instances know
+   nothing of WASI. */
 typedef struct wpy_wasi_ops {
     bool (*link)(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size);
     void (*release)(wpy_wasi *wasi);
+    /* Whether the program has no other descriptors than it began with; `why` as for
+       wpy_snapshot_new. */
+    bool (*at_rest)(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t size);
+    /* The guest paths of the directories, with a 0 behind each; the caller frees them. NULL: out of
+       memory. */
+    char *(*preopens)(const wpy_wasi *wasi, uint32_t *size);
+    /* The standard stream that has this descriptor of the host, and the reverse; -1: none. */
+    int (*guest_stream)(const wpy_wasi *wasi, int descriptor);
+    int (*host_stream)(const wpy_wasi *wasi, int stream);
+    /* Closes what the program has opened; false: as at_rest. */
+    bool (*reset)(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t size);
 } wpy_wasi_ops;
 
 /* The head of every wpy_wasi. */

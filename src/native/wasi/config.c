@@ -109,7 +109,15 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
     return true;
 }
 
-static const wpy_wasi_ops wasi_ops = {.link = link_instance, .release = wpy_wasi_release};
+static const wpy_wasi_ops wasi_ops = {
+    .link = link_instance,
+    .release = wpy_wasi_release,
+    .at_rest = wpy_wasi_at_rest,
+    .preopens = wpy_wasi_preopens,
+    .guest_stream = wpy_wasi_guest_stream,
+    .host_stream = wpy_wasi_host_stream,
+    .reset = wpy_wasi_reset,
+};
 
 /* ---- making a configuration ---- */
 

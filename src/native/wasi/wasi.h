@@ -4,6 +4,7 @@
  *   stdio.c   the hooks for reading and writing
  *   wait.c    waiting in slices
  *   calls.c   the WASI functions that are replaced as a whole
+ *   state.c   what snapshots need to know
  *
  * Paths, rights and the table of descriptors are WAMR's, with the patches of cmake/patches/wasi/.
  */
@@ -77,6 +78,14 @@ __wasi_errno_t wpy_read_ready(os_file_handle handle, const struct __wasi_iovec_t
                               size_t *size);
 __wasi_errno_t wpy_write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
                                size_t *size);
+
+/* ---- state.c: see wpy_wasi_ops ---- */
+
+bool wpy_wasi_at_rest(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t size);
+bool wpy_wasi_reset(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t size);
+char *wpy_wasi_preopens(const wpy_wasi *wasi, uint32_t *size);
+int wpy_wasi_guest_stream(const wpy_wasi *wasi, int descriptor);
+int wpy_wasi_host_stream(const wpy_wasi *wasi, int stream);
 
 /* ---- calls.c ---- */
 

@@ -58,3 +58,7 @@ class WasiBase:
         until the instance has been made. Raises OSError, MemoryError.
         """
         raise NotImplementedError
+
+    def _guest_paths(self) -> list[bytes]:
+        """Return the names of the directories, as the program sees them, in their order."""
+        raise NotImplementedError

@@ -13,9 +13,10 @@ from .._backend.handles import handle
 from .._backend.waiting import retry_while_busy, wait_for
 from .._base.arguments import already_initialized
 from .._base.wasi import WasiBase
-from ..errors import ClosedError, MemoryLimitError, link_error_from_text, out_of_memory
+from ..errors import ClosedError
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
+from .failure import raise_failed
 from .imports import Resolved, check_shape
 from .limits import (
     NO_FUEL_LIMIT,
@@ -23,20 +24,19 @@ from .limits import (
     ResourceLimits,
     checked_extension,
     checked_fuel,
-    no_room,
 )
 from .module import Module
-from .state import InstanceState
+from .state import InstanceState, set_state_class
 from .store import Store, checked_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
-    from typing import NoReturn
-
     from typing_extensions import Self
 
+    from .execution import Execution
     from .import_aliases import Imports
+    from .snapshot import OnRestore, Snapshot
 
 _NO_LIMITS = ResourceLimits()
 
@@ -54,6 +54,9 @@ class _State(InstanceState):
             instance = object.__new__(Instance)
             instance._init(self)
         return instance
+
+
+set_state_class(_State)
 
 
 class Instance:
@@ -133,7 +136,7 @@ class Instance:
                 module._c, state.instance_id, budget, stack, timeout_ns, fuel
             )
             if not c:
-                _raise_failed(state)
+                raise_failed(state)
             state.c = handle(c)
             store._closables.add(state.instance_id, state)
         else:
@@ -260,6 +263,22 @@ class Instance:
         """
         self._open()
         lib.wpy_instance_extend_timeout(self._state.c, checked_extension(seconds))
+    def snapshot(self, *, on_restore: OnRestore = None) -> Snapshot:
+        """Return a Snapshot of the instance as it is now; `reset` comes back to it.
+
+        on_restore: as in Snapshot. Raises SnapshotError, RuntimeError, TypeError.
+
+        >>> import wamr
+        >>> inst = wamr.load('(module (global (export "g") (mut i32) (i32.const 1)))')
+        >>> snapshot = inst.snapshot()
+        >>> copy, _ = snapshot.instantiate()
+        >>> copy.exports.g.value = 2
+        >>> inst.exports.g.value, copy.exports.g.value
+        (1, 2)
+        """
+        from .snapshot import Snapshot
+
+        return Snapshot(self, on_restore=on_restore)
 
     def close(self) -> None:
         """Free the instance; what it exports raises ClosedError. A second call does nothing.
@@ -308,23 +327,4 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
             state.link(extern._lifetime)
         store._closables.add(state.instance_id, state)
     if failed:
-        _raise_failed(state)
-
-
-def _raise_failed(state: InstanceState) -> NoReturn:
-    """Raise the exception for an instance that could not be made."""
-    module, store = state.module, state.store
-    error = take_error(module._c)  # C records it for the module: there is no instance
-    status, text = error.status, ffi.string(error.text).decode("utf-8", "replace")
-    if status == lib.WPY_NO_MEMORY:
-        raise MemoryError(text)
-    if status == lib.WPY_LINK:
-        if "allocate linear memory failed" in text:
-            raise MemoryLimitError(
-                f"there is no room for the module's memory: {no_room(store._budget)}"
-            )
-        if "too many table elements" in text:
-            reason = no_room(store._budget, elements=True)
-            raise MemoryLimitError(f"there is no room for the module's tables: {reason}")
-        raise out_of_memory(text) or link_error_from_text(text)
-    raise_status(error, module._c, "the module's segments", state)
+        raise_failed(state)

@@ -41,6 +41,7 @@ class InstanceState(Lifetime, ReferenceContext):
     __slots__ = (
         "_instance",
         "_memories",
+        "_snapshot",
         "awaited",
         "c",
         "files",
@@ -68,6 +69,7 @@ class InstanceState(Lifetime, ReferenceContext):
         self.awaited: Any = None  # a WeakRegistry: calls to tell that it was closed or interrupted
         self._memories: list[ref[Memory]] | None = None
         self._instance: ref[Any] | None = None  # set by the Instance
+        self._snapshot: Any = None  # the Snapshot that it can be reset to
         instance_states.add(self.instance_id, self)
 
     @property
@@ -112,3 +114,16 @@ class InstanceState(Lifetime, ReferenceContext):
         if self.awaited is not None:
             for call in self.awaited.alive():
                 call.tell()
+
+
+_classes: list[type[InstanceState]] = []
+
+
+def set_state_class(class_: type[InstanceState]) -> None:
+    """Set the class of the states that `new_state` makes."""
+    _classes.append(class_)
+
+
+def new_state(store: Store, module: Module) -> InstanceState:
+    """Return the state of an instance that is being made; its Instance is made when asked for."""
+    return _classes[-1](store, module)

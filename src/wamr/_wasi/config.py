@@ -127,6 +127,9 @@ class WasiConfig(WasiBase):
             lifetime.files = opened.files
         return opened
 
+    def _guest_paths(self) -> list[bytes]:
+        return [_encoded("", guest) for guest in self._dirs]
+
 
 class SingleUseConfig(WasiConfig):
     """A WasiConfig for one instance.

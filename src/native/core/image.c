@@ -1,0 +1,467 @@
+/* image.c: memory images, and the regions that are made of them.
+ *
+ * The image of a linear memory is a sealed memfd. A region of the image maps it privately at its
+ * beginning: pages are shared until they are written to. When such a region is freed, the pages
+ * that were written to are overwritten with the image's, and the region is kept as a slot for the
+ * next one: mapping and its page faults would take most of the time. The old contents are gone from
+ * then on, and not when the slot is used again.
+ *
+ * Where there is no memfd, an image is ordinary memory, and its regions are copies of it.
+ */
+#include "core/dirty_pages.h"
+#include "core/region.h"
+
+#if defined(BH_PLATFORM_WINDOWS)
+#include <windows.h>
+#else
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+#if defined(__linux__)
+#include <fcntl.h>
+#include <sys/syscall.h>
+#endif
+
+#define SYSTEM_PAGE 4096u
+
+/* If more pages were written to, or more runs of them, they are dropped instead of overwritten: the
+   slot would keep them resident. */
+#define MOST_COPIED 1024
+#define MOST_RUNS 512
+/* The largest copied memory that is kept as a slot. */
+#define MOST_COPY (256 * 1024)
+
+struct wpy_image {
+    uint32_t refs; /* atomic: the snapshot's, and one of each live region */
+    uint32_t keep; /* the most slots; under the registry's lock, as are the next two */
+    uint32_t slot_count;
+    wpy_region *slots;
+    uint64_t size, pages; /* pages: of 4 KiB, that have other bytes than 0 */
+    uint8_t *bytes;       /* read-only once it is sealed */
+    bool reserved;        /* `bytes` is a live region, and not a mapping of `fd` */
+    int fd;               /* -1: none */
+};
+
+bool wpy_image_no_memfd;
+
+/* ---- making images ---- */
+
+#if defined(__linux__)
+#if !defined(MFD_CLOEXEC)
+#define MFD_CLOEXEC 1u
+#define MFD_ALLOW_SEALING 2u
+#endif
+#define NO_EXECUTION 8u /* MFD_NOEXEC_SEAL, which vm.memfd_noexec may require */
+#if !defined(F_ADD_SEALS)
+#define F_ADD_SEALS 1033
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#define F_SEAL_WRITE 8
+#endif
+
+static int
+open_memfd(void)
+{
+    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    int fd = (int)syscall(SYS_memfd_create, "wamr-snapshot", flags | NO_EXECUTION);
+
+    return fd < 0 ? (int)syscall(SYS_memfd_create, "wamr-snapshot", flags) : fd;
+}
+
+/* Makes the bytes of the image a writable memfd. */
+static bool
+map_memfd(wpy_image *image)
+{
+    void *bytes;
+
+    if (wpy_image_no_memfd || (image->fd = open_memfd()) < 0)
+        return false;
+    if (wpy_take_mappings(1)) {
+        bytes = ftruncate(image->fd, (off_t)image->size)
+                    ? MAP_FAILED
+                    : mmap(NULL, image->size, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);
+        if (bytes != MAP_FAILED) {
+            image->bytes = bytes;
+            return true;
+        }
+        wpy_return_mappings(1);
+    }
+    close(image->fd);
+    image->fd = -1;
+    return false;
+}
+
+/* A memfd can be sealed only if no writable mapping is left. */
+static bool
+seal_memfd(wpy_image *image)
+{
+    void *bytes;
+
+    munmap(image->bytes, image->size);
+    image->bytes = NULL;
+    if (fcntl(image->fd, F_ADD_SEALS,
+              F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
+        bytes = mmap(NULL, image->size, PROT_READ, MAP_SHARED, image->fd, 0);
+        if (bytes != MAP_FAILED) {
+            image->bytes = bytes;
+            return true;
+        }
+    }
+    wpy_return_mappings(1);
+    return false;
+}
+
+static void
+free_memfd(wpy_image *image)
+{
+    if (image->bytes) {
+        munmap(image->bytes, image->size);
+        wpy_return_mappings(1);
+    }
+    close(image->fd);
+}
+
+/* Maps the image at the region's beginning. */
+static bool
+map_into(const wpy_image *image, wpy_region *region)
+{
+    if (mmap(region->base, image->size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, image->fd, 0) == MAP_FAILED)
+        return false;
+    region->committed = image->size;
+    return true;
+}
+
+static bool
+drop_pages(const wpy_region *region, uint64_t size)
+{
+    return madvise(region->base, size, MADV_DONTNEED) == 0;
+}
+#else
+static bool
+map_memfd(wpy_image *image)
+{
+    (void)image;
+    return false;
+}
+
+static bool
+seal_memfd(wpy_image *image)
+{
+    (void)image;
+    return false;
+}
+
+static void
+free_memfd(wpy_image *image)
+{
+    (void)image;
+}
+
+static bool
+map_into(const wpy_image *image, wpy_region *region)
+{
+    (void)image;
+    (void)region;
+    return false;
+}
+
+static bool
+drop_pages(const wpy_region *region, uint64_t size)
+{
+    (void)region;
+    (void)size;
+    return false;
+}
+#endif
+
+static bool
+is_zero(const uint8_t *page)
+{
+    const uint64_t *word = (const uint64_t *)page;
+    uint32_t i;
+
+    for (i = 0; i < SYSTEM_PAGE / 8; i += 8)
+        if (word[i] | word[i + 1] | word[i + 2] | word[i + 3] | word[i + 4] | word[i + 5] |
+            word[i + 6] | word[i + 7])
+            return false;
+    return true;
+}
+
+bool
+wpy_image_next_run(const uint8_t *bytes, uint64_t size, uint64_t *start, uint64_t *end)
+{
+    uint64_t at = *end;
+
+    while (at < size && is_zero(bytes + at))
+        at += SYSTEM_PAGE;
+    *start = at;
+    while (at < size && !is_zero(bytes + at))
+        at += SYSTEM_PAGE;
+    *end = at;
+    return *start < size;
+}
+
+wpy_image *
+wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes)
+{
+    wpy_image *image = calloc(1, sizeof *image);
+
+    if (!image)
+        return NULL;
+    image->refs = 1;
+    image->keep = keep;
+    image->size = size;
+    image->fd = -1;
+    if (size && !map_memfd(image)) {
+        image->reserved = true;
+        if (!(image->bytes = wpy_region_alloc_exact(size))) {
+            free(image);
+            return NULL;
+        }
+    }
+    *bytes = image->bytes;
+    return image;
+}
+
+bool
+wpy_image_seal(wpy_image *image)
+{
+    uint64_t start, end = 0;
+
+    while (wpy_image_next_run(image->bytes, image->size, &start, &end))
+        image->pages += (end - start) / SYSTEM_PAGE;
+    return image->fd < 0 || seal_memfd(image);
+}
+
+wpy_image *
+wpy_image_of(const uint8_t *from, uint64_t size, uint32_t keep)
+{
+    uint8_t *bytes;
+    wpy_image *image = wpy_image_new(size, keep, &bytes);
+    uint64_t start, end = 0;
+
+    if (!image)
+        return NULL;
+    while (wpy_image_next_run(from, size, &start, &end))
+        memcpy(bytes + start, from + start, (size_t)(end - start));
+    if (wpy_image_seal(image))
+        return image;
+    wpy_image_release(image);
+    return NULL;
+}
+
+wpy_image *
+wpy_image_retain(wpy_image *image)
+{
+    REFS_UP(&image->refs);
+    return image;
+}
+
+static void
+drop_slots(wpy_region *slots)
+{
+    while (slots) {
+        wpy_region *next = slots->next;
+
+        wpy_region_drop(slots);
+        slots = next;
+    }
+}
+
+void
+wpy_image_release(wpy_image *image)
+{
+    if (!image || REFS_DOWN(&image->refs) != 0)
+        return;
+    drop_slots(image->slots);
+    if (image->reserved)
+        wpy_region_free(image->bytes);
+    else if (image->fd >= 0)
+        free_memfd(image);
+    free(image);
+}
+
+void
+wpy_image_keep(wpy_image *image, uint32_t keep)
+{
+    wpy_region *excess = NULL;
+
+    wpy_registry_lock();
+    image->keep = keep;
+    while (image->slot_count > keep) {
+        wpy_region *slot = image->slots;
+
+        image->slots = slot->next;
+        slot->next = excess;
+        excess = slot;
+        image->slot_count--;
+    }
+    wpy_registry_unlock();
+    drop_slots(excess);
+}
+
+uint64_t
+wpy_image_size(const wpy_image *image)
+{
+    return image->size;
+}
+
+uint64_t
+wpy_image_pages(const wpy_image *image)
+{
+    return image->pages;
+}
+
+const uint8_t *
+wpy_image_bytes(const wpy_image *image)
+{
+    return image->bytes;
+}
+
+/* ---- regions ---- */
+
+static void
+copy_all(const wpy_image *image, wpy_region *region)
+{
+    uint64_t start, end = 0, done = 0;
+
+    while (wpy_image_next_run(image->bytes, image->size, &start, &end)) {
+        memset(region->base + done, 0, (size_t)(start - done));
+        memcpy(region->base + start, image->bytes + start, (size_t)(end - start));
+        done = end;
+    }
+    memset(region->base + done, 0, (size_t)(image->size - done));
+}
+
+/* Overwrites what differs, in a region that isn't a mapping of the image. */
+static void
+overwrite(const wpy_image *image, wpy_region *region)
+{
+    uint64_t at;
+
+    for (at = 0; at < image->size; at += SYSTEM_PAGE)
+        if (memcmp(region->base + at, image->bytes + at, SYSTEM_PAGE))
+            memcpy(region->base + at, image->bytes + at, SYSTEM_PAGE);
+}
+
+/* Makes the bytes of a region that maps the image those of the image. */
+static bool
+copy_back(const wpy_image *image, wpy_region *region)
+{
+    wpy_page_run runs[MOST_RUNS];
+    int count = wpy_find_dirty_pages(region->base, image->size, runs, MOST_RUNS, MOST_COPIED), i;
+
+    if (count < 0)
+        return drop_pages(region, image->size);
+    for (i = 0; i < count; i++) {
+        uint64_t offset = runs[i].start - (uintptr_t)region->base;
+
+        memcpy(region->base + offset, image->bytes + offset,
+               (size_t)(runs[i].end - runs[i].start));
+    }
+    return true;
+}
+
+/* The region is freed: it becomes a slot, or false. */
+static bool
+take_back(wpy_region *region)
+{
+    wpy_image *image = region->image;
+    bool kept = false;
+
+    if (ATOMIC_LOAD(&image->slot_count) < ATOMIC_LOAD(&image->keep) &&
+        wpy_region_uncommit(region, image->size)) {
+        if (image->fd >= 0)
+            kept = copy_back(image, region);
+        else if (image->size <= MOST_COPY) {
+            overwrite(image, region);
+            kept = true;
+        }
+    }
+    if (kept) {
+        wpy_registry_lock();
+        if ((kept = image->slot_count < image->keep)) {
+            region->next = image->slots;
+            image->slots = region;
+            ATOMIC_STORE(&image->slot_count, image->slot_count + 1);
+        }
+        wpy_registry_unlock();
+    }
+    if (!kept)
+        wpy_region_drop(region);
+    wpy_image_release(image);
+    return true;
+}
+
+static wpy_region *
+take_slot(wpy_image *image)
+{
+    wpy_region *slot;
+
+    if (!ATOMIC_LOAD(&image->slot_count))
+        return NULL;
+    wpy_registry_lock();
+    if ((slot = image->slots)) {
+        image->slots = slot->next;
+        ATOMIC_STORE(&image->slot_count, image->slot_count - 1);
+    }
+    wpy_registry_unlock();
+    return slot;
+}
+
+/* A region that isn't live, with the image's bytes. */
+static wpy_region *
+new_region(const wpy_image *image)
+{
+    wpy_region *region = wpy_region_reserve(image->size, WPY_REGION_FULL, 3);
+
+    if (!region)
+        return NULL;
+    if (image->fd >= 0) {
+        if (map_into(image, region))
+            return region;
+        wpy_set_refusal(WPY_NO_BYTES, image->size, 0);
+    } else if (wpy_region_commit(region, image->size)) {
+        copy_all(image, region);
+        return region;
+    }
+    wpy_region_drop(region);
+    return NULL;
+}
+
+void *
+wpy_image_region(wpy_image *image, wpy_budget *budget)
+{
+    wpy_region *region;
+
+    if (!image->size)
+        return wpy_region_alloc(0, budget);
+    if (!wpy_budget_charge(budget, WPY_MEMORY_BYTES, image->size))
+        return NULL;
+    if (!(region = take_slot(image)) && !(region = new_region(image))) {
+        wpy_budget_refund(budget, WPY_MEMORY_BYTES, image->size);
+        return NULL;
+    }
+    region->image = wpy_image_retain(image);
+    region->take_back = take_back;
+    return wpy_region_add(region, image->size, budget);
+}
+
+bool
+wpy_image_reset(wpy_image *image, void *base)
+{
+    wpy_region *region = wpy_region_find(base);
+    bool mapped = region->image == image && image->fd >= 0;
+
+    if (!wpy_region_uncommit(region, image->size))
+        return false;
+    if (region->size > image->size)
+        wpy_budget_refund(region->budget, WPY_MEMORY_BYTES, region->size - image->size);
+    region->size = image->size;
+    if (mapped && copy_back(image, region))
+        return true;
+    overwrite(image, region);
+    return true;
+}

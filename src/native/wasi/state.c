@@ -1,0 +1,123 @@
+/* state.c: what snapshots need to know of a program's WASI.
+ *
+ * A copy of an instance has a WASI of its own, with new descriptors. So a program may not have
+ * opened files when a snapshot is taken, and the copy has the same directories.
+ */
+#include "wasi/wasi.h"
+
+/* Whether two descriptors are of the same file. */
+static bool
+is_same_file(struct fd_table *table, __wasi_fd_t fd, os_file_handle original)
+{
+    __wasi_filestat_t now, then;
+
+    if (wasmtime_ssp_fd_filestat_get(NULL, table, fd, &now) != 0)
+        return true; /* it was closed, or the program has given its right up */
+    return os_fstat(original, &then) == 0 && now.st_dev == then.st_dev &&
+           now.st_ino == then.st_ino;
+}
+
+static struct fd_table *
+table_of(const wpy_instance *instance)
+{
+    WASIContext *context = wasm_runtime_get_wasi_ctx((WASMModuleInstanceCommon *)instance->wamr);
+
+    return context->curfds;
+}
+
+static os_file_handle
+original(const wpy_wasi *wasi, uint32_t fd)
+{
+    return fd < 3 ? wasi->streams[fd].handle : wasi->dirs[fd - 3].handle;
+}
+
+/* Descriptors beyond those that the program began with. */
+static uint32_t
+count_opened(const wpy_wasi *wasi, struct fd_table *table)
+{
+    uint32_t own = 3 + wasi->dir_count, fd, open = (uint32_t)table->used;
+    __wasi_fdstat_t status;
+
+    for (fd = 0; fd < own; fd++)
+        if (wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &status) == 0)
+            open--;
+    return open;
+}
+
+bool
+wpy_wasi_at_rest(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t size)
+{
+    struct fd_table *table = table_of(instance);
+    uint32_t opened = count_opened(wasi, table), fd;
+
+    if (opened) {
+        snprintf(why, size, "open-files: the program has %u file%s open", opened,
+                 opened == 1 ? "" : "s");
+        return false;
+    }
+    for (fd = 0; fd < 3 + wasi->dir_count; fd++)
+        if (!is_same_file(table, fd, original(wasi, fd))) {
+            snprintf(why, size, "open-files: the program has a file open as descriptor %u", fd);
+            return false;
+        }
+    return true;
+}
+
+bool
+wpy_wasi_reset(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t size)
+{
+    struct fd_table *table = table_of(instance);
+    WASIContext *context = wasm_runtime_get_wasi_ctx((WASMModuleInstanceCommon *)instance->wamr);
+    uint32_t own = 3 + wasi->dir_count, fd;
+    __wasi_fdstat_t status;
+
+    for (fd = 0; fd < own; fd++)
+        if (wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &status) != 0 ||
+            !is_same_file(table, fd, original(wasi, fd))) {
+            snprintf(why, size, "open-files: the program has closed descriptor %u", fd);
+            return false;
+        }
+    for (fd = own; table->used > own && fd < table->size; fd++)
+        if (wasmtime_ssp_fd_close(instance->env, table, context->prestats, fd) != 0)
+            continue; /* no such descriptor */
+    return true;
+}
+
+char *
+wpy_wasi_preopens(const wpy_wasi *wasi, uint32_t *size)
+{
+    uint32_t i, used = 0;
+    char *all;
+
+    *size = 0;
+    for (i = 0; i < wasi->dir_count; i++)
+        *size += (uint32_t)strlen(wasi->dirs[i].guest) + 1;
+    if (!(all = malloc(*size + 1)))
+        return NULL;
+    for (i = 0; i < wasi->dir_count; i++) {
+        size_t length = strlen(wasi->dirs[i].guest) + 1;
+
+        memcpy(all + used, wasi->dirs[i].guest, length);
+        used += (uint32_t)length;
+    }
+    return all;
+}
+
+int
+wpy_wasi_guest_stream(const wpy_wasi *wasi, int descriptor)
+{
+    int fd;
+
+    for (fd = 0; fd < 3; fd++)
+        if (wasi->streams[fd].open && (int)(intptr_t)wasi->streams[fd].handle == descriptor)
+            return fd;
+    return -1;
+}
+
+int
+wpy_wasi_host_stream(const wpy_wasi *wasi, int stream)
+{
+    if (stream < 0 || stream > 2 || wasi->streams[stream].kind < WPY_STREAM_FILE)
+        return -1;
+    return (int)(intptr_t)wasi->streams[stream].handle;
+}

@@ -1,0 +1,33 @@
+"""The exceptions for instances that could not be made."""
+
+from __future__ import annotations
+
+from .._backend.binding import ffi, lib
+from ..errors import MemoryLimitError, link_error_from_text, out_of_memory
+from .calls import raise_status, take_error
+from .limits import no_room
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from .state import InstanceState
+
+
+def raise_failed(state: InstanceState) -> NoReturn:
+    """Raise the exception for an instance that could not be made."""
+    module, store = state.module, state.store
+    error = take_error(module._c)  # C records it for the module: there is no instance
+    status, text = error.status, ffi.string(error.text).decode("utf-8", "replace")
+    if status == lib.WPY_NO_MEMORY:
+        raise MemoryError(text)
+    if status == lib.WPY_LINK:
+        if "allocate linear memory failed" in text:
+            raise MemoryLimitError(
+                f"there is no room for the module's memory: {no_room(store._budget)}"
+            )
+        if "too many table elements" in text:
+            reason = no_room(store._budget, elements=True)
+            raise MemoryLimitError(f"there is no room for the module's tables: {reason}")
+        raise out_of_memory(text) or link_error_from_text(text)
+    raise_status(error, module._c, "the module's segments", state)

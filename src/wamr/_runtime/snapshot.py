@@ -1,0 +1,310 @@
+"""Snapshots: the whole state of an instance, of which other instances are made.
+
+A `Snapshot` holds a `wpy_snapshot` (src/native/runtime/snapshot.c), which is immutable. An instance
+that is made of it is an instance as any other; nothing is initialized in it, and no code runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .._backend.binding import ffi, lib
+from .._backend.handles import deferrable, handle
+from .._backend.waiting import wait_for
+from .._base.arguments import already_initialized, type_name
+from .._base.wasi import WasiBase
+from .._values.references import find_func
+from ..errors import LinkError, SnapshotError
+from .execution import Execution, copied_execution
+from .failure import raise_failed
+from .imports import Resolved, check_shape
+from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits
+from .state import InstanceState, new_state
+from .store import Store, checked_store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    from .import_aliases import Imports
+    from .instance import Instance
+    from .module import Module
+
+    OnRestore: TypeAlias = str | Callable[[Any], object] | None
+
+_NO_LIMITS = ResourceLimits()
+_REFUSED: int = lib.WPY_REFUSED
+_KEEP = 16  # the most memories that are kept for the next instances
+_OUT, _EXECUTION, _STOP, _WHY = (
+    ffi.typeof(name) for name in ("wpy_instance **", "wpy_execution **", "wpy_stop *", "char[256]")
+)
+
+
+class Snapshot:
+    """The whole state of an instance, of which any number of instances are made.
+
+    instance: an Instance in which no code runs. execution: the one suspended call of it that
+    belongs to the snapshot, or None; then no call of the instance may be suspended. on_restore: the
+    name of an export without parameters, or a callable that gets the new Instance; called for each
+    instance that is made or reset, before anybody has it. It is where a program draws new random
+    numbers: without it, all instances have the same ones.
+    A snapshot is immutable, and may be used in any thread. It keeps nothing of the instance alive.
+    Attributes `memory_bytes`: the size of the linear memory. `image_bytes`: what the snapshot
+    itself takes: memory pages of zeros take nothing.
+    Raises SnapshotError, RuntimeError, TypeError, MemoryError.
+
+    >>> import wamr
+    >>> inst = wamr.load('(module (memory (export "m") 1) (func (export "put") (param i32)'
+    ...                  ' (i32.store (i32.const 0) (local.get 0))))')
+    >>> inst.exports.put(7)
+    >>> snapshot = wamr.Snapshot(inst)
+    >>> inst.exports.put(8)
+    >>> copy, execution = snapshot.instantiate()
+    >>> copy.exports.m[0], inst.exports.m[0], execution
+    (7, 8, None)
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_c",
+        "_module",
+        "_on_restore",
+        "_slice_ns",
+        "image_bytes",
+        "memory_bytes",
+    )
+    _c: Any  # the handle; None: closed
+    memory_bytes: int
+    image_bytes: int
+
+    def __init__(
+        self,
+        instance: Instance,
+        execution: Execution | None = None,
+        *,
+        on_restore: OnRestore = None,
+    ) -> None:
+        if hasattr(self, "_module"):
+            raise already_initialized(self)
+        state = getattr(instance, "_state", None)
+        if not isinstance(state, InstanceState):
+            raise TypeError(f"instance must be an Instance, not {type_name(instance)}")
+        if execution is not None and not isinstance(execution, Execution):
+            raise TypeError(f"execution must be an Execution or None, not {type_name(execution)}")
+        _check_hook(on_restore)
+        self._slice_ns = 0
+        if execution is None:
+            c = _take(state, ffi.NULL)
+        else:
+            self._slice_ns, c = _take_suspended(state, execution)
+        self._init(c, state.module, on_restore)
+        state._snapshot = self
+
+    def _init(self, c: Any, module: Module, on_restore: OnRestore) -> None:
+        self._c = ffi.gc(c, _release)
+        self._module = module
+        self._on_restore = on_restore
+        self.memory_bytes = lib.wpy_snapshot_memory_bytes(c)
+        self.image_bytes = lib.wpy_snapshot_image_bytes(c)
+
+    @property
+    def module(self) -> Module:
+        """The module of the instances."""
+        return self._module
+
+    @property
+    def alive(self) -> int:
+        """How many instances of the snapshot exist; 0 once the snapshot is closed."""
+        c = self._c
+        return 0 if c is None else int(lib.wpy_snapshot_alive(c))
+
+    def instantiate(
+        self,
+        store: Store | None = None,
+        imports: Imports | None = None,
+        *,
+        wasi: WasiBase | None = None,
+        limits: ResourceLimits | None = None,
+    ) -> tuple[Instance, Execution | None]:
+        """Return a new instance in the state of the snapshot, and its suspended call or None.
+
+        store: the Store to make it in; None: a new one. imports, wasi, limits: as for Instance.
+        Host functions and WASI are the new instance's own; directories must have the same guest
+        paths in the same order. The whole size of the memory counts in the limits.
+        Raises SnapshotError, MemoryLimitError, OSError (of `wasi`), what `on_restore` raises, and
+        TypeError, ValueError, ClosedError.
+        """
+        c = self._open()
+        module = self._module
+        if store is None:
+            store = Store(module._engine)
+        else:
+            checked_store("store", store)
+            if module._engine is not store._engine:
+                raise ValueError("the snapshot is of another engine than store")
+        budget = store._budget
+        if limits is None:
+            limits = store._limits or _NO_LIMITS
+        elif not isinstance(limits, ResourceLimits):
+            raise TypeError(f"limits must be ResourceLimits or None, not {type_name(limits)}")
+        else:
+            budget = limits._budget(budget)
+        if wasi is not None:
+            self._check_wasi(c, wasi)
+        try:
+            if imports is not None:
+                check_shape(imports, module)
+            resolved = Resolved(store, module, imports, wasi is not None)
+        except LinkError as error:
+            raise SnapshotError("imports-differ", str(error)) from error
+        state = new_state(store, module)
+        state.timeout_ns = 0 if limits.timeout is None else limits._timeout_ns()
+        given = resolved.c
+        given.instance_id = state.instance_id
+        given.budget = budget
+        given.stack_bytes = limits.stack_bytes or 0
+        given.timeout_ns = state.timeout_ns
+        given.fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
+        given.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
+        execution = self._make(c, state, resolved, wasi)
+        instance: Any = state.instance()
+        if self._on_restore is not None:
+            self._restored(instance)
+        return instance, execution
+
+    def _make(
+        self, c: Any, state: InstanceState, resolved: Resolved, wasi: WasiBase | None
+    ) -> Execution | None:
+        given, store = resolved.c, state.store
+        _opened = None if wasi is None else wasi._apply(given, state)  # kept until this returns
+        out, execution, stop, why = ffi.new(_OUT), ffi.new(_EXECUTION), ffi.new(_STOP), _WHY
+        text = ffi.new(why)
+        status = lib.wpy_snapshot_instance(c, given, out, execution, stop, text)
+        if status:
+            status = wait_for(
+                lambda: lib.wpy_snapshot_instance(c, given, out, execution, stop, text),
+                "making an instance of a snapshot",
+                status,
+            )
+        if status == _REFUSED:
+            raise _refusal(text)
+        if status:
+            raise_failed(state)
+        state.c = handle(out[0])
+        for extern in resolved.externs:
+            state.link(extern._lifetime)
+        store._closables.add(state.instance_id, state)
+        state.started = True
+        state._snapshot = self
+        state._instance = _nothing
+        if not execution[0]:
+            return None
+        func = find_func(lib.wpy_func_ref(lib.wpy_execution_func(execution[0])))
+        return copied_execution(func, execution[0], stop, self._slice_ns)
+
+    def _check_wasi(self, c: Any, wasi: object) -> None:
+        if not isinstance(wasi, WasiBase):
+            raise TypeError(f"wasi must be a WasiConfig or None, not {type_name(wasi)}")
+        paths = ffi.new("char **")
+        size = lib.wpy_snapshot_preopens(c, paths)
+        if size < 0:
+            return
+        before = ffi.buffer(paths[0], size)[:].split(b"\0")[:-1]
+        now = wasi._guest_paths()
+        if before != now:
+            raise SnapshotError(
+                "preopens-differ",
+                f"the directories of the WasiConfig must be {_names(before)}, in this order, as "
+                f"in the snapshot, not {_names(now)}",
+            )
+
+    def _restored(self, instance: Instance) -> None:
+        """Call the hook; close the instance if that fails."""
+        hook = self._on_restore
+        try:
+            if isinstance(hook, str):
+                instance.exports[hook]()
+            elif hook is not None:
+                hook(instance)
+        except BaseException:
+            instance.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the state, and of the memories that are kept. A second call does nothing.
+
+        Instances of the snapshot stay as they are.
+        """
+        self._c = None
+
+    def _open(self) -> Any:
+        c = self._c
+        if c is None:
+            raise SnapshotError("closed", "this Snapshot is closed")
+        return c
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        name = f" of {self._module.name!r}" if self._module.name else ""
+        if self._c is None:
+            return f"<wamr.Snapshot{name}, closed>"
+        return f"<wamr.Snapshot{name}, {self.image_bytes} bytes, {self.alive} alive>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Snapshot cannot be copied or pickled; Snapshot.save writes a file")
+
+
+def _nothing() -> None:
+    """Stand for a weak reference to an Instance that is made when it is asked for."""
+
+
+def _names(paths: list[bytes]) -> str:
+    return ", ".join([repr(path.decode("utf-8", "surrogateescape")) for path in paths]) or "none"
+
+
+def _check_hook(hook: object) -> None:
+    if hook is not None and not isinstance(hook, str) and not callable(hook):
+        raise TypeError(
+            f"on_restore must be the name of an export, a callable or None, not {type_name(hook)}"
+        )
+
+
+def _refusal(text: Any) -> SnapshotError:
+    reason, _, sentence = ffi.string(text).decode("utf-8", "replace").partition(": ")
+    return SnapshotError(reason, sentence)
+
+
+def _take(state: InstanceState, execution: Any) -> Any:
+    """Return a new wpy_snapshot *, a reference."""
+    if state.c is None:
+        raise SnapshotError("busy", "the instance is still being made")
+    out, text = ffi.new("wpy_snapshot **"), ffi.new(_WHY)
+    if state.closed:
+        raise SnapshotError("closed", "the instance is closed")
+    status = wait_for(
+        lambda: lib.wpy_snapshot_new(state.c, execution, _KEEP, out, text), "taking a snapshot"
+    )
+    if status == _REFUSED:
+        raise _refusal(text)
+    if status:
+        raise MemoryError("no memory for a snapshot")
+    return out[0]
+
+
+def _take_suspended(state: InstanceState, execution: Any) -> tuple[int, Any]:
+    """Return the length of the execution's slices, and a new wpy_snapshot *."""
+    if not hasattr(execution, "_c"):
+        raise SnapshotError("busy", "the execution is of a host function")
+    execution._begin()
+    try:
+        return execution._how.slice_ns, _take(state, execution._c)
+    finally:
+        execution._lock.release()
+
+
+_release = deferrable(lib.wpy_snapshot_close)
