@@ -198,3 +198,16 @@ def test_fuel_ends_at_the_same_place(every_check):
                     frame = trap.frames[0]
                     outcomes.append((frame.func_index, frame.func_offset, inst.fuel))
             assert outcomes[0] == outcomes[1], (name, fuel)
+
+
+def test_frames_with_references_are_not_copied():
+    inst = wamr.load(
+        '(module (import "e" "ask" (func $ask)) (table 1 externref)'
+        ' (func (export "f") (table.get 0 (i32.const 0)) (call $ask) (drop)))',
+        {"e": {"ask": lambda: SUSPEND}},
+    )
+    execution = inst.exports.f.execution()
+    next(execution)
+    with pytest.raises(wamr.SnapshotError) as caught:
+        wamr.Snapshot(inst, execution)
+    assert caught.value.reason == "references"

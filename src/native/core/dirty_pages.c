@@ -43,7 +43,8 @@ page_map(void)
 
 /* struct pm_scan_arg and struct page_region of <linux/fs.h>, which older systems lack. */
 struct scan {
-    uint64_t size, flags, start, end, walk_end, runs, room, most, inverted, all_of, any_of, returned;
+    uint64_t size, flags, start, end, walk_end, runs, room, most, inverted, all_of, any_of,
+        returned;
 };
 struct scanned_run {
     uint64_t start, end, categories;

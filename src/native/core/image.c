@@ -100,8 +100,8 @@ seal_memfd(wpy_image *image)
 
     munmap(image->bytes, image->size);
     image->bytes = NULL;
-    if (fcntl(image->fd, F_ADD_SEALS,
-              F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
+    if (fcntl(image->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
+        0) {
         bytes = mmap(NULL, image->size, PROT_READ, MAP_SHARED, image->fd, 0);
         if (bytes != MAP_FAILED) {
             image->bytes = bytes;
@@ -358,8 +358,7 @@ copy_back(const wpy_image *image, wpy_region *region)
     for (i = 0; i < count; i++) {
         uint64_t offset = runs[i].start - (uintptr_t)region->base;
 
-        memcpy(region->base + offset, image->bytes + offset,
-               (size_t)(runs[i].end - runs[i].start));
+        memcpy(region->base + offset, image->bytes + offset, (size_t)(runs[i].end - runs[i].start));
     }
     return true;
 }

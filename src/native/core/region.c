@@ -161,8 +161,8 @@ take_last_mappings(uint32_t count)
     return taken;
 }
 
-/* Reserves as wpy_region_reserve does where address space is short, and sets *reserve to how much. One
-   thread at a time: while another one finds out how much there is, nothing may be left. */
+/* Reserves as wpy_region_reserve does where address space is short, and sets *reserve to how much.
+   One thread at a time: while another one finds out how much there is, nothing may be left. */
 static void *
 reserve_share(uint64_t *reserve, uint64_t least)
 {

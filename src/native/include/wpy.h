@@ -260,6 +260,7 @@ bool wpy_execution_is_free(const wpy_execution *execution);
 uint32_t wpy_execution_instances(const wpy_execution *execution, uint64_t *ids, uint32_t room);
 bool wpy_execution_is_doomed(const wpy_execution *execution);
 /* runtime/snapshot.c, runtime/snapshot_instance.c */
+/* runtime/snapshot.c, runtime/snapshot_instance.c, runtime/snapshot_reset.c */
 int wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep,
                      wpy_snapshot **out, char *why);
 void wpy_snapshot_close(wpy_snapshot *snapshot);
@@ -270,6 +271,8 @@ int64_t wpy_snapshot_preopens(const wpy_snapshot *snapshot, const char **out);
 bool wpy_snapshot_is_host(const wpy_snapshot *snapshot, uint32_t import);
 int wpy_snapshot_instance(wpy_snapshot *snapshot, const wpy_imports *imports, wpy_instance **out,
                           wpy_execution **execution, wpy_stop *stop, char *why);
+int wpy_instance_reset(wpy_instance *instance, const wpy_snapshot *snapshot,
+                       wpy_execution **execution, wpy_stop *stop, char *why);
 
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */
 int wpy_take_error(const void *owner, wpy_error *out);

@@ -41,6 +41,7 @@ wamrpy_push_quickly(WASMLoaderContext *ctx, uint8 type)
     emit_operand(ctx, ctx->dynamic_offset);
     *ctx->frame_offset++ = ctx->dynamic_offset++;
     *ctx->frame_ref++ = type;
+    wamrpy_note_reference(ctx, type);
     ctx->stack_cell_num++;
     return true;
 }
@@ -70,6 +71,7 @@ wamrpy_push_frame_ref(WASMLoaderContext *ctx, uint8 type, char *error_buf, uint3
         ctx->stack_cell_num >= ctx->max_stack_cell_num)
         return wasm_loader_push_frame_ref(ctx, type, error_buf, error_buf_size);
     *ctx->frame_ref++ = type;
+    wamrpy_note_reference(ctx, type);
     ctx->stack_cell_num++;
     return true;
 }
@@ -91,6 +93,7 @@ wamrpy_put(WASMLoaderContext *ctx, uint8 type, int16 slot, char *error_buf, uint
     if (wamrpy_cells[type] == 1 && ctx->frame_ref < ctx->frame_ref_boundary &&
         ctx->stack_cell_num < ctx->max_stack_cell_num && wamrpy_put_quickly(ctx, slot)) {
         *ctx->frame_ref++ = type;
+        wamrpy_note_reference(ctx, type);
         ctx->stack_cell_num++;
         return true;
     }

@@ -110,10 +110,10 @@ struct wpy_instance {
     wpy_func **imported;        /* for each function import; NULL: WASI's own */
     bool calls_python_only;     /* all its function imports are host functions */
     WASMFunctionImport *import_structs;
-    wpy_shared_code *shared;    /* a reference, or NULL: WAMR's arrays are its own */
-    wpy_snapshot *snapshot;     /* what it was made of: a reference while it is open; or NULL */
+    wpy_shared_code *shared; /* a reference, or NULL: WAMR's arrays are its own */
+    wpy_snapshot *snapshot;  /* what it was made of: a reference while it is open; or NULL */
     void (*leave_snapshot)(wpy_snapshot *snapshot); /* gives the reference back */
-    wpy_memory *memory; /* of the group, as are tables and globals */
+    wpy_memory *memory;                             /* of the group, as are tables and globals */
     wpy_table **tables;
     wpy_global **globals;
     wpy_tag **tags;

@@ -44,10 +44,10 @@ typedef struct {
 } wpy_saved_frames;
 
 struct wpy_snapshot {
-    uint32_t refs;          /* atomic */
-    uint32_t alive;         /* atomic: instances of it that are not closed */
-    wpy_module *module;     /* a reference */
-    wpy_shared_code *shared; /* a reference */
+    uint32_t refs;             /* atomic */
+    uint32_t alive;            /* atomic: instances of it that are not closed */
+    wpy_module *module;        /* a reference */
+    wpy_shared_code *shared;   /* a reference */
     WASMModuleInstance *block; /* the beginning of WAMR's block, `head` bytes; owned */
     uint32_t head, block_size;
     uint32_t globals_at; /* the offset of the data of globals */
@@ -55,8 +55,8 @@ struct wpy_snapshot {
     WASMModuleInstanceExtra extra;
     wpy_saved_table *tables;
     WASMTagInstance *tags; /* owned */
-    uint64_t (*cells)[2]; /* of exported and imported globals; NULL: there are none */
-    bool own_globals;     /* an exported one is mutable: each instance needs its own array */
+    uint64_t (*cells)[2];  /* of exported and imported globals; NULL: there are none */
+    bool own_globals;      /* an exported one is mutable: each instance needs its own array */
     bool has_memory, has_max;
     uint32_t declared_max;
     WASMMemoryInstance memory;
@@ -78,6 +78,9 @@ struct wpy_snapshot {
 /* Whether a snapshot of the instance can be taken, with this suspended execution, or with none.
    Under the lock of its group. */
 bool wpy_can_snapshot(wpy_instance *instance, const wpy_execution *execution, char *why);
+
+/* Whether the instance can be reset. Closes the files that the program has opened. */
+bool wpy_can_reset(wpy_instance *instance, char *why);
 
 /* ---- snapshot.c ---- */
 

@@ -68,8 +68,8 @@ wpy_save_frames(wpy_instance *instance, const wpy_execution *execution)
     frames->descriptor_count = execution->descriptor_count;
     frames->stack = copy(bottom, frames->size);
     frames->args = copy(execution->args, frames->arg_count * sizeof *frames->args);
-    frames->descriptors = copy(execution->descriptors,
-                               frames->descriptor_count * sizeof *frames->descriptors);
+    frames->descriptors =
+        copy(execution->descriptors, frames->descriptor_count * sizeof *frames->descriptors);
     if (!frames->stack || !frames->args || !frames->descriptors) {
         wpy_saved_frames_free(frames);
         return NULL;
@@ -147,8 +147,8 @@ wpy_restore_frames(const wpy_snapshot *snapshot, wpy_instance *instance)
         execution->host = instance->imported[frames->host];
         execution->host_id = execution->host->index;
     }
-    execution->until = frames->sleeps == 0 || frames->sleeps == UINT64_MAX ? frames->sleeps
-                                                                           : now + frames->sleeps;
+    execution->until =
+        frames->sleeps == 0 || frames->sleeps == UINT64_MAX ? frames->sleeps : now + frames->sleeps;
     execution->called_at =
         frames->called_ago && frames->called_ago <= now ? now - frames->called_ago + 1 : 0;
     restore_descriptors(frames, instance, execution);

@@ -125,9 +125,8 @@ copy_tables(const wpy_snapshot *s, wpy_instance *instance, WASMModuleInstance *w
             wamr->tables[i] = (WASMTableInstance *)((uint8_t *)wamr + saved->offset);
             memcpy(wamr->tables[i], saved->header, sizeof saved->header);
         } else {
-            wpy_table *table =
-                wpy_table_map(limits->content, saved->size, limits->max,
-                              limits->flags & WPY_HAS_MAX, instance->budget);
+            wpy_table *table = wpy_table_map(limits->content, saved->size, limits->max,
+                                             limits->flags & WPY_HAS_MAX, instance->budget);
 
             if (!table)
                 return false;
@@ -303,8 +302,8 @@ fill(wpy_instance *instance, const wpy_imports *imports, maker_of_snapshot *m, c
     if (instance->wasi &&
         !wpy_wasi_ops_of(instance->wasi)->link(instance->wasi, instance, error, size))
         return WPY_LINK;
-    if (!(instance->env = wasm_exec_env_create((WASMModuleInstanceCommon *)wamr,
-                                               imports->stack_bytes)))
+    if (!(instance->env =
+              wasm_exec_env_create((WASMModuleInstanceCommon *)wamr, imports->stack_bytes)))
         return WPY_NO_MEMORY;
     instance->env->fuel = 0;
     wamr->cur_exec_env = instance->env;

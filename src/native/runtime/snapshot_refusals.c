@@ -192,14 +192,25 @@ frames_are_own(const wpy_instance *instance, const wpy_execution *execution, cha
             return refuse(why, "references: the call is suspended in a function that is called "
                                "through a table of another instance");
         index = (uint32_t)(function - e->functions);
-        if (function->is_import_func ? has_references(function->u.func_import->func_type)
-                                     : has_references(function->u.func->func_type) ||
-                                           function->u.func->has_ref_locals)
+        if (function->is_import_func
+                ? has_references(function->u.func_import->func_type)
+                : has_references(function->u.func->func_type) || function->u.func->has_ref_locals ||
+                      function->u.func->has_ref_operands)
             return refuse(why, "references: function %u, which is suspended, has references",
                           index);
     }
     return !has_references(segment->func->type) ||
            refuse(why, "references: the suspended function's type has references");
+}
+
+bool
+wpy_can_reset(wpy_instance *instance, char *why)
+{
+    if (instance->wamr && !ATOMIC_LOAD(&instance->depth))
+        wpy_drop_abandoned(instance);
+    return is_quiet(instance, NULL, why) && exports_nothing(instance, why) &&
+           (!instance->wasi ||
+            wpy_wasi_ops_of(instance->wasi)->reset(instance->wasi, instance, why, WPY_REFUSAL));
 }
 
 bool

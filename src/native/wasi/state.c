@@ -13,8 +13,7 @@ is_same_file(struct fd_table *table, __wasi_fd_t fd, os_file_handle original)
 
     if (wasmtime_ssp_fd_filestat_get(NULL, table, fd, &now) != 0)
         return true; /* it was closed, or the program has given its right up */
-    return os_fstat(original, &then) == 0 && now.st_dev == then.st_dev &&
-           now.st_ino == then.st_ino;
+    return os_fstat(original, &then) == 0 && now.st_dev == then.st_dev && now.st_ino == then.st_ino;
 }
 
 static struct fd_table *

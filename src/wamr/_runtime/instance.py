@@ -13,7 +13,7 @@ from .._backend.handles import handle
 from .._backend.waiting import retry_while_busy, wait_for
 from .._base.arguments import already_initialized
 from .._base.wasi import WasiBase
-from ..errors import ClosedError
+from ..errors import ClosedError, SnapshotError
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
 from .failure import raise_failed
@@ -279,6 +279,28 @@ class Instance:
         from .snapshot import Snapshot
 
         return Snapshot(self, on_restore=on_restore)
+
+    def reset(self) -> Execution | None:
+        """Take the instance back to what it was when its snapshot was taken.
+
+        The snapshot is the last one that was taken of the instance, or the one that it was made of.
+        Returns the suspended call that is in the snapshot, or None. Files that a WASI program has
+        opened are closed; `fuel` and limits stay as they are.
+        Raises SnapshotError, BufferError (a view of its memory exists), RuntimeError.
+
+        >>> import wamr
+        >>> inst = wamr.load('(module (global (export "g") (mut i32) (i32.const 1)))')
+        >>> snapshot = inst.snapshot()
+        >>> inst.exports.g.value = 2
+        >>> inst.reset()
+        >>> inst.exports.g.value
+        1
+        """
+        snapshot = self._state._snapshot
+        if snapshot is None:
+            raise SnapshotError("no-snapshot", "no snapshot of this instance was taken")
+        execution: Execution | None = snapshot._reset(self)
+        return execution
 
     def close(self) -> None:
         """Free the instance; what it exports raises ClosedError. A second call does nothing.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from .._backend.binding import ffi, lib
 from .._backend.handles import deferrable, handle
-from .._backend.waiting import wait_for
+from .._backend.waiting import retry_while_busy, wait_for
 from .._base.arguments import already_initialized, type_name
 from .._base.wasi import WasiBase
 from .._values.references import find_func
@@ -197,10 +197,39 @@ class Snapshot:
         state.started = True
         state._snapshot = self
         state._instance = _nothing
-        if not execution[0]:
+        return self._copied(execution[0], stop)
+
+    def _copied(self, execution: Any, stop: Any) -> Execution | None:
+        if not execution:
             return None
-        func = find_func(lib.wpy_func_ref(lib.wpy_execution_func(execution[0])))
-        return copied_execution(func, execution[0], stop, self._slice_ns)
+        func = find_func(lib.wpy_func_ref(lib.wpy_execution_func(execution)))
+        return copied_execution(func, execution, stop, self._slice_ns)
+
+    def _reset(self, instance: Instance) -> Execution | None:
+        """Do what `Instance.reset` does."""
+        c, state = self._open(), instance._state
+        if state.closed:
+            raise SnapshotError("closed", "the instance is closed")
+        for reference in state._memories or ():
+            memory = reference()
+            if memory is not None:
+                memory._detach()  # its own view, which it makes again
+        execution, stop, text = ffi.new(_EXECUTION), ffi.new(_STOP), ffi.new(_WHY)
+        status = _waiting(
+            lambda: lib.wpy_instance_reset(state.c, c, execution, stop, text),
+            "resetting an instance",
+        )
+        if status == _REFUSED:
+            error = _refusal(text)
+            if error.reason == "view":
+                raise BufferError(f"{error.args[1]}: release it before")
+            raise error
+        if status:
+            raise MemoryError("no memory to reset the instance")
+        copied = self._copied(execution[0], stop)
+        if self._on_restore is not None:
+            self._restored(instance)
+        return copied
 
     def _check_wasi(self, c: Any, wasi: object) -> None:
         if not isinstance(wasi, WasiBase):
@@ -279,6 +308,18 @@ def _refusal(text: Any) -> SnapshotError:
     return SnapshotError(reason, sentence)
 
 
+def _waiting(attempt: Callable[[], int], label: str) -> int:
+    """Return the status of `attempt`, which waits while another thread runs code."""
+    status = retry_while_busy(attempt, label, attempt())
+    if status == lib.WPY_HELD:
+        raise SnapshotError(
+            "busy",
+            "a call that isn't in the snapshot has stopped in the middle of the instance's code, or "
+            "of what it is linked to: end it before",
+        )
+    return wait_for(lambda: status, label, status)
+
+
 def _take(state: InstanceState, execution: Any) -> Any:
     """Return a new wpy_snapshot *, a reference."""
     if state.c is None:
@@ -286,7 +327,7 @@ def _take(state: InstanceState, execution: Any) -> Any:
     out, text = ffi.new("wpy_snapshot **"), ffi.new(_WHY)
     if state.closed:
         raise SnapshotError("closed", "the instance is closed")
-    status = wait_for(
+    status = _waiting(
         lambda: lib.wpy_snapshot_new(state.c, execution, _KEEP, out, text), "taking a snapshot"
     )
     if status == _REFUSED:

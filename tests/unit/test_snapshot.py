@@ -1,0 +1,516 @@
+"""Snapshots: what is in them, and the instances that are made of them."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import threading
+import weakref
+
+import pytest
+from snapshots import ASKS, copy_of, seen, state_instance
+
+import wamr
+from wamr import (
+    Global,
+    GlobalType,
+    Instance,
+    Limits,
+    Module,
+    ResourceLimits,
+    Snapshot,
+    SnapshotError,
+    Store,
+    TrapCode,
+    ValType,
+)
+
+pytestmark = pytest.mark.usefixtures("wat")
+
+
+# ------------------------------------------------------------------ between calls
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_copy_has_the_whole_state_of_the_instance(changed):
+    instance, twin = state_instance(), state_instance()
+    for each in (instance, twin):
+        if changed:
+            each.exports.change(7)
+    snapshot = instance.snapshot()
+    assert seen(copy_of(snapshot)) == seen(twin)
+
+
+def test_what_was_changed_after_the_snapshot_is_not_in_it():
+    instance = state_instance()
+    snapshot = instance.snapshot()
+    instance.exports.change(3)
+    assert seen(copy_of(snapshot)) == seen(state_instance())
+
+
+def test_copies_do_not_see_each_other():
+    snapshot = state_instance().snapshot()
+    copies = [copy_of(snapshot) for _ in range(4)]
+    for number, each in enumerate(copies):
+        each.exports.change(number + 50)
+    assert [each.exports.numbers()[0] for each in copies] == [50, 51, 52, 53]
+    assert [each.exports.read(100) for each in copies] == [50, 51, 52, 53]
+    assert seen(copy_of(snapshot)) == seen(state_instance())
+
+
+def test_no_code_runs_when_a_copy_is_made():
+    store = Store()
+    calls: list[int] = []
+    module = Module(
+        store,
+        '(module (import "env" "f" (func $f)) (memory (export "m") 1)'
+        " (func $start (call $f) (i32.store (i32.const 0) (i32.const 5))) (start $start)"
+        ' (data (i32.const 8) "x"))',
+    )
+    imports = {"env": {"f": lambda: calls.append(1)}}
+    instance = Instance(store, module, imports)
+    instance.exports.m[8] = 0
+    made, _ = instance.snapshot().instantiate(imports=imports)
+    assert calls == [1]
+    assert made.exports.m[:9] == b"\5\0\0\0\0\0\0\0\0"
+
+
+def test_a_copy_calls_its_own_host_functions():
+    instance = state_instance()
+    snapshot = instance.snapshot()
+    copies = [
+        snapshot.instantiate(imports={"env": {"ask": lambda x, n=n: x + n}})[0] for n in range(3)
+    ]
+    assert [each.exports.deep(0) for each in copies] == [1, 2, 3]
+    assert next(instance.exports.deep.execution(0)).args == (1,)  # the first one's still suspends
+
+
+def test_functions_of_a_copy_are_its_own():
+    snapshot = state_instance().snapshot()
+    one, two = copy_of(snapshot), copy_of(snapshot)
+    assert one.exports.shown[1] == one.exports.two
+    assert one.exports.shown[1] != two.exports.two
+    one.close()
+    with pytest.raises(wamr.ClosedError):
+        one.exports.two()
+    assert two.exports.shown[1]() == 22
+
+
+def test_a_copy_lives_without_the_instance_the_snapshot_and_the_module():
+    instance = state_instance()
+    snapshot = instance.snapshot()
+    made = copy_of(snapshot)
+    gone = weakref.ref(instance), weakref.ref(snapshot)
+    instance.close()
+    snapshot.close()
+    del instance
+    made._state._snapshot = None
+    del snapshot
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
+    assert seen(made) == seen(state_instance())
+
+
+def test_a_snapshot_of_a_copy_has_what_the_copy_has_changed():
+    first = copy_of(state_instance().snapshot())
+    first.exports.change(9)
+    twin = state_instance()
+    twin.exports.change(9)
+    assert seen(copy_of(first.snapshot())) == seen(twin)
+
+
+def test_a_copy_can_grow_to_its_maximum_and_no_further():
+    snapshot = state_instance().snapshot()
+    made = copy_of(snapshot)
+    memory = made.exports.memory
+    assert memory.type.limits == Limits(1, 6)
+    assert memory.grow(5) == 1
+    memory.write(6 * 65536 - 4, b"last")
+    with pytest.raises(wamr.MemoryLimitError, match="at most 6 pages"):
+        memory.grow(1)
+    table = made.exports.shown
+    assert table.grow(16) == 4
+    with pytest.raises(ValueError, match="exactly 20"):
+        table.grow(1)
+
+
+def test_a_module_without_memory_tables_and_globals_can_be_copied():
+    made, execution = (
+        wamr.load('(module (func (export "f") (result i32) (i32.const 3)))')
+        .snapshot()
+        .instantiate()
+    )
+    assert (made.exports.f(), execution) == (3, None)
+
+
+def test_a_memory_without_pages_grows_in_the_copy():
+    instance = wamr.load('(module (memory (export "m") 0))')
+    made, _ = instance.snapshot().instantiate()
+    assert made.exports.m.pages == 0
+    made.exports.m.grow(1)
+    made.exports.m[5] = 1
+    assert instance.exports.m.pages == 0
+
+
+def test_imported_immutable_globals_and_tags_are_those_of_the_copy():
+    store = Store()
+    module = Module(
+        store,
+        '(module (import "env" "g" (global $g i32)) (import "env" "t" (tag $t (param i32)))'
+        ' (global (export "own") i32 (global.get $g)) (export "g" (global $g))'
+        ' (tag $own (export "tag") (param i32))'
+        ' (func (export "f") (result i32) (global.get $g))'
+        ' (func (export "throw") (throw $t (i32.const 4)))'
+        ' (func (export "throw_own") (throw $own (i32.const 5))))',
+    )
+
+    def imports(into):
+        return {
+            "env": {
+                "g": Global(into, GlobalType(ValType.I32), 6),
+                "t": wamr.Tag(into, wamr.TagType([ValType.I32])),
+            }
+        }
+
+    snapshot = Instance(store, module, imports(store)).snapshot()
+    other = Store(store.engine)
+    given = imports(other)
+    made, _ = snapshot.instantiate(other, given)
+    assert (made.exports.f(), made.exports.own.value, made.exports.g.value) == (6, 6, 6)
+    with pytest.raises(wamr.WasmException) as caught:
+        made.exports.throw()
+    assert caught.value.tag == given["env"]["t"]
+    with pytest.raises(wamr.WasmException) as caught:
+        made.exports.throw_own()
+    assert caught.value.tag == made.exports.tag
+
+
+def test_an_instance_that_has_trapped_can_be_copied():
+    instance = wamr.load(
+        '(module (func (export "f") unreachable) (func (export "g") (result i32) (i32.const 1)))'
+    )
+    with pytest.raises(wamr.Trap):
+        instance.exports.f()
+    assert instance.snapshot().instantiate()[0].exports.g() == 1
+
+
+def test_the_backtrace_of_a_copy_names_its_functions():
+    instance = wamr.load('(module (func $inner unreachable) (func (export "f") (call $inner)))')
+    made, _ = instance.snapshot().instantiate()
+    with pytest.raises(wamr.Trap) as caught:
+        made.exports.f()
+    assert [frame.func_name for frame in caught.value.frames] == ["inner", "f"]
+    assert caught.value.code is TrapCode.UNREACHABLE
+
+
+def test_a_bounded_function_of_a_copy_calls_the_copy_s_callbacks():
+    store = Store()
+    text = '(module (import "e" "f" (func $f (result i32))) (func (export "g") (result i32) (call $f)))'
+    instance = Instance(store, Module(store, text), {"e": {"f": lambda: 1}})
+    made, _ = instance.snapshot().instantiate(imports={"e": {"f": lambda: 2}})
+    assert [made.exports.g(), instance.exports.g(), made.exports.g.call()] == [2, 1, 2]
+
+
+# ------------------------------------------------------------------ in the middle of a call
+def finish(execution, *answers):
+    try:
+        for answer in answers:
+            execution.send(answer)
+        while True:
+            next(execution)
+    except StopIteration as end:
+        return end.value
+
+
+@pytest.mark.parametrize("depth", [0, 1, 20])
+def test_a_suspended_call_goes_on_in_each_copy(depth):
+    instance = state_instance()
+    execution = instance.exports.deep.execution(depth)
+    next(execution)
+    snapshot = Snapshot(instance, execution)
+    for answer in (5, -5, 10**6):
+        made, copied = snapshot.instantiate(imports=ASKS)
+        assert copied.state == "suspended"
+        assert copied.func == made.exports.deep
+        assert copied._event.args == (2**depth,)
+        assert finish(copied, answer) == 2**depth - 1 + answer
+        assert copied.state == "done"
+    assert finish(execution, 1) == 2**depth
+
+
+def test_a_copied_call_goes_on_when_the_first_one_has_ended():
+    instance = state_instance()
+    execution = instance.exports.deep.execution(3)
+    next(execution)
+    snapshot = Snapshot(instance, execution)
+    execution.close()
+    instance.close()
+    copies = [snapshot.instantiate(imports=ASKS) for _ in range(3)]
+    assert [finish(copied, n) for n, (_, copied) in enumerate(copies)] == [7, 8, 9]
+
+
+def test_a_copied_call_can_be_closed_thrown_into_and_dropped():
+    instance = state_instance()
+    execution = instance.exports.deep.execution(3)
+    next(execution)
+    snapshot = Snapshot(instance, execution)
+    made, copied = snapshot.instantiate(imports=ASKS)
+    copied.close()
+    assert made.exports.one() == 11
+    made, copied = snapshot.instantiate(imports=ASKS)
+    with pytest.raises(KeyError, match="mine"):
+        copied.throw(KeyError("mine"))
+    made, copied = snapshot.instantiate(imports=ASKS)
+    del copied
+    assert finish(made.exports.deep.execution(0), None, 4) == 4
+
+
+def test_other_calls_run_above_a_copied_call():
+    instance = state_instance()
+    execution = instance.exports.deep.execution(3)
+    next(execution)
+    made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
+    made.exports.change(4)
+    above = made.exports.deep.execution(1)
+    next(above)
+    with pytest.raises(RuntimeError, match="was suspended later"):
+        copied.send(1)
+    assert finish(above, 9) == 10
+    assert finish(copied, 1) == 8
+
+
+def test_a_call_stopped_at_the_end_of_a_slice_goes_on_in_each_copy():
+    instance = state_instance()
+    execution = instance.exports.spin.execution(500_000, slice=0)
+    for _ in range(3):
+        assert next(execution).kind == "slice"
+    snapshot = Snapshot(instance, execution)
+    for _ in range(3):
+        made, copied = snapshot.instantiate(imports=ASKS)
+        with pytest.raises(RuntimeError, match="in the middle of its instance's code"):
+            made.exports.one()
+        assert next(copied).kind == "slice"
+        assert finish(copied) == 1_500_000
+        assert made.exports.one() == 11
+    assert finish(execution) == 1_500_000
+
+
+def test_a_copied_call_has_what_is_left_of_the_fuel_of_its_call():
+    instance = state_instance()
+    execution = instance.exports.deep.execution(3, fuel=11)
+    next(execution)
+    made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
+    assert finish(copied, 1) == 8
+    execution.close()
+    execution = instance.exports.deep.execution(3, fuel=10)
+    next(execution)
+    made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
+    with pytest.raises(wamr.FuelTrap):
+        finish(copied, 1)
+    execution.close()
+    execution = instance.exports.spin.execution(10**9, slice=0, fuel=200_000)
+    snapshot = None
+    with pytest.raises(wamr.FuelTrap):
+        while True:
+            next(execution)
+            snapshot = snapshot or Snapshot(instance, execution)
+    assert snapshot is not None
+    made, copied = snapshot.instantiate(imports=ASKS)
+    with pytest.raises(wamr.FuelTrap):
+        finish(copied)
+
+
+def test_a_copy_has_its_own_fuel_and_timeout():
+    snapshot = state_instance().snapshot()
+    made = copy_of(snapshot, limits=ResourceLimits(fuel=1000, timeout=60))
+    assert made.fuel == 1000
+    with pytest.raises(wamr.FuelTrap):
+        made.exports.spin(10**6)
+    assert copy_of(snapshot).fuel is None
+
+
+# ------------------------------------------------------------------ limits
+def test_a_copy_counts_with_the_whole_size_of_its_memory():
+    snapshot = state_instance().snapshot()
+    store = Store(limits=ResourceLimits(memory_bytes=3 * 65536))
+    store2 = Store(snapshot.module._engine, limits=ResourceLimits(memory_bytes=3 * 65536))
+    del store
+    copies = [copy_of(snapshot, store=store2) for _ in range(3)]
+    with pytest.raises(wamr.MemoryLimitError, match="in use"):
+        copy_of(snapshot, store=store2)
+    copies[0].close()
+    copy_of(snapshot, store=store2)
+    small = ResourceLimits(table_elements=6)
+    with pytest.raises(wamr.MemoryLimitError, match="table"):
+        copy_of(snapshot, limits=small)
+    assert snapshot.alive == 2
+
+
+def test_what_a_failed_copy_has_taken_is_given_back():
+    snapshot = state_instance().snapshot()
+    store = Store(
+        snapshot.module._engine, limits=ResourceLimits(memory_bytes=65536, table_elements=7)
+    )
+    for _ in range(5):
+        with pytest.raises(wamr.MemoryLimitError):
+            copy_of(snapshot, store=store, limits=ResourceLimits(table_elements=6))
+    copy_of(snapshot, store=store).exports.one()
+
+
+# ------------------------------------------------------------------ the object
+def test_sizes_are_those_of_the_memory_and_of_what_is_not_zero():
+    instance = wamr.load('(module (memory (export "m") 16))')
+    snapshot = instance.snapshot()
+    assert snapshot.memory_bytes == 16 * 65536
+    before = snapshot.image_bytes
+    assert before < 4096
+    instance.exports.m[9] = 1
+    instance.exports.m[8 * 4096] = 1
+    assert instance.snapshot().image_bytes == before + 2 * 4096
+    assert wamr.load("(module)").snapshot().memory_bytes == 0
+
+
+def test_alive_counts_the_instances_that_are_open():
+    snapshot = state_instance().snapshot()
+    one, two = copy_of(snapshot), copy_of(snapshot)
+    assert snapshot.alive == 2
+    one.close()
+    assert snapshot.alive == 1
+    del two
+    gc.collect()
+    assert snapshot.alive == 0
+
+
+def test_close_ends_a_snapshot_and_no_instance():
+    instance = state_instance()
+    snapshot = instance.snapshot()
+    made = copy_of(snapshot)
+    with snapshot:
+        pass
+    snapshot.close()
+    with pytest.raises(SnapshotError, match="closed") as caught:
+        copy_of(snapshot)
+    assert caught.value.reason == "closed"
+    assert made.exports.one() == 11
+    assert repr(snapshot) == "<wamr.Snapshot, closed>"
+    assert snapshot.memory_bytes == 65536
+
+
+def test_a_snapshot_says_what_it_is_and_is_not_copied():
+    snapshot = wamr.load("(module $name (memory 1))").snapshot()
+    assert repr(snapshot).startswith("<wamr.Snapshot of 'name', ")
+    assert snapshot.module.name == "name"
+    for attempt in (copy.copy, pickle.dumps):
+        with pytest.raises(TypeError, match=r"Snapshot\.save"):
+            attempt(snapshot)
+    with pytest.raises((RuntimeError, TypeError), match="already"):
+        snapshot.__init__(state_instance())
+
+
+@pytest.mark.parametrize("instance", [None, 1, "x", object()])
+def test_only_instances_have_snapshots(instance):
+    with pytest.raises(TypeError, match="instance must be an Instance"):
+        Snapshot(instance)
+
+
+@pytest.mark.parametrize("execution", [1, "x", iter(())])
+def test_only_executions_belong_to_a_snapshot(execution):
+    with pytest.raises(TypeError, match="execution must be an Execution or None"):
+        Snapshot(state_instance(), execution)
+
+
+def test_arguments_of_instantiate_are_checked():
+    snapshot = state_instance().snapshot()
+    with pytest.raises(TypeError, match="store must be a Store"):
+        snapshot.instantiate(1)
+    with pytest.raises(ValueError, match="another engine"):
+        snapshot.instantiate(Store(wamr.Engine(wamr.Config(stack_bytes=8192))), ASKS)
+    with pytest.raises(TypeError, match="imports must be a mapping"):
+        snapshot.instantiate(imports=1)
+    with pytest.raises(TypeError, match="wasi must be a WasiConfig"):
+        snapshot.instantiate(imports=ASKS, wasi=1)
+    with pytest.raises(TypeError, match="limits must be ResourceLimits"):
+        snapshot.instantiate(imports=ASKS, limits=1)
+    store = Store(snapshot.module._engine)
+    store.close()
+    with pytest.raises(wamr.ClosedError):
+        snapshot.instantiate(store, ASKS)
+    with pytest.raises(TypeError, match="on_restore must be"):
+        state_instance().snapshot(on_restore=5)
+
+
+# ------------------------------------------------------------------ on_restore
+RANDOM = """(module (import "env" "random" (func $random (result i32)))
+  (global $seed (export "seed") (mut i32) (i32.const 1))
+  (func (export "reseed") (global.set $seed (call $random)))
+  (func (export "takes") (param i32)) (memory (export "m") 1))"""
+
+
+def random_instance():
+    store = Store()
+    numbers = iter(range(100, 200))
+    imports = {"env": {"random": lambda: next(numbers)}}
+    return Instance(store, Module(store, RANDOM), imports), imports
+
+
+def test_random_state_is_the_same_in_all_copies_unless_a_hook_changes_it():
+    instance, imports = random_instance()
+    plain = instance.snapshot()
+    assert {plain.instantiate(imports=imports)[0].exports.seed.value for _ in range(3)} == {1}
+    for hook in ("reseed", lambda made: made.exports.reseed()):
+        snapshot = instance.snapshot(on_restore=hook)
+        made = [snapshot.instantiate(imports=imports)[0].exports.seed.value for _ in range(3)]
+        assert len(set(made)) == 3
+    assert instance.exports.seed.value == 1
+
+
+def test_a_hook_is_called_by_reset_too():
+    instance, _ = random_instance()
+    _snapshot = Snapshot(instance, on_restore="reseed")
+    instance.reset()
+    first = instance.exports.seed.value
+    instance.reset()
+    assert instance.exports.seed.value == first + 1
+
+
+@pytest.mark.parametrize(
+    ("hook", "error"),
+    [
+        ("takes", TypeError),
+        ("absent", KeyError),
+        ("m", TypeError),
+        (lambda _: 1 // 0, ZeroDivisionError),
+    ],
+)
+def test_an_instance_whose_hook_fails_is_closed(hook, error):
+    instance, imports = random_instance()
+    snapshot = instance.snapshot(on_restore=hook)
+    with pytest.raises(error):
+        snapshot.instantiate(imports=imports)
+    assert snapshot.alive == 0
+
+
+# ------------------------------------------------------------------ threads
+def test_threads_make_instances_of_one_snapshot_at_once():
+    snapshot = state_instance().snapshot()
+    expected = seen(state_instance())
+    failures: list[object] = []
+
+    def work(number):
+        try:
+            for _ in range(50):
+                made = copy_of(snapshot)
+                if made.exports.read(100) != 0:
+                    failures.append("stale")
+                made.exports.change(number)
+                assert made.exports.read(100) == number
+                made.close()
+        except BaseException as error:  # noqa: BLE001 - of a thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n + 1,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert seen(copy_of(snapshot)) == expected
