@@ -204,7 +204,10 @@ def test_the_backtrace_of_a_copy_names_its_functions():
 
 def test_a_bounded_function_of_a_copy_calls_the_copy_s_callbacks():
     store = Store()
-    text = '(module (import "e" "f" (func $f (result i32))) (func (export "g") (result i32) (call $f)))'
+    text = (
+        '(module (import "e" "f" (func $f (result i32)))'
+        ' (func (export "g") (result i32) (call $f)))'
+    )
     instance = Instance(store, Module(store, text), {"e": {"f": lambda: 1}})
     made, _ = instance.snapshot().instantiate(imports={"e": {"f": lambda: 2}})
     assert [made.exports.g(), instance.exports.g(), made.exports.g.call()] == [2, 1, 2]
@@ -303,7 +306,7 @@ def test_a_copied_call_has_what_is_left_of_the_fuel_of_its_call():
     execution.close()
     execution = instance.exports.deep.execution(3, fuel=10)
     next(execution)
-    made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
+    _made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
     with pytest.raises(wamr.FuelTrap):
         finish(copied, 1)
     execution.close()
@@ -314,7 +317,7 @@ def test_a_copied_call_has_what_is_left_of_the_fuel_of_its_call():
             next(execution)
             snapshot = snapshot or Snapshot(instance, execution)
     assert snapshot is not None
-    made, copied = snapshot.instantiate(imports=ASKS)
+    _made, copied = snapshot.instantiate(imports=ASKS)
     with pytest.raises(wamr.FuelTrap):
         finish(copied)
 
@@ -504,7 +507,7 @@ def test_threads_make_instances_of_one_snapshot_at_once():
                 made.exports.change(number)
                 assert made.exports.read(100) == number
                 made.close()
-        except BaseException as error:  # noqa: BLE001 - of a thread
+        except BaseException as error:
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(n + 1,)) for n in range(8)]

@@ -255,8 +255,8 @@ void *wpy_image_region(wpy_image *image, wpy_budget *budget);
 /* Makes the bytes and the size of a region those of the image. The region began with as many bytes
    at least, and nothing may use it meanwhile. False: no room, and nothing is changed. */
 bool wpy_image_reset(wpy_image *image, void *base);
-/* For tests: no memfd is used. */
-extern bool wpy_image_no_memfd;
+/* How many freed regions are kept. */
+uint32_t wpy_image_slots(const wpy_image *image);
 
 /* The budget of the linear memory that this thread makes WAMR allocate next; borrowed. */
 extern THREAD_LOCAL wpy_budget *wpy_region_budget;

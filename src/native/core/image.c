@@ -42,7 +42,15 @@ struct wpy_image {
     int fd;               /* -1: none */
 };
 
-bool wpy_image_no_memfd;
+static bool no_memfd;
+
+/* For tests. `way`: how pages that were written to are found, see dirty_pages.h. */
+void
+wpy_debug_set_images(bool use_memfd, int way)
+{
+    no_memfd = !use_memfd;
+    wpy_dirty_pages_way = way;
+}
 
 /* ---- making images ---- */
 
@@ -75,7 +83,7 @@ map_memfd(wpy_image *image)
 {
     void *bytes;
 
-    if (wpy_image_no_memfd || (image->fd = open_memfd()) < 0)
+    if (no_memfd || (image->fd = open_memfd()) < 0)
         return false;
     if (wpy_take_mappings(1)) {
         bytes = ftruncate(image->fd, (off_t)image->size)
@@ -312,6 +320,12 @@ uint64_t
 wpy_image_pages(const wpy_image *image)
 {
     return image->pages;
+}
+
+uint32_t
+wpy_image_slots(const wpy_image *image)
+{
+    return ATOMIC_LOAD(&image->slot_count);
 }
 
 const uint8_t *

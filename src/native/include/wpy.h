@@ -195,6 +195,9 @@ wpy_budget *wpy_budget_new(wpy_budget *parent, uint64_t memory_bytes, uint64_t t
 void wpy_budget_release(wpy_budget *budget);
 void wpy_take_refusal(wpy_refusal *out);
 
+/* core/image.c */
+void wpy_debug_set_images(bool use_memfd, int way);
+
 /* core/floating.c */
 uint32_t wpy_f32_bits(double real);
 double wpy_f32_value(uint32_t bits);
@@ -267,6 +270,7 @@ void wpy_snapshot_close(wpy_snapshot *snapshot);
 uint64_t wpy_snapshot_memory_bytes(const wpy_snapshot *snapshot);
 uint64_t wpy_snapshot_image_bytes(const wpy_snapshot *snapshot);
 uint32_t wpy_snapshot_alive(const wpy_snapshot *snapshot);
+uint32_t wpy_snapshot_slots(const wpy_snapshot *snapshot);
 int64_t wpy_snapshot_preopens(const wpy_snapshot *snapshot, const char **out);
 bool wpy_snapshot_is_host(const wpy_snapshot *snapshot, uint32_t import);
 int wpy_snapshot_instance(wpy_snapshot *snapshot, const wpy_imports *imports, wpy_instance **out,

@@ -292,6 +292,13 @@ wpy_snapshot_alive(const wpy_snapshot *s)
     return ATOMIC_LOAD(&s->alive);
 }
 
+/* How many memories are kept for the next instances. */
+uint32_t
+wpy_snapshot_slots(const wpy_snapshot *s)
+{
+    return s->image ? wpy_image_slots(s->image) : 0;
+}
+
 /* The guest paths of the program's directories, with a 0 behind each; -1: it has no WASI. */
 int64_t
 wpy_snapshot_preopens(const wpy_snapshot *s, const char **out)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from typing_extensions import Self
+
 from .._backend.binding import ffi, lib
 from .._backend.handles import deferrable, handle
 from .._backend.waiting import retry_while_busy, wait_for
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 
 _NO_LIMITS = ResourceLimits()
 _REFUSED: int = lib.WPY_REFUSED
-_KEEP = 16  # the most memories that are kept for the next instances
+_KEEP = 16  # the default of `keep`
+_MOST_KEPT = 10_000
 _OUT, _EXECUTION, _STOP, _WHY = (
     ffi.typeof(name) for name in ("wpy_instance **", "wpy_execution **", "wpy_stop *", "char[256]")
 )
@@ -47,7 +50,8 @@ class Snapshot:
     belongs to the snapshot, or None; then no call of the instance may be suspended. on_restore: the
     name of an export without parameters, or a callable that gets the new Instance; called for each
     instance that is made or reset, before anybody has it. It is where a program draws new random
-    numbers: without it, all instances have the same ones.
+    numbers: without it, all instances have the same ones. keep: the most memories of closed
+    instances that are kept for the next ones, 0 to 10 000; each may hold 4 MiB of memory.
     A snapshot is immutable, and may be used in any thread. It keeps nothing of the instance alive.
     Attributes `memory_bytes`: the size of the linear memory. `image_bytes`: what the snapshot
     itself takes: memory pages of zeros take nothing.
@@ -83,6 +87,7 @@ class Snapshot:
         execution: Execution | None = None,
         *,
         on_restore: OnRestore = None,
+        keep: int = _KEEP,
     ) -> None:
         if hasattr(self, "_module"):
             raise already_initialized(self)
@@ -92,11 +97,12 @@ class Snapshot:
         if execution is not None and not isinstance(execution, Execution):
             raise TypeError(f"execution must be an Execution or None, not {type_name(execution)}")
         _check_hook(on_restore)
+        _check_keep(keep)
         self._slice_ns = 0
         if execution is None:
-            c = _take(state, ffi.NULL)
+            c = _take(state, ffi.NULL, keep)
         else:
-            self._slice_ns, c = _take_suspended(state, execution)
+            self._slice_ns, c = _take_suspended(state, execution, keep)
         self._init(c, state.module, on_restore)
         state._snapshot = self
 
@@ -272,7 +278,7 @@ class Snapshot:
             raise SnapshotError("closed", "this Snapshot is closed")
         return c
 
-    def __enter__(self) -> Snapshot:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *args: object) -> None:
@@ -303,6 +309,13 @@ def _check_hook(hook: object) -> None:
         )
 
 
+def _check_keep(keep: object) -> None:
+    if not isinstance(keep, int) or isinstance(keep, bool):
+        raise TypeError(f"keep must be an int, not {type_name(keep)}")
+    if not 0 <= keep <= _MOST_KEPT:
+        raise ValueError(f"keep must be from 0 to {_MOST_KEPT}, not {keep}")
+
+
 def _refusal(text: Any) -> SnapshotError:
     reason, _, sentence = ffi.string(text).decode("utf-8", "replace").partition(": ")
     return SnapshotError(reason, sentence)
@@ -314,13 +327,13 @@ def _waiting(attempt: Callable[[], int], label: str) -> int:
     if status == lib.WPY_HELD:
         raise SnapshotError(
             "busy",
-            "a call that isn't in the snapshot has stopped in the middle of the instance's code, or "
-            "of what it is linked to: end it before",
+            "a call that isn't in the snapshot has stopped in the middle of the instance's code, "
+            "or of what it is linked to: end it before",
         )
     return wait_for(lambda: status, label, status)
 
 
-def _take(state: InstanceState, execution: Any) -> Any:
+def _take(state: InstanceState, execution: Any, keep: int) -> Any:
     """Return a new wpy_snapshot *, a reference."""
     if state.c is None:
         raise SnapshotError("busy", "the instance is still being made")
@@ -328,7 +341,7 @@ def _take(state: InstanceState, execution: Any) -> Any:
     if state.closed:
         raise SnapshotError("closed", "the instance is closed")
     status = _waiting(
-        lambda: lib.wpy_snapshot_new(state.c, execution, _KEEP, out, text), "taking a snapshot"
+        lambda: lib.wpy_snapshot_new(state.c, execution, keep, out, text), "taking a snapshot"
     )
     if status == _REFUSED:
         raise _refusal(text)
@@ -337,13 +350,13 @@ def _take(state: InstanceState, execution: Any) -> Any:
     return out[0]
 
 
-def _take_suspended(state: InstanceState, execution: Any) -> tuple[int, Any]:
+def _take_suspended(state: InstanceState, execution: Any, keep: int) -> tuple[int, Any]:
     """Return the length of the execution's slices, and a new wpy_snapshot *."""
     if not hasattr(execution, "_c"):
         raise SnapshotError("busy", "the execution is of a host function")
     execution._begin()
     try:
-        return execution._how.slice_ns, _take(state, execution._c)
+        return execution._how.slice_ns, _take(state, execution._c, keep)
     finally:
         execution._lock.release()
 
