@@ -178,6 +178,13 @@ typedef struct {
     uint64_t instance_id;  /* chosen by Python; not 0 */
 } wpy_imports;
 
+/* What wpy_snapshot_instance and wpy_instance_reset fill in. */
+typedef struct {
+    wpy_instance *instance;   /* a handle, or NULL */
+    wpy_execution *execution; /* the suspended call, which the caller owns, or NULL */
+    char why[256];            /* of WPY_REFUSED: the reason, ": " and a sentence */
+} wpy_made;
+
 /* setup.c */
 bool wpy_setup(void);
 bool wpy_has_simd(void);
@@ -273,10 +280,14 @@ uint32_t wpy_snapshot_alive(const wpy_snapshot *snapshot);
 uint32_t wpy_snapshot_slots(const wpy_snapshot *snapshot);
 int64_t wpy_snapshot_preopens(const wpy_snapshot *snapshot, const char **out);
 bool wpy_snapshot_is_host(const wpy_snapshot *snapshot, uint32_t import);
-int wpy_snapshot_instance(wpy_snapshot *snapshot, const wpy_imports *imports, wpy_instance **out,
-                          wpy_execution **execution, wpy_stop *stop, char *why);
-int wpy_instance_reset(wpy_instance *instance, const wpy_snapshot *snapshot,
-                       wpy_execution **execution, wpy_stop *stop, char *why);
+bool wpy_snapshot_suspended(const wpy_snapshot *snapshot);
+int wpy_snapshot_instance(wpy_snapshot *snapshot, const wpy_imports *imports, wpy_made *out,
+                          wpy_stop *stop);
+wpy_instance *wpy_snapshot_instance_alone(wpy_snapshot *snapshot, uint64_t instance_id,
+                                          wpy_budget *budget, uint32_t stack_bytes,
+                                          uint64_t timeout_ns, int64_t fuel);
+int wpy_instance_reset(wpy_instance *instance, const wpy_snapshot *snapshot, wpy_made *out,
+                       wpy_stop *stop);
 
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */
 int wpy_take_error(const void *owner, wpy_error *out);

@@ -69,17 +69,43 @@ static wpy_func initialized = {
     .proxy = {.is_import_func = true, .u.func_import = &initialized.import_struct},
 };
 
-/* The function is made when it is first asked for. An imported one is the function that was
-   imported. */
-wpy_func *
-wpy_func_borrow(wpy_instance *instance, uint32_t index)
+/* Puts a function into the instance's list; the one that is in there then, or NULL: out of memory. */
+static wpy_func *
+keep_func(wpy_instance *instance, wpy_func *func, uint32_t index, bool is_new)
 {
-    wpy_func *func;
+    wpy_func ***place = &instance->funcs[index >> WPY_PIECE_BITS];
+    wpy_func **piece = ATOMIC_LOAD_ACQUIRE(place) ? NULL : calloc(WPY_PIECE, sizeof *piece), *kept;
 
-    if (index >= instance->func_count)
-        return NULL;
-    if ((func = ATOMIC_LOAD_ACQUIRE(&instance->funcs[index])))
-        return func;
+    wpy_registry_lock();
+    if (!*place)
+        ATOMIC_STORE_RELEASE(place, piece);
+    else
+        free(piece);
+    if (!(piece = *place))
+        kept = NULL;
+    else if (!(kept = piece[index % WPY_PIECE])) {
+        wpy_group *group = instance->object.group;
+
+        kept = func;
+        if (is_new) {
+            func->object.group = group;
+            func->object.next = group->objects;
+            /* the owner of the group's lock walks the list without the registry's lock */
+            ATOMIC_STORE_RELEASE(&group->objects, &func->object);
+        }
+        ATOMIC_STORE_RELEASE(&piece[index % WPY_PIECE], func);
+    }
+    wpy_registry_unlock();
+    return kept;
+}
+
+static COLD wpy_func *
+make_func(wpy_instance *instance, uint32_t index)
+{
+    wpy_func *func, *kept;
+
+    if (index < instance->module->wamr->import_function_count && instance->imported[index])
+        return keep_func(instance, instance->imported[index], index, false);
     if (!(func = calloc(1, sizeof *func)))
         return NULL;
     func->instance = instance;
@@ -91,19 +117,26 @@ wpy_func_borrow(wpy_instance *instance, uint32_t index)
         func->wamr = (int64_t)index == instance->module->initialize
                          ? &initialized.proxy
                          : &instance->wamr->e->functions[index];
-    if (instance->funcs[index]) { /* another thread has made it meanwhile */
-        free(func);
-        func = instance->funcs[index];
-    } else {
-        wpy_group *group = instance->object.group;
-        func->object.group = group;
-        func->object.next = group->objects;
-        /* the owner of the group's lock walks the list without the registry's lock */
-        ATOMIC_STORE_RELEASE(&group->objects, &func->object);
-        ATOMIC_STORE_RELEASE(&instance->funcs[index], func);
-    }
     wpy_registry_unlock();
-    return func;
+    kept = keep_func(instance, func, index, true);
+    if (kept != func) /* another thread has made it meanwhile, or there is no memory */
+        free(func);
+    return kept;
+}
+
+/* The function is made when it is first asked for. An imported one is the function that was
+   imported. */
+wpy_func *
+wpy_func_borrow(wpy_instance *instance, uint32_t index)
+{
+    wpy_func **piece, *func;
+
+    if (index >= instance->func_count)
+        return NULL;
+    if ((piece = ATOMIC_LOAD_ACQUIRE(&instance->funcs[index >> WPY_PIECE_BITS])) &&
+        (func = ATOMIC_LOAD_ACQUIRE(&piece[index % WPY_PIECE])))
+        return func;
+    return make_func(instance, index);
 }
 
 /* Returns a handle, or NULL: out of memory, or no such function. */

@@ -199,10 +199,8 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     instance->func_count = wamr->e->function_count;
     /* WAMR sets it later, too late for what may fail before */
     wamr->default_wasm_stack_size = instance->imports->stack_bytes;
-    if (!(instance->funcs = calloc((size_t)instance->func_count + 1, sizeof *instance->funcs)))
+    if (!(instance->funcs = calloc(wpy_pieces_for(instance->func_count), sizeof *instance->funcs)))
         return no_memory(instance, error, size);
-    memcpy(instance->funcs, instance->imported,
-           wamr->module->import_function_count * sizeof *instance->funcs);
     if (!wpy_refs_allocate(instance))
         return fail(error, size,
                     "no numbers are left in this process for references to the functions of one "

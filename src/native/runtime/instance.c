@@ -101,6 +101,8 @@ free_instance(wpy_object *object)
         wpy_wasi_ops_of(instance->wasi)->release(instance->wasi);
     free(instance->imported);
     free(instance->import_structs);
+    for (i = 0; instance->funcs && i < wpy_pieces_for(instance->func_count); i++)
+        free(instance->funcs[i]);
     free(instance->funcs);
     free(instance->tables);
     free(instance->globals);

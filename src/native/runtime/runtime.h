@@ -103,7 +103,8 @@ struct wpy_instance {
     wpy_exception *exception; /* what code has thrown, while it unwinds; NULL: nothing, or a trap */
     uint64_t timeout_ns;
     uint64_t instance_id;
-    wpy_func **funcs; /* by function index, made on demand; written under the registry's lock */
+    wpy_func ***funcs; /* by function index, in pieces; both are made on demand, and written under
+                          the registry's lock */
     uint32_t func_count;
     uint32_t ref_base;          /* the reference of its function 0, see refs.c */
     const wpy_imports *imports; /* borrowed, while it is instantiated */
@@ -226,6 +227,16 @@ wpy_same_type(const WASMFuncType *a, const WASMFuncType *b)
 {
     return a == b || (a->param_count == b->param_count && a->result_count == b->result_count &&
                       !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count));
+}
+
+/* The functions of an instance are in pieces of 64, since few of them are ever asked for. */
+#define WPY_PIECE_BITS 6
+#define WPY_PIECE (1u << WPY_PIECE_BITS)
+
+static inline uint32_t
+wpy_pieces_for(uint32_t functions)
+{
+    return (functions >> WPY_PIECE_BITS) + 1;
 }
 
 /* Fills in what follows from the type, which is borrowed. */

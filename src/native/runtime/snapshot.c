@@ -307,6 +307,13 @@ wpy_snapshot_preopens(const wpy_snapshot *s, const char **out)
     return s->has_wasi ? (int64_t)s->preopens_size : -1;
 }
 
+/* Whether a suspended call is in it. */
+bool
+wpy_snapshot_suspended(const wpy_snapshot *s)
+{
+    return s->frames != NULL;
+}
+
 bool
 wpy_snapshot_is_host(const wpy_snapshot *s, uint32_t import)
 {

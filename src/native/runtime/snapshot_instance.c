@@ -274,11 +274,9 @@ fill(wpy_instance *instance, const wpy_imports *imports, maker_of_snapshot *m, c
     wpy_snapshot *s = m->snapshot;
     WASMModuleInstance *wamr;
 
-    if (!(instance->funcs = calloc((size_t)s->func_count + 1, sizeof *instance->funcs)))
+    if (!(instance->funcs = calloc(wpy_pieces_for(s->func_count), sizeof *instance->funcs)))
         return WPY_NO_MEMORY;
     instance->func_count = s->func_count;
-    memcpy(instance->funcs, instance->imported,
-           s->module->wamr->import_function_count * sizeof *instance->funcs);
     if (!wpy_refs_allocate(instance))
         return WPY_NO_MEMORY;
     if (!(wamr = copy_block(s, instance)))
@@ -360,22 +358,38 @@ make(wpy_instance *instance, const wpy_imports *imports, wpy_maker *maker)
 }
 
 /* Makes an instance of the snapshot; a status. `imports`: as for wpy_instance_new; stack_bytes 0:
-   as the snapshot's instance had. *execution: the suspended call, which the caller owns, and *stop:
-   why it was suspended; or NULL. WPY_REFUSED: `why` as for wpy_snapshot_new. Other errors are
-   records of the module. Waits for the locks of the imports' groups, so not with the GIL. */
+   as the snapshot's instance had. *stop: why its execution was suspended, if there is one. Errors
+   but WPY_REFUSED are records of the module. Waits for the locks of the imports' groups, so not
+   with the GIL. */
 int
-wpy_snapshot_instance(wpy_snapshot *s, const wpy_imports *imports, wpy_instance **out,
-                      wpy_execution **execution, wpy_stop *stop, char *why)
+wpy_snapshot_instance(wpy_snapshot *s, const wpy_imports *imports, wpy_made *out, wpy_stop *stop)
 {
-    maker_of_snapshot m = {.maker = {.make = make}, .snapshot = s, .why = why};
+    maker_of_snapshot m = {.maker = {.make = make}, .snapshot = s, .why = out->why};
     wpy_imports given = *imports;
     int status;
 
     if (!given.stack_bytes)
         given.stack_bytes = s->stack_bytes;
-    status = wpy_instance_make(s->module, &given, &m.maker, out);
-    *execution = m.execution;
+    status = wpy_instance_make(s->module, &given, &m.maker, &out->instance);
+    out->execution = m.execution;
     if (m.execution)
         wpy_tell_stop(m.execution, stop);
     return status;
+}
+
+/* The same for a snapshot without imports and without a suspended call: a handle, or NULL, with an
+   error record of the module. Waits for no lock of a group. */
+wpy_instance *
+wpy_snapshot_instance_alone(wpy_snapshot *s, uint64_t instance_id, wpy_budget *budget,
+                            uint32_t stack_bytes, uint64_t timeout_ns, int64_t fuel)
+{
+    const wpy_imports none = {.instance_id = instance_id,
+                              .budget = budget,
+                              .stack_bytes = stack_bytes,
+                              .timeout_ns = timeout_ns,
+                              .fuel = fuel};
+    wpy_made made;
+
+    wpy_snapshot_instance(s, &none, &made, NULL);
+    return made.instance;
 }

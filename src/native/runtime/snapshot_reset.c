@@ -115,30 +115,31 @@ reset(wpy_instance *instance, const wpy_snapshot *s, wpy_execution **execution, 
 }
 
 /* Takes an instance in which no code runs or is suspended back to the snapshot that was taken of it
-   last, or that it was made of; a status. *execution, *stop and `why`: as for
-   wpy_snapshot_instance. Fuel, time limits and WASI's arguments stay as they are. Waits for the
-   group's lock, so not with the GIL. */
+   last, or that it was made of; a status. *stop and out->execution: as for wpy_snapshot_instance.
+   Fuel, time limits and WASI's arguments stay as they are. Waits for the group's lock, so not with
+   the GIL. */
 int
-wpy_instance_reset(wpy_instance *instance, const wpy_snapshot *s, wpy_execution **execution,
-                   wpy_stop *stop, char *why)
+wpy_instance_reset(wpy_instance *instance, const wpy_snapshot *s, wpy_made *out, wpy_stop *stop)
 {
+    wpy_execution *execution = NULL;
     bool acquired;
     int status = wpy_group_enter(&instance->object, &acquired);
 
-    *execution = NULL;
+    out->execution = NULL;
     if (status != WPY_OK)
         return status;
     if (s->frames && s->frames->reason == WPY_REASON_SLICE && !acquired) {
-        snprintf(why, WPY_REFUSAL, "busy: a call runs in what the instance is linked to");
+        snprintf(out->why, WPY_REFUSAL, "busy: a call runs in what the instance is linked to");
         wpy_group_leave(&instance->object, acquired);
         return WPY_REFUSED;
     }
-    status = reset(instance, s, execution, why);
-    if (*execution && (*execution)->holds)
-        wpy_group_hold(instance->object.group, *execution);
+    status = reset(instance, s, &execution, out->why);
+    if (execution)
+        wpy_tell_stop(execution, stop);
+    if (execution && execution->holds)
+        wpy_group_hold(instance->object.group, execution);
     else
         wpy_group_leave(&instance->object, acquired);
-    if (*execution)
-        wpy_tell_stop(*execution, stop);
+    out->execution = execution;
     return status;
 }

@@ -76,6 +76,7 @@ class Resolved:
             else:
                 globals_.append(extern._c)
         self.c = c = ffi.new("wpy_imports *")
+        self._arrays: Any = ()
         if not self.externs and not funcs:
             return
         self._arrays = (
@@ -86,6 +87,17 @@ class Resolved:
         )
         c.funcs, c.tables, c.globals, c.tags = self._arrays
         c.memory = memory
+
+    def copy(self) -> Resolved:
+        """Return the same imports for another instance."""
+        other = _new(Resolved)
+        other.externs = self.externs
+        other.c = ffi.new("wpy_imports *", self.c[0])
+        other._arrays = self._arrays
+        return other
+
+
+_new = object.__new__
 
 
 def check_shape(imports: object, module: Module) -> None:

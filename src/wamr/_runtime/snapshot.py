@@ -38,9 +38,7 @@ _NO_LIMITS = ResourceLimits()
 _REFUSED: int = lib.WPY_REFUSED
 _KEEP = 16  # the default of `keep`
 _MOST_KEPT = 10_000
-_OUT, _EXECUTION, _STOP, _WHY = (
-    ffi.typeof(name) for name in ("wpy_instance **", "wpy_execution **", "wpy_stop *", "char[256]")
-)
+_MADE, _STOP, _WHY = ffi.typeof("wpy_made *"), ffi.typeof("wpy_stop *"), ffi.typeof("char[256]")
 
 
 class Snapshot:
@@ -70,14 +68,20 @@ class Snapshot:
 
     __slots__ = (
         "__weakref__",
+        "_alone",
         "_c",
         "_module",
         "_on_restore",
+        "_only_wasi",
         "_slice_ns",
+        "_suspended",
         "image_bytes",
         "memory_bytes",
     )
+    _alone: bool  # without imports and a suspended call
     _c: Any  # the handle; None: closed
+    _only_wasi: Resolved | None  # the imports, if all of them are WASI's
+    _suspended: bool
     memory_bytes: int
     image_bytes: int
 
@@ -110,6 +114,9 @@ class Snapshot:
         self._c = ffi.gc(c, _release)
         self._module = module
         self._on_restore = on_restore
+        self._only_wasi = None
+        self._suspended = bool(lib.wpy_snapshot_suspended(c))
+        self._alone = not (self._suspended or module.imports)
         self.memory_bytes = lib.wpy_snapshot_memory_bytes(c)
         self.image_bytes = lib.wpy_snapshot_image_bytes(c)
 
@@ -140,14 +147,13 @@ class Snapshot:
         Raises SnapshotError, MemoryLimitError, OSError (of `wasi`), what `on_restore` raises, and
         TypeError, ValueError, ClosedError.
         """
-        c = self._open()
-        module = self._module
+        c = self._c
+        if c is None:
+            raise self._closed()
         if store is None:
-            store = Store(module._engine)
+            store = Store(self._module._engine)
         else:
-            checked_store("store", store)
-            if module._engine is not store._engine:
-                raise ValueError("the snapshot is of another engine than store")
+            self._check_store(store)
         budget = store._budget
         if limits is None:
             limits = store._limits or _NO_LIMITS
@@ -155,55 +161,88 @@ class Snapshot:
             raise TypeError(f"limits must be ResourceLimits or None, not {type_name(limits)}")
         else:
             budget = limits._budget(budget)
-        if wasi is not None:
-            self._check_wasi(c, wasi)
-        try:
-            if imports is not None:
-                check_shape(imports, module)
-            resolved = Resolved(store, module, imports, wasi is not None)
-        except LinkError as error:
-            raise SnapshotError("imports-differ", str(error)) from error
-        state = new_state(store, module)
+        state = new_state(store, self._module)
         state.timeout_ns = 0 if limits.timeout is None else limits._timeout_ns()
-        given = resolved.c
-        given.instance_id = state.instance_id
-        given.budget = budget
-        given.stack_bytes = limits.stack_bytes or 0
-        given.timeout_ns = state.timeout_ns
-        given.fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
-        given.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
-        execution = self._make(c, state, resolved, wasi)
+        fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
+        execution = None
+        if self._alone and wasi is None and imports is None:
+            made = lib.wpy_snapshot_instance_alone(
+                c, state.instance_id, budget, limits.stack_bytes or 0, state.timeout_ns, fuel
+            )
+            if not made:
+                raise_failed(state)
+            self._made(state, made)
+        else:
+            resolved = self._resolved(c, store, imports, wasi)
+            given = resolved.c
+            given.instance_id = state.instance_id
+            given.budget = budget
+            given.stack_bytes = limits.stack_bytes or 0
+            given.timeout_ns = state.timeout_ns
+            given.fuel = fuel
+            given.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
+            execution = self._make(c, state, resolved, wasi)
         instance: Any = state.instance()
         if self._on_restore is not None:
             self._restored(instance)
         return instance, execution
 
+    def _check_store(self, store: Store) -> None:
+        checked_store("store", store)
+        if self._module._engine is not store._engine:
+            raise ValueError(
+                "the snapshot is of another engine than store: make the store with the engine of "
+                "its module, or with none"
+            )
+
+    def _resolved(
+        self, c: Any, store: Store, imports: Imports | None, wasi: WasiBase | None
+    ) -> Resolved:
+        """Return the imports of a new instance, checked."""
+        if wasi is not None:
+            self._check_wasi(c, wasi)
+            if imports is None and self._only_wasi is not None:
+                return self._only_wasi.copy()
+        try:
+            if imports is not None:
+                check_shape(imports, self._module)
+            resolved = Resolved(store, self._module, imports, wasi is not None)
+        except LinkError as error:
+            raise SnapshotError("imports-differ", str(error)) from error
+        if wasi is not None and imports is None:
+            self._only_wasi = resolved
+        return resolved
+
     def _make(
         self, c: Any, state: InstanceState, resolved: Resolved, wasi: WasiBase | None
     ) -> Execution | None:
-        given, store = resolved.c, state.store
+        given = resolved.c
         _opened = None if wasi is None else wasi._apply(given, state)  # kept until this returns
-        out, execution, stop, why = ffi.new(_OUT), ffi.new(_EXECUTION), ffi.new(_STOP), _WHY
-        text = ffi.new(why)
-        status = lib.wpy_snapshot_instance(c, given, out, execution, stop, text)
+        made = ffi.new(_MADE)
+        stop = ffi.new(_STOP) if self._suspended else ffi.NULL
+        status = lib.wpy_snapshot_instance(c, given, made, stop)
         if status:
             status = wait_for(
-                lambda: lib.wpy_snapshot_instance(c, given, out, execution, stop, text),
+                lambda: lib.wpy_snapshot_instance(c, given, made, stop),
                 "making an instance of a snapshot",
                 status,
             )
         if status == _REFUSED:
-            raise _refusal(text)
+            raise _refusal(made.why)
         if status:
             raise_failed(state)
-        state.c = handle(out[0])
+        self._made(state, made.instance)
         for extern in resolved.externs:
             state.link(extern._lifetime)
-        store._closables.add(state.instance_id, state)
+        return self._copied(made.execution, stop)
+
+    def _made(self, state: InstanceState, c: Any) -> None:
+        """Complete the state of a new instance; c: its handle in C, taken over."""
+        state.c = handle(c)
+        state.store._closables.add(state.instance_id, state)
         state.started = True
         state._snapshot = self
         state._instance = _nothing
-        return self._copied(execution[0], stop)
 
     def _copied(self, execution: Any, stop: Any) -> Execution | None:
         if not execution:
@@ -213,26 +252,28 @@ class Snapshot:
 
     def _reset(self, instance: Instance) -> Execution | None:
         """Do what `Instance.reset` does."""
-        c, state = self._open(), instance._state
+        c, state = self._c, instance._state
+        if c is None:
+            raise self._closed()
         if state.closed:
             raise SnapshotError("closed", "the instance is closed")
         for reference in state._memories or ():
             memory = reference()
             if memory is not None:
                 memory._detach()  # its own view, which it makes again
-        execution, stop, text = ffi.new(_EXECUTION), ffi.new(_STOP), ffi.new(_WHY)
+        made = ffi.new(_MADE)
+        stop = ffi.new(_STOP) if self._suspended else ffi.NULL
         status = _waiting(
-            lambda: lib.wpy_instance_reset(state.c, c, execution, stop, text),
-            "resetting an instance",
+            lambda: lib.wpy_instance_reset(state.c, c, made, stop), "resetting an instance"
         )
         if status == _REFUSED:
-            error = _refusal(text)
+            error = _refusal(made.why)
             if error.reason == "view":
                 raise BufferError(f"{error.args[1]}: release it before")
             raise error
         if status:
             raise MemoryError("no memory to reset the instance")
-        copied = self._copied(execution[0], stop)
+        copied = self._copied(made.execution, stop)
         if self._on_restore is not None:
             self._restored(instance)
         return copied
@@ -272,11 +313,8 @@ class Snapshot:
         """
         self._c = None
 
-    def _open(self) -> Any:
-        c = self._c
-        if c is None:
-            raise SnapshotError("closed", "this Snapshot is closed")
-        return c
+    def _closed(self) -> SnapshotError:
+        return SnapshotError("closed", "this Snapshot is closed")
 
     def __enter__(self) -> Self:
         return self
