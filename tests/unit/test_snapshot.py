@@ -394,6 +394,9 @@ def test_close_ends_a_snapshot_and_no_instance():
         copy_of(snapshot)
     assert caught.value.reason == "closed"
     assert made.exports.one() == 11
+    assert snapshot.alive == 1
+    made.close()
+    assert snapshot.alive == 0
     assert repr(snapshot) == "<wamr.Snapshot, closed>"
     assert snapshot.memory_bytes == 65536
 

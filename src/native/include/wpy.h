@@ -274,6 +274,7 @@ bool wpy_execution_is_doomed(const wpy_execution *execution);
 int wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep,
                      wpy_snapshot **out, char *why);
 void wpy_snapshot_close(wpy_snapshot *snapshot);
+void wpy_snapshot_release(wpy_snapshot *snapshot);
 uint64_t wpy_snapshot_memory_bytes(const wpy_snapshot *snapshot);
 uint64_t wpy_snapshot_image_bytes(const wpy_snapshot *snapshot);
 uint32_t wpy_snapshot_alive(const wpy_snapshot *snapshot);
@@ -286,7 +287,7 @@ int wpy_snapshot_instance(wpy_snapshot *snapshot, const wpy_imports *imports, wp
 wpy_instance *wpy_snapshot_instance_alone(wpy_snapshot *snapshot, uint64_t instance_id,
                                           wpy_budget *budget, uint32_t stack_bytes,
                                           uint64_t timeout_ns, int64_t fuel);
-int wpy_instance_reset(wpy_instance *instance, const wpy_snapshot *snapshot, wpy_made *out,
+int wpy_instance_reset(wpy_instance *instance, wpy_snapshot *snapshot, wpy_made *out,
                        wpy_stop *stop);
 
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */

@@ -155,14 +155,11 @@ save_imports(wpy_snapshot *s, const wpy_instance *instance)
 
 /* ---- the whole ---- */
 
-/* The last reference frees it, with the regions that are kept for its next instances. */
-void
-wpy_snapshot_release(wpy_snapshot *s)
+static void
+free_contents(wpy_snapshot *s)
 {
     uint32_t i;
 
-    if (!s || REFS_DOWN(&s->refs) != 0)
-        return;
     for (i = 0; s->tables && i < s->table_count; i++)
         free(s->tables[i].elements);
     free(s->tables);
@@ -178,7 +175,34 @@ wpy_snapshot_release(wpy_snapshot *s)
     wpy_image_release(s->image);
     wpy_shared_code_release(s->shared);
     wpy_module_release(s->module);
-    free(s);
+}
+
+/* Gives back a handle. Python has closed the snapshot before. */
+void
+wpy_snapshot_release(wpy_snapshot *s)
+{
+    if (REFS_DOWN(&s->handles) == 0)
+        free(s);
+}
+
+bool
+wpy_snapshot_use(wpy_snapshot *s)
+{
+    uint32_t users = ATOMIC_LOAD(&s->users);
+
+    while (users)
+        if (ATOMIC_SWAP_ACQUIRE(&s->users, &users, users + 1))
+            return true;
+    return false;
+}
+
+void
+wpy_snapshot_unuse(wpy_snapshot *s)
+{
+    if (REFS_DOWN(&s->users) != 0)
+        return;
+    free_contents(s);
+    wpy_snapshot_release(s);
 }
 
 static wpy_snapshot *
@@ -188,7 +212,8 @@ take(wpy_instance *instance, wpy_execution *execution, uint32_t keep)
 
     if (!s)
         return NULL;
-    s->refs = 1;
+    s->handles = 2;
+    s->users = 1;
     s->module = instance->module;
     REFS_UP(&s->module->refs);
     s->stack_bytes = instance->env->wasm_stack_size;
@@ -197,6 +222,7 @@ take(wpy_instance *instance, wpy_execution *execution, uint32_t keep)
         (s->shared = wpy_share_code(instance)) &&
         (!execution || (s->frames = wpy_save_frames(instance, execution))))
         return s;
+    wpy_snapshot_unuse(s);
     wpy_snapshot_release(s);
     return NULL;
 }
@@ -214,8 +240,8 @@ take_now(wpy_instance *instance, wpy_execution *execution, uint32_t keep, wpy_sn
 
 /* Takes a snapshot of an instance in which no code runs; a status. `execution`: the suspended call
    that belongs to it, or NULL. `keep`: the most memories of closed instances that are kept for the
-   next ones. WPY_REFUSED: `why`, 256 bytes, has the reason, ": " and a sentence. *out: a reference.
-   Waits for the group's lock, so not with the GIL. */
+   next ones. WPY_REFUSED: `why`, 256 bytes, has the reason, ": " and a sentence. *out: a handle,
+   for wpy_snapshot_close and then wpy_snapshot_release. Waits for the group's lock, so not with the GIL. */
 int
 wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep,
                  wpy_snapshot **out, char *why)
@@ -253,14 +279,14 @@ wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep
 static void
 leave(wpy_snapshot *s)
 {
-    ATOMIC_SUB(&s->alive, 1);
-    wpy_snapshot_release(s);
+    (void)ATOMIC_SUB(&s->alive, 1);
+    wpy_snapshot_unuse(s);
 }
 
 void
 wpy_join_snapshot(wpy_instance *instance, wpy_snapshot *s)
 {
-    REFS_UP(&s->refs);
+    REFS_UP(&s->users);
     (void)ATOMIC_ADD(&s->alive, 1);
     instance->snapshot = s;
     instance->leave_snapshot = leave;
@@ -320,12 +346,12 @@ wpy_snapshot_is_host(const wpy_snapshot *s, uint32_t import)
     return s->host_imports[import];
 }
 
-/* Python lets go of it: frees the memories that are kept, keeps none from now on, and gives the
-   reference back. */
+/* Ends Python's use, once: the contents go with the last instance, the memories that are kept go
+   now. The handle stays. */
 void
 wpy_snapshot_close(wpy_snapshot *s)
 {
     if (s->image)
         wpy_image_keep(s->image, 0);
-    wpy_snapshot_release(s);
+    wpy_snapshot_unuse(s);
 }

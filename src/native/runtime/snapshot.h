@@ -44,7 +44,9 @@ typedef struct {
 } wpy_saved_frames;
 
 struct wpy_snapshot {
-    uint32_t refs;             /* atomic */
+    uint32_t handles; /* atomic: Python's, and one of all `users`. The last frees the struct */
+    uint32_t users;   /* atomic: instances, Python until it closes it, and who uses it now. The last
+                         frees the contents */
     uint32_t alive;            /* atomic: instances of it that are not closed */
     wpy_module *module;        /* a reference */
     wpy_shared_code *shared;   /* a reference */
@@ -84,7 +86,9 @@ bool wpy_can_reset(wpy_instance *instance, char *why);
 
 /* ---- snapshot.c ---- */
 
-void wpy_snapshot_release(wpy_snapshot *snapshot);
+/* Begin and end a use of its contents. False: they are gone. */
+bool wpy_snapshot_use(wpy_snapshot *snapshot);
+void wpy_snapshot_unuse(wpy_snapshot *snapshot);
 /* The instance was made of the snapshot. */
 void wpy_join_snapshot(wpy_instance *instance, wpy_snapshot *snapshot);
 

@@ -358,7 +358,7 @@ make(wpy_instance *instance, const wpy_imports *imports, wpy_maker *maker)
 }
 
 /* Makes an instance of the snapshot; a status. `imports`: as for wpy_instance_new; stack_bytes 0:
-   as the snapshot's instance had. *stop: why its execution was suspended, if there is one. Errors
+   as the snapshot's instance had. WPY_CLOSED: the snapshot is closed. *stop: why its execution was suspended, if there is one. Errors
    but WPY_REFUSED are records of the module. Waits for the locks of the imports' groups, so not
    with the GIL. */
 int
@@ -368,9 +368,14 @@ wpy_snapshot_instance(wpy_snapshot *s, const wpy_imports *imports, wpy_made *out
     wpy_imports given = *imports;
     int status;
 
+    out->instance = NULL;
+    out->execution = NULL;
+    if (!wpy_snapshot_use(s))
+        return WPY_CLOSED;
     if (!given.stack_bytes)
         given.stack_bytes = s->stack_bytes;
     status = wpy_instance_make(s->module, &given, &m.maker, &out->instance);
+    wpy_snapshot_unuse(s);
     out->execution = m.execution;
     if (m.execution)
         wpy_tell_stop(m.execution, stop);

@@ -114,18 +114,13 @@ reset(wpy_instance *instance, const wpy_snapshot *s, wpy_execution **execution, 
     return WPY_OK;
 }
 
-/* Takes an instance in which no code runs or is suspended back to the snapshot that was taken of it
-   last, or that it was made of; a status. *stop and out->execution: as for wpy_snapshot_instance.
-   Fuel, time limits and WASI's arguments stay as they are. Waits for the group's lock, so not with
-   the GIL. */
-int
-wpy_instance_reset(wpy_instance *instance, const wpy_snapshot *s, wpy_made *out, wpy_stop *stop)
+static int
+reset_now(wpy_instance *instance, const wpy_snapshot *s, wpy_made *out, wpy_stop *stop)
 {
     wpy_execution *execution = NULL;
     bool acquired;
     int status = wpy_group_enter(&instance->object, &acquired);
 
-    out->execution = NULL;
     if (status != WPY_OK)
         return status;
     if (s->frames && s->frames->reason == WPY_REASON_SLICE && !acquired) {
@@ -141,5 +136,22 @@ wpy_instance_reset(wpy_instance *instance, const wpy_snapshot *s, wpy_made *out,
     else
         wpy_group_leave(&instance->object, acquired);
     out->execution = execution;
+    return status;
+}
+
+/* Takes an instance in which no code runs or is suspended back to the snapshot that was taken of it
+   last, or that it was made of; a status. *stop and out->execution: as for wpy_snapshot_instance.
+   Fuel, time limits and WASI's arguments stay as they are. Waits for the group's lock, so not with
+   the GIL. */
+int
+wpy_instance_reset(wpy_instance *instance, wpy_snapshot *s, wpy_made *out, wpy_stop *stop)
+{
+    int status;
+
+    out->execution = NULL;
+    if (!wpy_snapshot_use(s))
+        return WPY_CLOSED;
+    status = reset_now(instance, s, out, stop);
+    wpy_snapshot_unuse(s);
     return status;
 }

@@ -70,6 +70,7 @@ class Snapshot:
         "__weakref__",
         "_alone",
         "_c",
+        "_closer",
         "_module",
         "_on_restore",
         "_only_wasi",
@@ -79,7 +80,8 @@ class Snapshot:
         "memory_bytes",
     )
     _alone: bool  # without imports and a suspended call
-    _c: Any  # the handle; None: closed
+    _c: Any  # the handle
+    _closer: Any  # closes the snapshot when it is released; None: that was done
     _only_wasi: Resolved | None  # the imports, if all of them are WASI's
     _suspended: bool
     memory_bytes: int
@@ -112,6 +114,7 @@ class Snapshot:
 
     def _init(self, c: Any, module: Module, on_restore: OnRestore) -> None:
         self._c = ffi.gc(c, _release)
+        self._closer = ffi.gc(c, _close)  # released first, see `close`
         self._module = module
         self._on_restore = on_restore
         self._only_wasi = None
@@ -127,9 +130,8 @@ class Snapshot:
 
     @property
     def alive(self) -> int:
-        """How many instances of the snapshot exist; 0 once the snapshot is closed."""
-        c = self._c
-        return 0 if c is None else int(lib.wpy_snapshot_alive(c))
+        """How many instances of the snapshot are open."""
+        return int(lib.wpy_snapshot_alive(self._c))
 
     def instantiate(
         self,
@@ -148,8 +150,8 @@ class Snapshot:
         TypeError, ValueError, ClosedError.
         """
         c = self._c
-        if c is None:
-            raise self._closed()
+        if self._closer is None:
+            self._check_open()
         if store is None:
             store = Store(self._module._engine)
         else:
@@ -170,6 +172,7 @@ class Snapshot:
                 c, state.instance_id, budget, limits.stack_bytes or 0, state.timeout_ns, fuel
             )
             if not made:
+                self._check_open()
                 raise_failed(state)
             self._made(state, made)
         else:
@@ -230,6 +233,7 @@ class Snapshot:
         if status == _REFUSED:
             raise _refusal(made.why)
         if status:
+            self._check_open()
             raise_failed(state)
         self._made(state, made.instance)
         for extern in resolved.externs:
@@ -253,8 +257,7 @@ class Snapshot:
     def _reset(self, instance: Instance) -> Execution | None:
         """Do what `Instance.reset` does."""
         c, state = self._c, instance._state
-        if c is None:
-            raise self._closed()
+        self._check_open()
         if state.closed:
             raise SnapshotError("closed", "the instance is closed")
         for reference in state._memories or ():
@@ -271,6 +274,8 @@ class Snapshot:
             if error.reason == "view":
                 raise BufferError(f"{error.args[1]}: release it before")
             raise error
+        if status == lib.WPY_CLOSED:
+            self._check_open()
         if status:
             raise MemoryError("no memory to reset the instance")
         copied = self._copied(made.execution, stop)
@@ -311,10 +316,13 @@ class Snapshot:
 
         Instances of the snapshot stay as they are.
         """
-        self._c = None
+        close, self._closer = self._closer, None
+        if close is not None:
+            ffi.release(close)
 
-    def _closed(self) -> SnapshotError:
-        return SnapshotError("closed", "this Snapshot is closed")
+    def _check_open(self) -> None:
+        if self._closer is None:
+            raise SnapshotError("closed", "this Snapshot is closed")
 
     def __enter__(self) -> Self:
         return self
@@ -324,7 +332,7 @@ class Snapshot:
 
     def __repr__(self) -> str:
         name = f" of {self._module.name!r}" if self._module.name else ""
-        if self._c is None:
+        if self._closer is None:
             return f"<wamr.Snapshot{name}, closed>"
         return f"<wamr.Snapshot{name}, {self.image_bytes} bytes, {self.alive} alive>"
 
@@ -399,4 +407,4 @@ def _take_suspended(state: InstanceState, execution: Any, keep: int) -> tuple[in
         execution._lock.release()
 
 
-_release = deferrable(lib.wpy_snapshot_close)
+_close, _release = deferrable(lib.wpy_snapshot_close), deferrable(lib.wpy_snapshot_release)
