@@ -230,25 +230,16 @@ void *wpy_malloc(size_t size);
 void wpy_set_allocator(MemAllocOption *option);
 /* ---- image.c: images of linear memories; pages have 4 KiB ---- */
 
-typedef struct wpy_image wpy_image;
-
 /* A copy of the bytes, whose number is a multiple of WPY_PAGE. `keep`: the most freed regions that
    are kept for the next ones. A reference, or NULL: no room. */
 wpy_image *wpy_image_of(const uint8_t *bytes, uint64_t size, uint32_t keep);
-/* The same with zeros, which the caller overwrites and then seals; false: no room, and the image is
-   to be released. */
-wpy_image *wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes);
-bool wpy_image_seal(wpy_image *image);
 wpy_image *wpy_image_retain(wpy_image *image);
-void wpy_image_release(wpy_image *image);
 /* Sets how many freed regions are kept, and drops those that are too many. */
 void wpy_image_keep(wpy_image *image, uint32_t keep);
 uint64_t wpy_image_size(const wpy_image *image);
 /* How many pages have other bytes than 0. */
 uint64_t wpy_image_pages(const wpy_image *image);
 const uint8_t *wpy_image_bytes(const wpy_image *image);
-/* The next run of such pages in these bytes, from offset *end on; false: there is none. */
-bool wpy_image_next_run(const uint8_t *bytes, uint64_t size, uint64_t *start, uint64_t *end);
 /* A region with the bytes of the image, charged to the budget; wpy_region_free frees it. NULL:
    refused. */
 void *wpy_image_region(wpy_image *image, wpy_budget *budget);

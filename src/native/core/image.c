@@ -197,6 +197,7 @@ is_zero(const uint8_t *page)
     return true;
 }
 
+/* The next run of pages that are not zeros, from offset *end on; false: there is none. */
 bool
 wpy_image_next_run(const uint8_t *bytes, uint64_t size, uint64_t *start, uint64_t *end)
 {
@@ -211,6 +212,8 @@ wpy_image_next_run(const uint8_t *bytes, uint64_t size, uint64_t *start, uint64_
     return *start < size;
 }
 
+/* An image of zeros, which the caller overwrites and then seals. `keep`: as for wpy_image_of. A
+   reference, or NULL: no room. */
 wpy_image *
 wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes)
 {
@@ -233,6 +236,7 @@ wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes)
     return image;
 }
 
+/* False: no room, and the image is to be released. */
 bool
 wpy_image_seal(wpy_image *image)
 {

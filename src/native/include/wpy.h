@@ -77,6 +77,7 @@ typedef struct wpy_wasi wpy_wasi;
 typedef struct wpy_budget wpy_budget;
 typedef struct wpy_execution wpy_execution;
 typedef struct wpy_snapshot wpy_snapshot;
+typedef struct wpy_image wpy_image;
 
 /* What a suspended execution waits for: a descriptor of the host. */
 typedef struct {
@@ -203,6 +204,10 @@ void wpy_budget_release(wpy_budget *budget);
 void wpy_take_refusal(wpy_refusal *out);
 
 /* core/image.c */
+wpy_image *wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes);
+bool wpy_image_seal(wpy_image *image);
+void wpy_image_release(wpy_image *image);
+bool wpy_image_next_run(const uint8_t *bytes, uint64_t size, uint64_t *start, uint64_t *end);
 void wpy_debug_set_images(bool use_memfd, int way);
 
 /* core/floating.c */
@@ -281,6 +286,9 @@ uint32_t wpy_snapshot_alive(const wpy_snapshot *snapshot);
 uint32_t wpy_snapshot_slots(const wpy_snapshot *snapshot);
 int64_t wpy_snapshot_preopens(const wpy_snapshot *snapshot, const char **out);
 bool wpy_snapshot_is_host(const wpy_snapshot *snapshot, uint32_t import);
+const uint8_t *wpy_snapshot_bytes(const wpy_snapshot *snapshot);
+void wpy_snapshot_imported_global(const wpy_snapshot *snapshot, uint32_t index, uint8_t *cell);
+bool wpy_snapshot_has_memory(const wpy_snapshot *snapshot);
 bool wpy_snapshot_suspended(const wpy_snapshot *snapshot);
 int wpy_snapshot_instance(wpy_snapshot *snapshot, const wpy_imports *imports, wpy_made *out,
                           wpy_stop *stop);
@@ -289,6 +297,11 @@ wpy_instance *wpy_snapshot_instance_alone(wpy_snapshot *snapshot, uint64_t insta
                                           uint64_t timeout_ns, int64_t fuel);
 int wpy_instance_reset(wpy_instance *instance, wpy_snapshot *snapshot, wpy_made *out,
                        wpy_stop *stop);
+
+/* runtime/snapshot_state.c */
+uint64_t wpy_snapshot_write(const wpy_snapshot *snapshot, uint8_t *bytes);
+int wpy_snapshot_read(wpy_snapshot *snapshot, const uint8_t *bytes, uint64_t size,
+                      wpy_image *image, bool trusted, char *why);
 
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */
 int wpy_take_error(const void *owner, wpy_error *out);

@@ -333,6 +333,12 @@ wpy_snapshot_preopens(const wpy_snapshot *s, const char **out)
     return s->has_wasi ? (int64_t)s->preopens_size : -1;
 }
 
+bool
+wpy_snapshot_has_memory(const wpy_snapshot *s)
+{
+    return s->has_memory;
+}
+
 /* Whether a suspended call is in it. */
 bool
 wpy_snapshot_suspended(const wpy_snapshot *s)
@@ -344,6 +350,20 @@ bool
 wpy_snapshot_is_host(const wpy_snapshot *s, uint32_t import)
 {
     return s->host_imports[import];
+}
+
+/* The bytes of the memory, read-only, as long as the snapshot is open; NULL: there are none. */
+const uint8_t *
+wpy_snapshot_bytes(const wpy_snapshot *s)
+{
+    return s->image ? wpy_image_bytes(s->image) : NULL;
+}
+
+/* Copies the value of an imported global, 16 bytes. */
+void
+wpy_snapshot_imported_global(const wpy_snapshot *s, uint32_t index, uint8_t *cell)
+{
+    memcpy(cell, s->cells[index], sizeof s->cells[index]);
 }
 
 /* Ends Python's use, once: the contents go with the last instance, the memories that are kept go

@@ -5,6 +5,7 @@
  *   snapshot_frames.c      the frames of a suspended call
  *   snapshot_instance.c    making instances
  *   snapshot_reset.c       resetting an instance in place
+ *   snapshot_state.c       the state as bytes, for files
  *
  * A snapshot doesn't change after it was taken. It has no references to the instance, to its group
  * or to other instances: function references are indices in it, and pointers are offsets.

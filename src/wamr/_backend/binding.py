@@ -5,6 +5,7 @@
 implementations of Python, portable.py provides them.
 """
 
+from .._wamr import __file__ as _file
 from .._wamr import ffi, lib
 
 try:
@@ -63,6 +64,7 @@ __all__ = [
     "bind_export",
     "described",
     "exported",
+    "extension_file",
     "ffi",
     "keep_raised",
     "known",
@@ -79,3 +81,8 @@ __all__ = [
 # Set up the hooks, locks and fork handlers of our C before anything else is called.
 if not lib.wpy_setup():
     raise ImportError("wamr: the runtime's locks can't be made")
+
+
+def extension_file() -> str:
+    """Return the path of the extension module."""
+    return _file

@@ -21,16 +21,17 @@ from .execution import Execution, copied_execution
 from .failure import raise_failed
 from .imports import Resolved, check_shape
 from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits
+from .module import Module
 from .state import InstanceState, new_state
 from .store import Store, checked_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from os import PathLike
     from typing import Any, TypeAlias
 
     from .import_aliases import Imports
     from .instance import Instance
-    from .module import Module
 
     OnRestore: TypeAlias = str | Callable[[Any], object] | None
 
@@ -310,6 +311,50 @@ class Snapshot:
         except BaseException:
             instance.close()
             raise
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the snapshot to a file, which only this user may read; replace an existing one.
+
+        The file contains the memory of the instance, secrets included. Raises OSError,
+        SnapshotError.
+        """
+        from .snapshot_file import save
+
+        self._check_open()
+        save(self._c, self._module, self._slice_ns, path)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | PathLike[str],
+        module: Module,
+        *,
+        trusted: bool = False,
+        on_restore: OnRestore = None,
+        keep: int = _KEEP,
+    ) -> Snapshot:
+        """Return the snapshot of a file, which may have been saved by another process.
+
+        module: of the bytes that the snapshot's module had; any engine. The build of this package
+        must be the same, too.
+        A file with a suspended call is code that runs outside of the sandbox. It is loaded only if
+        this user has saved it, on this machine, or if it is trusted. Never trust a file that
+        others could have written. A file without a suspended call is harmless: all sizes and
+        references in it are checked.
+        trusted: whether the file is known to be one that `save` has written. on_restore, keep: as
+        in Snapshot.
+        Raises SnapshotError, OSError, TypeError, MemoryError.
+        """
+        from .snapshot_file import load
+
+        if not isinstance(module, Module):
+            raise TypeError(f"module must be a Module, not {type_name(module)}")
+        _check_hook(on_restore)
+        _check_keep(keep)
+        self = object.__new__(cls)
+        c, self._slice_ns = load(path, module, bool(trusted), keep)
+        self._init(c, module, on_restore)
+        return self
 
     def close(self) -> None:
         """Let go of the state, and of the memories that are kept. A second call does nothing.
