@@ -121,7 +121,7 @@ def test_functions() -> None:
     assert_type(func.callable, Callable[..., Any])
     assert func.call(1.5, 2, timeout=1) == 3.0
     assert_type(FuncType.parse("(i32) -> i32"), FuncType)
-    execution = func.execution(1.5, 2, timeout=1, fuel=10, slice=0.5)
+    execution = func.execution(1.5, 2, timeout=1, fuel=10, slice=0.5, slice_fuel=100)
     assert_type(execution, wamr.Execution)
     assert_type(execution.state, Literal["new", "running", "suspended", "done"])
 

@@ -105,6 +105,7 @@ typedef struct {
     const uint32_t *answer;
     uint32_t answer_count;
     uint64_t timeout_ns, slice_ns; /* 0: no timeout; WPY_NO_SLICE */
+    int64_t slice_fuel;            /* 0: any amount */
 } wpy_resumption;
 
 /* What wpy_take_error fills in. */
@@ -254,12 +255,14 @@ int wpy_call_now(wpy_func *func, uint32_t *cells);
 /* runtime/suspend.c */
 bool wpy_may_suspend(void);
 bool wpy_in_execution(void);
+
+/* runtime/slices.c */
 void wpy_debug_set_slice(int32_t checks);
 
 /* runtime/execution.c, runtime/resume.c */
 wpy_execution *wpy_execution_new(wpy_func *func);
 int wpy_execution_start(wpy_execution *execution, uint32_t *cells, uint64_t timeout_ns,
-                        int64_t fuel, uint64_t slice_ns, wpy_stop *stop);
+                        int64_t fuel, uint64_t slice_ns, int64_t slice_fuel, wpy_stop *stop);
 int wpy_execution_resume(wpy_execution *execution, const wpy_resumption *how, uint32_t *cells,
                          wpy_stop *stop);
 uint32_t wpy_execution_state(const wpy_execution *execution);

@@ -210,10 +210,14 @@ void
 wpy_instance_set_fuel(wpy_instance *instance, int64_t fuel)
 {
     wpy_registry_lock();
-    if (instance->env && instance->env->fuel > 0)
+    if (instance->env && instance->env->fuel > 0) {
+        instance->fuel += instance->env->fuel;
         instance->env->fuel = 0;
+    }
+    instance->fuel_given -= instance->fuel;
     instance->fuel_counted = fuel >= 0;
     instance->fuel = fuel >= 0 ? fuel : WPY_FUEL_ENDLESS;
+    instance->fuel_given += instance->fuel;
     wpy_registry_unlock();
 }
 

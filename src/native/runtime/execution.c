@@ -61,7 +61,7 @@ wpy_tell_stop(const wpy_execution *execution, wpy_stop *out)
 
 static int
 start(wpy_execution *execution, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
-      uint64_t slice_ns)
+      uint64_t slice_ns, int64_t slice_fuel)
 {
     wpy_segment *segment = execution->outermost;
     wpy_func *func = execution->func;
@@ -75,7 +75,7 @@ start(wpy_execution *execution, uint32_t *cells, uint64_t timeout_ns, int64_t fu
     activation.base = instance->env->wasm_stack.top;
     segment->activation = &activation;
     segment->entry = (WASMInterpFrame *)activation.base;
-    wpy_begin_running(execution, slice_ns);
+    wpy_begin_running(execution, slice_ns, slice_fuel);
     wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells, cells);
     if (instance->wamr->cur_exception[0]) {
         if (instance->status == WPY_SUSPENDED) {
@@ -98,13 +98,13 @@ start(wpy_execution *execution, uint32_t *cells, uint64_t timeout_ns, int64_t fu
    Waits for the group's lock, so not with the GIL. */
 int
 wpy_execution_start(wpy_execution *execution, uint32_t *cells, uint64_t timeout_ns, int64_t fuel,
-                    uint64_t slice_ns, wpy_stop *stop)
+                    uint64_t slice_ns, int64_t slice_fuel, wpy_stop *stop)
 {
     int status;
 
     if (!wpy_change_state(execution, WPY_NEW, WPY_RUNNING))
         return WPY_RUNS_ALREADY;
-    status = start(execution, cells, timeout_ns, fuel, slice_ns);
+    status = start(execution, cells, timeout_ns, fuel, slice_ns, slice_fuel);
     if (status == WPY_SUSPENDED)
         wpy_tell_stop(execution, stop);
     if (ATOMIC_LOAD(&execution->state) != WPY_RUNNING)

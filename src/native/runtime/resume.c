@@ -179,6 +179,7 @@ pop_segment(wpy_execution *execution, bool failed)
         execution->answer_count = count;
         execution->mode = WPY_MODE_ANSWER;
     }
+    wpy_switch_instance(execution, instance, outer->func->instance);
     wpy_drop_frames(segment);
     wpy_leave_segment(segment);
     execution->innermost = outer;
@@ -271,6 +272,19 @@ set_stop(wpy_execution *execution, const wpy_resumption *how)
         execution->called_at = 0;
 }
 
+/* The slice is used up by what the code has to pay: it stays where it is. */
+static int
+stop_again(wpy_execution *execution)
+{
+    bool fresh = execution->fresh;
+    int status;
+
+    execution->back = 0;
+    status = wpy_stop_running(execution, execution->innermost);
+    execution->fresh = fresh;
+    return status;
+}
+
 /* In a function of its own, since alloca() keeps its bytes until the function returns. */
 static COLD int
 resume(wpy_execution *execution, const wpy_resumption *how, uint32_t *cells)
@@ -285,8 +299,10 @@ resume(wpy_execution *execution, const wpy_resumption *how, uint32_t *cells)
     status = take_up(execution, activations, how->timeout_ns);
     if (status != WPY_OK)
         return status;
-    wpy_begin_running(execution, how->slice_ns);
+    wpy_begin_running(execution, how->slice_ns, how->slice_fuel);
     set_stop(execution, how);
+    if (execution->owed && execution->mode == WPY_MODE_GO_ON)
+        return stop_again(execution);
     return run(execution, cells);
 }
 

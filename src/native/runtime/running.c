@@ -8,13 +8,11 @@
 #include "runtime/segments.h"
 
 void
-wpy_begin_running(wpy_execution *execution, uint64_t slice_ns)
+wpy_begin_running(wpy_execution *execution, uint64_t slice_ns, int64_t slice_fuel)
 {
     execution->next = wpy_self.executions;
     wpy_self.executions = execution;
-    execution->slice_end = slice_ns == WPY_NO_SLICE ? 0 : wpy_now() + slice_ns;
-    if (execution->slice_end) /* so that the next check looks at the clock */
-        wpy_end_slice(execution->innermost->func->instance);
+    wpy_begin_slice(execution, slice_ns, slice_fuel);
 }
 
 /* Greenlets may end in another order than they began. */
@@ -142,6 +140,7 @@ wpy_call_in_execution(wpy_execution *execution, WASMExecEnv *env, wpy_func *func
     execution->depth++;
     if (execution->slice_end)
         wpy_end_slice(instance);
+    wpy_switch_instance(execution, outer->func->instance, instance);
     wasm_interp_call_wasm(instance->wamr, instance->env, func->wamr, func->param_cells,
                           segment->cells);
     returned = !instance->wamr->cur_exception[0];
@@ -151,6 +150,8 @@ wpy_call_in_execution(wpy_execution *execution, WASMExecEnv *env, wpy_func *func
             note_suspended(execution, segment);
         wpy_propagate_exception(instance, caller);
     }
+    if (!suspended)
+        wpy_switch_instance(execution, instance, outer->func->instance);
     segment->activation = NULL;
     wpy_leave(&activation);
     if (suspended)

@@ -97,6 +97,7 @@ struct wpy_instance {
     uint64_t stop_at;    /* atomic: the generation that is to be interrupted */
     int64_t fuel;        /* what is left, without the rest of the slice in the exec_env; written
                             under the registry's lock, too */
+    int64_t fuel_given;  /* by wpy_instance_set_fuel, in all; see slices.c */
     bool fuel_counted;   /* there is a limit */
     int32_t status;      /* enum wpy_status of the exception that unwinds, see backtrace.c */
     int32_t status_code;

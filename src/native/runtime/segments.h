@@ -1,7 +1,7 @@
 /* segments.h: calls that can be suspended, and their segments.
  *
  * execution.c starts and ends executions, resume.c resumes them, suspend.c and running.c suspend
- * them, suspended.c has the lists of suspended segments.
+ * them, slices.c when their slice is over; suspended.c has the lists of suspended segments.
  */
 #ifndef WPY_SEGMENTS_H
 #define WPY_SEGMENTS_H
@@ -46,7 +46,10 @@ struct wpy_execution {
     uint32_t arg_count, descriptor_count;
     /* how it is resumed: */
     uint64_t slice_end; /* 0: none */
-    uint32_t mode;      /* enum wpy_mode */
+    int64_t slice_fuel; /* what its slice may use, see slices.c; 0: any amount */
+    int64_t slice_used; /* without what was used since `mark` */
+    int64_t mark, owed; /* owed by the innermost segment's instance */
+    uint32_t mode; /* enum wpy_mode */
     int number;
     wpy_exception *exception; /* borrowed */
     const uint32_t *answer;
@@ -66,17 +69,25 @@ bool wpy_suspend_call(WASMExecEnv *env, const wpy_func *func, const uint32_t *ar
 /* The same for a WASI function that waits for descriptors, which are copied. */
 bool wpy_suspend_poll(WASMExecEnv *env, const wpy_descriptor *descriptors, uint32_t count,
                       uint64_t until);
-/* Called by the checkpoint, after the code has paid for the checks that were due: suspends the
-   current execution if its time is over and code can be suspended here. True: it is suspended. */
-bool wpy_end_of_slice(WASMExecEnv *env, int32_t back, int64_t due);
 /* When the WASI function that is executed was called first: the time that was kept when it was
    suspended, or `now`. */
 uint64_t wpy_called_at(uint64_t now);
 void wpy_keep_called_at(uint64_t time);
+
+/* ---- slices.c ---- */
+
+/* The execution begins to run: for some time (WPY_NO_SLICE), with some fuel (0: any amount). */
+void wpy_begin_slice(wpy_execution *execution, uint64_t ns, int64_t fuel);
+/* Its code goes on in another instance. */
+void wpy_switch_instance(wpy_execution *execution, wpy_instance *from, wpy_instance *to);
+/* Called by the checkpoint, after the code has paid for the checks that were due: suspends the
+   current execution if its slice is over and code can be suspended here. True: it is suspended. */
+bool wpy_end_of_slice(WASMExecEnv *env, int32_t back, int64_t due);
+
 /* ---- running.c ---- */
 
 /* Adds an execution to those that run in this thread. */
-void wpy_begin_running(wpy_execution *execution, uint64_t slice_ns);
+void wpy_begin_running(wpy_execution *execution, uint64_t slice_ns, int64_t slice_fuel);
 /* Removes it: it is suspended, or has ended; returns the status. */
 int wpy_end_running(wpy_execution *execution, int status);
 /* Closes the segment's activation. */

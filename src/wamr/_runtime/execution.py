@@ -291,7 +291,13 @@ class Execution(Generator[Event, "Any", "Any"]):
 
     def _start_once(self, timeout_ns: int) -> int:
         return lib.wpy_execution_start(
-            self._c, self._cells, timeout_ns, self._fuel, self._how.slice_ns, self._stop
+            self._c,
+            self._cells,
+            timeout_ns,
+            self._fuel,
+            self._how.slice_ns,
+            self._how.slice_fuel,
+            self._stop,
         )
 
     def _answer(self, host: HostFunction | None, value: object) -> Event:
@@ -432,7 +438,12 @@ class Execution(Generator[Event, "Any", "Any"]):
 
 
 def new_execution(
-    func: Func, args: tuple[object, ...], timeout_ns: int, fuel: int, slice_ns: int
+    func: Func,
+    args: tuple[object, ...],
+    timeout_ns: int,
+    fuel: int,
+    slice_ns: int,
+    slice_fuel: int = 0,
 ) -> Execution:
     """Return the execution of a call; TypeError, OverflowError, ValueError, ClosedError."""
     self = object.__new__(Execution)
@@ -454,6 +465,7 @@ def new_execution(
     self._stop = ffi.new(_STOP)
     self._how = ffi.new(_RESUMPTION)
     self._how.slice_ns = slice_ns
+    self._how.slice_fuel = slice_fuel
     self._fn = func._c
     if lifetime.closed:
         raise ClosedError(f"{self}: its instance is closed")

@@ -22,7 +22,7 @@ from .awaitables import close_unstarted
 from .callbacks import HostFunction, find_host_function
 from .calls import SlowCall
 from .extern import Extern
-from .limits import checked_fuel, checked_slice, checked_timeout
+from .limits import checked_fuel, checked_slice, checked_slice_fuel, checked_timeout
 from .state import InstanceState, find_instance_state
 from .store import checked_store
 
@@ -171,12 +171,15 @@ class Func(CallableBase, Extern):
         timeout: float | None = None,
         fuel: int | None = None,
         slice: float | None = None,  # noqa: A002
+        slice_fuel: int | None = None,
     ) -> Execution:
         """Return a call that can stop on its way, and go on later; nothing runs before `next`.
 
         timeout: seconds that the call may take from its start to its end, stops included; None: no
-        limit. fuel: as in `call`. slice: seconds after which running code stops, 0 or more; None:
-        it stops only where a host function returns SUSPEND, or a WASI function would block.
+        limit. fuel: as in `call`. slice: seconds after which running code stops, 0 or more.
+        slice_fuel: fuel after which it stops, 1 to 2**62 - 1, each time that it goes on: exact, and
+        in the same places in each run on every machine, also where fuel isn't limited. If both are
+        None, code stops only where a host function returns SUSPEND, or a WASI function would block.
         Raises TypeError, OverflowError, ValueError, ClosedError.
 
         >>> import wamr
@@ -185,16 +188,19 @@ class Func(CallableBase, Extern):
         >>> next(execution), next(execution)
         (<wamr.Event slice>, <wamr.Event slice>)
         >>> execution.close()
+        >>> inst.fuel = 1000
+        >>> next(inst.exports.spin.execution(slice_fuel=100)), inst.fuel
+        (<wamr.Event slice>, 900)
         """
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
-        slice_ns = checked_slice(slice)
+        slice_ns, slice_units = checked_slice(slice), checked_slice_fuel(slice_fuel)
         if self._host is not None:
             from .host_execution import new_host_execution
 
             return new_host_execution(self, args)
         from .execution import new_execution
 
-        return new_execution(self, args, timeout_ns, units, slice_ns)
+        return new_execution(self, args, timeout_ns, units, slice_ns, slice_units)
 
     async def call_async(
         self,
@@ -202,13 +208,15 @@ class Func(CallableBase, Extern):
         timeout: float | None = None,
         fuel: int | None = None,
         slice: float | None = None,  # noqa: A002
+        slice_fuel: int | None = None,
     ) -> Any:
         """Call the function, and await its result and those of `async def` host functions.
 
         timeout: seconds that the call may take, 0 or more, awaiting and waiting for its turn
         included; None: no limit. fuel: as in `call`. slice: seconds, 0 or more: the code runs in
-        the thread of the event loop, which goes on for a moment after each slice; None: the code
-        runs in a thread of the loop's executor.
+        the thread of the event loop, which goes on for a moment after each slice. slice_fuel: the
+        same with slices of so much fuel. None for both: the code runs in a thread of the loop's
+        executor.
         Calls of one instance, and of those linked to it, run one after the other, in the order in
         which they came. Cancelling the task stops the wasm code, and what it awaits; a plain host
         function that is running then runs to its end. Plain host functions see the context
@@ -222,16 +230,17 @@ class Func(CallableBase, Extern):
         2
         """
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)
-        slice_ns = checked_slice(slice)
+        slice_ns, slice_units = checked_slice(slice), checked_slice_fuel(slice_fuel)
+        inline = slice is not None or slice_fuel is not None
         if self._host is not None:
             from .host_execution import call_host_async
 
-            return await call_host_async(self, args, timeout_ns, inline=slice is not None)
+            return await call_host_async(self, args, timeout_ns, inline=inline)
         from .async_calls import drive
         from .execution import new_execution
 
-        execution = new_execution(self, args, timeout_ns, units, slice_ns)
-        return (await drive(execution, inline=slice is not None))[1]
+        execution = new_execution(self, args, timeout_ns, units, slice_ns, slice_units)
+        return (await drive(execution, inline=inline))[1]
 
     def _slow_call(self) -> SlowCall:
         return SlowCall(self._lifetime, self._address, self._type, self.__name__, self)

@@ -55,6 +55,17 @@ def checked_slice(slice: object) -> int:  # noqa: A002
     return int(min(slice, MAX_SECONDS) * 1e9)
 
 
+def checked_slice_fuel(slice_fuel: object) -> int:
+    """Return the fuel of a slice as C takes it, 0 for None; TypeError, ValueError."""
+    if slice_fuel is None:
+        return 0
+    if not isinstance(slice_fuel, int) or isinstance(slice_fuel, bool):
+        raise TypeError(f"slice_fuel must be an int or None, not {type(slice_fuel).__name__}")
+    if not 1 <= slice_fuel < 1 << 62:
+        raise ValueError(f"slice_fuel must be from 1 to 2**62 - 1, not {slice_fuel}")
+    return slice_fuel
+
+
 def checked_fuel(fuel: object) -> int:
     """Return an amount of fuel as C takes it, -1 for None; TypeError, ValueError."""
     if fuel is None:
