@@ -34,6 +34,11 @@ EXPLAINED = {
         "_runtime.instance",
     ): "Frame.instance is an Instance, and Trap.frames are Frames; instances "
     "raise Traps. The public types refer to each other, so any order of modules has this import.",
+    (
+        "_runtime.execution",
+        "_runtime.func",
+    ): "Execution.func is a Func, and Func.execution returns an Execution.",
+    ("_runtime.event", "_runtime.func"): "Event.host is a Func, whose executions return Events.",
 }
 
 

@@ -27,7 +27,7 @@ wamr\.ffi\.__all__                             # in its source hidden, since it 
 wamr\._runtime\.(linker\.Function|offsets\.Offsets)
 wamr\._wasi\.((files|streams)\.(Read|Write)|config\.Path)
 wamr\._base\.binary_reader\.T
-wamr\._runtime\.(event\.Kind|execution\.(Func|State))
+wamr\._runtime\.(event\.Kind|execution\.State)
 wamr\._wasi\.stdio\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: these can't be base classes together, which typing can't express before 3.15;

@@ -124,6 +124,7 @@ def test_functions() -> None:
     execution = func.execution(1.5, 2, timeout=1, fuel=10, slice=0.5, slice_fuel=100)
     assert_type(execution, wamr.Execution)
     assert_type(execution.state, Literal["new", "running", "suspended", "done"])
+    assert_type(execution.func, Func)
 
     def driven() -> Generator[wamr.Event, Any, Any]:
         return (yield from execution)
@@ -131,6 +132,7 @@ def test_functions() -> None:
     assert_type(next(func.execution(1.5, 2), None), "wamr.Event | None")
     with suppress(StopIteration):
         assert_type(execution.send(None), wamr.Event)
+        assert_type(execution.send(None).host, "Func | None")
     assert list(driven()) == []
 
     async def later() -> object:

@@ -16,3 +16,7 @@ typedef struct WamrPyWasiHooks {
                               __wasi_filesize_t, size_t *);
 } WamrPyWasiHooks;
 extern WamrPyWasiHooks wamrpy_wasi;
+
+/* host_handle.h: the host's handle of a descriptor; false: there is no such descriptor. */
+struct fd_table;
+bool wamrpy_host_handle(struct fd_table *table, __wasi_fd_t fd, os_file_handle *handle);

@@ -49,7 +49,7 @@ struct wpy_execution {
     int64_t slice_fuel; /* what its slice may use, see slices.c; 0: any amount */
     int64_t slice_used; /* without what was used since `mark` */
     int64_t mark, owed; /* owed by the innermost segment's instance */
-    uint32_t mode; /* enum wpy_mode */
+    uint32_t mode;      /* enum wpy_mode */
     int number;
     wpy_exception *exception; /* borrowed */
     const uint32_t *answer;

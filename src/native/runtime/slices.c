@@ -4,8 +4,9 @@
  * Fuel is exact: an execution stops when it has used as much as its slice has, in all the instances
  * that it has entered. A stop comes at the first check beyond that. What this check has paid beyond
  * the slice is given back, and is paid when the execution goes on (`owed`). So an instruction that
- * costs more than a slice is paid in several of them, and no code runs before it is. What is used is a difference of
- * wpy_fuel_used, which is counted when the code enters another instance, or returns from one.
+ * costs more than a slice is paid in several of them, and no code runs before it is. What is used
+ * is a difference of wpy_fuel_used, which is counted when the code enters another instance, or
+ * returns from one.
  */
 #include "runtime/segments.h"
 

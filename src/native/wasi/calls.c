@@ -180,32 +180,29 @@ file_events(WASMExecEnv *env, const subscriptions *all, __wasi_event_t *out, uin
     return 0;
 }
 
-/* Suspends the call until one of the clocks, or one of the standard streams that it waits for.
- * Other descriptors are looked at again after a while. */
+/* Suspends the call until one of the clocks, or one of the descriptors. */
 static void
 suspend_poll(WASMExecEnv *env, const subscriptions *all)
 {
-    const wpy_wasi *wasi = wpy_instance_of(env)->wasi;
-    wpy_descriptor descriptors[3];
-    uint64_t until = all->first_deadline, later = wpy_now() + 20000000u;
+    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
+    wpy_descriptor *descriptors = malloc(((size_t)all->file_count + 1) * sizeof *descriptors);
     uint32_t i, count = 0;
 
-    for (i = 0; i < all->file_count && count < 3; i++) {
+    for (i = 0; descriptors && i < all->file_count; i++) {
         const __wasi_subscription_t *file = &all->files[i];
-        uint32_t fd = file->u.u.fd_readwrite.fd;
+        os_file_handle handle;
 
-        if (fd <= 2)
+        if (wamrpy_host_handle(context->curfds, file->u.u.fd_readwrite.fd, &handle))
             descriptors[count++] = (wpy_descriptor){
-                .fd = wasi->streams[fd].handle,
+                .fd = wpy_descriptor_of(handle),
                 .output = file->u.type == __WASI_EVENTTYPE_FD_WRITE,
             };
     }
-    if (count < all->file_count && later < until)
-        until = later;
     if (count)
-        wpy_suspend_poll(env, descriptors, count, until);
+        wpy_suspend_poll(env, descriptors, count, all->first_deadline);
     else
-        wpy_suspend(env, WPY_REASON_SLEEP, until);
+        wpy_suspend(env, WPY_REASON_SLEEP, all->first_deadline);
+    free(descriptors);
     wpy_keep_called_at(all->called_at);
 }
 

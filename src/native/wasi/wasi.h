@@ -64,6 +64,18 @@ void wpy_returned_hook(WASMExecEnv *env);
 uint64_t wpy_wait_ns(uint64_t until);
 /* False where a signal ended the sleep. */
 bool wpy_sleep(uint64_t ns);
+/* The number for wpy_descriptor. */
+static inline int32_t
+wpy_descriptor_of(os_file_handle handle)
+{
+#if defined(BH_PLATFORM_WINDOWS)
+    (void)handle;
+    return -1;
+#else
+    return handle;
+#endif
+}
+
 /* Whether the descriptor can be read or written without waiting. */
 bool wpy_is_ready(os_file_handle handle, bool output);
 /* Waits until the descriptor can be read or written. False where the code was stopped or suspended

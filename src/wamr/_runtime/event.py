@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from .callbacks import HostFunction
+    from .func import Func
 
     Kind = Literal["call", "stdin", "stdout", "sleep", "slice"]
 
@@ -56,11 +57,12 @@ class Event:
         self._descriptors = descriptors  # to wait for; each with whether it is for writing
 
     @property
-    def host(self) -> Any:
+    def host(self) -> Func | None:
         """The host function that was called, or None."""
         if self._host is None:
             return None
-        return find_func(lib.wpy_func_ref(self._host.fn))
+        func: Any = find_func(lib.wpy_func_ref(self._host.fn))
+        return func  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         if self._host is not None:

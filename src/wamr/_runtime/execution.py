@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Literal
 
-    Func = Any  # func.py imports this module
     from .._values.codec import Codec
     from .event import Kind
+    from .func import Func
 
     State = Literal["new", "running", "suspended", "done"]
 
