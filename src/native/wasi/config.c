@@ -183,8 +183,10 @@ wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env, uin
 
 #if defined(BH_PLATFORM_WINDOWS)
 static int
-open_null(wpy_stream *stream)
+share_null(wpy_stream *stream, int fd)
 {
+    (void)fd;
+    stream->open = true;
     stream->handle = CreateFileA("NUL", GENERIC_READ | GENERIC_WRITE,
                                  FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
     return stream->handle == INVALID_HANDLE_VALUE ? EIO : 0;
@@ -224,17 +226,51 @@ duplicate_above_stdio(int descriptor)
 }
 
 static int
-open_null(wpy_stream *stream)
+open_null(void)
 {
-    int descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int descriptor = open("/dev/null", O_RDWR | O_CLOEXEC), above;
+
+    if (descriptor < 0 || descriptor > 2)
+        return descriptor;
+    above = duplicate_above_stdio(descriptor);
+    close(descriptor);
+    return above;
+}
+
+static bool
+is_null(int descriptor)
+{
+    static uint64_t device; /* atomic; the same in all threads */
+    struct stat status;
 
     if (descriptor < 0)
-        return errno;
-    if ((stream->handle = descriptor) <= 2) {
-        stream->handle = duplicate_above_stdio(descriptor);
-        close(descriptor);
+        return false;
+    if (!ATOMIC_LOAD(&device) && stat("/dev/null", &status) == 0)
+        ATOMIC_STORE(&device, (uint64_t)status.st_rdev);
+    return fstat(descriptor, &status) == 0 && S_ISCHR(status.st_mode) &&
+           (uint64_t)status.st_rdev == ATOMIC_LOAD(&device);
+}
+
+/* The null device, one descriptor for each of the three streams, which stdio.c tells apart. All
+ * instances share it: WAMR never closes descriptors of stdio, and a program has no right to change
+ * them. Whoever closes all descriptors of the process, as daemons do after a fork, closes these,
+ * too, and then the numbers may stand for other files. */
+static int
+share_null(wpy_stream *stream, int fd)
+{
+    static int shared[3] = {-1, -1, -1};
+    int known = ATOMIC_LOAD_SEQ(&shared[fd]), opened;
+
+    while (!is_null(known)) {
+        if ((opened = open_null()) < 0)
+            return errno;
+        if (ATOMIC_SWAP_SEQ(&shared[fd], &known, opened))
+            known = opened;
+        else
+            close(opened);
     }
-    return stream->handle < 0 ? errno : 0;
+    stream->handle = known;
+    return 0;
 }
 
 static int
@@ -274,10 +310,13 @@ int
 wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor)
 {
     wpy_stream *stream = &wasi->streams[fd];
-    int error = descriptor < 0 ? open_null(stream) : duplicate(stream, descriptor);
+    int error;
 
-    if (descriptor < 0)
+    if (descriptor < 0) {
         stream->kind = descriptor == -1 ? WPY_STREAM_PYTHON : WPY_STREAM_NONE;
+        return share_null(stream, fd);
+    }
+    error = duplicate(stream, descriptor);
     stream->open = error == 0;
     return error;
 }

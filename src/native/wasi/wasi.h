@@ -26,10 +26,10 @@ enum {
 };
 
 typedef struct {
-    os_raw_file_handle handle; /* owned; the null device for the first two kinds, since WAMR's table
-                                  of descriptors needs a handle */
+    os_raw_file_handle handle; /* the null device for the first two kinds, since WAMR's table of
+                                  descriptors needs a handle */
     uint32_t kind;             /* WPY_STREAM_… */
-    bool open;
+    bool open;                 /* `handle` is owned */
 } wpy_stream;
 
 typedef struct {
