@@ -23,6 +23,7 @@ FIRST = (
     "packaging",
     "packaging/test_threads.py",
     "wasi/test_conformance.py",
+    "spec/test_spec_suspended.py",
     "differential/test_cpython.py",
     "unit/test_portable.py 0",
     "unit/test_portable.py 1",

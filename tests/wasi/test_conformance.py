@@ -9,7 +9,9 @@ out, races, waiting) are in tests/wasi/test_sandbox.py, test_stdio.py and test_w
 from __future__ import annotations
 
 import re
+import select
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,9 @@ import pytest
 from needs import needs
 
 import wamr
+from wamr._backend.binding import lib
+
+MANY = 200_000  # stops at each check; then it stops at every 997th
 
 pytestmark = [
     pytest.mark.slow,
@@ -132,6 +137,42 @@ def run(module: wamr.Module, work: Path, *args: str) -> Any:
     return wamr.run([module, *args], dirs=dirs, env={"NAME": "value"}, capture_output=True)
 
 
+def run_with_stops(module: wamr.Module, work: Path, group: str) -> tuple[str, int]:
+    """Run in an execution that stops at each check; return the output and the number of stops."""
+    output: list[bytes] = []
+    config = wamr.WasiConfig(
+        args=["conformance", group],
+        env={"NAME": "value"},
+        dirs={"/": wamr.Dir(work, writable=True)},
+        stdout=output.append,
+    )
+    stops = 0
+    with wamr.Instance(wamr.Store(module.engine), module, wasi=config) as instance:
+        lib.wpy_debug_set_slice(1)
+        try:
+            for event in instance.exports["_start"].execution(slice=0):
+                if event.kind == "slice":
+                    stops += 1
+                    if stops == MANY:
+                        lib.wpy_debug_set_slice(997)
+                else:
+                    wait_for(event)
+        except wamr.ExitTrap as trap:
+            if trap.exit_code:
+                raise
+        finally:
+            lib.wpy_debug_set_slice(0)
+    return b"".join(output).decode(), stops
+
+
+def wait_for(event: wamr.Event) -> None:
+    wait = None if event.until is None else max(0.0, event.until - time.monotonic())
+    reading, writing = (
+        [fd for fd, output in event._descriptors if output == wanted] for wanted in (False, True)
+    )
+    select.select(reading, writing, [], wait)
+
+
 def run_under_wasmtime(program: Any, work: Path, group: str) -> str:
     import wasmtime
 
@@ -168,6 +209,17 @@ def test_every_step_answers_what_it_should(group: str, module: wamr.Module, work
     assert {what: step for what, step in found.items() if step.got != step.wanted} == {}
     outside = {path.name for path in work.parent.iterdir()}
     assert outside == {"work"}, "it has made something outside"
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_step_answers_the_same_with_a_stop_at_each_check(
+    group: str, module: wamr.Module, work: Path
+) -> None:
+    output, stops = run_with_stops(module, work, group)
+    found = steps(output)
+    assert len(found) > 10
+    assert {what: step for what, step in found.items() if step.got != step.wanted} == {}
+    assert stops > 1000
 
 
 @pytest.mark.parametrize("group", [group for group in GROUPS if group not in TRAPS])
