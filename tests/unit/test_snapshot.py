@@ -301,7 +301,7 @@ def test_a_copied_call_has_what_is_left_of_the_fuel_of_its_call():
     instance = state_instance()
     execution = instance.exports.deep.execution(3, fuel=11)
     next(execution)
-    made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
+    _made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
     assert finish(copied, 1) == 8
     execution.close()
     execution = instance.exports.deep.execution(3, fuel=10)

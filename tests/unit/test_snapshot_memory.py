@@ -7,6 +7,7 @@ import gc
 import os
 import random
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -167,8 +168,8 @@ def test_pages_are_shared_until_they_are_written_to():
     snapshot = Snapshot(instance, keep=0)
 
     def anonymous():
-        with open("/proc/self/smaps_rollup") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("Anonymous"))
+        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous"))
 
     before = anonymous()
     made = [snapshot.instantiate()[0] for _ in range(30)]

@@ -317,13 +317,13 @@ def test_exnrefs_are_refused():
         '(func $f (export "f") (result externref) (call $ask) (ref.null extern))',
         '(func $f (export "f") (ref.null func) (call $ask) (drop))',
         (
-            '(func $f (export "f") (ref.func $g) (call $ask) (call $use)) (func $use (param funcref))'
-            " (func $g) (elem declare func $g)"
+            '(func $f (export "f") (ref.func $g) (call $ask) (call $use))'
+            " (func $use (param funcref)) (func $g) (elem declare func $g)"
         ),
         '(table 1 externref) (func $f (export "f") (table.get 0 (i32.const 0)) (call $ask) (drop))',
         (
-            '(global $n externref (ref.null extern)) (func $f (export "f") (global.get $n) (call $ask)'
-            " (drop))"
+            "(global $n externref (ref.null extern))"
+            ' (func $f (export "f") (global.get $n) (call $ask) (drop))'
         ),
     ],
 )

@@ -303,8 +303,8 @@ int wpy_instance_reset(wpy_instance *instance, wpy_snapshot *snapshot, wpy_made 
 
 /* runtime/snapshot_state.c */
 uint64_t wpy_snapshot_write(const wpy_snapshot *snapshot, uint8_t *bytes);
-int wpy_snapshot_read(wpy_snapshot *snapshot, const uint8_t *bytes, uint64_t size,
-                      wpy_image *image, bool trusted, char *why);
+int wpy_snapshot_read(wpy_snapshot *snapshot, const uint8_t *bytes, uint64_t size, wpy_image *image,
+                      bool trusted, char *why);
 
 /* runtime/backtrace.c: `owner` is the function, instance or module that failed */
 int wpy_take_error(const void *owner, wpy_error *out);

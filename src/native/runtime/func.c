@@ -69,7 +69,8 @@ static wpy_func initialized = {
     .proxy = {.is_import_func = true, .u.func_import = &initialized.import_struct},
 };
 
-/* Puts a function into the instance's list; the one that is in there then, or NULL: out of memory. */
+/* Puts a function into the instance's list; the one that is in there then, or NULL: out of memory.
+ */
 static wpy_func *
 keep_func(wpy_instance *instance, wpy_func *func, uint32_t index, bool is_new)
 {

@@ -241,7 +241,8 @@ take_now(wpy_instance *instance, wpy_execution *execution, uint32_t keep, wpy_sn
 /* Takes a snapshot of an instance in which no code runs; a status. `execution`: the suspended call
    that belongs to it, or NULL. `keep`: the most memories of closed instances that are kept for the
    next ones. WPY_REFUSED: `why`, 256 bytes, has the reason, ": " and a sentence. *out: a handle,
-   for wpy_snapshot_close and then wpy_snapshot_release. Waits for the group's lock, so not with the GIL. */
+   for wpy_snapshot_close and then wpy_snapshot_release. Waits for the group's lock, so not with the
+   GIL. */
 int
 wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep,
                  wpy_snapshot **out, char *why)

@@ -48,7 +48,7 @@ struct wpy_snapshot {
     uint32_t handles; /* atomic: Python's, and one of all `users`. The last frees the struct */
     uint32_t users;   /* atomic: instances, Python until it closes it, and who uses it now. The last
                          frees the contents */
-    uint32_t alive;            /* atomic: instances of it that are not closed */
+    uint32_t alive;   /* atomic: instances of it that are not closed */
     wpy_module *module;        /* a reference */
     wpy_shared_code *shared;   /* a reference */
     WASMModuleInstance *block; /* the beginning of WAMR's block, `head` bytes; owned */

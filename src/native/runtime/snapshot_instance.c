@@ -358,9 +358,9 @@ make(wpy_instance *instance, const wpy_imports *imports, wpy_maker *maker)
 }
 
 /* Makes an instance of the snapshot; a status. `imports`: as for wpy_instance_new; stack_bytes 0:
-   as the snapshot's instance had. WPY_CLOSED: the snapshot is closed. *stop: why its execution was suspended, if there is one. Errors
-   but WPY_REFUSED are records of the module. Waits for the locks of the imports' groups, so not
-   with the GIL. */
+   as the snapshot's instance had. WPY_CLOSED: the snapshot is closed. *stop: why its execution was
+   suspended, if there is one. Errors but WPY_REFUSED are records of the module. Waits for the locks
+   of the imports' groups, so not with the GIL. */
 int
 wpy_snapshot_instance(wpy_snapshot *s, const wpy_imports *imports, wpy_made *out, wpy_stop *stop)
 {

@@ -83,8 +83,8 @@ put_frames(writer *w, const wpy_snapshot *s)
         put_u32(w, (uint32_t)((const uint8_t *)frame - frames->stack));
         put_u32(w, (uint32_t)((const uint8_t *)frame->lp - frames->was));
         put_u32(w, function ? (uint32_t)(function - s->shared->functions) : UINT32_MAX);
-        put_u32(w, frame->ip ? (uint32_t)(frame->ip - function->u.func->code_compiled)
-                             : UINT32_MAX);
+        put_u32(w,
+                frame->ip ? (uint32_t)(frame->ip - function->u.func->code_compiled) : UINT32_MAX);
     }
     put(w, frames->stack, frames->size);
 }
@@ -270,7 +270,8 @@ read_memory(reader *r, wpy_snapshot *s, wpy_image *image)
     uint32_t pages = get_u32(r);
     uint64_t size = (uint64_t)pages * WPY_PAGE;
 
-    expect(r, s->has_memory ? pages <= s->memory.max_page_count : !pages, "the memory is too large");
+    expect(r, s->has_memory ? pages <= s->memory.max_page_count : !pages,
+           "the memory is too large");
     expect(r, (image != NULL) == s->has_memory && (!image || wpy_image_size(image) == size),
            "the memory has another size");
     if (r->wrong || !image)

@@ -247,7 +247,7 @@ class Snapshot:
         state.store._closables.add(state.instance_id, state)
         state.started = True
         state._snapshot = self
-        state._instance = _nothing
+        state._instance = _NOTHING
 
     def _copied(self, execution: Any, stop: Any) -> Execution | None:
         if not execution:
@@ -387,6 +387,9 @@ class Snapshot:
 
 def _nothing() -> None:
     """Stand for a weak reference to an Instance that is made when it is asked for."""
+
+
+_NOTHING: Any = _nothing
 
 
 def _names(paths: list[bytes]) -> str:

@@ -24,16 +24,17 @@ from .snapshot_key import is_private, user_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Buffer
     from io import BufferedReader
     from typing import Any
+
+    from typing_extensions import Buffer
 
     from .module import Module
 
 MAGIC = b"WAMRSNP\x01"
 # magic, build, module, memory size, runs of pages, size of the state, length of a slice,
-# whether it has WASI, whether a call is suspended, imported functions, imported globals
-_HEADER = struct.Struct("<8s32s32sQQQQ??2xII")
+# whether it has WASI, imported functions, imported globals
+_HEADER = struct.Struct("<8s32s32sQQQQ?3xII")
 _RUN = struct.Struct("<QQ")
 _DIGEST = 32
 _CELL = 16
@@ -99,7 +100,6 @@ def _parts(c: Any, module: Module, slice_ns: int) -> list[Buffer]:
         len(state),
         slice_ns,
         lib.wpy_snapshot_preopens(c, paths) >= 0,
-        lib.wpy_snapshot_suspended(c),
         functions,
         globals_,
     )
@@ -190,7 +190,6 @@ class _Loaded:
     image: Any
     slice_ns: int
     state: bytes
-    suspended: bool
     trusted: bool
     wasi: bool
 
@@ -201,10 +200,9 @@ class _Loaded:
         header = file.take(_HEADER.size)
         if not header.startswith(MAGIC):
             raise _damaged("it doesn't begin as one")
-        (_, build, digest, memory, runs, state, self.slice_ns, self.wasi, self.suspended) = (
-            _HEADER.unpack(header)[:9]
+        (_, build, digest, memory, runs, state, self.slice_ns, self.wasi, functions, globals_) = (
+            _HEADER.unpack(header)
         )
-        functions, globals_ = _HEADER.unpack(header)[9:]
         if build != build_digest():
             raise SnapshotError(
                 "other-build",
@@ -293,6 +291,8 @@ def _imports(found: _Loaded, module: Module) -> tuple[Any, object]:
                 raise _damaged("its imports are not the module's")
             params, results = type_._param_kinds, type_._result_kinds
             host = found.hosts[len(funcs)]
+            if host > 1:
+                raise _damaged("a flag is wrong")
             funcs.append(
                 _made(lib.wpy_host_func_new(params + results, len(params), len(results), True, 0))
                 if host
@@ -302,9 +302,7 @@ def _imports(found: _Loaded, module: Module) -> tuple[Any, object]:
             cell = found.cells[len(globals_) * _CELL : (len(globals_) + 1) * _CELL]
             if len(cell) != _CELL:
                 raise _damaged("its imports are not the module's")
-            globals_.append(
-                _made(lib.wpy_global_new(type_.content.code, type_.mutable, cell))
-            )
+            globals_.append(_made(lib.wpy_global_new(type_.content.code, type_.mutable, cell)))
         elif isinstance(type_, TagType):
             kinds = bytes([kind.code for kind in type_.params])
             tags.append(_made(lib.wpy_tag_new(kinds, len(kinds), ffi.NULL)))

@@ -81,5 +81,7 @@ def _read_key(path: Path) -> bytes | None:
 
 
 def _open(path: Path, flags: int) -> Any:
-    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
+    descriptor = os.open(
+        path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o600
+    )
     return os.fdopen(descriptor, "rb" if flags & os.O_WRONLY == 0 else "wb")
