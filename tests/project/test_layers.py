@@ -27,7 +27,7 @@ LAYERS = (
 )
 ORDER = {name: i for i, names in enumerate(LAYERS) for name in names.split()}
 
-# The imports that lead up, for type checkers only, and why.
+# The imports that lead up or round, for type checkers only, and why.
 EXPLAINED = {
     (
         "_base.frame",
@@ -39,6 +39,10 @@ EXPLAINED = {
         "_runtime.func",
     ): "Execution.func is a Func, and Func.execution returns an Execution.",
     ("_runtime.event", "_runtime.func"): "Event.host is a Func, whose executions return Events.",
+    (
+        "_runtime.snapshot",
+        "_runtime.instance",
+    ): "Snapshot.instantiate returns an Instance, and Instance.snapshot a Snapshot.",
 }
 
 

@@ -42,10 +42,11 @@ USER = """(module (import "a" "table" (table 3 6 funcref)) (import "a" "memory" 
     (import "a" "add" (func $add (param i32 i32) (result i32)))
     (func $get (export "get") (result i32) (call $add (global.get $g) (i32.const 1)))
     (elem (i32.const 2) $get))"""
+ALONE = """(module (memory (export "memory") 1 2) (global (export "g") (mut i32) (i32.const 1)))"""
 FAILS = """(module (import "a" "table" (table 3 6 funcref)) (memory 1)
     (func $left (result i32) (i32.const 9)) (elem (i32.const 2) $left)
     (data (i32.const 70000) "x"))"""
-BINARY = {text: wamr.wat2wasm(text) for text in (MODULE, USER, FAILS)}
+BINARY = {text: wamr.wat2wasm(text) for text in (MODULE, USER, FAILS, ALONE)}
 ENGINE = wamr.Engine()
 MODULES = {text: Module(ENGINE, data) for text, data in BINARY.items()}
 
@@ -88,6 +89,7 @@ class World:
             memoryview,
             wamr.Foreign,
             wamr.WasmException,
+            wamr.Snapshot,
         )
         self.alive = [thing for thing in things if isinstance(thing, lives)]
 
@@ -124,6 +126,10 @@ class World:
         yield wamr.Ref(host)
         yield wamr.Val(ValType.FUNCREF, host)
         yield wamr.Val(I32, 5)
+        alone = Instance(store, MODULES[ALONE])
+        snapshot = alone.snapshot()
+        yield from (alone, snapshot, snapshot.instantiate(store)[0], wamr.SnapshotError("a", "b"))
+        yield from (alone.snapshot, alone.reset, alone.exports["memory"])
         yield wamr.WasiConfig(args=["a"])
         yield wamr.Dir(".")
         yield from (
@@ -236,6 +242,7 @@ def made_twice(world, go):
         (wamr.Table, (other.store, wamr.TableType(ValType.EXTERNREF, Limits(1))), {}),
         (wamr.Global, (other.store, wamr.GlobalType(I32), 3), {}),
         (wamr.Tag, (other.store, wamr.TagType()), {}),
+        (wamr.Snapshot, (Instance(other.store, MODULES[ALONE]),), {}),
         (wamr.TagType, ([ValType.V128],), {}),
         (Func, (other.store, FuncType([]), world.back), {}),
         (Module, (ENGINE, BINARY[USER]), {}),

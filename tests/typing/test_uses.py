@@ -141,6 +141,24 @@ def test_functions() -> None:
     assert asyncio.run(later()) == 3.0
 
 
+def test_snapshots() -> None:
+    store = Store()
+    instance = Instance(store, Module(store, "(module (memory 1))"))
+    snapshot = instance.snapshot()
+    assert_type(snapshot, wamr.Snapshot)
+    assert_type(snapshot.instantiate(store), "tuple[Instance, wamr.Execution | None]")
+    assert_type(wamr.Snapshot(instance, None, on_restore=lambda made: made, keep=1).alive, int)
+    assert_type(snapshot.memory_bytes + snapshot.image_bytes, int)
+    assert_type(instance.reset(), "wamr.Execution | None")
+    with suppress(wamr.SnapshotError), snapshot as same:
+        assert_type(same, wamr.Snapshot)
+        snapshot.close()
+    try:
+        snapshot.save("absent")
+    except wamr.SnapshotError as error:
+        assert_type(error.reason, str)
+
+
 def test_memories() -> None:
     memory = Memory(Store(), wamr.MemoryType(wamr.Limits(1, 2)))
     memory[0] = 7

@@ -10,9 +10,10 @@ static bool
 is_same_file(struct fd_table *table, __wasi_fd_t fd, os_file_handle original)
 {
     __wasi_filestat_t now, then;
+    __wasi_errno_t error = wasmtime_ssp_fd_filestat_get(NULL, table, fd, &now);
 
-    if (wasmtime_ssp_fd_filestat_get(NULL, table, fd, &now) != 0)
-        return true; /* it was closed, or the program has given its right up */
+    if (error != 0) /* it was closed, or it has not the right that the first one had */
+        return error == __WASI_EBADF;
     return os_fstat(original, &then) == 0 && now.st_dev == then.st_dev && now.st_ino == then.st_ino;
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import IO, Literal, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 # A module: a path, bytes, or module text. A str is text if it begins with "(" or ";;" after white
 # space.
@@ -36,3 +36,6 @@ Stdio: TypeAlias = (
     | Callable[[int], str]
     | None
 )
+
+# What is done with each instance that is made of a snapshot: an export's name, or a function.
+OnRestore: TypeAlias = str | Callable[[Any], object] | None

@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
     from typing_extensions import Self
 
+    from .._base.aliases import OnRestore
     from .execution import Execution
     from .import_aliases import Imports
-    from .snapshot import OnRestore, Snapshot
+    from .snapshot import Snapshot
 
 _NO_LIMITS = ResourceLimits()
 

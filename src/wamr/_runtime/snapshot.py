@@ -28,12 +28,11 @@ from .store import Store, checked_store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
-    from typing import Any, TypeAlias
+    from typing import Any
 
+    from .._base.aliases import OnRestore
     from .import_aliases import Imports
     from .instance import Instance
-
-    OnRestore: TypeAlias = str | Callable[[Any], object] | None
 
 _NO_LIMITS = ResourceLimits()
 _REFUSED: int = lib.WPY_REFUSED
@@ -396,7 +395,7 @@ def _names(paths: list[bytes]) -> str:
     return ", ".join([repr(path.decode("utf-8", "surrogateescape")) for path in paths]) or "none"
 
 
-def _check_hook(hook: object) -> None:
+def _check_hook(hook: Any) -> None:
     if hook is not None and not isinstance(hook, str) and not callable(hook):
         raise TypeError(
             f"on_restore must be the name of an export, a callable or None, not {type_name(hook)}"
