@@ -9,6 +9,7 @@ from wasm_fixtures import program
 
 import wamr
 from wamr import (
+    SUSPEND,
     Engine,
     ExitTrap,
     Instance,
@@ -18,6 +19,7 @@ from wamr import (
     MemoryType,
     Module,
     ResourceLimits,
+    Snapshot,
     Store,
     Table,
     TableType,
@@ -113,6 +115,45 @@ def exits():
 def call_with(value):
     text = '(module (func (export "f") (param exnref)))'
     return lambda: load(text).exports.f(value)
+
+
+def snapshot_without_its_call():
+    instance = load(
+        '(module (import "e" "f" (func $f)) (func (export "g") (call $f)))',
+        {"e": {"f": lambda: SUSPEND}},
+    )
+    execution = instance.exports.g.execution()
+    next(execution)
+    Snapshot(instance)
+
+
+def snapshot_within():
+    instance = load(
+        '(module (import "e" "f" (func $f)) (func (export "g") (call $f)))',
+        {"e": {"f": lambda: instance.snapshot()}},
+    )
+    instance.exports.g()
+
+
+def snapshot_of(text, item):
+    def make():
+        store = Store()
+        module = Module(store, f"(module {text})")
+        Instance(store, module, {"e": {"m": item(store)}}).snapshot()
+
+    return make
+
+
+def snapshot_with_externref():
+    instance = load('(module (table (export "t") 1 externref))')
+    instance.exports.t[0] = "object"
+    instance.snapshot()
+
+
+def closed_snapshot():
+    instance = load("(module)")
+    instance.close()
+    instance.snapshot()
 
 
 def suspending():
@@ -257,6 +298,11 @@ MAKERS = [
         {"a": {"m": Memory(Store(), MEMORY)}},
     ),
     lambda: load(ADD).exports.ad,
+    snapshot_within,
+    snapshot_without_its_call,
+    snapshot_of('(import "e" "m" (memory 1))', lambda s: Memory(s, MemoryType(Limits(1)))),
+    snapshot_with_externref,
+    closed_snapshot,
 ]
 
 

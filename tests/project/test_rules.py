@@ -93,6 +93,7 @@ BINDING = (
     "tests/stress/test_groups.py",
     "tests/typing/test_mypy.py",
     "tests/unit/test_bounded.py",
+    "tests/unit/test_snapshot_memory.py",
     "tests/wasi/test_suspended_programs.py",
 )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import gc
-import pickle
 import threading
 import weakref
 
 import pytest
-from snapshots import ASKS, copy_of, seen, state_instance
+from snapshots import copy_of, seen, state_instance
 
 import wamr
 from wamr import (
@@ -19,8 +17,6 @@ from wamr import (
     Limits,
     Module,
     ResourceLimits,
-    Snapshot,
-    SnapshotError,
     Store,
     TrapCode,
     ValType,
@@ -213,124 +209,6 @@ def test_a_bounded_function_of_a_copy_calls_the_copy_s_callbacks():
     assert [made.exports.g(), instance.exports.g(), made.exports.g.call()] == [2, 1, 2]
 
 
-# ------------------------------------------------------------------ in the middle of a call
-def finish(execution, *answers):
-    try:
-        for answer in answers:
-            execution.send(answer)
-        while True:
-            next(execution)
-    except StopIteration as end:
-        return end.value
-
-
-@pytest.mark.parametrize("depth", [0, 1, 20])
-def test_a_suspended_call_goes_on_in_each_copy(depth):
-    instance = state_instance()
-    execution = instance.exports.deep.execution(depth)
-    next(execution)
-    snapshot = Snapshot(instance, execution)
-    for answer in (5, -5, 10**6):
-        made, copied = snapshot.instantiate(imports=ASKS)
-        assert copied.state == "suspended"
-        assert copied.func == made.exports.deep
-        assert copied._event.args == (2**depth,)
-        assert finish(copied, answer) == 2**depth - 1 + answer
-        assert copied.state == "done"
-    assert finish(execution, 1) == 2**depth
-
-
-def test_a_copied_call_goes_on_when_the_first_one_has_ended():
-    instance = state_instance()
-    execution = instance.exports.deep.execution(3)
-    next(execution)
-    snapshot = Snapshot(instance, execution)
-    execution.close()
-    instance.close()
-    copies = [snapshot.instantiate(imports=ASKS) for _ in range(3)]
-    assert [finish(copied, n) for n, (_, copied) in enumerate(copies)] == [7, 8, 9]
-
-
-def test_a_copied_call_can_be_closed_thrown_into_and_dropped():
-    instance = state_instance()
-    execution = instance.exports.deep.execution(3)
-    next(execution)
-    snapshot = Snapshot(instance, execution)
-    made, copied = snapshot.instantiate(imports=ASKS)
-    copied.close()
-    assert made.exports.one() == 11
-    made, copied = snapshot.instantiate(imports=ASKS)
-    with pytest.raises(KeyError, match="mine"):
-        copied.throw(KeyError("mine"))
-    made, copied = snapshot.instantiate(imports=ASKS)
-    del copied
-    assert finish(made.exports.deep.execution(0), None, 4) == 4
-
-
-def test_other_calls_run_above_a_copied_call():
-    instance = state_instance()
-    execution = instance.exports.deep.execution(3)
-    next(execution)
-    made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
-    made.exports.change(4)
-    above = made.exports.deep.execution(1)
-    next(above)
-    with pytest.raises(RuntimeError, match="was suspended later"):
-        copied.send(1)
-    assert finish(above, 9) == 10
-    assert finish(copied, 1) == 8
-
-
-def test_a_call_stopped_at_the_end_of_a_slice_goes_on_in_each_copy():
-    instance = state_instance()
-    execution = instance.exports.spin.execution(500_000, slice=0)
-    for _ in range(3):
-        assert next(execution).kind == "slice"
-    snapshot = Snapshot(instance, execution)
-    for _ in range(3):
-        made, copied = snapshot.instantiate(imports=ASKS)
-        with pytest.raises(RuntimeError, match="in the middle of its instance's code"):
-            made.exports.one()
-        assert next(copied).kind == "slice"
-        assert finish(copied) == 1_500_000
-        assert made.exports.one() == 11
-    assert finish(execution) == 1_500_000
-
-
-def test_a_copied_call_has_what_is_left_of_the_fuel_of_its_call():
-    instance = state_instance()
-    execution = instance.exports.deep.execution(3, fuel=11)
-    next(execution)
-    _made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
-    assert finish(copied, 1) == 8
-    execution.close()
-    execution = instance.exports.deep.execution(3, fuel=10)
-    next(execution)
-    _made, copied = Snapshot(instance, execution).instantiate(imports=ASKS)
-    with pytest.raises(wamr.FuelTrap):
-        finish(copied, 1)
-    execution.close()
-    execution = instance.exports.spin.execution(10**9, slice=0, fuel=200_000)
-    snapshot = None
-    with pytest.raises(wamr.FuelTrap):
-        while True:
-            next(execution)
-            snapshot = snapshot or Snapshot(instance, execution)
-    assert snapshot is not None
-    _made, copied = snapshot.instantiate(imports=ASKS)
-    with pytest.raises(wamr.FuelTrap):
-        finish(copied)
-
-
-def test_a_copy_has_its_own_fuel_and_timeout():
-    snapshot = state_instance().snapshot()
-    made = copy_of(snapshot, limits=ResourceLimits(fuel=1000, timeout=60))
-    assert made.fuel == 1000
-    with pytest.raises(wamr.FuelTrap):
-        made.exports.spin(10**6)
-    assert copy_of(snapshot).fuel is None
-
-
 # ------------------------------------------------------------------ limits
 def test_a_copy_counts_with_the_whole_size_of_its_memory():
     snapshot = state_instance().snapshot()
@@ -357,142 +235,6 @@ def test_what_a_failed_copy_has_taken_is_given_back():
         with pytest.raises(wamr.MemoryLimitError):
             copy_of(snapshot, store=store, limits=ResourceLimits(table_elements=6))
     copy_of(snapshot, store=store).exports.one()
-
-
-# ------------------------------------------------------------------ the object
-def test_sizes_are_those_of_the_memory_and_of_what_is_not_zero():
-    instance = wamr.load('(module (memory (export "m") 16))')
-    snapshot = instance.snapshot()
-    assert snapshot.memory_bytes == 16 * 65536
-    before = snapshot.image_bytes
-    assert before < 4096
-    instance.exports.m[9] = 1
-    instance.exports.m[8 * 4096] = 1
-    assert instance.snapshot().image_bytes == before + 2 * 4096
-    assert wamr.load("(module)").snapshot().memory_bytes == 0
-
-
-def test_alive_counts_the_instances_that_are_open():
-    snapshot = state_instance().snapshot()
-    one, two = copy_of(snapshot), copy_of(snapshot)
-    assert snapshot.alive == 2
-    one.close()
-    assert snapshot.alive == 1
-    del two
-    gc.collect()
-    assert snapshot.alive == 0
-
-
-def test_close_ends_a_snapshot_and_no_instance():
-    instance = state_instance()
-    snapshot = instance.snapshot()
-    made = copy_of(snapshot)
-    with snapshot:
-        pass
-    snapshot.close()
-    with pytest.raises(SnapshotError, match="closed") as caught:
-        copy_of(snapshot)
-    assert caught.value.reason == "closed"
-    assert made.exports.one() == 11
-    assert snapshot.alive == 1
-    made.close()
-    assert snapshot.alive == 0
-    assert repr(snapshot) == "<wamr.Snapshot, closed>"
-    assert snapshot.memory_bytes == 65536
-
-
-def test_a_snapshot_says_what_it_is_and_is_not_copied():
-    snapshot = wamr.load("(module $name (memory 1))").snapshot()
-    assert repr(snapshot).startswith("<wamr.Snapshot of 'name', ")
-    assert snapshot.module.name == "name"
-    for attempt in (copy.copy, pickle.dumps):
-        with pytest.raises(TypeError, match=r"Snapshot\.save"):
-            attempt(snapshot)
-    with pytest.raises((RuntimeError, TypeError), match="already"):
-        snapshot.__init__(state_instance())
-
-
-@pytest.mark.parametrize("instance", [None, 1, "x", object()])
-def test_only_instances_have_snapshots(instance):
-    with pytest.raises(TypeError, match="instance must be an Instance"):
-        Snapshot(instance)
-
-
-@pytest.mark.parametrize("execution", [1, "x", iter(())])
-def test_only_executions_belong_to_a_snapshot(execution):
-    with pytest.raises(TypeError, match="execution must be an Execution or None"):
-        Snapshot(state_instance(), execution)
-
-
-def test_arguments_of_instantiate_are_checked():
-    snapshot = state_instance().snapshot()
-    with pytest.raises(TypeError, match="store must be a Store"):
-        snapshot.instantiate(1)
-    with pytest.raises(ValueError, match="another engine"):
-        snapshot.instantiate(Store(wamr.Engine(wamr.Config(stack_bytes=8192))), ASKS)
-    with pytest.raises(TypeError, match="imports must be a mapping"):
-        snapshot.instantiate(imports=1)
-    with pytest.raises(TypeError, match="wasi must be a WasiConfig"):
-        snapshot.instantiate(imports=ASKS, wasi=1)
-    with pytest.raises(TypeError, match="limits must be ResourceLimits"):
-        snapshot.instantiate(imports=ASKS, limits=1)
-    store = Store(snapshot.module._engine)
-    store.close()
-    with pytest.raises(wamr.ClosedError):
-        snapshot.instantiate(store, ASKS)
-    with pytest.raises(TypeError, match="on_restore must be"):
-        state_instance().snapshot(on_restore=5)
-
-
-# ------------------------------------------------------------------ on_restore
-RANDOM = """(module (import "env" "random" (func $random (result i32)))
-  (global $seed (export "seed") (mut i32) (i32.const 1))
-  (func (export "reseed") (global.set $seed (call $random)))
-  (func (export "takes") (param i32)) (memory (export "m") 1))"""
-
-
-def random_instance():
-    store = Store()
-    numbers = iter(range(100, 200))
-    imports = {"env": {"random": lambda: next(numbers)}}
-    return Instance(store, Module(store, RANDOM), imports), imports
-
-
-def test_random_state_is_the_same_in_all_copies_unless_a_hook_changes_it():
-    instance, imports = random_instance()
-    plain = instance.snapshot()
-    assert {plain.instantiate(imports=imports)[0].exports.seed.value for _ in range(3)} == {1}
-    for hook in ("reseed", lambda made: made.exports.reseed()):
-        snapshot = instance.snapshot(on_restore=hook)
-        made = [snapshot.instantiate(imports=imports)[0].exports.seed.value for _ in range(3)]
-        assert len(set(made)) == 3
-    assert instance.exports.seed.value == 1
-
-
-def test_a_hook_is_called_by_reset_too():
-    instance, _ = random_instance()
-    _snapshot = Snapshot(instance, on_restore="reseed")
-    instance.reset()
-    first = instance.exports.seed.value
-    instance.reset()
-    assert instance.exports.seed.value == first + 1
-
-
-@pytest.mark.parametrize(
-    ("hook", "error"),
-    [
-        ("takes", TypeError),
-        ("absent", KeyError),
-        ("m", TypeError),
-        (lambda _: 1 // 0, ZeroDivisionError),
-    ],
-)
-def test_an_instance_whose_hook_fails_is_closed(hook, error):
-    instance, imports = random_instance()
-    snapshot = instance.snapshot(on_restore=hook)
-    with pytest.raises(error):
-        snapshot.instantiate(imports=imports)
-    assert snapshot.alive == 0
 
 
 # ------------------------------------------------------------------ threads

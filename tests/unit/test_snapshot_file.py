@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -220,11 +219,10 @@ def test_a_sleep_goes_on_for_what_is_left_of_it(path):
     assert event.kind == "sleep"
     snapshot = Snapshot(instance, execution)
     snapshot.save(path)
-    left = event.until - time.monotonic()
     for each in (snapshot, Snapshot.load(path, instance.module)):
         _, copied = each.instantiate(wasi=wamr.WasiConfig())
         assert copied._event.kind == "sleep"
-        assert left - 60 < copied._event.until - time.monotonic() <= 3600
+        assert copied._event.until >= event.until
         copied.close()
 
 
@@ -350,88 +348,6 @@ def test_huge_sizes_take_no_memory(path):
         forged[index] = value
         path.write_bytes(with_digest(HEADER.pack(*forged) + whole[HEADER.size :]))
         assert reason_of(Snapshot.load, path, instance.module)[0] == "damaged"
-
-
-# ------------------------------------------------------------------ trust
-def test_a_file_with_a_suspended_call_is_code_that_only_its_user_loads(path, cache):
-    instance, execution = suspended()
-    Snapshot(instance, execution).save(path)
-    module = instance.module
-    Snapshot.load(path, module)
-    key = cache / "wamr" / "snapshot-key"
-    key.write_bytes(bytes(32))
-    assert reason_of(Snapshot.load, path, module)[0] == "untrusted"
-    made, copied = Snapshot.load(path, module, trusted=True).instantiate(imports=ASKS)
-    assert finish(copied, 1) == 8
-    key.write_bytes(b"short")
-    assert reason_of(Snapshot.load, path, module)[0] == "untrusted"
-    key.unlink()
-    assert reason_of(Snapshot.load, path, module)[0] == "untrusted"
-    made.close()
-
-
-def test_a_file_without_a_suspended_call_needs_no_trust(path, cache):
-    instance = state_instance()
-    instance.snapshot().save(path)
-    (cache / "wamr" / "snapshot-key").unlink()
-    path.chmod(0o666)
-    copy_of(Snapshot.load(path, instance.module))
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-@pytest.mark.parametrize(
-    ("what", "mode"),
-    [("file", 0o620), ("file", 0o602), ("key", 0o640), ("key", 0o604), ("directory", 0o777)],
-)
-def test_what_others_could_have_written_or_read_is_not_trusted(path, cache, what, mode):
-    instance, execution = suspended()
-    Snapshot(instance, execution).save(path)
-    key = cache / "wamr" / "snapshot-key"
-    {"file": path, "key": key, "directory": key.parent}[what].chmod(mode)
-    assert reason_of(Snapshot.load, path, instance.module)[0] == "untrusted"
-    Snapshot.load(path, instance.module, trusted=True)
-
-
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="there are no user ids")
-def test_what_belongs_to_another_user_is_not_trusted(path, monkeypatch):
-    instance, execution = suspended()
-    Snapshot(instance, execution).save(path)
-    monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
-    assert reason_of(Snapshot.load, path, instance.module)[0] == "untrusted"
-
-
-@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no symbolic links")
-def test_a_key_that_is_a_symbolic_link_is_not_used(path, cache, tmp_path):
-    instance, execution = suspended()
-    Snapshot(instance, execution).save(path)
-    key = cache / "wamr" / "snapshot-key"
-    key.rename(tmp_path / "elsewhere")
-    key.symlink_to(tmp_path / "elsewhere")
-    assert reason_of(Snapshot.load, path, instance.module)[0] == "untrusted"
-
-
-def test_without_a_place_for_a_key_a_file_is_saved_and_not_trusted(path, cache, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(path / "no" / "directory"))
-    path.parent.joinpath("file").write_bytes(b"")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(path.parent / "file"))
-    instance, execution = suspended()
-    Snapshot(instance, execution).save(path)
-    assert reason_of(Snapshot.load, path, instance.module)[0] == "untrusted"
-    Snapshot.load(path, instance.module, trusted=True)
-    assert list(cache.iterdir()) == []
-
-
-def test_a_forged_mac_or_contents_with_an_old_mac_are_not_trusted(path):
-    instance, execution = suspended()
-    Snapshot(instance, execution).save(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-32] + bytes(32))
-    path.chmod(0o600)
-    assert reason_of(Snapshot.load, path, instance.module)[0] == "untrusted"
-    contents = bytearray(whole[:-64])
-    contents[-1] ^= 1
-    path.write_bytes(with_digest(bytes(contents))[:-32] + whole[-32:])
-    assert reason_of(Snapshot.load, path, instance.module)[0] == "untrusted"
 
 
 # ------------------------------------------------------------------ arguments

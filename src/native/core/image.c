@@ -9,18 +9,8 @@
  * Where there is no memfd, an image is ordinary memory, and its regions are copies of it.
  */
 #include "core/dirty_pages.h"
+#include "core/memfd.h"
 #include "core/region.h"
-
-#if defined(BH_PLATFORM_WINDOWS)
-#include <windows.h>
-#else
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
-#if defined(__linux__)
-#include <fcntl.h>
-#include <sys/syscall.h>
-#endif
 
 #define SYSTEM_PAGE 4096u
 
@@ -38,8 +28,8 @@ struct wpy_image {
     wpy_region *slots;
     uint64_t size, pages; /* pages: of 4 KiB, that have other bytes than 0 */
     uint8_t *bytes;       /* read-only once it is sealed */
-    bool reserved;        /* `bytes` is a live region, and not a mapping of `fd` */
-    int fd;               /* -1: none */
+    bool reserved;        /* `bytes` is a live region, and not the file's */
+    wpy_memfd file;       /* fd -1: there is none */
 };
 
 static bool no_memfd;
@@ -53,136 +43,6 @@ wpy_debug_set_images(bool use_memfd, int way)
 }
 
 /* ---- making images ---- */
-
-#if defined(__linux__)
-#if !defined(MFD_CLOEXEC)
-#define MFD_CLOEXEC 1u
-#define MFD_ALLOW_SEALING 2u
-#endif
-#define NO_EXECUTION 8u /* MFD_NOEXEC_SEAL, which vm.memfd_noexec may require */
-#if !defined(F_ADD_SEALS)
-#define F_ADD_SEALS 1033
-#define F_SEAL_SEAL 1
-#define F_SEAL_SHRINK 2
-#define F_SEAL_GROW 4
-#define F_SEAL_WRITE 8
-#endif
-
-static int
-open_memfd(void)
-{
-    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    int fd = (int)syscall(SYS_memfd_create, "wamr-snapshot", flags | NO_EXECUTION);
-
-    return fd < 0 ? (int)syscall(SYS_memfd_create, "wamr-snapshot", flags) : fd;
-}
-
-/* Makes the bytes of the image a writable memfd. */
-static bool
-map_memfd(wpy_image *image)
-{
-    void *bytes;
-
-    if (no_memfd || (image->fd = open_memfd()) < 0)
-        return false;
-    if (wpy_take_mappings(1)) {
-        bytes = ftruncate(image->fd, (off_t)image->size)
-                    ? MAP_FAILED
-                    : mmap(NULL, image->size, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);
-        if (bytes != MAP_FAILED) {
-            image->bytes = bytes;
-            return true;
-        }
-        wpy_return_mappings(1);
-    }
-    close(image->fd);
-    image->fd = -1;
-    return false;
-}
-
-/* A memfd can be sealed only if no writable mapping is left. */
-static bool
-seal_memfd(wpy_image *image)
-{
-    void *bytes;
-
-    munmap(image->bytes, image->size);
-    image->bytes = NULL;
-    if (fcntl(image->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
-        0) {
-        bytes = mmap(NULL, image->size, PROT_READ, MAP_SHARED, image->fd, 0);
-        if (bytes != MAP_FAILED) {
-            image->bytes = bytes;
-            return true;
-        }
-    }
-    wpy_return_mappings(1);
-    return false;
-}
-
-static void
-free_memfd(wpy_image *image)
-{
-    if (image->bytes) {
-        munmap(image->bytes, image->size);
-        wpy_return_mappings(1);
-    }
-    close(image->fd);
-}
-
-/* Maps the image at the region's beginning. */
-static bool
-map_into(const wpy_image *image, wpy_region *region)
-{
-    if (mmap(region->base, image->size, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, image->fd, 0) == MAP_FAILED)
-        return false;
-    region->committed = image->size;
-    return true;
-}
-
-static bool
-drop_pages(const wpy_region *region, uint64_t size)
-{
-    return madvise(region->base, size, MADV_DONTNEED) == 0;
-}
-#else
-static bool
-map_memfd(wpy_image *image)
-{
-    (void)image;
-    return false;
-}
-
-static bool
-seal_memfd(wpy_image *image)
-{
-    (void)image;
-    return false;
-}
-
-static void
-free_memfd(wpy_image *image)
-{
-    (void)image;
-}
-
-static bool
-map_into(const wpy_image *image, wpy_region *region)
-{
-    (void)image;
-    (void)region;
-    return false;
-}
-
-static bool
-drop_pages(const wpy_region *region, uint64_t size)
-{
-    (void)region;
-    (void)size;
-    return false;
-}
-#endif
 
 static bool
 is_zero(const uint8_t *page)
@@ -224,8 +84,10 @@ wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes)
     image->refs = 1;
     image->keep = keep;
     image->size = size;
-    image->fd = -1;
-    if (size && !map_memfd(image)) {
+    image->file.fd = -1;
+    if (size && !no_memfd && wpy_memfd_open(&image->file, size))
+        image->bytes = image->file.bytes;
+    else if (size) {
         image->reserved = true;
         if (!(image->bytes = wpy_region_alloc_exact(size))) {
             free(image);
@@ -244,7 +106,12 @@ wpy_image_seal(wpy_image *image)
 
     while (wpy_image_next_run(image->bytes, image->size, &start, &end))
         image->pages += (end - start) / SYSTEM_PAGE;
-    return image->fd < 0 || seal_memfd(image);
+    if (image->file.fd < 0)
+        return true;
+    if (!wpy_memfd_seal(&image->file))
+        return false;
+    image->bytes = image->file.bytes;
+    return true;
 }
 
 wpy_image *
@@ -290,8 +157,8 @@ wpy_image_release(wpy_image *image)
     drop_slots(image->slots);
     if (image->reserved)
         wpy_region_free(image->bytes);
-    else if (image->fd >= 0)
-        free_memfd(image);
+    else
+        wpy_memfd_close(&image->file);
     free(image);
 }
 
@@ -372,7 +239,7 @@ copy_back(const wpy_image *image, wpy_region *region)
     int count = wpy_find_dirty_pages(region->base, image->size, runs, MOST_RUNS, MOST_COPIED), i;
 
     if (count < 0)
-        return drop_pages(region, image->size);
+        return wpy_memfd_drop_pages(region->base, image->size);
     for (i = 0; i < count; i++) {
         uint64_t offset = runs[i].start - (uintptr_t)region->base;
 
@@ -390,7 +257,7 @@ take_back(wpy_region *region)
 
     if (ATOMIC_LOAD(&image->slot_count) < ATOMIC_LOAD(&image->keep) &&
         wpy_region_uncommit(region, image->size)) {
-        if (image->fd >= 0)
+        if (image->file.fd >= 0)
             kept = copy_back(image, region);
         else if (image->size <= MOST_COPY) {
             overwrite(image, region);
@@ -436,9 +303,11 @@ new_region(const wpy_image *image)
 
     if (!region)
         return NULL;
-    if (image->fd >= 0) {
-        if (map_into(image, region))
+    if (image->file.fd >= 0) {
+        if (wpy_memfd_map(&image->file, region->base)) {
+            region->committed = image->size;
             return region;
+        }
         wpy_set_refusal(WPY_NO_BYTES, image->size, 0);
     } else if (wpy_region_commit(region, image->size)) {
         copy_all(image, region);
@@ -470,7 +339,7 @@ bool
 wpy_image_reset(wpy_image *image, void *base)
 {
     wpy_region *region = wpy_region_find(base);
-    bool mapped = region->image == image && image->fd >= 0;
+    bool mapped = region->image == image && image->file.fd >= 0;
 
     if (!wpy_region_uncommit(region, image->size))
         return false;

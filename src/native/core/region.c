@@ -18,7 +18,6 @@
 #include <sys/mman.h>
 #endif
 
-#define FULL WPY_REGION_FULL
 #define BUCKETS 4096
 
 /* The most regions in the pool, and the most bytes that each has committed. */
@@ -249,7 +248,7 @@ wpy_region_alloc(uint64_t size, wpy_budget *budget)
     if (!wpy_budget_charge(budget, WPY_MEMORY_BYTES, size))
         return NULL;
     if (!(r = take_from_pool()))
-        r = wpy_region_reserve(size, FULL, 2);
+        r = wpy_region_reserve(size, WPY_REGION_FULL, 2);
     if (r && wpy_region_commit(r, size))
         return wpy_region_add(r, size, budget);
     if (r)
@@ -314,7 +313,7 @@ put_into_pool(region *r)
     bool zeroed = false;
     uint32_t i;
 
-    if (r->reserved != FULL || r->committed > POOLED_BYTES)
+    if (r->reserved != WPY_REGION_FULL || r->committed > POOLED_BYTES)
         return false;
     for (i = 0; i < POOL; i++) {
         region *none = NULL;
@@ -365,7 +364,7 @@ allocate(mem_alloc_usage_t usage, unsigned int size)
 {
     if (usage != Alloc_For_LinearMemory)
         return wpy_malloc(size);
-    return wpy_region_alloc(size ? size : FULL, wpy_region_budget);
+    return wpy_region_alloc(size ? size : WPY_REGION_FULL, wpy_region_budget);
 }
 
 static void *
@@ -380,7 +379,7 @@ reallocate(mem_alloc_usage_t usage, bool full_size_mapped, void *base, unsigned 
     }
     if (!base)
         return allocate(usage, size);
-    return region_grow(base, size ? size : FULL) ? base : NULL;
+    return region_grow(base, size ? size : WPY_REGION_FULL) ? base : NULL;
 }
 
 static void

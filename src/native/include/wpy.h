@@ -301,7 +301,7 @@ wpy_instance *wpy_snapshot_instance_alone(wpy_snapshot *snapshot, uint64_t insta
 int wpy_instance_reset(wpy_instance *instance, wpy_snapshot *snapshot, wpy_made *out,
                        wpy_stop *stop);
 
-/* runtime/snapshot_state.c */
+/* runtime/snapshot_write.c, runtime/snapshot_read.c */
 uint64_t wpy_snapshot_write(const wpy_snapshot *snapshot, uint8_t *bytes);
 int wpy_snapshot_read(wpy_snapshot *snapshot, const uint8_t *bytes, uint64_t size, wpy_image *image,
                       bool trusted, char *why);

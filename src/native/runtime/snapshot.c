@@ -5,7 +5,7 @@
  * shared (shared_code.c). All of it is counted, so instances, modules and snapshots may be freed in
  * any order.
  */
-#include "runtime/snapshot.h"
+#include "runtime/saved_state.h"
 #include "runtime/enter.h"
 
 static bh_bitmap *

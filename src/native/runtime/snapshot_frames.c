@@ -4,7 +4,7 @@
  * into the module's code. So only pointers into the stack move. Times are stored as what is left:
  * an execution that sleeps goes on sleeping that long.
  */
-#include "runtime/snapshot.h"
+#include "runtime/saved_state.h"
 
 void
 wpy_saved_frames_free(wpy_saved_frames *frames)

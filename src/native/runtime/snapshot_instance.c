@@ -4,7 +4,7 @@
  * code runs. The instance is in the group of its imports, has its own reference numbers, tags and
  * WASI, and counts in its own budget: a memory with its whole size, although pages are shared.
  */
-#include "runtime/snapshot.h"
+#include "runtime/saved_state.h"
 #include "runtime/enter.h"
 
 /* ---- parts ---- */

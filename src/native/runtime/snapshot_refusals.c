@@ -4,7 +4,7 @@
  * copy: imported memories, tables and mutable globals, functions of others, references to objects
  * of Python, open files.
  */
-#include "runtime/snapshot.h"
+#include "runtime/saved_state.h"
 
 #include <stdarg.h>
 

@@ -4,7 +4,7 @@
  * globals keep their addresses. The memory can only be written to if no view shows it, since it may
  * become smaller.
  */
-#include "runtime/snapshot.h"
+#include "runtime/saved_state.h"
 #include "runtime/enter.h"
 
 /* Makes the memory as small as it was; false: a view shows it. A view that is made later is as

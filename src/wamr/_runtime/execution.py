@@ -23,7 +23,6 @@ from .callbacks import HostFunction, find_host_function
 from .calls import HeldResults, raise_status, take_error, timeout_left
 from .event import Event
 from .exceptions import WasmException
-from .limits import NO_FUEL_LIMIT
 from .state import InstanceState, find_instance_state
 
 TYPE_CHECKING = False
@@ -475,32 +474,6 @@ def new_execution(
     if not c:
         raise MemoryError("no memory for an execution")
     self._c = ffi.gc(c, _free)
-    return self
-
-
-def copied_execution(func: Func, c: Any, stop: Any, slice_ns: int) -> Execution:
-    """Return the execution of a suspended call that was copied; it takes over `c`.
-
-    func: the function that was called. stop: a wpy_stop *, why the call was suspended.
-    """
-    self = object.__new__(Execution)
-    self._c = ffi.gc(c, _free)
-    self.func = func
-    self._codec = codec = codec_of(func._type)
-    self._lifetime = func._lifetime
-    self._args = ()
-    memory = ffi.new("char[]", codec.bytes + 8)
-    self._buffer = ffi.buffer(memory, codec.bytes)
-    self._cells = _cast(_CELLS, memory)
-    self._lock = allocate_lock()
-    self._timeout_ns = self._deadline = 0
-    self._fuel = NO_FUEL_LIMIT
-    self._state = "suspended"
-    self._stop = stop
-    self._how = ffi.new(_RESUMPTION)
-    self._how.slice_ns = slice_ns
-    self._fn = func._c
-    self._event = self._new_event()
     return self
 
 

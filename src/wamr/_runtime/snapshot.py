@@ -6,22 +6,30 @@ that is made of it is an instance as any other; nothing is initialized in it, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from typing_extensions import Self
 
 from .._backend.binding import ffi, lib
 from .._backend.handles import deferrable, handle
-from .._backend.waiting import retry_while_busy, wait_for
+from .._backend.waiting import wait_for
 from .._base.arguments import already_initialized, type_name
 from .._base.wasi import WasiBase
 from .._values.references import find_func
 from ..errors import LinkError, SnapshotError
-from .execution import Execution, copied_execution
+from .copied_execution import copied_execution
+from .execution import Execution
 from .failure import raise_failed
 from .imports import Resolved, check_shape
 from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits
 from .module import Module
+from .snapshot_taking import (
+    check_hook,
+    check_keep,
+    names,
+    refusal,
+    take,
+    take_suspended,
+    waiting,
+)
 from .state import InstanceState, new_state
 from .store import Store, checked_store
 
@@ -37,8 +45,7 @@ if TYPE_CHECKING:
 _NO_LIMITS = ResourceLimits()
 _REFUSED: int = lib.WPY_REFUSED
 _KEEP = 16  # the default of `keep`
-_MOST_KEPT = 10_000
-_MADE, _STOP, _WHY = ffi.typeof("wpy_made *"), ffi.typeof("wpy_stop *"), ffi.typeof("char[256]")
+_MADE, _STOP = ffi.typeof("wpy_made *"), ffi.typeof("wpy_stop *")
 
 
 class Snapshot:
@@ -102,13 +109,13 @@ class Snapshot:
             raise TypeError(f"instance must be an Instance, not {type_name(instance)}")
         if execution is not None and not isinstance(execution, Execution):
             raise TypeError(f"execution must be an Execution or None, not {type_name(execution)}")
-        _check_hook(on_restore)
-        _check_keep(keep)
+        check_hook(on_restore)
+        check_keep(keep)
         self._slice_ns = 0
         if execution is None:
-            c = _take(state, ffi.NULL, keep)
+            c = take(state, ffi.NULL, keep)
         else:
-            self._slice_ns, c = _take_suspended(state, execution, keep)
+            self._slice_ns, c = take_suspended(state, execution, keep)
         self._init(c, state.module, on_restore)
         state._snapshot = self
 
@@ -231,7 +238,7 @@ class Snapshot:
                 status,
             )
         if status == _REFUSED:
-            raise _refusal(made.why)
+            raise refusal(made.why)
         if status:
             self._check_open()
             raise_failed(state)
@@ -251,7 +258,7 @@ class Snapshot:
     def _copied(self, execution: Any, stop: Any) -> Execution | None:
         if not execution:
             return None
-        func = find_func(lib.wpy_func_ref(lib.wpy_execution_func(execution)))
+        func: Any = find_func(lib.wpy_func_ref(lib.wpy_execution_func(execution)))
         return copied_execution(func, execution, stop, self._slice_ns)
 
     def _reset(self, instance: Instance) -> Execution | None:
@@ -266,11 +273,11 @@ class Snapshot:
                 memory._detach()  # its own view, which it makes again
         made = ffi.new(_MADE)
         stop = ffi.new(_STOP) if self._suspended else ffi.NULL
-        status = _waiting(
+        status = waiting(
             lambda: lib.wpy_instance_reset(state.c, c, made, stop), "resetting an instance"
         )
         if status == _REFUSED:
-            error = _refusal(made.why)
+            error = refusal(made.why)
             if error.reason == "view":
                 raise BufferError(f"{error.args[1]}: release it before")
             raise error
@@ -295,8 +302,8 @@ class Snapshot:
         if before != now:
             raise SnapshotError(
                 "preopens-differ",
-                f"the directories of the WasiConfig must be {_names(before)}, in this order, as "
-                f"in the snapshot, not {_names(now)}",
+                f"the directories of the WasiConfig must be {names(before)}, in this order, as "
+                f"in the snapshot, not {names(now)}",
             )
 
     def _restored(self, instance: Instance) -> None:
@@ -348,8 +355,8 @@ class Snapshot:
 
         if not isinstance(module, Module):
             raise TypeError(f"module must be a Module, not {type_name(module)}")
-        _check_hook(on_restore)
-        _check_keep(keep)
+        check_hook(on_restore)
+        check_keep(keep)
         self = object.__new__(cls)
         c, self._slice_ns = load(path, module, bool(trusted), keep)
         self._init(c, module, on_restore)
@@ -389,69 +396,6 @@ def _nothing() -> None:
 
 
 _NOTHING: Any = _nothing
-
-
-def _names(paths: list[bytes]) -> str:
-    return ", ".join([repr(path.decode("utf-8", "surrogateescape")) for path in paths]) or "none"
-
-
-def _check_hook(hook: Any) -> None:
-    if hook is not None and not isinstance(hook, str) and not callable(hook):
-        raise TypeError(
-            f"on_restore must be the name of an export, a callable or None, not {type_name(hook)}"
-        )
-
-
-def _check_keep(keep: object) -> None:
-    if not isinstance(keep, int) or isinstance(keep, bool):
-        raise TypeError(f"keep must be an int, not {type_name(keep)}")
-    if not 0 <= keep <= _MOST_KEPT:
-        raise ValueError(f"keep must be from 0 to {_MOST_KEPT}, not {keep}")
-
-
-def _refusal(text: Any) -> SnapshotError:
-    reason, _, sentence = ffi.string(text).decode("utf-8", "replace").partition(": ")
-    return SnapshotError(reason, sentence)
-
-
-def _waiting(attempt: Callable[[], int], label: str) -> int:
-    """Return the status of `attempt`, which waits while another thread runs code."""
-    status = retry_while_busy(attempt, label, attempt())
-    if status == lib.WPY_HELD:
-        raise SnapshotError(
-            "busy",
-            "a call that isn't in the snapshot has stopped in the middle of the instance's code, "
-            "or of what it is linked to: end it before",
-        )
-    return wait_for(lambda: status, label, status)
-
-
-def _take(state: InstanceState, execution: Any, keep: int) -> Any:
-    """Return a new wpy_snapshot *, a reference."""
-    if state.c is None:
-        raise SnapshotError("busy", "the instance is still being made")
-    out, text = ffi.new("wpy_snapshot **"), ffi.new(_WHY)
-    if state.closed:
-        raise SnapshotError("closed", "the instance is closed")
-    status = _waiting(
-        lambda: lib.wpy_snapshot_new(state.c, execution, keep, out, text), "taking a snapshot"
-    )
-    if status == _REFUSED:
-        raise _refusal(text)
-    if status:
-        raise MemoryError("no memory for a snapshot")
-    return out[0]
-
-
-def _take_suspended(state: InstanceState, execution: Any, keep: int) -> tuple[int, Any]:
-    """Return the length of the execution's slices, and a new wpy_snapshot *."""
-    if not hasattr(execution, "_c"):
-        raise SnapshotError("busy", "the execution is of a host function")
-    execution._begin()
-    try:
-        return execution._how.slice_ns, _take(state, execution._c, keep)
-    finally:
-        execution._lock.release()
 
 
 _close, _release = deferrable(lib.wpy_snapshot_close), deferrable(lib.wpy_snapshot_release)

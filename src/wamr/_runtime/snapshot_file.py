@@ -3,7 +3,7 @@
 A file has a header, sections, and two digests. The header tells which build of this package and
 which module the file belongs to. The first digest, SHA-256 of all before it, finds damage. The
 second one, an HMAC of the first with the user's key, tells whether this user has saved the file.
-What is in the state, C knows and checks (src/native/runtime/snapshot_state.c).
+What is in the state, C knows and checks (src/native/runtime/snapshot_read.c).
 """
 
 from __future__ import annotations

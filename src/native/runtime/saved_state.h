@@ -1,17 +1,18 @@
-/* snapshot.h: the state of an instance, of which other instances are made.
+/* saved_state.h: the state of an instance, of which other instances are made.
  *
  *   snapshot.c             taking a snapshot
  *   snapshot_refusals.c    what a snapshot can't be taken of
  *   snapshot_frames.c      the frames of a suspended call
  *   snapshot_instance.c    making instances
  *   snapshot_reset.c       resetting an instance in place
- *   snapshot_state.c       the state as bytes, for files
+ *   snapshot_write.c       the state as bytes, for files
+ *   snapshot_read.c        and back
  *
  * A snapshot doesn't change after it was taken. It has no references to the instance, to its group
  * or to other instances: function references are indices in it, and pointers are offsets.
  */
-#ifndef WPY_SNAPSHOT_H
-#define WPY_SNAPSHOT_H
+#ifndef WPY_SAVED_STATE_H
+#define WPY_SAVED_STATE_H
 
 #include "runtime/exception_types.h"
 #include "runtime/segments.h"

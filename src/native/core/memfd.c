@@ -1,0 +1,138 @@
+/* memfd.c: files in memory that nobody can change: the memfds of Linux, sealed.
+ *
+ * Other systems have none, and image.c does without.
+ */
+#include "core/memfd.h"
+
+#if defined(__linux__)
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Older C libraries lack these. */
+#if !defined(MFD_CLOEXEC)
+#define MFD_CLOEXEC 1u
+#define MFD_ALLOW_SEALING 2u
+#endif
+#define NO_EXECUTION 8u /* MFD_NOEXEC_SEAL, which vm.memfd_noexec may require */
+#if !defined(F_ADD_SEALS)
+#define F_ADD_SEALS 1033
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#define F_SEAL_WRITE 8
+#endif
+
+static int
+open_memfd(void)
+{
+    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    int fd = (int)syscall(SYS_memfd_create, "wamr-snapshot", flags | NO_EXECUTION);
+
+    return fd < 0 ? (int)syscall(SYS_memfd_create, "wamr-snapshot", flags) : fd;
+}
+
+bool
+wpy_memfd_open(wpy_memfd *file, uint64_t size)
+{
+    void *bytes;
+
+    file->bytes = NULL;
+    file->size = size;
+    if ((file->fd = open_memfd()) < 0)
+        return false;
+    if (wpy_take_mappings(1)) {
+        bytes = ftruncate(file->fd, (off_t)size)
+                    ? MAP_FAILED
+                    : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+        if (bytes != MAP_FAILED) {
+            file->bytes = bytes;
+            return true;
+        }
+        wpy_return_mappings(1);
+    }
+    wpy_memfd_close(file);
+    return false;
+}
+
+/* A memfd can be sealed only if no writable mapping is left. */
+bool
+wpy_memfd_seal(wpy_memfd *file)
+{
+    void *bytes = MAP_FAILED;
+
+    munmap(file->bytes, file->size);
+    file->bytes = NULL;
+    if (fcntl(file->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        bytes = mmap(NULL, file->size, PROT_READ, MAP_SHARED, file->fd, 0);
+    if (bytes == MAP_FAILED) {
+        wpy_return_mappings(1);
+        return false;
+    }
+    file->bytes = bytes;
+    return true;
+}
+
+void
+wpy_memfd_close(wpy_memfd *file)
+{
+    if (file->bytes) {
+        munmap(file->bytes, file->size);
+        wpy_return_mappings(1);
+    }
+    if (file->fd >= 0)
+        close(file->fd);
+    file->bytes = NULL;
+    file->fd = -1;
+}
+
+bool
+wpy_memfd_map(const wpy_memfd *file, uint8_t *base)
+{
+    return mmap(base, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+                file->fd, 0) != MAP_FAILED;
+}
+
+bool
+wpy_memfd_drop_pages(uint8_t *base, uint64_t size)
+{
+    return madvise(base, size, MADV_DONTNEED) == 0;
+}
+#else
+bool
+wpy_memfd_open(wpy_memfd *file, uint64_t size)
+{
+    *file = (wpy_memfd){.size = size, .fd = -1};
+    return false;
+}
+
+bool
+wpy_memfd_seal(wpy_memfd *file)
+{
+    (void)file;
+    return false;
+}
+
+void
+wpy_memfd_close(wpy_memfd *file)
+{
+    (void)file;
+}
+
+bool
+wpy_memfd_map(const wpy_memfd *file, uint8_t *base)
+{
+    (void)file;
+    (void)base;
+    return false;
+}
+
+bool
+wpy_memfd_drop_pages(uint8_t *base, uint64_t size)
+{
+    (void)base;
+    (void)size;
+    return false;
+}
+#endif

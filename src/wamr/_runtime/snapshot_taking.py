@@ -1,0 +1,86 @@
+"""Taking snapshots: checks of arguments, waiting for running code, refusals."""
+
+from __future__ import annotations
+
+from .._backend.binding import ffi, lib
+from .._backend.waiting import retry_while_busy, wait_for
+from .._base.arguments import type_name
+from ..errors import SnapshotError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .state import InstanceState
+
+_REFUSED: int = lib.WPY_REFUSED
+_MOST_KEPT = 10_000
+_WHY = ffi.typeof("char[256]")
+
+
+def names(paths: list[bytes]) -> str:
+    """Return the names of directories for a message."""
+    return ", ".join([repr(path.decode("utf-8", "surrogateescape")) for path in paths]) or "none"
+
+
+def check_hook(hook: Any) -> None:
+    """Raise TypeError if the argument `on_restore` has a wrong type."""
+    if hook is not None and not isinstance(hook, str) and not callable(hook):
+        raise TypeError(
+            f"on_restore must be the name of an export, a callable or None, not {type_name(hook)}"
+        )
+
+
+def check_keep(keep: object) -> None:
+    """Raise TypeError or ValueError if the argument `keep` is wrong."""
+    if not isinstance(keep, int) or isinstance(keep, bool):
+        raise TypeError(f"keep must be an int, not {type_name(keep)}")
+    if not 0 <= keep <= _MOST_KEPT:
+        raise ValueError(f"keep must be from 0 to {_MOST_KEPT}, not {keep}")
+
+
+def refusal(text: Any) -> SnapshotError:
+    """Return the error for a reason and a sentence of C."""
+    reason, _, sentence = ffi.string(text).decode("utf-8", "replace").partition(": ")
+    return SnapshotError(reason, sentence)
+
+
+def waiting(attempt: Callable[[], int], label: str) -> int:
+    """Return the status of `attempt`, which waits while another thread runs code."""
+    status = retry_while_busy(attempt, label, attempt())
+    if status == lib.WPY_HELD:
+        raise SnapshotError(
+            "busy",
+            "a call that isn't in the snapshot has stopped in the middle of the instance's code, "
+            "or of what it is linked to: end it before",
+        )
+    return wait_for(lambda: status, label, status)
+
+
+def take(state: InstanceState, execution: Any, keep: int) -> Any:
+    """Return a new wpy_snapshot *, a reference."""
+    if state.c is None:
+        raise SnapshotError("busy", "the instance is still being made")
+    out, text = ffi.new("wpy_snapshot **"), ffi.new(_WHY)
+    if state.closed:
+        raise SnapshotError("closed", "the instance is closed")
+    status = waiting(
+        lambda: lib.wpy_snapshot_new(state.c, execution, keep, out, text), "taking a snapshot"
+    )
+    if status == _REFUSED:
+        raise refusal(text)
+    if status:
+        raise MemoryError("no memory for a snapshot")
+    return out[0]
+
+
+def take_suspended(state: InstanceState, execution: Any, keep: int) -> tuple[int, Any]:
+    """Return the length of the execution's slices, and a new wpy_snapshot *."""
+    if not hasattr(execution, "_c"):
+        raise SnapshotError("busy", "the execution is of a host function")
+    execution._begin()
+    try:
+        return execution._how.slice_ns, take(state, execution._c, keep)
+    finally:
+        execution._lock.release()
