@@ -296,6 +296,19 @@ def test_repr_tells_the_state():
     assert repr(s) == "<wamr.Session program, exit code 0>"
 
 
+def test_a_program_that_polls_its_input_waits_for_it():
+    with session() as s:
+        s.feed(b"")
+        assert s.feed(b"i") == b""
+        assert s.waiting == "stdin"
+        assert s.feed(b"ex") == b".x"
+        assert s.feed(b"i") == b""
+        time.sleep(0.12)
+        assert s.feed(b"") == b"-"
+        assert s.feed(b"i") == b""
+        assert s.end().stdout == b".bye\n"
+
+
 # ------------------------------------------------------------------ threads
 def test_feeding_in_another_thread():
     with session() as s:
@@ -320,7 +333,7 @@ def test_a_second_thread_is_refused_and_may_close(command):
 
     thread = threading.Thread(target=run)
     thread.start()
-    while s._running.execution.state == "suspended" and s.waiting != "sleep":
+    while s.waiting == "stdin":
         time.sleep(0.001)
     for call in (lambda: s.feed(b"x"), s.end):
         with pytest.raises(RuntimeError, match="the program runs already, in another call"):
@@ -328,7 +341,7 @@ def test_a_second_thread_is_refused_and_may_close(command):
     s.close()
     thread.join()
     assert len(raised) == 1
-    with pytest.raises(RuntimeError):
+    with pytest.raises(wamr.ClosedError, match="the program is closed"):
         s.feed(b"")
 
 

@@ -10,7 +10,11 @@
  * what a pointer refers to.
  */
 #include "runtime/segments.h"
+#include "runtime/stack_switch.h"
 #include "wasi/wasi.h"
+
+/* As in stdio.c. With a size of 0 it asks whether there is something to read. */
+extern int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
 
 static bool
 is_in_memory(WASMExecEnv *env, const void *address, uint64_t size)
@@ -44,6 +48,7 @@ typedef struct {
     __wasi_subscription_t *clocks, *files; /* `files` has room for one more */
     uint64_t *deadlines;                   /* of the clocks, on the scale of wpy_now */
     uint32_t clock_count, file_count;
+    bool awaits_python; /* among them is a stdin of Python, which has nothing to read */
     uint64_t first_deadline, called_at;
 } subscriptions;
 
@@ -98,9 +103,32 @@ subscription_at(const uint8_t *in, uint32_t i, bool unstable)
     return subscription;
 }
 
+/* Whether stdin is a stream of Python that has nothing to read, which only an execution waits for.
+   Python runs, and may raise: then the instance has an exception. */
+static bool
+python_has_nothing(WASMExecEnv *env)
+{
+    const wpy_wasi *wasi = wpy_instance_of(env)->wasi;
+    wpy_saved_stack outside = wpy_save_stack(env);
+    uint8_t none;
+    int got;
+
+    if (wasi->streams[0].kind != WPY_STREAM_PYTHON || !wpy_may_suspend())
+        return false;
+    ASSERT_NO_LOCKS();
+    got = wpy_py_wasi_read(wasi->streams_id, &none, 0);
+    if (!wpy_restore_stack(env, &outside))
+        return false;
+    wpy_restore_frame(env, outside.frame);
+    if (got < 0)
+        wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST, got, "stdio failed");
+    return got == WPY_WOULD_BLOCK;
+}
+
 /* Copies the subscriptions. The caller frees the arrays, also where this fails. */
 static __wasi_errno_t
-copy_subscriptions(subscriptions *all, const uint8_t *in, uint32_t count, bool unstable)
+copy_subscriptions(WASMExecEnv *env, subscriptions *all, const uint8_t *in, uint32_t count,
+                   bool unstable)
 {
     uint64_t now = wpy_called_at(wpy_now()); /* a relative clock runs while the call is suspended */
     uint32_t i;
@@ -126,6 +154,12 @@ copy_subscriptions(subscriptions *all, const uint8_t *in, uint32_t count, bool u
             all->clocks[all->clock_count++] = subscription;
             break;
         case __WASI_EVENTTYPE_FD_READ:
+            if (subscription.u.u.fd_readwrite.fd == 0 && !all->awaits_python)
+                all->awaits_python = python_has_nothing(env);
+            if (subscription.u.u.fd_readwrite.fd == 0 && all->awaits_python)
+                break;
+            all->files[all->file_count++] = subscription;
+            break;
         case __WASI_EVENTTYPE_FD_WRITE:
             all->files[all->file_count++] = subscription;
             break;
@@ -201,7 +235,8 @@ suspend_poll(WASMExecEnv *env, const subscriptions *all)
     if (count)
         wpy_suspend_poll(env, descriptors, count, all->first_deadline);
     else
-        wpy_suspend(env, WPY_REASON_SLEEP, all->first_deadline);
+        wpy_suspend(env, all->awaits_python ? WPY_REASON_READ : WPY_REASON_SLEEP,
+                    all->first_deadline);
     free(descriptors);
     wpy_keep_called_at(all->called_at);
 }
@@ -251,9 +286,11 @@ poll_either(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *
         return __WASI_EFAULT;
     if (count > MOST_SUBSCRIPTIONS)
         return __WASI_EINVAL;
-    error = copy_subscriptions(&all, in, count, unstable);
+    error = copy_subscriptions(env, &all, in, count, unstable);
     if (!error && !(events = calloc((size_t)count + 1, sizeof *events)))
         error = __WASI_ENOMEM;
+    if (!error && ((WASMModuleInstance *)env->module_inst)->cur_exception[0])
+        error = __WASI_EIO;
     if (!error)
         error = wait_for_events(env, &all, events, &found);
     if (!error) {

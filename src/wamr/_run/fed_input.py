@@ -22,6 +22,10 @@ class FedInput:
         """Tell whether a read would return at once."""
         return self.ended or bool(self._pieces)
 
+    def ready(self) -> bool:
+        """Tell whether a read would return at once."""
+        return bool(self)
+
     def feed(self, data: bytes) -> None:
         """Add data at the end."""
         if data:

@@ -132,10 +132,10 @@ class Running:
         """Return the reason why the program can't go on with that input."""
         if self.returncode is not None:
             return RuntimeError(f"the program has ended, with exit code {self.returncode}")
-        if self.failure is not None:
-            return RuntimeError(f"the program has ended, by {self.failure}")
         if self.closed:
             return ClosedError("the program is closed")
+        if self.failure is not None:
+            return RuntimeError(f"the program has ended, by {self.failure}")
         if feeds and self.fed is not None and self.fed.ended:
             return RuntimeError("the program's input has ended")
         return None

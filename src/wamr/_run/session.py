@@ -115,6 +115,7 @@ class Session:
             transcript.attach_to(error)
             raise
         self._fed.started = True
+        wasi.streams.ready = self._fed.ready
         self._running = Running(
             args, instance, execution, wasi.streams, transcript, timeout_ns(limits), self._fed
         )

@@ -197,13 +197,22 @@ def writer(name: str, source: Any) -> Write:
 
 
 # ------------------------------------------------------------------ called by C
-class Streams:
-    """The standard streams of one instance that Python reads and writes."""
+def _always() -> bool:
+    return True
 
-    __slots__ = ("__weakref__", "read", "writers")
+
+class Streams:
+    """The standard streams of one instance that Python reads and writes.
+
+    ready: returns whether `read` would return something at once, for a program that polls its stdin
+    in an execution.
+    """
+
+    __slots__ = ("__weakref__", "read", "ready", "writers")
 
     def __init__(self) -> None:
         self.read: Read = bytes
+        self.ready: Callable[[], object] = _always
         self.writers: dict[int, Write] = {}
 
     def end(self) -> None:
@@ -218,8 +227,14 @@ streams_by_number: WeakValueDictionary[int, Streams] = WeakValueDictionary()
 
 @ffi.def_extern(error=_NOT_KEPT, onerror=keep_raised)
 def wpy_py_wasi_read(number: int, data: Any, size: int) -> int:
-    """Read at most `size` bytes to `data`; return how many, 0 at the end."""
-    piece = streams_by_number[number].read(size)
+    """Read at most `size` bytes to `data`; return how many, 0 at the end.
+
+    A size of 0 asks whether there is something to read.
+    """
+    streams = streams_by_number[number]
+    if not size:
+        return 0 if streams.ready() else _LATER
+    piece = streams.read(size)
     if piece is None:
         return _LATER
     if not isinstance(piece, (bytes, bytearray, memoryview)):
