@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import weakref
+from pathlib import Path
 from subprocess import TimeoutExpired
 
+import fed_programs
 import pytest
 from fed_programs import session
 from wasm_fixtures import descriptors, in_process
@@ -129,8 +131,8 @@ def test_a_session_that_is_open_when_python_ends():
         "try: kept[1].feed(b'l', timeout=0.01)\n"
         "except subprocess.TimeoutExpired: print('stopped')\n"
     )
-    path = [os.path.dirname(sys.modules["fed_programs"].__file__)]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([*path, os.environ.get("PYTHONPATH", "")])}
+    path = [str(Path(fed_programs.__file__).parent), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", code],
         env=env,
