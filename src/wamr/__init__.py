@@ -65,6 +65,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._base.aliases import Source, Stdio, Value
     from ._run.completed import CompletedProcess
+    from ._run.program import Program
     from ._run.run import run
     from ._run.run_async import run_async
     from ._run.session import Session
@@ -114,6 +115,7 @@ __all__ = [
     "MemoryType",
     "Module",
     "OutputLimitTrap",
+    "Program",
     "Ref",
     "ResourceLimits",
     "Session",
@@ -160,6 +162,7 @@ _LAZY = {
     "run": "_run.run",
     "run_async": "_run.run_async",
     "Session": "_run.session",
+    "Program": "_run.program",
     "Event": "_runtime.event",
     "Execution": "_runtime.execution",
     "Linker": "_runtime.linker",

@@ -71,6 +71,11 @@ class Request:
         """Compile the module, make `wasi`, and return a new store for the instance."""
         store = self.command.load()
         self.module = self.command.module
+        self.configure()
+        return store
+
+    def configure(self) -> None:
+        """Make `wasi`."""
         stdout, stderr = self._outputs
         self.wasi = SingleUseConfig(
             args=self.command.argv,
@@ -81,7 +86,6 @@ class Request:
             stderr=self.captured.output("stderr", stderr),
         )
         self.captured.config = self.wasi
-        return store
 
     def timed_out(self) -> TimeoutExpired:
         """Return the exception for a program that was stopped; its outputs are bytes."""

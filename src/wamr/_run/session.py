@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from .._base.arguments import already_initialized
 from .._runtime.instance import Instance
 from .._runtime.limits import checked_slice, checked_timeout
@@ -10,12 +12,12 @@ from .._wasi.stdio import PIPE
 from .arguments import Command, checked_input, checked_limits, timeout_ns
 from .completed import CompletedProcess
 from .fed_input import FedInput
+from .prelude import opened
 from .running import Running, drive
 from .transcript import Transcript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, MutableMapping, Sequence
     from typing import Any, Literal
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .._runtime.limits import ResourceLimits
     from .._runtime.module import Module
     from .._wasi.config import _DirSource
+    from .restored import Started
     from .running import Turn
 
 
@@ -119,6 +122,41 @@ class Session:
         self._running = Running(
             args, instance, execution, wasi.streams, transcript, timeout_ns(limits), self._fed
         )
+
+    def _restore(
+        self,
+        started: Started,
+        dirs: object,
+        limits: object,
+        *,
+        stdout: Stdio = None,
+        stderr: Stdio = None,
+        text: bool = False,
+        encoding: str | None = None,
+        errors: str | None = None,
+    ) -> None:
+        """Initialize a session of a program that has started up, for Program.session."""
+        own = started.limits if limits is None else checked_limits(limits)
+        transcript = self._open(started.command, text, encoding, errors)
+        self._fed.feed(started.first_input)
+        to_close: list[int] = []
+        try:
+            wasi = SingleUseConfig(
+                args=started.command.argv,
+                env=started.env,
+                dirs=started.dirs_or(dirs),
+                stdin=self._fed.read,
+                stdout=transcript.output(
+                    "stdout", PIPE if stdout is None else opened(stdout, to_close)
+                ),
+                stderr=transcript.output("stderr", opened(stderr, to_close)),
+            )
+            self.files = wasi.files
+            transcript.config = wasi
+            self._running = started.restore(wasi, own, transcript, self._fed)
+        finally:
+            for descriptor in to_close:
+                os.close(descriptor)
 
     def _open(
         self, command: Command, text: bool, encoding: str | None, errors: str | None
