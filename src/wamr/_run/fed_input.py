@@ -49,3 +49,7 @@ class FedInput:
             taken.append(piece)
             size -= len(piece)
         return b"".join(taken)
+
+    def unread(self) -> bytes:
+        """Return what was fed and not read yet."""
+        return b"".join(self._pieces)

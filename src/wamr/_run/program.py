@@ -100,6 +100,42 @@ class Program:
             snapshot = Snapshot(running.instance, running.execution, on_restore=hook)
         self._init(Started(command, snapshot, tuple(pieces), env, dirs, limits, first_input))
 
+    @classmethod
+    def from_session(
+        cls,
+        session: Session,
+        *,
+        on_restore: str | bytes | Callable[[Instance], object] | None = None,
+    ) -> Program:
+        """Return a Program that goes on from where the program of a session has stopped.
+
+        The session stays as it is: so it can be copied, or saved to a file. What it has written so
+        far isn't written again. on_restore: as in Program.
+        Raises SnapshotError, TypeError, ValueError, ClosedError, and RuntimeError if the program of
+        the session has ended or runs.
+
+        >>> import wamr
+        >>> text = '''(module
+        ...   (import "wasi_snapshot_preview1" "fd_read"
+        ...     (func $read (param i32 i32 i32 i32) (result i32))) (memory (export "memory") 1)
+        ...   (func (export "_start") (i32.store (i32.const 4) (i32.const 9))
+        ...     (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))))'''
+        >>> session = wamr.Session([text])
+        >>> session.feed(b"")
+        b''
+        >>> copy = wamr.Program.from_session(session).session()
+        >>> copy.waiting, session.waiting
+        ('stdin', 'stdin')
+        """
+        if not isinstance(session, Session):
+            raise TypeError(f"session must be a Session, not {type(session).__name__}")
+        hook, first_input = checked_hook(on_restore, session._command.module)
+        command, snapshot, options, unread = session._for_program(hook)
+        env, dirs, limits = options
+        self = object.__new__(cls)
+        self._init(Started(command, snapshot, (), env, dirs, limits, unread + first_input))
+        return self
+
     def _init(self, started: Started) -> None:
         self._started = started
         self.stdout, self.stderr = output_of(started.prelude, 1), output_of(started.prelude, 2)

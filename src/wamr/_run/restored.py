@@ -116,7 +116,8 @@ class Started:
         self, store: Store, config: SingleUseConfig, limits: ResourceLimits | None
     ) -> tuple[Instance, Execution]:
         instance, execution = self.snapshot.instantiate(store, wasi=config, limits=limits)
-        assert execution is not None
+        if execution is None:  # the snapshot was taken before the program began
+            execution = instance.exports["_start"].execution()
         return instance, execution
 
     def check_names(self, rest: Mapping[str, object], known: frozenset[str], what: str) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from time import monotonic_ns
 
 from .._runtime.limits import NO_LIMIT, checked_timeout
+from .._runtime.snapshot import Snapshot
 from ..errors import ClosedError, ExitTrap
 from .waiting import wait_for_event
 
@@ -100,6 +101,15 @@ class Running:
         ends: whether the input ends.
         """
         return Turn(self, timeout, monotonic_ns() if since is None else since, feeds, ends)
+
+    def snapshot(self, on_restore: Any) -> Snapshot:
+        """Return a snapshot of the program as it has stopped; as `Session.snapshot`."""
+        self._begin(b"", False)
+        try:
+            execution = None if self.execution.state == "new" else self.execution
+            return Snapshot(self.instance, execution, on_restore=on_restore)
+        finally:
+            self._end()
 
     def close(self) -> None:
         """End the program, also if it runs in another thread, or is the caller of this."""

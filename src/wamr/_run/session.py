@@ -18,7 +18,7 @@ from .transcript import Transcript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Mapping, MutableMapping, Sequence
     from typing import Any, Literal
 
     from typing_extensions import Self
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .._base.aliases import Stdio
     from .._runtime.limits import ResourceLimits
     from .._runtime.module import Module
+    from .._runtime.snapshot import Snapshot
     from .._wasi.config import _DirSource
     from .restored import Started
     from .running import Turn
@@ -71,6 +72,7 @@ class Session:
         "_encoding",
         "_errors",
         "_fed",
+        "_options",
         "_result",
         "_running",
         "_text",
@@ -99,6 +101,7 @@ class Session:
         command = Command(args)
         checked_limits(limits)
         transcript = self._open(command, text, encoding, errors)
+        self._options = env, dirs, limits
         store = command.load()
         wasi = SingleUseConfig(
             args=command.argv,
@@ -126,7 +129,7 @@ class Session:
     def _restore(
         self,
         started: Started,
-        dirs: object,
+        dirs: Any,
         limits: object,
         *,
         stdout: Stdio = None,
@@ -138,13 +141,15 @@ class Session:
         """Initialize a session of a program that has started up, for Program.session."""
         own = started.limits if limits is None else checked_limits(limits)
         transcript = self._open(started.command, text, encoding, errors)
+        dirs = started.dirs_or(dirs)
+        self._options = started.env, dirs, own
         self._fed.feed(started.first_input)
         to_close: list[int] = []
         try:
             wasi = SingleUseConfig(
                 args=started.command.argv,
                 env=started.env,
-                dirs=started.dirs_or(dirs),
+                dirs=dirs,
                 stdin=self._fed.read,
                 stdout=transcript.output(
                     "stdout", PIPE if stdout is None else opened(stdout, to_close)
@@ -157,6 +162,11 @@ class Session:
         finally:
             for descriptor in to_close:
                 os.close(descriptor)
+
+    def _for_program(self, on_restore: Any) -> tuple[Command, Snapshot, Any, bytes]:
+        """Return what a Program that goes on from here needs; the last is unread input."""
+        snapshot = self._running.snapshot(on_restore)
+        return self._command, snapshot, self._options, self._fed.unread()
 
     def _open(
         self, command: Command, text: bool, encoding: str | None, errors: str | None
@@ -274,6 +284,16 @@ class Session:
                 return self._completed()
         checked_timeout(timeout)
         return self._completed()
+
+    def snapshot(self, *, on_restore: str | Callable[[Instance], object] | None = None) -> Snapshot:
+        """Return a Snapshot of the program where it has stopped. The session can go on.
+
+        `Snapshot.instantiate` returns instances with the suspended call of `_start`; to copy or
+        save a session see `Program.from_session`. Input that was fed and not read yet isn't part of
+        the snapshot. on_restore: as in Snapshot.
+        Raises SnapshotError, RuntimeError if the program has ended or runs, and ClosedError.
+        """
+        return self._running.snapshot(on_restore)
 
     def close(self) -> None:
         """End the program without running it any further. A second call does nothing.
