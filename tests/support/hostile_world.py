@@ -1,6 +1,9 @@
 """The objects that hostile.py calls: a world with one of each kind, and the states of a world."""
 
 from contextlib import suppress
+from subprocess import DEVNULL
+
+from fed_programs import fed
 
 import wamr
 from wamr import Func, FuncType, Instance, Limits, Linker, Module, Store, ValType
@@ -48,6 +51,7 @@ FAILS = """(module (import "a" "table" (table 3 6 funcref)) (memory 1)
     (data (i32.const 70000) "x"))"""
 BINARY = {text: wamr.wat2wasm(text) for text in (MODULE, USER, FAILS, ALONE)}
 ENGINE = wamr.Engine()
+PROGRAM = wamr.Program([fed()])
 MODULES = {text: Module(ENGINE, data) for text, data in BINARY.items()}
 
 
@@ -90,6 +94,8 @@ class World:
             wamr.Foreign,
             wamr.WasmException,
             wamr.Snapshot,
+            wamr.Session,
+            wamr.Program,
         )
         self.alive = [thing for thing in things if isinstance(thing, lives)]
 
@@ -149,6 +155,10 @@ class World:
                 yield from trap.frames
         yield from (wamr.ExitTrap(3), wamr.CompileError("x"), wamr.ClosedError("x"), wamr.Frame(1))
         yield from (wamr.load, wamr.run, wamr.wat2wasm, wamr.FEATURES)
+        limits = wamr.ResourceLimits(timeout=0.02)
+        yield wamr.Session([fed()], stderr=DEVNULL, limits=limits)
+        yield PROGRAM.session(stdout=self.back, stderr=DEVNULL, limits=limits)
+        yield wamr.Program.from_session(PROGRAM.session(limits=limits))
         for name in wamr.__all__:
             thing = getattr(wamr, name)
             if isinstance(thing, type) and not issubclass(thing, (str, int)):

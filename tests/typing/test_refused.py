@@ -12,6 +12,12 @@ from contextlib import contextmanager
 import wamr
 from wamr import Func, FuncType, Global, Instance, Memory, Module, Store, Table, ValType
 
+WAITS = """(module
+    (import "wasi_snapshot_preview1" "fd_read"
+        (func $read (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") (i32.store (i32.const 4) (i32.const 9))
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))))"""
 EMPTY = wamr.wat2wasm("(module)")
 
 
@@ -127,6 +133,28 @@ def test_memory_and_calls() -> None:
         func.call(seconds=1)  # type: ignore[call-arg]
     with raises(TypeError):
         func(seconds=1)  # type: ignore[call-arg]
+
+
+def test_sessions_and_programs() -> None:
+    with wamr.Session([WAITS]) as session:
+        with raises(TypeError):
+            session.feed(None)  # type: ignore[arg-type]
+        with raises(TypeError):
+            session.feed(b"", timeout="1")  # type: ignore[arg-type]
+        with raises(AttributeError):
+            session.returncode = 3  # type: ignore[misc]
+        with raises(TypeError):
+            session.feed(b"", 3)  # type: ignore[call-arg]
+    with raises(TypeError):
+        wamr.Session(None)  # type: ignore[arg-type]
+    with raises(TypeError):
+        wamr.Session([WAITS], input=b"")  # type: ignore[call-arg]
+    with raises(TypeError):
+        wamr.Program([WAITS], on_restore=3)  # type: ignore[arg-type]
+    with raises(TypeError):
+        wamr.Program([WAITS]).run(input=b"", timeout="1")  # type: ignore[arg-type]
+    with raises(TypeError):
+        wamr.Program.from_session(None)  # type: ignore[arg-type]
 
 
 def test_tags_and_exceptions() -> None:

@@ -31,6 +31,12 @@ ALL = """(module
     (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
     (func (export "run") (call $log (i32.const 7)))
     (func (export "trap") unreachable))"""
+WAITS = """(module
+    (import "wasi_snapshot_preview1" "fd_read"
+        (func $read (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") (i32.store (i32.const 4) (i32.const 9))
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))))"""
 HELLO = """(module
     (import "wasi_snapshot_preview1" "fd_write"
         (func $write (param i32 i32 i32 i32) (result i32)))
@@ -105,6 +111,30 @@ def test_imports_of_every_kind() -> None:
     ]
     for imports in choices:
         assert_type(Instance(store, module, imports), Instance)
+
+
+def test_sessions_and_programs() -> None:
+    program = wamr.Program([WAITS], timeout=60, env={"A": "b"}, on_restore=b"n")
+    assert_type(program.run(input=b"", stdout=subprocess.PIPE), "subprocess.CompletedProcess[Any]")
+    session = program.session(text=True)
+    assert_type(session, wamr.Session)
+    assert_type(session.feed("n", timeout=60.0), Any)
+    assert_type(session.waiting, 'Literal["stdin", "sleep"] | None')
+    assert_type(session.returncode, "int | None")
+    assert_type(session.snapshot(), wamr.Snapshot)
+    with wamr.Program.from_session(session) as copied:
+        assert_type(copied, wamr.Program)
+    assert_type(session.end(), "subprocess.CompletedProcess[Any]")
+
+    async def later() -> None:
+        async with wamr.Session([WAITS], stdout=subprocess.DEVNULL) as session:
+            await session.feed_async(b"n", slice=0.01)
+            assert_type(await session.end_async(), "subprocess.CompletedProcess[Any]")
+        await program.run_async(input=b"", capture_output=True)
+        done = await wamr.run_async([WAITS], input=b"", capture_output=True)
+        assert_type(done, "subprocess.CompletedProcess[Any]")
+
+    asyncio.run(later())
 
 
 def test_functions() -> None:
