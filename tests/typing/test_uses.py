@@ -118,12 +118,12 @@ def test_sessions_and_programs() -> None:
     assert_type(program.run(input=b"", stdout=subprocess.PIPE), "subprocess.CompletedProcess[Any]")
     session = program.session(text=True)
     assert_type(session, wamr.Session)
-    assert_type(session.feed("n", timeout=60.0), Any)
     assert_type(session.waiting, 'Literal["stdin", "sleep"] | None')
     assert_type(session.returncode, "int | None")
     assert_type(session.snapshot(), wamr.Snapshot)
     with wamr.Program.from_session(session) as copied:
         assert_type(copied, wamr.Program)
+    assert_type(session.feed("n", timeout=60.0), Any)
     assert_type(session.end(), "subprocess.CompletedProcess[Any]")
 
     async def later() -> None:
