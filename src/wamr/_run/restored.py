@@ -64,7 +64,7 @@ class Started:
     @property
     def closed(self) -> bool:
         """Whether the snapshot is closed."""
-        return self.snapshot._c is None
+        return self.snapshot._closer is None
 
     @property
     def takes_time(self) -> bool:
