@@ -13,7 +13,7 @@ from .timing import FULL, QUICK, Pace
 
 TOPICS = (
     *("calls", "host", "modules", "memory", "references", "exceptions", "threads", "startup"),
-    *("programs", "micropython", "compute", "scaling"),
+    *("programs", "micropython", "compute", "sessions", "scaling"),
 )
 
 

@@ -71,6 +71,10 @@ class Table:
             sample, ratio = result.samples.get(peer), result.ratio(peer)
             times = f"{short(ratio)}x" if ratio else ""
             figures += f"{shown(sample.best if sample else None, line.unit):>11} {times:>8}"
+        others = result.samples.keys() - {US, *self._peers}  # that have no column
+        for peer in sorted(others):
+            sample = result.samples[peer]
+            figures += f"  {peer} {shown(sample.best, line.unit)} {short(result.ratio(peer) or 0)}x"
         met = line.goal.met(result.samples)
         verdict = {True: "met    ", False: "MISSED ", None: "       "}[met]
         print(f"{left}{figures}   {verdict}{goal_text(line.goal, line.unit)}".rstrip(), flush=True)
