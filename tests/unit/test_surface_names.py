@@ -33,7 +33,7 @@ PROMISED = {
     "Func": f"{EXTERN} name callable call call_async execution",
     "Execution": "state func send throw close",
     "Event": "kind host args until",
-    "Program": "run run_async session from_session stdout stderr close",
+    "Program": "run run_async session from_session save load stdout stderr close",
     "Session": "feed feed_async end end_async snapshot waiting returncode files stderr close",
     "Snapshot": "instantiate memory_bytes image_bytes alive save load close",
     "Global": f"{EXTERN} value",

@@ -7,6 +7,7 @@ from contextlib import closing
 from .._base.arguments import already_initialized
 from .._runtime.instance import Instance
 from .._runtime.limits import checked_slice, checked_timeout
+from .._runtime.module import Module
 from .._runtime.snapshot import Snapshot
 from .._runtime.store import Store
 from .._wasi.config import SingleUseConfig
@@ -15,6 +16,7 @@ from .captured import Captured
 from .fed_input import FedInput
 from .one_turn import exceptions_of_run
 from .prelude import output_of, recorder
+from .program_file import Saved, read
 from .restored import RestoredRequest, Started, checked_hook
 from .running import Running, drive
 from .session import Session
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._runtime.limits import ResourceLimits
-    from .._runtime.module import Module
     from .._wasi.config import Dir
     from .prelude import Prelude
 
@@ -201,6 +202,62 @@ class Program:
         session: Session = object.__new__(Session)
         session._restore(self._started, rest.get("dirs"), rest.get("limits"), **options)
         return session
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program to a file, for `load` in another process; replace an existing file.
+
+        The file has the memory of the program, secrets included, and `env`. Only this user may read
+        it. It doesn't have dirs, limits, and a callable of on_restore. Raises OSError, ClosedError.
+        """
+        started = self._started
+        started.check_open()
+        env = None if started.env is None else dict(started.env)
+        hook = started.snapshot._on_restore
+        saved = Saved(list(started.command.argv), env, started.prelude, started.first_input, hook)
+        started.snapshot._save(path, saved.as_bytes())
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        module: Module,
+        *,
+        trusted: bool = False,
+        dirs: Mapping[str, str | os.PathLike[str] | Dir] | None = None,
+        limits: ResourceLimits | None = None,
+        on_restore: str | bytes | Callable[[Instance], object] | None = None,
+    ) -> Program:
+        """Return the program of a file that `save` or `Snapshot.save` has written.
+
+        module: of the same bytes as the program's; the build of this package must be the same, too.
+        trusted: a file is code that runs outside of the sandbox. It is loaded only if this user has
+        saved it, on this machine, or if it is trusted. Never trust a file that others could have
+        written. dirs, limits: as in Program; the directories have the same guest paths as before.
+        on_restore: None: as it was saved; a callable has to be given again.
+        Raises SnapshotError, OSError, TypeError, ValueError.
+        """
+        if not isinstance(module, Module):
+            raise TypeError(f"module must be a Module, not {type(module).__name__}")
+        checked_limits(limits)
+        hook, first_input = checked_hook(on_restore, module)
+        snapshot, extra = Snapshot._load(path, module, trusted)
+        saved = read(extra)
+        if saved is not None and on_restore is None:
+            if saved.hook is not None:
+                hook = checked_hook(saved.hook, module)[0]
+            first_input = saved.first_input
+            if saved.needs_hook:
+                raise ValueError(
+                    "on_restore is missing: the program was saved with a callable, which isn't in "
+                    "the file"
+                )
+        snapshot._on_restore = hook
+        command = Command([module, *(saved.argv[1:] if saved else ())])
+        command.module = module
+        prelude, env = ((), None) if saved is None else (saved.prelude, saved.env)
+        self = object.__new__(cls)
+        self._init(Started(command, snapshot, prelude, env, dirs, limits, first_input))
+        return self
 
     def close(self) -> None:
         """Let go of the snapshot. What runs goes on. A second call does nothing."""

@@ -66,6 +66,11 @@ class Started:
         """Whether the snapshot is closed."""
         return self.snapshot._closer is None
 
+    def check_open(self) -> None:
+        """Raise ClosedError if the Program is closed."""
+        if self.closed:
+            raise ClosedError("this Program is closed")
+
     @property
     def takes_time(self) -> bool:
         """Whether to restore the program may run code, or wait for those who read its output."""
@@ -122,8 +127,7 @@ class Started:
 
     def check_names(self, rest: Mapping[str, object], known: frozenset[str], what: str) -> None:
         """Check the names of the arguments of a run or session; TypeError, ClosedError."""
-        if self.closed:
-            raise ClosedError("this Program is closed")
+        self.check_open()
         for name in rest:
             if name in ("args", "env"):
                 raise TypeError(

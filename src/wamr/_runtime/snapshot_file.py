@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .module import Module
 
 MAGIC = b"WAMRSNP\x01"
+EXTRA = b"WAMREXT\x01"
 # magic, build, module, memory size, runs of pages, size of the state, length of a slice,
 # whether it has WASI, imported functions, imported globals
 _HEADER = struct.Struct("<8s32s32sQQQQ?3xII")
@@ -55,10 +56,12 @@ def _module_digest(module: Module) -> bytes:
 
 
 # ------------------------------------------------------------------ saving
-def save(c: Any, module: Module, slice_ns: int, path: str | os.PathLike[str]) -> None:
+def save(
+    c: Any, module: Module, slice_ns: int, path: str | os.PathLike[str], extra: bytes = b""
+) -> None:
     """Write a snapshot; c: a wpy_snapshot *, which stays open meanwhile. Raises OSError.
 
-    The file appears at `path` when it is complete. Only this user may read it.
+    extra: of the caller, stored behind the snapshot; empty, or it begins with EXTRA. The file appears at `path` when it is complete. Only this user may read it.
     """
     target = Path(path)
     draft = target.with_name(f".{target.name}-{os.getpid()}-{os.urandom(6).hex()}")
@@ -67,7 +70,7 @@ def save(c: Any, module: Module, slice_ns: int, path: str | os.PathLike[str]) ->
     try:
         with os.fdopen(descriptor, "wb") as file:
             digest = hashlib.sha256()
-            for part in _parts(c, module, slice_ns):
+            for part in [*_parts(c, module, slice_ns), extra]:
                 digest.update(part)
                 file.write(part)
             found = digest.digest()
@@ -186,6 +189,7 @@ class _Loaded:
     """What a file contains, checked as far as it can be without its module."""
 
     cells: bytes
+    extra: bytes
     hosts: bytes
     image: Any
     slice_ns: int
@@ -216,6 +220,9 @@ class _Loaded:
         if memory % _WASM_PAGE or memory > _MOST:
             raise _damaged("the memory has a wrong size")
         self.image = self._read_memory(file, memory, file.take(runs * _RUN.size), keep)
+        self.extra = file.take(file.left)
+        if self.extra and not self.extra.startswith(EXTRA):
+            raise _damaged("it is too long")
         self.trusted = file.finish() or trusted
 
     def _read_memory(self, file: _File, size: int, runs: bytes, keep: int) -> Any:
@@ -241,8 +248,10 @@ class _Loaded:
         return image
 
 
-def load(path: str | os.PathLike[str], module: Module, trusted: bool, keep: int) -> tuple[Any, int]:
-    """Return a new wpy_snapshot * of a file, and the length of the slices of its execution.
+def load(
+    path: str | os.PathLike[str], module: Module, trusted: bool, keep: int
+) -> tuple[Any, int, bytes]:
+    """Return a new wpy_snapshot * of a file, the length of its execution's slices, and the extra.
 
     Raises SnapshotError, OSError, MemoryError.
     """
@@ -258,7 +267,7 @@ def load(path: str | os.PathLike[str], module: Module, trusted: bool, keep: int)
         lib.wpy_snapshot_release(c)
         reason, _, sentence = ffi.string(why).decode("utf-8", "replace").partition(": ")
         raise SnapshotError(reason, sentence)
-    return c, found.slice_ns
+    return c, found.slice_ns, found.extra
 
 
 def _blank_snapshot(found: _Loaded, module: Module, keep: int) -> tuple[Any, Any]:
