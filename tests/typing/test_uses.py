@@ -115,7 +115,7 @@ def test_imports_of_every_kind() -> None:
 
 def test_sessions_and_programs() -> None:
     program = wamr.Program([WAITS], timeout=60, env={"A": "b"}, on_restore=b"n")
-    assert_type(program.run(input=b"", stdout=subprocess.PIPE), "subprocess.CompletedProcess[Any]")
+    assert_type(program.run(input=b"", stdout=subprocess.PIPE), wamr.CompletedProcess)
     session = program.session(text=True)
     assert_type(session, wamr.Session)
     assert_type(session.waiting, 'Literal["stdin", "sleep"] | None')
@@ -124,15 +124,15 @@ def test_sessions_and_programs() -> None:
     with wamr.Program.from_session(session) as copied:
         assert_type(copied, wamr.Program)
     assert_type(session.feed("n", timeout=60.0), Any)
-    assert_type(session.end(), "subprocess.CompletedProcess[Any]")
+    assert_type(session.end(), wamr.CompletedProcess)
 
     async def later() -> None:
         async with wamr.Session([WAITS], stdout=subprocess.DEVNULL) as session:
             await session.feed_async(b"n", slice=0.01)
-            assert_type(await session.end_async(), "subprocess.CompletedProcess[Any]")
+            assert_type(await session.end_async(), wamr.CompletedProcess)
         await program.run_async(input=b"", capture_output=True)
         done = await wamr.run_async([WAITS], input=b"", capture_output=True)
-        assert_type(done, "subprocess.CompletedProcess[Any]")
+        assert_type(done, wamr.CompletedProcess)
 
     asyncio.run(later())
 

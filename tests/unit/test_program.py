@@ -238,6 +238,20 @@ def test_directories_may_be_others_with_the_same_guest_paths(tmp_path):
         assert caught.value.reason == "preopens-differ"
 
 
+def test_private_directories_are_those_of_each_run():
+    dirs = {"/w": {"a": b"1"}}
+    with wamr.Program([fed()], dirs=dirs) as program:
+        for _ in range(2):
+            done = program.run(input=b"n", stdout=PIPE)
+            assert dict(done.files["/w"]) == {"a": b"1"}
+        done = program.run(input=b"n", stdout=PIPE, dirs={"/w": {"b": b"2"}})
+        assert dict(done.files["/w"]) == {"b": b"2"}
+        with program.session() as session:
+            session.files["/w"]["c"] = b"3"
+            session.feed(b"n")
+            assert sorted(session.files["/w"]) == ["a", "c"]
+
+
 def test_closing(program):
     session = program.session()
     program.close()

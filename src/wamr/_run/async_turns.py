@@ -14,6 +14,7 @@ from functools import partial
 from time import monotonic
 
 from .._runtime.event import Event
+from .._runtime.event_waits import wait_for_event
 from .._runtime.limits import checked_slice
 
 TYPE_CHECKING = False
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_CHECK = 0.05  # seconds between two looks whether the program was closed
+_PAUSE = 0.02  # seconds until a stream of Python is tried again
 _SLICE_NS = 20_000_000  # in a thread: a cancelled task waits for the end of a slice
 
 
@@ -52,9 +55,11 @@ async def _wait(event: Event, turn: Turn) -> None:
         await asyncio.sleep(0)
         return
     ends = [time for time in (event.until, turn.until) if time is not None]
-    end = min(ends) if ends else None
-    left = 0.02 if end is None else max(0.0, min(0.02, end - monotonic()))
-    await asyncio.sleep(left)
+    now = monotonic()
+    end = min([now + _CHECK, *ends])  # for `close`, which may come from another thread
+    turn.check()
+    await wait_for_event(Event(event.kind, None, (), end, event._descriptors), pause=_PAUSE)
+    turn.check()
 
 
 # ------------------------------------------------------------------ threads

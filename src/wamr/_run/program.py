@@ -25,13 +25,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
-    from subprocess import CompletedProcess
     from typing import Any
 
     from typing_extensions import Self
 
     from .._runtime.limits import ResourceLimits
-    from .._wasi.config import Dir
+    from .._wasi.config import _DirSource
+    from .completed import CompletedProcess
     from .prelude import Prelude
 
 
@@ -77,7 +77,7 @@ class Program:
         args: Sequence[str | os.PathLike[str] | Module],
         *,
         env: Mapping[str, str] | None = None,
-        dirs: Mapping[str, str | os.PathLike[str] | Dir] | None = None,
+        dirs: Mapping[str, _DirSource] | None = None,
         limits: ResourceLimits | None = None,
         timeout: float | None = None,
         on_restore: str | bytes | Callable[[Instance], object] | None = None,
@@ -152,7 +152,7 @@ class Program:
         input: bytes | str | None = None,  # noqa: A002
         timeout: float | None = None,
         **rest: Any,
-    ) -> CompletedProcess[Any]:
+    ) -> CompletedProcess:
         """Run the program from where it waits to its end; return what `wamr.run` returns.
 
         The parameters are those of `wamr.run`, without `args` and `env`, which the program has read
@@ -176,9 +176,9 @@ class Program:
         timeout: float | None = None,
         slice: float | None = None,  # noqa: A002
         **rest: Any,
-    ) -> CompletedProcess[Any]:
+    ) -> CompletedProcess:
         """Do the same as `run` in asyncio; slice: as in `wamr.run_async`."""
-        from .._runtime.async_calls import in_thread
+        from .._runtime.executor import in_thread
         from .async_turns import drive_async
 
         checked_slice(slice)
@@ -223,7 +223,7 @@ class Program:
         module: Module,
         *,
         trusted: bool = False,
-        dirs: Mapping[str, str | os.PathLike[str] | Dir] | None = None,
+        dirs: Mapping[str, _DirSource] | None = None,
         limits: ResourceLimits | None = None,
         on_restore: str | bytes | Callable[[Instance], object] | None = None,
     ) -> Program:

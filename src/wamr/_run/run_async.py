@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from .._runtime.async_calls import in_thread
+from .._runtime.executor import in_thread
 from .._runtime.instance import Instance
 from .._runtime.limits import checked_slice
 from .._runtime.module import Module

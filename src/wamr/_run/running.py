@@ -160,12 +160,9 @@ class Running:
 
 
 class Turn:
-    """A context in which a program runs until it ends or waits to be fed.
+    """A context in which a program runs until it ends or waits to be fed."""
 
-    until: when waiting has no sense any more, a time of time.monotonic(), or None.
-    """
-
-    __slots__ = ("_deadline", "_ends", "_feeds", "_input_ends", "_running", "_timeout", "until")
+    __slots__ = ("_deadline", "_ends", "_feeds", "_input_ends", "_running", "_timeout")
 
     def __init__(
         self,
@@ -181,8 +178,12 @@ class Turn:
         limit = checked_timeout(timeout)
         self._ends = since + limit if limit else 0  # then the caller gets a TimeoutExpired
         self._deadline = since + running.timeout_ns if running.timeout_ns else 0  # the limit's
-        ends = [end for end in (self._ends, self._deadline) if end]
-        self.until = min(ends) / 1e9 if ends else None
+
+    @property
+    def until(self) -> float | None:
+        """When waiting has no sense any more, a time of time.monotonic(), or None."""
+        ends = [end for end in (self._ends, self._running.execution._deadline) if end]
+        return min(ends) / 1e9 if ends else None
 
     def __enter__(self) -> Self:
         self._running._begin(self._feeds, self._input_ends)
