@@ -75,6 +75,19 @@ def test_ctrl_c_in_a_sleep_leaves_the_session_asleep():
     s.close()
 
 
+def test_ctrl_c_while_code_runs_ends_the_program():
+    s = session()
+    s.feed(b"")
+    timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        s.feed(b"l")
+    timer.join()
+    assert s.returncode is None
+    with pytest.raises(RuntimeError, match="the program has ended, by KeyboardInterrupt"):
+        s.feed(b"")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_copies_the_sessions():
     in_process(
