@@ -256,8 +256,8 @@ def alive(kind: str, count: int) -> dict[str, float]:
     line = SCRIPT.encode() + b"\n"
     makers: dict[str, Callable[[], Any]] = {
         "small": lambda: _begun(_small_session()),
-        "cpython": lambda: _program(AGAIN).session(),
-        "fed": lambda: _fed(_program(AGAIN).session(), line),
+        "cpython": lambda: _program(AGAIN).session(stderr=subprocess.DEVNULL),
+        "fed": lambda: _fed(_program(AGAIN).session(stderr=subprocess.DEVNULL), line),
         "thread": Threaded,
     }
     make = makers[kind]
@@ -271,7 +271,7 @@ def alive(kind: str, count: int) -> dict[str, float]:
 def _small_session() -> Any:
     import wamr
 
-    return wamr.Session([_echo()])
+    return wamr.Session([_echo()], stderr=subprocess.DEVNULL)
 
 
 def _begun(session: Any) -> Any:

@@ -298,6 +298,24 @@ def test_sessions(program):
             session.feed(b"l")
 
 
+def test_the_outputs_of_sessions_can_go_elsewhere(program, tmp_path, capfd):
+    path = tmp_path / "out"
+    with program.session(stdout=path, stderr=STDOUT) as session:
+        assert session.feed(b"2x") == b""
+        assert path.read_bytes() == b"ready\nx"
+    memory = io.BytesIO()
+    with program.session(stdout=memory) as session:
+        session.feed(b"ex")
+        assert memory.getvalue() == b"ready\nx"
+    capfd.readouterr()
+    with program.session(stdout="inherit", stderr=DEVNULL) as session:
+        session.feed(b"2x")
+    assert capfd.readouterr() == ("ready\n", "")
+    with program.session(stderr=PIPE, errors="replace") as session:
+        session._fed.feed(b"2\xff")
+        assert (session.feed(""), session.stderr) == ("ready\n", "\ufffd")
+
+
 # ------------------------------------------------------------------ random state
 SEEDED = """(module
   (import "wasi_snapshot_preview1" "fd_read" (func $r (param i32 i32 i32 i32) (result i32)))

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import io
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -93,6 +94,55 @@ def test_a_full_pipe_is_waited_for():
         return size + len(rest)
 
     assert asyncio.run(main()) == 6 + 5 * 65536 + 4
+
+
+@SLICES
+def test_sockets_as_streams(slice_):
+    async def main():
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            task = asyncio.create_task(
+                wamr.run_async([fed()], stdin=theirs, stdout=theirs, slice=slice_)
+            )
+            reader, writer = await asyncio.open_connection(sock=ours)
+            got = [await reader.readexactly(6)]
+            for piece in (b"eone", b"etwo"):
+                writer.write(piece)
+                got.append(await reader.readexactly(3))
+            writer.write_eof()
+            await task
+            got.append(await reader.readexactly(4))
+            writer.close()
+            return b"".join(got)
+
+    assert asyncio.run(main()) == b"ready\nonetwobye\n"
+
+
+def test_timeouts_and_task_groups_of_asyncio():
+    async def main():
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(wamr.run_async([fed()], input=b"l", stdout=DEVNULL), 0.05)
+        s = session()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(s.feed_async(b"s"), 0.02)
+        assert await s.feed_async(b"n") == b"ready\n.1"
+        s.close()
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_ends_meanwhile_leaves_the_session_usable():
+    s = session()
+
+    async def main():
+        asyncio.create_task(s.feed_async(b"l"))  # noqa: RUF006 - the loop cancels it
+        await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    with pytest.raises(TimeoutExpired) as caught:
+        s.feed(b"", timeout=0.01)
+    assert caught.value.stdout == b"ready\n"
+    s.close()
 
 
 def test_many_sleeping_programs_take_few_threads():

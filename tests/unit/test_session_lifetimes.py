@@ -61,6 +61,17 @@ def test_sessions_that_are_dropped_or_closed_leave_nothing():
     assert descriptors() == before
 
 
+def test_sessions_with_captured_output_have_no_descriptors():
+    kept = [session()]
+    before = descriptors()
+    for _ in range(50):
+        kept.append(session())
+        kept[-1].feed(b"n")
+    assert descriptors() == before
+    for s in kept:
+        s.close()
+
+
 def test_ctrl_c_in_a_sleep_leaves_the_session_asleep():
     s = session()
     s.feed(b"")

@@ -64,6 +64,17 @@ def test_a_session_that_sleeps_can_be_copied():
     assert s.feed(b"") == b"ready\n.!"
 
 
+def test_a_session_that_polls_its_input_can_be_copied():
+    with session() as s:
+        s.feed(b"")
+        assert s.feed(b"i") == b""
+        program = Program.from_session(s)
+        assert program.run(input=b"ex", stdout=PIPE).stdout == b".xbye\n"
+        copy = program.session()
+        assert copy.waiting == "stdin"
+        assert copy.feed(b"ey") == b".y"
+
+
 def test_on_restore():
     with session() as s:
         s.feed(b"")
