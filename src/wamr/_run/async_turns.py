@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_CHECK = 0.05  # seconds between two looks whether the program was closed
 _PAUSE = 0.02  # seconds until a stream of Python is tried again
 _SLICE_NS = 20_000_000  # in a thread: a cancelled task waits for the end of a slice
 
@@ -50,16 +49,38 @@ async def drive_async(turn: Turn, slice: float | None = None) -> None:  # noqa: 
 
 
 async def _wait(event: Event, turn: Turn) -> None:
-    """Wait until the program can go on, or until the end of the turn."""
+    """Wait until the program can go on, until the end of the turn, or until it is closed."""
     if event.kind == "slice":
         await asyncio.sleep(0)
         return
+    loop, now = asyncio.get_running_loop(), monotonic()
+    woken = loop.create_future()
+    undo: list[Callable[[], object]] = []
     ends = [time for time in (event.until, turn.until) if time is not None]
-    now = monotonic()
-    end = min([now + _CHECK, *ends])  # for `close`, which may come from another thread
+    if event.kind != "sleep" and not event._descriptors:
+        ends.append(now + _PAUSE)
+    if ends:
+        undo.append(loop.call_later(max(0.0, min(ends) - now), _wake, woken).cancel)
+    if event._descriptors:
+        event = Event(event.kind, None, (), None, event._descriptors)
+        watcher = loop.create_task(wait_for_event(event))
+        watcher.add_done_callback(partial(_watched, woken))
+        undo.append(watcher.cancel)
+    turn.wake_on_close(partial(loop.call_soon_threadsafe, _wake, woken))
+    try:
+        turn.check()
+        await woken
+    finally:
+        turn.wake_on_close(None)
+        for function in undo:
+            function()
     turn.check()
-    await wait_for_event(Event(event.kind, None, (), end, event._descriptors), pause=_PAUSE)
-    turn.check()
+
+
+def _watched(waiter: asyncio.Future[None], watcher: asyncio.Task[None]) -> None:
+    if not watcher.cancelled():
+        watcher.exception()  # reading or writing will report it
+    _wake(waiter)
 
 
 # ------------------------------------------------------------------ threads
@@ -98,7 +119,7 @@ class _Work:
         self._ended.acquire()
 
 
-def _wake(waiter: asyncio.Future[None], _: object) -> None:
+def _wake(waiter: asyncio.Future[None], _: object = None) -> None:
     if not waiter.done():
         waiter.set_result(None)
 

@@ -18,6 +18,7 @@ from .waiting import wait_for_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -51,6 +52,7 @@ class Running:
         "returncode",
         "streams",
         "timeout_ns",
+        "waker",
     )
 
     def __init__(
@@ -74,6 +76,7 @@ class Running:
         self.returncode: int | None = None
         self.failure: str | None = None  # the exception that has ended it
         self.closed = False
+        self.waker: Callable[[], object] | None = None  # ends the wait of a turn
         self._busy = allocate_lock()  # taken during a turn, and while it is taken down
 
     @property
@@ -121,6 +124,10 @@ class Running:
                 self._busy.release()
         else:
             self.instance.interrupt()  # whoever runs it takes it down
+            waker = self.waker
+            if waker is not None:
+                with suppress(RuntimeError):  # the event loop is closed
+                    waker()
 
     def _take_down(self) -> None:
         self.event = None
@@ -223,6 +230,10 @@ class Turn:
         """Raise ClosedError if the program was closed meanwhile."""
         if self._running.closed:
             raise ClosedError("the program was closed while it waited")
+
+    def wake_on_close(self, waker: Callable[[], object] | None) -> None:
+        """Set the function that ends the wait of this turn; any thread may call it."""
+        self._running.waker = waker
 
     def step(self, slice_ns: int = NO_LIMIT) -> Event | None:
         """Run code until it stops; return what to wait for, or None at the end of the turn.

@@ -34,7 +34,10 @@ def copied_execution(func: Func, c: Any, stop: Any, slice_ns: int) -> Execution:
     self._buffer = ffi.buffer(memory, codec.bytes)
     self._cells = ffi.cast(_CELLS, memory)
     self._lock = allocate_lock()
-    self._timeout_ns = self._deadline = 0
+    self._unawaited = None
+    self._bare_events = False
+    self._refused = 0
+    self._timeout_ns = self._timeout_ends = 0
     self._fuel = NO_FUEL_LIMIT
     self._state = "suspended"
     self._stop = stop

@@ -61,7 +61,8 @@ def save(
 ) -> None:
     """Write a snapshot; c: a wpy_snapshot *, which stays open meanwhile. Raises OSError.
 
-    extra: of the caller, stored behind the snapshot; empty, or it begins with EXTRA. The file appears at `path` when it is complete. Only this user may read it.
+    extra: of the caller, stored behind the snapshot; empty, or it begins with EXTRA.
+    The file appears at `path` when it is complete. Only this user may read it.
     """
     target = Path(path)
     draft = target.with_name(f".{target.name}-{os.getpid()}-{os.urandom(6).hex()}")
