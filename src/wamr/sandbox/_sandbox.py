@@ -1,0 +1,187 @@
+"""What the sandboxes of all languages share: runs, sessions, files on disk."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+
+from .. import ClosedError, Trap
+from ._drive import drive, drive_async
+from ._json import MAX_DEPTH, encode
+from ._limits import Limits, checked_limits
+from ._machine import Machine
+from ._tools import Tools
+from ._turn import Turn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ._machine import Guest
+    from ._results import Result
+
+
+class Sandbox:
+    """The base of `Python` and `JavaScript`."""
+
+    limits: Limits
+
+    def _open(self, guest: Guest, tools: object, limits: Limits | None, preload: list[str]) -> None:
+        self.limits = checked_limits(limits, Limits())
+        self._tools = Tools(tools)
+        self._guest = guest  # which other sandboxes share
+        with Machine(guest.started(self.limits), self.limits) as machine:
+            machine.prepare(self._preparation(preload))
+            self._snapshot = machine.snapshot()
+
+    def _preparation(self, preload: list[str]) -> bytes:
+        return encode(
+            {
+                "tools": self._tools.descriptions,
+                "preload": preload,
+                "cwd": "",
+                "message_bytes": self.limits.tool_bytes,
+                "depth": MAX_DEPTH,
+            }
+        )
+
+    # ---- runs
+    def run(self, code: str, *, stdin: str = "", limits: Limits | None = None) -> Result:
+        """Run code in a fresh interpreter, and return a Result, also if the code fails.
+
+        stdin: what the code reads from its standard input. limits: in place of the sandbox's own.
+        Raises TypeError, ValueError; RuntimeError if a tool is an `async def` function; TypeError
+        if a tool returns what isn't JSON; and what a tool raises if it is no Exception.
+        """
+        self._check_synchronous()
+        with self.session(limits=limits) as session:
+            return session.run(code, stdin=stdin)
+
+    async def run_async(
+        self, code: str, *, stdin: str = "", limits: Limits | None = None
+    ) -> Result:
+        """Run code as `run` does, and await tools that are `async def` functions.
+
+        The code runs in threads of the event loop's executor, in slices; tools run on the loop.
+        Cancelling stops the code.
+        """
+        async with self.session(limits=limits) as session:
+            return await session.run_async(code, stdin=stdin)
+
+    def session(self, *, limits: Limits | None = None) -> Session:
+        """Return a new Session, in which one run after another uses the same interpreter.
+
+        limits: in place of the sandbox's own.
+        """
+        return Session(self, checked_limits(limits, self.limits))
+
+    def _check_synchronous(self) -> None:
+        if self._tools.asynchronous:
+            names = ", ".join(self._tools.asynchronous)
+            raise RuntimeError(f"async def tools need run_async: {names}")
+
+
+class Session:
+    """An interpreter that keeps its state from run to run. `Sandbox.session` makes it.
+
+    A run that reaches a limit ends the session, except where only memory for one object was
+    missing. A context manager, also an asynchronous one, which closes it.
+    """
+
+    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
+        self.limits = limits
+        self._sandbox = sandbox
+        self._machine: Machine | None = None
+        self._closed = False
+        self._busy = allocate_lock()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or has ended."""
+        return self._closed
+
+    def run(self, code: str, *, stdin: str = "", limits: Limits | None = None) -> Result:
+        """Run code, and return a Result. As `Sandbox.run`; ClosedError if the session has ended."""
+        self._sandbox._check_synchronous()
+        with _Run(self, code, stdin, limits) as turn:
+            turn.first()
+            return drive(turn)
+
+    async def run_async(
+        self, code: str, *, stdin: str = "", limits: Limits | None = None
+    ) -> Result:
+        """Run code as `run` does, and await tools that are `async def` functions."""
+        with _Run(self, code, stdin, limits) as turn:
+            return await drive_async(turn, turn.first)
+
+    def close(self) -> None:
+        """End the session; a run in another thread is stopped. Idempotent."""
+        self._closed = True
+        machine = self._machine
+        if self._busy.acquire(blocking=False):
+            if machine is not None:
+                machine.close()
+            self._busy.release()
+        elif machine is not None:
+            machine.interrupt()  # the run closes it
+
+    def __enter__(self) -> Session:  # noqa: PYI034
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Session:  # noqa: PYI034
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Run:
+    """One run of a session: a context that returns its turn."""
+
+    def __init__(self, session: Session, code: object, stdin: object, limits: object) -> None:
+        for name, text in (("code", code), ("stdin", stdin)):
+            if not isinstance(text, str):
+                raise TypeError(f"{name} must be a str, not {type(text).__name__}")
+        self._session = session
+        self._limits = checked_limits(limits, session.limits)
+        self._request = {"code": code, "stdin": stdin}
+        try:
+            encode(self._request)
+        except ValueError:
+            raise ValueError("code and stdin must not contain lone surrogates") from None
+
+    def __enter__(self) -> Turn:
+        session = self._session
+        if not session._busy.acquire(blocking=False):
+            raise RuntimeError("this session runs code already: one run at a time")
+        if session._closed:
+            session._busy.release()
+            raise ClosedError("this session has ended")
+        self._turn = Turn(self._limits, session._sandbox._tools, self._first)
+        return self._turn
+
+    def _first(self) -> None:
+        """Make the machine if there is none yet, and send the request."""
+        session = self._session
+        if session._machine is None:
+            session._machine = Machine(session._sandbox._snapshot, session.limits)
+        self._turn.begin(session._machine, self._request)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        session = self._session
+        machine = session._machine
+        interrupted = machine is not None and machine.interrupted
+        if machine is None or error is not None or not machine.alive or session._closed:
+            session._closed = True
+            if machine is not None:
+                machine.close()
+        session._busy.release()
+        if interrupted and isinstance(error, Trap):
+            raise ClosedError("this session was closed while it ran code") from error

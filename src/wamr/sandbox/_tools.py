@@ -1,0 +1,179 @@
+"""Tools: functions of the host that code in a sandbox may call.
+
+`Tools` checks them once and describes them, so that a guest can make functions with the same
+signatures. `Tools.call` calls one, or begins to; arguments come from a guest and are only passed
+on. `answer_to` and `error_answer` make the messages that go back.
+"""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+from collections.abc import Iterable, Mapping
+from keyword import iskeyword
+
+from ._json import MessageError, encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_ANY = [("args", "VAR_POSITIONAL"), ("kwargs", "VAR_KEYWORD")]
+
+
+class Tools:
+    """The tools of a sandbox.
+
+    tools: functions, or a mapping from names to functions. Raises TypeError, ValueError.
+    """
+
+    def __init__(self, tools: object) -> None:
+        self.functions: dict[str, Callable[..., Any]] = {}
+        if isinstance(tools, Mapping):
+            named = list(tools.items())
+        elif isinstance(tools, Iterable) and not isinstance(tools, (str, bytes)):
+            named = [(getattr(tool, "__name__", None), tool) for tool in tools]
+        else:
+            raise TypeError(
+                f"tools must be functions, in a list or a mapping, not {type(tools).__name__}"
+            )
+        for name, tool in named:
+            self._add(name, tool)
+        self.descriptions = [_describe(*item) for item in self.functions.items()]
+        self.asynchronous = [name for name, tool in self.functions.items() if _is_async(tool)]
+
+    def _add(self, name: object, tool: object) -> None:
+        if not callable(tool):
+            raise TypeError(f"a tool must be a function, not {type(tool).__name__}")
+        if name is None:
+            raise TypeError(f"{tool!r} has no name: pass tools as a mapping, {{'name': function}}")
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a tool must be a str, not {type(name).__name__}")
+        if not name.isidentifier() or not name.isascii() or iskeyword(name):
+            raise ValueError(
+                f"{name!r} can't be the name of a tool: pass tools as a mapping, "
+                "{'name': function}"
+            )
+        if name in self.functions:
+            raise ValueError(f"two tools have the name {name!r}")
+        self.functions[name] = tool
+
+    def call(self, message: dict[str, Any]) -> Any:
+        """Call the tool that a message names. Raises MessageError, and what the tool raises."""
+        name, args, kwargs = (message.get(key) for key in ("call", "args", "kwargs"))
+        if not isinstance(name, str) or name not in self.functions:
+            raise MessageError("it calls a tool that doesn't exist")
+        if not isinstance(args, list) or not isinstance(kwargs, dict):
+            raise MessageError("the arguments of a call are wrong")
+        return self.functions[name](*args, **kwargs)
+
+
+def _is_async(tool: object) -> bool:
+    call = getattr(tool, "__call__", None)  # noqa: B004 - the method of an object
+    inner = getattr(tool, "func", None)  # of a functools.partial
+    return any(inspect.iscoroutinefunction(function) for function in (tool, call, inner))
+
+
+# ------------------------------------------------------------------ descriptions
+def _describe(name: str, tool: Callable[..., Any]) -> dict[str, Any]:
+    """Return what a guest has to know to make a function."""
+    annotations = {}
+    shown = "(...args)"
+    try:
+        signature = inspect.signature(tool)
+    except (TypeError, ValueError):  # some builtin functions have none
+        parameters: list[dict[str, Any]] = [{"name": of, "kind": kind} for of, kind in _ANY]
+    else:
+        shown = _printable(str(_without_defaults(signature)))
+        parameters = [_parameter(parameter) for parameter in signature.parameters.values()]
+        for of, parameter in signature.parameters.items():
+            if parameter.annotation is not parameter.empty:
+                annotations[of] = _annotation(parameter.annotation)
+        if signature.return_annotation is not signature.empty:
+            annotations["return"] = _annotation(signature.return_annotation)
+    doc = inspect.getdoc(tool) if inspect.isroutine(tool) else tool.__doc__
+    return {
+        "name": name,
+        "doc": _printable(doc) if isinstance(doc, str) else None,
+        "signature": name + shown,
+        "parameters": parameters,
+        "annotations": annotations,
+    }
+
+
+def _parameter(parameter: inspect.Parameter) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": parameter.name, "kind": parameter.kind.name}
+    default = parameter.default
+    if default is not parameter.empty:
+        if default is None or (type(default) in (bool, int, float, str) and _is_json(default)):
+            told["default"] = default
+        else:  # the host fills it in
+            told["shown"] = repr(default) if _is_json(default) else "..."
+    return told
+
+
+def _without_defaults(signature: inspect.Signature) -> inspect.Signature:
+    """Return a signature without the default values that aren't JSON, which may tell too much."""
+    return signature.replace(
+        parameters=[
+            of if of.default is of.empty or _is_json(of.default) else of.replace(default=...)
+            for of in signature.parameters.values()
+        ]
+    )
+
+
+def _annotation(annotation: object) -> str:
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return _printable(text)
+
+
+def _is_json(value: object) -> bool:
+    try:
+        encode(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+# ------------------------------------------------------------------ answers
+def answer_to(name: str, value: object, longest: int) -> bytes:
+    """Return the message with the value that a tool has returned. Raises TypeError."""
+    try:
+        data = encode({"value": value})
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"tool {name} has returned a {type(value).__name__} that is not JSON: {error}"
+        ) from None
+    if len(data) > longest:
+        return error_answer(
+            ValueError(f"{name}(): the answer has {len(data)} bytes, more than {longest}"), longest
+        )
+    return data
+
+
+def error_answer(error: Exception, longest: int) -> bytes:
+    """Return the message with an exception: its class, if it is a builtin one, and its text."""
+    kind = next(kind for kind in type(error).__mro__ if vars(builtins).get(kind.__name__) is kind)
+    try:
+        message = _printable(str(error))[: longest // 8]
+    except Exception:  # noqa: BLE001 - of the tool's class
+        message = ""
+    args: list[Any] = [message]
+    if kind is type(error) and all(type(arg) in (str, int) for arg in error.args):
+        args = [_printable(arg) if isinstance(arg, str) else arg for arg in error.args]
+        if not _gives(kind, args, message) or len(encode(args)) > longest // 2:
+            args = [message]
+    return encode({"error": {"type": kind.__name__, "message": message, "args": args}})
+
+
+def _gives(kind: type[BaseException], args: list[Any], message: str) -> bool:
+    """Tell whether an exception with these arguments has this text; an OSError may say more."""
+    try:
+        return str(kind(*args)) == message
+    except Exception:  # noqa: BLE001
+        return False

@@ -1,0 +1,137 @@
+"""Turns: what a machine does between a request and its result.
+
+A turn knows no thread and no event loop. Who drives it (`_drive.py`) calls `advance`, which runs
+the guest for a slice, and does what `advance` asks for: sleep, call a tool, or take the result.
+"""
+
+from __future__ import annotations
+
+import struct
+from secrets import token_bytes
+
+from ._json import MessageError, encode
+from ._machine import Ended, Machine
+from ._results import GuestException, Result
+from ._tools import Tools, answer_to, error_answer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    from ._limits import LimitName, Limits
+
+    Next = Literal["run", "sleep", "call", "done"]
+
+
+class Turn:
+    """One run in a machine. `result` is set when `advance` has returned "done"."""
+
+    def __init__(self, limits: Limits, tools: Tools, first: Callable[[], None]) -> None:
+        self.result: Result | None = None
+        self.first = first  # calls `begin`
+        self._limits, self._tools = limits, tools
+        self._calls = 0
+        self._call: dict[str, Any] = {}
+
+    def begin(self, machine: Machine, request: dict[str, Any]) -> None:
+        """Send the request to a machine."""
+        self.machine = machine
+        machine.begin(self._limits)
+        request["marker"] = machine.channel.begin(self._limits)
+        request["seeds"] = struct.unpack("<4i", token_bytes(16))
+        request["result_bytes"] = self._limits.output
+        machine.channel.send(encode(request))
+
+    def interrupt(self) -> None:
+        """Stop the code, which runs in another thread."""
+        machine = getattr(self, "machine", None)
+        if machine is not None:
+            machine.interrupt()
+
+    def advance(self) -> Next:
+        """Run the guest for a slice; return what is to be done next."""
+        machine = self.machine
+        try:
+            if not machine.step():
+                return "sleep" if machine.nap() else "run"
+            if not machine.channel.messages:
+                raise MessageError("it waits for an answer, and has asked nothing")
+            return self._next(machine.channel.messages.pop())
+        except Ended as ended:
+            self._end(str(ended), ended.limit)
+        except MessageError as error:
+            self._end(f"the interpreter has sent a wrong message: {error}", None)
+        return "done"
+
+    def _next(self, message: dict[str, Any]) -> Next:
+        """Return what a message asks for. Raises Ended, MessageError."""
+        if "call" not in message:
+            self.result = self._result(message)
+            return "done"
+        if self._calls == self._limits.tool_calls:
+            raise Ended("tool_calls", "tool_calls")
+        self._calls += 1
+        self._call = message
+        return "call"
+
+    # ---- tools
+    def call(self) -> Any:
+        """Call the tool; its result may be awaitable. Raises what the tool raises."""
+        return self._tools.call(self._call)
+
+    def answer(self, value: object) -> None:
+        """Send what the tool has returned. Raises TypeError."""
+        self.machine.channel.send(answer_to(self._call["call"], value, self._limits.tool_bytes))
+
+    def failed(self, error: Exception) -> None:
+        """Send what the tool has raised."""
+        if isinstance(error, MessageError):
+            self._end(f"the interpreter has sent a wrong message: {error}", None)
+            return
+        self.machine.channel.send(error_answer(error, self._limits.tool_bytes))
+
+    # ---- results
+    def _end(self, message: str, limit: LimitName | None) -> None:
+        """Make the result of a run after which the guest can't go on."""
+        self.machine.close()
+        exception = None if limit else GuestException("SystemExit", message)
+        self.result = self._made(exception=exception, limit=limit)
+
+    def _result(self, message: dict[str, Any]) -> Result:
+        """Return the result that a guest has sent. Raises MessageError."""
+        limit = message.get("limit")
+        if limit == "memory?":  # the guest had none left to tell more
+            limit = "memory" if self.machine.memory_is_used_up() else None
+        if limit not in (None, "output", "memory"):
+            raise MessageError("it names a limit that doesn't exist")
+        rest: dict[str, Any] = {"limit": limit}
+        if "exception" in message:
+            rest["exception"] = _exception(message["exception"])
+        if "value" in message:
+            rest |= {"value": message["value"], "value_is": "json"}
+        elif isinstance(message.get("repr"), str):
+            rest |= {"value": message["repr"], "value_is": "repr"}
+        return self._made(**rest)
+
+    def _made(self, **rest: Any) -> Result:
+        machine = self.machine
+        stdout, stderr = machine.channel.texts()
+        return Result(
+            stdout=stdout,
+            stderr=stderr,
+            duration=machine.seconds,
+            fuel=machine.fuel,
+            tool_calls=self._calls,
+            **rest,
+        )
+
+
+def _exception(told: object) -> GuestException:
+    """Return the exception that a guest tells of. Raises MessageError."""
+    if isinstance(told, dict):
+        texts = [told.get(key) for key in ("type", "message", "traceback")]
+        found = [text for text in texts if isinstance(text, str)]
+        if len(found) == len(texts):
+            return GuestException(*found)
+    raise MessageError("its exception is wrong")

@@ -1,0 +1,248 @@
+// The guest's side of `wamr.sandbox.JavaScript`: this program runs in the sandbox, never in the host.
+//
+// It serves requests of the host as guests/python.py does. Untrusted code runs in the same engine
+// and can change everything here, so the host relies on nothing of this.
+
+import * as std from "qjs:std";
+import * as os from "qjs:os";
+
+const { parse, stringify } = JSON;
+const { getPrototypeOf } = Reflect;
+const { keys, defineProperty } = Object;
+const { isArray } = Array;
+const { isFinite } = Number;
+const { evalScript, in: stdin, out: stdout, err: stderr } = std;
+const { getline, puts, flush } = stdin;
+const ObjectPrototype = Object.prototype;
+
+const tools = [];
+let marker = "";
+let runs = 0;
+let messageBytes = 0;
+let depth = 0;
+
+// ---- messages
+function receive() {
+  const line = getline.call(stdin);
+  if (line === null) std.exit(0);
+  return parse(line);
+}
+
+function send(text) {
+  puts.call(stderr, marker + text + "\n");
+}
+
+// ---- values as JSON
+function toJSON(value, left = depth) {
+  if (left < 0) throw new TypeError("the value is nested too deeply for JSON");
+  switch (typeof value) {
+    case "string":
+      if (!value.isWellFormed()) throw new TypeError("a string with a lone surrogate is not JSON");
+      return stringify(value);
+    case "number":
+      if (!isFinite(value)) throw new TypeError(`${value} is not JSON`);
+      return stringify(value);
+    case "boolean":
+      return stringify(value);
+    case "object":
+      break;
+    default:
+      throw new TypeError(`a ${typeof value} is not JSON`);
+  }
+  if (value === null) return "null";
+  if (typeof value.toJSON === "function") return toJSON(value.toJSON(), left - 1);
+  let text = "";
+  if (isArray(value)) {
+    for (let i = 0; i < value.length; i++) text += (i ? "," : "") + toJSON(value[i], left - 1);
+    return `[${text}]`;
+  }
+  const name = ObjectPrototype.toString.call(value);
+  if (name !== "[object Object]" && name !== "[object Math]") {
+    throw new TypeError(`${name} is not JSON`);
+  }
+  for (const key of keys(value)) {
+    if (value[key] === undefined) continue;
+    text += (text && ",") + toJSON(key) + ":" + toJSON(value[key], left - 1);
+  }
+  return `{${text}}`;
+}
+
+// A text that shows a value, as consoles do.
+function shown(value, left = 3, outer = []) {
+  try {
+    switch (typeof value) {
+      case "string":
+        return left === 3 && !outer.length ? value : stringify(value);
+      case "bigint":
+        return `${value}n`;
+      case "function":
+        return `[Function: ${value.name || "(anonymous)"}]`;
+      case "object":
+        break;
+      default:
+        return Object.is(value, -0) ? "-0" : String(value);
+    }
+    if (value === null) return "null";
+    if (value instanceof Error) return described(value).traceback.trimEnd();
+    if (outer.includes(value)) return "[Circular]";
+    const inner = [...outer, value];
+    const next = (item) => shown(item, left - 1, inner);
+    if (isArray(value)) return left ? `[${value.map(next).join(", ")}]` : "[Array]";
+    const name = ObjectPrototype.toString.call(value).slice(8, -1);
+    if (value instanceof Map) {
+      const items = [...value].map(([key, item]) => `${next(key)} => ${next(item)}`);
+      return left ? `Map(${value.size}) {${items.join(", ")}}` : "[Map]";
+    }
+    if (value instanceof Set) {
+      return left ? `Set(${value.size}) {${[...value].map(next).join(", ")}}` : "[Set]";
+    }
+    if (name === "Date" || name === "RegExp") return String(value);
+    const kind = getPrototypeOf(value)?.constructor?.name ?? "";
+    const prefix = kind && kind !== "Object" ? kind + " " : "";
+    const items = keys(value).map((key) => `${key}: ${next(value[key])}`);
+    return left ? `${prefix}{${items.join(", ")}}` : `[${kind}]`;
+  } catch {
+    return "[object]";
+  }
+}
+
+const wellFormed = (text) => String(text).toWellFormed();
+
+// ---- tools
+function callTool(name, args, kwargs) {
+  let text;
+  while (args.length && args[args.length - 1] === undefined) args.pop();
+  try {
+    text = toJSON({ call: name, args, kwargs }, depth + 3);
+  } catch (error) {
+    throw new TypeError(`${name}(): the arguments must be JSON: ${error.message}`);
+  }
+  if (text.length > messageBytes) {
+    throw new RangeError(`${name}(): the arguments have ${text.length} bytes, more than ${messageBytes}`);
+  }
+  send(text);
+  const answer = receive();
+  if (!("error" in answer)) return answer.value;
+  const { type, message } = answer.error;
+  const error = type === "TypeError" ? new TypeError(message) : new Error(message);
+  if (type !== "TypeError") error.name = type;
+  throw error;
+}
+
+function makeTool(tool) {
+  const call = (...args) => callTool(tool.name, args, {});
+  call.named = (named, ...args) => callTool(tool.name, args, { ...named });
+  call.doc = tool.doc ?? "";
+  call.signature = tool.signature;
+  defineProperty(call, "name", { value: tool.name });
+  return call;
+}
+
+// ---- running code
+// Frames of this file are "<cmdline>"; code is "<evalScript>".
+function described(error, lines = []) {
+  if (!(error instanceof Error)) {
+    const text = wellFormed(shown(error));
+    return { type: error === null ? "null" : typeof error, message: text, traceback: `${text}\n` };
+  }
+  const type = wellFormed(error.name);
+  const message = wellFormed(error.message);
+  let traceback = message ? `${type}: ${message}\n` : `${type}\n`;
+  for (const line of String(error.stack).split("\n")) {
+    if (!line.trim() || line.includes("<cmdline>") || line.includes("evalScript (native)")) continue;
+    traceback += wellFormed(line).replace("<evalScript>", "<run>") + "\n";
+    const at = /<evalScript>:(\d+)/.exec(line);
+    const certain = runs === 1 || line.includes("<eval>") || line.trim().startsWith("at <evalScript>");
+    const source = at && certain ? lines[at[1] - 1] : undefined;
+    if (source?.trim()) traceback += `        ${source.trim()}\n`;
+  }
+  return { type, message, traceback };
+}
+
+async function run(request) {
+  const limit = request.result_bytes;
+  runs++;
+  marker = request.marker;
+  input = request.stdin.split("\n");
+  if (input.at(-1) === "") input.pop();
+  const lines = request.code.split("\n");
+  let text;
+  try {
+    let value = (await evalScript(request.code, { async: true, backtrace_barrier: true })).value;
+    value = await value;
+    if (value === undefined) return "{}";
+    try {
+      text = `{"value":${toJSON(value)}}`;
+    } catch {
+      text = stringify({ repr: wellFormed(shown(value)) });
+    }
+  } catch (error) {
+    const exception = described(error, lines);
+    const result = { exception };
+    if (error === null) result.limit = "memory?";
+    if (exception.type === "InternalError" && exception.message === "out of memory") {
+      result.limit = "memory";
+    }
+    text = stringify(result);
+    if (text.length > limit) {
+      for (const key of keys(exception)) exception[key] = exception[key].slice(0, limit / 32).toWellFormed();
+      text = stringify(result);
+    }
+  }
+  return text.length <= limit || text.length < 64 ? text : '{"limit":"output"}';
+}
+
+// ---- what scripts find
+let input = [];
+let seeds = [1, 2, 3, 4];
+
+// Copies of the engine would have the same random numbers; this is sfc32, with the host's seeds.
+function random32() {
+  let [a, b, c, d] = seeds;
+  const t = (a + b + d) | 0;
+  a = b ^ (b >>> 9);
+  b = (c + (c << 3)) | 0;
+  c = ((c << 21) | (c >>> 11)) + t;
+  seeds = [a, b, c | 0, (d + 1) | 0];
+  return t >>> 0;
+}
+
+function print(...items) {
+  puts.call(stdout, items.map((item) => shown(item)).join(" ") + "\n");
+  flush.call(stdout);
+}
+
+function printError(...items) {
+  puts.call(stderr, items.map((item) => shown(item)).join(" ") + "\n");
+}
+
+Math.random = () => ((random32() >>> 5) * 67108864 + (random32() >>> 6)) / 9007199254740992;
+globalThis.print = print;
+globalThis.readline = () => (input.length ? input.shift() : null);
+globalThis.console = {
+  log: print, info: print, debug: print, warn: printError, error: printError,
+};
+delete globalThis.scriptArgs;
+delete globalThis.execArgv;
+delete globalThis.argv0;
+
+// ---- requests
+for (;;) {
+  const request = receive();
+  if ("preload" in request) {
+    messageBytes = request.message_bytes;
+    depth = request.depth;
+    for (const name of tools.splice(0)) delete globalThis[name];
+    for (const tool of request.tools) {
+      tools.push(tool.name);
+      globalThis[tool.name] = makeTool(tool);
+    }
+    for (const source of request.preload) evalScript(source);
+    if (request.cwd) os.chdir(request.cwd);
+    continue;
+  }
+  if (request.seeds) {
+    seeds = request.seeds;
+  }
+  send(await run(request));
+}

@@ -1,0 +1,327 @@
+# ruff: noqa: BLE001, B008, PERF401, SIM102, SIM105, S307, S112, S110
+# mypy: ignore-errors
+"""The guest's side of `wamr.sandbox.Python`: this program runs in the sandbox, never in the host.
+
+It serves requests of the host, which are lines of JSON on descriptor 0: tools and modules before
+the snapshot is taken, then code. It answers on descriptor 2, between what else is written there: a
+marker that the host has chosen, and a line of JSON. Untrusted code runs in the same interpreter
+and can change everything here, so the host relies on nothing of this.
+"""
+
+from __future__ import annotations
+
+import _ast
+import builtins
+import gc
+import io
+import json
+import linecache
+import os
+import sys
+import traceback
+import types
+
+_CONTAINERS = (dict, list, tuple)
+_WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+_ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+_VALUE = "__value_of_the_last_expression__"
+Nothing = object()  # no value
+_HIDDEN = "<sandbox>"  # the file name of the code that is left out of tracebacks
+
+
+def _serve(
+    # What this uses is bound here, so that code may replace it elsewhere, as tests do.
+    os_read=os.read,
+    os_write=os.write,
+    os_urandom=os.urandom,
+    encode=json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode,
+    decode=json.JSONDecoder().scan_once,
+    quoted=json.encoder.encode_basestring,
+    collected=gc.get_objects,
+    modules=sys.modules,
+):
+    state = {"marker": b"", "runs": 0, "writes": 0, "message_bytes": 0, "depth": 0}
+    tools: dict = {}
+
+    # ---- messages
+    def receive():
+        data = b""
+        while not data.endswith(b"\n"):
+            piece = os_read(0, 1 << 16)
+            if not piece:
+                raise SystemExit
+            data += piece
+        return decode(data.decode(), 0)[0]
+
+    def send(data):
+        left = state["marker"] + data + b"\n"
+        while left:
+            left = left[os_write(2, left) :]
+
+    # ---- values as JSON
+    def to_json(value):
+        """Return a value as JSON, in UTF-8; TypeError or ValueError if it isn't JSON."""
+        try:
+            kind = type(value)
+            if kind is str:
+                return quoted(value).encode()
+            text = encode(value) if kind is not int or value.bit_length() > 99 else f"{value}"
+            data = text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("a str with a lone surrogate is not JSON") from None
+        except RecursionError:
+            raise ValueError("the value is nested too deeply for JSON") from None
+        if "{" in text or text.count("[") > state["depth"]:
+            check(value, state["depth"])
+        return data
+
+    def check(value, depth):
+        if depth < 0:
+            raise ValueError("the value is nested too deeply for JSON")
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise TypeError(f"keys must be str for JSON, not {type(key).__name__}")
+            value = value.values()
+        for item in value:
+            if isinstance(item, _CONTAINERS):
+                check(item, depth - 1)
+
+    # ---- tools
+    def call(name, args, kwargs):
+        try:
+            data = to_json({"call": name, "args": args, "kwargs": kwargs})
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name}(): the arguments must be JSON: {error}") from None
+        if len(data) > state["message_bytes"]:
+            limit = state["message_bytes"]
+            raise ValueError(f"{name}(): the arguments have {len(data)} bytes, more than {limit}")
+        send(data)
+        answer = receive()
+        if "error" in answer:
+            raise tool_error(answer["error"])
+        return answer["value"]
+
+    def tool_error(told):
+        kind = getattr(builtins, told["type"], Exception)
+        for args in (told["args"], [told["message"]]):
+            try:
+                error = kind(*args)
+            except Exception:  # as UnicodeDecodeError, which takes five
+                continue
+            error.__dict__["_of_tool"] = True
+            return error
+        return RuntimeError(told["message"])
+
+    class Default:
+        """The default value of a parameter of a tool, which only the host knows."""
+
+        def __init__(self, text):
+            self.text = text
+
+        def __repr__(self) -> str:
+            return self.text
+
+    def make_tool(tool):
+        """Return the function with which code calls a tool of the host."""
+        name, parameters = tool["name"], tool["parameters"]
+        inner = {"_wamr_Default": Default, "_wamr_call": call, "_wamr_defaults": []}
+        before, named, signature, star = [], [], [], False
+        kinds = [parameter["kind"] for parameter in parameters]
+        for i, parameter in enumerate(parameters):
+            kind, of = parameter["kind"], parameter["name"]
+            text = of
+            if kind == "VAR_POSITIONAL":
+                text, star = "*" + of, True
+                before.append((of, True))
+            elif kind == "VAR_KEYWORD":
+                text = "**" + of
+            elif kind == "KEYWORD_ONLY":
+                if not star:
+                    signature.append("*")
+                    star = True
+                named.append(of)
+            elif kind == "POSITIONAL_ONLY" or "VAR_POSITIONAL" in kinds:
+                before.append((of, False))
+            else:
+                named.append(of)
+            if "default" in parameter or "shown" in parameter:
+                value = parameter.get("default")
+                if "shown" in parameter:
+                    value = Default(parameter["shown"])
+                inner["_wamr_defaults"].append(value)
+                text += f"=_wamr_defaults[{len(inner['_wamr_defaults']) - 1}]"
+            signature.append(text)
+            if kind == "POSITIONAL_ONLY" and kinds[i + 1 : i + 2] != [kind]:
+                signature.append("/")
+        body = []
+        for of, many in before:
+            given = f"_wamr_args.extend({of})" if many else f"_wamr_args.append({of})"
+            body.append(f"if {of}.__class__ is not _wamr_Default: {given}")
+        for of in named:
+            body.append(f"if {of}.__class__ is not _wamr_Default: _wamr_kwargs[{of!r}] = {of}")
+        if kinds[-1:] == ["VAR_KEYWORD"]:
+            body.append(f"_wamr_kwargs.update({parameters[-1]['name']})")
+        lines = [
+            f"def {name}({', '.join(signature)}):",
+            "  _wamr_args, _wamr_kwargs = [], {}",
+            *("  " + line for line in body),
+            f"  return _wamr_call({name!r}, _wamr_args, _wamr_kwargs)",
+        ]
+        exec(compile("\n".join(lines), _HIDDEN, "exec"), inner)
+        function = inner[name]
+        function.__doc__ = tool["doc"]
+        function.__module__ = "tools"
+        annotations = tool["annotations"].items()
+        function.__annotations__ = {of: annotation(text) for of, text in annotations}
+        return function
+
+    def annotation(text):
+        try:
+            return eval(text, {"__builtins__": builtins})
+        except Exception:
+            return text
+
+    # ---- running code
+    def run(request, module):
+        """Run code; return the message with its result."""
+        state["runs"] += 1
+        state["marker"] = request["marker"].encode()
+        filename = f"<run {state['runs']}>"
+        source = request["code"]
+        sys.stdin = io.StringIO(request["stdin"])
+        lines = source.splitlines(keepends=True)
+        linecache.cache[filename] = (len(source), None, lines, filename)
+        limit = request["result_bytes"]
+        try:
+            value = execute(source, filename, module.__dict__)
+            if value is Nothing:
+                return b"{}"
+            try:
+                data = b'{"value":' + to_json(value) + b"}"
+            except (TypeError, ValueError):
+                data = b'{"repr":' + to_json(printable(repr(value))) + b"}"
+            return data if len(data) <= limit or len(data) < 64 else b'{"limit":"output"}'
+        except BaseException as error:
+            told = describe(error)
+            result = {"exception": told}
+            if isinstance(error, MemoryError) and not getattr(error, "_of_tool", False):
+                if "Parser stack" not in told["message"] and "too complex" not in told["message"]:
+                    result["limit"] = "memory"
+            error = None
+        data = to_json(result)
+        if len(data) > limit:
+            told["traceback"] = told["traceback"][-limit // 8 :]
+            told["message"] = told["message"][: limit // 8]
+            told["type"] = told["type"][: limit // 8]
+            data = to_json(result)
+        return data if len(data) <= limit else b'{"limit":"output"}'
+
+    def execute(source, filename, names):
+        """Return the value of the last statement, if it is an expression; else Nothing."""
+        if "\n" not in source.strip("\n"):
+            try:
+                code = compile(source, filename, "eval", dont_inherit=True)
+            except SyntaxError:
+                pass
+            else:
+                return eval(code, names)
+        tree = compile(source, filename, "exec", _ONLY_AST, dont_inherit=True)
+        last = tree.body[-1] if tree.body else None
+        if type(last) is _ast.Expr:
+            where = {name: getattr(last, name) for name in last._attributes}
+            target = _ast.Name(_VALUE, _ast.Store(), **where)
+            tree.body[-1] = _ast.Assign([target], last.value, **where)
+        try:
+            exec(compile(tree, filename, "exec", dont_inherit=True), names)
+            return names.get(_VALUE, Nothing)
+        finally:
+            names.pop(_VALUE, None)
+
+    def printable(text):
+        return text.encode("utf-8", "backslashreplace").decode()
+
+    def describe(error):
+        kind = type(error)
+        name = str(kind.__qualname__)
+        if kind.__module__ not in ("builtins", "__main__"):
+            name = f"{kind.__module__}.{name}"
+        try:
+            message = str(error)
+        except BaseException:
+            message = "<exception str() failed>"
+        try:
+            shown = traceback.TracebackException.from_exception(error)
+            hide(shown)
+            text = "".join(shown.format())
+        except BaseException:
+            text = f"{name}: {message}\n"
+        texts = {"type": name, "message": message, "traceback": text}
+        return {key: printable(text) for key, text in texts.items()}
+
+    def hide(shown):
+        """Leave the frames of this file out of a traceback."""
+        todo, seen = [shown], set()
+        while todo:
+            one = todo.pop()
+            if one is not None and id(one) not in seen:
+                seen.add(id(one))
+                one.stack[:] = [frame for frame in one.stack if frame.filename != _HIDDEN]
+                todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+
+    def audit(event, args):
+        """Note whether code opens a file for writing."""
+        if event == "open" and not state["writes"]:
+            mode, flags = args[1], args[2]
+            state["writes"] = flags & 3 or (mode is not None and set(mode) & set("wax+"))
+
+    def flush():
+        """Write what files that are still open have buffered, as the end of a process would."""
+        if not state["writes"]:
+            return
+        for item in collected():
+            if type(item) in _WRITERS:
+                try:
+                    item.flush()
+                except Exception:  # closed, or its descriptor is
+                    pass
+
+    # ---- requests
+    def prepare(request):
+        state["message_bytes"], state["depth"] = request["message_bytes"], request["depth"]
+        for name in request["preload"]:
+            __import__(name)
+        for tool in request["tools"]:
+            tools[tool["name"]] = make_tool(tool)
+        if request["cwd"]:
+            os.chdir(request["cwd"])
+            sys.path.insert(0, request["cwd"])
+
+    def begin(request):
+        """Make what differs between two copies of the interpreter."""
+        random = modules.get("random")
+        if random is not None:
+            random.seed(os_urandom(32))
+        module = types.ModuleType("__main__")
+        module.__dict__.update(tools)
+        module.__dict__["__builtins__"] = builtins
+        modules["__main__"] = module
+        return module
+
+    sys.addaudithook(audit)
+    module = None
+    while True:
+        request = receive()
+        if "preload" in request:
+            prepare(request)
+            gc.collect()
+            gc.freeze()
+            continue
+        if module is None:
+            module = begin(request)
+        data = run(request, module)
+        flush()
+        send(data)
+
+
+_serve()
