@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from ._javascript import JavaScript
-from ._limits import Limits
+from ._limits import RunLimits
 from ._python import Python
 from ._results import (
     CodeError,
@@ -28,10 +28,10 @@ __all__ = [
     "GuestMissingError",
     "JavaScript",
     "LimitError",
-    "Limits",
     "Python",
     "Result",
     "ResultError",
+    "RunLimits",
     "SandboxError",
     "Session",
 ]

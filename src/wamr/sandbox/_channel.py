@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._limits import LimitName, Limits
+    from ._limits import LimitName, RunLimits
 
 _ENVELOPE = 4096  # what a message may have besides its value
 
@@ -48,7 +48,7 @@ class Channel:
         self._pending = bytearray()  # of stderr: an incomplete message, or perhaps a marker
         self._in_message = False  # whether it begins with a marker
 
-    def begin(self, limits: Limits) -> str:
+    def begin(self, limits: RunLimits) -> str:
         """Begin a run; return its marker."""
         self._clear(limits.output, max(limits.output, limits.tool_bytes) + _ENVELOPE)
         marker = f"\0{token_hex(16)}\0"

@@ -8,6 +8,7 @@ from threading import Lock
 from weakref import WeakValueDictionary
 
 from .. import Engine, Module
+from ._results import SandboxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ def guest_of(
     name: str,
     installed: Callable[[], str],
     make: Callable[[Module], Guest],
+    exports: tuple[str, ...],
 ) -> Guest:
     """Return the guest for a module, or for the module at a path.
 
     name: of the class, for messages. installed: returns the path of the one to take for None.
-    make: makes a guest of a module. Raises TypeError, OSError, CompileError, GuestMissingError.
+    make: makes a guest of a module. exports: the names that the module must export.
+    Raises TypeError, OSError, CompileError, SandboxError.
     """
     key: object
     if isinstance(path_or_module, Module):
@@ -50,5 +53,10 @@ def guest_of(
             module = path_or_module
             if not isinstance(module, Module):
                 module = Module(Engine(), Path(str(key)))
+            lacking = sorted({*exports} - {export.name for export in module.exports})
+            if lacking:
+                raise SandboxError(
+                    f"the module is no {name} interpreter for WASI: it exports no {lacking[0]}"
+                )
             _guests[name, key] = guest = make(module)
         return guest

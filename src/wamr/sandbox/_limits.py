@@ -1,4 +1,4 @@
-"""Limits of a run in a sandbox."""
+"""RunLimits of a run in a sandbox."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RANGES = {  # least and greatest values, and whether None is allowed: no limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class RunLimits:
     """What a run may use. Each run of a session has all of it again, except memory.
 
     time: seconds that the code may run or sleep, not counting the time of tools; None: no limit.
@@ -36,8 +36,8 @@ class Limits:
     ValueError in the code. file_bytes: bytes of all files together.
     Raises TypeError, ValueError.
 
-    >>> from wamr.sandbox import Limits
-    >>> Limits(time=2, output=10_000).time
+    >>> from wamr.sandbox import RunLimits
+    >>> RunLimits(time=2, output=10_000).time
     2
     """
 
@@ -68,12 +68,12 @@ class Limits:
                 raise ValueError(f"{name} must be {least} to {greatest}, not {value}")
 
 
-def checked_limits(limits: object, default: Limits) -> Limits:
+def checked_limits(limits: object, default: RunLimits) -> RunLimits:
     """Return `limits`, or the default for None. Raises TypeError."""
     if limits is None:
         return default
-    if not isinstance(limits, Limits):
+    if not isinstance(limits, RunLimits):
         raise TypeError(
-            f"limits must be a wamr.sandbox.Limits or None, not {type(limits).__name__}"
+            f"limits must be a wamr.sandbox.RunLimits or None, not {type(limits).__name__}"
         )
     return limits

@@ -15,6 +15,7 @@ from .. import (
     ExitTrap,
     FuelTrap,
     Instance,
+    MemoryLimitError,
     ResourceLimits,
     Snapshot,
     StackOverflowTrap,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .. import Execution, Module
-    from ._limits import LimitName, Limits
+    from ._limits import LimitName, RunLimits
 
 SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
@@ -54,7 +55,7 @@ class Guest:
         self._lock = Lock()
         self._snapshot: Snapshot | None = None
 
-    def started(self, limits: Limits) -> Snapshot:
+    def started(self, limits: RunLimits) -> Snapshot:
         """Return a snapshot of the interpreter, started up, which is taken once."""
         with self._lock:
             if self._snapshot is None:
@@ -75,7 +76,7 @@ class Ended(Exception):
 class Machine:
     """An instance of a guest, with its streams. One thread at a time uses it."""
 
-    def __init__(self, made_by: Guest | Snapshot, limits: Limits) -> None:
+    def __init__(self, made_by: Guest | Snapshot, limits: RunLimits) -> None:
         self.channel = channel = Channel()
         self.limits = limits
         self.interrupted = False
@@ -97,7 +98,13 @@ class Machine:
             self._instance = Instance(store, made_by.module, wasi=wasi, limits=bounds)
             self._execution = made_by.start(self._instance)
         else:
-            self._instance, self._execution = made_by.instantiate(wasi=wasi, limits=bounds)
+            try:
+                self._instance, self._execution = made_by.instantiate(wasi=wasi, limits=bounds)
+            except MemoryLimitError:
+                raise ValueError(
+                    f"memory is {limits.memory}, and the interpreter alone takes "
+                    f"{made_by.memory_bytes} bytes"
+                ) from None
         self._wakes: float | None = None
         self._fuel = self._fuel_left = 0
 
@@ -106,7 +113,7 @@ class Machine:
         """Whether it can go on."""
         return self._execution is not None
 
-    def begin(self, limits: Limits) -> None:
+    def begin(self, limits: RunLimits) -> None:
         """Begin to count what a run uses."""
         self.limits = limits
         self.seconds = 0.0
@@ -162,10 +169,12 @@ class Machine:
 
     def _why(self, error: BaseException) -> Ended | None:
         """Return how the guest has ended with an exception, None if that isn't the guest's."""
+        limit: LimitName | None = "memory" if self.memory_is_used_up() else None
         if isinstance(error, StopIteration):
-            return Ended("the code has ended the interpreter")
+            return Ended("the code has ended the interpreter", limit)
         if isinstance(error, ExitTrap):
-            return Ended(f"the code has ended the interpreter, with exit code {error.exit_code}")
+            code = error.exit_code
+            return Ended(f"the code has ended the interpreter, with exit code {code}", limit)
         if isinstance(error, LimitReached):
             return Ended("output", error.limit)
         if isinstance(error, MessageError):
@@ -177,7 +186,6 @@ class Machine:
         if isinstance(error, TimeoutTrap):
             return Ended("time", "time")
         if isinstance(error, Trap) and not self.interrupted:
-            limit: LimitName | None = "memory" if self.memory_is_used_up() else None
             return Ended(f"the interpreter has crashed: {error.message}", limit)
         return None
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from .. import Execution, Instance, Module
-    from ._limits import Limits
+    from ._limits import RunLimits
 
 _PROGRAM = Path(__file__).with_name("guests") / "python.py"
+_EXPORTS = ("memory", "_start")
 
 
 class Python(Sandbox):
@@ -38,10 +39,12 @@ class Python(Sandbox):
         *,
         tools: object = (),
         preload: Iterable[str] = (),
-        limits: Limits | None = None,
+        limits: RunLimits | None = None,
     ) -> None:
         names = checked_names(preload)
-        self._open(guest_of(path_or_module, "Python", _installed, _guest), tools, limits, names)
+        self._open(
+            guest_of(path_or_module, "Python", _installed, _guest, _EXPORTS), tools, limits, names
+        )
 
 
 def checked_names(preload: object) -> list[str]:

@@ -7,7 +7,7 @@ from _thread import allocate_lock
 from .. import ClosedError, Trap
 from ._drive import drive, drive_async
 from ._json import MAX_DEPTH, encode
-from ._limits import Limits, checked_limits
+from ._limits import RunLimits, checked_limits
 from ._machine import Machine
 from ._tools import Tools
 from ._turn import Turn
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 class Sandbox:
     """The base of `Python` and `JavaScript`."""
 
-    limits: Limits
+    limits: RunLimits
 
-    def _open(self, guest: Guest, tools: object, limits: Limits | None, preload: list[str]) -> None:
-        self.limits = checked_limits(limits, Limits())
+    def _open(
+        self, guest: Guest, tools: object, limits: RunLimits | None, preload: list[str]
+    ) -> None:
+        self.limits = checked_limits(limits, RunLimits())
         self._tools = Tools(tools)
         self._guest = guest  # which other sandboxes share
         with Machine(guest.started(self.limits), self.limits) as machine:
@@ -45,7 +47,7 @@ class Sandbox:
         )
 
     # ---- runs
-    def run(self, code: str, *, stdin: str = "", limits: Limits | None = None) -> Result:
+    def run(self, code: str, *, stdin: str = "", limits: RunLimits | None = None) -> Result:
         """Run code in a fresh interpreter, and return a Result, also if the code fails.
 
         stdin: what the code reads from its standard input. limits: in place of the sandbox's own.
@@ -57,7 +59,7 @@ class Sandbox:
             return session.run(code, stdin=stdin)
 
     async def run_async(
-        self, code: str, *, stdin: str = "", limits: Limits | None = None
+        self, code: str, *, stdin: str = "", limits: RunLimits | None = None
     ) -> Result:
         """Run code as `run` does, and await tools that are `async def` functions.
 
@@ -67,7 +69,7 @@ class Sandbox:
         async with self.session(limits=limits) as session:
             return await session.run_async(code, stdin=stdin)
 
-    def session(self, *, limits: Limits | None = None) -> Session:
+    def session(self, *, limits: RunLimits | None = None) -> Session:
         """Return a new Session, in which one run after another uses the same interpreter.
 
         limits: in place of the sandbox's own.
@@ -87,7 +89,7 @@ class Session:
     missing. A context manager, also an asynchronous one, which closes it.
     """
 
-    def __init__(self, sandbox: Sandbox, limits: Limits) -> None:
+    def __init__(self, sandbox: Sandbox, limits: RunLimits) -> None:
         self.limits = limits
         self._sandbox = sandbox
         self._machine: Machine | None = None
@@ -99,7 +101,7 @@ class Session:
         """Whether it was closed, or has ended."""
         return self._closed
 
-    def run(self, code: str, *, stdin: str = "", limits: Limits | None = None) -> Result:
+    def run(self, code: str, *, stdin: str = "", limits: RunLimits | None = None) -> Result:
         """Run code, and return a Result. As `Sandbox.run`; ClosedError if the session has ended."""
         self._sandbox._check_synchronous()
         with _Run(self, code, stdin, limits) as turn:
@@ -107,7 +109,7 @@ class Session:
             return drive(turn)
 
     async def run_async(
-        self, code: str, *, stdin: str = "", limits: Limits | None = None
+        self, code: str, *, stdin: str = "", limits: RunLimits | None = None
     ) -> Result:
         """Run code as `run` does, and await tools that are `async def` functions."""
         with _Run(self, code, stdin, limits) as turn:

