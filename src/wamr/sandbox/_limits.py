@@ -8,7 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
 
-    LimitName: TypeAlias = Literal["time", "memory", "output", "tool_calls", "fuel", "stack"]
+    LimitName: TypeAlias = Literal[
+        "time", "memory", "output", "tool_calls", "fuel", "stack", "files"
+    ]
 
 _MAX = 1 << 40
 _RANGES = {  # least and greatest values, and whether None is allowed: no limit
@@ -33,7 +35,8 @@ class RunLimits:
     description of an exception, may have as many again. tool_calls: calls of tools. stack: bytes of
     the WebAssembly stack, 64 KiB to 1 GiB.
     tool_bytes: bytes of the arguments of a tool call as JSON, and of its answer; more is a
-    ValueError in the code. file_bytes: bytes of all files together.
+    ValueError in the code. file_bytes: bytes of all files together, which are counted
+    50 times in a second.
     Raises TypeError, ValueError.
 
     >>> from wamr.sandbox import RunLimits

@@ -25,6 +25,7 @@ from .. import (
     WasiConfig,
 )
 from ._channel import Channel, LimitReached
+from ._files import FOLDER, Files, TooManyFiles
 from ._json import MessageError
 from ._results import SandboxError
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .. import Execution, Module
+    from ._files import Contents
     from ._limits import LimitName, RunLimits
 
 SLICE = 0.02  # seconds
@@ -76,7 +78,9 @@ class Ended(Exception):
 class Machine:
     """An instance of a guest, with its streams. One thread at a time uses it."""
 
-    def __init__(self, made_by: Guest | Snapshot, limits: RunLimits) -> None:
+    def __init__(
+        self, made_by: Guest | Snapshot, limits: RunLimits, files: Contents | None = None
+    ) -> None:
         self.channel = channel = Channel()
         self.limits = limits
         self.interrupted = False
@@ -87,6 +91,7 @@ class Machine:
             stdin=cast("Any", channel.read),
             stdout=channel.write_stdout,
             stderr=channel.write_stderr,
+            dirs={FOLDER: files or {}},
         )
         bounds = ResourceLimits(
             memory_bytes=limits.memory, stack_bytes=limits.stack, fuel=_ENDLESS_FUEL
@@ -105,6 +110,8 @@ class Machine:
                     f"memory is {limits.memory}, and the interpreter alone takes "
                     f"{made_by.memory_bytes} bytes"
                 ) from None
+        self.files = Files(self._instance, files or {})
+        self._files_checked = 0.0  # when they are to be counted next
         self._wakes: float | None = None
         self._fuel = self._fuel_left = 0
 
@@ -151,7 +158,6 @@ class Machine:
         if self._execution is None:
             raise Ended("the interpreter has ended")
         if self._time_left() == 0.0:
-            self.close()
             raise Ended("time", "time")
         begin = perf_counter()
         try:
@@ -159,12 +165,15 @@ class Machine:
         except BaseException as error:
             self.seconds += perf_counter() - begin
             ended = self._why(error)
-            self.close()
             if ended is None:
                 raise
             raise ended from None
         self.seconds += perf_counter() - begin
         self._wakes = event.until if event.kind == "sleep" else None
+        if event.kind == "slice" and monotonic() >= self._files_checked:
+            begin = monotonic()
+            self.check_files()
+            self._files_checked = monotonic() + 10 * (monotonic() - begin)
         return event.kind == "stdin"
 
     def _why(self, error: BaseException) -> Ended | None:
@@ -188,6 +197,13 @@ class Machine:
         if isinstance(error, Trap) and not self.interrupted:
             return Ended(f"the interpreter has crashed: {error.message}", limit)
         return None
+
+    def check_files(self) -> None:
+        """Raise Ended if there are too many files."""
+        try:
+            self.files.check(self.limits.file_bytes)
+        except TooManyFiles:
+            raise Ended("files", "files") from None
 
     def memory_is_used_up(self) -> bool:
         """Tell whether the memory has grown to about its limit."""

@@ -59,7 +59,7 @@ class Result:
     could be represented as JSON, "repr" if `value` is its text, None if there is no value.
     exception: what the code raised and didn't catch, a GuestException, or None.
     limit: the limit that the run has reached, or None: "time", "memory", "output", "tool_calls",
-    "fuel" or "stack".
+    "fuel", "stack" or "files".
     files: the files that the code has made or changed, by their path; bytes. removed: the paths of
     the files that it has removed.
     duration: the seconds that the code ran or slept. fuel: the branches and calls that it executed.

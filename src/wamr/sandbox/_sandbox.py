@@ -6,6 +6,7 @@ from _thread import allocate_lock
 
 from .. import ClosedError, Trap
 from ._drive import drive, drive_async
+from ._files import FOLDER, checked_files
 from ._json import MAX_DEPTH, encode
 from ._limits import RunLimits, checked_limits
 from ._machine import Machine
@@ -16,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ._files import Contents
     from ._machine import Guest
     from ._results import Result
 
@@ -40,41 +42,55 @@ class Sandbox:
             {
                 "tools": self._tools.descriptions,
                 "preload": preload,
-                "cwd": "",
+                "cwd": FOLDER,
                 "message_bytes": self.limits.tool_bytes,
                 "depth": MAX_DEPTH,
             }
         )
 
     # ---- runs
-    def run(self, code: str, *, stdin: str = "", limits: RunLimits | None = None) -> Result:
+    def run(
+        self,
+        code: str,
+        *,
+        files: Contents | None = None,
+        stdin: str = "",
+        limits: RunLimits | None = None,
+    ) -> Result:
         """Run code in a fresh interpreter, and return a Result, also if the code fails.
 
-        stdin: what the code reads from its standard input. limits: in place of the sandbox's own.
+        files: files in the code's working directory, {"name": bytes or str}; `Result.files` has
+        those that it makes or changes. stdin: what the code reads from its standard input.
+        limits: in place of the sandbox's own.
         Raises TypeError, ValueError; RuntimeError if a tool is an `async def` function; TypeError
         if a tool returns what isn't JSON; and what a tool raises if it is no Exception.
         """
         self._check_synchronous()
-        with self.session(limits=limits) as session:
+        with self.session(files=files, limits=limits) as session:
             return session.run(code, stdin=stdin)
 
     async def run_async(
-        self, code: str, *, stdin: str = "", limits: RunLimits | None = None
+        self,
+        code: str,
+        *,
+        files: Contents | None = None,
+        stdin: str = "",
+        limits: RunLimits | None = None,
     ) -> Result:
         """Run code as `run` does, and await tools that are `async def` functions.
 
         The code runs in threads of the event loop's executor, in slices; tools run on the loop.
         Cancelling stops the code.
         """
-        async with self.session(limits=limits) as session:
+        async with self.session(files=files, limits=limits) as session:
             return await session.run_async(code, stdin=stdin)
 
-    def session(self, *, limits: RunLimits | None = None) -> Session:
+    def session(self, *, files: Contents | None = None, limits: RunLimits | None = None) -> Session:
         """Return a new Session, in which one run after another uses the same interpreter.
 
-        limits: in place of the sandbox's own.
+        files, limits: as in `run`. Raises TypeError, ValueError.
         """
-        return Session(self, checked_limits(limits, self.limits))
+        return Session(self, checked_files(files), checked_limits(limits, self.limits))
 
     def _check_synchronous(self) -> None:
         if self._tools.asynchronous:
@@ -89,7 +105,9 @@ class Session:
     missing. A context manager, also an asynchronous one, which closes it.
     """
 
-    def __init__(self, sandbox: Sandbox, limits: RunLimits) -> None:
+    def __init__(self, sandbox: Sandbox, files: dict[str, bytes | str], limits: RunLimits) -> None:
+        _check_size(files, limits)
+        self._files = files
         self.limits = limits
         self._sandbox = sandbox
         self._machine: Machine | None = None
@@ -101,18 +119,34 @@ class Session:
         """Whether it was closed, or has ended."""
         return self._closed
 
-    def run(self, code: str, *, stdin: str = "", limits: RunLimits | None = None) -> Result:
-        """Run code, and return a Result. As `Sandbox.run`; ClosedError if the session has ended."""
+    def run(
+        self,
+        code: str,
+        *,
+        files: Contents | None = None,
+        stdin: str = "",
+        limits: RunLimits | None = None,
+    ) -> Result:
+        """Run code, and return a Result. As `Sandbox.run`; ClosedError if the session has ended.
+
+        files: files to write before the code runs. The result's `files` are those that have
+        changed since the last run.
+        """
         self._sandbox._check_synchronous()
-        with _Run(self, code, stdin, limits) as turn:
+        with _Run(self, code, files, stdin, limits) as turn:
             turn.first()
             return drive(turn)
 
     async def run_async(
-        self, code: str, *, stdin: str = "", limits: RunLimits | None = None
+        self,
+        code: str,
+        *,
+        files: Contents | None = None,
+        stdin: str = "",
+        limits: RunLimits | None = None,
     ) -> Result:
         """Run code as `run` does, and await tools that are `async def` functions."""
-        with _Run(self, code, stdin, limits) as turn:
+        with _Run(self, code, files, stdin, limits) as turn:
             return await drive_async(turn, turn.first)
 
     def close(self) -> None:
@@ -142,12 +176,16 @@ class Session:
 class _Run:
     """One run of a session: a context that returns its turn."""
 
-    def __init__(self, session: Session, code: object, stdin: object, limits: object) -> None:
+    def __init__(
+        self, session: Session, code: object, files: object, stdin: object, limits: object
+    ) -> None:
         for name, text in (("code", code), ("stdin", stdin)):
             if not isinstance(text, str):
                 raise TypeError(f"{name} must be a str, not {type(text).__name__}")
         self._session = session
         self._limits = checked_limits(limits, session.limits)
+        self._files = checked_files(files)
+        _check_size(self._files, self._limits)
         self._request = {"code": code, "stdin": stdin}
         try:
             encode(self._request)
@@ -168,7 +206,9 @@ class _Run:
         """Make the machine if there is none yet, and send the request."""
         session = self._session
         if session._machine is None:
-            session._machine = Machine(session._sandbox._snapshot, session.limits)
+            snapshot = session._sandbox._snapshot
+            session._machine = Machine(snapshot, session.limits, session._files)
+        session._machine.files.put(self._files)
         self._turn.begin(session._machine, self._request)
 
     def __exit__(
@@ -187,3 +227,9 @@ class _Run:
         session._busy.release()
         if interrupted and isinstance(error, Trap):
             raise ClosedError("this session was closed while it ran code") from error
+
+
+def _check_size(files: dict[str, bytes | str], limits: RunLimits) -> None:
+    size = sum(len(data) for data in files.values())
+    if size > limits.file_bytes:
+        raise ValueError(f"files have {size} bytes, more than file_bytes={limits.file_bytes}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from secrets import token_bytes
 
+from ._files import TooManyFiles
 from ._json import MessageError, encode
 from ._machine import Ended, Machine
 from ._results import GuestException, Result
@@ -94,9 +95,9 @@ class Turn:
     # ---- results
     def _end(self, message: str, limit: LimitName | None) -> None:
         """Make the result of a run after which the guest can't go on."""
-        self.machine.close()
         exception = None if limit else GuestException("SystemExit", message)
         self.result = self._made(exception=exception, limit=limit)
+        self.machine.close()
 
     def _result(self, message: dict[str, Any]) -> Result:
         """Return the result that a guest has sent. Raises MessageError."""
@@ -117,6 +118,10 @@ class Turn:
     def _made(self, **rest: Any) -> Result:
         machine = self.machine
         stdout, stderr = machine.channel.texts()
+        try:
+            rest["files"], rest["removed"] = machine.files.changes(self._limits.file_bytes)
+        except TooManyFiles:
+            rest["limit"] = rest.get("limit") or "files"
         return Result(
             stdout=stdout,
             stderr=stderr,

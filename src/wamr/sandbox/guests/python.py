@@ -25,6 +25,7 @@ _CONTAINERS = (dict, list, tuple)
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 _FRAMES = 1000  # of a traceback
+_CHAIN = 50  # of exceptions
 _RESERVE = 1 << 18  # bytes with which the end of the memory is described
 _VALUE = "__value_of_the_last_expression__"
 Nothing = object()  # no value
@@ -245,13 +246,15 @@ def _serve(
         return text.encode("utf-8", "backslashreplace").decode()
 
     def shorten(error):
-        """Leave out the middle of long tracebacks."""
+        """Leave out the middle of long tracebacks, and the end of long chains of exceptions."""
         todo, seen = [error], set()
-        while todo and len(seen) < 100:
+        while todo and len(seen) < _CHAIN:
             one = todo.pop()
             if one is None or id(one) in seen:
                 continue
             seen.add(id(one))
+            if len(seen) == _CHAIN:
+                one.__cause__ = one.__context__ = None
             todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
             frames, at = [], one.__traceback__
             while at is not None:

@@ -1,0 +1,252 @@
+"""Sandboxes in asyncio and in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sandboxes import SMALL, javascript, python
+
+import wamr
+from wamr.sandbox import Python, RunLimits
+
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+
+
+async def ask(question: str, *, after: float = 0.0) -> str:
+    """Answer a question."""
+    await asyncio.sleep(after)
+    return f"{question}!"
+
+
+async def fail_later() -> None:
+    await asyncio.sleep(0)
+    raise LookupError("later")
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+def now() -> str:
+    return variable.get("none")
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    python()  # skips without the package
+    return Python(tools=[ask, fail_later, forever, now], limits=SMALL)
+
+
+def test_code_calls_async_tools_as_functions(sandbox):
+    async def main():
+        result = await sandbox.run_async("help(ask)\n[ask('a'), ask('b', after=0.01)]")
+        assert result.value == ["a!", "b!"]
+        assert "Answer a question." in result.stdout
+        assert result.tool_calls == 2
+        caught = await sandbox.run_async(
+            "try:\n  fail_later()\nexcept LookupError as e: x = str(e)\nx"
+        )
+        assert caught.value == "later"
+
+    asyncio.run(main())
+
+
+def test_the_loop_goes_on_while_code_runs():
+    async def main():
+        task = asyncio.create_task(
+            python().run_async("while True: pass", limits=RunLimits(time=0.5))
+        )
+        ticks = 0
+        while not task.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        assert ticks >= 3
+        assert (await task).limit == "time"
+
+    asyncio.run(main())
+
+
+def test_many_runs_at_once_are_separate(sandbox):
+    async def main():
+        codes = [f"x = ask('{i}', after=0.01)\nx" for i in range(60)]
+        codes += [
+            "while True: pass",
+            "x = []\nwhile True: x.append(bytes(10**6))",
+            "1 / 0",
+            "import os; os._exit(1)",
+        ]
+        limits = RunLimits(time=1, memory=64 << 20)
+        results = await asyncio.gather(*[sandbox.run_async(code, limits=limits) for code in codes])
+        assert [result.value for result in results[:60]] == [f"{i}!" for i in range(60)]
+        assert [result.limit for result in results[60:]] == ["time", "memory", None, None]
+        assert [result.ok for result in results[60:]] == [False] * 4
+
+    asyncio.run(main())
+
+
+def test_a_session_keeps_its_state_and_runs_one_at_a_time(sandbox):
+    async def main():
+        async with sandbox.session() as session:
+            await session.run_async("x = ask('a')")
+            assert (await session.run_async("x")).value == "a!"
+            task = asyncio.create_task(session.run_async("ask('b', after=0.2)"))
+            await asyncio.sleep(0.05)
+            with pytest.raises(RuntimeError, match="one run at a time"):
+                await session.run_async("1")
+            assert (await task).value == "b!"
+        assert session.closed
+        with pytest.raises(wamr.ClosedError):
+            await session.run_async("x")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["while True: pass", "forever()", "import time\ntime.sleep(100)", "while True: ask('x')"],
+)
+def test_cancelling_ends_the_run(sandbox, code):
+    async def main():
+        session = sandbox.session(limits=RunLimits(time=60, tool_calls=10**9))
+        task = asyncio.create_task(session.run_async(code))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert session.closed
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(sandbox.run_async(code, limits=session.limits), 0.2)
+        assert (await sandbox.run_async("1 + 1")).value == 2
+
+    asyncio.run(main())
+    gc.collect()
+    assert sandbox._snapshot.alive == 0
+
+
+def test_cancelling_before_the_code_begins_is_fine(sandbox):
+    async def main():
+        tasks = [asyncio.create_task(sandbox.run_async("1")) for _ in range(30)]
+        await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(result.value == 1 for result in results[1::2])
+        assert all(isinstance(result, asyncio.CancelledError) for result in results[::2])
+
+    asyncio.run(main())
+
+
+def test_tools_run_in_the_context_of_the_task(sandbox):
+    async def main(name):
+        variable.set(name)
+        return (await sandbox.run_async("now()")).value
+
+    async def both():
+        return await asyncio.gather(main("one"), main("two"))
+
+    assert asyncio.run(both()) == ["one", "two"]
+
+
+def test_sleeping_code_takes_no_thread():
+    async def main():
+        begin = time.monotonic()
+        code = "import time\ntime.sleep(0.5)\n1"
+        results = await asyncio.gather(*[python().run_async(code) for _ in range(40)])
+        assert [result.value for result in results] == [1] * 40
+        return time.monotonic() - begin
+
+    assert (
+        asyncio.run(main()) < 19
+    )  # one after another in six threads: 40 * 0.5 / 6, and all alone 20
+
+
+def test_an_async_tool_whose_result_is_no_json_is_an_error_of_the_host():
+    async def bad():
+        return object()
+
+    async def main():
+        with pytest.raises(TypeError, match="tool bad has returned a object that is not JSON"):
+            await Python(tools=[bad], limits=SMALL).run_async("bad()")
+
+    python()
+    asyncio.run(main())
+
+
+def test_a_tool_may_run_code_in_the_sandbox():
+    async def inner(code: str) -> object:
+        return (await sandbox.run_async(code)).value
+
+    python()
+    sandbox = Python(tools=[inner], limits=SMALL)
+    assert asyncio.run(sandbox.run_async("inner('inner(\"3\") + 1') + 1")).value == 5
+
+
+def test_threads_may_share_a_sandbox():
+    def work(i):
+        with python().session() as session:
+            session.run(f"x = {i}")
+            assert python().run(f"echo({i}) * 2").value == 2 * i
+            return session.run("x").value
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(80))) == list(range(80))
+
+
+def test_a_session_is_used_by_one_thread_at_a_time_but_by_any():
+    session = python().session()
+    session.run("x = 1")
+    results = []
+    thread = threading.Thread(target=lambda: results.append(session.run("x + 1").value))
+    thread.start()
+    thread.join()
+    assert results == [2]
+    started, done = threading.Event(), threading.Event()
+    sandbox = Python(tools={"wait": lambda: (started.set(), done.wait(30))[1]}, limits=SMALL)
+    busy = sandbox.session()
+    thread = threading.Thread(target=lambda: results.append(busy.run("wait()").value))
+    thread.start()
+    started.wait(30)
+    with pytest.raises(RuntimeError, match="one run at a time"):
+        busy.run("1")
+    done.set()
+    thread.join()
+    assert results == [2, True]
+
+
+def test_closing_a_session_stops_its_code():
+    session = python().session(limits=RunLimits(time=60))
+    errors = []
+
+    def work():
+        try:
+            session.run("while True: pass")
+        except wamr.ClosedError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.3)
+    session.close()
+    thread.join(30)
+    assert errors == ["this session was closed while it ran code"]
+    assert session.closed
+
+
+def test_javascript_awaits_async_tools_too():
+    async def main():
+        sandbox = wamr.sandbox.JavaScript(tools=[ask], limits=SMALL)
+        result = await sandbox.run_async(
+            "console.log(await ask('a')); ask.named({after: 0.01}, 'b')"
+        )
+        assert (result.stdout, result.value) == ("a!\n", "b!")
+        ends = await asyncio.gather(*[sandbox.run_async(f"ask('{i}')") for i in range(50)])
+        assert [result.value for result in ends] == [f"{i}!" for i in range(50)]
+
+    javascript()
+    asyncio.run(main())

@@ -1,0 +1,137 @@
+"""Files in sandboxes: a mapping in, a mapping out, and nothing of the host."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from sandboxes import javascript, python
+
+from wamr.sandbox import RunLimits
+
+FILES = {"a.csv": b"1,2\n", "sub/b.txt": "é", "lib.py": "def twice(x): return 2 * x"}
+
+
+def test_code_finds_the_files_in_its_working_directory():
+    code = "import lib, os\n[open('a.csv').read(), open('sub/b.txt', encoding='utf-8').read(), lib.twice(2), os.getcwd(), sorted(os.listdir())]"
+    result = python().run(code, files=FILES)
+    assert result.check().value == ["1,2\n", "é", 4, "/work", ["a.csv", "lib.py", "sub"]]
+    assert (result.files, result.removed) == ({}, ())
+
+
+def test_files_that_are_made_changed_or_removed_come_back():
+    code = (
+        "import os\nopen('new', 'wb').write(b'\\0\\xff')\nopen('a.csv', 'a').write('3')\nos.remove('lib.py')\n"
+        "os.makedirs('x/y')\nopen('x/y/z', 'w').close()\nopen('sub/b.txt', 'wb').write('é'.encode())"
+    )
+    result = python().run(code, files=FILES)
+    assert result.files == {"new": b"\0\xff", "a.csv": b"1,2\n3", "x/y/z": b""}
+    assert result.removed == ("lib.py",)
+
+
+def test_files_that_are_still_open_are_complete():
+    result = python().run(
+        "f = open('a', 'w')\nf.write('text')\ng = open('b', 'wb')\ng.write(b'bytes')\nNone"
+    )
+    assert result.files == {"a": b"text", "b": b"bytes"}
+
+
+def test_files_are_there_after_an_exception_and_a_limit():
+    assert python().run("open('a', 'w').write('x')\n1/0").files == {"a": b"x"}
+    result = python().run("open('a', 'w').write('x')\nwhile True: pass", limits=RunLimits(time=0.2))
+    assert (result.limit, result.files) == ("time", {"a": b"x"})
+
+
+def test_each_run_has_its_own_files():
+    assert python().run("open('a', 'w').write('x')").files == {"a": b"x"}
+    assert python().run("import os; os.listdir()").value == []
+
+
+def test_a_session_keeps_files_and_tells_what_each_run_changed():
+    with python().session(files={"a": b"1"}) as session:
+        assert session.run("open('b', 'w').write(open('a').read())").files == {"b": b"1"}
+        assert session.run("import os; sorted(os.listdir())").files == {}
+        assert session.run("open('c').read()", files={"c": "new"}).value == "new"
+        result = session.run("import os\nos.remove('a')\nopen('b', 'w').write('2')")
+        assert (result.files, result.removed) == ({"b": b"2"}, ("a",))
+        again = session.run("import os; sorted(os.listdir())", files={"b": b"3"})
+        assert (again.value, again.files) == (["b", "c"], {})
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('a', 'wb').write(b'x' * 200_000)", "f = open('a', 'wb')\nf.truncate(10**12)", "f = open('a', 'wb')\nf.seek(10**11)\nf.write(b'x')\nf.flush()",
+        "while True:\n  with open('a', 'ab') as f: f.write(b'x' * 1000)", "i = 0\nwhile True:\n  open(str(i), 'w').close()\n  i += 1",
+        "import os\ni = 0\nwhile True:\n  os.mkdir(str(i))\n  i += 1",
+    ],
+)  # fmt: skip
+def test_too_many_or_too_long_files_are_a_limit(code, monkeypatch):
+    monkeypatch.setattr("wamr.sandbox._files._MOST", 300)
+    result = python().run(code, limits=RunLimits(file_bytes=100_000, time=60))
+    assert (result.limit, result.files) == ("files", {})
+
+
+def test_deep_folders_and_odd_names_are_no_problem():
+    code = "import os\nfor i in range(200):\n  os.mkdir('d' * 50)\n  os.chdir('d' * 50)\nopen('x', 'w').close()"
+    result = python().run(code)
+    assert result.limit in (None, "files")
+    odd = python().run(
+        "import os\nfor name in ('é', 'a b', 'a\\n', '*'):\n  open(name, 'w').write(name)"
+    )
+    assert odd.files == {name: name.encode() for name in ("é", "a b", "a\n", "*")}
+
+
+def test_nothing_is_left_on_disk():
+    folder = Path(tempfile.gettempdir())
+    before = set(folder.glob("wamr-*"))
+    for code in (
+        "open('a', 'w').write('x')",
+        "open('a', 'w').write('x')\nimport os\nos._exit(1)",
+        "while True: open('a', 'w').write('x')",
+    ):
+        python().run(code, limits=RunLimits(time=0.2))
+    session = python().session()
+    session.run("open('a', 'w').write('x')")
+    session.close()
+    mine = {
+        path
+        for path in set(folder.glob("wamr-*")) - before
+        if path.exists() and path.stat().st_uid == os.getuid()
+    }
+    assert not [path for path in mine if (path / "files" / "a").exists()]
+
+
+def test_javascript_has_files_through_its_modules():
+    code = "const std = await import('qjs:std'); std.writeFile('out', std.loadFile('in') + '!'); std.loadFile('nothing')"
+    result = javascript().run(code, files={"in": "text"})
+    assert (result.files, result.value) == ({"out": b"text!"}, None)
+
+
+@pytest.mark.parametrize(
+    ("files", "error", "text"),
+    [
+        (1, TypeError, "files must be a mapping or None, not int"),
+        (["a"], TypeError, "files must be a mapping or None, not list"),
+        ({"a": 1}, TypeError, "files['a'] must be bytes or a str, not int"),
+        ({"a": None}, TypeError, "files['a'] must be bytes or a str, not NoneType"),
+        ({"a": {"b": b""}}, TypeError, "files['a'] must be bytes or a str, not dict"),
+        ({1: b""}, TypeError, "must be a str, not int"),
+        ({"../a": b""}, ValueError, "'../a'"),
+        ({"/a": b""}, ValueError, "'/a'"),
+        ({"": b""}, ValueError, "''"),
+        ({"a\0": b""}, ValueError, "NUL"),
+        ({"a": b"", "a/b": b""}, ValueError, "file and a directory"),
+        ({"a": "\ud800"}, ValueError, "lone surrogate"),
+        ({"a": b"x" * (17 << 20)}, ValueError, "file_bytes"),
+    ],
+)
+def test_wrong_files_are_refused(files, error, text):
+    for call in (lambda: python().run("1", files=files), lambda: python().session(files=files)):
+        with pytest.raises(error) as caught:
+            call()
+        assert text in str(caught.value)
+    with python().session() as session, pytest.raises(error):
+        session.run("1", files=files)
