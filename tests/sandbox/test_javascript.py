@@ -92,9 +92,9 @@ def test_sessions_keep_state_and_are_separate():
 
 def test_random_numbers_differ_and_timers_run():
     assert len({run("Math.random()").value for _ in range(5)}) == 5
-    values = run("Array.from({length: 1000}, Math.random)").value
+    values = run("Array.from({length: 400}, Math.random)").value
     assert all(0 <= value < 1 for value in values)
-    assert 0.4 < sum(values) / 1000 < 0.6
+    assert 0.4 < sum(values) / 400 < 0.6
     assert (
         run(
             "const os = await import('qjs:os'); await new Promise(done => os.setTimeout(() => done(7), 5))"

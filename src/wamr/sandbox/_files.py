@@ -61,6 +61,15 @@ class Files:
             self._files[name] = _encoded(data)
             self._seen[name] = _digest(_encoded(data))
 
+    def all(self, most: int) -> dict[str, bytes]:
+        """Return all files. Raises TooManyFiles."""
+        contents = {}
+        for name in sorted(self.check(most)):
+            with suppress(KeyError, OSError, UnicodeEncodeError):  # a name that can't be named
+                name.encode()
+                contents[name] = self._files[name]
+        return contents
+
     def check(self, most: int) -> list[str]:
         """Return the names of all files; raise TooManyFiles if they have more than `most` bytes."""
         names, folders, size, count = [], [""], 0, 0
@@ -84,11 +93,7 @@ class Files:
 
         Raises TooManyFiles.
         """
-        contents = {}
-        for name in sorted(self.check(most)):
-            with suppress(KeyError, OSError, UnicodeEncodeError):  # a name that can't be named
-                name.encode()
-                contents[name] = self._files[name]
+        contents = self.all(most)
         before = self._seen
         self._seen = {name: _digest(data) for name, data in contents.items()}
         changed = {

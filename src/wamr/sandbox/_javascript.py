@@ -53,6 +53,27 @@ class JavaScript(Sandbox):
         guest = guest_of(path_or_module, "JavaScript", _installed, _guest, _EXPORTS)
         self._open(guest, tools, limits, scripts)
 
+    @classmethod
+    def load(
+        cls,
+        path: str | PathLike[str],
+        path_or_module: str | PathLike[str] | Module | None = None,
+        *,
+        tools: object = (),
+        limits: RunLimits | None = None,
+        trusted: bool = False,
+    ) -> JavaScript:
+        """Return the sandbox that `save` has written, which takes no time to start.
+
+        path_or_module: as for the class; the same module. tools, limits: of the new sandbox.
+        trusted: whether the file comes from a trusted source, as in `wamr.Snapshot.load`.
+        Raises SnapshotError, OSError, and what the class raises.
+        """
+        self = cls.__new__(cls)
+        guest = guest_of(path_or_module, "JavaScript", _installed, _guest, _EXPORTS)
+        self._load(path, guest, tools, limits, trusted)
+        return self
+
 
 def _guest(module: Module) -> Guest:
     return Guest(module, [], _start)

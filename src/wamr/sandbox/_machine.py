@@ -84,6 +84,7 @@ class Machine:
         self.channel = channel = Channel()
         self.limits = limits
         self.interrupted = False
+        self.is_new = True  # no code has run since it was made
         self.seconds = 0.0  # in which it ran or slept since `begin`
         self._memory_limit = limits.memory
         wasi = WasiConfig(

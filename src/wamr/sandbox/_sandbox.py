@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from .. import ClosedError, Trap
+from .. import ClosedError, Snapshot, Trap
 from ._drive import drive, drive_async
 from ._files import FOLDER, checked_files
 from ._json import MAX_DEPTH, encode
@@ -15,6 +15,7 @@ from ._turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from os import PathLike
     from types import TracebackType
 
     from ._files import Contents
@@ -30,10 +31,21 @@ class Sandbox:
     def _open(
         self, guest: Guest, tools: object, limits: RunLimits | None, preload: list[str]
     ) -> None:
+        limits = checked_limits(limits, RunLimits())
+        self._prepare(guest, guest.started(limits), tools, limits, preload)
+
+    def _prepare(
+        self,
+        guest: Guest,
+        begun: Snapshot,
+        tools: object,
+        limits: RunLimits | None,
+        preload: list[str],
+    ) -> None:
         self.limits = checked_limits(limits, RunLimits())
         self._tools = Tools(tools)
         self._guest = guest  # which other sandboxes share
-        with Machine(guest.started(self.limits), self.limits) as machine:
+        with Machine(begun, self.limits) as machine:
             machine.prepare(self._preparation(preload))
             self._snapshot = machine.snapshot()
 
@@ -92,6 +104,50 @@ class Sandbox:
         """
         return Session(self, checked_files(files), checked_limits(limits, self.limits))
 
+    # ---- on disk
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the interpreter, as it is at the beginning of each run, to a file; `load` reads it.
+
+        Raises OSError.
+        """
+        self._snapshot.save(path)
+
+    def load_session(
+        self,
+        path: str | PathLike[str],
+        *,
+        files: Contents | None = None,
+        limits: RunLimits | None = None,
+        trusted: bool = False,
+    ) -> Session:
+        """Return the session that `Session.save` has written, with the tools of this sandbox.
+
+        files: of the session, which the file doesn't have. limits: in place of the sandbox's own.
+        trusted: as in `load`. Raises SnapshotError, OSError, TypeError, ValueError.
+        """
+        limits = checked_limits(limits, self.limits)
+        saved = Snapshot.load(path, self._guest.module, trusted=trusted)
+        session = Session(self, checked_files(files), limits)
+        session._machine = machine = Machine(saved, limits, session._files)
+        try:
+            machine.prepare(self._preparation([]))
+        except BaseException:
+            session.close()
+            raise
+        machine.is_new = True
+        return session
+
+    def _load(
+        self,
+        path: str | PathLike[str],
+        guest: Guest,
+        tools: object,
+        limits: RunLimits | None,
+        trusted: bool,
+    ) -> None:
+        saved = Snapshot.load(path, guest.module, trusted=trusted)
+        self._prepare(guest, saved, tools, limits, [])
+
     def _check_synchronous(self) -> None:
         if self._tools.asynchronous:
             names = ", ".join(self._tools.asynchronous)
@@ -149,6 +205,37 @@ class Session:
         with _Run(self, code, files, stdin, limits) as turn:
             return await drive_async(turn, turn.first)
 
+    # ---- copies
+    def copy(self) -> Session:
+        """Return a new session in the same state, with copies of the files.
+
+        Raises ClosedError, and RuntimeError while code runs.
+        """
+        with _Quiet(self) as machine:
+            copy = Session(self._sandbox, self._all_files(), self.limits)
+            if machine is not None:
+                copy._machine = Machine(machine.snapshot(), self.limits, copy._files)
+        return copy
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the session to a file, without its files; `Sandbox.load_session` reads it.
+
+        Raises ClosedError, OSError, and RuntimeError while code runs.
+        """
+        with _Quiet(self) as machine:
+            snapshot = self._sandbox._snapshot if machine is None else machine.snapshot()
+            snapshot.save(path)
+
+    @property
+    def files(self) -> dict[str, bytes | str]:
+        """The files of the session. Raises ClosedError, and RuntimeError while code runs."""
+        with _Quiet(self):
+            return self._all_files()
+
+    def _all_files(self) -> dict[str, bytes | str]:
+        machine = self._machine
+        return {**(self._files if machine is None else machine.files.all(self.limits.file_bytes))}
+
     def close(self) -> None:
         """End the session; a run in another thread is stopped. Idempotent."""
         self._closed = True
@@ -159,6 +246,13 @@ class Session:
             self._busy.release()
         elif machine is not None:
             machine.interrupt()  # the run closes it
+
+    def _acquire(self) -> None:
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("this session runs code already: one run at a time")
+        if self._closed:
+            self._busy.release()
+            raise ClosedError("this session has ended")
 
     def __enter__(self) -> Session:  # noqa: PYI034
         return self
@@ -171,6 +265,20 @@ class Session:
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+
+
+class _Quiet:
+    """A context in which no code runs in a session; returns its machine, or None."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> Machine | None:
+        self._session._acquire()
+        return self._session._machine
+
+    def __exit__(self, *_: object) -> None:
+        self._session._busy.release()
 
 
 class _Run:
@@ -194,11 +302,7 @@ class _Run:
 
     def __enter__(self) -> Turn:
         session = self._session
-        if not session._busy.acquire(blocking=False):
-            raise RuntimeError("this session runs code already: one run at a time")
-        if session._closed:
-            session._busy.release()
-            raise ClosedError("this session has ended")
+        session._acquire()
         self._turn = Turn(self._limits, session._sandbox._tools, self._first)
         return self._turn
 

@@ -85,7 +85,7 @@ def _describe(name: str, tool: Callable[..., Any]) -> dict[str, Any]:
     except (TypeError, ValueError):  # some builtin functions have none
         parameters: list[dict[str, Any]] = [{"name": of, "kind": kind} for of, kind in _ANY]
     else:
-        shown = _printable(str(_without_defaults(signature)))
+        shown = _printable(_text_of(signature))
         parameters = [_parameter(parameter) for parameter in signature.parameters.values()]
         for of, parameter in signature.parameters.items():
             if parameter.annotation is not parameter.empty:
@@ -113,14 +113,30 @@ def _parameter(parameter: inspect.Parameter) -> dict[str, Any]:
     return told
 
 
-def _without_defaults(signature: inspect.Signature) -> inspect.Signature:
-    """Return a signature without the default values that aren't JSON, which may tell too much."""
-    return signature.replace(
-        parameters=[
-            of if of.default is of.empty or _is_json(of.default) else of.replace(default=...)
-            for of in signature.parameters.values()
-        ]
-    )
+class _Text:
+    """Stands for an annotation, or a default value, in the text of a signature."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _text_of(signature: inspect.Signature) -> str:
+    """Return the text of a signature, without default values that aren't JSON."""
+    shown = []
+    for parameter in signature.parameters.values():
+        default, annotation = parameter.default, parameter.annotation
+        if default is not parameter.empty and not _is_json(default):
+            default = _Text("...")
+        if annotation is not parameter.empty:
+            annotation = _Text(_annotation(annotation))
+        shown.append(parameter.replace(default=default, annotation=annotation))
+    returns = signature.return_annotation
+    if returns is not signature.empty:
+        returns = _Text(_annotation(returns))
+    return str(signature.replace(parameters=shown, return_annotation=returns))
 
 
 def _annotation(annotation: object) -> str:

@@ -317,21 +317,25 @@ def _serve(
                 pass
 
     # ---- requests
-    def prepare(request):
+    def prepare(request, module):
         state["message_bytes"], state["depth"] = request["message_bytes"], request["depth"]
         for name in request["preload"]:
             __import__(name)
+        before = dict(tools)
+        tools.clear()
         for tool in request["tools"]:
             tools[tool["name"]] = make_tool(tool)
-        if request["cwd"]:
-            os.chdir(request["cwd"])
+        if module is not None:
+            names = module.__dict__
+            for name, tool in before.items():
+                if names.get(name) is tool:
+                    del names[name]
+            names.update(tools)
+        os.chdir(request["cwd"])
+        if request["cwd"] not in sys.path:
             sys.path.insert(0, request["cwd"])
 
-    def begin(request):
-        """Make what differs between two copies of the interpreter."""
-        random = modules.get("random")
-        if random is not None:
-            random.seed(os_urandom(32))
+    def new_module():
         module = types.ModuleType("__main__")
         module.__dict__.update(tools)
         module.__dict__["__builtins__"] = builtins
@@ -343,13 +347,17 @@ def _serve(
     while True:
         request = receive()
         if "preload" in request:
-            prepare(request)
+            prepare(request, module)
             keep_reserve()
             gc.collect()
             gc.freeze()
             continue
         if module is None:
-            module = begin(request)
+            module = new_module()
+        if "seeds" in request:  # it is a new copy, in which this would be as in all others
+            random = modules.get("random")
+            if random is not None:
+                random.seed(os_urandom(32))
         keep_reserve()
         data = run(request, module)
         flush()

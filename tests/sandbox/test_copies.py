@@ -1,0 +1,127 @@
+"""Copies of sessions, in memory and on disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from sandboxes import SMALL, echo, javascript, python
+
+import wamr
+from wamr.sandbox import Python
+
+
+def test_a_copy_of_a_session_goes_on_from_the_same_state():
+    with python().session(files={"a": b"1"}) as first:
+        first.run("x = [1]\nopen('b', 'w').write('2')")
+        with first.copy() as second:
+            second.run("x.append(2)\nopen('c', 'w').write('3')")
+            assert first.run("x").value == [1]
+            assert second.run("x").value == [1, 2]
+            assert second.run("import os; sorted(os.listdir())").value == ["a", "b", "c"]
+            assert first.run("import os; sorted(os.listdir())").value == ["a", "b"]
+            assert second.run("greet('x')").value == "Hello, x!"
+    with python().session() as new, new.copy() as copy:
+        assert copy.run("1").value == 1
+
+
+def test_copies_have_random_numbers_of_their_own():
+    with python().session() as session:
+        session.run("import random")
+        values = {session.copy().run("random.random()").value for _ in range(5)}
+        assert len(values) == 5
+    with javascript().session() as session:
+        session.run("1")
+        assert len({session.copy().run("Math.random()").value for _ in range(5)}) == 5
+
+
+def test_the_files_of_a_session_can_be_read():
+    with python().session(files={"a": "é"}) as session:
+        assert session.files == {"a": "é"}
+        session.run("open('b', 'w').write('2')")
+        assert session.files == {"a": "é".encode(), "b": b"2"}
+    with pytest.raises(wamr.ClosedError):
+        _ = session.files
+    with pytest.raises(wamr.ClosedError):
+        session.copy()
+
+
+def test_a_session_that_runs_code_cannot_be_copied():
+    seen = []
+
+    def look():
+        for use in (session.copy, lambda: session.files):
+            with pytest.raises(RuntimeError, match="one run at a time"):
+                use()
+        seen.append(1)
+
+    sandbox = Python(tools=[look], limits=SMALL)
+    session = sandbox.session()
+    assert session.run("look()").check().tool_calls == 1
+    assert seen == [1]
+    assert session.copy().run("look.__name__").value == "look"
+
+
+def test_copies_of_a_session_with_open_files_are_refused():
+    with python().session() as session:
+        session.run("f = open('a', 'w')")
+        with pytest.raises(wamr.SnapshotError, match="open"):
+            session.copy()
+        assert session.run("f.close()\n1").value == 1
+        assert session.copy().run("open('a').read()").value == ""
+
+
+# ---- on disk
+def test_a_sandbox_on_disk_is_the_same_with_other_tools(tmp_path):
+    path = tmp_path / "python.snapshot"
+    python().save(path)
+    sandbox = Python.load(path, tools=[echo], limits=SMALL, trusted=True)
+    assert sandbox.run(
+        "import sys\n['random' in sys.modules, echo(5), 'greet' in globals()]"
+    ).value == [True, 5, False]
+    assert sandbox.limits == SMALL
+    values = {sandbox.run("import random; random.random()").value for _ in range(3)}
+    assert len(values) == 3
+
+
+def test_another_process_can_use_the_file(tmp_path):
+    path = tmp_path / "python.snapshot"
+    python().save(path)
+    session_path = tmp_path / "session.snapshot"
+    with python().session() as session:
+        session.run("x = 41\ndef f(): return echo(x + 1)")
+        session.save(session_path)
+    code = f"""
+from wamr.sandbox import Python
+sandbox = Python.load({str(path)!r}, tools={{"echo": lambda value: value}}, trusted=True)
+print(sandbox.run("echo(6) * 7").value)
+session = sandbox.load_session({str(session_path)!r}, files={{"a": b"file"}}, trusted=True)
+print(session.run("f()").value, session.run("open('a').read()").value, session.run("greet").exception.type)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["42", "42", "file", "NameError"], done.stderr
+
+
+def test_javascript_sessions_survive_on_disk(tmp_path):
+    path = tmp_path / "session"
+    with javascript().session() as session:
+        session.run("let x = 41; function f() { return echo(x + 1) }")
+        session.save(path)
+    again = javascript().load_session(path, trusted=True)
+    assert again.run("f()").value == 42
+    assert again.run("throw new Error('e')").exception.type == "Error"
+
+
+def test_files_that_are_no_snapshots_are_refused(tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(FileNotFoundError):
+        Python.load(path, trusted=True)
+    path.write_bytes(b"nothing")
+    with pytest.raises(wamr.SnapshotError):
+        Python.load(path, trusted=True)
+    with pytest.raises(wamr.SnapshotError):
+        python().load_session(path, trusted=True)
+    javascript().save(path)
+    with pytest.raises(wamr.SnapshotError):
+        Python.load(path, trusted=True)

