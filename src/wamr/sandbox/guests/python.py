@@ -364,4 +364,5 @@ def _serve(
         send(data)
 
 
-_serve()
+if sys.platform == "wasi":
+    _serve()
