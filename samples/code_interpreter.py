@@ -1,8 +1,8 @@
-"""A code interpreter as a web service: untrusted Python code, many requests at once, one event loop.
+"""A code interpreter as a web service: untrusted Python code, many requests at once, one loop.
 
-POST /run with {"code": "…", "files": {"name": "text"}} answers {"stdout", "value", "error", "limit",
-"files"}. Each request has an interpreter of its own. The sample starts the server, and tries it as
-500 clients do at once, one of which never ends, while another one wants all memory.
+POST /run with {"code": "…", "files": {"name": "text"}} answers {"stdout", "value", "error",
+"limit", "files"}. Each request has an interpreter of its own. The sample starts the server, and
+tries it as 500 clients do at once, one of which never ends, while another one wants all memory.
 It needs `pip install "wamr[server]"`.
 """
 
@@ -33,15 +33,14 @@ def application() -> web.Application:
         body = await request.json()
         async with turn:
             result = await python.run_async(body["code"], files=body.get("files"))
+        files = {name: data.decode("utf-8", "replace") for name, data in result.files.items()}
         return web.json_response(
             {
                 "stdout": result.stdout,
                 "value": result.value,
                 "error": result.exception and result.exception.message,
                 "limit": result.limit,
-                "files": {
-                    name: data.decode("utf-8", "replace") for name, data in result.files.items()
-                },
+                "files": files,
             }
         )
 
@@ -71,7 +70,7 @@ async def main() -> None:
         print(done["files"])
 
         # 500 at once. Each looks for what others may have left.
-        code = "import builtins\nseen = getattr(builtins, 'mine', None)\nbuiltins.mine = {0}\n[seen, {0}]"
+        code = "import sys\nfound = getattr(sys, 'mine', None)\nsys.mine = {0}\n[found, {0}]"
         codes = [code.format(number) for number in range(498)]
         codes += ["while True: pass", "x = []\nwhile True: x.append(bytes(10**6))"]
         answers = await asyncio.gather(*map(post, codes))

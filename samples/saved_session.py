@@ -1,7 +1,8 @@
 """A Python prompt that survives a restart: its session is a snapshot on disk.
 
-`python samples/saved_session.py FILE` is the prompt; it goes on where it was when FILE exists. Without
-an argument, it shows this with two processes. `pip install "wamr[python]"` brings the interpreter.
+`python samples/saved_session.py FILE` is the prompt; it goes on where it was when FILE exists.
+Without an argument, it shows this with two processes. `pip install "wamr[python]"` brings the
+interpreter.
 """
 
 import subprocess
@@ -15,8 +16,8 @@ from wamr.sandbox import Python
 def prompt(path: Path) -> None:
     """Run the lines of stdin in the session that is in a file, and keep it there."""
     python = Python()
-    # A snapshot is code. Load one only if nobody else could have written it.
-    session = python.load_session(path, trusted=True) if path.exists() else python.session()
+    # A snapshot is code, so a file is loaded only if this user has written it on this machine.
+    session = python.load_session(path) if path.exists() else python.session()
     for line in sys.stdin:
         print(">>>", line.strip())
         result = session.run(line)

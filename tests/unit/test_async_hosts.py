@@ -107,11 +107,7 @@ def by_table(function: Any, store: Store) -> Instance:
     return Instance(store, Module(store, text), {"env": {"table": table}})
 
 
-DOORS = [
-    value
-    for name, value in list(globals().items())
-    if name.startswith("by_") and name != "by_generator"
-]
+DOORS = [value for name, value in list(globals().items()) if name.startswith("by_") and name != "by_generator"]
 
 
 @in_each_mode
@@ -348,10 +344,7 @@ def test_a_plain_call_refuses_them(kind: str) -> None:
 def test_a_start_function_refuses_them(kind: str) -> None:
     text = """(module (import "env" "fetch" (func $fetch (param i32) (result i32)))
       (func $start (drop (call $fetch (i32.const 1)))) (start $start))"""
-    with (
-        no_warnings(),
-        pytest.raises(RuntimeError, match=f"^{IS_ASYNC}; a start function can't be$"),
-    ):
+    with no_warnings(), pytest.raises(RuntimeError, match=f"^{IS_ASYNC}; a start function can't be$"):
         wamr.load(text, {"env": {"fetch": KINDS[kind]}})
 
 
