@@ -81,7 +81,7 @@ def test_many_runs_at_once_are_separate(sandbox):
             "1 / 0",
             "import os; os._exit(1)",
         ]
-        limits = RunLimits(time=1, memory=64 << 20)
+        limits = RunLimits(time=5, memory=48 << 20)
         results = await asyncio.gather(*[sandbox.run_async(code, limits=limits) for code in codes])
         assert [result.value for result in results[:60]] == [f"{i}!" for i in range(60)]
         assert [result.limit for result in results[60:]] == ["time", "memory", None, None]

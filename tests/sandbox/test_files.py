@@ -69,7 +69,7 @@ def test_a_session_keeps_files_and_tells_what_each_run_changed():
     ],
 )  # fmt: skip
 def test_too_many_or_too_long_files_are_a_limit(code, monkeypatch):
-    monkeypatch.setattr("wamr.sandbox._files._MOST", 300)
+    monkeypatch.setattr("wamr.sandbox._folder.MOST_ENTRIES", 300)
     result = python().run(code, limits=RunLimits(file_bytes=100_000, time=60))
     assert (result.limit, result.files) == ("files", {})
 

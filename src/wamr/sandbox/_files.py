@@ -1,33 +1,20 @@
-"""The files of a machine: a private directory, which is the code's working directory.
-
-The code may put anything there while it runs, so nothing is read before it is known how much there
-is, and links are never followed. `Files` is used while the machine stands still.
-"""
+"""The files of a machine: a mapping in, a mapping of what has changed out."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, cast
 
 from .. import WasiConfig
+from ._folder import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from .. import Instance
-
     Contents: TypeAlias = Mapping[str, bytes | str]
 
 FOLDER = "/work"
-_MOST = 10_000  # files and folders; more are too many for file_bytes, too
-
-
-class TooManyFiles(Exception):
-    """The files are more than file_bytes allows."""
 
 
 def checked_files(files: object) -> dict[str, bytes | str]:
@@ -48,45 +35,27 @@ def checked_files(files: object) -> dict[str, bytes | str]:
 
 
 class Files:
-    """The files in the private directory of an instance."""
+    """The files in the folder of a machine, which stands still."""
 
-    def __init__(self, instance: Instance, files: Contents) -> None:
-        self._files: MutableMapping[str, bytes] = instance.files[FOLDER]
-        self._path: str = cast("Any", self._files).path
-        self._seen = {name: _digest(_encoded(data)) for name, data in files.items()}
+    def __init__(self, folder: Folder, files: Contents) -> None:
+        self._folder = folder
+        self._seen: dict[str, bytes] = {}
+        self.put(files)
 
     def put(self, files: Contents) -> None:
-        """Write files. Raises TypeError, ValueError, OSError."""
+        """Write files. Raises OSError."""
         for name, data in files.items():
-            self._files[name] = _encoded(data)
-            self._seen[name] = _digest(_encoded(data))
+            data = data.encode() if isinstance(data, str) else data
+            self._folder.write(name, data)
+            self._seen[name] = _digest(data)
 
     def all(self, most: int) -> dict[str, bytes]:
         """Return all files. Raises TooManyFiles."""
-        contents = {}
-        for name in sorted(self.check(most)):
-            with suppress(KeyError, OSError, UnicodeEncodeError):  # a name that can't be named
-                name.encode()
-                contents[name] = self._files[name]
-        return contents
+        return dict(sorted(self._folder.read(most).items()))
 
-    def check(self, most: int) -> list[str]:
-        """Return the names of all files; raise TooManyFiles if they have more than `most` bytes."""
-        names, folders, size, count = [], [""], 0, 0
-        while folders:
-            folder = folders.pop()
-            with suppress(OSError), os.scandir(os.path.join(self._path, folder)) as entries:  # noqa: PTH118
-                for entry in entries:
-                    count += 1
-                    name = folder + entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(f"{name}/")
-                    elif entry.is_file(follow_symlinks=False):
-                        size += entry.stat(follow_symlinks=False).st_size
-                        names.append(name)
-                    if size > most or count > _MOST:
-                        raise TooManyFiles
-        return names
+    def check(self, most: int) -> None:
+        """Raise TooManyFiles if the files have more than `most` bytes."""
+        self._folder.check(most)
 
     def changes(self, most: int) -> tuple[dict[str, bytes], tuple[str, ...]]:
         """Return the files that have changed since the last call, and the names of removed ones.
@@ -100,10 +69,6 @@ class Files:
             name: data for name, data in contents.items() if before.get(name) != self._seen[name]
         }
         return changed, tuple(sorted(before.keys() - contents.keys()))
-
-
-def _encoded(data: bytes | str) -> bytes:
-    return data.encode() if isinstance(data, str) else data
 
 
 def _digest(data: bytes) -> bytes:

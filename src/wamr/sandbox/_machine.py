@@ -10,8 +10,10 @@ from dataclasses import replace
 from threading import Lock
 from time import monotonic, perf_counter
 from typing import Any, cast
+from weakref import finalize
 
 from .. import (
+    Dir,
     ExitTrap,
     FuelTrap,
     Instance,
@@ -25,7 +27,8 @@ from .. import (
     WasiConfig,
 )
 from ._channel import Channel, LimitReached
-from ._files import FOLDER, Files, TooManyFiles
+from ._files import FOLDER, Files
+from ._folder import TooManyFiles, new_folder
 from ._json import MessageError
 from ._results import SandboxError
 
@@ -81,6 +84,8 @@ class Machine:
     def __init__(
         self, made_by: Guest | Snapshot, limits: RunLimits, files: Contents | None = None
     ) -> None:
+        folder = new_folder()
+        self._released = finalize(self, folder.release)
         self.channel = channel = Channel()
         self.limits = limits
         self.interrupted = False
@@ -92,7 +97,7 @@ class Machine:
             stdin=cast("Any", channel.read),
             stdout=channel.write_stdout,
             stderr=channel.write_stderr,
-            dirs={FOLDER: files or {}},
+            dirs={FOLDER: Dir(folder.path, writable=True)},
         )
         bounds = ResourceLimits(
             memory_bytes=limits.memory, stack_bytes=limits.stack, fuel=_ENDLESS_FUEL
@@ -111,7 +116,7 @@ class Machine:
                     f"memory is {limits.memory}, and the interpreter alone takes "
                     f"{made_by.memory_bytes} bytes"
                 ) from None
-        self.files = Files(self._instance, files or {})
+        self.files = Files(folder, files or {})
         self._files_checked = 0.0  # when they are to be counted next
         self._wakes: float | None = None
         self._fuel = self._fuel_left = 0
@@ -225,6 +230,7 @@ class Machine:
             self._execution = None
             execution.close()
             self._instance.store.close()
+            self._released()
 
     def __enter__(self) -> Machine:  # noqa: PYI034
         return self

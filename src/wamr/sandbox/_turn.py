@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from secrets import token_bytes
 
-from ._files import TooManyFiles
+from ._folder import TooManyFiles
 from ._json import MessageError, encode
 from ._machine import Ended, Machine
 from ._results import GuestException, Result

@@ -1,0 +1,201 @@
+"""Private directories, one for each machine, which are used again if nothing was done in them.
+
+Making and removing a directory may take longer than everything else in a run, and most code writes
+no files. A directory goes back to the pool only if its change time says that no entry was ever
+made in it.
+
+Code may put anything into its directory, also links, and trees deeper than any path can be. So no
+link is followed here, and each folder is opened in the one above.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from secrets import token_hex
+from stat import S_ISREG
+from threading import Lock
+from weakref import finalize
+
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+MOST_ENTRIES = 10_000
+_DEEPEST = 64
+_MOST_KEPT = 64
+
+
+class TooManyFiles(Exception):
+    """There are more bytes or entries than allowed."""
+
+
+class Folder:
+    """An empty directory of this machine's own; `release` gives it back, with all that is in it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._changed = os.stat(path).st_ctime_ns  # noqa: PTH116
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file; name: a relative path that was checked. Raises OSError."""
+        *parts, last = name.split("/")
+        folder = self._open(parts, make=True)
+        try:
+            with suppress(FileNotFoundError):  # it may be a link
+                os.unlink(last, dir_fd=folder)
+            file = os.open(last, _CREATE, 0o600, dir_fd=folder)
+            with open(file, "wb") as stream:  # noqa: PTH123
+                stream.write(data)
+        finally:
+            os.close(folder)
+
+    def read(self, most: int) -> dict[str, bytes]:
+        """Return the contents of all files. Raises TooManyFiles."""
+        found: dict[str, bytes] = {}
+        self._walk(most, found)
+        return found
+
+    def check(self, most: int) -> None:
+        """Raise TooManyFiles if the files have more than `most` bytes, or are too many."""
+        self._walk(most, None)
+
+    def _open(self, parts: list[str], *, make: bool = False) -> int:
+        folder = os.open(self.path, _FOLDER)
+        for part in parts:
+            above = folder
+            try:
+                if make:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, 0o700, dir_fd=above)
+                folder = os.open(part, _FOLDER, dir_fd=above)
+            finally:
+                os.close(above)
+        return folder
+
+    def _walk(self, most: int, found: dict[str, bytes] | None) -> None:
+        """Count all files, and read them into `found`. Raises TooManyFiles."""
+        count = size = 0
+        todo = [(self._open([]), "", 0)]
+        try:
+            while todo:
+                folder, prefix, depth = todo.pop()
+                try:
+                    with os.scandir(folder) as entries:
+                        for entry in entries:
+                            count += 1
+                            if entry.is_dir(follow_symlinks=False):
+                                if depth == _DEEPEST:
+                                    raise TooManyFiles
+                                below = os.open(entry.name, _FOLDER, dir_fd=folder)
+                                todo.append((below, f"{prefix}{entry.name}/", depth + 1))
+                            elif entry.is_file(follow_symlinks=False):
+                                size += entry.stat(follow_symlinks=False).st_size
+                                if found is not None and size <= most:
+                                    _read(folder, entry.name, prefix + entry.name, found)
+                            if size > most or count > MOST_ENTRIES or len(todo) > _DEEPEST * 4:
+                                raise TooManyFiles
+                finally:
+                    os.close(folder)
+        finally:
+            for folder, _, _ in todo:
+                os.close(folder)
+
+    def release(self) -> None:
+        """Remove everything, or keep the directory for others if there never was anything."""
+        with suppress(OSError):
+            if os.stat(self.path).st_ctime_ns == self._changed and not os.listdir(self.path):  # noqa: PTH116, PTH208
+                _pool.put(self)
+                return
+            folder = self._open([])
+            try:
+                _clear(folder)
+            finally:
+                os.close(folder)
+            os.rmdir(self.path)  # noqa: PTH106
+
+
+def _read(folder: int, name: str, path: str, found: dict[str, bytes]) -> None:
+    with suppress(OSError, UnicodeEncodeError):  # a name that isn't UTF-8
+        path.encode()
+        file = os.open(name, _READ, dir_fd=folder)
+        with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
+            if S_ISREG(os.fstat(file).st_mode):
+                found[path] = stream.readall()
+
+
+def _clear(folder: int) -> None:
+    """Remove everything in a folder. What is in the folders there is moved up, so none is deep."""
+    moved, number = token_hex(8), 0
+    while names := os.listdir(folder):
+        for name in names:
+            try:
+                os.unlink(name, dir_fd=folder)
+                continue
+            except OSError:  # it is a folder
+                pass
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=folder)
+                continue
+            below = os.open(name, _FOLDER, dir_fd=folder)
+            try:
+                for inner in os.listdir(below):  # noqa: PTH208
+                    number += 1
+                    os.rename(inner, f"{moved}-{number}", src_dir_fd=below, dst_dir_fd=folder)
+            finally:
+                os.close(below)
+            os.rmdir(name, dir_fd=folder)
+
+
+class _Pool:
+    """The unused directories of this process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._process = 0
+        self._base = ""
+        self._number = 0
+        self._kept: list[str] = []
+
+    def take(self) -> Folder:
+        """Return an empty directory. Raises OSError."""
+        with self._lock:
+            if self._process != os.getpid():  # not those of a parent
+                self._forget()
+                self._process = os.getpid()
+                self._base = tempfile.mkdtemp(prefix="wamr-sandbox-")
+                finalize(self, _remove, self._base, self._process)
+            while self._kept:
+                with suppress(OSError):  # somebody has tidied up
+                    return Folder(self._kept.pop())
+            self._number += 1
+            path = os.path.join(self._base, str(self._number))  # noqa: PTH118
+        os.makedirs(path, 0o700)  # noqa: PTH103
+        return Folder(path)
+
+    def put(self, folder: Folder) -> None:
+        """Keep a directory in which nothing was done."""
+        with self._lock:
+            if self._process == os.getpid() and len(self._kept) < _MOST_KEPT:
+                self._kept.append(folder.path)
+                return
+        with suppress(OSError):
+            os.rmdir(folder.path)  # noqa: PTH106
+
+
+def _remove(base: str, process: int) -> None:
+    if os.getpid() == process:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+_pool = _Pool()
+os.register_at_fork(after_in_child=lambda: setattr(_pool, "_lock", Lock()))
+
+
+def new_folder() -> Folder:
+    """Return an empty private directory. Raises OSError."""
+    return _pool.take()
