@@ -181,11 +181,13 @@ _LAZY = {
 if not TYPE_CHECKING:  # for a type checker, every name would exist
 
     def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name == "sandbox":
+            return import_module("wamr.sandbox")
         module = _LAZY.get(name)
         if module is None:
             raise AttributeError(f"module 'wamr' has no attribute {name!r}")
-        from importlib import import_module
-
         value: object = getattr(import_module(f"wamr.{module}"), name)
         globals()[name] = value
         return value

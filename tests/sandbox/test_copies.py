@@ -76,7 +76,7 @@ def test_copies_of_a_session_with_open_files_are_refused():
 def test_a_sandbox_on_disk_is_the_same_with_other_tools(tmp_path):
     path = tmp_path / "python.snapshot"
     python().save(path)
-    sandbox = Python.load(path, tools=[echo], limits=SMALL, trusted=True)
+    sandbox = Python.load(path, tools=[echo], limits=SMALL)
     assert sandbox.run(
         "import sys\n['random' in sys.modules, echo(5), 'greet' in globals()]"
     ).value == [True, 5, False]
@@ -94,9 +94,9 @@ def test_another_process_can_use_the_file(tmp_path):
         session.save(session_path)
     code = f"""
 from wamr.sandbox import Python
-sandbox = Python.load({str(path)!r}, tools={{"echo": lambda value: value}}, trusted=True)
+sandbox = Python.load({str(path)!r}, tools={{"echo": lambda value: value}})
 print(sandbox.run("echo(6) * 7").value)
-session = sandbox.load_session({str(session_path)!r}, files={{"a": b"file"}}, trusted=True)
+session = sandbox.load_session({str(session_path)!r}, files={{"a": b"file"}})
 print(session.run("f()").value, session.run("open('a').read()").value, session.run("greet").exception.type)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -108,7 +108,7 @@ def test_javascript_sessions_survive_on_disk(tmp_path):
     with javascript().session() as session:
         session.run("let x = 41; function f() { return echo(x + 1) }")
         session.save(path)
-    again = javascript().load_session(path, trusted=True)
+    again = javascript().load_session(path)
     assert again.run("f()").value == 42
     assert again.run("throw new Error('e')").exception.type == "Error"
 
@@ -116,12 +116,51 @@ def test_javascript_sessions_survive_on_disk(tmp_path):
 def test_files_that_are_no_snapshots_are_refused(tmp_path):
     path = tmp_path / "file"
     with pytest.raises(FileNotFoundError):
-        Python.load(path, trusted=True)
+        Python.load(path)
     path.write_bytes(b"nothing")
     with pytest.raises(wamr.SnapshotError):
-        Python.load(path, trusted=True)
+        Python.load(path)
     with pytest.raises(wamr.SnapshotError):
-        python().load_session(path, trusted=True)
+        python().load_session(path)
     javascript().save(path)
     with pytest.raises(wamr.SnapshotError):
-        Python.load(path, trusted=True)
+        Python.load(path)
+
+
+def test_a_file_that_somebody_has_changed_is_refused(tmp_path):
+    path = tmp_path / "python.snapshot"
+    python().save(path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(wamr.SnapshotError):
+        Python.load(path)
+
+
+def test_the_cache_is_made_once_and_again_if_it_does_not_fit(tmp_path):
+    path = tmp_path / "cache"
+    first = Python(cache=path, preload=["json"], tools=[echo], limits=SMALL)
+    made = path.stat().st_mtime_ns
+    assert first.run("echo(1)").value == 1
+    second = Python(cache=path, preload=["json", "csv"], limits=SMALL)
+    assert second.run("import sys; 'csv' in sys.modules").value is True
+    assert second.run("echo").exception.type == "NameError"
+    assert path.stat().st_mtime_ns == made
+    path.write_bytes(b"nothing")
+    assert Python(cache=path, limits=SMALL).run("1").value == 1
+    assert path.stat().st_size > 1000
+
+
+def test_sandboxes_and_sessions_cannot_be_pickled():
+    import copy
+    import pickle
+
+    with python().session() as session:
+        for thing in (session, python()):
+            with pytest.raises(TypeError, match="cannot be"):
+                pickle.dumps(thing)
+            with pytest.raises(TypeError, match="cannot be"):
+                copy.copy(thing)
+        assert repr(session) == "<wamr.sandbox.Session>"
+    assert repr(session) == "<wamr.sandbox.Session, closed>"
+    assert repr(python()).startswith("<wamr.sandbox.Python, tools: greet, total")

@@ -80,6 +80,6 @@ def test_importing_wamr_does_not_import_the_sandbox():
     code = "import sys, wamr; print(any(name.startswith('wamr.sandbox') for name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-    code = "import wamr.sandbox; print(wamr.sandbox.Python.__name__)"
+    code = "import wamr; print(wamr.sandbox.Python.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "Python"

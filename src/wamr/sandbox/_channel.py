@@ -36,7 +36,7 @@ class Channel:
 
     def __init__(self) -> None:
         self.marker = b""
-        self._input = b""
+        self._input = memoryview(b"")
         self._clear(0, 0)
 
     def _clear(self, output: int, message: int) -> None:
@@ -58,12 +58,14 @@ class Channel:
     # ---- to the guest
     def send(self, data: bytes) -> None:
         """Send a message, which is JSON without line breaks."""
-        self._input += data + b"\n"
+        self._input = memoryview(bytes(self._input) + data + b"\n")
 
     def read(self, size: int) -> bytes | None:
         """Return a part of what was sent, at most `size` bytes; None: the guest waits."""
+        if not self._input:
+            return None
         data, self._input = self._input[:size], self._input[size:]
-        return data or None
+        return bytes(data)
 
     # ---- from the guest
     def write_stdout(self, data: bytes) -> None:

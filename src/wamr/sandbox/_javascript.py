@@ -32,7 +32,7 @@ class JavaScript(Sandbox):
     tools: functions that code may call, in a list, or in a mapping from names to functions. `f(1)`
     passes positional arguments, `f.named({b: 2}, 1)` keyword arguments, too.
     preload: scripts that are run beforehand; what they define is there in each run.
-    limits: of each run.
+    limits: of each run. cache: a file to keep the started interpreter in; used if it fits.
     Raises GuestMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
     """
 
@@ -43,6 +43,7 @@ class JavaScript(Sandbox):
         tools: object = (),
         preload: Iterable[str] = (),
         limits: RunLimits | None = None,
+        cache: str | PathLike[str] | None = None,
     ) -> None:
         if isinstance(preload, (str, bytes)) or not isinstance(preload, Iterable):
             raise TypeError(f"preload must be scripts, in a list, not {type(preload).__name__}")
@@ -51,7 +52,7 @@ class JavaScript(Sandbox):
             if not isinstance(script, str):
                 raise TypeError(f"preload must be scripts: str, not {type(script).__name__}")
         guest = guest_of(path_or_module, "JavaScript", _installed, _guest, _EXPORTS)
-        self._open(guest, tools, limits, scripts)
+        self._open(guest, tools, limits, scripts, cache)
 
     @classmethod
     def load(

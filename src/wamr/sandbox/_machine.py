@@ -7,6 +7,7 @@ their turns. This module knows nothing about what is sent.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from threading import Lock
 from time import monotonic, perf_counter
 from typing import Any, cast
@@ -43,6 +44,11 @@ if TYPE_CHECKING:
 SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
 _NEARLY = 1 << 20  # bytes: with less memory than this left, a guest that dies has no memory
+
+
+@lru_cache
+def _bounds(limits: RunLimits) -> ResourceLimits:
+    return ResourceLimits(memory_bytes=limits.memory, stack_bytes=limits.stack, fuel=_ENDLESS_FUEL)
 
 
 class Guest:
@@ -99,9 +105,7 @@ class Machine:
             stderr=channel.write_stderr,
             dirs={FOLDER: Dir(folder.path, writable=True)},
         )
-        bounds = ResourceLimits(
-            memory_bytes=limits.memory, stack_bytes=limits.stack, fuel=_ENDLESS_FUEL
-        )
+        bounds = _bounds(limits)
         self._instance: Instance
         self._execution: Execution | None
         if isinstance(made_by, Guest):

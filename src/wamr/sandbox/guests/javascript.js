@@ -163,13 +163,17 @@ async function run(request) {
   const limit = request.result_bytes;
   runs++;
   marker = request.marker;
-  input = request.stdin.split("\n");
-  if (input.at(-1) === "") input.pop();
-  const lines = request.code.split("\n");
+  input = [];
+  if (request.stdin) {
+    input = request.stdin.split("\n");
+    if (input.at(-1) === "") input.pop();
+  }
   let text;
   try {
-    let value = (await evalScript(request.code, { async: true, backtrace_barrier: true })).value;
-    value = await value;
+    let value;
+    if (request.code.includes("await")) value = (await evalScript(request.code, { async: true })).value;
+    else value = evalScript(request.code);
+    if (typeof value === "object") value = await value;
     if (value === undefined) return "{}";
     try {
       text = `{"value":${toJSON(value)}}`;
@@ -177,7 +181,7 @@ async function run(request) {
       text = stringify({ repr: wellFormed(shown(value)) });
     }
   } catch (error) {
-    const exception = described(error, lines);
+    const exception = described(error, request.code.split("\n"));
     const result = { exception };
     if (error === null) result.limit = "memory?";
     if (exception.type === "InternalError" && exception.message === "out of memory") {
