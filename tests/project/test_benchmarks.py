@@ -50,6 +50,30 @@ def test_a_line_that_is_not_there_is_named():
     assert "'calls.nothing'" in done.stderr
 
 
+def test_sandboxes_are_measured_beside_each_other(tmp_path):
+    kept = tmp_path / "run.json"
+    command = [sys.executable, "-m", "benchmarks.sandboxes", "--quick", "wamr, JavaScript"]
+    paths = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [*command, "pyeryx", "--json", kept],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(kept.read_text())
+    assert rows["wamr, JavaScript"].keys() == {"first", "fresh", "again", "memory"}
+    assert all(value > 0 for value in rows["wamr, JavaScript"].values())
+    assert isinstance(rows["pyeryx"], (dict, str))  # measured, or why not
+    assert "wamr, JavaScript" in done.stdout
+    unknown = subprocess.run([*command, "nothing"], cwd=ROOT, capture_output=True, text=True)
+    assert unknown.returncode == 2
+    assert "'nothing' is no sandbox" in unknown.stderr
+
+
 # ------------------------------------------------------------------ the plot
 SVG = "{http://www.w3.org/2000/svg}"
 MACHINE = {"python": "P", "system": "S", "cores": 2, "processor": "", "versions": {"wamr": "1"}}

@@ -129,6 +129,19 @@ def test_cancelling_ends_the_run(sandbox, code):
     assert sandbox._snapshot.alive == 0
 
 
+def test_a_run_whose_coroutine_is_closed_ends():
+    async def main():
+        session = python().session(limits=RunLimits(time=60))
+        coroutine = session.run_async("while True: pass")
+        coroutine.send(None)
+        await asyncio.sleep(0.1)
+        coroutine.close()
+        assert session.closed
+        assert python().run("1").value == 1
+
+    asyncio.run(main())
+
+
 def test_cancelling_before_the_code_begins_is_fine(sandbox):
     async def main():
         tasks = [asyncio.create_task(sandbox.run_async("1")) for _ in range(30)]

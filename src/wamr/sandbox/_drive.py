@@ -7,6 +7,7 @@ import inspect
 import time
 from _thread import allocate_lock
 from contextlib import suppress
+from threading import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,22 +71,29 @@ async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
 
 async def _in_thread(function: Callable[[], T], interrupt: Callable[[], object]) -> T:
     """Call a function in a thread; if the task is cancelled, interrupt it and wait for its end."""
-    begun = allocate_lock()
+    begun = allocate_lock()  # taken by the thread, or by who wants it not to begin
+    ended = Event()
 
     def call() -> T:
         if not begun.acquire(blocking=False):
             raise asyncio.CancelledError
-        return function()
+        try:
+            return function()
+        finally:
+            ended.set()
 
     future = asyncio.get_running_loop().run_in_executor(None, call)
     try:
         return await asyncio.shield(future)
-    except BaseException:
-        while not begun.acquire(blocking=False) and not future.done():
+    except BaseException as error:
+        future.add_done_callback(_seen)
+        while not ended.is_set() and not begun.acquire(blocking=False):
             interrupt()
+            if isinstance(error, GeneratorExit):  # nothing can be awaited
+                ended.wait(0.05)
+                continue
             with suppress(asyncio.CancelledError):  # cancelled once more
                 await asyncio.wait([future], timeout=0.05)
-        future.add_done_callback(_seen)
         raise
 
 

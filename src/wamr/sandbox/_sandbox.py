@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._files import Contents
     from ._machine import Guest
     from ._results import Result
+    from ._tools import Functions
 
 
 class Sandbox:
@@ -31,7 +32,7 @@ class Sandbox:
     def _open(
         self,
         guest: Guest,
-        tools: object,
+        tools: Functions,
         limits: RunLimits | None,
         preload: list[str],
         cache: str | PathLike[str] | None,
@@ -50,7 +51,7 @@ class Sandbox:
         self,
         guest: Guest,
         begun: Snapshot,
-        tools: object,
+        tools: Functions,
         limits: RunLimits | None,
         preload: list[str],
     ) -> None:
@@ -160,7 +161,7 @@ class Sandbox:
         self,
         path: str | PathLike[str],
         guest: Guest,
-        tools: object,
+        tools: Functions,
         limits: RunLimits | None,
         trusted: bool,
     ) -> None:

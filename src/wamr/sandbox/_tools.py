@@ -17,7 +17,9 @@ from ._json import MessageError, encode
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    Functions: TypeAlias = Iterable[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
 
 _ANY = [("args", "VAR_POSITIONAL"), ("kwargs", "VAR_KEYWORD")]
 
