@@ -14,14 +14,13 @@ from wamr.sandbox import Python, RunLimits
 
 LIMITS = RunLimits(time=5, memory=64 << 20, output=100_000, file_bytes=1 << 20)
 AT_ONCE = 50  # interpreters; other requests wait, so that they don't share the time and the memory
-
-prices = {"apple": 3, "pear": 4}
+PRICES = {"apple": 3, "pear": 4}
 
 
 async def price(item: str, *, currency: str = "EUR") -> str:
     """Return the price of an item."""
     await asyncio.sleep(0.01)  # as if it asked a database
-    return f"{prices[item]} {currency}"
+    return f"{PRICES[item]} {currency}"
 
 
 def application() -> web.Application:
@@ -53,8 +52,7 @@ async def main() -> None:
     """Start the server, and be its clients."""
     runner = web.AppRunner(application())
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/run"
 
     async with ClientSession(connector=TCPConnector(limit=0)) as client:

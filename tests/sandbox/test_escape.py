@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lists of code
 """Attacks: what code may do to its own interpreter, and that nobody else notices.
 
 Code shares the interpreter with the program that serves the host's requests, so it can do anything
@@ -8,7 +9,7 @@ other runs, or make `run` raise.
 from __future__ import annotations
 
 import gc
-import os
+from pathlib import Path
 
 import pytest
 from sandboxes import SMALL, TOOLS, python
@@ -69,14 +70,37 @@ def test_code_can_forge_its_own_result_only(data, value):
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"x", b"[]", b"1", b"{", b'{"value": NaN}', b'{"value": 1, "value": 2}', b'{"value": "\\ud800"}', b'{"value": ' + b"[" * 5000,
-        b'{"value": ' + b"9" * 5000 + b"}", b'{"exception": 1}', b'{"exception": {"type": 1}}', b'{"exception": []}', b'{"exception": null}',
-        b'{"limit": "x"}', b'{"limit": ["time"]}', b'{"limit": {}}', b'{"call": 1}', b'{"call": "nothing", "args": [], "kwargs": {}}', b'{"call": "echo"}',
-        b'{"call": "echo", "args": {}, "kwargs": []}', b'{"call": "__class__", "args": [], "kwargs": {}}', b'{"call": ["echo"], "args": [], "kwargs": {}}',
-        b'{"call": "echo", "args": [1, 2, 3, 4], "kwargs": {}}', b'{"call": "echo", "args": [], "kwargs": {"value": 1, "x": 2}}',
-        b'{"call": null, "args": [], "kwargs": {}}', b"\xff\xfe", b'{"value": "\xff"}', b"\0" * 100,
+        b"",
+        b"x",
+        b"[]",
+        b"1",
+        b"{",
+        b'{"value": NaN}',
+        b'{"value": 1, "value": 2}',
+        b'{"value": "\\ud800"}',
+        b'{"value": ' + b"[" * 5000,
+        b'{"value": ' + b"9" * 5000 + b"}",
+        b'{"exception": 1}',
+        b'{"exception": {"type": 1}}',
+        b'{"exception": []}',
+        b'{"exception": null}',
+        b'{"limit": "x"}',
+        b'{"limit": ["time"]}',
+        b'{"limit": {}}',
+        b'{"call": 1}',
+        b'{"call": "nothing", "args": [], "kwargs": {}}',
+        b'{"call": "echo"}',
+        b'{"call": "echo", "args": {}, "kwargs": []}',
+        b'{"call": "__class__", "args": [], "kwargs": {}}',
+        b'{"call": ["echo"], "args": [], "kwargs": {}}',
+        b'{"call": "echo", "args": [1, 2, 3, 4], "kwargs": {}}',
+        b'{"call": "echo", "args": [], "kwargs": {"value": 1, "x": 2}}',
+        b'{"call": null, "args": [], "kwargs": {}}',
+        b"\xff\xfe",
+        b'{"value": "\xff"}',
+        b"\0" * 100,
     ],
-)  # fmt: skip
+)
 def test_wrong_messages_end_the_run_and_nothing_else(data):
     result = run(f"{FIND}forge({data!r})\nos.read(0, 1)")
     assert result.value is None
@@ -128,33 +152,59 @@ def test_reading_the_requests_ends_the_run():
         "import sys\nsys.stdout = sys.stderr = sys.stdin = None",
         "import sys\nsys.stdout.close(); sys.stderr.close()",
         "import os\nfor i in range(100):\n  try: os.close(i)\n  except OSError: pass",
-        "import os\nos.close(2)", "import os\nos.close(0)", "import os\nos.close(1)\nprint(1)",
+        "import os\nos.close(2)",
+        "import os\nos.close(0)",
+        "import os\nos.close(1)\nprint(1)",
         "import os\nos.write = os.read = os.urandom = None",
         "import json\njson.dumps = json.loads = json.JSONEncoder = None\njson.encoder.encode_basestring = None",
         "import traceback\ntraceback.TracebackException = None\n1/0",
         "import traceback\ntraceback.TracebackException.from_exception = lambda *a: 1/0\n1/0",
         "import sys\nsys.excepthook = sys.displayhook = sys.unraisablehook = print\n1/0",
-        "import sys\nsys.settrace(lambda *a: 1/0)", "import sys\nsys.setprofile(lambda *a: 1/0)",
+        "import sys\nsys.settrace(lambda *a: 1/0)",
+        "import sys\nsys.setprofile(lambda *a: 1/0)",
         "import sys\nsys.addaudithook(lambda *a: 1/0)",
         "import gc\ngc.callbacks.append(lambda *a: 1/0)\ngc.collect()",
-        "import atexit\natexit.register(lambda: print('exit'))", "import sys\nsys.exit(1)", "raise SystemExit(b'x' * 1000)",
-        "import sys\nsys._getframe(1).f_locals.clear()", "import signal\nsignal.raise_signal(signal.SIGINT)",
-        "import threading\nthreading.Thread(target=print).start()", "import faulthandler\nfaulthandler._sigsegv()",
-        "import _testcapi\n_testcapi.crash_no_current_thread()", "import ctypes", "import _testinternalcapi",
-        "import sys\nsys.setrecursionlimit(5)\n1/0", "import linecache\nlinecache.cache = None\n1/0",
+        "import atexit\natexit.register(lambda: print('exit'))",
+        "import sys\nsys.exit(1)",
+        "raise SystemExit(b'x' * 1000)",
+        "import sys\nsys._getframe(1).f_locals.clear()",
+        "import signal\nsignal.raise_signal(signal.SIGINT)",
+        "import threading\nthreading.Thread(target=print).start()",
+        "import faulthandler\nfaulthandler._sigsegv()",
+        "import _testcapi\n_testcapi.crash_no_current_thread()",
+        "import ctypes",
+        "import _testinternalcapi",
+        "import sys\nsys.setrecursionlimit(5)\n1/0",
+        "import linecache\nlinecache.cache = None\n1/0",
         "class E(BaseException):\n  __class__ = property(lambda s: 1/0)\n  __str__ = __repr__ = lambda s: s.x\n  __qualname__ = 1\nraise E",
         "class M(type):\n  __qualname__ = property(lambda s: 1/0)\nclass E(Exception, metaclass=M): pass\nraise E",
-        "class E(Exception):\n  def __traceback__(self): pass\nraise E", "class A:\n  __repr__ = None\nA()", "class A:\n  def __repr__(self): return 5\nA()",
-        "class A(dict):\n  def items(self): return 1/0\n  __iter__ = values = keys = items\nA(a=1)", "class A(str): pass\nA('x')", "class A(int):\n  __repr__ = lambda s: '}'\nA(1)",
-        "class A(float):\n  __repr__ = lambda s: '1,2'\nA(1)", "class A(list):\n  def __iter__(self): raise SystemExit\nA([1])",
-        "e = ValueError()\ne.__context__ = e\ne.__cause__ = e\nraise e", "a, b = ValueError(1), ValueError(2)\na.__cause__ = b\nb.__cause__ = a\nraise a",
+        "class E(Exception):\n  def __traceback__(self): pass\nraise E",
+        "class A:\n  __repr__ = None\nA()",
+        "class A:\n  def __repr__(self): return 5\nA()",
+        "class A(dict):\n  def items(self): return 1/0\n  __iter__ = values = keys = items\nA(a=1)",
+        "class A(str): pass\nA('x')",
+        "class A(int):\n  __repr__ = lambda s: '}'\nA(1)",
+        "class A(float):\n  __repr__ = lambda s: '1,2'\nA(1)",
+        "class A(list):\n  def __iter__(self): raise SystemExit\nA([1])",
+        "e = ValueError()\ne.__context__ = e\ne.__cause__ = e\nraise e",
+        "a, b = ValueError(1), ValueError(2)\na.__cause__ = b\nb.__cause__ = a\nraise a",
         "e = ValueError()\nfor i in range(5000):\n  n = ValueError(i)\n  n.__context__ = e\n  e = n\nraise e",
         "raise ExceptionGroup('g', [ExceptionGroup('h', [ValueError(1)] * 100)] * 10)",
-        "global __value_of_the_last_expression__\n__value_of_the_last_expression__ = 5", "del __builtins__\n5", "__builtins__ = None\n5",
-        "import sys, types\nsys.modules['__main__'] = 5", "import os\nos.chdir('/')\nos.chdir('..')", "import os\nos.rmdir('/work')", "import os\nos.rename('/work', '/x')",
-        "exec('a' * 10**6)", "eval('[' * 10**5)", "compile('x', '\\0', 'exec')", "'\\0'", "print('\\0' * 100)", "f'{\"\\x00\" + chr(0xd800)!a}'",
+        "global __value_of_the_last_expression__\n__value_of_the_last_expression__ = 5",
+        "del __builtins__\n5",
+        "__builtins__ = None\n5",
+        "import sys, types\nsys.modules['__main__'] = 5",
+        "import os\nos.chdir('/')\nos.chdir('..')",
+        "import os\nos.rmdir('/work')",
+        "import os\nos.rename('/work', '/x')",
+        "exec('a' * 10**6)",
+        "eval('[' * 10**5)",
+        "compile('x', '\\0', 'exec')",
+        "'\\0'",
+        "print('\\0' * 100)",
+        "f'{\"\\x00\" + chr(0xd800)!a}'",
     ],
-)  # fmt: skip
+)
 def test_an_interpreter_that_was_broken_harms_itself_only(code):
     run(code, limits=RunLimits(time=10, memory=64 << 20, output=10_000))
     with python().session(limits=SMALL) as session:
@@ -189,7 +239,17 @@ def test_nothing_crosses_from_one_run_to_the_next():
         assert python().run(look).value == clean
 
 
-@pytest.mark.parametrize("name", ["..", "../x", "/etc/passwd", "/work/../../etc/passwd", "/proc/self/mem", "../../../../etc/passwd"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        "../x",
+        "/etc/passwd",
+        "/work/../../etc/passwd",
+        "/proc/self/mem",
+        "../../../../etc/passwd",
+    ],
+)
 def test_files_of_the_host_cannot_be_reached(name):
     for mode in ("rb", "wb"):
         assert run(f"open({name!r}, {mode!r})").exception.type in (
@@ -223,7 +283,7 @@ def test_tools_get_what_code_sends_and_nothing_else():
 def test_runs_leave_nothing_behind_in_the_host():
     python().run("1")
     gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len([*Path("/proc/self/fd").iterdir()])
     for code in (
         "1",
         "import os; os._exit(1)",
@@ -233,7 +293,7 @@ def test_runs_leave_nothing_behind_in_the_host():
     ):
         python().run(code, limits=RunLimits(time=0.1, memory=64 << 20))
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) <= before + 2
+    assert len([*Path("/proc/self/fd").iterdir()]) <= before + 2
     assert python()._snapshot.alive == 0
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lists of code
 """Files in sandboxes: a mapping in, a mapping out, and nothing of the host."""
 
 from __future__ import annotations
@@ -63,11 +64,14 @@ def test_a_session_keeps_files_and_tells_what_each_run_changed():
 @pytest.mark.parametrize(
     "code",
     [
-        "open('a', 'wb').write(b'x' * 200_000)", "f = open('a', 'wb')\nf.truncate(10**12)", "f = open('a', 'wb')\nf.seek(10**11)\nf.write(b'x')\nf.flush()",
-        "while True:\n  with open('a', 'ab') as f: f.write(b'x' * 1000)", "i = 0\nwhile True:\n  open(str(i), 'w').close()\n  i += 1",
+        "open('a', 'wb').write(b'x' * 200_000)",
+        "f = open('a', 'wb')\nf.truncate(10**12)",
+        "f = open('a', 'wb')\nf.seek(10**11)\nf.write(b'x')\nf.flush()",
+        "while True:\n  with open('a', 'ab') as f: f.write(b'x' * 1000)",
+        "i = 0\nwhile True:\n  open(str(i), 'w').close()\n  i += 1",
         "import os\ni = 0\nwhile True:\n  os.mkdir(str(i))\n  i += 1",
     ],
-)  # fmt: skip
+)
 def test_too_many_or_too_long_files_are_a_limit(code, monkeypatch):
     monkeypatch.setattr("wamr.sandbox._folder.MOST_ENTRIES", 300)
     result = python().run(code, limits=RunLimits(file_bytes=100_000, time=60))

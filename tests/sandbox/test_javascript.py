@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lists of code
 """JavaScript in a sandbox."""
 
 from __future__ import annotations
@@ -16,11 +17,25 @@ def run(code: str, **rest: object) -> Result:
 @pytest.mark.parametrize(
     ("code", "value"),
     [
-        ("1 + 1", 2), ("null", None), ("true", True), ("'é😀\\0\\n\\u2028'", "é😀\0\n\u2028"), ("[]", []), ("({})", {}), ("({a: [1, {b: null}]})", {"a": [1, {"b": None}]}),
-        ("2 ** 53", 2**53), ("-0.5", -0.5), ("1e300", 1e300), ("new Date(0)", "1970-01-01T00:00:00.000Z"), ("class A { x = 1 }; new A()", {"x": 1}),
-        ("({a: undefined, b: 1})", {"b": 1}), ("await Promise.resolve(3)", 3), ("Promise.resolve(4)", 4), ("let x = 1; x = 5", 5), ("JSON.parse('[1]')", [1]),
+        ("1 + 1", 2),
+        ("null", None),
+        ("true", True),
+        ("'é😀\\0\\n\\u2028'", "é😀\0\n\u2028"),
+        ("[]", []),
+        ("({})", {}),
+        ("({a: [1, {b: null}]})", {"a": [1, {"b": None}]}),
+        ("2 ** 53", 2**53),
+        ("-0.5", -0.5),
+        ("1e300", 1e300),
+        ("new Date(0)", "1970-01-01T00:00:00.000Z"),
+        ("class A { x = 1 }; new A()", {"x": 1}),
+        ("({a: undefined, b: 1})", {"b": 1}),
+        ("await Promise.resolve(3)", 3),
+        ("Promise.resolve(4)", 4),
+        ("let x = 1; x = 5", 5),
+        ("JSON.parse('[1]')", [1]),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_is_json_comes_back(code, value):
     result = run(code).check()
     assert (result.value, result.value_is) == (value, "json")
@@ -29,10 +44,19 @@ def test_a_value_that_is_json_comes_back(code, value):
 @pytest.mark.parametrize(
     ("code", "text"),
     [
-        ("5n", "5n"), ("NaN", "NaN"), ("[Infinity]", "[Infinity]"), ("x => x", "[Function: (anonymous)]"), ("Symbol('a')", "Symbol(a)"), ("new Map([[1, 'a']])", 'Map(1) {1 => "a"}'),
-        ("new Set([1])", "Set(1) {1}"), ("[undefined]", "[undefined]"), ("/a/g", "/a/g"), ("const a = []; a.push(a); a", "[[Circular]]"), ("'\\ud800'", "\ufffd"),
+        ("5n", "5n"),
+        ("NaN", "NaN"),
+        ("[Infinity]", "[Infinity]"),
+        ("x => x", "[Function: (anonymous)]"),
+        ("Symbol('a')", "Symbol(a)"),
+        ("new Map([[1, 'a']])", 'Map(1) {1 => "a"}'),
+        ("new Set([1])", "Set(1) {1}"),
+        ("[undefined]", "[undefined]"),
+        ("/a/g", "/a/g"),
+        ("const a = []; a.push(a); a", "[[Circular]]"),
+        ("'\\ud800'", "\ufffd"),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_is_no_json_comes_back_as_text(code, text):
     result = run(code)
     assert (result.value, result.value_is) == (text, "repr")
@@ -71,10 +95,17 @@ def test_syntax_errors_are_exceptions_of_the_code(code):
 
 @pytest.mark.parametrize(
     ("code", "kind", "text"),
-    [("throw 5", "number", "5"), ("throw 'x'", "string", "x"), ("throw {a: 1}", "object", "{a: 1}"), ("throw null", "null", "null"),
-     ("throw undefined", "undefined", "undefined"), ("Promise.reject(new RangeError('r'))", "RangeError", "r"),
-     ("class E extends Error { name = 'E' }; throw new E('m')", "E", "m"), ("(function f() { f() })()", "RangeError", "Maximum call stack size exceeded")],
-)  # fmt: skip
+    [
+        ("throw 5", "number", "5"),
+        ("throw 'x'", "string", "x"),
+        ("throw {a: 1}", "object", "{a: 1}"),
+        ("throw null", "null", "null"),
+        ("throw undefined", "undefined", "undefined"),
+        ("Promise.reject(new RangeError('r'))", "RangeError", "r"),
+        ("class E extends Error { name = 'E' }; throw new E('m')", "E", "m"),
+        ("(function f() { f() })()", "RangeError", "Maximum call stack size exceeded"),
+    ],
+)
 def test_whatever_is_thrown_is_an_exception(code, kind, text):
     with javascript().session() as session:
         told = session.run(code).exception
@@ -119,8 +150,10 @@ def test_tools_are_functions():
     assert run("greet('Ada')").value == "Hello, Ada!"
     assert run("greet('Ada', 'Hi') + greet.named({marks: 3}, 'Bo')").value == "Hi, Ada!Hello, Bo!!!"
     assert run("[greet.name, greet.doc.slice(0, 8), greet.signature]").value == [
-        "greet", "Return a", "greet(name: str, /, greeting: str = 'Hello', *, marks: int = 1) -> str",
-    ]  # fmt: skip
+        "greet",
+        "Return a",
+        "greet(name: str, /, greeting: str = 'Hello', *, marks: int = 1) -> str",
+    ]
     assert run("echo({a: ['é😀', null, 1.5]})").value == {"a": ["é😀", None, 1.5]}
     assert run("echo(undefined)").value is None
 
@@ -153,12 +186,22 @@ def test_sizes_and_numbers_of_calls_are_limited():
 @pytest.mark.parametrize(
     ("code", "limit"),
     [
-        ("for (;;);", "time"), ("await new Promise(() => {})", "time"), ("for (;;) try { throw 1 } catch {}", "time"), ("/(a|a)*b/.test('a'.repeat(40))", "time"),
-        ("({toString() { for (;;); }}) + ''", "time"), ("({toJSON() { for (;;); }})", "time"), ("async function f() { for (;;) await null }; await f()", "time"),
-        ("const a = []; for (;;) a.push(new Uint8Array(1e6))", "memory"), ("const a = []; for (;;) a.push({})", "memory"), ("let s = 'x'; const a = []; for (;;) a.push(s += s.slice(0, 1e5))", "memory"),
-        ("for (;;) console.log('x'.repeat(100))", "output"), ("for (;;) console.error('x')", "output"), ("'x'.repeat(1e6)", "output"), ("Array(1e5).fill(0)", "output"),
+        ("for (;;);", "time"),
+        ("await new Promise(() => {})", "time"),
+        ("for (;;) try { throw 1 } catch {}", "time"),
+        ("/(a|a)*b/.test('a'.repeat(40))", "time"),
+        ("({toString() { for (;;); }}) + ''", "time"),
+        ("({toJSON() { for (;;); }})", "time"),
+        ("async function f() { for (;;) await null }; await f()", "time"),
+        ("const a = []; for (;;) a.push(new Uint8Array(1e6))", "memory"),
+        ("const a = []; for (;;) a.push({})", "memory"),
+        ("let s = 'x'; const a = []; for (;;) a.push(s += s.slice(0, 1e5))", "memory"),
+        ("for (;;) console.log('x'.repeat(100))", "output"),
+        ("for (;;) console.error('x')", "output"),
+        ("'x'.repeat(1e6)", "output"),
+        ("Array(1e5).fill(0)", "output"),
     ],
-)  # fmt: skip
+)
 def test_what_never_ends_is_stopped(code, limit):
     result = run(
         code, limits=RunLimits(time=1 if limit == "time" else 60, memory=24 << 20, output=10_000)
@@ -172,16 +215,32 @@ def test_what_never_ends_is_stopped(code, limit):
     "code",
     [
         "for (const name of Object.getOwnPropertyNames(globalThis)) try { delete globalThis[name] } catch {}",
-        "Object.prototype.toJSON = () => 1", "Object.prototype.value = 1; ({})", "Array.prototype[Symbol.iterator] = null; [1]", "String.prototype.replace = () => 'x'; 'é'",
-        "JSON.stringify = JSON.parse = null; [1]", "Promise.prototype.then = () => {}; 1", "Object.defineProperty(Object.prototype, 'exception', {get() { throw 1 }}); null.x",
-        "const std = await import('qjs:std'); std.exit(3)", "const std = await import('qjs:std'); std.err.puts('\\0'); std.in.getline()",
-        "const os = await import('qjs:os'); os.close(2)", "const os = await import('qjs:os'); os.close(0); os.close(1)", "Error.prepareStackTrace = () => { throw 1 }; null.x",
-        "Error.stackTraceLimit = 1e9; null.x", "class E extends Error { get name() { throw 1 } get message() { throw 2 } get stack() { throw 3 } }; throw new E()",
-        "throw new Proxy({}, {get() { throw 1 }, getPrototypeOf() { throw 2 }})", "new Proxy([], {get() { throw 1 }})", "({then(f) { f(7) }})", "({then() { throw 1 }})",
-        "let d = 1; for (let i = 0; i < 1e5; i++) d = [d]; d", "throw Object.create(null)", "Object.create(null)", "eval('(' .repeat(1e5))",
-        "const std = await import('qjs:std'); for (let i = 0; i < 99; i++) std.err.puts('\\0{}\\n')", "const std = await import('qjs:std'); std.loadFile('/etc/passwd')",
+        "Object.prototype.toJSON = () => 1",
+        "Object.prototype.value = 1; ({})",
+        "Array.prototype[Symbol.iterator] = null; [1]",
+        "String.prototype.replace = () => 'x'; 'é'",
+        "JSON.stringify = JSON.parse = null; [1]",
+        "Promise.prototype.then = () => {}; 1",
+        "Object.defineProperty(Object.prototype, 'exception', {get() { throw 1 }}); null.x",
+        "const std = await import('qjs:std'); std.exit(3)",
+        "const std = await import('qjs:std'); std.err.puts('\\0'); std.in.getline()",
+        "const os = await import('qjs:os'); os.close(2)",
+        "const os = await import('qjs:os'); os.close(0); os.close(1)",
+        "Error.prepareStackTrace = () => { throw 1 }; null.x",
+        "Error.stackTraceLimit = 1e9; null.x",
+        "class E extends Error { get name() { throw 1 } get message() { throw 2 } get stack() { throw 3 } }; throw new E()",
+        "throw new Proxy({}, {get() { throw 1 }, getPrototypeOf() { throw 2 }})",
+        "new Proxy([], {get() { throw 1 }})",
+        "({then(f) { f(7) }})",
+        "({then() { throw 1 }})",
+        "let d = 1; for (let i = 0; i < 1e5; i++) d = [d]; d",
+        "throw Object.create(null)",
+        "Object.create(null)",
+        "eval('(' .repeat(1e5))",
+        "const std = await import('qjs:std'); for (let i = 0; i < 99; i++) std.err.puts('\\0{}\\n')",
+        "const std = await import('qjs:std'); std.loadFile('/etc/passwd')",
     ],
-)  # fmt: skip
+)
 def test_an_engine_that_was_broken_harms_itself_only(code):
     result = run(code, limits=RunLimits(time=2, memory=24 << 20, output=10_000))
     assert isinstance(result, Result)

