@@ -57,7 +57,7 @@ async def main() -> None:
 
     async with ClientSession(connector=TCPConnector(limit=0)) as client:
 
-        async def post(code: str, **files: str) -> dict:
+        async def post(code: str, **files: str) -> dict[str, object]:
             async with client.post(url, json={"code": code, "files": files}) as response:
                 return await response.json()
 

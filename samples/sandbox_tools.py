@@ -13,7 +13,7 @@ def stock(item: str) -> int:
     return STOCK[item]
 
 
-def order(item: str, count: int = 1, *, express: bool = False) -> dict:
+def order(item: str, count: int = 1, *, express: bool = False) -> dict[str, object]:
     """Order items."""
     STOCK[item] += count
     return {"item": item, "count": count, "days": 1 if express else 3}

@@ -189,7 +189,7 @@ an endless loop: timed out
 {'item': 'pear', 'count': 5, 'days': 1}
 unknown: 'plum'
 value: {'apple': 12, 'pear': 5} - calls: 6
-order(item: str, count: int = 1, *, express: bool = False) -> dict
+order(item: str, count: int = 1, *, express: bool = False) -> dict[str, object]
 order(): TypeError: order() missing 1 required positional argument: 'item'
 order('apple', {1, 2}): TypeError: order(): the arguments must be JSON: ...
 stock('plum'): KeyError: 'plum'

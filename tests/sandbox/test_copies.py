@@ -157,11 +157,11 @@ def test_sandboxes_and_sessions_cannot_be_pickled():
     import pickle
 
     with python().session() as session:
-        for thing in (session, python()):
+        for item in (session, python()):
             with pytest.raises(TypeError, match="cannot be"):
-                pickle.dumps(thing)
+                pickle.dumps(item)
             with pytest.raises(TypeError, match="cannot be"):
-                copy.copy(thing)
+                copy.copy(item)
         assert repr(session) == "<wamr.sandbox.Session>"
     assert repr(session) == "<wamr.sandbox.Session, closed>"
     assert repr(python()).startswith("<wamr.sandbox.Python, tools: greet, total")

@@ -108,7 +108,7 @@ def test_wrong_messages_end_the_run_and_nothing_else(data):
         session.run(f"{FIND}forge({data!r})\nos.read(0, 1)")
 
 
-def test_a_forged_limit_is_one_that_a_guest_may_name():
+def test_a_forged_limit_is_one_that_an_interpreter_may_name():
     assert run(FIND + 'forge(b\'{"limit": "memory"}\')\nos.read(0, 1)').limit == "memory"
     for name in ("time", "fuel", "tool_calls", "stack", "files"):
         assert run(f'{FIND}forge(b\'{{"limit": "{name}"}}\')\nos.read(0, 1)').limit is None

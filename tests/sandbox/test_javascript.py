@@ -269,4 +269,4 @@ def test_a_module_that_is_no_engine_is_refused():
     with pytest.raises(SandboxError, match="no JavaScript interpreter for WASI: it exports no"):
         JavaScript(wamr.Module(wamr.Engine(), "(module)"))
     with pytest.raises(SandboxError, match="no JavaScript interpreter"):
-        JavaScript(python()._guest.module)
+        JavaScript(python()._interpreter.module)

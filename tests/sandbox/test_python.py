@@ -10,7 +10,7 @@ import pytest
 from sandboxes import SMALL, python
 
 import wamr
-from wamr.sandbox import CodeError, GuestException, LimitError, Python, Result
+from wamr.sandbox import CodeError, ExceptionInfo, LimitError, Python, Result
 
 
 def run(code: str, **rest: object) -> Result:
@@ -150,7 +150,7 @@ def test_the_causes_of_an_exception_are_shown():
 
 
 def test_classes_of_the_code_and_of_modules_are_named():
-    assert run("class E(Exception): pass\nraise E('x')").exception == GuestException(
+    assert run("class E(Exception): pass\nraise E('x')").exception == ExceptionInfo(
         "E", "x", run("class E(Exception): pass\nraise E('x')").exception.traceback
     )
     assert run("import json; json.loads('{')").exception.type == "json.decoder.JSONDecodeError"
@@ -224,7 +224,7 @@ def test_a_session_that_has_ended_says_so():
 def test_an_interpreter_that_ends_has_a_result():
     result = run("print('before')\nimport os\nos._exit(7)")
     assert result.stdout == "before\n"
-    assert result.exception == GuestException(
+    assert result.exception == ExceptionInfo(
         "SystemExit", "the code has ended the interpreter, with exit code 7"
     )
     assert result.limit is None
@@ -310,5 +310,5 @@ def test_the_module_may_be_given_as_a_path_or_a_module():
 
 def test_sandboxes_of_one_module_share_its_start():
     one = Python(limits=SMALL)
-    assert one._guest is python()._guest
+    assert one._interpreter is python()._interpreter
     assert one.run("greet").exception.type == "NameError"

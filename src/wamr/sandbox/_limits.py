@@ -29,7 +29,7 @@ class RunLimits:
     """What a run may use. Each run of a session has all of it again, except memory.
 
     time: seconds that the code may run or sleep, not counting the time of tools; None: no limit.
-    memory: bytes of the guest's memory, 1 MiB to 4 GiB, interpreter included; None: 4 GiB.
+    memory: bytes of the interpreter's memory, 1 MiB to 4 GiB, interpreter included; None: 4 GiB.
     fuel: branches and calls of WebAssembly code, which are the same on every machine; None: no
     limit. output: bytes of stdout and stderr together; the value of the last expression, and the
     description of an exception, may have as many again. tool_calls: calls of tools. stack: bytes of

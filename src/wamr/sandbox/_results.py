@@ -17,7 +17,7 @@ class SandboxError(WasmError):
     """The base of the exceptions of sandboxes."""
 
 
-class GuestMissingError(SandboxError, ImportError):
+class InterpreterMissingError(SandboxError, ImportError):
     """The interpreter that runs in the sandbox isn't installed."""
 
 
@@ -38,7 +38,7 @@ class LimitError(ResultError):
 
 
 @dataclass(frozen=True, slots=True)
-class GuestException:
+class ExceptionInfo:
     """An exception that code in a sandbox has raised, as text. The code may have made it up.
 
     type: the name of its class. message: its text. traceback: the traceback as the interpreter
@@ -57,7 +57,7 @@ class Result:
     stdout, stderr: text; bytes that aren't UTF-8 are escaped as \xNN.
     value: the value of the code's last statement, if it is an expression. value_is: "json" if it
     could be represented as JSON, "repr" if `value` is its text, None if there is no value.
-    exception: what the code raised and didn't catch, a GuestException, or None.
+    exception: what the code raised and didn't catch, a ExceptionInfo, or None.
     limit: the limit that the run has reached, or None: "time", "memory", "output", "tool_calls",
     "fuel", "stack" or "files".
     files: the files that the code has made or changed, by their path; bytes. removed: the paths of
@@ -70,7 +70,7 @@ class Result:
     stderr: str = ""
     value: Any = None
     value_is: Literal["json", "repr"] | None = None
-    exception: GuestException | None = None
+    exception: ExceptionInfo | None = None
     limit: LimitName | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     removed: tuple[str, ...] = ()

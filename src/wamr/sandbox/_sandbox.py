@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ._files import Contents
-    from ._machine import Guest
+    from ._machine import Interpreter
     from ._results import Result
     from ._tools import Functions
 
@@ -31,7 +31,7 @@ class Sandbox:
 
     def _open(
         self,
-        guest: Guest,
+        interpreter: Interpreter,
         tools: Functions,
         limits: RunLimits | None,
         preload: list[str],
@@ -40,16 +40,18 @@ class Sandbox:
         limits = checked_limits(limits, RunLimits())
         if cache is not None:
             try:
-                self._prepare(guest, Snapshot.load(cache, guest.module), tools, limits, preload)
+                self._prepare(
+                    interpreter, Snapshot.load(cache, interpreter.module), tools, limits, preload
+                )
             except (FileNotFoundError, SnapshotError):  # there is none, or of another build
-                self._prepare(guest, guest.started(limits), tools, limits, preload)
+                self._prepare(interpreter, interpreter.started(limits), tools, limits, preload)
                 self.save(cache)
             return
-        self._prepare(guest, guest.started(limits), tools, limits, preload)
+        self._prepare(interpreter, interpreter.started(limits), tools, limits, preload)
 
     def _prepare(
         self,
-        guest: Guest,
+        interpreter: Interpreter,
         begun: Snapshot,
         tools: Functions,
         limits: RunLimits | None,
@@ -57,7 +59,7 @@ class Sandbox:
     ) -> None:
         self.limits = checked_limits(limits, RunLimits())
         self._tools = Tools(tools)
-        self._guest = guest  # which other sandboxes share
+        self._interpreter = interpreter  # which other sandboxes share
         with Machine(begun, self.limits) as machine:
             machine.prepare(self._preparation(preload))
             self._snapshot = machine.snapshot()
@@ -146,7 +148,7 @@ class Sandbox:
         trusted: as in `load`. Raises SnapshotError, OSError, TypeError, ValueError.
         """
         limits = checked_limits(limits, self.limits)
-        saved = Snapshot.load(path, self._guest.module, trusted=trusted)
+        saved = Snapshot.load(path, self._interpreter.module, trusted=trusted)
         session = Session(self, checked_files(files), limits)
         session._machine = machine = Machine(saved, limits, session._files)
         try:
@@ -160,13 +162,13 @@ class Sandbox:
     def _load(
         self,
         path: str | PathLike[str],
-        guest: Guest,
+        interpreter: Interpreter,
         tools: Functions,
         limits: RunLimits | None,
         trusted: bool,
     ) -> None:
-        saved = Snapshot.load(path, guest.module, trusted=trusted)
-        self._prepare(guest, saved, tools, limits, [])
+        saved = Snapshot.load(path, interpreter.module, trusted=trusted)
+        self._prepare(interpreter, saved, tools, limits, [])
 
     def _check_synchronous(self) -> None:
         if self._tools.asynchronous:

@@ -1,8 +1,8 @@
 """Tools: functions of the host that code in a sandbox may call.
 
-`Tools` checks them once and describes them, so that a guest can make functions with the same
-signatures. `Tools.call` calls one, or begins to; arguments come from a guest and are only passed
-on. `answer_to` and `error_answer` make the messages that go back.
+`Tools` checks them once and describes them, so that an interpreter can make functions with the
+same signatures. `Tools.call` calls one, or begins to; arguments come from an interpreter and are
+only passed on. `answer_to` and `error_answer` make the messages that go back.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _is_async(tool: object) -> bool:
 
 # ------------------------------------------------------------------ descriptions
 def _describe(name: str, tool: Callable[..., Any]) -> dict[str, Any]:
-    """Return what a guest has to know to make a function."""
+    """Return what an interpreter has to know to make a function."""
     annotations = {}
     shown = "(...args)"
     try:

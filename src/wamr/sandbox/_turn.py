@@ -1,7 +1,8 @@
 """Turns: what a machine does between a request and its result.
 
 A turn knows no thread and no event loop. Who drives it (`_drive.py`) calls `advance`, which runs
-the guest for a slice, and does what `advance` asks for: sleep, call a tool, or take the result.
+the interpreter for a slice, and does what `advance` asks for: sleep, call a tool, or take the
+result.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from secrets import token_bytes
 from ._folder import TooManyFiles
 from ._json import MessageError, encode
 from ._machine import Ended, Machine
-from ._results import GuestException, Result
+from ._results import ExceptionInfo, Result
 from ._tools import Tools, answer_to, error_answer
 
 TYPE_CHECKING = False
@@ -53,7 +54,7 @@ class Turn:
             machine.interrupt()
 
     def advance(self) -> Next:
-        """Run the guest for a slice; return what is to be done next."""
+        """Run the interpreter for a slice; return what is to be done next."""
         machine = self.machine
         try:
             if not machine.step():
@@ -96,15 +97,15 @@ class Turn:
 
     # ---- results
     def _end(self, message: str, limit: LimitName | None) -> None:
-        """Make the result of a run after which the guest can't go on."""
-        exception = None if limit else GuestException("SystemExit", message)
+        """Make the result of a run after which the interpreter can't go on."""
+        exception = None if limit else ExceptionInfo("SystemExit", message)
         self.result = self._made(exception=exception, limit=limit)
         self.machine.close()
 
     def _result(self, message: dict[str, Any]) -> Result:
-        """Return the result that a guest has sent. Raises MessageError."""
+        """Return the result that an interpreter has sent. Raises MessageError."""
         limit = message.get("limit")
-        if limit == "memory?":  # the guest had none left to tell more
+        if limit == "memory?":  # the interpreter had none left to tell more
             limit = "memory" if self.machine.memory_is_used_up() else None
         if limit not in (None, "output", "memory"):
             raise MessageError("it names a limit that doesn't exist")
@@ -134,11 +135,11 @@ class Turn:
         )
 
 
-def _exception(told: object) -> GuestException:
-    """Return the exception that a guest tells of. Raises MessageError."""
+def _exception(told: object) -> ExceptionInfo:
+    """Return the exception that an interpreter tells of. Raises MessageError."""
     if isinstance(told, dict):
         texts = [told.get(key) for key in ("type", "message", "traceback")]
         found = [text for text in texts if isinstance(text, str)]
         if len(found) == len(texts):
-            return GuestException(*found)
+            return ExceptionInfo(*found)
     raise MessageError("its exception is wrong")

@@ -1,6 +1,6 @@
 # ruff: noqa: BLE001, B008, PERF401, SIM102, SIM105, S307, S112, S110
 # mypy: ignore-errors
-"""The guest's side of `wamr.sandbox.Python`: this program runs in the sandbox, never in the host.
+"""The program that `wamr.sandbox.Python` runs in the interpreter, never in the host.
 
 It serves requests of the host, which are lines of JSON on descriptor 0: tools and modules before
 the snapshot is taken, then code. It answers on descriptor 2, between what else is written there: a

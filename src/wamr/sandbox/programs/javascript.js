@@ -1,6 +1,6 @@
-// The guest's side of `wamr.sandbox.JavaScript`: this program runs in the sandbox, never in the host.
+// The program that `wamr.sandbox.JavaScript` runs in the engine, never in the host.
 //
-// It serves requests of the host as guests/python.py does. Untrusted code runs in the same engine
+// It serves requests of the host as programs/python.py does. Untrusted code runs in the same engine
 // and can change everything here, so the host relies on nothing of this.
 
 import * as std from "qjs:std";

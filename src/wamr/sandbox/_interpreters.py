@@ -1,4 +1,4 @@
-"""The guests of a process: one for each module, shared by the sandboxes that exist."""
+"""The interpreters of a process: one for each module, shared by the sandboxes that exist."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._machine import Guest
+    from ._machine import Interpreter
 
-_guests: WeakValueDictionary[tuple[str, object], Guest] = WeakValueDictionary()
+_interpreters: WeakValueDictionary[tuple[str, object], Interpreter] = WeakValueDictionary()
 _lock = Lock()
 
 
-def guest_of(
+def interpreter_of(
     path_or_module: object,
     name: str,
     installed: Callable[[], str],
-    make: Callable[[Module], Guest],
+    make: Callable[[Module], Interpreter],
     exports: tuple[str, ...],
-) -> Guest:
-    """Return the guest for a module, or for the module at a path.
+) -> Interpreter:
+    """Return the interpreter for a module, or for the module at a path.
 
     name: of the class, for messages. installed: returns the path of the one to take for None.
-    make: makes a guest of a module. exports: the names that the module must export.
+    make: makes an interpreter of a module. exports: the names that the module must export.
     Raises TypeError, OSError, CompileError, SandboxError.
     """
     key: object
     if isinstance(path_or_module, Module):
-        key = id(path_or_module)  # which the guest keeps alive
+        key = id(path_or_module)  # which the interpreter keeps alive
     elif path_or_module is None:
         key = installed()
     elif isinstance(path_or_module, (str, PathLike)):
@@ -48,8 +48,8 @@ def guest_of(
             f"wamr.sandbox.{name} takes a path or a Module, not {type(path_or_module).__name__}"
         )
     with _lock:
-        guest = _guests.get((name, key))
-        if guest is None:
+        interpreter = _interpreters.get((name, key))
+        if interpreter is None:
             module = path_or_module
             if not isinstance(module, Module):
                 module = Module(Engine(), Path(str(key)))
@@ -58,5 +58,5 @@ def guest_of(
                 raise SandboxError(
                     f"the module is no {name} interpreter for WASI: it exports no {lacking[0]}"
                 )
-            _guests[name, key] = guest = make(module)
-        return guest
+            _interpreters[name, key] = interpreter = make(module)
+        return interpreter
