@@ -13,6 +13,7 @@ import asyncio
 from _thread import get_ident
 from contextvars import ContextVar
 from time import monotonic_ns
+from weakref import ref
 
 from .._backend.binding import ffi, lib
 from .._base.registry import WeakRegistry, new_key
@@ -127,7 +128,7 @@ class AwaitedCall(Awaiter):
         execution._begin_timeout()
         self._follow(execution._lifetime)
         if inline:
-            stepping[self._address] = self
+            stepping[self._address] = ref(self)
 
     # ---- turns
     def _outer(self) -> AwaitedCall | None:

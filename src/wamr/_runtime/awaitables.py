@@ -9,6 +9,7 @@ host function: it is in `stepping`.
 from __future__ import annotations
 
 from types import CoroutineType, GeneratorType
+from weakref import ref
 
 from .._backend.binding import lib
 from .._base.suspension import SUSPEND
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 handed: dict[int, Any] = {}  # address of an execution -> awaitable
-stepping: dict[int, Stepping] = {}  # address of an execution
+stepping: dict[int, ref[Stepping]] = {}  # by address; weak: its loop may be dropped
 _ITERABLE_COROUTINE = 0x100  # a flag of code objects
 
 
@@ -48,7 +49,13 @@ def awaited(awaitable: Any, refusal: Callable[[], BaseException]) -> Any:
     if not address:
         close_unstarted(awaitable)
         raise refusal()
-    call = stepping.get(address)
+    return _begun(address, awaitable)
+
+
+def _begun(address: int, awaitable: Any) -> Any:
+    """Step the awaitable, if the execution does so, or hand it over; return its result, or SUSPEND."""
+    reference = stepping.get(address)
+    call = reference and reference()
     if call is not None:
         awaitable, result = call.begin(awaitable)
         if awaitable is None:
@@ -69,13 +76,7 @@ def awaiting(
         awaitable = function(*args)
         if not is_awaitable(awaitable):  # the function was only marked as a coroutine function
             return awaitable
-        call = stepping.get(address)
-        if call is not None:
-            awaitable, result = call.begin(awaitable)
-            if awaitable is None:
-                return result
-        handed[address] = awaitable
-        return SUSPEND
+        return _begun(address, awaitable)
 
     return run
 
@@ -85,10 +86,16 @@ def close_unstarted(awaitable: Any) -> None:
     if isinstance(awaitable, Unawaited):
         awaitable.close()
     elif isinstance(awaitable, CoroutineType):
-        from inspect import CORO_CREATED, getcoroutinestate
-
-        if getcoroutinestate(awaitable) == CORO_CREATED:
+        if _is_unstarted(awaitable):
             awaitable.close()
+
+
+def _is_unstarted(coroutine: CoroutineType[Any, Any, Any]) -> bool:
+    """Tell whether inspect.getcoroutinestate would say CORO_CREATED; also at the process's end."""
+    if coroutine.cr_running or coroutine.cr_frame is None:
+        return False
+    suspended: bool | None = getattr(coroutine, "cr_suspended", None)  # since 3.11
+    return coroutine.cr_frame.f_lasti < 0 if suspended is None else not suspended
 
 
 class Unawaited:

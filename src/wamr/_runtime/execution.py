@@ -102,6 +102,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         "_lifetime",
         "_lock",
         "_refused",
+        "_spent",
         "_state",
         "_stop",
         "_timeout_ends",
@@ -122,6 +123,7 @@ class Execution(Generator[Event, "Any", "Any"]):
     _lifetime: InstanceState
     _lock: LockType  # taken while it runs, and while its event is made
     _how: Any  # a wpy_resumption *
+    _spent: int  # ns of the instance's limit, in slices since the code has stopped otherwise
     _state: State  # while it doesn't run
     _stop: Any  # a wpy_stop *: of the last stop
     _timeout_ends: int  # on the scale of monotonic_ns, without extensions; 0: never
@@ -347,15 +349,24 @@ class Execution(Generator[Event, "Any", "Any"]):
     def _run_limited(self, once: Callable[[int], int]) -> int:
         """The same with a timeout, which includes waiting for other threads; return the status."""
         begin = monotonic_ns()
+        limits = []
+        if self._deadline:
+            limits.append(self._deadline - begin)
+        if self._lifetime.timeout_ns:  # stops at the end of a slice don't interrupt this limit
+            limits.append(self._lifetime.timeout_ns - self._spent)
+        limit = max(1, min(limits))
         left = self._timeout_ends and max(1, self._deadline - begin)
         limits = (left, self._lifetime.timeout_ns)
-        limit = min(limit for limit in limits if limit)
 
         def again() -> int:
             return once(timeout_left(limit, begin, ffi.NULL))
 
         status = once(limit)
-        return retry_while_busy(again, self, status) if status == _BUSY else status
+        if status == _BUSY:
+            status = retry_while_busy(again, self, status)
+        sliced = status == _SUSPENDED and self._stop.reason == lib.WPY_REASON_SLICE
+        self._spent = self._spent + monotonic_ns() - begin if sliced else 0
+        return status
 
     def _outcome(self, status: int) -> BaseException:
         """Return what the end of the call, or a refusal, comes out as, or raise it."""
@@ -457,7 +468,7 @@ def new_execution(
     self._lock = allocate_lock()
     self._event = self._unawaited = None
     self._bare_events = False
-    self._refused = 0
+    self._refused = self._spent = 0
     self._timeout_ns, self._timeout_ends = timeout_ns, 0
     self._fuel = fuel
     self._state = "new"
