@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from async_hosts import MODULE, Gate, exports_with, in_each_mode, run
+from counting_instance import Counter, cancelled
 from executions import in_the_middle, suspended
 
 import wamr
@@ -346,15 +347,18 @@ def test_the_loop_goes_on_between_slices() -> None:
 
 def test_calls_in_slices_run_side_by_side() -> None:
     async def main() -> None:
-        done: list[int] = []
-
-        async def one(number: int) -> None:
-            exports = exports_with(lambda number: number)
-            await exports.count.call_async(200_000 * (5 - number), slice=0.001)
-            done.append(number)
-
-        await asyncio.gather(*[one(i) for i in range(5)])
-        assert done == [4, 3, 2, 1, 0]
+        counters = [Counter() for _ in range(5)]
+        tasks = [asyncio.create_task(c.exports.count.call_async(slice=0)) for c in counters]
+        counts = [0] * 5
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+            before, counts = counts, [counter.count for counter in counters]
+            while not all(now > then for now, then in zip(counts, before, strict=True)):
+                await asyncio.sleep(0)
+                counts = [counter.count for counter in counters]
+        for task, counter in zip(tasks, counters, strict=True):
+            await cancelled(task)
+            counter.assert_quiet()
 
     run(main())
 
@@ -433,16 +437,19 @@ def test_a_plain_call_in_another_thread_is_waited_for_without_blocking_the_loop(
 def test_random_calls_end_as_they_should(seed: int, mode: Any) -> None:
     rng = random.Random(seed)
 
-    async def host(number: int) -> int:
-        for _ in range(rng.randrange(3)):
-            await asyncio.sleep(rng.random() / 2000)
-        if number > 50 and rng.random() < 0.3:
-            number = await exports[rng.randrange(3)].run.call_async(number // 2, **mode)
-        if rng.random() < 0.1:
-            raise KeyError(number)
-        return number
+    def host_of(index: int) -> Any:
+        async def host(number: int) -> int:
+            for _ in range(rng.randrange(3)):
+                await asyncio.sleep(rng.random() / 2000)
+            if number > 50 and rng.random() < 0.3:
+                number = await exports[index].run.call_async(number // 2, **mode)
+            if rng.random() < 0.1:
+                raise KeyError(number)
+            return number
 
-    exports = [exports_with(host) for _ in range(3)]
+        return host
+
+    exports = [exports_with(host_of(index)) for index in range(3)]
 
     async def main() -> None:
         tasks = []

@@ -77,6 +77,10 @@ class Awaiter:
         self._future: Any = None  # that the awaitable has yielded
         self._woken = False
 
+    def step(self, step: Callable[[Any], Any], value: Any) -> Any:
+        """Call a method of the coroutine that is awaited."""
+        return step(value)
+
     def wake(self) -> None:
         """Cancel what is awaited; in the thread of the loop."""
         if not self._woken:
@@ -271,6 +275,16 @@ class AwaitedCall(Awaiter):
             execution.close()
         return done
 
+    def step(self, step: Callable[[Any], Any], value: Any) -> Any:
+        """Call a method of the coroutine that is awaited."""
+        # around each step: while it waits, the context may be another coroutine's
+        outer = _serving.get()
+        _serving.set(self)
+        try:
+            return step(value)
+        finally:
+            _serving.set(outer)
+
     def begin(self, awaitable: Any) -> tuple[Any, Any]:
         """Step an awaitable in a host function; return what is left of it, or None and its result.
 
@@ -312,7 +326,6 @@ class AwaitedCall(Awaiter):
         self._is_awaiting = True
         if lib.wpy_execution_is_doomed(self.execution._c):  # it happened just before
             self.wake()
-        token = _serving.set(self)
         method: Callable[[Any], Event] = self.execution.send
         try:
             value = await Stepped(self, awaitable)
@@ -331,10 +344,6 @@ class AwaitedCall(Awaiter):
             self._is_awaiting = False
             if timer is not None:
                 timer.cancel()
-            try:
-                _serving.reset(token)
-            except ValueError:  # closed by the collector, in another context
-                pass
         await self._resume_turn()
         return method, value
 
@@ -446,7 +455,7 @@ class Stepped:
                 coroutine, item = awaitable.take()
             else:
                 coroutine = coroutine_of(awaitable)
-                item = coroutine.send(None)
+                item = call.step(coroutine.send, None)
             del awaitable
             cancelled = False
             while True:
@@ -465,7 +474,7 @@ class Stepped:
                     step, value = coroutine.send, sent
                 call._future = None
                 try:
-                    item = step(value)
+                    item = call.step(step, value)
                 finally:
                     del step, value  # no cycle through the traceback
         except StopIteration as end:

@@ -1,0 +1,360 @@
+"""What WASI programs wait for doesn't block the loop: pipes, streams of Python, sleeps; any loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from async_hosts import exports_with, in_each_mode, no_warnings, run
+
+import wamr
+from wamr import WasiConfig
+from wamr._runtime import event_waits
+
+pytestmark = pytest.mark.usefixtures("wat")
+
+# `read` returns the number of bytes that it has read; `sleep` sleeps for that many nanoseconds.
+PROGRAM = """(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 0) "\\10\\00\\00\\00\\10\\00\\00\\00")
+  (data (i32.const 200) "\\00\\00\\01\\00\\00\\00\\01\\00")
+  (func (export "read") (result i32)
+    (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (i32.load (i32.const 8)))
+  (func (export "fill") (result i32)
+    (drop (call $write (i32.const 1) (i32.const 200) (i32.const 1) (i32.const 8)))
+    (i32.load (i32.const 8)))
+  (func (export "sleep") (param i64) (result i32)
+    (i32.store8 (i32.const 108) (i32.const 0))
+    (i32.store (i32.const 116) (i32.const 1))
+    (i64.store (i32.const 124) (local.get 0))
+    (call $poll (i32.const 100) (i32.const 300) (i32.const 1) (i32.const 400))))"""
+
+
+def program(**rest: Any) -> wamr.Exports:
+    return wamr.load(PROGRAM, wasi=WasiConfig(**rest)).exports
+
+
+async def ticks_until(task: asyncio.Task[Any], least: int) -> None:
+    """Let the loop run, which must be possible while the task waits."""
+    for _ in range(least):
+        await asyncio.sleep(0.001)
+        assert not task.done()
+
+
+@in_each_mode
+def test_a_pipe_is_waited_for(mode: Any) -> None:
+    async def main() -> None:
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, "rb", buffering=0) as reading, os.fdopen(theirs, "wb", 0) as writing:
+            exports = program(stdin=reading)
+            task = asyncio.create_task(exports.read.call_async(**mode))
+            await ticks_until(task, 5)
+            writing.write(b"hello")
+            assert await task == 5
+            task = asyncio.create_task(exports.read.call_async(**mode))
+            await ticks_until(task, 5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            with pytest.raises(wamr.TimeoutTrap):
+                await exports.read.call_async(timeout=0.02, **mode)
+            writing.write(b"again")
+            assert await exports.read.call_async(**mode) == 5
+
+    run(main())
+
+
+@in_each_mode
+def test_two_calls_may_wait_for_one_descriptor(mode: Any) -> None:
+    async def main() -> None:
+        ours, theirs = os.pipe()
+        loop = asyncio.get_running_loop()
+        with os.fdopen(ours, "rb", buffering=0) as reading, os.fdopen(theirs, "wb", 0) as writing:
+            seen: list[int] = []
+            loop.add_reader(reading, seen.append, 1)  # the program's own, which must stay
+            tasks = [
+                asyncio.create_task(program(stdin=reading).read.call_async(**mode))
+                for _ in range(2)
+            ]
+            await ticks_until(tasks[0], 5)
+            writing.write(b"0123456789abcdef" * 2)
+            assert await asyncio.gather(*tasks) == [16, 16]
+            writing.write(b"x")
+            seen.clear()
+            while not seen:
+                await asyncio.sleep(0.001)
+            loop.remove_reader(reading)
+
+    run(main())
+
+
+@in_each_mode
+def test_a_full_pipe_is_waited_for(mode: Any) -> None:
+    async def main() -> None:
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, "rb", buffering=0) as reading, os.fdopen(theirs, "wb", 0) as writing:
+            os.set_blocking(reading.fileno(), False)
+            exports = program(stdout=writing)
+            written = 0
+            while True:
+                task = asyncio.create_task(exports.fill.call_async(**mode))
+                done, _ = await asyncio.wait([task], timeout=0.05)
+                if not done:
+                    break
+                written += task.result()
+            assert written >= 65536
+            while not task.done():
+                reading.read(1 << 20)
+                await asyncio.sleep(0.001)
+            assert task.result() > 0
+
+    run(main())
+
+
+@in_each_mode
+def test_a_file_is_always_ready(mode: Any, tmp_path: Any) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(b"0123456789" * 2)
+
+    async def main() -> list[int]:
+        with path.open("rb", buffering=0) as file:
+            exports = program(stdin=file)
+            return [await exports.read.call_async(**mode) for _ in range(3)]
+
+    assert run(main()) == [16, 4, 0]
+
+
+@in_each_mode
+def test_a_stream_of_python_that_has_nothing_yet_is_asked_again(mode: Any) -> None:
+    data: list[bytes | None] = []
+
+    async def main() -> None:
+        exports = program(stdin=lambda size: data.pop() if data else None)
+        task = asyncio.create_task(exports.read.call_async(**mode))
+        await ticks_until(task, 10)
+        data.append(b"abc")
+        assert await task == 3
+        task = asyncio.create_task(exports.read.call_async(**mode))
+        await ticks_until(task, 5)
+        exports.memory  # noqa: B018 - others may look at it meanwhile
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        data.append(b"")
+        assert await exports.read.call_async(**mode) == 0
+
+    run(main())
+
+
+@in_each_mode
+def test_many_sleep_at_once(mode: Any) -> None:
+    async def main() -> None:
+        programs = [program() for _ in range(40)]
+        begin = time.monotonic()
+        results = await asyncio.gather(*[p.sleep.call_async(50_000_000, **mode) for p in programs])
+        assert results == [0] * 40
+        assert time.monotonic() - begin >= 0.05
+
+    run(main())
+
+
+@in_each_mode
+def test_a_sleep_can_be_cancelled_timed_out_and_closed(mode: Any) -> None:
+    async def main() -> None:
+        exports = program()
+        for _ in range(3):
+            task = asyncio.create_task(exports.sleep.call_async(10**12, **mode))
+            await ticks_until(task, 5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        with pytest.raises(wamr.TimeoutTrap):
+            await exports.sleep.call_async(10**12, timeout=0.02, **mode)
+        inst = wamr.load(PROGRAM, wasi=WasiConfig())
+        task = asyncio.create_task(inst.exports.sleep.call_async(10**12, **mode))
+        await ticks_until(task, 5)
+        inst.interrupt()
+        with pytest.raises(wamr.Trap, match="interrupted"):
+            await task
+        task = asyncio.create_task(inst.exports.sleep.call_async(10**12, **mode))
+        await ticks_until(task, 5)
+        inst.close()
+        with pytest.raises(wamr.ClosedError):
+            await task
+
+    run(main())
+
+
+@pytest.mark.parametrize("error", [NotImplementedError, OSError, RuntimeError])
+def test_a_loop_that_cannot_watch_descriptors_looks_again(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any) -> Any:
+        raise error
+
+    async def main() -> None:
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, "rb", buffering=0) as reading, os.fdopen(theirs, "wb", 0) as writing:
+            exports = program(stdin=reading)
+            task = asyncio.create_task(exports.read.call_async(slice=0.001))
+            await ticks_until(task, 5)
+            writing.write(b"hello")
+            assert await task == 5
+
+    monkeypatch.setattr(event_waits, "_watch", refuse)
+    run(main())
+
+
+def test_waiting_leaves_no_descriptor_open() -> None:
+    async def main() -> None:
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, "rb", buffering=0) as reading, os.fdopen(theirs, "wb", 0):
+            exports = program(stdin=reading)
+            before = len(os.listdir("/dev/fd"))
+            for _ in range(20):
+                with pytest.raises(wamr.TimeoutTrap):
+                    await exports.read.call_async(timeout=0.001, slice=0.001)
+            assert len(os.listdir("/dev/fd")) == before
+
+    run(main())
+
+
+# ------------------------------------------------------------------ an event, by hand
+def test_an_event_can_be_waited_for() -> None:
+    async def fetch(number: int) -> int:
+        await asyncio.sleep(0)
+        return number
+
+    async def main() -> None:
+        execution = exports_with(fetch).count.execution(100_000, slice=0)
+        event, slices = next(execution), 0
+        try:
+            while True:
+                slices += event.kind == "slice"
+                event = execution.send(await event_waits.wait_for_event(event))
+        except StopIteration as end:
+            assert end.value == 300_000
+        assert slices > 2
+        execution = exports_with(fetch).run.execution(4)
+        assert await event_waits.wait_for_event(next(execution)) == 4
+        suspended = next(exports_with(lambda _: wamr.SUSPEND).run.execution(4))
+        with pytest.raises(RuntimeError, match="returned SUSPEND, and nobody"):
+            await event_waits.wait_for_event(suspended)
+
+    run(main())
+
+
+# ------------------------------------------------------------------ thousands, and other loops
+def test_thousands_of_calls_in_flight_need_no_threads() -> None:
+    async def main() -> None:
+        opened = asyncio.Event()
+
+        async def fetch(number: int) -> int:
+            await opened.wait()
+            return number
+
+        store = wamr.Store()
+        module = wamr.Module(store, SMALL)
+        before = threading.active_count()
+        calls = []
+        for i in range(2000):
+            inst = wamr.Instance(store, module, {"env": {"fetch": fetch}})
+            calls.append(asyncio.create_task(inst.exports.run.call_async(i, slice=0.01)))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert threading.active_count() == before
+        opened.set()
+        assert await asyncio.gather(*calls) == list(range(1, 2001))
+
+    run(main())
+
+
+# Without a memory, which would reserve addresses.
+SMALL = """(module (import "env" "fetch" (func $fetch (param i32) (result i32)))
+  (func (export "run") (param i32) (result i32) (i32.add (i32.const 1) (call $fetch (local.get 0)))))"""
+
+UVLOOP = """
+import asyncio, os, sys
+import uvloop, wamr
+
+MODULE = '''(module (import "env" "fetch" (func $fetch (param i32) (result i32)))
+  (func (export "run") (param i32) (result i32) (i32.add (i32.const 1) (call $fetch (local.get 0))))
+  (func (export "spin") (loop (br 0))))'''
+sys.path[:0] = sys.argv[1:]
+from test_async_host_waits import PROGRAM
+
+async def fetch(number):
+    await asyncio.sleep(0.001)
+    return number * 2
+
+async def main():
+    assert type(asyncio.get_running_loop()).__module__.startswith("uvloop")
+    for mode in ({}, {"slice": 0.001}):
+        exports = wamr.load(MODULE, {"env": {"fetch": fetch}}).exports
+        assert await asyncio.gather(*[exports.run.call_async(i, **mode) for i in range(20)]) == [
+            2 * i + 1 for i in range(20)]
+        task = asyncio.create_task(exports.spin.call_async(**mode))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        try:
+            await exports.run.call_async(1, timeout=1e-9, **mode)
+        except wamr.TimeoutTrap:
+            pass
+        else:
+            raise AssertionError("no timeout")
+        ours, theirs = os.pipe()
+        with open(ours, "rb", 0) as reading, open(theirs, "wb", 0) as writing:
+            program = wamr.load(PROGRAM, wasi=wamr.WasiConfig(stdin=reading)).exports
+            task = asyncio.create_task(program.read.call_async(**mode))
+            await asyncio.sleep(0.01)
+            assert not task.done()
+            writing.write(b"hello")
+            assert await task == 5
+        with open(__file__, "rb", 0) as file:
+            program = wamr.load(PROGRAM, wasi=wamr.WasiConfig(stdin=file)).exports
+            assert await program.read.call_async(**mode) == 16
+        assert await program.sleep.call_async(10_000_000, **mode) == 0
+        gone = asyncio.create_task(wamr.load(MODULE, {"env": {"fetch": fetch}}).exports.run.call_async(1, **mode))
+        await asyncio.sleep(0)
+
+uvloop.run(main()) if hasattr(uvloop, "run") else uvloop.install() or asyncio.run(main())
+print("done")
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or sys.implementation.name != "cpython", reason="uvloop has no wheel"
+)
+def test_with_uvloop(tmp_path: Any) -> None:
+    assert find_spec("uvloop")  # in the extra `test`
+    file = tmp_path / "program.py"
+    file.write_text(UVLOOP)
+    paths = [os.path.dirname(__file__), os.path.dirname(event_waits.__file__)]
+    support = os.path.join(os.path.dirname(os.path.dirname(__file__)), "support")
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", file, paths[0], support],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
+
+
+def test_no_warnings_are_seen() -> None:
+    with no_warnings():
+        pass
+    with pytest.raises(AssertionError), no_warnings():
+        exports_with(lambda _: 1).run.call_async(1)  # type: ignore[unused-coroutine]
