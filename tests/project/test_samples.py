@@ -109,6 +109,17 @@ cancelled; the next call: 55
 asyncio's timeout
 the call's timeout: timed out
 """,
+    "async_host_functions.py": """\
+in the executor: 625
+in slices: 625
+threads for 300 calls: 0
+their results: {625}
+LookupError: there is no item 4
+TimeoutTrap: timed out
+beside an endless loop: 550
+RuntimeError: host function env.fetch(i32) -> i32 is async: only a call that can be suspended may \
+call it (call_async, Execution)
+""",
     "process_pool.py": """\
      0 to  25000: 2762 primes
  25000 to  50000: 2371 primes

@@ -166,7 +166,7 @@ def test_functions() -> None:
     assert list(driven()) == []
 
     async def later() -> object:
-        return await func.call_async(1.5, 2, timeout=1.0)
+        return await func.call_async(1.5, 2, timeout=1.0, slice=0.005)
 
     assert asyncio.run(later()) == 3.0
 

@@ -251,9 +251,9 @@ def test_the_message_names_the_import() -> None:
 def test_a_refused_definition_is_none() -> None:
     linker = Linker(Engine())
     with pytest.raises(TypeError):
-        linker.func("m")(None)  # type: ignore[type-var]
+        linker.define("m", "f", None)  # type: ignore[arg-type]
     with pytest.raises(KeyError):
-        linker.get("m", "fetch")
+        linker.get("m", "f")
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="inspect has no such mark before 3.12")
