@@ -16,6 +16,7 @@ from time import monotonic_ns
 from weakref import ref
 
 from .._backend.binding import ffi, lib
+from .._backend.waiting import CheckedWaiting
 from .._base.registry import WeakRegistry, new_key
 from ..errors import _TracedError, trap_from_text
 from .awaitables import Begun, coroutine_of, stepping
@@ -234,10 +235,13 @@ class AwaitedCall(Awaiter):
             execution._refused = 0
             event = execution._event
             try:
-                if not self.inline:
-                    return await in_thread(lambda stop: self._run_in_thread(method, value, stop))
-                if lib.wpy_execution_is_free(execution._c):
+                in_the_way = (self.inline or execution._packs_late) and not (
+                    lib.wpy_execution_is_free(execution._c)
+                )
+                if not in_the_way and self.inline:
                     return self._run_here(method, value)
+                if not in_the_way:
+                    return await in_thread(lambda stop: self._run_in_thread(method, value, stop))
             except RuntimeError:
                 if execution._refused not in (lib.WPY_NOT_LAST, lib.WPY_HELD):
                     raise
@@ -268,9 +272,14 @@ class AwaitedCall(Awaiter):
         self, method: Callable[[Any], Event], value: Any, stop: Any
     ) -> tuple[Event | None, Any]:
         execution = self.execution
-        if stop[0]:
-            raise trap_from_text("interrupted")
-        done = self._run_here(method, value)
+
+        def check() -> None:
+            if stop[0]:
+                raise trap_from_text("interrupted")
+
+        check()
+        with CheckedWaiting(check):
+            done = self._run_here(method, value)
         if self._abandoned:
             execution.close()
         return done

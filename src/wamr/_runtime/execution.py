@@ -101,6 +101,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         "_how",
         "_lifetime",
         "_lock",
+        "_packs_late",
         "_refused",
         "_spent",
         "_state",
@@ -111,7 +112,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         "func",
     )
     func: Func
-    _args: tuple[object, ...]  # if there are references, which are converted when it starts
+    _args: tuple[object, ...]  # if `_packs_late`
     _buffer: Any  # of the cells of arguments and results, which it keeps alive
     _c: Any  # the handle
     _cells: Any
@@ -123,6 +124,7 @@ class Execution(Generator[Event, "Any", "Any"]):
     _lifetime: InstanceState
     _lock: LockType  # taken while it runs, and while its event is made
     _how: Any  # a wpy_resumption *
+    _packs_late: bool  # whether the arguments are converted when it starts
     _spent: int  # ns of the instance's limit, in slices since the code has stopped otherwise
     _state: State  # while it doesn't run
     _stop: Any  # a wpy_stop *: of the last stop
@@ -265,7 +267,7 @@ class Execution(Generator[Event, "Any", "Any"]):
     def _start(self) -> Event:
         codec = self._codec
         self._begin_timeout()
-        if not codec.refs:
+        if not self._packs_late:
             return self._run(self._start_once)
         with self._lifetime.store._passing_refs():
             codec.pack_arguments(self._buffer, self._args, self._lifetime, self)
@@ -454,14 +456,21 @@ def new_execution(
     fuel: int,
     slice_ns: int,
     slice_fuel: int = 0,
+    *,
+    waits: bool = True,
 ) -> Execution:
-    """Return the execution of a call; TypeError, OverflowError, ValueError, ClosedError."""
+    """Return the execution of a call; TypeError, OverflowError, ValueError, ClosedError.
+
+    waits: whether converting the arguments may wait for another thread's call now; otherwise it is
+    done when the execution starts.
+    """
     self = object.__new__(Execution)
     lifetime: Any = func._lifetime
     self.func = func
     self._codec = codec = codec_of(func._type)
     self._lifetime = lifetime
-    self._args = args if codec.refs else ()
+    self._packs_late = codec.refs or (codec.needs_context and not waits)
+    self._args = args if self._packs_late else ()
     memory = ffi.new("char[]", codec.bytes + 8)
     self._buffer = ffi.buffer(memory, codec.bytes)
     self._cells = _cast(_CELLS, memory)
@@ -479,8 +488,9 @@ def new_execution(
     self._fn = func._c
     if lifetime.closed:
         raise ClosedError(f"{self}: its instance is closed")
-    with lifetime.store._passing_refs():
-        codec.pack_arguments(self._buffer, args, lifetime, self)
+    if waits or not codec.needs_context:
+        with lifetime.store._passing_refs():
+            codec.pack_arguments(self._buffer, args, lifetime, self)
     c = lib.wpy_execution_new(self._fn)
     if not c:
         raise MemoryError("no memory for an execution")

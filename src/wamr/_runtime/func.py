@@ -241,6 +241,7 @@ class Func(CallableBase, Extern):
 
         execution = new_execution(self, args, timeout_ns, units, slice_ns, slice_units)
         return (await drive(execution, inline=inline))[1]
+        execution = new_execution(self, args, timeout_ns, units, slice_ns, waits=False)
 
     def _slow_call(self) -> SlowCall:
         return SlowCall(self._lifetime, self._address, self._type, self.__name__, self)
