@@ -14,6 +14,7 @@ from .timing import FULL, QUICK, Pace
 TOPICS = (
     *("calls", "host", "modules", "memory", "references", "exceptions", "threads", "startup"),
     *("programs", "micropython", "compute", "sessions", "scaling"),
+    *("event_loops", "programs", "micropython", "compute", "scaling"),
 )
 
 

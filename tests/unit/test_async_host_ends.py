@@ -1,4 +1,4 @@
-"""How awaited calls end: exceptions, cancelling, timeouts, closing, interrupting, loops that end."""
+"""How awaited calls end: exceptions, cancelling, timeouts, closing, loops that end."""
 
 from __future__ import annotations
 
@@ -288,7 +288,7 @@ def test_timeout_and_task_group_cancel_it(mode: Any) -> None:
             await asyncio.sleep(0.02)
             raise KeyError("stop")
 
-        with pytest.raises(BaseException) as caught:  # noqa: PT011 - an ExceptionGroup
+        with pytest.raises(BaseException) as caught:
             async with asyncio.TaskGroup() as group:
                 group.create_task(exports.run.call_async(2, **mode))
                 group.create_task(fail())

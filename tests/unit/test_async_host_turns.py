@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import threading
 from typing import Any
@@ -79,7 +80,9 @@ def test_waiting_occupies_no_thread(mode: Any) -> None:
         await gate.entered.wait()
         before = threading.active_count()
         others = [exports_with(gate.fetch) for _ in range(100)]
-        tasks += [asyncio.create_task(each.run.call_async(i, **mode)) for i, each in enumerate(others)]
+        tasks += [
+            asyncio.create_task(each.run.call_async(i, **mode)) for i, each in enumerate(others)
+        ]
         while len(gate.calls) < 101:
             await asyncio.sleep(0.001)
         assert await asyncio.to_thread(lambda: 5) == 5  # the executor is free
@@ -149,7 +152,7 @@ def test_loops_of_several_threads_share_the_queue(mode: Any) -> None:
 
         try:
             asyncio.run(asyncio.wait_for(main(), 60))
-        except BaseException as error:  # noqa: BLE001 - the test fails
+        except BaseException as error:
             failed.append(error)
 
     threads = [threading.Thread(target=work, args=(1000 * i,)) for i in range(4)]
@@ -184,7 +187,9 @@ def test_in_both_modes_by_turns(mode: Any) -> None:
     other: dict[str, Any] = {} if mode else {"slice": 0.001}
 
     async def host(number: int) -> int:
-        return await exports.run.call_async(number - 1, **(mode, other)[number % 2]) if number else 0
+        return (
+            await exports.run.call_async(number - 1, **(mode, other)[number % 2]) if number else 0
+        )
 
     exports = exports_with(host)
     assert run(exports.run.call_async(6, **mode)) == 7
@@ -213,36 +218,24 @@ def test_its_tasks_may_too_one_after_the_other(mode: Any) -> None:
 @in_each_mode
 def test_others_wait_until_the_outer_call_has_ended(mode: Any) -> None:
     order: list[int] = []
-
-    async def host(number: int) -> int:
-        order.append(number)
-        if number == 1:
-            others.append(outside.run(exports.run.call_async, 3, **mode))
-            for _ in range(5):
-                await exports.run.call_async(2, **mode)
-        await asyncio.sleep(0.0005)
-        return number
-
-    class Outside:
-        """Makes tasks that no host function has made."""
-
-        def __init__(self) -> None:
-            import contextvars
-
-            self.context = contextvars.copy_context()
-
-        def run(self, function: Any, *args: Any, **rest: Any) -> Any:
-            async def call() -> Any:
-                return await function(*args, **rest)
-
-            return self.context.run(lambda: asyncio.ensure_future(call()))
-
-    exports = exports_with(host)
-    others: list[Any] = []
+    others: list[asyncio.Future[int]] = []
 
     async def main() -> None:
-        global outside
-        outside = Outside()
+        outside = contextvars.copy_context()  # in which no host function runs
+
+        async def other() -> int:
+            return await exports.run.call_async(3, **mode)
+
+        async def host(number: int) -> int:
+            order.append(number)
+            if number == 1:
+                others.append(outside.run(lambda: asyncio.ensure_future(other())))
+                for _ in range(5):
+                    await exports.run.call_async(2, **mode)
+            await asyncio.sleep(0.0005)
+            return number
+
+        exports = exports_with(host)
         assert await exports.run.call_async(1, **mode) == 2
         assert await others[0] == 4
 
@@ -314,9 +307,7 @@ def test_a_plain_host_function_may_run_a_loop_with_slices() -> None:
     module = Module(store, MODULE)
     inst = Instance(store, module, {"env": {"fetch": wait}})
     inner = inst.exports
-    outer = Instance(
-        store, Module(store, LINKED), {"env": {"fetch": host}, "lib": inner}
-    ).exports
+    outer = Instance(store, Module(store, LINKED), {"env": {"fetch": host}, "lib": inner}).exports
     assert outer.run(3) == 4
     assert run(outer.run.call_async(3)) == 4
 
@@ -325,11 +316,9 @@ def test_a_plain_host_function_may_run_a_loop_with_slices() -> None:
 def test_the_loop_goes_on_between_slices() -> None:
     async def main() -> None:
         exports = exports_with(lambda number: number)
-        ticks = 0
         task = asyncio.create_task(exports.spin.call_async(slice=0.001))
         for _ in range(10):
             await asyncio.sleep(0)
-            ticks += 1
         assert not task.done()
         with pytest.raises(RuntimeError, match=HELD):
             exports.plus(1)
@@ -419,10 +408,8 @@ def test_a_plain_call_in_another_thread_is_waited_for_without_blocking_the_loop(
         plain = asyncio.create_task(asyncio.to_thread(exports.run, 1))
         await asyncio.to_thread(entered.wait)
         task = asyncio.create_task(exports.plus.call_async(1, **mode))
-        ticks = 0
-        while ticks < 20:
+        for _ in range(20):
             await asyncio.sleep(0.001)
-            ticks += 1
         assert not task.done()
         leave.set()
         assert await task == 2

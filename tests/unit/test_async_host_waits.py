@@ -1,4 +1,4 @@
-"""What WASI programs wait for doesn't block the loop: pipes, streams of Python, sleeps; any loop."""
+"""What WASI programs wait for doesn't block the loop: pipes, streams of Python, sleeps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,11 +222,11 @@ def test_waiting_leaves_no_descriptor_open() -> None:
         ours, theirs = os.pipe()
         with os.fdopen(ours, "rb", buffering=0) as reading, os.fdopen(theirs, "wb", 0):
             exports = program(stdin=reading)
-            before = len(os.listdir("/dev/fd"))
+            before = len([*Path("/dev/fd").iterdir()])
             for _ in range(20):
                 with pytest.raises(wamr.TimeoutTrap):
                     await exports.read.call_async(timeout=0.001, slice=0.001)
-            assert len(os.listdir("/dev/fd")) == before
+            assert len([*Path("/dev/fd").iterdir()]) == before
 
     run(main())
 
@@ -244,7 +245,8 @@ def test_an_event_can_be_waited_for() -> None:
                 slices += event.kind == "slice"
                 event = execution.send(await event_waits.wait_for_event(event))
         except StopIteration as end:
-            assert end.value == 300_000
+            result = end.value
+        assert result == 300_000
         assert slices > 2
         execution = exports_with(fetch).run.execution(4)
         assert await event_waits.wait_for_event(next(execution)) == 4
@@ -282,7 +284,8 @@ def test_thousands_of_calls_in_flight_need_no_threads() -> None:
 
 # Without a memory, which would reserve addresses.
 SMALL = """(module (import "env" "fetch" (func $fetch (param i32) (result i32)))
-  (func (export "run") (param i32) (result i32) (i32.add (i32.const 1) (call $fetch (local.get 0)))))"""
+  (func (export "run") (param i32) (result i32)
+    (i32.add (i32.const 1) (call $fetch (local.get 0)))))"""
 
 UVLOOP = """
 import asyncio, os, sys
@@ -327,7 +330,8 @@ async def main():
             program = wamr.load(PROGRAM, wasi=wamr.WasiConfig(stdin=file)).exports
             assert await program.read.call_async(**mode) == 16
         assert await program.sleep.call_async(10_000_000, **mode) == 0
-        gone = asyncio.create_task(wamr.load(MODULE, {"env": {"fetch": fetch}}).exports.run.call_async(1, **mode))
+        exports = wamr.load(MODULE, {"env": {"fetch": fetch}}).exports
+        left_behind = asyncio.create_task(exports.run.call_async(1, **mode))
         await asyncio.sleep(0)
 
 uvloop.run(main()) if hasattr(uvloop, "run") else uvloop.install() or asyncio.run(main())
@@ -342,10 +346,10 @@ def test_with_uvloop(tmp_path: Any) -> None:
     assert find_spec("uvloop")  # in the extra `test`
     file = tmp_path / "program.py"
     file.write_text(UVLOOP)
-    paths = [os.path.dirname(__file__), os.path.dirname(event_waits.__file__)]
-    support = os.path.join(os.path.dirname(os.path.dirname(__file__)), "support")
+    here = Path(__file__).parent
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", file, paths[0], support],
+        [sys.executable, "-X", "dev", "-W", "error", file, here, here.parent / "support"],
+        check=False,
         capture_output=True,
         text=True,
         timeout=120,

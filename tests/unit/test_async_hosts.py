@@ -107,7 +107,11 @@ def by_table(function: Any, store: Store) -> Instance:
     return Instance(store, Module(store, text), {"env": {"table": table}})
 
 
-DOORS = [value for name, value in list(globals().items()) if name.startswith("by_") and name != "by_generator"]
+DOORS = [
+    value
+    for name, value in list(globals().items())
+    if name.startswith("by_") and name != "by_generator"
+]
 
 
 @in_each_mode
@@ -181,7 +185,8 @@ def test_references_pass(mode: Any) -> None:
           (try_table (catch_ref $tag $outer) (throw $tag (i32.const 5))) (unreachable))
         (local.set 0) (drop)
         (block $again (result i32)
-          (try_table (catch $tag $again) (throw_ref (call $caught (local.get 0)))) (unreachable))))"""
+          (try_table (catch $tag $again) (throw_ref (call $caught (local.get 0))))
+          (unreachable))))"""
     seen: list[Any] = []
     store = Store()
     tag = wamr.Tag(store, wamr.TagType([wamr.ValType.I32]))
@@ -344,7 +349,10 @@ def test_a_plain_call_refuses_them(kind: str) -> None:
 def test_a_start_function_refuses_them(kind: str) -> None:
     text = """(module (import "env" "fetch" (func $fetch (param i32) (result i32)))
       (func $start (drop (call $fetch (i32.const 1)))) (start $start))"""
-    with no_warnings(), pytest.raises(RuntimeError, match=f"^{IS_ASYNC}; a start function can't be$"):
+    with (
+        no_warnings(),
+        pytest.raises(RuntimeError, match=f"^{IS_ASYNC}; a start function can't be$"),
+    ):
         wamr.load(text, {"env": {"fetch": KINDS[kind]}})
 
 

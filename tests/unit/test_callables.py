@@ -236,9 +236,7 @@ def test_what_is_plain_is_called(kind: str) -> None:
 def test_the_message_names_what_was_given() -> None:
     with pytest.raises(TypeError, match=r"^callback is a generator function, count"):
         Func(Store(), TYPE, count)
-    with pytest.raises(
-        TypeError, match=r"^callback is an asynchronous generator function, stream"
-    ):
+    with pytest.raises(TypeError, match=r"^callback is an asynchronous generator function, stream"):
         Func(Store(), TYPE, stream)
 
 

@@ -53,9 +53,9 @@ def awaited(awaitable: Any, refusal: Callable[[], BaseException]) -> Any:
 
 
 def _begun(address: int, awaitable: Any) -> Any:
-    """Step the awaitable, if the execution does so, or hand it over; return its result, or SUSPEND."""
+    """Step the awaitable, if the execution does so, or hand it over; return a result or SUSPEND."""
     reference = stepping.get(address)
-    call = reference and reference()
+    call = None if reference is None else reference()
     if call is not None:
         awaitable, result = call.begin(awaitable)
         if awaitable is None:
@@ -83,11 +83,10 @@ def awaiting(
 
 def close_unstarted(awaitable: Any) -> None:
     """Close a coroutine that nobody has begun to await, so that Python doesn't warn about it."""
-    if isinstance(awaitable, Unawaited):
+    if isinstance(awaitable, Unawaited) or (
+        isinstance(awaitable, CoroutineType) and _is_unstarted(awaitable)
+    ):
         awaitable.close()
-    elif isinstance(awaitable, CoroutineType):
-        if _is_unstarted(awaitable):
-            awaitable.close()
 
 
 def _is_unstarted(coroutine: CoroutineType[Any, Any, Any]) -> bool:

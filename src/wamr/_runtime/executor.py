@@ -1,11 +1,11 @@
 """Calls in a thread of an event loop's executor: awaited, stopped on cancellation.
 
-`in_thread` runs what an awaited call does in another thread. A `Work` is one call, shared by the thread of the event loop
-and the thread of the executor. Cancelling the task never abandons a running call. It sets a flag
-that C checks (`wpy_thread_set_stop` in src/native/runtime/activation.c), which stops all wasm code
-of the thread, and waits for the thread: CancelledError is raised when nothing runs any more. Only
-public parts of asyncio are used, so every event loop works. This module doesn't know what the calls
-do.
+`in_thread` runs what an awaited call does in another thread. A `Work` is one call, shared by the
+thread of the event loop and the thread of the executor. Cancelling the task never abandons a
+running call. It sets a flag that C checks (`wpy_thread_set_stop` in
+src/native/runtime/activation.c), which stops all wasm code of the thread, and waits for the thread:
+CancelledError is raised when nothing runs any more. Only public parts of asyncio are used, so every
+event loop works. This module doesn't know what the calls do.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ async def _await_for(awaitable: Any, timeout_ns: int) -> Any:
     """Await something for a limited time."""
     from asyncio import CancelledError, get_running_loop
 
-    from .async_calls import Awaiter, Stepped, cancellations
+    from .awaiter import Awaiter, Stepped, cancellations
 
     if not timeout_ns:
         return await awaitable

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from _thread import RLock
 from collections import deque
+from contextlib import suppress
 from weakref import WeakValueDictionary, ref
 
 TYPE_CHECKING = False
@@ -45,10 +46,8 @@ class _Place:
     def wake(self) -> None:
         """Wake the call; in any thread."""
         loop = self.caller.loop
-        try:
+        with suppress(RuntimeError):  # its loop is closed: `Line` goes on without it
             loop.call_soon_threadsafe(self.wake_here)
-        except RuntimeError:  # its loop is closed, and `_Line.next` goes on without it
-            pass
 
     def wake_here(self) -> None:
         """Wake the call, in the thread of its loop."""
@@ -67,7 +66,7 @@ class Line:
         self.ended = False
 
     def _is_free(self) -> bool:
-        holder = self._holder and self._holder()
+        holder = None if self._holder is None else self._holder()
         if holder is None:
             return True
         if not holder.loop.is_closed():

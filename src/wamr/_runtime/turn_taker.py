@@ -1,0 +1,179 @@
+"""Awaited calls and the turns that they take, also when host functions of one make others.
+
+turns.py has the lines in which calls stand. A context variable names the call whose host function
+runs, or has started the task that runs, so that calls for its sake run above it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from _thread import get_ident
+from contextlib import suppress
+from contextvars import ContextVar
+from time import monotonic_ns
+
+from .._backend.binding import lib
+from ..errors import trap_from_text
+from .awaiter import Awaiter
+from .turns import Line, line_of, lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .execution import Execution
+
+serving: ContextVar[TurnTaker | None] = ContextVar("wamr call", default=None)
+steppers: dict[int, int] = {}  # thread -> in how many host functions it steps coroutines
+
+
+class TurnTaker(Awaiter):
+    """A call that an event loop awaits, and its turn."""
+
+    __slots__ = (
+        "_abandoned",
+        "_address",
+        "_level",
+        "_line",
+        "_parent",
+        "_place",
+        "_runs",
+        "execution",
+        "loop",
+    )
+
+    def __init__(self, execution: Execution) -> None:
+        super().__init__()
+        self.loop = asyncio.get_running_loop()
+        self.execution: Any = execution  # None: it has ended
+        self._abandoned = False
+        self._address = execution._address
+        self._level: Line | None = None  # of calls that its host functions make
+        self._line: Line | None = None
+        self._parent = serving.get()
+        self._place: Any = None
+        self._runs = False
+
+    def _outer(self) -> TurnTaker | None:
+        """Return the innermost call of the same group that waits for this one."""
+        group, call = self.group, self._parent
+        while call is not None and (call.ended or group != call.group):
+            call = call._parent
+        return call
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has ended."""
+        return self.execution is None
+
+    @property
+    def group(self) -> int:
+        """The number of the call's group in C."""
+        execution = self.execution
+        return 0 if execution is None else lib.wpy_func_group(execution._fn)
+
+    async def wait_for_turn(self, *, inline: bool) -> None:
+        """Wait until the call may run; RuntimeError if that would be for ever.
+
+        inline: whether it runs in this thread.
+        """
+        execution = self.execution
+        if lib.wpy_func_is_entered(execution._fn) and get_ident() not in steppers:
+            # within a plain host function, which waits for this call
+            if not inline:
+                raise RuntimeError(
+                    f"{execution}: call_async would wait for itself: the call of its instance that "
+                    "this is called in goes on only afterwards. Make the host function an "
+                    "`async def`"
+                )
+            self._runs = True
+            return
+        while True:
+            outer, group = self._outer(), self.group
+            line = self._line = outer.level if outer is not None else line_of(group)
+            if await self._take_turn(line) and group == self.group:
+                self._runs = True
+                return
+            line.leave(self)
+            self._line = None
+            if execution._lifetime.closed:
+                return  # to start it raises ClosedError
+
+    @property
+    def level(self) -> Line:
+        """The line of calls that host functions of this one make."""
+        with lock:
+            if self._level is None:
+                self._level = Line()
+                if self._runs:
+                    self._level.try_take(self)
+            return self._level
+
+    async def _take_turn(self, line: Line) -> bool:
+        """Take the turn; False: the line has ended, or the instance was closed."""
+        place = line.join(self)
+        if place is None:
+            return not line.ended
+        self._place = place
+        timer = self.timer(place.wake_here)
+        try:
+            while not await line.wait(place):
+                if line.ended:
+                    return False
+                if self.execution._lifetime.closed or self._is_late():
+                    line.drop(place)
+                    self.check_time()
+                    return False
+        finally:
+            self._place = None
+            if timer is not None:
+                timer.cancel()
+        return True
+
+    def pause_turn(self) -> None:
+        """Let calls of host functions run, while this one is suspended."""
+        with lock:
+            self._runs = False
+            if self._level is not None:
+                self._level.leave(self)
+
+    async def resume_turn(self) -> None:
+        """Wait until none of them runs."""
+        with lock:
+            level = self._level
+            if level is None:
+                self._runs = True
+                return
+        await self._take_turn(level)
+        self._runs = True
+
+    def abandon(self) -> None:
+        """End the execution without running any more code."""
+        self._abandoned = True
+        with suppress(RuntimeError):  # it runs in a thread, which ends it
+            self.execution.close()
+
+    def end_turn(self) -> None:
+        """Leave all lines; the call has ended."""
+        self.execution = None  # tasks that its host functions have started still refer to this
+        if self._line is not None:
+            self._line.leave(self)
+        if self._level is not None:
+            self._level.end()
+
+    # ---- time
+    def timer(self, function: Callable[[], object]) -> asyncio.TimerHandle | None:
+        """Call a function when the call's time is over."""
+        deadline = self.execution._deadline
+        if not deadline:
+            return None
+        return self.loop.call_later(max(0, deadline - monotonic_ns()) / 1e9, function)
+
+    def _is_late(self) -> bool:
+        deadline: int = self.execution._deadline
+        return deadline != 0 and monotonic_ns() >= deadline
+
+    def check_time(self) -> None:
+        if self._is_late():
+            raise trap_from_text("timed out")
