@@ -357,6 +357,71 @@ def test_with_uvloop(tmp_path: Any) -> None:
     assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
 
 
+async def drive(execution: wamr.Execution, sleep: Any) -> Any:
+    """Run an execution in any framework."""
+    try:
+        event = next(execution)
+        while True:
+            if event.awaitable is not None:
+                event = execution.send(await event.awaitable)
+            else:
+                await sleep(0)
+                event = next(execution)
+    except StopIteration as end:
+        return end.value
+
+
+def test_trio_drives_executions() -> None:
+    import trio
+
+    async def fetch(number: int) -> int:
+        await trio.sleep(0.001)
+        return 2 * number
+
+    async def main() -> None:
+        exports = exports_with(fetch)
+        assert await drive(exports.run.execution(5), trio.sleep) == 11
+        assert await drive(exports.count.execution(300_000, slice=0.001), trio.sleep) == 900_000
+        for mode in ({}, {"slice": 0.001}):
+            with pytest.raises(
+                RuntimeError,
+                match=r"^run\(i32\) -> i32: call_async needs an event loop of asyncio, and trio",
+            ):
+                await exports.run.call_async(1, **mode)
+        assert exports.plus(1) == 2
+
+    with no_warnings():
+        trio.run(main)
+
+
+def test_anyio_on_asyncio_is_asyncio() -> None:
+    import anyio
+
+    async def fetch(number: int) -> int:
+        await anyio.sleep(0.001)
+        return 2 * number
+
+    async def main() -> None:
+        exports = exports_with(fetch)
+        for mode in ({}, {"slice": 0.001}):
+            assert await exports.run.call_async(5, **mode) == 11
+            with anyio.move_on_after(0.02) as scope:
+                await exports.spin.call_async(**mode)
+            assert scope.cancelled_caught
+            results = []
+
+            async def one(number: int, mode: Any = mode, results: Any = results) -> None:
+                results.append(await exports.run.call_async(number, **mode))
+
+            async with anyio.create_task_group() as group:
+                for number in range(5):
+                    group.start_soon(one, number)
+            assert sorted(results) == [1, 3, 5, 7, 9]
+
+    with no_warnings():
+        anyio.run(main)
+
+
 def test_no_warnings_are_seen() -> None:
     with no_warnings():
         pass

@@ -24,8 +24,9 @@ from .deadline_timer import DeadlineTimer
 from .awaiter import Stepped, cancellations
 from .event_waits import FIRST_PAUSE, LONGEST_PAUSE, unanswered, wait_for_event
 from .executor import in_thread
-from .state import find_instance_state
+from .state import awaited_in
 from .turn_taker import TurnTaker, serving, steppers
+from .turns import lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from .event import Event
     from .execution import Execution
-    from .state import InstanceState
 
 
 async def drive(
@@ -71,6 +71,7 @@ class AwaitedCall(TurnTaker):
 
     __slots__ = (
         "_error",
+        "_followed",
         "_is_awaiting",
         "_pause",
         "_timed_out",
@@ -88,7 +89,8 @@ class AwaitedCall(TurnTaker):
         self._timed_out = False
         execution._bare_events = True
         execution._begin_timeout()
-        self._follow(execution._lifetime)
+        self._followed: dict[int, WeakRegistry] = {}
+        self._follow(execution._lifetime.instance_id)
         if inline:
             stepping[self._address] = ref(self)
 
@@ -252,20 +254,24 @@ class AwaitedCall(TurnTaker):
             return
         ids = ffi.new("uint64_t[]", count)
         lib.wpy_execution_instances(c, ids, count)
-        for number in {*ids}:
-            state = find_instance_state(number)
-            if state is not None:
-                self._follow(state)
+        for instance_id in {*ids}:
+            self._follow(instance_id)
 
-    def _follow(self, state: InstanceState) -> None:
-        if state.awaited is None:
-            state.awaited = WeakRegistry()
-        state.awaited.add(new_key(), self)
+    def _follow(self, instance_id: int) -> None:
+        with lock:
+            if instance_id in self._followed:
+                return
+            calls = awaited_in.get(instance_id)
+            if calls is None:
+                calls = awaited_in[instance_id] = WeakRegistry()
+        self._followed[instance_id] = calls
+        calls.add(new_key(), self)
 
     # ---- the end
     def end(self) -> None:
         """Leave all lines."""
         self._error = None
+        self._followed.clear()
         if self.inline:
             stepping.pop(self._address, None)
         self.end_turn()

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from weakref import WeakValueDictionary
+
 from .._backend.binding import lib
 from .._base.lifetime import Lifetime
-from .._base.registry import instance_states, new_key
+from .._base.registry import WeakRegistry, instance_states, new_key
 from .._values.references import ReferenceContext
 
 TYPE_CHECKING = False
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 _NO_FILES: Mapping[str, Any] = MappingProxyType({})
 
 
+# instance id -> the calls that are told when the instance is closed or interrupted; they keep it
+awaited_in: WeakValueDictionary[int, WeakRegistry] = WeakValueDictionary()
+
+
 def find_instance_state(instance_id: int) -> InstanceState | None:
     """Return the state with this id, or None if it was collected."""
     state: InstanceState | None = instance_states.get(instance_id)
@@ -38,18 +44,9 @@ def find_instance_state(instance_id: int) -> InstanceState | None:
 class InstanceState(Lifetime, ReferenceContext):
     """The state of one instance."""
 
-    __slots__ = (
-        "_instance",
-        "_memories",
         "_snapshot",
-        "awaited",
-        "c",
         "files",
-        "instance_id",
-        "module",
-        "started",
-        "timeout_ns",
-    )
+    __slots__ = ("_instance", "_memories", "c", "instance_id", "module", "started", "timeout_ns")
     c: Any
     files: Mapping[str, Any]  # the private directories, by the paths that the program sees
     module: Module
@@ -66,7 +63,6 @@ class InstanceState(Lifetime, ReferenceContext):
         self.files = _NO_FILES
         self.started = False  # whether the start function has run
         self.timeout_ns = 0  # for each call; 0: no limit
-        self.awaited: Any = None  # a WeakRegistry: calls to tell that it was closed or interrupted
         self._memories: list[ref[Memory]] | None = None
         self._instance: ref[Any] | None = None  # set by the Instance
         self._snapshot: Any = None  # the Snapshot that it can be reset to
@@ -98,7 +94,8 @@ class InstanceState(Lifetime, ReferenceContext):
                 memory._detach()
         if lib.wpy_instance_close(self.c) == lib.WPY_OK:
             self.remove_files()  # else they go with this object: a call still runs
-        self._tell_awaited()
+        if awaited_in:
+            self._tell_awaited()
 
     def remove_files(self) -> None:
         """Remove the private directories."""
@@ -108,11 +105,13 @@ class InstanceState(Lifetime, ReferenceContext):
     def interrupt(self) -> None:
         """Stop the code that runs in the instance."""
         lib.wpy_instance_interrupt(self.c)
-        self._tell_awaited()
+        if awaited_in:
+            self._tell_awaited()
 
     def _tell_awaited(self) -> None:
-        if self.awaited is not None:
-            for call in self.awaited.alive():
+        calls = awaited_in.get(self.instance_id)
+        if calls is not None:
+            for call in calls.alive():
                 call.tell()
 
 

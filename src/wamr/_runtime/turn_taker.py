@@ -7,6 +7,7 @@ runs, or has started the task that runs, so that calls for its sake run above it
 from __future__ import annotations
 
 import asyncio
+import sys
 from _thread import get_ident
 from contextlib import suppress
 from contextvars import ContextVar
@@ -45,7 +46,7 @@ class TurnTaker(Awaiter):
 
     def __init__(self, execution: Execution) -> None:
         super().__init__()
-        self.loop = asyncio.get_running_loop()
+        self.loop = _running_loop(execution)
         self.execution: Any = execution  # None: it has ended
         self._abandoned = False
         self._address = execution._address
@@ -177,3 +178,29 @@ class TurnTaker(Awaiter):
     def check_time(self) -> None:
         if self._is_late():
             raise trap_from_text("timed out")
+
+
+def _running_loop(execution: Execution) -> asyncio.AbstractEventLoop:
+    """Return the running event loop; RuntimeError, which names another framework that runs."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        name = _framework()
+        if name in (None, "asyncio"):
+            raise
+    raise RuntimeError(
+        f"{execution}: call_async needs an event loop of asyncio, and {name} runs here. Drive "
+        "Func.execution instead: its events have what to await"
+    )
+
+
+def _framework() -> str | None:
+    """Return the name of the async framework that runs, if one of them tells it to sniffio."""
+    sniffio = sys.modules.get("sniffio")
+    if sniffio is None:
+        return None
+    try:
+        name: str = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return None
+    return name
