@@ -28,7 +28,7 @@ class WeakRegistry:
     twice as many entries as after the last cleanup.
     """
 
-    __slots__ = ("_cleanup_size", "_refs")
+    __slots__ = ("__weakref__", "_cleanup_size", "_refs")
 
     def __init__(self) -> None:
         self._refs: dict[int, ref[Any]] = {}
