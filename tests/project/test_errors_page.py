@@ -1,5 +1,6 @@
 """docs/errors.md: each text of its tables is raised here, or is found in the code."""
 
+import asyncio
 import pickle
 import re
 import subprocess
@@ -184,9 +185,28 @@ def call_while_another_is_in_the_middle():
     exports.f()
 
 
+async def asynchronous():
+    pass
+
+
+CALL = '(module (import "a" "b" (func $b)) (func (export "f") (call $b)))'
+
+
+def plain_call_of_what_is_async():
+    load(CALL, {"a": {"b": asynchronous}}).exports.f()
+
+
+def awaited_call_of_what_suspends():
+    asyncio.run(suspending().f.call_async())
+
+
+def host_function_that_waits_for_its_instance():
+    exports = load(CALL, {"a": {"b": lambda: asyncio.run(exports.f.call_async())}}).exports
+    exports.f()
+
+
 def execution_within_itself():
-    text = '(module (import "a" "b" (func $b)) (func (export "f") (call $b)))'
-    execution = load(text, {"a": {"b": lambda: next(execution)}}).exports.f.execution()
+    execution = load(CALL, {"a": {"b": lambda: next(execution)}}).exports.f.execution()
     next(execution)
 
 
@@ -249,6 +269,9 @@ MAKERS = [
     lower_execution_first,
     call_while_another_is_in_the_middle,
     execution_within_itself,
+    plain_call_of_what_is_async,
+    awaited_call_of_what_suspends,
+    host_function_that_waits_for_its_instance,
     imports("(memory i64 1)"),
     imports(f"(func (local {'i64 ' * 20_000}))"),
     one_function(b"\1" + leb(70_000) + b"\x7f\x0b"),

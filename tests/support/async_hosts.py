@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
+import types
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 import wamr
+from wamr import Instance, Module, Store
 
 # `run` adds 1 to what the host function returns; `twice` calls it two times; `spin` needs no host.
 MODULE = """(module
@@ -36,6 +39,13 @@ MODULE = """(module
     (local.get 1))
   (func (export "plus") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))"""
 
+# Linked with an instance of MODULE.
+LINKED = """(module
+  (import "env" "fetch" (func $fetch (param i32) (result i32)))
+  (import "lib" "run" (func $run (param i32) (result i32)))
+  (func (export "run") (param i32) (result i32) (call $fetch (local.get 0)))
+  (func (export "through") (param i32) (result i32) (call $run (local.get 0))))"""
+
 IS_ASYNC = (
     r"host function env\.fetch\(i32\) -> i32 is async: only a call that can be suspended may call "
     r"it \(call_async, Execution\)"
@@ -55,7 +65,7 @@ def exports_with(fetch: Callable[..., Any], **rest: Any) -> wamr.Exports:
     return wamr.load(MODULE, {"env": {"fetch": fetch}}, **rest).exports
 
 
-def run(main: Awaitable[Any], *, seconds: float = 60) -> Any:
+def run(main: Coroutine[Any, Any, Any], *, seconds: float = 60) -> Any:
     """Run a coroutine in a new event loop; a test that hangs fails."""
 
     async def limited() -> Any:
@@ -92,3 +102,68 @@ class Gate:
         finally:
             self.left.append(number)
         return number * 2
+
+
+async def fetch(number: int) -> int:
+    await asyncio.sleep(0.001)
+    return number * 2
+
+
+async def ready(number: int) -> int:
+    return number * 2
+
+
+class Methods:
+    async def fetch(self, number: int) -> int:
+        await asyncio.sleep(0)
+        return number * 2
+
+    async def __call__(self, number: int) -> int:
+        return number * 2
+
+
+class Awaitable:
+    """Something that can be awaited and is no coroutine."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __await__(self) -> Any:
+        yield from asyncio.sleep(0).__await__()
+        return self.number * 2
+
+
+@types.coroutine
+def by_generator(number: int) -> Any:
+    yield from asyncio.sleep(0.001).__await__()
+    return number * 2
+
+
+KINDS: dict[str, Callable[..., Any]] = {
+    "async def": fetch,
+    "ready at once": ready,
+    "lambda": lambda number: fetch(number),
+    "partial": functools.partial(fetch),
+    "method": Methods().fetch,
+    "object": Methods(),
+    "awaitable": Awaitable,
+    "generator-based": by_generator,
+    "static method": staticmethod(fetch),
+    "plain": lambda number: number * 2,
+}
+
+
+def by_mapping(function: Any, store: Store) -> Instance:
+    return Instance(store, Module(store, MODULE), {"env": {"fetch": function}})
+
+
+async def started(gate: Gate, func: wamr.Func, mode: Any, **rest: Any) -> asyncio.Task[Any]:
+    """Return a task of a call that is in the host function."""
+    task = asyncio.create_task(func.call_async(5, **mode, **rest))
+    await gate.entered.wait()
+    return task
+
+
+async def forever(number: int) -> int:
+    await asyncio.sleep(1000)
+    return number

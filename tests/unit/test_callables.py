@@ -395,14 +395,3 @@ def test_what_stdio_returns_is_not_lost() -> None:
             exports.write(fd)
     with pytest.raises(TypeError, match=r"^stdin returned a coroutine of fetch"):
         exports.read()
-
-
-# ------------------------------------------------------------------ the C API
-def test_callbacks_of_the_c_api_must_be_plain_too() -> None:
-    from wamr import ffi
-
-    with pytest.raises(TypeError, match=r"^the callback is a coroutine function \(async def\)"):
-        ffi.wasm_func_callback(fetch)
-    with pytest.raises(TypeError, match=r"^the callback is a coroutine function \(async def\)"):
-        ffi.wasm_finalizer(fetch)
-    ffi.wasm_func_callback(sync)
