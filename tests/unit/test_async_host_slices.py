@@ -8,12 +8,14 @@ import threading
 from typing import Any
 
 import pytest
-from async_hosts import LINKED, MODULE, Gate, exports_with, in_each_mode, run
+from async_hosts import LINKED, MODES, MODULE, Gate, exports_with, in_each_mode, run
 from counting_instance import Counter, cancelled
 from executions import in_the_middle, suspended
 
 import wamr
 from wamr import SUSPEND, Instance, Module, Store
+from wamr._runtime.awaitables import Begun
+from wamr._runtime.awaiter import Awaiter, Stepped
 
 pytestmark = pytest.mark.usefixtures("wat")
 
@@ -56,6 +58,29 @@ def test_calls_in_slices_run_side_by_side() -> None:
         for task, counter in zip(tasks, counters, strict=True):
             await cancelled(task)
             counter.assert_quiet()
+
+    run(main())
+
+
+def test_a_plain_host_function_may_start_a_call_in_its_own_loop() -> None:
+    """As asyncio.eager_task_factory does, which runs the first step of a task at once."""
+    started: list[asyncio.Task[int]] = []
+
+    async def rest(call: Any, yielded: Any) -> int:
+        result: int = await Stepped(Awaiter(), Begun(call, yielded))
+        return result
+
+    def host(number: int) -> int:
+        for mode in MODES.values():
+            call = exports.plus.call_async(number, **mode)
+            started.append(asyncio.ensure_future(rest(call, call.send(None))))
+        return number
+
+    exports = exports_with(host)
+
+    async def main() -> None:
+        assert await exports.twice.call_async(5, slice=0.01) == 107
+        assert await asyncio.gather(*started) == [6] * 3 + [101] * 3
 
     run(main())
 

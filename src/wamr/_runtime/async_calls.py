@@ -25,7 +25,7 @@ from .awaiter import Stepped, cancellations
 from .event_waits import FIRST_PAUSE, LONGEST_PAUSE, unanswered, wait_for_event
 from .executor import in_thread
 from .state import awaited_in
-from .turn_taker import TurnTaker, serving, steppers
+from .turn_taker import TurnTaker, running, serving
 from .turns import lock
 
 TYPE_CHECKING = False
@@ -76,13 +76,11 @@ class AwaitedCall(TurnTaker):
         "_pause",
         "_timed_out",
         "inline",
-        "thread",
     )
 
     def __init__(self, execution: Execution, inline: bool) -> None:
         super().__init__(execution)
         self.inline = inline
-        self.thread = 0  # in which its code runs
         self._error: BaseException | None = None  # that is to be thrown
         self._is_awaiting = False
         self._pause = FIRST_PAUSE
@@ -128,8 +126,9 @@ class AwaitedCall(TurnTaker):
             self.check_time()
 
     def _run_here(self, method: Callable[[Any], Event], value: Any) -> tuple[Event | None, Any]:
-        before = self.thread
-        self.thread = get_ident()
+        thread = get_ident()
+        outer = running.get(thread)
+        running[thread] = self
         token = serving.set(self)
         try:
             return method(value), None
@@ -137,7 +136,10 @@ class AwaitedCall(TurnTaker):
             return None, end.value
         finally:
             serving.reset(token)
-            self.thread = before
+            if outer is None:
+                del running[thread]
+            else:
+                running[thread] = outer
 
     def _run_in_thread(
         self, method: Callable[[Any], Event], value: Any, stop: Any
@@ -171,16 +173,10 @@ class AwaitedCall(TurnTaker):
         See awaitables.py.
         """
         coroutine = coroutine_of(awaitable)
-        thread = self.thread
-        steppers[thread] = steppers.get(thread, 0) + 1
         try:
             return Begun(coroutine, coroutine.send(None)), None
         except StopIteration as end:
             return None, end.value
-        finally:
-            steppers[thread] -= 1
-            if not steppers[thread]:
-                del steppers[thread]
 
     # ---- waiting
     async def answer(self, event: Event) -> tuple[Callable[[Any], Event], Any]:
@@ -272,6 +268,7 @@ class AwaitedCall(TurnTaker):
         """Leave all lines."""
         self._error = None
         self._followed.clear()
+        self.execution._bare_events = False
         if self.inline:
             stepping.pop(self._address, None)
         self.end_turn()

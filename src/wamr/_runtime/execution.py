@@ -18,7 +18,7 @@ from .._backend.waiting import retry_while_busy, waiting_error
 from .._base.thrown import thrown_exception
 from .._values.codec import codec_of
 from ..errors import ClosedError, trap_from_text
-from .awaitables import Unawaited, handed
+from .awaitables import Unawaited, close_unstarted, handed
 from .callbacks import HostFunction, find_host_function
 from .calls import HeldResults, raise_status, take_error, timeout_left
 from .event import Event
@@ -395,6 +395,8 @@ class Execution(Generator[Event, "Any", "Any"]):
             raise RuntimeError(f"{self} raised StopIteration") from error
 
     def _ended(self) -> None:
+        if handed:  # the call may have failed after the host function had returned
+            close_unstarted(handed.pop(self._address, None))
         self._event = self._unawaited = None
         self._state = "done"
 

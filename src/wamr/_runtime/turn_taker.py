@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .execution import Execution
 
 serving: ContextVar[TurnTaker | None] = ContextVar("wamr call", default=None)
-steppers: dict[int, int] = {}  # thread -> in how many host functions it steps coroutines
+running: dict[int, TurnTaker] = {}  # thread -> the innermost call whose code it runs
 
 
 class TurnTaker(Awaiter):
@@ -80,7 +80,7 @@ class TurnTaker(Awaiter):
         inline: whether it runs in this thread.
         """
         execution = self.execution
-        if lib.wpy_func_is_entered(execution._fn) and get_ident() not in steppers:
+        if lib.wpy_func_is_entered(execution._fn) and not self._is_started_only():
             # within a plain host function, which waits for this call
             if not inline:
                 raise RuntimeError(
@@ -100,6 +100,14 @@ class TurnTaker(Awaiter):
             self._line = None
             if execution._lifetime.closed:
                 return  # to start it raises ClosedError
+
+    def _is_started_only(self) -> bool:
+        """Tell whether the host function that this call is made in doesn't wait for its end.
+
+        It can't, if this call's loop runs it: the host function is stepped in it, or starts a task.
+        """
+        outer = running.get(get_ident())
+        return outer is not None and outer.loop is self.loop
 
     @property
     def level(self) -> Line:
