@@ -206,7 +206,8 @@ def one_call(world, pick, note):
 def used(result):
     """Inspect a result."""
     if iscoroutine(result):
-        asyncio.run(result)
+        # an execution of the world may keep the instance, for which a call waits
+        asyncio.run(asyncio.wait_for(result, 0.2))
     elif result is not None:
         if type(result).__module__.startswith("wamr"):
             repr(result)
@@ -233,7 +234,13 @@ EXPECTED = (
         StopAsyncIteration,
         Hostile,
     ),
-    *(pickle.PicklingError, asyncio.CancelledError, DeprecationWarning, SystemExit),
+    *(
+        pickle.PicklingError,
+        asyncio.CancelledError,
+        asyncio.TimeoutError,
+        DeprecationWarning,
+        SystemExit,
+    ),
 )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import threading
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import pytest
@@ -73,6 +74,16 @@ def test_types_are_read_from_annotations(mode: Any) -> None:
         await asyncio.sleep(0)
         return number * factor
 
+    def later(number: int) -> Coroutine[Any, Any, int]:
+        return fetch(number)
+
+    def tupled() -> Awaitable[tuple[int, float]]:
+        raise NotImplementedError
+
+    assert Func(Store(), None, tupled).type == FuncType.parse("() -> (i32, f64)")
+    func = Func(Store(), None, later)
+    assert func.type == FuncType.parse("(i32) -> i32")
+    assert run(func.call_async(3, **mode)) == 6
     func = Func(Store(), None, scale)
     assert func.type == FuncType.parse("(i32, f64) -> f64")
     assert run(func.call_async(3, 0.5, **mode)) == 1.5

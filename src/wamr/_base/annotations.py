@@ -6,6 +6,7 @@ Every failure is a TypeError that names the function and the parameter, and what
 module doesn't know the value types: `kinds` is an Enum whose values are their names.
 """
 
+import collections.abc
 import enum
 import functools
 import inspect
@@ -13,6 +14,7 @@ import typing
 
 Kind = typing.TypeVar("Kind", bound=enum.Enum)
 
+_AWAITABLE = (collections.abc.Awaitable, collections.abc.Coroutine)
 _ACCEPTED = "int, float, or one of wamr.i32, i64, f32, f64, v128, funcref, externref, exnref"
 
 
@@ -99,6 +101,8 @@ class _Reader(typing.Generic[Kind]):
                 f"{self.name}: the result has no annotation; give `-> None` where there is none"
             )
         resolved = self._resolved("the result", annotation)
+        if typing.get_origin(resolved) in _AWAITABLE and typing.get_args(resolved):
+            return self.results(typing.get_args(resolved)[-1])  # of what awaiting gives
         if resolved is None or resolved is type(None):
             return []
         if typing.get_origin(resolved) is not tuple:
