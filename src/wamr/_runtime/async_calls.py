@@ -20,7 +20,6 @@ from .._backend.waiting import CheckedWaiting
 from .._base.registry import WeakRegistry, new_key
 from ..errors import _TracedError, trap_from_text
 from .awaitables import Begun, coroutine_of, stepping
-from .deadline_timer import DeadlineTimer
 from .awaiter import Stepped, cancellations
 from .event_waits import FIRST_PAUSE, LONGEST_PAUSE, unanswered, wait_for_event
 from .executor import in_thread
@@ -223,9 +222,6 @@ class AwaitedCall(TurnTaker):
         await self.resume_turn()
         return method, value
 
-    def _timer(self, function: Callable[[], object]) -> DeadlineTimer | None:
-        if not self.execution._deadline:
-        return DeadlineTimer(self.execution, self.loop, function)
     def _time_out(self) -> None:
         self._timed_out = True
         self.wake()

@@ -36,7 +36,8 @@ def copied_execution(func: Func, c: Any, stop: Any, slice_ns: int) -> Execution:
     self._lock = allocate_lock()
     self._unawaited = None
     self._bare_events = False
-    self._refused = 0
+    self._packs_late = False
+    self._refused = self._spent = 0
     self._timeout_ns = self._timeout_ends = 0
     self._fuel = NO_FUEL_LIMIT
     self._state = "suspended"

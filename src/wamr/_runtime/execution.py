@@ -352,13 +352,11 @@ class Execution(Generator[Event, "Any", "Any"]):
         """The same with a timeout, which includes waiting for other threads; return the status."""
         begin = monotonic_ns()
         limits = []
-        if self._deadline:
+        if self._timeout_ends:
             limits.append(self._deadline - begin)
         if self._lifetime.timeout_ns:  # stops at the end of a slice don't interrupt this limit
             limits.append(self._lifetime.timeout_ns - self._spent)
         limit = max(1, min(limits))
-        left = self._timeout_ends and max(1, self._deadline - begin)
-        limits = (left, self._lifetime.timeout_ns)
 
         def again() -> int:
             return once(timeout_left(limit, begin, ffi.NULL))

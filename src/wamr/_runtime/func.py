@@ -239,9 +239,10 @@ class Func(CallableBase, Extern):
         from .async_calls import drive
         from .execution import new_execution
 
-        execution = new_execution(self, args, timeout_ns, units, slice_ns, slice_units)
+        execution = new_execution(
+            self, args, timeout_ns, units, slice_ns, slice_units, waits=False
+        )
         return (await drive(execution, inline=inline))[1]
-        execution = new_execution(self, args, timeout_ns, units, slice_ns, waits=False)
 
     def _slow_call(self) -> SlowCall:
         return SlowCall(self._lifetime, self._address, self._type, self.__name__, self)

@@ -44,9 +44,17 @@ def find_instance_state(instance_id: int) -> InstanceState | None:
 class InstanceState(Lifetime, ReferenceContext):
     """The state of one instance."""
 
+    __slots__ = (
+        "_instance",
+        "_memories",
         "_snapshot",
+        "c",
         "files",
-    __slots__ = ("_instance", "_memories", "c", "instance_id", "module", "started", "timeout_ns")
+        "instance_id",
+        "module",
+        "started",
+        "timeout_ns",
+    )
     c: Any
     files: Mapping[str, Any]  # the private directories, by the paths that the program sees
     module: Module

@@ -16,6 +16,7 @@ from time import monotonic_ns
 from .._backend.binding import lib
 from ..errors import trap_from_text
 from .awaiter import Awaiter
+from .deadline_timer import DeadlineTimer
 from .turns import Line, line_of, lock
 
 TYPE_CHECKING = False
@@ -172,12 +173,11 @@ class TurnTaker(Awaiter):
             self._level.end()
 
     # ---- time
-    def timer(self, function: Callable[[], object]) -> asyncio.TimerHandle | None:
+    def timer(self, function: Callable[[], object]) -> DeadlineTimer | None:
         """Call a function when the call's time is over."""
-        deadline = self.execution._deadline
-        if not deadline:
+        if not self.execution._deadline:
             return None
-        return self.loop.call_later(max(0, deadline - monotonic_ns()) / 1e9, function)
+        return DeadlineTimer(self.execution, self.loop, function)
 
     def _is_late(self) -> bool:
         deadline: int = self.execution._deadline
