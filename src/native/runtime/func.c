@@ -69,10 +69,49 @@ static wpy_func initialized = {
     .proxy = {.is_import_func = true, .u.func_import = &initialized.import_struct},
 };
 
-/* Puts a function into the instance's list; the one that is in there then, or NULL: out of memory.
- */
+/* The pieces of a list of `count` functions; those of a short list are one block with their
+   pointer. NULL: out of memory. */
+wpy_func ***
+wpy_funcs_new(uint32_t count)
+{
+    uint32_t pieces = wpy_pieces_for(count);
+    wpy_func ***funcs = calloc(pieces == 1 ? count + 1 : pieces, sizeof *funcs);
+
+    if (funcs && pieces == 1)
+        funcs[0] = (wpy_func **)(funcs + 1);
+    return funcs;
+}
+
+void
+wpy_funcs_free(wpy_func ***funcs, uint32_t count)
+{
+    uint32_t pieces = wpy_pieces_for(count), i;
+
+    for (i = 0; funcs && pieces > 1 && i < pieces; i++)
+        free(funcs[i]);
+    free(funcs);
+}
+
+/* Adds a new function to the group. Under the registry's lock. */
+static void
+publish(wpy_instance *instance, wpy_func *func)
+{
+    wpy_group *group = instance->object.group;
+    uint32_t index = func->index;
+
+    if (instance->wamr) /* else the instance is closed, and never runs again */
+        func->wamr = (int64_t)index == instance->module->initialize
+                         ? &initialized.proxy
+                         : &instance->wamr->e->functions[index];
+    func->object.group = group;
+    func->object.next = group->objects;
+    /* the owner of the group's lock walks the list without the registry's lock */
+    ATOMIC_STORE_RELEASE(&group->objects, &func->object);
+}
+
+/* Puts a function into the instance's list; what is in there then, or NULL: out of memory. */
 static wpy_func *
-keep_func(wpy_instance *instance, wpy_func *func, uint32_t index, bool is_new)
+keep_func(wpy_instance *instance, wpy_func *func, uint32_t index)
 {
     wpy_func ***place = &instance->funcs[index >> WPY_PIECE_BITS];
     wpy_func **piece = ATOMIC_LOAD_ACQUIRE(place) ? NULL : calloc(WPY_PIECE, sizeof *piece), *kept;
@@ -81,20 +120,13 @@ keep_func(wpy_instance *instance, wpy_func *func, uint32_t index, bool is_new)
     if (!*place)
         ATOMIC_STORE_RELEASE(place, piece);
     else
-        free(piece);
-    if (!(piece = *place))
-        kept = NULL;
-    else if (!(kept = piece[index % WPY_PIECE])) {
-        wpy_group *group = instance->object.group;
-
+        free(piece); /* another thread has made it meanwhile */
+    kept = *place ? (*place)[index % WPY_PIECE] : NULL;
+    if (!kept && *place) {
+        if (func->instance == instance)
+            publish(instance, func);
+        ATOMIC_STORE_RELEASE(&(*place)[index % WPY_PIECE], func);
         kept = func;
-        if (is_new) {
-            func->object.group = group;
-            func->object.next = group->objects;
-            /* the owner of the group's lock walks the list without the registry's lock */
-            ATOMIC_STORE_RELEASE(&group->objects, &func->object);
-        }
-        ATOMIC_STORE_RELEASE(&piece[index % WPY_PIECE], func);
     }
     wpy_registry_unlock();
     return kept;
@@ -106,20 +138,14 @@ make_func(wpy_instance *instance, uint32_t index)
     wpy_func *func, *kept;
 
     if (index < instance->module->wamr->import_function_count && instance->imported[index])
-        return keep_func(instance, instance->imported[index], index, false);
+        return keep_func(instance, instance->imported[index], index);
     if (!(func = calloc(1, sizeof *func)))
         return NULL;
     func->instance = instance;
     func->index = index;
     wpy_func_init(func, type_of(instance->module->wamr, index));
     func->object.ops = &func_ops;
-    wpy_registry_lock();
-    if (instance->wamr) /* else the instance is closed, and never runs again */
-        func->wamr = (int64_t)index == instance->module->initialize
-                         ? &initialized.proxy
-                         : &instance->wamr->e->functions[index];
-    wpy_registry_unlock();
-    kept = keep_func(instance, func, index, true);
+    kept = keep_func(instance, func, index);
     if (kept != func) /* another thread has made it meanwhile, or there is no memory */
         free(func);
     return kept;

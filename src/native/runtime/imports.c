@@ -199,7 +199,7 @@ wpy_link_hook(WASMModuleInstanceCommon *common, char *error, uint32_t size)
     instance->func_count = wamr->e->function_count;
     /* WAMR sets it later, too late for what may fail before */
     wamr->default_wasm_stack_size = instance->imports->stack_bytes;
-    if (!(instance->funcs = calloc(wpy_pieces_for(instance->func_count), sizeof *instance->funcs)))
+    if (!(instance->funcs = wpy_funcs_new(instance->func_count)))
         return no_memory(instance, error, size);
     if (!wpy_refs_allocate(instance))
         return fail(error, size,
@@ -235,7 +235,8 @@ wpy_unlink_hook(WASMModuleInstanceCommon *common)
         wasm_exec_env_destroy(instance->env);
         instance->env = wamr->cur_exec_env = NULL;
     }
-    wpy_hide_shared_code(instance, wamr);
+    if (UNLIKELY(instance->shared != NULL))
+        wpy_hide_shared_code(instance, wamr);
     if (instance->memory) {
         wamr->memories[0] = NULL;
         /* instance->memory stays: another thread may be about to read it */

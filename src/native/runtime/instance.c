@@ -4,11 +4,14 @@
  */
 #include "runtime/shared_code.h"
 
-static void
+/* Ends its uses of a snapshot and of shared arrays. */
+static COLD void
 leave_snapshot(wpy_instance *instance)
 {
     wpy_snapshot *snapshot = instance->snapshot;
 
+    wpy_shared_code_release(instance->shared);
+    instance->shared = NULL;
     instance->snapshot = NULL;
     if (snapshot)
         instance->leave_snapshot(snapshot);
@@ -35,9 +38,8 @@ wpy_instance_close_now(wpy_instance *instance)
     wamr->cur_exec_env = NULL;
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
     instance->wamr = NULL;
-    wpy_shared_code_release(instance->shared);
-    instance->shared = NULL;
-    leave_snapshot(instance);
+    if (UNLIKELY(instance->shared != NULL))
+        leave_snapshot(instance);
     wpy_budget_refund(instance->budget, WPY_TABLE_ELEMENTS, instance->inline_elements);
     instance->inline_elements = 0;
     if (instance->wasi)
@@ -92,8 +94,8 @@ free_instance(wpy_object *object)
         for (i = 0; i < instance->module->wamr->import_function_count; i++)
             if (instance->imported[i] && instance->imported[i]->dispatch)
                 wpy_release(instance->imported[i]);
-    wpy_shared_code_release(instance->shared);
-    leave_snapshot(instance);
+    if (UNLIKELY(instance->shared != NULL))
+        leave_snapshot(instance);
     wpy_refs_free(instance);
     wpy_budget_refund(instance->budget, WPY_TABLE_ELEMENTS, instance->inline_elements);
     wpy_budget_release(instance->budget);
@@ -101,9 +103,7 @@ free_instance(wpy_object *object)
         wpy_wasi_ops_of(instance->wasi)->release(instance->wasi);
     free(instance->imported);
     free(instance->import_structs);
-    for (i = 0; instance->funcs && i < wpy_pieces_for(instance->func_count); i++)
-        free(instance->funcs[i]);
-    free(instance->funcs);
+    wpy_funcs_free(instance->funcs, instance->func_count);
     free(instance->tables);
     free(instance->globals);
     free(instance->tags);

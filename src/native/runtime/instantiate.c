@@ -207,7 +207,7 @@ discard(wpy_instance *instance)
 {
     const WASMModule *module = instance->module->wamr;
     wpy_group *group = instance->object.group;
-    uint32_t i, j;
+    uint32_t i;
 
     ASSERT_IN_GROUP(group);
     if (!module->import_memory_count && instance->memory)
@@ -219,10 +219,12 @@ discard(wpy_instance *instance)
          i++)
         if (instance->globals[i])
             wpy_group_discard(&instance->globals[i]->object);
-    for (i = 0; instance->funcs && i < wpy_pieces_for(instance->func_count); i++)
-        for (j = 0; instance->funcs[i] && j < WPY_PIECE; j++)
-            if (instance->funcs[i][j] && instance->funcs[i][j]->instance == instance)
-                wpy_group_discard(&instance->funcs[i][j]->object);
+    for (i = 0; instance->funcs && i < instance->func_count; i++) {
+        wpy_func **piece = instance->funcs[i >> WPY_PIECE_BITS];
+
+        if (piece && piece[i % WPY_PIECE] && piece[i % WPY_PIECE]->instance == instance)
+            wpy_group_discard(&piece[i % WPY_PIECE]->object);
+    }
     wpy_group_discard(&instance->object);
     wpy_group_drop_handle(group); /* not the last one: imports have handles */
 }

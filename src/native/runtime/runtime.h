@@ -240,6 +240,8 @@ wpy_pieces_for(uint32_t functions)
     return (functions >> WPY_PIECE_BITS) + 1;
 }
 
+wpy_func ***wpy_funcs_new(uint32_t count);
+void wpy_funcs_free(wpy_func ***funcs, uint32_t count);
 /* Fills in what follows from the type, which is borrowed. */
 void wpy_func_init(wpy_func *func, WASMFuncType *type);
 /* The function with this index in the instance, borrowed: it lives as long as the group. NULL: out

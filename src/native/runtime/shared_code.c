@@ -69,8 +69,6 @@ wpy_hide_shared_code(wpy_instance *instance, WASMModuleInstance *wamr)
 {
     const wpy_shared_code *shared = instance->shared;
 
-    if (!shared)
-        return;
     wamr->e->functions = NULL;
     if (wamr->e->globals == shared->globals)
         wamr->e->globals = NULL;

@@ -274,7 +274,7 @@ fill(wpy_instance *instance, const wpy_imports *imports, maker_of_snapshot *m, c
     wpy_snapshot *s = m->snapshot;
     WASMModuleInstance *wamr;
 
-    if (!(instance->funcs = calloc(wpy_pieces_for(s->func_count), sizeof *instance->funcs)))
+    if (!(instance->funcs = wpy_funcs_new(s->func_count)))
         return WPY_NO_MEMORY;
     instance->func_count = s->func_count;
     if (!wpy_refs_allocate(instance))

@@ -298,7 +298,7 @@ class Instance:
         >>> inst.exports.g.value
         1
         """
-        snapshot = self._state._snapshot
+        snapshot = getattr(self._state, "_snapshot", None)
         if snapshot is None:
             raise SnapshotError("no-snapshot", "no snapshot of this instance was taken")
         execution: Execution | None = snapshot._reset(self)

@@ -55,6 +55,7 @@ class InstanceState(Lifetime, ReferenceContext):
         "started",
         "timeout_ns",
     )
+    _snapshot: Any  # the Snapshot that it can be reset to; not set: there is none
     c: Any
     files: Mapping[str, Any]  # the private directories, by the paths that the program sees
     module: Module
@@ -73,7 +74,6 @@ class InstanceState(Lifetime, ReferenceContext):
         self.timeout_ns = 0  # for each call; 0: no limit
         self._memories: list[ref[Memory]] | None = None
         self._instance: ref[Any] | None = None  # set by the Instance
-        self._snapshot: Any = None  # the Snapshot that it can be reset to
         instance_states.add(self.instance_id, self)
 
     @property
