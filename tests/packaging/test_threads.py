@@ -1,6 +1,6 @@
-"""Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c, and with
-exceptions in throwing_threads.c; in locks.c what is to be refused where the order of locks is
-asserted.
+"""Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c, with
+exceptions in throwing_threads.c, with executions in suspending_threads.c; in locks.c what is to be
+refused where the order of locks is asserted.
 """
 
 from __future__ import annotations
@@ -70,6 +70,22 @@ CATCHER = """(module
                 (unreachable))))
         (i32.const 1)))"""
 
+SUSPENDER = """(module
+    (import "m" "host" (func $host (param i32) (result i32)))
+    (memory 1)
+    (func (export "go") (param i32) (result i32) (local $n i32)
+        (local.set $n (i32.const 100))
+        (loop $l
+            (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))
+            (memory.fill (i32.const 64) (local.get $n) (i32.const 640))
+            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+        (call $host (local.get 0))))"""
+LINKED = """(module
+    (import "a" "go" (func $f (param i32) (result i32)))
+    (import "m" "host" (func $host (param i32) (result i32)))
+    (func (export "go") (param i32) (result i32)
+        (i32.add (call $f (local.get 0)) (call $host (i32.add (local.get 0) (i32.const 1))))))"""
+
 # wpy_memory_size reads the number of pages without the lock that WAMR's growing is under.
 SUPPRESSIONS = "race:wasm_enlarge_memory_internal\n"
 
@@ -133,6 +149,11 @@ def test_threads_in_our_c_do_not_race(build: Build, run: Callable[..., str]) -> 
 def test_threads_that_throw_do_not_race(build: Build, run: Callable[..., str]) -> None:
     program = build("throwing", source="throwing_threads.c")
     assert run(program, THROWER, CATCHER, rounds=60) == "done\n"
+
+
+def test_threads_that_suspend_do_not_race(build: Build, run: Callable[..., str]) -> None:
+    program = build("suspending", source="suspending_threads.c")
+    assert run(program, SUSPENDER, LINKED, rounds=4000) == "done\n"
 
 
 def test_one_that_does_is_seen(build: Build, run: Callable[..., str]) -> None:
