@@ -26,7 +26,7 @@ from hostile_world import STATES, Hostile, World
 import wamr
 from wamr import Func, ValType
 
-# ------------------------------------------------------------------ what is called
+# ------------------------------------------------------------------ the calls
 SPECIAL = [
     "repr",
     "str",
@@ -104,106 +104,108 @@ FUNCTIONS = [
         operator.index,
         id,
     ),
-    *(isinstance, issubclass, next, print_quietly := lambda thing: f"{thing!r:.90} {thing}"),
+    *(isinstance, issubclass, next, print_quietly := lambda target: f"{target!r:.90} {target}"),
 ]
 
 
-def subclassed(thing, *values):
-    if isinstance(thing, (ValType, wamr.TrapCode, type)):
+def subclassed(target, *values):
+    if isinstance(target, (ValType, wamr.TrapCode, type)):
         return None
-    return type("Sub", (type(thing),), {})(*values)
+    return type("Sub", (type(target),), {})(*values)
 
 
-def called_on_type(thing, *values):
-    return type(thing)(*values)
+def called_on_type(target, *values):
+    return type(target)(*values)
 
 
-def reclassed(thing, value):
-    before = thing.__class__
-    thing.__class__ = value if isinstance(value, type) else type(value)
-    if thing.__class__ is not before:
-        thing.__class__ = before
+def reclassed(target, value):
+    before = target.__class__
+    target.__class__ = value if isinstance(value, type) else type(value)
+    if target.__class__ is not before:
+        target.__class__ = before
 
 
-def pickled(thing):
-    return pickle.loads(pickle.dumps(thing))
+def pickled(target):
+    return pickle.loads(pickle.dumps(target))
 
 
-def one_call(world, pick, note):
+def one_call(world, pick, log_call):
     """Choose one call, log it, and make it."""
-    thing = pick.choice(world.alive if pick.random() < 0.7 and world.alive else world.things)
+    target = pick.choice(world.alive if pick.random() < 0.7 and world.alive else world.objects)
     values = hostile_values(world, pick)
-    values += world.things * (1 + len(values) // len(world.things))
+    values += world.objects * (1 + len(values) // len(world.objects))
     args = tuple(pick.choice(values) for _ in range(pick.choice((0, 1, 1, 1, 2, 2, 3, 4))))
     kind = pick.random()
-    names = [name for name in dir(type(thing)) if not name.startswith("_")]
-    names += [name for name in dir(thing) if not name.startswith("_")]
+    names = [name for name in dir(type(target)) if not name.startswith("_")]
+    names += [name for name in dir(target) if not name.startswith("_")]
     name = pick.choice(names) if names else "__repr__"
     if kind < 0.45:
-        if name == "run" and thing is wamr:
+        if name == "run" and target is wamr:
             return
         if name in ("close", "interrupt") and pick.random() < 0.8:
             return
-        note("attribute", thing, name, ())
-        found = getattr(thing, name)
-        if isinstance(thing, type) and isinstance(found, FunctionType):
-            return  # a method without its object
+        log_call("attribute", target, name, ())
+        found = getattr(target, name)
+        if isinstance(target, type) and isinstance(found, FunctionType):
+            return  # an unbound method
         if callable(found):
             args = arguments(found, world, pick, values)
-            note("call", thing, name, args)
+            log_call("call", target, name, args)
             keyed = {}
             if args and pick.random() < 0.2:
                 keyed = {pick.choice(("timeout", "fuel", "size", "init", "format")): args[-1]}
                 args = args[:-1]
-            used(found(*args, **keyed))
+            inspect_result(found(*args, **keyed))
     elif kind < 0.55:
         value = args[0] if args else None
-        note("setting", thing, name, (value,))
-        if isinstance(thing, type):
+        log_call("setting", target, name, (value,))
+        if isinstance(target, type):
             return
         if pick.random() < 0.8:
-            setattr(thing, name, value)
+            setattr(target, name, value)
         else:
-            delattr(thing, name)
+            delattr(target, name)
     elif kind < 0.75:
         special = f"__{pick.choice(SPECIAL)}__"
-        note("special", thing, special, args)
-        if isinstance(thing, type) and special in ("__setattr__", "__delattr__"):
+        log_call("special", target, special, args)
+        if isinstance(target, type) and special in ("__setattr__", "__delattr__"):
             return
-        found = getattr(type(thing), special, None)
+        found = getattr(type(target), special, None)
         if found and special != "__init__" and pick.random() < 0.6:
-            if special == "__call__" and isinstance(thing, (Func, type)):
-                args = arguments(thing, world, pick, values)
+            if special == "__call__" and isinstance(target, (Func, type)):
+                args = arguments(target, world, pick, values)
             elif isinstance(found, FunctionType) or special in ("__getitem__", "__setitem__"):
-                args = arguments(getattr(thing, special), world, pick, values)
-            note("special", thing, special, args)
-        used(found and found(thing, *args))
+                args = arguments(getattr(target, special), world, pick, values)
+            log_call("special", target, special, args)
+        inspect_result(found and found(target, *args))
     elif kind < 0.9:
         function = pick.choice(FUNCTIONS)
-        note("function", thing, function, args)
-        used(
-            function(thing, *args[:1]) if function in (isinstance, issubclass) else function(thing)
+        log_call("function", target, function, args)
+        inspect_result(
+            function(target, *args[:1])
+            if function in (isinstance, issubclass)
+            else function(target)
         )
     else:
         function = pick.choice((called_on_type, subclassed, reclassed, pickled))
-        note("made by hand", thing, function, args)
+        log_call("constructed", target, function, args)
         if function is reclassed:
-            reclassed(thing, *(args[:1] or (None,)))
+            reclassed(target, *(args[:1] or (None,)))
         elif function is pickled:
-            pickled(thing)
+            pickled(target)
         else:
-            if isinstance(thing, type) or function is called_on_type:
-                cls = thing if isinstance(thing, type) else type(thing)
+            if isinstance(target, type) or function is called_on_type:
+                cls = target if isinstance(target, type) else type(target)
                 args = arguments(cls, world, pick, values)
-                note("made by hand", cls, "made", args)
+                log_call("constructed", cls, "made", args)
                 made = cls(*args)
                 if type(made).__module__.startswith("wamr") and len(world.alive) < 40:
                     world.alive.append(made)
             else:
-                used(function(thing, *args))
+                inspect_result(function(target, *args))
 
 
-def used(result):
+def inspect_result(result):
     """Inspect a result."""
     if iscoroutine(result):
         # an execution of the world may keep the instance, for which a call waits
@@ -244,10 +246,14 @@ EXPECTED = (
 )
 
 
-def is_expected(error, unmade):
+def is_expected(error, uninitialized):
     if not isinstance(error, EXPECTED) or isinstance(error, UnboundLocalError):
         return False
-    if isinstance(error, (AttributeError, TypeError)) and not unmade and is_ours(error):
+    if (
+        isinstance(error, (AttributeError, TypeError))
+        and not uninitialized
+        and raised_by_wamr(error)
+    ):
         return not PRIVATE.search(str(error))
     return not type(error).__module__.startswith(("struct", "cffi", "_cffi"))
 
@@ -260,7 +266,7 @@ PRIVATE = re.compile(
 PACKAGE = str(Path(wamr.__file__).parent)
 
 
-def is_ours(error):
+def raised_by_wamr(error):
     """Return whether our code raised the exception, not code that was called with our objects."""
     traceback = error.__traceback__
     while traceback.tb_next:
@@ -272,11 +278,11 @@ def report():
     import traceback
 
     traceback.print_exc()
-    sys.stderr.write(f"LAST: {LAST[0]}\n")
+    sys.stderr.write(f"LAST: {LAST_CALL[0]}\n")
     sys.stderr.flush()
 
 
-def forked(world, go):
+def forked(world, make_calls):
     pid = os.fork()
     if pid:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -285,7 +291,7 @@ def forked(world, go):
         return
     code = 9
     try:
-        go()
+        make_calls()
         code = 0
     except BaseException:
         report()
@@ -294,10 +300,10 @@ def forked(world, go):
         os._exit(code)
 
 
-LAST = [""]
+LAST_CALL = [""]
 
 
-def shown(value):
+def described(value):
     try:
         return f"{type(value).__name__} {value!r}"[:150]
     except BaseException as error:
@@ -309,39 +315,41 @@ def main(state, seed, count, log):
     pick = random.Random(seed)
     descriptor = os.open(log, os.O_RDWR | os.O_CREAT, 0o666)
 
-    def note(kind, thing, what, args):
-        what = getattr(what, "__name__", what)
-        LAST[0] = f"{state}: {kind} of {shown(thing)}: {what}{tuple(map(shown, args))}"
+    def log_call(kind, target, member, args):
+        member = getattr(member, "__name__", member)
+        LAST_CALL[0] = (
+            f"{state}: {kind} of {described(target)}: {member}{tuple(map(described, args))}"
+        )
         for arg in args:
             if type(arg).__name__ == "Evil":
                 arg.armed = pick.random() < 0.3
-        os.pwrite(descriptor, LAST[0].encode("utf-8", "replace")[:2000].ljust(2000), 0)
+        os.pwrite(descriptor, LAST_CALL[0].encode("utf-8", "replace")[:2000].ljust(2000), 0)
 
     done = 0
     while done < count:
         world = World()
         each = pick.randrange(1, 25)
 
-        def go(world=world, each=each):
+        def make_calls(world=world, each=each):
             nonlocal done
             for _ in range(each):
                 done += 1
                 faulthandler.dump_traceback_later(30, exit=True)
                 try:
-                    one_call(world, pick, note)
+                    one_call(world, pick, log_call)
                 except BaseException as error:
-                    if not is_expected(error, state in ("unmade", "made_twice")):
+                    if not is_expected(error, state in ("uninitialized", "initialized_twice")):
                         report()
                         os._exit(3)
                     error.__traceback__ = None
                     del error
 
-        (forked if state == "forked" else STATES[state])(world, go)
+        (forked if state == "forked" else STATES[state])(world, make_calls)
         done += each if state == "forked" else 0
         del world
     faulthandler.cancel_dump_traceback_later()
 
 
 if __name__ == "__main__":
-    sys.unraisablehook = lambda unraisable: None  # what a hostile __del__ raises
+    sys.unraisablehook = lambda unraisable: None  # hide exceptions of hostile __del__ methods
     main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

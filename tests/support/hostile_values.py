@@ -128,7 +128,7 @@ NUMBERS = ("index", "offset", "size", "delta", "pages", "min", "max", "bits", "n
 
 def plausible_values(world):
     """Return roughly valid values by the name of a parameter, so that calls get past the checks."""
-    funcs = [thing for thing in world.things if isinstance(thing, Func)]
+    funcs = [obj for obj in world.objects if isinstance(obj, Func)]
     number = [
         0,
         1,
@@ -143,7 +143,7 @@ def plausible_values(world):
         hostile_object(world, world.instance.close),
     ]
     data = [b"", b"abcd", bytearray(5), memoryview(bytes(8)), bytes(16)]
-    value = [1, 2.5, bytes(16), None, world, *funcs, *world.things]
+    value = [1, 2.5, bytes(16), None, world, *funcs, *world.objects]
     callbacks = [
         world.back,
         world.ref,
@@ -152,8 +152,8 @@ def plausible_values(world):
         lambda *a: None,
         hostile_object(world, world.store.close),
     ]
-    tags = [thing for thing in world.things if isinstance(thing, wamr.Tag)]
-    externs = [thing for thing in world.things if isinstance(thing, wamr.Extern)]
+    tags = [obj for obj in world.objects if isinstance(obj, wamr.Tag)]
+    externs = [obj for obj in world.objects if isinstance(obj, wamr.Extern)]
     imports = [{"env": {"back": world.back, "ref": world.ref}}, {"a": world.instance}, externs, {}]
     imports += [{"a": world.kept}, {"env": {"back": funcs[0], "ref": funcs[-1]}}, None]
     types = [FuncType([I32], [I32]), FuncType([ValType.FUNCREF], [ValType.FUNCREF]), None]
@@ -194,12 +194,12 @@ def plausible_values(world):
 
 
 def exceptions_of(world):
-    return [thing for thing in world.things if isinstance(thing, wamr.WasmException)]
+    return [obj for obj in world.objects if isinstance(obj, wamr.WasmException)]
 
 
 def fitting(type_, world, pick):
     """Return arguments for a function of this type."""
-    funcs = [None, *(thing for thing in world.things if isinstance(thing, Func))]
+    funcs = [None, *(obj for obj in world.objects if isinstance(obj, Func))]
     choices = {
         "i32": [0, 1, -5, 2**32 - 1, wamr.Val(I32, 3), hostile_object(world, world.instance.close)],
         "i64": [0, 2**63, -1],

@@ -70,19 +70,19 @@ class World:
             ),
         )
         self.module = Module(ENGINE, BINARY[MODULE])
-        self.inside = None  # what is to be done in the middle of a call
+        self.callback_action = None  # called once, during the next call of a host function
         self.instance = Instance(
             self.store, self.module, {"env": {"back": self.back, "ref": self.ref}}
         )
         self.neighbour = Instance(self.store, MODULES[USER], {"a": self.instance})
-        things = [self.store, self.module, self.instance, self.neighbour, ENGINE]
-        things += [self.instance.exports, self.neighbour.exports]
-        things += self.instance.exports.values()
-        things += self.neighbour.exports.values()
-        things += self.more()
+        objects = [self.store, self.module, self.instance, self.neighbour, ENGINE]
+        objects += [self.instance.exports, self.neighbour.exports]
+        objects += self.instance.exports.values()
+        objects += self.neighbour.exports.values()
+        objects += self.standalone_objects()
         self.kept = dict(self.instance.exports)
         self.other = Store(ENGINE)
-        self.things = things
+        self.objects = objects
         lives = (
             Store,
             Module,
@@ -97,9 +97,9 @@ class World:
             wamr.Session,
             wamr.Program,
         )
-        self.alive = [thing for thing in things if isinstance(thing, lives)]
+        self.alive = [obj for obj in objects if isinstance(obj, lives)]
 
-    def more(self):
+    def standalone_objects(self):
         store = self.store
         host = Func(store, FuncType([I32], [I32]), self.back)
         yield host
@@ -160,12 +160,12 @@ class World:
         yield PROGRAM.session(stdout=self.back, stderr=DEVNULL, limits=limits)
         yield wamr.Program.from_session(PROGRAM.session(limits=limits))
         for name in wamr.__all__:
-            thing = getattr(wamr, name)
-            if isinstance(thing, type) and not issubclass(thing, (str, int)):
-                yield thing
+            obj = getattr(wamr, name)
+            if isinstance(obj, type) and not issubclass(obj, (str, int)):
+                yield obj
 
     def back(self, value):
-        work, self.inside = self.inside, None
+        work, self.callback_action = self.callback_action, None
         if work:
             work()
         return value
@@ -180,69 +180,69 @@ class World:
 
 
 # ------------------------------------------------------------------ states
-def fresh(world, go):
-    go()
+def fresh(world, make_calls):
+    make_calls()
 
 
-def closed(world, go):
+def closed(world, make_calls):
     world.instance.close()
-    go()
+    make_calls()
 
 
-def store_closed(world, go):
+def store_closed(world, make_calls):
     world.store.close()
-    go()
+    make_calls()
 
 
-def neighbour_closed(world, go):
+def neighbour_closed(world, make_calls):
     world.neighbour.close()
-    go()
+    make_calls()
 
 
-def in_a_callback(world, go):
-    world.inside = go
+def in_callback(world, make_calls):
+    world.callback_action = make_calls
     with suppress(wamr.WasmError, TypeError):
         world.instance.exports["call"](1)
-    if world.inside:
-        go()
+    if world.callback_action:
+        make_calls()
 
 
-def in_a_callback_and_closed(world, go):
-    in_a_callback(world, lambda: (world.instance.close(), go()))
+def in_callback_and_closed(world, make_calls):
+    in_callback(world, lambda: (world.instance.close(), make_calls()))
 
 
-def in_a_callback_with_references(world, go):
-    world.inside = go
+def in_callback_with_references(world, make_calls):
+    world.callback_action = make_calls
     with suppress(wamr.WasmError, TypeError):
         world.instance.exports["pass"](world, world.instance.exports["add"])
 
 
-def failed(world, go):
-    """An instance whose segments failed has left a function in the table."""
+def failed(world, make_calls):
+    """Instantiation failed after it had written a function to the table."""
     try:
         Instance(world.store, MODULES[FAILS], {"a": world.instance})
     except wamr.Trap as trap:
-        world.things += [trap, *trap.frames]
+        world.objects += [trap, *trap.frames]
     left = world.instance.exports["table"][2]
-    world.things += [left, left.callable]
+    world.objects += [left, left.callable]
     world.alive += [left, left.callable]
-    go()
+    make_calls()
 
 
-def unmade(world, go):
-    """Objects whose __init__ has not run."""
-    classes = [thing for thing in world.things if isinstance(thing, type)]
-    world.things = [
+def uninitialized(world, make_calls):
+    """The objects were made by object.__new__: __init__ has not run."""
+    classes = [obj for obj in world.objects if isinstance(obj, type)]
+    world.objects = [
         object.__new__(cls)
         for cls in classes
         if not issubclass(cls, (ValType, wamr.TrapCode, BaseException))
     ]
     world.alive = []
-    go()
+    make_calls()
 
 
-def made_twice(world, go):
-    """Objects whose __init__ ran again, with the arguments of another object of their kind."""
+def initialized_twice(world, make_calls):
+    """A second __init__, with the arguments of another object of the class, was refused."""
     other = World()
     world.second = other
     wanted = [
@@ -258,13 +258,13 @@ def made_twice(world, go):
         (Module, (ENGINE, BINARY[USER]), {}),
         (wamr.Val, (ValType.EXTERNREF, 4), {}),
     ]
-    for thing in world.things:
+    for obj in world.objects:
         for cls, args, kwargs in wanted:
-            if type(thing) is cls:
+            if type(obj) is cls:
                 with suppress(TypeError):
-                    thing.__init__(*args, **kwargs)
+                    obj.__init__(*args, **kwargs)
                     raise AssertionError(f"{cls} can be made twice")
-    go()
+    make_calls()
 
 
 STATES = {
@@ -274,11 +274,11 @@ STATES = {
         closed,
         store_closed,
         neighbour_closed,
-        in_a_callback,
-        in_a_callback_and_closed,
-        in_a_callback_with_references,
+        in_callback,
+        in_callback_and_closed,
+        in_callback_with_references,
         failed,
-        unmade,
-        made_twice,
+        uninitialized,
+        initialized_twice,
     )
 }

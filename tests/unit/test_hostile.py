@@ -22,12 +22,12 @@ STATES = {
     "closed": 300,
     "store_closed": 300,
     "neighbour_closed": 650,
-    "in_a_callback": 650,
-    "in_a_callback_and_closed": 300,
-    "in_a_callback_with_references": 650,
+    "in_callback": 650,
+    "in_callback_and_closed": 300,
+    "in_callback_with_references": 650,
     "failed": 650,
-    "unmade": 300,
-    "made_twice": 150,
+    "uninitialized": 300,
+    "initialized_twice": 150,
     "forked": 100,
 }
 
@@ -57,7 +57,7 @@ def outcome(state, count, where, *, seed=1, before=()):
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_public_things_called_with_hostile_arguments(state, tmp_path):
+def test_public_objects_called_with_hostile_arguments(state, tmp_path):
     if state == "forked" and not hasattr(os, "fork"):
         pytest.skip("needs fork")
     needs("wasmtime", "wat")

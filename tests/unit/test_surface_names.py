@@ -17,6 +17,7 @@ import pytest
 
 import wamr
 
+ERROR = "stdout stderr output"  # the captured output of `run`
 ERROR = "stdout stderr output files"  # what `run` has captured
 TRAP = f"{ERROR} message code frames"
 EXTERN = "store type"
@@ -101,14 +102,14 @@ def public_names(cls):
     return {name for name in names if not name.startswith("_")}
 
 
-def test_the_package_has_what_was_promised_and_nothing_else():
+def test_the_package_has_the_promised_names_only():
     assert set(PROMISED) | FUNCTIONS | CONSTANTS | ALIASES == set(wamr.__all__)
     shown = {name for name in dir(wamr) if not name.startswith("_")}
     assert shown == set(wamr.__all__) - {"__version__"}
 
 
 @pytest.mark.parametrize("name", PROMISED)
-def test_a_class_has_what_was_promised_and_nothing_else(name):
+def test_a_class_has_the_promised_names_only(name):
     cls = getattr(wamr, name)
     promised = {*PROMISED[name].split(), *ALSO.get(name, "").split()}
     of_python = {
@@ -117,7 +118,7 @@ def test_a_class_has_what_was_promised_and_nothing_else(name):
     assert public_names(cls) - of_python == promised
 
 
-def test_objects_have_no_names_that_their_classes_have_not():
+def test_objects_have_no_public_names_that_their_classes_lack():
     instance = wamr.load('(module (memory 1) (func (export "f") unreachable))')
     try:
         instance.exports.f()
@@ -125,16 +126,16 @@ def test_objects_have_no_names_that_their_classes_have_not():
         found = [trap, *trap.frames]
     found += [instance, instance.store, instance.module, instance.exports.f, *wamr.ValType]
     found += [instance.store.engine, *instance.module.exports, *wamr.TrapCode]
-    for thing in found:
-        own = {name for name in getattr(thing, "__dict__", {}) if not name.startswith("_")}
-        assert own - set(dir(type(thing))) - {"message", "exit_code"} == set(), thing
+    for obj in found:
+        own = {name for name in getattr(obj, "__dict__", {}) if not name.startswith("_")}
+        assert own - set(dir(type(obj))) - {"message", "exit_code"} == set(), obj
 
 
 @pytest.mark.parametrize("name", ["ref_of_func", "func_of_ref"])
 @pytest.mark.parametrize(
     "kind", ["Extern", "Func", "Global", "Table", "Memory", "Tag", "Exports", "Instance"]
 )
-def test_what_converts_references_is_private(kind, name):
+def test_conversions_of_references_are_private(kind, name):
     assert not hasattr(getattr(wamr, kind), name)
 
 
@@ -156,7 +157,7 @@ READ_ONLY = {
 }
 
 
-def made(store):
+def objects_by_class(store):
     module = wamr.Module(store, "(module (memory 1))")
     return {
         "Engine": store.engine,
@@ -185,15 +186,15 @@ def made(store):
 
 
 @pytest.mark.parametrize("name", READ_ONLY)
-def test_what_tells_how_a_thing_was_made_can_not_be_changed(name, store):
-    thing = made(store)[name]
+def test_constructor_arguments_are_read_only_attributes(name, store):
+    obj = objects_by_class(store)[name]
     for attribute in READ_ONLY[name].split():
-        before = getattr(thing, attribute)
+        before = getattr(obj, attribute)
         with pytest.raises(AttributeError):
-            setattr(thing, attribute, before)
+            setattr(obj, attribute, before)
         with pytest.raises(AttributeError):
-            delattr(thing, attribute)
-        assert getattr(thing, attribute) == before
+            delattr(obj, attribute)
+        assert getattr(obj, attribute) == before
 
 
 def test_the_code_of_a_type_can_not_be_changed():
@@ -232,11 +233,11 @@ ARGUMENTS = {
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_a_second_init_is_refused_and_changes_nothing(name, store):
     """State in C, and values cached from the first arguments, would belong to another object."""
-    thing = made(store)[name]
-    before = repr(thing)
+    obj = objects_by_class(store)[name]
+    before = repr(obj)
     with pytest.raises(TypeError, match=f"this {name} was made already: make another one"):
-        thing.__init__(*ARGUMENTS[name](wamr.Store(store.engine)))
-    assert repr(thing) == before
+        obj.__init__(*ARGUMENTS[name](wamr.Store(store.engine)))
+    assert repr(obj) == before
 
 
 def test_exports_are_made_by_instances_only():
@@ -255,43 +256,46 @@ def test_frames_are_a_tuple(bad):
     assert "function 3" in str(trap)
 
 
-BEHIND = """
+CONSTRUCT_INTERNAL_TYPES = """
 import gc, wamr
 instance = wamr.load('(module (memory (export "m") 1) (func (export "f") (param externref)))')
 kept = [instance.exports.f.callable, instance.exports.m.view(), instance.exports.f]
-types = {type(thing) for thing in gc.get_objects() if type(thing).__module__.startswith("wamr")}
+types = {type(obj) for obj in gc.get_objects() if type(obj).__module__.startswith("wamr")}
 types |= {type(kept[0].__self__)}
 types |= {base for cls in types for base in cls.__mro__ if base.__module__.startswith("wamr")}
 for cls in sorted(types, key=repr):
     for make in (cls, lambda: cls.__new__(cls), lambda: object.__new__(cls)):
         print(cls, flush=True)
         try:
-            thing = make()
+            obj = make()
         except (TypeError, AttributeError):
             continue
         for name in ("callable", "type", "text_signature", "limit", "count"):
             try:
-                getattr(thing, name)
+                getattr(obj, name)
             except AttributeError:
                 pass
-        del thing
+        del obj
         gc.collect()
 print("end")
 """
 
 
-def test_types_behind_the_public_ones_can_be_made_by_hand_without_a_crash():
-    """`type(func.callable.__self__)()`: a function without a function."""
+def test_internal_types_can_be_constructed_without_a_crash():
+    """`type(func.callable.__self__)()` makes an object without its C function."""
     done = subprocess.run(
-        [sys.executable, "-c", BEHIND], capture_output=True, text=True, check=False
+        [sys.executable, "-c", CONSTRUCT_INTERNAL_TYPES],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     shown = done.stdout.splitlines() or [""]
-    assert done.returncode == 0, f"making a {shown[-1]}: {done.returncode} {done.stderr}"
+    assert done.returncode == 0, f"constructing {shown[-1]}: {done.returncode} {done.stderr}"
     assert shown[-1] == "end"
     assert any("wasm_function" in line for line in shown)
 
 
-def test_a_function_behind_a_func_is_made_by_nobody():
+def test_the_type_of_a_callable_can_not_be_constructed():
     cls = type(wamr.load('(module (func (export "f")))').exports.f.callable.__self__)
     for make in (cls, lambda: object.__new__(cls)):
         with pytest.raises(TypeError):
@@ -300,7 +304,7 @@ def test_a_function_behind_a_func_is_made_by_nobody():
 
 
 # ------------------------------------------------------------------ the C API
-def test_the_c_api_has_the_header_and_its_helpers_and_nothing_else():
+def test_the_c_api_has_the_names_of_the_header_and_helpers_only():
     from wamr import ffi
 
     names = {name for name in vars(ffi) if not name.startswith("_")}
