@@ -211,6 +211,8 @@ def _configure(paths: Layout, c_files: list[Path]) -> None:
     if os.name != "nt":
         # With -O0 the interpreter's native frames are too large for small stacks.
         options["CMAKE_C_FLAGS_DEBUG"] = "-Og -g"
+        if "thread" in sanitizers():  # for tests that run little code: compiles in half the time
+            options["CMAKE_C_FLAGS_RELWITHDEBINFO"] = "-O1 -g1 -DNDEBUG"
         options["FETCHCONTENT_SOURCE_DIR_SIMDE"] = _simde(paths.build / "simde").as_posix()
     if sys.platform == "darwin":
         words = shlex.split(os.environ.get("ARCHFLAGS", ""))
