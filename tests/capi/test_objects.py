@@ -217,12 +217,12 @@ for _name in EXTERNS:
 @pytest.mark.parametrize("suffix", ["", "_const"])
 @pytest.mark.parametrize("name", EXTERNS)
 def test_extern_casts(world, name, suffix):
-    thing = world.borrowed(name)
-    extern = getattr(api, f"wasm_{name}_as_extern{suffix}")(thing)
-    assert extern == thing
+    obj = world.borrowed(name)
+    extern = getattr(api, f"wasm_{name}_as_extern{suffix}")(obj)
+    assert extern == obj
     for other in EXTERNS:
         cast = getattr(api, f"wasm_extern_as_{other}{suffix}")(extern)
-        assert (cast is thing) if other == name else (cast == NULL)
+        assert (cast is obj) if other == name else (cast == NULL)
 
 
 @pytest.mark.parametrize("name", each(POSITIVE, "wasm_{}_copy", COPIES))

@@ -143,7 +143,7 @@ def test_data_that_c_did_not_allocate_is_not_freed():
 
 
 def test_everything_of_a_store_goes_with_it(world):
-    things = {
+    objects = {
         name: world.new(name)
         for name in (
             "func",
@@ -159,10 +159,10 @@ def test_everything_of_a_store_goes_with_it(world):
     }
     functype = world.new("functype")
     api.wasm_store_delete(world.store)
-    for name, thing in things.items():
+    for name, obj in objects.items():
         for verb in ("copy", "delete"):
             with pytest.raises(ReferenceError, match=f"wasm_{name}_{verb}: .* went with its store"):
-                getattr(api, f"wasm_{name}_{verb}")(thing)
+                getattr(api, f"wasm_{name}_{verb}")(obj)
     for call in (
         lambda: api.wasm_store_delete(world.store),
         lambda: api.wasm_module_new(world.store, world.binary),

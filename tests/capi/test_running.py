@@ -196,14 +196,14 @@ def test_of_two_threads_that_delete_the_same_one_is_told(world):
         "valtype_vec": lambda: world.vec("valtype"),
         "byte_vec": lambda: world.vec("byte"),
     }
-    things = [(name, make()) for name, make in makers.items() for _ in range(100)]
+    objects = [(name, make()) for name, make in makers.items() for _ in range(100)]
     done, threads = [], 4
 
     def run():
-        for name, thing in things:
+        for name, obj in objects:
             # Deleting a vector twice is allowed when its struct is already empty.
             with contextlib.suppress(ReferenceError):
-                getattr(api, f"wasm_{name}_delete")(thing)
+                getattr(api, f"wasm_{name}_delete")(obj)
                 done.append(name)
 
     before = sys.getswitchinterval()

@@ -53,7 +53,7 @@ def test_elements_that_came_into_a_vector_by_hand_go_with_it():
 
 
 def test_what_cannot_be_deleted_fails_once():
-    handles.by_address[1] = type("Unknown", (), {"kind": "an unknown thing"})()
-    with pytest.raises(AssertionError, match="an unknown thing"):
+    handles.by_address[1] = type("Unknown", (), {"kind": "an unknown object"})()
+    with pytest.raises(AssertionError, match="an unknown object"):
         sweep()
     sweep()

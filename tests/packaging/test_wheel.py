@@ -42,7 +42,7 @@ def test_it_is_abi3_for_3_10_and_later(wheel: Path) -> None:
 
 
 def test_it_works_in_older_pythons_whichever_built_it(root: Path) -> None:
-    """Formats like "y#" mean one thing with the headers of 3.13 and another to 3.12."""
+    """Formats like "y#" mean different types with the headers of 3.13 and to 3.12."""
     for file in root.glob("src/native/cpython/*.[ch]"):
         text = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
         assert not re.search(r'"[^"\n]*[a-z]#[^"\n]*"', text), file.name

@@ -115,18 +115,18 @@ def test_imported_constant_in_an_element_segment(wat: Wat) -> None:
           (call_indirect $functions (result i32) (local.get 0))))"""
     store = wamr.Store()
     function = wamr.Func(store, wamr.FuncType.parse("() -> i32"), lambda: 42)
-    thing = ["anything"]
+    obj = ["anything"]
     kinds = wamr.ValType.I32, wamr.ValType.FUNCREF, wamr.ValType.EXTERNREF
     constants = [
         wamr.Global(store, wamr.GlobalType(kind), value)
-        for kind, value in zip(kinds, (3, function, thing), strict=True)
+        for kind, value in zip(kinds, (3, function, obj), strict=True)
     ]
     exports = wamr.Instance(store, wamr.Module(store, wat(text)), constants).exports
     assert [exports.call(0), exports.call(1)] == [42, 7]
     exports.init()
     assert [exports.call(2), exports.call(3)] == [8, 42]
     assert exports.again.value == function
-    assert exports.objects[0] is thing
+    assert exports.objects[0] is obj
     assert exports.objects[1] is None
 
 

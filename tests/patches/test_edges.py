@@ -193,7 +193,7 @@ def test_import_that_is_missing_is_named_with_its_type(wat: Wat, kind: str) -> N
 @pytest.mark.parametrize("kind", KINDS)
 def test_import_of_a_wrong_kind_is_named_with_both(wat: Wat, kind: str) -> None:
     store = wamr.Store()
-    things: dict[str, Any] = {
+    externs: dict[str, Any] = {
         "(func (param i32 f64) (result i64))": wamr.Func(
             store, wamr.FuncType.parse("(i32) -> ()"), lambda x: None
         ),
@@ -202,8 +202,8 @@ def test_import_of_a_wrong_kind_is_named_with_both(wat: Wat, kind: str) -> None:
         "(memory 3 4)": wamr.Memory(store, wamr.MemoryType(Limits(3))),
     }
     module = wamr.Module(store, wat(f'(module (import "m" "n" {kind}))'))
-    for thing in things.values():
-        for imports in ([thing], {"m": {"n": thing}}):
+    for extern in externs.values():
+        for imports in ([extern], {"m": {"n": extern}}):
             with pytest.raises(wamr.LinkError, match=f"(?s)m.n.*{KINDS[kind]}.*not a"):
                 wamr.Instance(store, module, imports)
     for nonsense in (3, "text", object(), [], {}):

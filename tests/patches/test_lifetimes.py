@@ -84,10 +84,10 @@ def test_views_and_handles_of_one_cycle_end_in_any_order(wat: Wat) -> None:
         for _ in range(50):
             cycle: list[Any] = []
             instance = wamr.Instance(wamr.Store(), module, {"m": {"f": lambda c=cycle: None}})
-            things = [instance.exports.memory, instance.exports.memory.view(), instance]
-            cycle += things[::-1] if order else things
+            objects = [instance.exports.memory, instance.exports.memory.view(), instance]
+            cycle += objects[::-1] if order else objects
             cycle.append(cycle)
-    del cycle, instance, things
+    del cycle, instance, objects
     gc.collect()
 
 

@@ -86,9 +86,9 @@ def test_references_are_handed_on(wat: Wat) -> None:
         (func $inner (param externref i32) (result externref) (local.get 0))
         (func (export "go") (param externref) (result externref)
           (call $inner (local.get 0) (i32.const 1))))"""
-    thing = object()
+    obj = object()
     go = wamr.load(wat(text)).exports.go
-    assert go(thing) is thing
+    assert go(obj) is obj
     assert go(None) is None
 
 

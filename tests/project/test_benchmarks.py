@@ -134,10 +134,10 @@ def test_how_many_times_as_fast_we_are_is_where_the_dot_is():
 def test_points_of_a_curve_are_in_one_panel():
     image = drawn(
         *(
-            line(f"p{x}", {"wamr": 1e-6 * x}, point={"curve": "all", "x": x, "axis": "things"})
+            line(f"p{x}", {"wamr": 1e-6 * x}, point={"curve": "all", "x": x, "axis": "functions"})
             for x in (1, 10, 100)
         ),
-        line("q1", {"wamr": 5.0}, "B", point={"curve": "other", "x": 1, "axis": "things"}),
+        line("q1", {"wamr": 5.0}, "B", point={"curve": "other", "x": 1, "axis": "functions"}),
     )
     first, second = image.iter(f"{SVG}polyline")
     places = [tuple(map(float, place.split(","))) for place in first.get("points").split()]
@@ -145,8 +145,8 @@ def test_points_of_a_curve_are_in_one_panel():
     assert places[0][0] < places[1][0] < places[2][0]
     assert places[0][1] > places[1][1] > places[2][1]  # upward
     assert len(second.get("points").split()) == 1
-    assert "wamr, 100 things: 100 us" in tips(image)
-    assert "wamr, 1 things: 5.00 B" in tips(image)
+    assert "wamr, 100 functions: 100 us" in tips(image)
+    assert "wamr, 1 functions: 5.00 B" in tips(image)
 
 
 def test_a_run_without_results_is_a_head_only():

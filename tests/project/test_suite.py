@@ -23,8 +23,8 @@ def test_hangs(): wamr.load(TEXT).exports.f()
 @pytest.mark.seconds(200)
 def test_has_longer():
     import time; time.sleep(3)
-@pytest.mark.parametrize("thing", [object(), object(), *{"a", "b", "c"}], ids=repr)
-def test_after(thing): pass
+@pytest.mark.parametrize("value", [object(), object(), *{"a", "b", "c"}], ids=repr)
+def test_after(value): pass
 """
 posix = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the signals of POSIX")
 

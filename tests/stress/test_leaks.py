@@ -53,7 +53,7 @@ def calls():
                 (i32.add (local.get 0) (local.get 1)))
             (func (export "many") (param i32 v128) (result i32 v128) (local.get 0) (local.get 1))
             (func (export "trap") (param i32) unreachable))""",
-        [lambda thing: thing],
+        [lambda obj: obj],
     ).exports
 
     def trap():
@@ -127,8 +127,8 @@ def test_one_long_call_lets_go_of_objects_too(times):
             (local.get $x)))"""
     most, last = [0], [None]
 
-    def host(thing):
-        assert thing is last[0]
+    def host(obj):
+        assert obj is last[0]
         most[0] = max(most[0], len(store._objects))
         last[0] = Referent()
         return last[0]
@@ -146,7 +146,7 @@ def test_instances_leave_nothing(times, grows_by):
     def work():
         store = Store(engine)
         items = [
-            Func(store, FuncType([ValType.EXTERNREF], [ValType.EXTERNREF]), lambda thing: thing),
+            Func(store, FuncType([ValType.EXTERNREF], [ValType.EXTERNREF]), lambda obj: obj),
             Memory(store, MemoryType(Limits(1))),
             Table(store, TableType(ValType.FUNCREF, Limits(4))),
             Global(store, GlobalType(ValType.I64, mutable=True), 1),
@@ -196,7 +196,7 @@ def test_failed_modules_and_links_leave_nothing(times, grows_by):
         for broken in (data[:-5], data[:40], data[:8] + b"\x77" + data[9:]):
             assert not Module.validate(engine, broken)
         with pytest.raises(LinkError):
-            Instance(store, module, [lambda thing: thing])
+            Instance(store, module, [lambda obj: obj])
 
     assert grows_by(work, times(2000)) < 1 << 20
 

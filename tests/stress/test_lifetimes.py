@@ -36,26 +36,26 @@ def linked_objects():
     engine = Engine()
     store = Store(engine)
     module = Module(engine, ALL_KINDS)
-    things = {"engine": engine, "store": store, "module": module}
+    objects = {"engine": engine, "store": store, "module": module}
     type_ = FuncType([ValType.EXTERNREF], [ValType.EXTERNREF])
-    things["func"] = Func(store, type_, lambda thing: thing)
-    things["memory"] = Memory(store, MemoryType(Limits(1, 4)))
-    things["table"] = Table(store, TableType(ValType.FUNCREF, Limits(4)))
-    things["global"] = Global(store, GlobalType(ValType.I64, mutable=True), 1)
-    items = [things[name] for name in ("func", "memory", "table", "global")]
-    things["instance"] = instance = Instance(store, module, items)
-    things["other"] = Instance(store, module, items)
-    things["exports"] = exports = instance.exports
-    things["own"] = exports.own
-    things["fast"] = exports.call.callable
-    things["view"] = things["memory"].view(0, 16)
-    things["slot"] = things["table"][0]
-    things["o"] = exports.o
-    things["own_g"] = exports.own_g
+    objects["func"] = Func(store, type_, lambda obj: obj)
+    objects["memory"] = Memory(store, MemoryType(Limits(1, 4)))
+    objects["table"] = Table(store, TableType(ValType.FUNCREF, Limits(4)))
+    objects["global"] = Global(store, GlobalType(ValType.I64, mutable=True), 1)
+    items = [objects[name] for name in ("func", "memory", "table", "global")]
+    objects["instance"] = instance = Instance(store, module, items)
+    objects["other"] = Instance(store, module, items)
+    objects["exports"] = exports = instance.exports
+    objects["own"] = exports.own
+    objects["fast"] = exports.call.callable
+    objects["view"] = objects["memory"].view(0, 16)
+    objects["slot"] = objects["table"][0]
+    objects["o"] = exports.o
+    objects["own_g"] = exports.own_g
     exports.o[1] = Referent()
     exports.own_g.value = Referent()
     exports.tab[2] = exports.own
-    return things
+    return objects
 
 
 USES = {
@@ -82,17 +82,17 @@ def test_dropped_and_closed_in_any_order(times):
     """After each step, all remaining objects work, or say that they are closed."""
     for seed in range(times(100)):
         chance = random.Random(seed)
-        things = linked_objects()
-        names = sorted(things)
+        objects = linked_objects()
+        names = sorted(objects)
         chance.shuffle(names)
         for name in names:
-            thing = things.pop(name)
-            if hasattr(thing, "close") and chance.random() < 0.3:
-                thing.close()
-            del thing
+            obj = objects.pop(name)
+            if hasattr(obj, "close") and chance.random() < 0.3:
+                obj.close()
+            del obj
             if chance.random() < 0.2:
                 gc.collect()
-            for left, other in things.items():
+            for left, other in objects.items():
                 try:
                     USES[left](other)
                 except ClosedError:
@@ -101,22 +101,22 @@ def test_dropped_and_closed_in_any_order(times):
 
 def test_all_of_it_goes_when_nothing_is_left(times):
     for _ in range(times(10)):
-        things = linked_objects()
-        gone = [weakref.ref(things[name]) for name in ("store", "engine", "module", "instance")]
-        objects = [weakref.ref(things["o"][1]), weakref.ref(things["own_g"].value)]
-        del things
+        objects = linked_objects()
+        gone = [weakref.ref(objects[name]) for name in ("store", "engine", "module", "instance")]
+        referents = [weakref.ref(objects["o"][1]), weakref.ref(objects["own_g"].value)]
+        del objects
         gc.collect()
-        assert [ref() for ref in gone + objects] == [None] * 6
+        assert [ref() for ref in gone + referents] == [None] * 6
 
 
 @pytest.mark.parametrize("kept", [name for name in USES if name not in ("engine", "module")])
 def test_each_alone_keeps_what_it_needs(kept):
-    thing = linked_objects()[kept]
+    obj = linked_objects()[kept]
     gc.collect()
     junk = [linked_objects() for _ in range(3)]
     del junk
     gc.collect()
-    USES[kept](thing)
+    USES[kept](obj)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -160,7 +160,7 @@ def test_instances_that_import_from_each_other_are_collected():
     first = Instance(store, Module(store, text % 0), [table, lambda: first])  # noqa: F821
     second = Instance(store, Module(store, text % 1), {"m": {"t": table, "f": first.exports.f}})
     table[0] = second.exports.f
-    gone = [weakref.ref(thing) for thing in (store, table, first, second)]
+    gone = [weakref.ref(obj) for obj in (store, table, first, second)]
     del store, table, first, second
     gc.collect()
     assert [ref() for ref in gone] == [None] * 4
@@ -168,15 +168,15 @@ def test_instances_that_import_from_each_other_are_collected():
 
 @pytest.mark.parametrize("where", ["global", "o"])
 def test_an_object_in_wasm_that_holds_the_instance_lives_no_longer_than_the_store(where):
-    things = linked_objects()
-    thing = Referent()
-    thing.things = things
+    objects = linked_objects()
+    obj = Referent()
+    obj.objects = objects
     if where == "o":
-        things["o"][0] = thing
+        objects["o"][0] = obj
     else:
-        things["own_g"].value = thing
-    gone = weakref.ref(thing)
-    del thing, things
+        objects["own_g"].value = obj
+    gone = weakref.ref(obj)
+    del obj, objects
     gc.collect()
     assert gone() is None
 
@@ -206,14 +206,14 @@ def test_collection_in_the_middle_of_everything():
     gc.set_threshold(1)
     try:
         for _ in range(3):
-            things = linked_objects()
+            objects = linked_objects()
             for name, use in USES.items():
-                use(things[name])
+                use(objects[name])
             with pytest.raises(TypeError):
-                things["own"](1, 2, 3)
+                objects["own"](1, 2, 3)
             with pytest.raises(Trap):
                 load('(module (func (export "f") unreachable))').exports.f()
-            del things
+            del objects
     finally:
         gc.set_threshold(*before)
 

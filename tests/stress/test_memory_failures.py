@@ -15,7 +15,7 @@ SUPPORT = Path(__file__).resolve().parents[1] / "support"
 SCENARIOS = [
     "make_module",
     "make_store",
-    "make_things",
+    "make_objects",
     "instantiate_alone",
     "instantiate_linked",
     "instantiate_with_half_of_the_limits",

@@ -208,7 +208,7 @@ def test_fork_while_other_threads_run(script):
 
 
 @FORK
-def test_fork_while_threads_make_and_drop_things(script):
+def test_fork_while_threads_make_and_drop_objects(script):
     """The registry's lock is free in each child."""
     out = script(
         """

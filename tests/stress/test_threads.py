@@ -173,9 +173,9 @@ def test_shared_things_are_used_from_all_sides(times):
     def work(n):
         exports = Instance(store, module, [memory, table, total]).exports
         for i in range(each):
-            thing = (n, i)
-            assert exports.go(n, thing) is thing
-            assert table[n] is thing
+            obj = (n, i)
+            assert exports.go(n, obj) is obj
+            assert table[n] is obj
             if i % 100 == 0:
                 exports.grow()
                 memory.grow(1)
@@ -193,10 +193,10 @@ def test_objects_go_through_while_they_are_collected(times):
     module = Module(store, text)
 
     def work(n):
-        go = Instance(store, module, [lambda thing: thing]).exports.go
+        go = Instance(store, module, [lambda obj: obj]).exports.go
         for i in range(each):
-            thing = [n, i]
-            assert go(thing) is thing
+            obj = [n, i]
+            assert go(obj) is obj
 
     stop = threading.Event()
 

@@ -49,7 +49,7 @@ def sweep():
     made = list(MADE.values())
     MADE.clear()
     try:
-        for engine in [thing.handle for thing in {*handles.kind("engine").live.values()}]:
+        for engine in [tracked.handle for tracked in {*handles.kind("engine").live.values()}]:
             while not api.wasm_repr(engine).startswith("dead"):
                 api.wasm_engine_delete(engine)
         for vec, copy in made:
@@ -60,11 +60,11 @@ def sweep():
                 copy.num_elems = len(block.children or ())
             getattr(api, f"wasm_{vec.name}_vec_delete")(copy)
         for kind in list(handles.KINDS.values()):
-            for thing in {*kind.live.values()}:
-                if thing.owner is None and thing.kind is kind:
-                    for _ in range(thing.count):
-                        getattr(api, kind.delete)(thing.handle)
-        left = sorted({str(thing.kind) for thing in handles.by_address.values()})
+            for tracked in {*kind.live.values()}:
+                if tracked.owner is None and tracked.kind is kind:
+                    for _ in range(tracked.count):
+                        getattr(api, kind.delete)(tracked.handle)
+        left = sorted({str(tracked.kind) for tracked in handles.by_address.values()})
         assert not left, left
         assert not vectors.blocks
     finally:

@@ -142,7 +142,7 @@ class World:
         ]
 
 
-def make_things(world: World) -> None:
+def make_objects(world: World) -> None:
     world.imports()
     Func(world.store, FuncType([ValType.I32] * 3, [ValType.I64]), lambda a, b, c: 1)
 
@@ -247,7 +247,7 @@ def wasi_program(world: World) -> None:
 
 
 SCENARIOS: list[Callable[..., object]] = [
-    make_module, make_store, make_things, instantiate_alone, instantiate_linked,
+    make_module, make_store, make_objects, instantiate_alone, instantiate_linked,
     instantiate_with_half_of_the_limits, link_instances,
     call, call_itself, trap, grow, pass_functions, wasi_program, *exception_faults.SCENARIOS,
 ]  # fmt: skip

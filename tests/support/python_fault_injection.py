@@ -112,13 +112,13 @@ def use_exceptions(store):
     except WasmException as error:
         assert (error.tag, error.values) == (tag, (7,))  # noqa: PT017
     one = WasmException(tag, 5)
-    thing = [one]
+    obj = [one]
     try:
-        e.wrap(one, thing)
+        e.wrap(one, obj)
     except WasmException as error:
         two = error
     assert two.tag == e.pair
-    assert two.values == (one, thing, 3)
+    assert two.values == (one, obj, 3)
     assert e.ask(two) is two
     assert e.ask(None) is None
     number, caught = e.both(9)
@@ -162,13 +162,13 @@ def use_whole_api():
     e = inst.exports
     assert (e.run(1), e.run(98), e.many()) == (2, 2, (1, 6))
     fails(HostError, e.run, 99)
-    thing = object()
-    assert e.refs(thing, e.div) == (thing, e.div)
+    obj = object()
+    assert e.refs(obj, e.div) == (obj, e.div)
     assert e.refs(None, Func(store, FuncType([]), print))[0] is None
     table[1] = e.div
     assert (table.grow(2, e.run), table[1], table[3]) == (2, e.div, e.run)
-    e.objects[0] = thing
-    assert (e.objects.grow(2, thing), e.grow_objects([]), e.objects[0]) == (2, 4, thing)
+    e.objects[0] = obj
+    assert (e.objects.grow(2, obj), e.grow_objects([]), e.objects[0]) == (2, 4, obj)
     x.value = [1]
     e.gf.value = e.gf.value
     view = memory.view()

@@ -51,15 +51,15 @@ class RandomCalls:
         self.keep("extern_vec", world.imports)
         self.keep("byte_vec", world.binary)
 
-    def keep(self, name, thing):
-        things = self.pool.setdefault(name, [])
-        things.append(thing)
-        if len(things) > KEPT:
-            things.pop(self.random.randrange(len(things)))
+    def keep(self, name, obj):
+        objects = self.pool.setdefault(name, [])
+        objects.append(obj)
+        if len(objects) > KEPT:
+            objects.pop(self.random.randrange(len(objects)))
 
     def any_of(self, name):
-        things = self.pool.get(name)
-        return self.random.choice(things) if things else None
+        objects = self.pool.get(name)
+        return self.random.choice(objects) if objects else None
 
     def chance(self, part):
         return self.random.random() < part

@@ -103,7 +103,7 @@ link_two(unsigned a, unsigned b)
 }
 
 static void
-use_things(wpy_instance *instance, unsigned n)
+use_instance(wpy_instance *instance, unsigned n)
 {
     wpy_memory *memory = wpy_instance_memory(instance);
     wpy_table *table = wpy_instance_table(instance, 0);
@@ -149,8 +149,8 @@ work(void *argument)
         cells[0] = 1;
         CHECK(call(mine, cells) == WPY_OK && cells[0] == 2);
         link_two(a, b);
-        use_things(shared[b], n / 64);
-        use_things(own, n);
+        use_instance(shared[b], n / 64);
+        use_instance(own, n);
         if (n % 3 == 0)
             wpy_instance_close(own);
         wpy_release(own);

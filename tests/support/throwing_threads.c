@@ -114,7 +114,7 @@ call(wpy_instance *instance, uint32_t index, uint32_t *cells, wpy_exception **ou
 
 /* Throws, makes and collects in an instance. Returns a handle, or NULL: the instance is closed. */
 static wpy_exception *
-throw_things(wpy_instance *instance, uint32_t value)
+throw_exceptions(wpy_instance *instance, uint32_t value)
 {
     uint32_t cells[4] = {value};
     wpy_exception *exception, *made;
@@ -240,11 +240,11 @@ work(void *argument)
         uint32_t value = 0x5A5A0000u | (n & 0xFFFF);
         wpy_budget *budget = wpy_budget_new(NULL, 1 << 20, 1000);
         wpy_instance *own = instantiate(thrower, &host, NULL, budget);
-        wpy_exception *mine = throw_things(own, value), *theirs, *new;
+        wpy_exception *mine = throw_exceptions(own, value), *theirs, *new;
         int status;
 
         CHECK(own && mine);
-        theirs = throw_things(shared[a], value);
+        theirs = throw_exceptions(shared[a], value);
         WHILE_BUSY(status, wpy_exception_new(host_tag, &value, &new));
         CHECK(status == WPY_OK);
         throw_from_host(own, n & 256 ? mine : new);

@@ -206,21 +206,21 @@ def test_stop_iteration_is_a_runtime_error_as_in_every_coroutine() -> None:
 
 
 def test_nothing_of_a_call_is_held_when_it_is_over() -> None:
-    class Thing:
+    class Referent:
         pass
 
     async def main() -> None:
         def host() -> None:
-            raise KeyError(things[0])
+            raise KeyError(referents[0])
 
-        things = [Thing()]
-        gone = weakref.ref(things[0])
+        referents = [Referent()]
+        gone = weakref.ref(referents[0])
         counter = Counter(host)
         gc.disable()
         try:
             with pytest.raises(KeyError):
                 await counter.exports.call_host.call_async()
-            things.clear()
+            referents.clear()
             for _ in range(100):  # the executor drops its reference later
                 if gone() is None:
                     break

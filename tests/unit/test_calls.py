@@ -58,8 +58,8 @@ def test_300_parameters_and_results():
     names = " ".join(kinds)
     body = " ".join(f"(local.get {i})" for i in range(300))
     f = load(f'(module (func (export "f") (param {names}) (result {names}) {body}))').exports.f
-    thing = object()
-    sample = {**SAMPLE, "v128": bytes(range(16)), "externref": thing}
+    obj = object()
+    sample = {**SAMPLE, "v128": bytes(range(16)), "externref": obj}
     args = tuple(sample[kind] for kind in kinds)
     assert f(*args) == args
 

@@ -189,9 +189,9 @@ def test_externrefs_are_the_objects_themselves(store):
     text = """(module (func (export "id") (param externref) (result externref) (local.get 0))
         (func (export "is_null") (param externref) (result i32) (ref.is_null (local.get 0))))"""
     exports = Instance(store, Module(store, text)).exports
-    for thing in (object(), 0, "", (), [], False, exports, store, text, exports.id, NotImplemented):
-        assert exports.id(thing) is thing
-        assert exports.is_null(thing) == 0
+    for obj in (object(), 0, "", (), [], False, exports, store, text, exports.id, NotImplemented):
+        assert exports.id(obj) is obj
+        assert exports.is_null(obj) == 0
     assert exports.id(None) is None
     assert exports.is_null(None) == 1
     unhashable = {}

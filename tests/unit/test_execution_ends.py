@@ -145,16 +145,16 @@ def test_references_pass_through_a_suspension():
 
 
 def test_references_in_suspended_frames_are_kept():
-    class Thing:
+    class Referent:
         pass
 
     inst = wamr.load(REFERENCES, {"env": {"get": lambda *_: SUSPEND}})
-    thing = Thing()
-    alive = weakref.ref(thing)
-    execution = inst.exports.f.execution(thing)
+    obj = Referent()
+    alive = weakref.ref(obj)
+    execution = inst.exports.f.execution(obj)
     next(execution)
     execution._args = ()
-    del thing
+    del obj
     gc.collect()
     inst.store.gc()
     assert alive() is not None

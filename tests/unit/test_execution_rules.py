@@ -350,8 +350,8 @@ def test_what_can_be_used_of_an_instance_that_is_held(store):
     inst = Instance(store, module, limits=wamr.ResourceLimits(fuel=10**12))
     e = inst.exports
     e.memory.write(0, b"abc")
-    thing = object()
-    e.ref.value = thing
+    obj = object()
+    e.ref.value = obj
     execution = e.spin.execution(slice=0)
     next(execution)
     assert e.memory.read(0, 3) == bytes(e.memory.view(0, 3)) == b"abc"
@@ -369,5 +369,5 @@ def test_what_can_be_used_of_an_instance_that_is_held(store):
     store.gc()
     execution.close()
     assert e["global"].value == 5
-    assert e.ref.value is thing
+    assert e.ref.value is obj
     assert e.memory.grow(1) == 1

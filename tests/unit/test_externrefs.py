@@ -36,7 +36,7 @@ class ReferenceInstance:
     def __init__(self) -> None:
         self.on_call: Any = lambda: None
         self.instance = wamr.load(
-            TEXT, {"host": {"pass": lambda thing: thing, "call": lambda: self.on_call()}}
+            TEXT, {"host": {"pass": lambda obj: obj, "call": lambda: self.on_call()}}
         )
         self.exports = self.instance.exports
 
@@ -51,34 +51,34 @@ def host() -> ReferenceInstance:
 
 
 def test_an_object_passes_with_its_identity(host: ReferenceInstance) -> None:
-    thing = Referent()
-    assert host.exports.id(thing) is thing
-    assert host.exports.through(thing) is thing
+    obj = Referent()
+    assert host.exports.id(obj) is obj
+    assert host.exports.through(obj) is obj
     assert host.exports.id(None) is None
 
 
-def put(host: ReferenceInstance, thing: object) -> None:
-    host.exports.put(3, thing)
+def put(host: ReferenceInstance, obj: object) -> None:
+    host.exports.put(3, obj)
 
 
-def keep(host: ReferenceInstance, thing: object) -> None:
-    host.exports.keep(thing)
+def keep(host: ReferenceInstance, obj: object) -> None:
+    host.exports.keep(obj)
 
 
-def table(host: ReferenceInstance, thing: object) -> None:
-    host.exports.t[1] = thing
+def table(host: ReferenceInstance, obj: object) -> None:
+    host.exports.t[1] = obj
 
 
-def global_(host: ReferenceInstance, thing: object) -> None:
-    host.exports.g.value = thing
+def global_(host: ReferenceInstance, obj: object) -> None:
+    host.exports.g.value = obj
 
 
 @pytest.mark.parametrize("place", [put, keep, table, global_], ids=lambda f: f.__name__)
 def test_what_wasm_holds_is_held(host: ReferenceInstance, place: Any) -> None:
-    thing = Referent()
-    gone = weakref.ref(thing)
-    place(host, thing)
-    del thing
+    obj = Referent()
+    gone = weakref.ref(obj)
+    place(host, obj)
+    del obj
     host.collect()
     assert gone() is not None
     place(host, None)
@@ -90,10 +90,10 @@ def test_what_the_host_holds_is_held() -> None:
     store = wamr.Store()
     externref = wamr.ValType.EXTERNREF
     held = wamr.Global(store, wamr.GlobalType(externref, mutable=True), Referent())
-    things = wamr.Table(store, wamr.TableType(externref, wamr.Limits(1)), Referent())
+    objects = wamr.Table(store, wamr.TableType(externref, wamr.Limits(1)), Referent())
     store.gc()
     assert isinstance(held.value, Referent)
-    assert isinstance(things[0], Referent)
+    assert isinstance(objects[0], Referent)
     gone = weakref.ref(held.value)
     held.value = None
     store.gc()
@@ -108,10 +108,10 @@ def test_what_a_running_call_holds_is_held(host: ReferenceInstance) -> None:
         seen.append(gone())
 
     host.on_call = on_call
-    thing = Referent()
-    gone = weakref.ref(thing)
-    assert host.exports.hold(thing) is thing
-    assert seen == [thing]
+    obj = Referent()
+    gone = weakref.ref(obj)
+    assert host.exports.hold(obj) is obj
+    assert seen == [obj]
 
 
 def test_they_are_let_go_by_themselves(host: ReferenceInstance) -> None:
@@ -130,10 +130,10 @@ def test_numbers_are_used_again(host: ReferenceInstance) -> None:
 
 def test_they_die_with_the_instance() -> None:
     host = ReferenceInstance()
-    thing = Referent()
-    gone = weakref.ref(thing)
-    host.exports.put(0, thing)
-    del thing, host
+    obj = Referent()
+    gone = weakref.ref(obj)
+    host.exports.put(0, obj)
+    del obj, host
     gc.collect()
     assert gone() is None
 
@@ -143,8 +143,8 @@ def test_threads_pass_objects_while_others_collect(host: ReferenceInstance) -> N
 
     def work() -> None:
         for i in range(1500):
-            thing = Referent()
-            if host.exports.through(thing) is not thing:
+            obj = Referent()
+            if host.exports.through(obj) is not obj:
                 wrong.append(i)
 
     def collect() -> None:
@@ -162,7 +162,7 @@ def test_threads_pass_objects_while_others_collect(host: ReferenceInstance) -> N
 
 
 def test_an_exception_in_between_leaves_nothing_behind(host: ReferenceInstance) -> None:
-    def fail(thing: object) -> object:
+    def fail(obj: object) -> object:
         raise KeyError("no")
 
     instance = wamr.load(TEXT, {"host": {"pass": fail, "call": lambda: None}})

@@ -244,9 +244,9 @@ def test_host_functions_are_equal_to_themselves(store):
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_no_copies(store, how):
     func = load('(module (func (export "f")))').exports.f
-    for thing in (func, Func(store, None, add)):
+    for obj in (func, Func(store, None, add)):
         with pytest.raises(TypeError, match="a Func cannot be"):
-            how(thing)
+            how(obj)
 
 
 def test_callable_of_a_closed_instance():

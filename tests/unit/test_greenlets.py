@@ -284,12 +284,12 @@ def test_references_go_where_they_are_meant_to(outcome, wat):
         def world():
             return wamr.load(data, {{"m": {{"back": back, "call": lambda f: None}}}})
         worlds = [world() for _ in range(4)]
-        things = [object() for _ in worlds]
-        by_turns(*(started(i, one.exports["pass"], things[i], one.exports["pass"])
+        objects = [object() for _ in worlds]
+        by_turns(*(started(i, one.exports["pass"], objects[i], one.exports["pass"])
                    for i, one in enumerate(worlds)))
         for one in worlds:
             one.store.gc()
-        print([results[i][0] is things[i] and results[i][1] == one.exports["pass"]
+        print([results[i][0] is objects[i] and results[i][1] == one.exports["pass"]
                for i, one in enumerate(worlds)])
         print([one.exports.table[0] == one.exports["pass"] for one in worlds])
         print([one.store._objects.passing for one in worlds])

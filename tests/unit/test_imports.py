@@ -72,8 +72,8 @@ def test_a_mapping_may_make_its_items_up():
 
 
 def test_a_sequence_follows_the_modules_order(store):
-    things = one_of_each(store)
-    items = [things[name] for name in "fmtg"]
+    externs = one_of_each(store)
+    items = [externs[name] for name in "fmtg"]
     Instance(store, Module(store, ALL_KINDS), items)
     with pytest.raises(LinkError, match=r"import a\.m must be a memory .*, not a table"):
         Instance(store, Module(store, ALL_KINDS), [items[0], items[2], items[1], items[3]])
@@ -87,7 +87,7 @@ def test_a_sequence_has_the_length_of_the_imports(store, count):
 
 def test_no_imports_for_no_imports(store):
     module = Module(store, "(module)")
-    for imports in (None, {}, [], (), {"any": {"thing": double}}):
+    for imports in (None, {}, [], (), {"any": {"name": double}}):
         Instance(store, module, imports)
     with pytest.raises(LinkError, match="the module has 0 imports, not 1"):
         Instance(store, module, [double])
@@ -327,9 +327,9 @@ def test_of_a_closed_instance(store):
     text = """(module (func (export "f")) (memory (export "m") 1) (table (export "t") 1 funcref)
         (global (export "g") i32 (i32.const 1)))"""
     provider = Instance(store, Module(store, text))
-    things = dict(provider.exports)
+    externs = dict(provider.exports)
     provider.close()
-    for name, item in things.items():
+    for name, item in externs.items():
         declaration = {
             "f": "(func)",
             "m": "(memory 1)",

@@ -330,7 +330,7 @@ def test_dies_by_reference_count():
         )
         instance.exports.f()
         instance.exports.m.write(0, b"x")
-        gone = [weakref.ref(thing) for thing in (instance, instance._state, instance.store)]
+        gone = [weakref.ref(obj) for obj in (instance, instance._state, instance.store)]
         del instance
         assert [ref() for ref in gone] == [None] * 3
     finally:

@@ -48,7 +48,7 @@ def number(exports):
     ("use", "found", "after", "last"),
     [
         (element, 6, element, 6),
-        (first_object, "thing", first_object, "thing"),
+        (first_object, "object", first_object, "object"),
         (number, 7, number, 7),
         (lambda exports: exports.t.__setitem__(0, None), None, element, None),
         (lambda exports: exports.o.__setitem__(0, None), None, first_object, None),
@@ -71,7 +71,7 @@ def test_a_call_of_another_thread_is_waited_for(use, found, after, last):
         asked.set()
         got.append(use(exports))
 
-    runner = threading.Thread(target=exports.run, args=("thing",))
+    runner = threading.Thread(target=exports.run, args=("object",))
     runner.start()
     inside.wait()
     asker = threading.Thread(target=ask)

@@ -125,11 +125,11 @@ def test_what_wasm_code_puts_in_is_what_comes_out(exports, held):
 
 
 def test_what_wasm_code_puts_in_is_what_comes_out_of_objects(exports):
-    for thing in ("a", None, 5, exports):
-        exports.put(1, thing)
-        assert exports.o[1] is thing
-        exports.o[2] = exports.x.value = thing
-        assert exports.o[2] is exports.x.value is thing
+    for obj in ("a", None, 5, exports):
+        exports.put(1, obj)
+        assert exports.o[1] is obj
+        exports.o[2] = exports.x.value = obj
+        assert exports.o[2] is exports.x.value is obj
 
 
 def test_a_function_of_what_was_linked_since_is_taken(exports):
@@ -291,7 +291,7 @@ def test_a_table_of_many_functions_holds_few():
 
 
 def test_objects_that_were_overwritten_are_let_go():
-    class Thing:
+    class Referent:
         pass
 
     store = Store()
@@ -299,21 +299,21 @@ def test_objects_that_were_overwritten_are_let_go():
     global_ = Global(store, GlobalType(EXTERNREF, mutable=True), None)
     alive = []
     for _ in range(5000):
-        thing = Thing()
-        alive.append(weakref.ref(thing))
-        table[0] = thing
-        global_.value = Thing()
-    assert table[0] is thing
+        obj = Referent()
+        alive.append(weakref.ref(obj))
+        table[0] = obj
+        global_.value = Referent()
+    assert table[0] is obj
     assert sum(ref() is not None for ref in alive) < 2500
     table[0] = global_.value = None
-    del thing
+    del obj
     store.gc()
     gc.collect()
     assert all(ref() is None for ref in alive)
 
 
 def test_a_destructor_may_use_the_table():
-    class Thing:
+    class Referent:
         def __init__(self, table):
             self.table, self.me = table, self
 
@@ -322,20 +322,20 @@ def test_a_destructor_may_use_the_table():
 
     seen = []
     table = Table(Store(), TableType(EXTERNREF, Limits(2)), "x")
-    thing = Thing(table)
-    table[1] = thing
-    del table, thing
+    obj = Referent(table)
+    table[1] = obj
+    del table, obj
     gc.collect()
     assert seen == [(2, "x")]
 
 
 @pytest.mark.skipif(not hasattr(sys, "getrefcount"), reason="there are no reference counts")
 def test_what_is_read_and_set_is_counted_right(exports):
-    func, thing, big = host(exports.t.store), object(), 2**40 + 1
+    func, obj, big = host(exports.t.store), object(), 2**40 + 1
     wide = Global(exports.t.store, GlobalType(ValType.I64, mutable=True), big)
     exports.t[2] = func
-    exports.o[2] = thing
-    before = [sys.getrefcount(x) for x in (func, thing, None, big)]
+    exports.o[2] = obj
+    before = [sys.getrefcount(x) for x in (func, obj, None, big)]
     for _ in range(1000):
         exports.t[2] = exports.t[2]
         exports.o[2] = exports.o[2]
@@ -344,5 +344,5 @@ def test_what_is_read_and_set_is_counted_right(exports):
         exports.x.value = exports.x.value
         wide.value = big
         assert (exports.t[3], exports.o[3], wide.value) == (None, None, big)
-    after = [sys.getrefcount(x) for x in (func, thing, None, big)]
+    after = [sys.getrefcount(x) for x in (func, obj, None, big)]
     assert all(abs(a - b) < 500 for a, b in zip(before, after, strict=True))

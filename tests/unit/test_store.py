@@ -180,17 +180,17 @@ def test_nor_is_the_store(how, store):
 
 
 @pytest.mark.parametrize("maker", [name for name in MAKERS if name != "Module"])
-def test_things_keep_their_store_and_no_store_keeps_things(maker):
+def test_objects_keep_their_store_and_stores_keep_no_objects(maker):
     store = Store()
-    thing = MAKERS[maker](store)
-    assert thing.store is store
-    gone = weakref.ref(thing)
+    obj = MAKERS[maker](store)
+    assert obj.store is store
+    gone = weakref.ref(obj)
     kept = weakref.ref(store)
     del store
     gc.collect()
     assert kept() is not None
     assert gone() is not None
-    del thing
+    del obj
     gc.collect()
     assert kept() is None
     assert gone() is None

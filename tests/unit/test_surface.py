@@ -365,10 +365,10 @@ def test_star_gives_all_and_only_that():
 
 def test_public_classes_say_what_they_are():
     for name in wamr.__all__:
-        thing = getattr(wamr, name)
-        if isinstance(thing, type):
-            assert thing.__doc__, name
-            assert f"{thing.__module__}.".startswith("wamr."), name
+        obj = getattr(wamr, name)
+        if isinstance(obj, type):
+            assert obj.__doc__, name
+            assert f"{obj.__module__}.".startswith("wamr."), name
 
 
 def test_versions():

@@ -47,8 +47,8 @@ def test_a_new_one_is_null(store):
 
 
 def test_filled_from_the_start(store):
-    thing = Referent()
-    assert list(Table(store, OBJECTS, thing)) == [thing] * 3
+    obj = Referent()
+    assert list(Table(store, OBJECTS, obj)) == [obj] * 3
     func = one(store)
     assert [item() for item in Table(store, FUNCS, func)] == [1, 1, 1]
     assert list(Table(store, OBJECTS, init=0)) == [0, 0, 0]
@@ -85,11 +85,11 @@ def test_too_large_a_table_is_refused(store, size):
 # ------------------------------------------------------------------ elements
 def test_set_and_get_objects(store):
     table = Table(store, OBJECTS)
-    things = [Referent(), "text", 0]
-    for i, thing in enumerate(things):
-        table[i] = thing
-    assert [table[i] for i in range(3)] == things
-    assert table[0] is things[0]
+    values = [Referent(), "text", 0]
+    for i, value in enumerate(values):
+        table[i] = value
+    assert [table[i] for i in range(3)] == values
+    assert table[0] is values[0]
     table[0] = None
     assert table[0] is None
 
@@ -171,13 +171,13 @@ def shared(store):
 
 def test_both_sides_see_one_table(shared):
     functions, objects, exports = shared
-    thing = Referent()
-    objects[1] = thing
-    assert exports.at(1) is thing
+    obj = Referent()
+    objects[1] = obj
+    assert exports.at(1) is obj
     exports.set(2, "from wasm")
     assert objects[2] == "from wasm"
-    exports.fill(0, thing, 3)
-    assert list(objects) == [thing] * 3
+    exports.fill(0, obj, 3)
+    assert list(objects) == [obj] * 3
     functions[0] = one(functions.store)
     assert exports.call(0) == 1
 
@@ -307,10 +307,10 @@ def test_closed(store):
 def test_objects_are_let_go_with_the_store():
     store = Store()
     table = Table(store, OBJECTS)
-    thing = Referent()
-    gone = weakref.ref(thing)
-    table[0] = thing
-    del thing
+    obj = Referent()
+    gone = weakref.ref(obj)
+    table[0] = obj
+    del obj
     gc.collect()
     assert gone() is table[0]
     del table, store

@@ -69,7 +69,7 @@ def test_nothing_about_a_type_can_be_changed(value):
     assert not hasattr(value, "__dict__")
 
 
-def test_a_type_is_unequal_to_other_things():
+def test_a_type_is_unequal_to_other_values():
     assert Limits(1) != (1, None)
     assert FuncType([]) != "() -> ()"
     assert MemoryType(Limits(1)) != Limits(1)

@@ -112,10 +112,10 @@ def test_vals_are_equal_by_type_and_bits() -> None:
     assert Val(F64, 0.0) != Val(F64, -0.0)
     assert Val(F64, math.nan) == Val(F64, math.nan)
     assert Val(I32, 0) != 0
-    thing = object()
-    assert Val(EXTERNREF, thing) == Val(EXTERNREF, thing)
+    obj = object()
+    assert Val(EXTERNREF, obj) == Val(EXTERNREF, obj)
     assert Val(EXTERNREF, [1]) != Val(EXTERNREF, [1])
-    assert len({Val(EXTERNREF, thing), Val(EXTERNREF, thing), Val(I32, 1), Val(I32, 1)}) == 2
+    assert len({Val(EXTERNREF, obj), Val(EXTERNREF, obj), Val(I32, 1), Val(I32, 1)}) == 2
 
 
 @pytest.mark.parametrize("made", [Val(I32, 1), Ref(None, FUNCREF), Foreign(Store(), [])], ids=repr)
@@ -166,15 +166,15 @@ def test_all_bits_of_an_f64_arrive(bits: int) -> None:
 
 
 def test_foreign_keeps_identity(echo: wamr.Instance) -> None:
-    thing = object()
-    foreign = Foreign(echo.store, thing)
-    assert foreign.value is thing
-    assert echo.exports.externref(foreign) is thing
-    assert echo.exports.externref(Ref(foreign)) is thing
-    assert echo.exports.externref(Val(EXTERNREF, foreign)) is thing
-    assert Val(EXTERNREF, foreign).value is thing
-    assert foreign == Foreign(echo.store, thing) != Foreign(echo.store, object())
-    assert hash(foreign) == hash(Foreign(echo.store, thing))
+    obj = object()
+    foreign = Foreign(echo.store, obj)
+    assert foreign.value is obj
+    assert echo.exports.externref(foreign) is obj
+    assert echo.exports.externref(Ref(foreign)) is obj
+    assert echo.exports.externref(Val(EXTERNREF, foreign)) is obj
+    assert Val(EXTERNREF, foreign).value is obj
+    assert foreign == Foreign(echo.store, obj) != Foreign(echo.store, object())
+    assert hash(foreign) == hash(Foreign(echo.store, obj))
 
 
 def test_a_foreign_of_another_store_is_refused(echo: wamr.Instance) -> None:
