@@ -5,6 +5,10 @@
 .PHONY: help demo check test coverage docs lint format bench debug asan clean \
 	wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
 
+# Some environments set it. Each of the hundreds of processes that the tests start would then compile
+# the package's Python files, and pytest all tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
@@ -96,7 +100,7 @@ debug: $(VENV)/.dev
 asan: $(VENV)/.dev
 	WAMR_SANITIZE=address,undefined $(PIP_INSTALL) --editable .
 	touch -d @0 $(VENV)/.dev
-	$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 $(RUN) -m pytest -m 'not packaging' $(PYTEST_ARGS)
+	$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 $(PYTEST) -m 'not packaging' $(PYTEST_ARGS)
 	rm -rf $(LEAKS) && mkdir -p $(LEAKS)
 	$(SANITIZED) ASAN_OPTIONS=detect_leaks=1:log_path=$(LEAKS)/log LSAN_OPTIONS=exitcode=0:log_threads=1 \
 	$(RUN) -m pytest -q tests/capi tests/patches/test_capi_patches.py
