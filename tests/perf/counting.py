@@ -84,7 +84,7 @@ class Unfit(Exception):
 # ------------------------------------------------------------------ the build
 def compiler() -> str:
     """Return the name of the section of the libraries' compiler; raise Unfit."""
-    command = _cc(_place())
+    command = _cc(_build_folder())
     version = output([command, "--version"])
     name = next((n for n in ("clang", "gcc") if n in version or n == "gcc"), "")
     number = re.search(r"\b(\d+\.\d+\.\d+)\b", version)
@@ -93,7 +93,7 @@ def compiler() -> str:
     return f"{name} {number[1]} {platform.machine()}"
 
 
-def _place() -> iwasm.Layout:
+def _build_folder() -> iwasm.Layout:
     """Return the folder of the imported wamr's libraries; prove.py makes several."""
     extension = installed()
     for folder in extension.parents if extension else ():
@@ -154,14 +154,18 @@ def check_machine() -> None:
         raise Unfit("there is no valgrind (Debian: apt install valgrind)")
 
 
-def _check_built(place: iwasm.Layout) -> None:
-    """Raise Unfit for libraries that are older than our C."""
+def check_built(place: iwasm.Layout, extension: Path | None) -> None:
+    """Raise Unfit for a build that is older than our C.
+
+    A build makes only what has changed: of a change in interp/ only WAMR's library, of one in
+    cpython/ only the extension. So the newest product tells when our C was built last.
+    """
     missing = [path.name for path in place.libraries if not path.is_file()]
     if missing:
         raise Unfit(f"our C was not built in this folder: {missing[0]} is missing (make test)")
-    built = place.libraries[0].stat().st_mtime
-    read = place.native.rglob("*.[ch]")
-    newer = [path.name for path in read if path.stat().st_mtime > built]
+    products = [*place.libraries, *([extension] if extension else [])]
+    built = max(path.stat().st_mtime for path in products)
+    newer = [path.name for path in place.native.rglob("*.[ch]") if path.stat().st_mtime > built]
     if newer:
         raise Unfit(f"{newer[0]} is newer than what was built (make test)")
 
@@ -211,7 +215,7 @@ atexit.register(_made.cleanup)
 
 @functools.cache
 def _driver(defines: tuple[str, ...]) -> Path:
-    place, cc = _place(), driver_compiler()
+    place, cc = _build_folder(), driver_compiler()
     driver = Path(_made.name, " ".join(("driver", *defines)))
     output(
         [
@@ -229,9 +233,9 @@ def _driver(defines: tuple[str, ...]) -> Path:
 
 def driver_compiler() -> str:
     """Return the command of the libraries' compiler; raise Unfit if it finds no callgrind.h."""
-    place = _place()
+    place = _build_folder()
     cc = _cc(place)
-    _check_built(place)
+    check_built(place, installed())
     _check_header(cc)
     return cc
 

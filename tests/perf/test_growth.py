@@ -56,7 +56,7 @@ for path, count in (("few", int(sys.argv[3])), ("many", int(sys.argv[4]))):
 
 
 def test_collecting_exceptions_takes_linear_time(skip_if_unfit):
-    support, few = counting.ROOT / "tests" / "support", 30_000
+    support, few = counting.ROOT / "tests" / "support", 20_000
     counts = str(few), str(few * TIMES)
     found = skip_if_unfit(calling.count_script, COLLECTING, str(support), *counts)
     steep = superlinear({"gc": found["few"]}, {"gc": found["many"]})

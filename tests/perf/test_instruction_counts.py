@@ -4,12 +4,15 @@ Where instructions can't be counted or compared, these tests are skipped and say
 WAMR_INSTRUCTION_COUNTS=required, which .ci/run sets.
 """
 
+import os
 import shutil
 from collections import Counter
 
 import calling
 import counting
 import pytest
+
+import iwasm
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,48 @@ def test_a_path_that_fails_counts_as_nothing(counted):
 )
 def test_how_much_is_too_much(new, verdict):
     assert counting.Change("path", 1000.0, new).verdict == verdict
+
+
+@pytest.fixture
+def built(tmp_path):
+    """Return a build of made-up files, and its extension: each file is older than the next one."""
+    place = iwasm.Layout(tmp_path, tmp_path / "build")
+    sources = [place.native / name for name in ("core/a.c", "interp/b.h", "cpython/c.c")]
+    extension = tmp_path / "_wamr.so"
+    for age, path in enumerate([*sources, *place.libraries[:2], extension]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (age, age))
+    return place, extension
+
+
+def change(path, time):
+    os.utime(path, (time, time))
+
+
+@pytest.mark.parametrize(
+    ("source", "product"),
+    [("core/a.c", 0), ("interp/b.h", 1), ("cpython/c.c", 2)],
+)
+def test_a_build_makes_only_what_has_changed(built, source, product):
+    place, extension = built
+    counting.check_built(place, extension)
+    change(place.native / source, 20)
+    with pytest.raises(counting.Unfit, match=rf"{source[-3:]} is newer than what was built"):
+        counting.check_built(place, extension)
+    change([*place.libraries[:2], extension][product], 21)
+    counting.check_built(place, extension)
+
+
+def test_a_build_without_libraries_or_extension_is_told(built):
+    place, extension = built
+    counting.check_built(place, None)
+    change(place.native / "cpython/c.c", 20)
+    with pytest.raises(counting.Unfit, match=r"c\.c is newer"):
+        counting.check_built(place, None)
+    place.libraries[1].unlink()
+    with pytest.raises(counting.Unfit, match=" is missing"):
+        counting.check_built(place, extension)
 
 
 def test_newer_headers_of_python_have_a_few_more(monkeypatch):
