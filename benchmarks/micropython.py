@@ -43,7 +43,7 @@ class _Longjmp(Exception):
     pass
 
 
-class _Guest:
+class _MicroPython:
     """The common part of both engines."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class _Guest:
             raise RuntimeError(f"the script failed: {code}")
 
 
-class _Ours(_Guest):
+class _Ours(_MicroPython):
     def __init__(self, path: Path) -> None:
         import wamr
 
@@ -104,7 +104,7 @@ class _Ours(_Guest):
         return invoke
 
 
-class _Wasmtime(_Guest):
+class _Wasmtime(_MicroPython):
     def __init__(self, path: Path) -> None:
         import wasmtime
 

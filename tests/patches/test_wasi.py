@@ -19,7 +19,7 @@ from wasm_fixtures import (
     SET_SIZE,
     SET_TIMES,
     WRITE,
-    Guest,
+    WasiFunctions,
     descriptors,
     exchange_repeatedly,
     in_process,
@@ -49,10 +49,10 @@ def test_names_of_wasi_are_no_keywords(text: str) -> None:
 
 def test_descriptor_renumbered_to_itself() -> None:
     in_process("""
-        guest = Guest()
-        assert guest.fd_renumber(1, 1) == SUCCESS
-        assert guest.write(1, b"still there") == SUCCESS
-        assert guest.fd_renumber(9, 9) == BADF
+        wasi = WasiFunctions()
+        assert wasi.fd_renumber(1, 1) == SUCCESS
+        assert wasi.write(1, b"still there") == SUCCESS
+        assert wasi.fd_renumber(9, 9) == BADF
     """)
 
 
@@ -60,12 +60,12 @@ def test_table_grows_after_renumbering(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     in_process(
         """
-        guest = Guest(dirs={"/": sys.argv[1]})
-        _, first = guest.open("file")
+        wasi = WasiFunctions(dirs={"/": sys.argv[1]})
+        _, first = wasi.open("file")
         for _ in range(20):
-            error, fd = guest.open("file")
-            assert error == 0 and guest.fd_renumber(fd, first) == SUCCESS
-        opened = {guest.open("file") for _ in range(100)}
+            error, fd = wasi.open("file")
+            assert error == 0 and wasi.fd_renumber(fd, first) == SUCCESS
+        opened = {wasi.open("file") for _ in range(100)}
         assert len(opened) == 100 and {error for error, _ in opened} == {0}
         """,
         tmp_path,
@@ -74,11 +74,11 @@ def test_table_grows_after_renumbering(tmp_path: Path) -> None:
 
 def test_listing_a_device() -> None:
     in_process("""
-        guest = Guest(dirs={"/dev": "/dev"}, stdin="/dev/null")
-        error, fd = guest.open("null", rights=READ | READDIR)
+        wasi = WasiFunctions(dirs={"/dev": "/dev"}, stdin="/dev/null")
+        error, fd = wasi.open("null", rights=READ | READDIR)
         assert error == 0
-        assert guest.fd_readdir(fd, 8192, 4096, 0, guest.OUT) == NOTDIR
-        assert guest.fd_readdir(0, 8192, 4096, 0, guest.OUT) == NOTCAPABLE
+        assert wasi.fd_readdir(fd, 8192, 4096, 0, wasi.OUT) == NOTDIR
+        assert wasi.fd_readdir(0, 8192, 4096, 0, wasi.OUT) == NOTCAPABLE
     """)
 
 
@@ -89,47 +89,47 @@ def test_link_swapped_in_while_opening(tmp_path: Path) -> None:
     outside.write_text("secret")
     (inside / "plain").write_text("plain")
     (inside / "link").symlink_to(outside)
-    guest, seen = Guest(dirs={"/": inside}), set()
+    wasi, seen = WasiFunctions(dirs={"/": inside}), set()
     with exchange_repeatedly(inside / "plain", inside / "link"):
         end = time.monotonic() + 0.7
         while time.monotonic() < end or not seen:
-            error, fd = guest.open("plain", follow=FOLLOW)
+            error, fd = wasi.open("plain", follow=FOLLOW)
             if error == 0:
-                seen.add(guest.read(fd))
-                guest.fd_close(fd)
+                seen.add(wasi.read(fd))
+                wasi.fd_close(fd)
     assert seen == {b"plain"}
 
 
 def test_opening_asks_for_more_than_there_is(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    guest = Guest(dirs={"/": tmp_path})
-    error, fd = guest.open("file", rights=READ | SET_TIMES, inheriting=wasm_fixtures.ALL)
+    wasi = WasiFunctions(dirs={"/": tmp_path})
+    error, fd = wasi.open("file", rights=READ | SET_TIMES, inheriting=wasm_fixtures.ALL)
     assert error == 0
-    assert guest.rights(fd)[0] & SET_TIMES == 0
-    assert guest.read(fd) == b"x"
+    assert wasi.rights(fd)[0] & SET_TIMES == 0
+    assert wasi.read(fd) == b"x"
     for much in (WRITE, READ | WRITE, READ | SET_SIZE):
-        assert guest.open("file", rights=much)[0] == wasm_fixtures.NOTCAPABLE
+        assert wasi.open("file", rights=much)[0] == wasm_fixtures.NOTCAPABLE
 
 
 def test_directories_tell_of_writing_so_that_it_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "file").write_text("x")
-    guest = Guest(dirs={"/": tmp_path})
-    error, sub = guest.open("sub", oflags=wasm_fixtures.DIRECTORY, **wasm_fixtures.LISTING)
+    wasi = WasiFunctions(dirs={"/": tmp_path})
+    error, sub = wasi.open("sub", oflags=wasm_fixtures.DIRECTORY, **wasm_fixtures.LISTING)
     assert error == 0
     for fd, path in ((3, "sub/file"), (sub, "file")):
-        base, told = guest.rights(fd)
+        base, told = wasi.rights(fd)
         assert (base & WRITE, told & WRITE) == (0, WRITE)
         # the rights that wasi-libc asks for in open(O_RDWR), and in open(O_RDONLY)
-        assert guest.open(path, dir=fd, rights=(READ | WRITE) & told)[0] == wasm_fixtures.NOTCAPABLE
-        error, file = guest.open(path, dir=fd, rights=READ & told, inheriting=told)
+        assert wasi.open(path, dir=fd, rights=(READ | WRITE) & told)[0] == wasm_fixtures.NOTCAPABLE
+        error, file = wasi.open(path, dir=fd, rights=READ & told, inheriting=told)
         assert error == 0
-        assert guest.rights(file)[0] & WRITE == 0
-        assert guest.write(file, b"y") == wasm_fixtures.NOTCAPABLE
+        assert wasi.rights(file)[0] & WRITE == 0
+        assert wasi.write(file, b"y") == wasm_fixtures.NOTCAPABLE
         # the rights that it has, which changes nothing
-        assert guest.fd_fdstat_set_rights(fd, base, told) == 0
-        assert guest.open(path, dir=fd, rights=WRITE)[0] == wasm_fixtures.NOTCAPABLE
-        assert guest.fd_fdstat_set_rights(fd, base, told | SET_TIMES) == wasm_fixtures.NOTCAPABLE
+        assert wasi.fd_fdstat_set_rights(fd, base, told) == 0
+        assert wasi.open(path, dir=fd, rights=WRITE)[0] == wasm_fixtures.NOTCAPABLE
+        assert wasi.fd_fdstat_set_rights(fd, base, told | SET_TIMES) == wasm_fixtures.NOTCAPABLE
     assert (tmp_path / "sub" / "file").read_text() == "x"
 
 
@@ -140,15 +140,15 @@ def test_links_do_not_ask_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (elsewhere / "there").write_text("a file in the host's working directory")
     (inside / "there").write_text("another")
     monkeypatch.chdir(elsewhere)
-    guest = Guest(dirs={"/": wamr.Dir(inside, writable=True)})
-    assert guest.path_symlink("there", 3, "a") == wasm_fixtures.SUCCESS
-    assert guest.path_symlink("not there", 3, "b") == wasm_fixtures.SUCCESS
-    assert guest.path_link(3, 0, "there", 3, "c") == wasm_fixtures.SUCCESS
+    wasi = WasiFunctions(dirs={"/": wamr.Dir(inside, writable=True)})
+    assert wasi.path_symlink("there", 3, "a") == wasm_fixtures.SUCCESS
+    assert wasi.path_symlink("not there", 3, "b") == wasm_fixtures.SUCCESS
+    assert wasi.path_link(3, 0, "there", 3, "c") == wasm_fixtures.SUCCESS
     before = descriptors()
     for target in ("/etc/passwd", "/not there"):
-        assert guest.path_symlink(target, 3, "d") == wasm_fixtures.NOTCAPABLE
+        assert wasi.path_symlink(target, 3, "d") == wasm_fixtures.NOTCAPABLE
     assert descriptors() == before
-    assert guest.names() == {"there", "a", "b", "c"}
+    assert wasi.names() == {"there", "a", "b", "c"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits its address space")
@@ -158,33 +158,33 @@ def test_opening_a_huge_file_takes_no_memory(tmp_path: Path) -> None:
     in_process(
         """
         import resource
-        guest = Guest(dirs={"/": sys.argv[1]})
+        wasi = WasiFunctions(dirs={"/": sys.argv[1]})
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), resource.RLIM_INFINITY))
-        assert guest.open("huge")[0] == 0
+        assert wasi.open("huge")[0] == 0
         """,
         tmp_path,
     )
 
 
 def test_empty_path_at_the_end_of_the_memory(tmp_path: Path) -> None:
-    guest = Guest(dirs={"/": tmp_path})  # the patch: only UndefinedBehaviorSanitizer sees it
-    assert guest.path_filestat_get(3, 0, 65536, 0, guest.OUT) == 44
-    assert guest.path_readlink(3, 65536, 0, 65536, 0, guest.OUT) == 44
+    wasi = WasiFunctions(dirs={"/": tmp_path})  # the patch: only UndefinedBehaviorSanitizer sees it
+    assert wasi.path_filestat_get(3, 0, 65536, 0, wasi.OUT) == 44
+    assert wasi.path_readlink(3, 65536, 0, 65536, 0, wasi.OUT) == 44
 
 
 def test_poll_tells_how_much_can_be_read() -> None:
     ours, theirs = os.pipe()
     with os.fdopen(ours, "rb"), os.fdopen(theirs, "wb", buffering=0) as writer:
-        guest = Guest(stdin=ours)
+        wasi = WasiFunctions(stdin=ours)
         writer.write(b"hello")
         subscription = bytearray(48)
         subscription[0], subscription[8] = 7, 1  # userdata; fd_read of descriptor 0
-        guest.memory.write(1024, subscription)
-        assert guest.poll_oneoff(1024, 2048, 1, guest.OUT) == 0
-        assert guest.u32() == 1
-        assert guest.u64(2048) == 7
-        assert guest.u64(2048 + 16) == 5
+        wasi.memory.write(1024, subscription)
+        assert wasi.poll_oneoff(1024, 2048, 1, wasi.OUT) == 0
+        assert wasi.u32() == 1
+        assert wasi.u64(2048) == 7
+        assert wasi.u64(2048 + 16) == 5
 
 
 def test_opening_a_fifo_does_not_block(tmp_path: Path) -> None:
@@ -192,13 +192,13 @@ def test_opening_a_fifo_does_not_block(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     in_process(
         """
-        guest = Guest(dirs={"/": sys.argv[1]})
+        wasi = WasiFunctions(dirs={"/": sys.argv[1]})
         before = set(os.listdir("/dev/fd"))
         for name in ("fifo", "file"):
-            error, fd = guest.open(name)
+            error, fd = wasi.open(name)
             assert error == 0
-            assert guest.fd_fdstat_get(fd, guest.OUT) == 0
-            assert guest.u32(guest.OUT + 2) & 4 == 0, "it shows as non-blocking"
+            assert wasi.fd_fdstat_get(fd, wasi.OUT) == 0
+            assert wasi.u32(wasi.OUT + 2) & 4 == 0, "it shows as non-blocking"
         for number in set(os.listdir("/dev/fd")) - before:
             try:
                 assert not os.get_inheritable(int(number)), number

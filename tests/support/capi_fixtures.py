@@ -1,4 +1,4 @@
-"""The Guest of wasm_fixtures.py with the C API: the answers of WAMR itself, without our C."""
+"""WASI functions as in wasm_fixtures.py, by the C API: results of WAMR itself, without our C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wasm_fixtures import PREVIEW1, SIGNATURES, wrapper_module
 from wamr import ffi as api
 
 
-class CApiGuest:
+class CApiWasiFunctions:
     """An instance of wrapper_module(), called by name. It has the descriptors of this process."""
 
     def __init__(self, wat: Callable[[str], bytes], abi: str = PREVIEW1) -> None:

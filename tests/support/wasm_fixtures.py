@@ -1,4 +1,4 @@
-"""WASI programs for tests: a Guest, whose functions Python calls, and programs as text."""
+"""WASI programs for tests: WASI functions that Python calls, and programs as text."""
 
 from __future__ import annotations
 
@@ -193,8 +193,8 @@ def wrapper_module(abi: str = PREVIEW1) -> str:
 _modules: dict[str, wamr.Module] = {}
 
 
-class Guest:
-    """An instance whose WASI functions the test calls: `guest.fd_close(3)` returns an errno.
+class WasiFunctions:
+    """The WASI functions of an instance, as methods: `wasi.fd_close(3)` returns an errno.
 
     Arguments that are text or bytes become address and size; results are read from `OUT`. `abi` is
     the name of the module that it imports from.

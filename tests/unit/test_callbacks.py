@@ -213,7 +213,7 @@ def test_it_may_instantiate_with_things_of_its_caller(store):
         (table (export "t") 2 funcref) (global (export "g") (mut i32) (i32.const 1))
         (func (export "go") (result i32) (call $make) (i32.load8_u (i32.const 9)))
         (func (export "nine") (result i32) (i32.const 9)))"""
-    guest = """(module (import "m" "memory" (memory 1)) (import "m" "t" (table 2 funcref))
+    importing = """(module (import "m" "memory" (memory 1)) (import "m" "t" (table 2 funcref))
         (import "m" "g" (global (mut i32))) (import "m" "nine" (func $nine (result i32)))
         (import "o" "f" (func $f (result i32)))
         (func $init (i32.store8 (i32.const 9) (i32.add (call $nine) (call $f))) (global.set 0
@@ -223,7 +223,7 @@ def test_it_may_instantiate_with_things_of_its_caller(store):
     )
 
     def make():
-        made.append(Instance(store, Module(store, guest), {"m": instance, "o": other}))
+        made.append(Instance(store, Module(store, importing), {"m": instance, "o": other}))
 
     instance = Instance(store, Module(store, text), [make])
     assert instance.exports.go() == 42

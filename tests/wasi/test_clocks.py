@@ -6,9 +6,9 @@ import struct
 from typing import Any
 
 import pytest
-from capi_fixtures import CApiGuest
+from capi_fixtures import CApiWasiFunctions
 from needs import needs
-from wasm_fixtures import INVAL, PREVIEW1, UNSTABLE, Guest
+from wasm_fixtures import INVAL, PREVIEW1, UNSTABLE, WasiFunctions
 
 pytestmark = pytest.mark.usefixtures("wat")
 
@@ -29,57 +29,57 @@ def abi(request: pytest.FixtureRequest) -> str:
     return found
 
 
-def poll(guest: Guest, *subscriptions: bytes) -> tuple[int, int]:
+def poll(wasi: WasiFunctions, *subscriptions: bytes) -> tuple[int, int]:
     """Return the errno, and how many events there are."""
-    guest.memory.write(1024, b"".join(subscriptions))
-    guest.memory.write(guest.OUT, bytes(8))
-    error = guest.poll_oneoff(1024, 8192, len(subscriptions), guest.OUT)
-    return error, guest.u32()
+    wasi.memory.write(1024, b"".join(subscriptions))
+    wasi.memory.write(wasi.OUT, bytes(8))
+    error = wasi.poll_oneoff(1024, 8192, len(subscriptions), wasi.OUT)
+    return error, wasi.u32()
 
 
 @pytest.mark.parametrize("clock_id", UNKNOWN)
 def test_unknown_clocks(abi: str, clock_id: int) -> None:
-    guest = Guest(abi=abi)
-    guest.memory.write(guest.OUT, b"\xee" * 8)
-    assert guest.clock_time_get(clock_id, 0, guest.OUT) == INVAL
-    assert guest.clock_res_get(clock_id, guest.OUT) == INVAL
-    assert guest.memory.read(guest.OUT, 8) == b"\xee" * 8
+    wasi = WasiFunctions(abi=abi)
+    wasi.memory.write(wasi.OUT, b"\xee" * 8)
+    assert wasi.clock_time_get(clock_id, 0, wasi.OUT) == INVAL
+    assert wasi.clock_res_get(clock_id, wasi.OUT) == INVAL
+    assert wasi.memory.read(wasi.OUT, 8) == b"\xee" * 8
     for flags in (0, ABSOLUTE):
-        assert poll(guest, clock(abi, clock_id, flags=flags)) == (INVAL, 0)
+        assert poll(wasi, clock(abi, clock_id, flags=flags)) == (INVAL, 0)
         others = clock(abi, MONOTONIC), clock(abi, clock_id, flags=flags)
-        assert poll(guest, *others) == (INVAL, 0)
-        assert poll(guest, *reversed(others)) == (INVAL, 0)
+        assert poll(wasi, *others) == (INVAL, 0)
+        assert poll(wasi, *reversed(others)) == (INVAL, 0)
 
 
 @pytest.mark.parametrize("clock_id", [REALTIME, MONOTONIC])
 def test_clocks_that_can_be_waited_for(abi: str, clock_id: int) -> None:
-    guest = Guest(abi=abi)
-    assert guest.clock_res_get(clock_id, guest.OUT) == 0
-    assert 0 < guest.u64() <= 1_000_000_000
-    assert guest.clock_time_get(clock_id, 1 << 63, guest.OUT) == 0
-    now = guest.u64()
-    assert poll(guest, clock(abi, clock_id)) == (0, 1)
+    wasi = WasiFunctions(abi=abi)
+    assert wasi.clock_res_get(clock_id, wasi.OUT) == 0
+    assert 0 < wasi.u64() <= 1_000_000_000
+    assert wasi.clock_time_get(clock_id, 1 << 63, wasi.OUT) == 0
+    now = wasi.u64()
+    assert poll(wasi, clock(abi, clock_id)) == (0, 1)
     for time in (0, 1, now, now + 1_000_000):
-        assert poll(guest, clock(abi, clock_id, time, ABSOLUTE)) == (0, 1)
-    assert poll(guest, clock(abi, clock_id, now, flags=2)) == (INVAL, 0)
-    assert poll(guest, clock(abi, clock_id, now, flags=0xFFFF)) == (INVAL, 0)
+        assert poll(wasi, clock(abi, clock_id, time, ABSOLUTE)) == (0, 1)
+    assert poll(wasi, clock(abi, clock_id, now, flags=2)) == (INVAL, 0)
+    assert poll(wasi, clock(abi, clock_id, now, flags=0xFFFF)) == (INVAL, 0)
 
 
 @pytest.mark.parametrize("clock_id", [PROCESS, THREAD])
 def test_clocks_of_the_cpu_can_be_read_only(abi: str, clock_id: int) -> None:
-    guest = Guest(abi=abi)
-    assert guest.clock_res_get(clock_id, guest.OUT) == 0
-    assert guest.u64() > 0
-    assert guest.clock_time_get(clock_id, 0, guest.OUT) == 0
-    first = guest.u64()
-    assert guest.clock_time_get(clock_id, 0, guest.OUT) == 0
-    assert guest.u64() >= first > 0
+    wasi = WasiFunctions(abi=abi)
+    assert wasi.clock_res_get(clock_id, wasi.OUT) == 0
+    assert wasi.u64() > 0
+    assert wasi.clock_time_get(clock_id, 0, wasi.OUT) == 0
+    first = wasi.u64()
+    assert wasi.clock_time_get(clock_id, 0, wasi.OUT) == 0
+    assert wasi.u64() >= first > 0
     for flags in (0, ABSOLUTE):
-        assert poll(guest, clock(abi, clock_id, 1, flags)) == (INVAL, 0)
+        assert poll(wasi, clock(abi, clock_id, 1, flags)) == (INVAL, 0)
 
 
 def test_no_subscriptions(abi: str) -> None:
-    assert poll(Guest(abi=abi)) == (INVAL, 0)
+    assert poll(WasiFunctions(abi=abi)) == (INVAL, 0)
 
 
 def test_wasmtime_agrees() -> None:
@@ -100,7 +100,7 @@ def test_wasmtime_agrees() -> None:
             (call $poll (i32.const 1024) (i32.const 8192) (local.get 0) (i32.const 0))))""",
     )
     exports = linker.instantiate(store, module).exports(store)
-    guest = Guest()
+    wasi = WasiFunctions()
     for subscriptions in (
         *([clock(PREVIEW1, n, flags=flags)] for n in range(6) for flags in range(4)),
         [clock(PREVIEW1, MONOTONIC), clock(PREVIEW1, 9)],
@@ -108,17 +108,17 @@ def test_wasmtime_agrees() -> None:
     ):
         exports["memory"].write(store, b"".join(subscriptions), 1024)
         theirs = exports["poll"](store, len(subscriptions))
-        assert poll(guest, *subscriptions)[0] == theirs, subscriptions
+        assert poll(wasi, *subscriptions)[0] == theirs, subscriptions
 
 
 @pytest.mark.parametrize("clock_id", [4, 99])
 def test_clocks_in_the_c_api(wat: Any, clock_id: int) -> None:
-    guest = CApiGuest(wat)
+    wasi = CApiWasiFunctions(wat)
     try:
-        guest.memory()[1024 : 1024 + 48] = clock(PREVIEW1, clock_id)
-        assert guest.call("clock_time_get", clock_id, 0, 512) == INVAL
-        assert guest.call("poll_oneoff", 1024, 8192, 1, 512) == INVAL
-        guest.memory()[1024 : 1024 + 48] = clock(PREVIEW1, THREAD)
-        assert guest.call("poll_oneoff", 1024, 8192, 1, 512) in (INVAL, 58)  # the system's
+        wasi.memory()[1024 : 1024 + 48] = clock(PREVIEW1, clock_id)
+        assert wasi.call("clock_time_get", clock_id, 0, 512) == INVAL
+        assert wasi.call("poll_oneoff", 1024, 8192, 1, 512) == INVAL
+        wasi.memory()[1024 : 1024 + 48] = clock(PREVIEW1, THREAD)
+        assert wasi.call("poll_oneoff", 1024, 8192, 1, 512) in (INVAL, 58)  # the system's
     finally:
-        guest.close()
+        wasi.close()

@@ -14,7 +14,15 @@ from typing import Any
 
 import pytest
 import wasm_fixtures
-from wasm_fixtures import INVAL, PREVIEW1, SIGNATURES, UNSTABLE, Guest, in_process, wrapper_module
+from wasm_fixtures import (
+    INVAL,
+    PREVIEW1,
+    SIGNATURES,
+    UNSTABLE,
+    WasiFunctions,
+    in_process,
+    wrapper_module,
+)
 
 import wamr
 
@@ -49,10 +57,10 @@ def answers(abi: str, name: str, home: Path) -> set[object]:
     (home / name).mkdir()
     for fill in FILLS:
         dirs = {"/": wamr.Dir(home / name, writable=True)}
-        guest = Guest(abi=abi, dirs=dirs, args=["a", "b"], env={"A": "b"})
-        function = guest.instance.exports[name]
+        wasi = WasiFunctions(abi=abi, dirs=dirs, args=["a", "b"], env={"A": "b"})
+        function = wasi.instance.exports[name]
         for given in arguments(SIGNATURES[name]):
-            guest.memory.write(0, fill)
+            wasi.memory.write(0, fill)
             try:
                 error = function.call(*given, timeout=0.01 if name == "poll_oneoff" else None)
             except wamr.TimeoutTrap:  # it may have waited
@@ -87,20 +95,20 @@ def test_every_answer_is_an_errno(abi: str, tmp_path: Path) -> None:
 
 
 def test_a_wrong_answer_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wrong(Guest):
+    class Wrong(WasiFunctions):
         def __init__(self, **config: Any) -> None:
             super().__init__(**config)
             text = '(module (memory 1) (func (export "sched_yield") (result i32) (i32.const -1)))'
             self.instance = wamr.load(text)
 
-    monkeypatch.setitem(globals(), "Guest", Wrong)
+    monkeypatch.setitem(globals(), "WasiFunctions", Wrong)
     assert answers(PREVIEW1, "sched_yield", tmp_path) == {(-1, ())}
 
 
 @pytest.mark.parametrize("code", I32)
 def test_exit_codes(code: int) -> None:
     with pytest.raises(wamr.ExitTrap) as caught:
-        Guest().proc_exit(code)
+        WasiFunctions().proc_exit(code)
     assert caught.value.exit_code == code
 
 
@@ -108,8 +116,8 @@ def test_exit_codes(code: int) -> None:
 VECTORS = ("fd_read", "fd_write", "fd_pread", "fd_pwrite")
 
 
-class Large(Guest):
-    """A guest of 16 MiB."""
+class Large(WasiFunctions):
+    """An instance with a memory of 16 MiB."""
 
     def __init__(self, **config: Any) -> None:
         text = wrapper_module().replace(
@@ -164,28 +172,28 @@ def test_more_vectors_than_a_system_takes(name: str, large: Large) -> None:
 
 def test_more_vectors_for_python() -> None:
     got: list[bytes] = []
-    guest = Large(stdout=got.append)
-    guest.memory.write(1024, b"x")
-    guest.memory.write(65536, struct.pack("<II", 1024, 1) * 3000)
-    assert guest.vectors("fd_write", 1, 3000) == 0
-    assert guest.u32() == len(b"".join(got)) == 1024
+    wasi = Large(stdout=got.append)
+    wasi.memory.write(1024, b"x")
+    wasi.memory.write(65536, struct.pack("<II", 1024, 1) * 3000)
+    assert wasi.vectors("fd_write", 1, 3000) == 0
+    assert wasi.u32() == len(b"".join(got)) == 1024
 
 
 def test_more_than_32_bits_at_once() -> None:
-    guest = Large()
+    wasi = Large()
     size = 8 << 20
-    guest.memory.write(65536, struct.pack("<II", 1 << 20, size) * 1024)
-    assert guest.vectors("fd_write", 1, 512) == 0  # 4 GiB, and its count has 32 bits
-    assert 0x7FFFF000 <= guest.u32() < 0x7FFFF000 + size
+    wasi.memory.write(65536, struct.pack("<II", 1 << 20, size) * 1024)
+    assert wasi.vectors("fd_write", 1, 512) == 0  # 4 GiB, and its count has 32 bits
+    assert 0x7FFFF000 <= wasi.u32() < 0x7FFFF000 + size
 
 
 def test_bad_vectors_among_good_ones() -> None:
     got: list[bytes] = []
-    guest = Large(stdout=got.append)
+    wasi = Large(stdout=got.append)
     for bad in ((0xFFFFFFFF, 1), (0, 0xFFFFFFFF), (256 * 65536, 1), (256 * 65536 - 1, 2)):
-        guest.memory.write(65536, struct.pack("<IIII", 1024, 1, *bad))
+        wasi.memory.write(65536, struct.pack("<IIII", 1024, 1, *bad))
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-            guest.vectors("fd_write", 1, 2)
+            wasi.vectors("fd_write", 1, 2)
     assert got == []
 
 
@@ -206,30 +214,30 @@ def test_long_paths(large: Large) -> None:
 
 @pytest.mark.parametrize("abi", [PREVIEW1, UNSTABLE])
 def test_subscriptions_without_number(abi: str) -> None:
-    guest = Large()
+    wasi = Large()
     if abi == UNSTABLE:
-        guest.instance = wamr.load(
+        wasi.instance = wamr.load(
             wrapper_module(abi).replace(
                 '(memory (export "memory") 1 1)', '(memory (export "memory") 256)'
             ),
             wasi=wamr.WasiConfig(),
         )
-        guest.memory = guest.instance.exports.memory
-    assert guest.poll_oneoff(1 << 20, 8 << 20, 65537, guest.OUT) == INVAL
-    assert guest.poll_oneoff(1 << 20, 8 << 20, 65536, guest.OUT) == 0  # clocks that have expired
-    assert guest.u32() == 65536
+        wasi.memory = wasi.instance.exports.memory
+    assert wasi.poll_oneoff(1 << 20, 8 << 20, 65537, wasi.OUT) == INVAL
+    assert wasi.poll_oneoff(1 << 20, 8 << 20, 65536, wasi.OUT) == 0  # clocks that have expired
+    assert wasi.u32() == 65536
     for count in (1 << 20, 1 << 27, 1 << 28, 1 << 31, 0xFFFFFFFF):
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-            guest.poll_oneoff(1 << 20, 8 << 20, count, guest.OUT)
+            wasi.poll_oneoff(1 << 20, 8 << 20, count, wasi.OUT)
 
 
 def test_arrays_that_just_fit() -> None:
-    guest = Guest(args=["one", "two"], env={"A": "b"})
-    assert guest.args_get(65536 - 8, 1024) == 0
-    assert guest.memory.read(guest.u32(65536 - 4), 4) == b"two\0"
-    assert guest.environ_get(65536 - 4, 1024) == 0
-    assert guest.args_get(1024, 65536 - 8) == 0
-    for call in (guest.args_get, guest.environ_get):
+    wasi = WasiFunctions(args=["one", "two"], env={"A": "b"})
+    assert wasi.args_get(65536 - 8, 1024) == 0
+    assert wasi.memory.read(wasi.u32(65536 - 4), 4) == b"two\0"
+    assert wasi.environ_get(65536 - 4, 1024) == 0
+    assert wasi.args_get(1024, 65536 - 8) == 0
+    for call in (wasi.args_get, wasi.environ_get):
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):
             call(65536 - 3, 1024)
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):

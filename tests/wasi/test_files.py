@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from wasm_fixtures import Guest, program
+from wasm_fixtures import WasiFunctions, program
 
 import wamr
 from wamr._wasi.files import descriptor_of
@@ -178,8 +178,8 @@ def test_files_of_codecs(echo: wamr.Module, tmp_path: Path) -> None:
     path.write_bytes("éé".encode())
     with path.open("rb") as binary, opened(path, "rb", "utf-8") as both:
         for read in (codecs.getreader("utf-8")(binary), both):
-            guest = Guest(stdin=read)
-            pieces = [guest.read(0, 1) for _ in range(5)]
+            wasi = WasiFunctions(stdin=read)
+            pieces = [wasi.read(0, 1) for _ in range(5)]
             assert pieces == [b"\xc3", b"\xa9", b"\xc3", b"\xa9", b""]
     with opened(path, "wb", "utf-16-le") as both:
         wamr.run([echo], input=b"text", stdout=both)
@@ -258,16 +258,16 @@ def test_pipes_that_were_read_partly(echo: wamr.Module, mode: str) -> None:
         assert descriptor_of(file, False) == ours
         assert file.readline() in ("one\n", b"one\n")
         assert descriptor_of(file, False) is None
-        guest = Guest(stdin=file)
-        assert guest.read(0) == b"two\n"
+        wasi = WasiFunctions(stdin=file)
+        assert wasi.read(0) == b"two\n"
         threading.Timer(0.05, os.write, (theirs, b"three\n")).start()
-        assert guest.read(0) == b"three\n"
+        assert wasi.read(0) == b"three\n"
         with pytest.raises(wamr.TimeoutTrap):  # not blocked in Python
-            guest.read(0, timeout=0.05)
+            wasi.read(0, timeout=0.05)
         os.write(theirs, b"four\n")
         os.close(theirs)
-        assert guest.read(0) == b"four\n"
-        assert guest.read(0) == b""
+        assert wasi.read(0) == b"four\n"
+        assert wasi.read(0) == b""
         assert vars(file).keys() <= {"mode", "_name"}, "something of ours was left in it"
 
 

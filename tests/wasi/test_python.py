@@ -151,7 +151,7 @@ def test_eight_threads(python: wamr.Module) -> None:
 def test_host_s_stdio_is_untouched(python: wamr.Module, capfd: pytest.CaptureFixture[str]) -> None:
     print("before")
     sys.stdout.flush()
-    wamr.run([python, "-c", "import os; print('guest', flush=True); os.close(1); os.close(0)"])
+    wamr.run([python, "-c", "import os; print('program', flush=True); os.close(1); os.close(0)"])
     print("after")
     sys.stdout.flush()
-    assert capfd.readouterr().out == "before\nguest\nafter\n"
+    assert capfd.readouterr().out == "before\nprogram\nafter\n"

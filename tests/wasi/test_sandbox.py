@@ -1,4 +1,4 @@
-"""Directories of a guest: allowed operations, and attempts to escape."""
+"""Directories of a program: allowed operations, and attempts to escape."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wasm_fixtures import (
     SUCCESS,
     TRUNC,
     WRITE,
-    Guest,
+    WasiFunctions,
     exchange_repeatedly,
 )
 
@@ -37,7 +37,7 @@ SECRET = "the host's secret"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A directory for the guest (`in`), and next to it files that it must never see."""
+    """A directory for the program (`in`), and next to it files that it must never see."""
     inside = tmp_path / "in"
     (inside / "sub" / "deep").mkdir(parents=True)
     (inside / "file").write_text("content")
@@ -50,7 +50,7 @@ def tree(tmp_path: Path) -> Path:
     (inside / "absolute").symlink_to(tmp_path / "secret")
     (inside / "outdir").symlink_to("..")
     (inside / "rootdir").symlink_to("/")
-    (inside / "dangling").symlink_to("../made by the guest")
+    (inside / "dangling").symlink_to("../made by the program")
     return inside
 
 
@@ -68,54 +68,54 @@ def snapshot(tree: Path) -> dict[str, tuple[float, int, bytes]]:
     return found
 
 
-def content(guest: Guest, path: str, **how: int) -> bytes | int:
-    error, fd = guest.open(path, **how)
+def content(wasi: WasiFunctions, path: str, **how: int) -> bytes | int:
+    error, fd = wasi.open(path, **how)
     if error:
         return error
-    data = guest.read(fd)
-    guest.fd_close(fd)
+    data = wasi.read(fd)
+    wasi.fd_close(fd)
     return data
 
 
 # ------------------------------------------------------------------ allowed operations
 def test_reading(tree: Path) -> None:
-    guest = Guest(dirs={"/data": tree, "other name": str(tree / "sub")})
-    assert guest.fd_prestat_get(3, guest.OUT) == 0
-    assert (guest.u32(), guest.u32(guest.OUT + 4)) == (0, 5)
-    assert guest.fd_prestat_dir_name(3, 1024, 5) == 0
-    assert guest.memory.read(1024, 5) == b"/data"
-    assert guest.fd_prestat_dir_name(4, 1024, 10) == 0
-    assert guest.memory.read(1024, 10) == b"other name"
-    assert guest.fd_prestat_get(5, guest.OUT) == wasm_fixtures.BADF
+    wasi = WasiFunctions(dirs={"/data": tree, "other name": str(tree / "sub")})
+    assert wasi.fd_prestat_get(3, wasi.OUT) == 0
+    assert (wasi.u32(), wasi.u32(wasi.OUT + 4)) == (0, 5)
+    assert wasi.fd_prestat_dir_name(3, 1024, 5) == 0
+    assert wasi.memory.read(1024, 5) == b"/data"
+    assert wasi.fd_prestat_dir_name(4, 1024, 10) == 0
+    assert wasi.memory.read(1024, 10) == b"other name"
+    assert wasi.fd_prestat_get(5, wasi.OUT) == wasm_fixtures.BADF
     for path in ("file", "link", "./file", "sub/../file", "sub/up", "sub/deep/../../link"):
-        assert content(guest, path) == b"content"
-    assert content(guest, "deep/file", dir=4) == b"deep content"
-    assert content(guest, "up", dir=4) == NOTCAPABLE  # leads out of that one
-    assert guest.names(4) == {"deep", "up"}
-    error, fd = guest.open("sub", oflags=DIRECTORY, **wasm_fixtures.LISTING)
+        assert content(wasi, path) == b"content"
+    assert content(wasi, "deep/file", dir=4) == b"deep content"
+    assert content(wasi, "up", dir=4) == NOTCAPABLE  # leads out of that one
+    assert wasi.names(4) == {"deep", "up"}
+    error, fd = wasi.open("sub", oflags=DIRECTORY, **wasm_fixtures.LISTING)
     assert error == 0
-    assert content(guest, "deep/file", dir=fd) == b"deep content"
-    assert guest.path_filestat_get(3, FOLLOW, "link", guest.OUT) == 0
-    assert guest.u64(guest.OUT + 32) == 7
-    assert guest.path_readlink(3, "link", 8192, 100, guest.OUT) == 0
-    assert guest.memory.read(8192, guest.u32()) == b"file"
-    assert content(guest, "nothing") == 44
-    assert content(guest, "") == 44
-    assert content(guest, "file/") == wasm_fixtures.NOTDIR
-    assert content(guest, "fi\0le") == 25
+    assert content(wasi, "deep/file", dir=fd) == b"deep content"
+    assert wasi.path_filestat_get(3, FOLLOW, "link", wasi.OUT) == 0
+    assert wasi.u64(wasi.OUT + 32) == 7
+    assert wasi.path_readlink(3, "link", 8192, 100, wasi.OUT) == 0
+    assert wasi.memory.read(8192, wasi.u32()) == b"file"
+    assert content(wasi, "nothing") == 44
+    assert content(wasi, "") == 44
+    assert content(wasi, "file/") == wasm_fixtures.NOTDIR
+    assert content(wasi, "fi\0le") == 25
 
 
 def test_names_may_be_any(tmp_path: Path) -> None:
     for name in ("with space", "é", "a::b", "x" * 200):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
-        guest = Guest(dirs={f"/{name}": tmp_path / name})
-        assert content(guest, "file") == name.encode()
-        assert guest.fd_prestat_get(3, guest.OUT) == 0
-        assert guest.u32(guest.OUT + 4) == len(name.encode()) + 1
+        wasi = WasiFunctions(dirs={f"/{name}": tmp_path / name})
+        assert content(wasi, "file") == name.encode()
+        assert wasi.fd_prestat_get(3, wasi.OUT) == 0
+        assert wasi.u32(wasi.OUT + 4) == len(name.encode()) + 1
     raw = os.fsencode(tmp_path) + b"/\xff"
     Path(os.fsdecode(raw)).mkdir()
-    Guest(dirs={"/": os.fsdecode(raw)})
+    WasiFunctions(dirs={"/": os.fsdecode(raw)})
 
 
 def test_relative_paths_mean_the_directory_of_then(
@@ -130,29 +130,29 @@ def test_relative_paths_mean_the_directory_of_then(
 
 
 def test_writing_where_it_is_allowed(tree: Path) -> None:
-    guest = Guest(dirs={"/": Dir(tree, writable=True)})
-    error, fd = guest.open("new", oflags=CREAT | EXCL, rights=READ | WRITE | wasm_fixtures.SEEK)
+    wasi = WasiFunctions(dirs={"/": Dir(tree, writable=True)})
+    error, fd = wasi.open("new", oflags=CREAT | EXCL, rights=READ | WRITE | wasm_fixtures.SEEK)
     assert error == 0
-    assert guest.write(fd, b"written") == 0
+    assert wasi.write(fd, b"written") == 0
     assert (tree / "new").read_text() == "written"
-    assert guest.open("new", oflags=CREAT | EXCL, rights=WRITE)[0] == 20
-    assert guest.path_create_directory(3, "newdir") == 0
-    assert guest.path_rename(3, "new", 3, "newdir/moved") == 0
+    assert wasi.open("new", oflags=CREAT | EXCL, rights=WRITE)[0] == 20
+    assert wasi.path_create_directory(3, "newdir") == 0
+    assert wasi.path_rename(3, "new", 3, "newdir/moved") == 0
     assert (tree / "newdir" / "moved").read_text() == "written"
-    assert guest.path_link(3, 0, "newdir/moved", 3, "hard") == 0
+    assert wasi.path_link(3, 0, "newdir/moved", 3, "hard") == 0
     assert (tree / "hard").stat().st_nlink == 2
-    assert guest.path_unlink_file(3, "newdir/moved") == 0
-    assert guest.path_remove_directory(3, "newdir") == 0
-    assert guest.path_symlink("file", 3, "soft") == 0
-    assert content(guest, "soft") == b"content"
-    assert guest.path_filestat_set_times(3, 0, "file", 0, 10**9, 4) == 0
+    assert wasi.path_unlink_file(3, "newdir/moved") == 0
+    assert wasi.path_remove_directory(3, "newdir") == 0
+    assert wasi.path_symlink("file", 3, "soft") == 0
+    assert content(wasi, "soft") == b"content"
+    assert wasi.path_filestat_set_times(3, 0, "file", 0, 10**9, 4) == 0
     assert (tree / "file").stat().st_mtime == 1
-    assert guest.open("file", oflags=TRUNC, rights=WRITE)[0] == 0
+    assert wasi.open("file", oflags=TRUNC, rights=WRITE)[0] == 0
     assert (tree / "file").read_text() == ""
 
 
 # ------------------------------------------------------------------ read-only directories
-ATTEMPTS: dict[str, Callable[[Guest], int]] = {
+ATTEMPTS: dict[str, Callable[[WasiFunctions], int]] = {
     "write": lambda g: g.open("file", rights=WRITE)[0],
     "read and write": lambda g: g.open("file", rights=READ | WRITE)[0],
     "write through a link": lambda g: g.open("link", rights=WRITE)[0],
@@ -186,9 +186,9 @@ def test_nothing_changes_in_a_read_only_directory(attempt: str, tree: Path) -> N
     writable = tree.parent / "writable"
     writable.mkdir()
     (writable / "w").write_text("w")
-    guest = Guest(dirs={"/": tree, "/w": Dir(writable, writable=True)})
+    wasi = WasiFunctions(dirs={"/": tree, "/w": Dir(writable, writable=True)})
     before = snapshot(tree)
-    assert ATTEMPTS[attempt](guest) == NOTCAPABLE
+    assert ATTEMPTS[attempt](wasi) == NOTCAPABLE
     assert snapshot(tree) == before
 
 
@@ -196,34 +196,34 @@ def test_nothing_changes_in_a_read_only_directory(attempt: str, tree: Path) -> N
     "rights", [READ, wasm_fixtures.ALL & ~(WRITE | 1 << 8 | wasm_fixtures.SET_SIZE)]
 )
 def test_a_file_opened_for_reading_stays_as_it_is(rights: int, tree: Path) -> None:
-    guest = Guest(dirs={"/": tree})
+    wasi = WasiFunctions(dirs={"/": tree})
     before = snapshot(tree)
-    error, fd = guest.open("file", rights=rights, inheriting=wasm_fixtures.ALL)
+    error, fd = wasi.open("file", rights=rights, inheriting=wasm_fixtures.ALL)
     assert error == 0
-    assert guest.write(fd, b"x") == NOTCAPABLE
-    assert guest.fd_pwrite(fd, 64, 1, 0, guest.OUT) == NOTCAPABLE
-    assert guest.fd_allocate(fd, 0, 1000) == NOTCAPABLE
-    assert guest.fd_filestat_set_size(fd, 0) == NOTCAPABLE
-    assert guest.fd_filestat_set_times(fd, 0, 0, 8) == NOTCAPABLE
-    assert guest.fd_fdstat_set_rights(fd, wasm_fixtures.ALL, 0) == NOTCAPABLE
+    assert wasi.write(fd, b"x") == NOTCAPABLE
+    assert wasi.fd_pwrite(fd, 64, 1, 0, wasi.OUT) == NOTCAPABLE
+    assert wasi.fd_allocate(fd, 0, 1000) == NOTCAPABLE
+    assert wasi.fd_filestat_set_size(fd, 0) == NOTCAPABLE
+    assert wasi.fd_filestat_set_times(fd, 0, 0, 8) == NOTCAPABLE
+    assert wasi.fd_fdstat_set_rights(fd, wasm_fixtures.ALL, 0) == NOTCAPABLE
     assert snapshot(tree) == before
 
 
 def test_a_subdirectory_opened_is_read_only_too(tree: Path) -> None:
-    guest = Guest(dirs={"/": tree})
+    wasi = WasiFunctions(dirs={"/": tree})
     before = snapshot(tree)
-    error, fd = guest.open(
+    error, fd = wasi.open(
         "sub",
         oflags=DIRECTORY,
         rights=wasm_fixtures.ALL & ~(WRITE | 1 << 8 | wasm_fixtures.SET_SIZE),
         inheriting=wasm_fixtures.ALL,
     )
     assert error == 0
-    assert guest.open("new", dir=fd, oflags=CREAT, rights=WRITE)[0] == NOTCAPABLE
-    assert guest.open("deep/file", dir=fd, rights=WRITE)[0] == NOTCAPABLE
-    assert guest.path_create_directory(fd, "new") == NOTCAPABLE
-    assert guest.fd_renumber(fd, 3) == 0
-    assert guest.path_create_directory(3, "new") == NOTCAPABLE
+    assert wasi.open("new", dir=fd, oflags=CREAT, rights=WRITE)[0] == NOTCAPABLE
+    assert wasi.open("deep/file", dir=fd, rights=WRITE)[0] == NOTCAPABLE
+    assert wasi.path_create_directory(fd, "new") == NOTCAPABLE
+    assert wasi.fd_renumber(fd, 3) == 0
+    assert wasi.path_create_directory(3, "new") == NOTCAPABLE
     assert snapshot(tree) == before
 
 
@@ -251,60 +251,60 @@ WAYS_OUT = [
 @pytest.mark.parametrize("writable", [False, True])
 @pytest.mark.parametrize("path", WAYS_OUT)
 def test_paths_that_lead_out(path: str, writable: bool, tree: Path) -> None:
-    guest = Guest(dirs={"/": Dir(tree, writable=writable)})
+    wasi = WasiFunctions(dirs={"/": Dir(tree, writable=writable)})
     before = snapshot(tree)
     refused = {NOTCAPABLE, 32, wasm_fixtures.NOTDIR}  # 32: too many links
-    assert guest.open(path, rights=READ)[0] in refused
-    assert guest.path_filestat_get(3, FOLLOW, path, guest.OUT) in refused
+    assert wasi.open(path, rights=READ)[0] in refused
+    assert wasi.path_filestat_get(3, FOLLOW, path, wasi.OUT) in refused
     if writable:
-        assert guest.open(path, rights=WRITE, oflags=TRUNC)[0] in refused
-        assert guest.open(path, rights=WRITE, oflags=CREAT)[0] in refused
-        assert guest.path_filestat_set_times(3, FOLLOW, path, 0, 0, 8) in refused
+        assert wasi.open(path, rights=WRITE, oflags=TRUNC)[0] in refused
+        assert wasi.open(path, rights=WRITE, oflags=CREAT)[0] in refused
+        assert wasi.path_filestat_set_times(3, FOLLOW, path, 0, 0, 8) in refused
     if "/" in path:  # else it is about the link itself
-        assert guest.path_readlink(3, path, 8192, 100, guest.OUT) in {*refused, wasm_fixtures.INVAL}
+        assert wasi.path_readlink(3, path, 8192, 100, wasi.OUT) in {*refused, wasm_fixtures.INVAL}
     if writable and "/" in path:
-        assert guest.path_unlink_file(3, path) in refused
-        assert guest.path_rename(3, path, 3, "stolen") in refused
-        assert guest.path_link(3, 0, path, 3, "stolen") in refused
-        assert guest.path_rename(3, "file", 3, path) in refused
-        assert guest.path_create_directory(3, path) in refused
+        assert wasi.path_unlink_file(3, path) in refused
+        assert wasi.path_rename(3, path, 3, "stolen") in refused
+        assert wasi.path_link(3, 0, path, 3, "stolen") in refused
+        assert wasi.path_rename(3, "file", 3, path) in refused
+        assert wasi.path_create_directory(3, path) in refused
     assert snapshot(tree) == before
 
 
 def test_a_link_is_not_followed_unless_asked(tree: Path) -> None:
-    guest = Guest(dirs={"/": Dir(tree, writable=True)})
+    wasi = WasiFunctions(dirs={"/": Dir(tree, writable=True)})
     for path in ("link", "out", "absolute", "dangling"):
         for oflags in (0, CREAT, TRUNC):
-            assert guest.open(path, follow=0, oflags=oflags, rights=READ | WRITE)[0] == 32
-    assert guest.path_filestat_get(3, 0, "out", guest.OUT) == 0
-    assert guest.memory[guest.OUT + 16] == 7  # the link itself
+            assert wasi.open(path, follow=0, oflags=oflags, rights=READ | WRITE)[0] == 32
+    assert wasi.path_filestat_get(3, 0, "out", wasi.OUT) == 0
+    assert wasi.memory[wasi.OUT + 16] == 7  # the link itself
     assert (tree.parent / "secret").read_text() == SECRET
 
 
-def test_links_made_by_the_guest_lead_nowhere(tree: Path) -> None:
-    guest = Guest(dirs={"/": Dir(tree, writable=True)})
+def test_links_made_by_the_program_do_not_lead_out(tree: Path) -> None:
+    wasi = WasiFunctions(dirs={"/": Dir(tree, writable=True)})
     for i, target in enumerate(("../secret", "sub/../../secret", "..")):
-        assert guest.path_symlink(target, 3, f"l{i}") == SUCCESS
-        assert content(guest, f"l{i}") == NOTCAPABLE
-        assert content(guest, f"l{i}/secret") in (NOTCAPABLE, wasm_fixtures.NOTDIR)
-    assert guest.path_symlink("/etc/passwd", 3, "l3") == NOTCAPABLE
-    assert guest.path_link(3, FOLLOW, "out", 3, "hard") == NOTCAPABLE
-    assert guest.path_link(3, 0, "out", 3, "hard") == SUCCESS  # of the link itself
-    assert content(guest, "hard") == NOTCAPABLE
+        assert wasi.path_symlink(target, 3, f"l{i}") == SUCCESS
+        assert content(wasi, f"l{i}") == NOTCAPABLE
+        assert content(wasi, f"l{i}/secret") in (NOTCAPABLE, wasm_fixtures.NOTDIR)
+    assert wasi.path_symlink("/etc/passwd", 3, "l3") == NOTCAPABLE
+    assert wasi.path_link(3, FOLLOW, "out", 3, "hard") == NOTCAPABLE
+    assert wasi.path_link(3, 0, "out", 3, "hard") == SUCCESS  # of the link itself
+    assert content(wasi, "hard") == NOTCAPABLE
     # a chain, and one that changes while it is in use
-    assert guest.path_symlink("l0", 3, "chain") == SUCCESS
-    assert content(guest, "chain") == NOTCAPABLE
+    assert wasi.path_symlink("l0", 3, "chain") == SUCCESS
+    assert content(wasi, "chain") == NOTCAPABLE
 
 
 def test_a_directory_moved_while_it_is_open(tree: Path) -> None:
     """`..` is the parent at the time of opening, not the parent of where the directory is now."""
-    guest = Guest(dirs={"/": Dir(tree, writable=True)})
-    error, fd = guest.open("sub/deep", oflags=DIRECTORY, **wasm_fixtures.LISTING)
+    wasi = WasiFunctions(dirs={"/": Dir(tree, writable=True)})
+    error, fd = wasi.open("sub/deep", oflags=DIRECTORY, **wasm_fixtures.LISTING)
     assert error == 0
-    assert guest.path_rename(3, "sub/deep", 3, "moved") == SUCCESS
-    assert content(guest, "../secret", dir=fd) == NOTCAPABLE
-    assert content(guest, "../../secret", dir=fd) == NOTCAPABLE
-    assert content(guest, "file", dir=fd) == b"deep content"
+    assert wasi.path_rename(3, "sub/deep", 3, "moved") == SUCCESS
+    assert content(wasi, "../secret", dir=fd) == NOTCAPABLE
+    assert content(wasi, "../../secret", dir=fd) == NOTCAPABLE
+    assert content(wasi, "file", dir=fd) == b"deep content"
 
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="exchanges files as only Linux can")
@@ -312,41 +312,41 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="exchanges files as o
 
 @linux
 def test_a_directory_swapped_for_a_link(tree: Path) -> None:
-    """A directory becomes a link to the outside while the guest resolves a path through it."""
+    """A directory becomes a link to the outside while the program resolves a path through it."""
     (tree / "x").mkdir()
     (tree / "x" / "secret").write_text("harmless")
-    guest, seen = Guest(dirs={"/": tree}), set()
+    wasi, seen = WasiFunctions(dirs={"/": tree}), set()
     with exchange_repeatedly(tree / "x", tree / "outdir"):
         end = time.monotonic() + 0.4
         while time.monotonic() < end or b"harmless" not in seen:
-            seen.add(content(guest, "x/secret"))
+            seen.add(content(wasi, "x/secret"))
     assert seen - {NOTCAPABLE, 32, 44, wasm_fixtures.NOTDIR, wasm_fixtures.INVAL} == {b"harmless"}
 
 
 @linux
 def test_a_file_swapped_for_a_link_while_writing(tree: Path) -> None:
-    guest, opened = Guest(dirs={"/": Dir(tree, writable=True)}), 0
+    wasi, opened = WasiFunctions(dirs={"/": Dir(tree, writable=True)}), 0
     before = (tree.parent / "secret").stat().st_mtime_ns
     with exchange_repeatedly(tree / "file", tree / "out"):
         end = time.monotonic() + 0.4
         while time.monotonic() < end or not opened:
             for oflags in (TRUNC, CREAT):
-                error, fd = guest.open("file", rights=WRITE, oflags=oflags)
+                error, fd = wasi.open("file", rights=WRITE, oflags=oflags)
                 if error == 0:
                     opened += 1
-                    guest.write(fd, b"guest's")
-                    guest.fd_close(fd)
-            guest.path_filestat_set_times(3, FOLLOW, "file", 0, 0, 5)
+                    wasi.write(fd, b"wasi's")
+                    wasi.fd_close(fd)
+            wasi.path_filestat_set_times(3, FOLLOW, "file", 0, 0, 5)
     assert opened
     assert (tree.parent / "secret").read_text() == SECRET
     assert (tree.parent / "secret").stat().st_mtime_ns == before
 
 
 @linux
-def test_two_guests_race(tree: Path) -> None:
-    """One guest makes links that another one follows."""
+def test_two_programs_race(tree: Path) -> None:
+    """One program makes links that another one follows."""
     (tree / "x").write_text("harmless")
-    inner, outer = (Guest(dirs={"/": Dir(tree, writable=True)}) for _ in range(2))
+    inner, outer = (WasiFunctions(dirs={"/": Dir(tree, writable=True)}) for _ in range(2))
     stop = threading.Event()
 
     def make_links() -> None:
@@ -371,19 +371,19 @@ def test_two_guests_race(tree: Path) -> None:
 
 
 def test_errors_do_not_name_the_host(tree: Path) -> None:
-    guest = Guest(dirs={"/": tree})
-    content(guest, "nothing")
-    content(guest, "../secret")
-    assert str(tree.parent).encode() not in bytes(guest.memory.view())
+    wasi = WasiFunctions(dirs={"/": tree})
+    content(wasi, "nothing")
+    content(wasi, "../secret")
+    assert str(tree.parent).encode() not in bytes(wasi.memory.view())
 
 
 def test_limits_of_paths(tree: Path) -> None:
-    guest = Guest(dirs={"/": Dir(tree, writable=True)})
-    assert content(guest, "x" * 300) == 37
-    assert content(guest, "x/" * 8000) == 44
-    assert content(guest, "sub/../" * 2000 + "file") == b"content"
+    wasi = WasiFunctions(dirs={"/": Dir(tree, writable=True)})
+    assert content(wasi, "x" * 300) == 37
+    assert content(wasi, "x/" * 8000) == 44
+    assert content(wasi, "sub/../" * 2000 + "file") == b"content"
     for _ in range(3):
-        assert content(guest, "sub/deep/../../" * 10 + "file") == b"content"
+        assert content(wasi, "sub/deep/../../" * 10 + "file") == b"content"
     deep = ["d"] * 130
     for i in range(1, 131):
-        assert guest.path_create_directory(3, "/".join(deep[:i])) == (0 if i <= 128 else 37)
+        assert wasi.path_create_directory(3, "/".join(deep[:i])) == (0 if i <= 128 else 37)

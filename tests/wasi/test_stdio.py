@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import wasm_fixtures
-from wasm_fixtures import Guest, program
+from wasm_fixtures import WasiFunctions, program
 
 import wamr
 from wamr import WasiConfig
@@ -104,12 +104,14 @@ def test_inherit_is_the_descriptor_not_sys_stdout(capfd: pytest.CaptureFixture[s
     assert capfd.readouterr() == ("out\nout\n", "err\n")
 
 
-def test_what_the_guest_closes_stays_open_here(capfd: pytest.CaptureFixture[str]) -> None:
-    guest = Guest(stdin="inherit", stdout="inherit", stderr="inherit")
+def test_a_descriptor_that_the_program_closes_stays_open_here(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    wasi = WasiFunctions(stdin="inherit", stdout="inherit", stderr="inherit")
     for fd in range(3):
-        assert guest.fd_close(fd) == 0
+        assert wasi.fd_close(fd) == 0
         os.fstat(fd)
-    assert guest.write(1, b"x") == wasm_fixtures.BADF
+    assert wasi.write(1, b"x") == wasm_fixtures.BADF
     os.write(1, b"ours\n")
     assert capfd.readouterr().out == "ours\n"
 
@@ -133,37 +135,37 @@ os._exit(7 if got == [b"out\\n"] * 2 else 8)
 def test_streams_stay_what_they_are_when_renumbered(tmp_path: Path) -> None:
     got: list[bytes] = []
     (tmp_path / "file").write_text("")
-    guest = Guest(dirs={"/": wamr.Dir(tmp_path, writable=True)}, stdout=got.append)
-    error, fd = guest.open("file", rights=wasm_fixtures.WRITE)
+    wasi = WasiFunctions(dirs={"/": wamr.Dir(tmp_path, writable=True)}, stdout=got.append)
+    error, fd = wasi.open("file", rights=wasm_fixtures.WRITE)
     assert error == 0
-    assert guest.fd_renumber(1, fd) == 0
-    assert guest.write(fd, b"to the callable") == 0
-    assert guest.write(1, b"nowhere") == wasm_fixtures.BADF
+    assert wasi.fd_renumber(1, fd) == 0
+    assert wasi.write(fd, b"to the callable") == 0
+    assert wasi.write(1, b"nowhere") == wasm_fixtures.BADF
     assert got == [b"to the callable"]
     assert (tmp_path / "file").read_text() == ""
 
 
 def test_vectors_are_checked() -> None:
     got: list[bytes] = []
-    guest = Guest(stdout=got.append)
+    wasi = WasiFunctions(stdout=got.append)
     vectors = [(8192, 3), (8195, 0), (8195, 4)]
-    guest.memory.write(
+    wasi.memory.write(
         64, b"".join(a.to_bytes(4, "little") + n.to_bytes(4, "little") for a, n in vectors)
     )
-    guest.memory.write(8192, b"one two")
-    assert guest.fd_write(1, 64, 3, guest.OUT) == 0
-    assert guest.u32() == 7
+    wasi.memory.write(8192, b"one two")
+    assert wasi.fd_write(1, 64, 3, wasi.OUT) == 0
+    assert wasi.u32() == 7
     assert b"".join(got) == b"one two"
     got.clear()
     for at, size in [(65530, 10), (0xFFFFFFFF, 2), (0, 0xFFFFFFFF)]:
-        guest.memory.write(64, at.to_bytes(4, "little") + size.to_bytes(4, "little"))
-        for call in (guest.fd_write, guest.fd_read):
+        wasi.memory.write(64, at.to_bytes(4, "little") + size.to_bytes(4, "little"))
+        for call in (wasi.fd_write, wasi.fd_read):
             with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-                call(1 if call is guest.fd_write else 0, 64, 1, guest.OUT)
+                call(1 if call is wasi.fd_write else 0, 64, 1, wasi.OUT)
     with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-        guest.fd_write(1, 65535, 1, guest.OUT)
+        wasi.fd_write(1, 65535, 1, wasi.OUT)
     with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-        guest.fd_write(1, 64, 0x10000000, guest.OUT)
+        wasi.fd_write(1, 64, 0x10000000, wasi.OUT)
     assert got == []
 
 
@@ -215,12 +217,12 @@ def test_a_callable_may_use_and_close_the_instance() -> None:
 
 
 # ------------------------------------------------------------------ input
-def all_input(guest: Guest, size: int = 7) -> list[bytes]:
+def all_input(wasi: WasiFunctions, size: int = 7) -> list[bytes]:
     pieces = []
-    while piece := guest.read(0, size):
+    while piece := wasi.read(0, size):
         assert isinstance(piece, bytes)
         pieces.append(piece)
-    assert guest.read(0) == b""
+    assert wasi.read(0) == b""
     return pieces
 
 
@@ -232,7 +234,7 @@ def test_input_comes_from_a_callable() -> None:
         asked.append(size)
         return source.read(min(size, 4))
 
-    assert all_input(Guest(stdin=give)) == [b"one ", b"two ", b"thre", b"e"]
+    assert all_input(WasiFunctions(stdin=give)) == [b"one ", b"two ", b"thre", b"e"]
     assert set(asked) == {7, 4096}
 
 
@@ -247,14 +249,14 @@ def test_input_comes_from_files_of_every_kind(tmp_path: Path) -> None:
         path,
         io.BytesIO(b"0123456789"),
     ):
-        assert all_input(Guest(stdin=stdin)) == pieces
-    assert all_input(Guest(stdin=io.StringIO("012345é"))) == [b"012345\xc3", b"\xa9"]
+        assert all_input(WasiFunctions(stdin=stdin)) == pieces
+    assert all_input(WasiFunctions(stdin=io.StringIO("012345é"))) == [b"012345\xc3", b"\xa9"]
     with path.open("rb") as file:
-        assert all_input(Guest(stdin=file)) == pieces
+        assert all_input(WasiFunctions(stdin=file)) == pieces
     with path.open("rb") as file:
-        assert all_input(Guest(stdin=file.fileno())) == pieces
+        assert all_input(WasiFunctions(stdin=file.fileno())) == pieces
     for nothing in (None, subprocess.DEVNULL, b""):
-        assert all_input(Guest(stdin=nothing)) == []
+        assert all_input(WasiFunctions(stdin=nothing)) == []
 
 
 @pytest.mark.parametrize(
@@ -266,28 +268,28 @@ def test_input_comes_from_files_of_every_kind(tmp_path: Path) -> None:
     ],
 )
 def test_bad_answers_of_a_callable(answer: object, error: type, words: str) -> None:
-    guest = Guest(stdin=lambda size: answer)
+    wasi = WasiFunctions(stdin=lambda size: answer)
     with pytest.raises(error, match=words):
-        guest.read(0, 100)
-    assert guest.write(1, b"the instance lives") == 0
+        wasi.read(0, 100)
+    assert wasi.write(1, b"the instance lives") == 0
 
 
 def test_directions_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"data")
     with path.open("r+b") as file:
-        guest = Guest(stdin=file, stdout=file, stderr=lambda data: None)
-        assert guest.write(0, b"x") == wasm_fixtures.NOTCAPABLE
-        assert guest.read(1) == wasm_fixtures.NOTCAPABLE
-        assert guest.read(2) == wasm_fixtures.NOTCAPABLE
-        assert guest.fd_filestat_set_size(1, 0) == wasm_fixtures.NOTCAPABLE
-        assert guest.fd_filestat_set_times(1, 0, 0, 8) == wasm_fixtures.NOTCAPABLE
-        assert guest.fd_fdstat_set_flags(0, 4) == wasm_fixtures.NOTCAPABLE
-        assert guest.fd_allocate(1, 0, 100) == wasm_fixtures.NOTCAPABLE
-        assert guest.fd_seek(1, 2, 0, guest.OUT) == 0
-        assert guest.write(1, b"TA") == 0
+        wasi = WasiFunctions(stdin=file, stdout=file, stderr=lambda data: None)
+        assert wasi.write(0, b"x") == wasm_fixtures.NOTCAPABLE
+        assert wasi.read(1) == wasm_fixtures.NOTCAPABLE
+        assert wasi.read(2) == wasm_fixtures.NOTCAPABLE
+        assert wasi.fd_filestat_set_size(1, 0) == wasm_fixtures.NOTCAPABLE
+        assert wasi.fd_filestat_set_times(1, 0, 0, 8) == wasm_fixtures.NOTCAPABLE
+        assert wasi.fd_fdstat_set_flags(0, 4) == wasm_fixtures.NOTCAPABLE
+        assert wasi.fd_allocate(1, 0, 100) == wasm_fixtures.NOTCAPABLE
+        assert wasi.fd_seek(1, 2, 0, wasi.OUT) == 0
+        assert wasi.write(1, b"TA") == 0
         assert (
-            guest.fd_fdstat_set_rights(1, wasm_fixtures.ALL, wasm_fixtures.ALL)
+            wasi.fd_fdstat_set_rights(1, wasm_fixtures.ALL, wasm_fixtures.ALL)
             == wasm_fixtures.NOTCAPABLE
         )
     assert path.read_bytes() == b"daTA"
@@ -296,31 +298,31 @@ def test_directions_are_kept(tmp_path: Path) -> None:
 def test_a_directory_is_no_way_out(tmp_path: Path) -> None:
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
-        guest = Guest(stdin=descriptor)
-        assert guest.open("x", dir=0)[0] == wasm_fixtures.NOTCAPABLE
-        assert guest.fd_readdir(0, 1024, 1024, 0, guest.OUT) == wasm_fixtures.NOTCAPABLE
+        wasi = WasiFunctions(stdin=descriptor)
+        assert wasi.open("x", dir=0)[0] == wasm_fixtures.NOTCAPABLE
+        assert wasi.fd_readdir(0, 1024, 1024, 0, wasi.OUT) == wasm_fixtures.NOTCAPABLE
     finally:
         os.close(descriptor)
 
 
 def test_nothing_is_a_terminal() -> None:
-    guest = Guest(stdin=lambda size: b"", stdout=None, stderr=lambda data: None)
+    wasi = WasiFunctions(stdin=lambda size: b"", stdout=None, stderr=lambda data: None)
     for fd in range(3):
-        assert guest.filetype(fd) != 2
-        assert guest.fd_seek(fd, 0, 0, guest.OUT) == wasm_fixtures.NOTCAPABLE
+        assert wasi.filetype(fd) != 2
+        assert wasi.fd_seek(fd, 0, 0, wasi.OUT) == wasm_fixtures.NOTCAPABLE
 
 
 def test_a_terminal_is_one() -> None:
     ours, theirs = pty.openpty()
     try:
-        guest = Guest(stdin=theirs, stdout=theirs)
+        wasi = WasiFunctions(stdin=theirs, stdout=theirs)
         for fd in (0, 1):  # libc detects a terminal so
-            assert guest.filetype(fd) == 2
-            assert guest.rights(fd)[0] & (wasm_fixtures.SEEK | wasm_fixtures.TELL) == 0
-        assert guest.write(1, b"prompt> ") == 0
+            assert wasi.filetype(fd) == 2
+            assert wasi.rights(fd)[0] & (wasm_fixtures.SEEK | wasm_fixtures.TELL) == 0
+        assert wasi.write(1, b"prompt> ") == 0
         assert os.read(ours, 100) == b"prompt> "
         os.write(ours, b"line\n")
-        assert guest.read(0) == b"line\n"
+        assert wasi.read(0) == b"line\n"
     finally:
         os.close(ours)
         os.close(theirs)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from wasm_fixtures import Guest, program
+from wasm_fixtures import WasiFunctions, program
 
 import wamr
 from wamr._wasi import streams
@@ -106,9 +106,9 @@ def test_what_never_takes_anything_is_an_error(
 def test_a_timeout_ends_the_waiting() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         wamr.run([HELLO], stdout=Scripted(*[None] * 9999), timeout=0.1)
-    guest = Guest(stdout=lambda data: 0)
+    wasi = WasiFunctions(stdout=lambda data: 0)
     with pytest.raises(wamr.TimeoutTrap):
-        guest.write(1, b"data", timeout=0.05)
+        wasi.write(1, b"data", timeout=0.05)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +167,10 @@ def test_a_write_that_raised_leaves_nothing_for_the_next() -> None:
             got.append(text)
             return len(text)
 
-    guest = Guest(stdout=Failing())
+    wasi = WasiFunctions(stdout=Failing())
     with pytest.raises(OSError, match="no room"):
-        guest.write(1, b"one")
-    assert guest.write(1, b"two") == 0
+        wasi.write(1, b"one")
+    assert wasi.write(1, b"two") == 0
     assert got == ["two"]
 
 
@@ -187,11 +187,11 @@ class Given(io.RawIOBase):
 
 
 def test_a_raw_file_that_has_nothing_yet_is_asked_again() -> None:
-    guest = Guest(stdin=Given(None, None, b"data", None))
-    assert (guest.read(0), guest.read(0)) == (b"data", b"")
-    guest = Guest(stdin=Given(*[None] * 9999))
+    wasi = WasiFunctions(stdin=Given(None, None, b"data", None))
+    assert (wasi.read(0), wasi.read(0)) == (b"data", b"")
+    wasi = WasiFunctions(stdin=Given(*[None] * 9999))
     with pytest.raises(wamr.TimeoutTrap):
-        guest.read(0, timeout=0.05)
+        wasi.read(0, timeout=0.05)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_bad_answers_of_a_read(answer: Any, error: type[Exception], words: str) 
 
     for source in (Given(answer), Bad(), lambda size: answer):
         with pytest.raises(error, match=words):
-            Guest(stdin=source).read(0, 100)
+            WasiFunctions(stdin=source).read(0, 100)
 
 
 def test_none_is_no_answer_of_what_is_not_raw() -> None:
@@ -219,7 +219,7 @@ def test_none_is_no_answer_of_what_is_not_raw() -> None:
 
     for source in (Bad(), lambda size: None):
         with pytest.raises(TypeError, match=r"None.* where bytes are needed"):
-            Guest(stdin=source).read(0)
+            WasiFunctions(stdin=source).read(0)
 
 
 # ------------------------------------------------------------------ text=True and callables

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import wasm_fixtures
-from capi_fixtures import CApiGuest
-from wasm_fixtures import FILESTAT_GET, INVAL, READ, SEEK, TELL, UNSTABLE, Guest
+from capi_fixtures import CApiWasiFunctions
+from wasm_fixtures import FILESTAT_GET, INVAL, READ, SEEK, TELL, UNSTABLE, WasiFunctions
 
 import wamr
 
@@ -25,15 +25,15 @@ NEW, OLD = "<QQB7xQQQQQ", "<QQB3xIQQQQ"  # a filestat: device, inode, type, link
 FIELDS = ("dev", "ino", "filetype", "nlink", "size", "atim", "mtim", "ctim")
 
 
-def pair(tmp_path: Path) -> tuple[Guest, Guest]:
+def pair(tmp_path: Path) -> tuple[WasiFunctions, WasiFunctions]:
     (tmp_path / "file").write_bytes(b"0123456789")
     os.link(tmp_path / "file", tmp_path / "again")
     os.link(tmp_path / "file", tmp_path / "and again")
-    return Guest(dirs={"/": tmp_path}), Guest(abi=UNSTABLE, dirs={"/": tmp_path})
+    return WasiFunctions(dirs={"/": tmp_path}), WasiFunctions(abi=UNSTABLE, dirs={"/": tmp_path})
 
 
-def opened(guest: Guest) -> int:
-    error, fd = guest.open("file", rights=READ | SEEK | TELL | FILESTAT_GET)
+def opened(wasi: WasiFunctions) -> int:
+    error, fd = wasi.open("file", rights=READ | SEEK | TELL | FILESTAT_GET)
     assert error == 0
     return fd
 
@@ -45,8 +45,8 @@ def test_layouts() -> None:
 # ------------------------------------------------------------------ fd_seek
 def test_seeking(tmp_path: Path) -> None:
     new, old = pair(tmp_path)
-    for guest, (set_, cur, end) in ((new, (0, 1, 2)), (old, (2, 0, 1))):
-        fd = opened(guest)
+    for wasi, (set_, cur, end) in ((new, (0, 1, 2)), (old, (2, 0, 1))):
+        fd = opened(wasi)
         for offset, whence, wanted in (
             (3, set_, 3),
             (4, cur, 7),
@@ -55,16 +55,16 @@ def test_seeking(tmp_path: Path) -> None:
             (3, end, 13),
             (-10, end, 0),
         ):
-            assert guest.fd_seek(fd, offset, whence, guest.OUT) == 0
-            assert guest.u64() == wanted, (offset, whence)
-            assert guest.fd_tell(fd, guest.OUT) == 0
-            assert guest.u64() == wanted
-        assert guest.fd_seek(fd, -1, set_, guest.OUT) == INVAL
+            assert wasi.fd_seek(fd, offset, whence, wasi.OUT) == 0
+            assert wasi.u64() == wanted, (offset, whence)
+            assert wasi.fd_tell(fd, wasi.OUT) == 0
+            assert wasi.u64() == wanted
+        assert wasi.fd_seek(fd, -1, set_, wasi.OUT) == INVAL
         for whence in (3, 100, 255):
-            assert guest.fd_seek(fd, 0, whence, guest.OUT) == INVAL
-        assert guest.fd_seek(99, 0, set_, guest.OUT) == wasm_fixtures.BADF
+            assert wasi.fd_seek(fd, 0, whence, wasi.OUT) == INVAL
+        assert wasi.fd_seek(99, 0, set_, wasi.OUT) == wasm_fixtures.BADF
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-            guest.fd_seek(fd, 0, set_, 65529)
+            wasi.fd_seek(fd, 0, set_, 65529)
 
 
 def test_asking_where_one_is_needs_less_than_seeking(tmp_path: Path) -> None:
@@ -76,23 +76,23 @@ def test_asking_where_one_is_needs_less_than_seeking(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------ filestats
-def stats(guest: Guest, layout: str) -> tuple[int, ...]:
-    return struct.unpack(layout, guest.memory.read(guest.OUT, struct.calcsize(layout)))
+def stats(wasi: WasiFunctions, layout: str) -> tuple[int, ...]:
+    return struct.unpack(layout, wasi.memory.read(wasi.OUT, struct.calcsize(layout)))
 
 
 def test_filestats(tmp_path: Path) -> None:
     found = []
-    for guest, layout in zip(pair(tmp_path), (NEW, OLD), strict=True):
-        fd = opened(guest)
-        guest.memory.write(guest.OUT, b"\xee" * 80)
-        assert guest.fd_filestat_get(fd, guest.OUT) == 0
-        found.append(dict(zip(FIELDS, stats(guest, layout), strict=True)))
+    for wasi, layout in zip(pair(tmp_path), (NEW, OLD), strict=True):
+        fd = opened(wasi)
+        wasi.memory.write(wasi.OUT, b"\xee" * 80)
+        assert wasi.fd_filestat_get(fd, wasi.OUT) == 0
+        found.append(dict(zip(FIELDS, stats(wasi, layout), strict=True)))
         size = struct.calcsize(layout)
-        assert guest.memory.read(guest.OUT + size, 16) == b"\xee" * 16, "beyond the struct"
-        guest.memory.write(guest.OUT, b"\xee" * 80)
-        assert guest.path_filestat_get(3, 1, "file", guest.OUT) == 0
-        found.append(dict(zip(FIELDS, stats(guest, layout), strict=True)))
-        assert guest.memory.read(guest.OUT + size, 16) == b"\xee" * 16
+        assert wasi.memory.read(wasi.OUT + size, 16) == b"\xee" * 16, "beyond the struct"
+        wasi.memory.write(wasi.OUT, b"\xee" * 80)
+        assert wasi.path_filestat_get(3, 1, "file", wasi.OUT) == 0
+        found.append(dict(zip(FIELDS, stats(wasi, layout), strict=True)))
+        assert wasi.memory.read(wasi.OUT + size, 16) == b"\xee" * 16
     assert found[0] == found[1] == found[2] == found[3]
     wanted = {"filetype": 4, "nlink": 3, "size": 10, "ino": (tmp_path / "file").stat().st_ino}
     assert {field: found[3][field] for field in wanted} == wanted
@@ -124,31 +124,31 @@ def descriptor(userdata: int, kind: int, fd: int) -> bytes:
     return struct.pack("<QB7xI36x", userdata, kind, fd)
 
 
-def polled(guest: Guest, *subscriptions: bytes) -> list[tuple[int, int, int]] | int:
+def polled(wasi: WasiFunctions, *subscriptions: bytes) -> list[tuple[int, int, int]] | int:
     """Return userdata, errno and type of each event, or the errno."""
     assert {len(item) for item in subscriptions} <= {56}
-    guest.memory.write(1024, b"".join(subscriptions))
-    error: int = guest.poll_oneoff(1024, 8192, len(subscriptions), guest.OUT)
+    wasi.memory.write(1024, b"".join(subscriptions))
+    error: int = wasi.poll_oneoff(1024, 8192, len(subscriptions), wasi.OUT)
     if error:
         return error
-    events = guest.memory.read(8192, 32 * guest.u32())
+    events = wasi.memory.read(8192, 32 * wasi.u32())
     return [struct.unpack_from("<QHB", events, at) for at in range(0, len(events), 32)]
 
 
 def test_polling() -> None:
     ours, theirs = os.pipe()
     try:
-        guest = Guest(abi=UNSTABLE, stdin=ours, stdout=lambda data: None)
-        assert polled(guest, clock(7, 1, 1_000_000)) == [(7, 0, 0)]
-        assert polled(guest, clock(7, 0, 1, flags=1)) == [(7, 0, 0)]
+        wasi = WasiFunctions(abi=UNSTABLE, stdin=ours, stdout=lambda data: None)
+        assert polled(wasi, clock(7, 1, 1_000_000)) == [(7, 0, 0)]
+        assert polled(wasi, clock(7, 0, 1, flags=1)) == [(7, 0, 0)]
         later = clock(8, 1, 1 << 60)
-        assert polled(guest, descriptor(1, 1, 0), clock(7, 1, 1_000_000), later) == [(7, 0, 0)]
-        assert polled(guest, later, descriptor(2, 2, 1)) == [(2, 0, 2)]
+        assert polled(wasi, descriptor(1, 1, 0), clock(7, 1, 1_000_000), later) == [(7, 0, 0)]
+        assert polled(wasi, later, descriptor(2, 2, 1)) == [(2, 0, 2)]
         os.write(theirs, b"x")
-        assert polled(guest, later, descriptor(1, 1, 0)) == [(1, 0, 1)]
-        assert polled(guest, later, descriptor(5, 1, 99)) == [(5, wasm_fixtures.BADF, 1)]
-        assert guest.read(0) == b"x"
-        begin = Guest(abi=UNSTABLE)
+        assert polled(wasi, later, descriptor(1, 1, 0)) == [(1, 0, 1)]
+        assert polled(wasi, later, descriptor(5, 1, 99)) == [(5, wasm_fixtures.BADF, 1)]
+        assert wasi.read(0) == b"x"
+        begin = WasiFunctions(abi=UNSTABLE)
         assert begin.clock_time_get(1, 0, begin.OUT) == 0
         before = begin.u64()
         assert polled(begin, clock(9, 1, before + 20_000_000, flags=1)) == [(9, 0, 0)]
@@ -160,13 +160,13 @@ def test_polling() -> None:
 
 
 def test_polls_that_can_not_be() -> None:
-    guest = Guest(abi=UNSTABLE)
-    assert polled(guest) == INVAL
-    assert polled(guest, clock(1, 4, 1)) == INVAL
-    assert polled(guest, clock(1, 1, 1, flags=2)) == INVAL
-    assert polled(guest, descriptor(1, 3, 0)) == INVAL
-    guest.memory.write(65536 - 56, clock(1, 1, 1))
-    assert guest.poll_oneoff(65536 - 56, 8192, 1, guest.OUT) == 0
+    wasi = WasiFunctions(abi=UNSTABLE)
+    assert polled(wasi) == INVAL
+    assert polled(wasi, clock(1, 4, 1)) == INVAL
+    assert polled(wasi, clock(1, 1, 1, flags=2)) == INVAL
+    assert polled(wasi, descriptor(1, 3, 0)) == INVAL
+    wasi.memory.write(65536 - 56, clock(1, 1, 1))
+    assert wasi.poll_oneoff(65536 - 56, 8192, 1, wasi.OUT) == 0
     for at, events, count in (
         (65536 - 55, 8192, 1),
         (65536 - 56, 8192, 2),
@@ -174,24 +174,24 @@ def test_polls_that_can_not_be() -> None:
         (1024, 8192, 0x10000000),
     ):
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-            guest.poll_oneoff(at, events, count, guest.OUT)
+            wasi.poll_oneoff(at, events, count, wasi.OUT)
 
 
 # ------------------------------------------------------------------ functions of preview 1
 def test_everything_else_is_the_same(tmp_path: Path) -> None:
-    for guest in pair(tmp_path):
-        assert guest.names() == {"file", "again", "and again"}
-        fd = opened(guest)
-        assert guest.read(fd, 4) == b"0123"
-        assert guest.rights(fd) == (READ | SEEK | TELL | FILESTAT_GET, 0)
-        assert guest.filetype(fd) == 4
-        assert guest.fd_prestat_get(3, guest.OUT) == 0
-        assert guest.memory.read(guest.OUT, 8) == struct.pack("<II", 0, 1)
-        assert guest.clock_time_get(9, 0, guest.OUT) == INVAL
-        assert guest.random_get(guest.OUT, 8) == 0
-        assert guest.fd_close(fd) == 0
+    for wasi in pair(tmp_path):
+        assert wasi.names() == {"file", "again", "and again"}
+        fd = opened(wasi)
+        assert wasi.read(fd, 4) == b"0123"
+        assert wasi.rights(fd) == (READ | SEEK | TELL | FILESTAT_GET, 0)
+        assert wasi.filetype(fd) == 4
+        assert wasi.fd_prestat_get(3, wasi.OUT) == 0
+        assert wasi.memory.read(wasi.OUT, 8) == struct.pack("<II", 0, 1)
+        assert wasi.clock_time_get(9, 0, wasi.OUT) == INVAL
+        assert wasi.random_get(wasi.OUT, 8) == 0
+        assert wasi.fd_close(fd) == 0
         with pytest.raises(wamr.ExitTrap) as caught:
-            guest.proc_exit(7)
+            wasi.proc_exit(7)
         assert caught.value.exit_code == 7
 
 
@@ -234,16 +234,16 @@ def test_a_program_runs() -> None:
 
 # ------------------------------------------------------------------ the C API
 def test_the_c_api(wat: Any) -> None:
-    guest = CApiGuest(wat, UNSTABLE)
+    wasi = CApiWasiFunctions(wat, UNSTABLE)
     try:
-        memory = guest.memory()
-        assert guest.call("fd_filestat_get", 1, 64) == 0
+        memory = wasi.memory()
+        assert wasi.call("fd_filestat_get", 1, 64) == 0
         old = struct.unpack(OLD, memory[64 : 64 + 56])
         assert old[1] == os.fstat(1).st_ino
         assert old[5] == os.fstat(1).st_atime_ns
         memory[1024 : 1024 + 56] = clock(7, 1, 1000)
-        assert guest.call("poll_oneoff", 1024, 2048, 1, 512) == 0
+        assert wasi.call("poll_oneoff", 1024, 2048, 1, 512) == 0
         assert struct.unpack_from("<QHB", memory, 2048) == (7, 0, 0)
-        assert guest.call("poll_oneoff", 1024, 2048, 0, 512) == INVAL
+        assert wasi.call("poll_oneoff", 1024, 2048, 0, 512) == INVAL
     finally:
-        guest.close()
+        wasi.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import wasm_fixtures
-from wasm_fixtures import Guest, descriptors, program
+from wasm_fixtures import WasiFunctions, descriptors, program
 
 import wamr
 from wamr import WasiConfig
@@ -20,31 +20,31 @@ pytestmark = pytest.mark.usefixtures("wat")
 
 
 # ------------------------------------------------------------------ arguments and environment
-def strings(guest: Guest, kind: str) -> list[bytes]:
-    sizes, get = getattr(guest, f"{kind}_sizes_get"), getattr(guest, f"{kind}_get")
-    assert sizes(guest.OUT, guest.OUT + 4) == 0
-    count, size = guest.u32(), guest.u32(guest.OUT + 4)
+def strings(wasi: WasiFunctions, kind: str) -> list[bytes]:
+    sizes, get = getattr(wasi, f"{kind}_sizes_get"), getattr(wasi, f"{kind}_get")
+    assert sizes(wasi.OUT, wasi.OUT + 4) == 0
+    count, size = wasi.u32(), wasi.u32(wasi.OUT + 4)
     assert get(1024, 8192) == 0
-    found = guest.memory.read(8192, size).split(b"\0")[:-1]
-    starts = [guest.u32(1024 + 4 * i) for i in range(count)]
+    found = wasi.memory.read(8192, size).split(b"\0")[:-1]
+    starts = [wasi.u32(1024 + 4 * i) for i in range(count)]
     assert [
-        guest.memory.read(at, len(text)) for at, text in zip(starts, found, strict=True)
+        wasi.memory.read(at, len(text)) for at, text in zip(starts, found, strict=True)
     ] == found
     return found
 
 
 def test_arguments_and_environment_are_what_was_given() -> None:
-    guest = Guest(args=["prog", "", "a b", "é\udcff"], env={"A": "1", "B": "", "C": "x=y"})
-    assert strings(guest, "args") == [b"prog", b"", b"a b", b"\xc3\xa9\xff"]
-    assert strings(guest, "environ") == [b"A=1", b"B=", b"C=x=y"]
+    wasi = WasiFunctions(args=["prog", "", "a b", "é\udcff"], env={"A": "1", "B": "", "C": "x=y"})
+    assert strings(wasi, "args") == [b"prog", b"", b"a b", b"\xc3\xa9\xff"]
+    assert strings(wasi, "environ") == [b"A=1", b"B=", b"C=x=y"]
 
 
 def test_nothing_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "1")
-    guest = Guest()
-    assert strings(guest, "args") == strings(guest, "environ") == []
-    assert guest.fd_prestat_get(3, guest.OUT) == wasm_fixtures.BADF
-    assert guest.read(0) == b""
+    wasi = WasiFunctions()
+    assert strings(wasi, "args") == strings(wasi, "environ") == []
+    assert wasi.fd_prestat_get(3, wasi.OUT) == wasm_fixtures.BADF
+    assert wasi.read(0) == b""
 
 
 def test_a_config_serves_many_instances() -> None:
@@ -122,47 +122,47 @@ def test_a_directory_that_goes_away_is_an_error_of_the_instance(tmp_path: Path) 
 
 # ------------------------------------------------------------------ functions
 def test_clocks_and_random() -> None:
-    guest = Guest()
+    wasi = WasiFunctions()
     before = time.time_ns()
-    assert guest.clock_time_get(0, 0, guest.OUT) == 0
-    assert before - 10**8 <= guest.u64() <= time.time_ns() + 10**8  # clocks of their own grain
-    assert guest.clock_time_get(1, 0, guest.OUT) == 0
-    first = guest.u64()
-    assert guest.clock_time_get(1, 0, guest.OUT) == 0
-    assert guest.u64() >= first
-    assert guest.clock_res_get(1, guest.OUT) == 0
-    assert 0 < guest.u64() <= 1_000_000
-    assert guest.clock_time_get(9, 0, guest.OUT) == wasm_fixtures.INVAL
-    assert guest.random_get(8192, 4096) == 0
-    assert len(set(guest.memory.read(8192, 4096))) > 200
+    assert wasi.clock_time_get(0, 0, wasi.OUT) == 0
+    assert before - 10**8 <= wasi.u64() <= time.time_ns() + 10**8  # clocks of their own grain
+    assert wasi.clock_time_get(1, 0, wasi.OUT) == 0
+    first = wasi.u64()
+    assert wasi.clock_time_get(1, 0, wasi.OUT) == 0
+    assert wasi.u64() >= first
+    assert wasi.clock_res_get(1, wasi.OUT) == 0
+    assert 0 < wasi.u64() <= 1_000_000
+    assert wasi.clock_time_get(9, 0, wasi.OUT) == wasm_fixtures.INVAL
+    assert wasi.random_get(8192, 4096) == 0
+    assert len(set(wasi.memory.read(8192, 4096))) > 200
     with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-        guest.random_get(8192, 65536)
-    assert guest.sched_yield() == 0
+        wasi.random_get(8192, 65536)
+    assert wasi.sched_yield() == 0
 
 
 def test_sockets_are_refused() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        guest = Guest(stdin=ours)
+        wasi = WasiFunctions(stdin=ours)
         before = descriptors()
-        assert guest.sock_accept(0, 0, guest.OUT) == wasm_fixtures.NOTSOCK
-        assert guest.sock_recv(0, 64, 1, 0, guest.OUT, guest.OUT + 8) == wasm_fixtures.NOTSOCK
-        assert guest.sock_send(0, 64, 1, 0, guest.OUT) == wasm_fixtures.NOTSOCK
-        assert guest.sock_shutdown(0, 3) == wasm_fixtures.NOTSOCK
-        assert guest.sock_open(0, 0, 1, guest.OUT) == 2
+        assert wasi.sock_accept(0, 0, wasi.OUT) == wasm_fixtures.NOTSOCK
+        assert wasi.sock_recv(0, 64, 1, 0, wasi.OUT, wasi.OUT + 8) == wasm_fixtures.NOTSOCK
+        assert wasi.sock_send(0, 64, 1, 0, wasi.OUT) == wasm_fixtures.NOTSOCK
+        assert wasi.sock_shutdown(0, 3) == wasm_fixtures.NOTSOCK
+        assert wasi.sock_open(0, 0, 1, wasi.OUT) == 2
         assert descriptors() == before
         theirs.send(b"but it is a stream")
-        assert guest.read(0) == b"but it is a stream"
+        assert wasi.read(0) == b"but it is a stream"
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 255, 4_000_000_000])
 def test_exit_is_a_trap_with_the_code(code: int) -> None:
-    guest = Guest()
+    wasi = WasiFunctions()
     with pytest.raises(wamr.ExitTrap) as caught:
-        guest.proc_exit(code)
+        wasi.proc_exit(code)
     assert caught.value.exit_code == code
     assert caught.value.code is wamr.TrapCode.EXIT
-    assert guest.write(1, b"it can be called again") == 0
+    assert wasi.write(1, b"it can be called again") == 0
 
 
 def test_wasi_is_asked_for() -> None:
@@ -232,10 +232,10 @@ def test_half_made_instance_has_wasi() -> None:
 
 def test_instances_give_everything_back(tmp_path: Path) -> None:
     def once() -> None:
-        guest = Guest(dirs={"/": tmp_path, "/2": tmp_path}, stdin=b"x", stdout="inherit")
-        guest.open(".", rights=wasm_fixtures.READDIR)
-        guest.instance.close()
-        Guest(dirs={"/": tmp_path}, stdout=lambda data: None)
+        wasi = WasiFunctions(dirs={"/": tmp_path, "/2": tmp_path}, stdin=b"x", stdout="inherit")
+        wasi.open(".", rights=wasm_fixtures.READDIR)
+        wasi.instance.close()
+        WasiFunctions(dirs={"/": tmp_path}, stdout=lambda data: None)
 
     once()
     before = descriptors()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import wasm_fixtures
 from thread_helpers import repeatedly
-from wasm_fixtures import Guest, program, took
+from wasm_fixtures import WasiFunctions, program, took
 
 import wamr
 from wamr import WasiConfig
@@ -20,48 +20,50 @@ from wamr import WasiConfig
 pytestmark = pytest.mark.usefixtures("wat")
 
 
-def sleep(guest: Guest, ns: int, *, clock: int = 1, absolute: bool = False, **limits: float) -> int:
+def sleep(
+    wasi: WasiFunctions, ns: int, *, clock: int = 1, absolute: bool = False, **limits: float
+) -> int:
     words = (42, 0, clock, ns, 0, int(absolute))
     subscription = b"".join(word.to_bytes(8, "little") for word in words)
-    guest.memory.write(1024, subscription)
-    error: int = guest.poll_oneoff(1024, 2048, 1, guest.OUT, **limits)
+    wasi.memory.write(1024, subscription)
+    error: int = wasi.poll_oneoff(1024, 2048, 1, wasi.OUT, **limits)
     return error
 
 
-def event(guest: Guest, i: int = 0) -> tuple[int, int, int]:
+def event(wasi: WasiFunctions, i: int = 0) -> tuple[int, int, int]:
     """Return userdata, errno and type."""
-    data = guest.memory.read(2048 + 32 * i, 32)
+    data = wasi.memory.read(2048 + 32 * i, 32)
     return int.from_bytes(data[:8], "little"), int.from_bytes(data[8:10], "little"), data[10]
 
 
 def test_sleep_sleeps() -> None:
-    guest = Guest()
+    wasi = WasiFunctions()
     for clock in (0, 1):
         with took(0.2, 0.05):
-            assert sleep(guest, 50_000_000, clock=clock) == 0
-        assert guest.u32() == 1
-        assert event(guest) == (42, 0, 0)
-        assert guest.clock_time_get(clock, 0, guest.OUT) == 0
+            assert sleep(wasi, 50_000_000, clock=clock) == 0
+        assert wasi.u32() == 1
+        assert event(wasi) == (42, 0, 0)
+        assert wasi.clock_time_get(clock, 0, wasi.OUT) == 0
         with took(0.2, 0.04):
-            assert sleep(guest, guest.u64() + 50_000_000, clock=clock, absolute=True) == 0
+            assert sleep(wasi, wasi.u64() + 50_000_000, clock=clock, absolute=True) == 0
         with took(0.05):
-            assert sleep(guest, 1, clock=clock, absolute=True) == 0
+            assert sleep(wasi, 1, clock=clock, absolute=True) == 0
     with took(0.05):
-        assert sleep(guest, 1 << 60, clock=3) == wasm_fixtures.INVAL
+        assert sleep(wasi, 1 << 60, clock=3) == wasm_fixtures.INVAL
 
 
 def test_poll_without_subscriptions() -> None:
-    guest = Guest()
-    assert guest.poll_oneoff(1024, 2048, 0, guest.OUT) == wasm_fixtures.INVAL
-    guest.memory.write(1024, bytes([0] * 8 + [9] + [0] * 39))
-    assert guest.poll_oneoff(1024, 2048, 1, guest.OUT) == wasm_fixtures.INVAL
+    wasi = WasiFunctions()
+    assert wasi.poll_oneoff(1024, 2048, 0, wasi.OUT) == wasm_fixtures.INVAL
+    wasi.memory.write(1024, bytes([0] * 8 + [9] + [0] * 39))
+    assert wasi.poll_oneoff(1024, 2048, 1, wasi.OUT) == wasm_fixtures.INVAL
     with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-        guest.poll_oneoff(1024, 2048, 0x10000000, guest.OUT)
+        wasi.poll_oneoff(1024, 2048, 0x10000000, wasi.OUT)
     with pytest.raises(wamr.Trap, match="out of bounds memory access"):
-        guest.poll_oneoff(1024, 65535, 1, guest.OUT)
+        wasi.poll_oneoff(1024, 65535, 1, wasi.OUT)
 
 
-def subscriptions(guest: Guest, *items: tuple[int, int, int]) -> None:
+def subscriptions(wasi: WasiFunctions, *items: tuple[int, int, int]) -> None:
     """Write subscriptions: (userdata, 0 and nanoseconds) or (userdata, 1 read or 2 write, fd)."""
     text = b""
     for userdata, kind, value in items:
@@ -71,58 +73,58 @@ def subscriptions(guest: Guest, *items: tuple[int, int, int]) -> None:
             if kind
             else (1).to_bytes(8, "little") + value.to_bytes(8, "little") + bytes(16)
         )
-    guest.memory.write(1024, text)
+    wasi.memory.write(1024, text)
 
 
 def test_poll_of_descriptors_and_clocks() -> None:
     ours, theirs = os.pipe()
     try:
-        guest = Guest(stdin=ours, stdout=lambda data: None)
+        wasi = WasiFunctions(stdin=ours, stdout=lambda data: None)
         items = [(1, 1, 0), (2, 0, 60_000_000), (3, 0, 1 << 60)]
-        subscriptions(guest, *items)
+        subscriptions(wasi, *items)
         with took(0.2, 0.06):
-            assert guest.poll_oneoff(1024, 2048, 3, guest.OUT) == 0
-        assert (guest.u32(), event(guest)) == (1, (2, 0, 0))
+            assert wasi.poll_oneoff(1024, 2048, 3, wasi.OUT) == 0
+        assert (wasi.u32(), event(wasi)) == (1, (2, 0, 0))
         threading.Timer(0.05, os.write, (theirs, b"x")).start()
-        subscriptions(guest, (1, 1, 0), (3, 0, 1 << 60))
+        subscriptions(wasi, (1, 1, 0), (3, 0, 1 << 60))
         with took(0.2, 0.04):
-            assert guest.poll_oneoff(1024, 2048, 2, guest.OUT) == 0
-        assert (guest.u32(), event(guest)) == (1, (1, 0, 1))
-        assert guest.read(0) == b"x"
-        subscriptions(guest, (4, 2, 1), (5, 1, 99))
-        assert guest.poll_oneoff(1024, 2048, 2, guest.OUT) == 0
-        assert {event(guest, i) for i in range(guest.u32())} >= {(5, wasm_fixtures.BADF, 1)}
-        subscriptions(guest, (4, 2, 1))
-        assert guest.poll_oneoff(1024, 1024, 1, guest.OUT) == 0  # overlapping its own subscriptions
-        assert guest.u64(1024) == 4
+            assert wasi.poll_oneoff(1024, 2048, 2, wasi.OUT) == 0
+        assert (wasi.u32(), event(wasi)) == (1, (1, 0, 1))
+        assert wasi.read(0) == b"x"
+        subscriptions(wasi, (4, 2, 1), (5, 1, 99))
+        assert wasi.poll_oneoff(1024, 2048, 2, wasi.OUT) == 0
+        assert {event(wasi, i) for i in range(wasi.u32())} >= {(5, wasm_fixtures.BADF, 1)}
+        subscriptions(wasi, (4, 2, 1))
+        assert wasi.poll_oneoff(1024, 1024, 1, wasi.OUT) == 0  # overlapping its own subscriptions
+        assert wasi.u64(1024) == 4
     finally:
         os.close(ours)
         os.close(theirs)
 
 
 def test_python_streams_are_always_ready() -> None:
-    guest = Guest(stdin=lambda size: b"x", stdout=lambda data: None)
-    subscriptions(guest, (1, 1, 0), (2, 2, 1))
-    assert guest.poll_oneoff(1024, 2048, 2, guest.OUT) == 0
-    assert [event(guest, i) for i in range(guest.u32())] == [(1, 0, 1), (2, 0, 2)]
+    wasi = WasiFunctions(stdin=lambda size: b"x", stdout=lambda data: None)
+    subscriptions(wasi, (1, 1, 0), (2, 2, 1))
+    assert wasi.poll_oneoff(1024, 2048, 2, wasi.OUT) == 0
+    assert [event(wasi, i) for i in range(wasi.u32())] == [(1, 0, 1), (2, 0, 2)]
 
 
 def test_timeout_ends_what_waits() -> None:
     ours, theirs = os.pipe()
     try:
-        guest = Guest(stdin=ours, stdout=theirs)
+        wasi = WasiFunctions(stdin=ours, stdout=theirs)
         with took(0.25, 0.1), pytest.raises(wamr.TimeoutTrap):
-            sleep(guest, 1 << 60, timeout=0.1)
+            sleep(wasi, 1 << 60, timeout=0.1)
         with took(0.25, 0.1), pytest.raises(wamr.TimeoutTrap):
-            guest.read(0, timeout=0.1)
-        subscriptions(guest, (1, 1, 0), (2, 1, 0))
+            wasi.read(0, timeout=0.1)
+        subscriptions(wasi, (1, 1, 0), (2, 1, 0))
         with took(0.25, 0.1), pytest.raises(wamr.TimeoutTrap):
-            guest.poll_oneoff(1024, 2048, 2, guest.OUT, timeout=0.1)
+            wasi.poll_oneoff(1024, 2048, 2, wasi.OUT, timeout=0.1)
         with took(0.5), pytest.raises(wamr.TimeoutTrap):
             for _ in range(100):  # until the pipe is full
-                guest.write(1, b"x" * 8192, timeout=0.1)
+                wasi.write(1, b"x" * 8192, timeout=0.1)
         with took(0.1):
-            assert sleep(guest, 1_000_000) == 0
+            assert sleep(wasi, 1_000_000) == 0
     finally:
         os.close(ours)
         os.close(theirs)
@@ -142,24 +144,24 @@ def test_timeout_counts_the_time_in_calls() -> None:
 
 
 def test_interrupt_ends_what_waits() -> None:
-    guest = Guest()
-    interrupting = repeatedly(guest.instance.interrupt, 0.05)
+    wasi = WasiFunctions()
+    interrupting = repeatedly(wasi.instance.interrupt, 0.05)
     with took(0.3, 0.05), interrupting, pytest.raises(wamr.Trap, match="interrupted"):
-        sleep(guest, 1 << 60)
+        sleep(wasi, 1 << 60)
 
 
 def test_ctrl_c_ends_what_waits() -> None:
-    guest = Guest()
+    wasi = WasiFunctions()
     timer = threading.Timer(0.1, os.kill, (os.getpid(), 2))
     with took(0.5, 0.1), pytest.raises(KeyboardInterrupt):
         timer.start()
-        sleep(guest, 1 << 60)
+        sleep(wasi, 1 << 60)
     timer.join()
 
 
 def test_a_full_pipe_takes_everything_in_the_end() -> None:
     ours, theirs = os.pipe()
-    os.set_blocking(theirs, False)  # the guest must not notice this
+    os.set_blocking(theirs, False)  # the program must not notice this
     got = bytearray()
 
     def drain() -> None:
@@ -168,34 +170,34 @@ def test_a_full_pipe_takes_everything_in_the_end() -> None:
             time.sleep(0.001)
 
     drainer = threading.Thread(target=drain)
-    guest = Guest(stdout=theirs)
+    wasi = WasiFunctions(stdout=theirs)
     os.close(theirs)
     drainer.start()
     data = bytes(range(256)) * 64
     for _ in range(40):
-        assert guest.write(1, data) == 0
-        assert guest.u32() == len(data)
-    guest.instance.close()
+        assert wasi.write(1, data) == 0
+        assert wasi.u32() == len(data)
+    wasi.instance.close()
     drainer.join()
     os.close(ours)
     assert got == data * 40
 
 
-def test_a_broken_pipe_is_an_error_of_the_guest() -> None:
+def test_a_broken_pipe_is_an_errno_of_the_program() -> None:
     ours, theirs = os.pipe()
-    guest = Guest(stdout=theirs)
+    wasi = WasiFunctions(stdout=theirs)
     os.close(ours)
-    assert guest.write(1, b"x") == 64
+    assert wasi.write(1, b"x") == 64
     os.close(theirs)
 
 
 # ------------------------------------------------------------------ FIFOs in a directory
 @pytest.fixture
-def fifo(tmp_path: Path) -> Guest:
+def fifo(tmp_path: Path) -> WasiFunctions:
     if not hasattr(os, "mkfifo"):
         pytest.skip("needs FIFOs")
     os.mkfifo(tmp_path / "fifo")
-    return Guest(dirs={"/": wamr.Dir(tmp_path, writable=True)})
+    return WasiFunctions(dirs={"/": wamr.Dir(tmp_path, writable=True)})
 
 
 NONBLOCK = 4
@@ -204,15 +206,15 @@ BOTH_ENDS = (
 )  # so that it has a reader
 
 
-def fill(guest: Guest, fd: int) -> None:
+def fill(wasi: WasiFunctions, fd: int) -> None:
     """Write without waiting until the pipe is full."""
-    assert guest.fd_fdstat_set_flags(fd, NONBLOCK) == 0
-    while guest.write(fd, b"x" * 8192) == 0:
+    assert wasi.fd_fdstat_set_flags(fd, NONBLOCK) == 0
+    while wasi.write(fd, b"x" * 8192) == 0:
         pass
-    assert guest.fd_fdstat_set_flags(fd, 0) == 0
+    assert wasi.fd_fdstat_set_flags(fd, 0) == 0
 
 
-def test_timeout_ends_writing_to_a_fifo(fifo: Guest) -> None:
+def test_timeout_ends_writing_to_a_fifo(fifo: WasiFunctions) -> None:
     error, fd = fifo.open("fifo", rights=BOTH_ENDS)
     assert error == 0
     fill(fifo, fd)
@@ -223,7 +225,7 @@ def test_timeout_ends_writing_to_a_fifo(fifo: Guest) -> None:
     assert fifo.write(fd, b"room again", timeout=100) == 0
 
 
-def test_interrupt_and_ctrl_c_end_writing_to_a_fifo(fifo: Guest) -> None:
+def test_interrupt_and_ctrl_c_end_writing_to_a_fifo(fifo: WasiFunctions) -> None:
     error, fd = fifo.open("fifo", rights=BOTH_ENDS)
     assert error == 0
     fill(fifo, fd)
@@ -237,7 +239,7 @@ def test_interrupt_and_ctrl_c_end_writing_to_a_fifo(fifo: Guest) -> None:
     timer.join()
 
 
-def test_a_large_write_to_a_fifo_arrives_whole(fifo: Guest, tmp_path: Path) -> None:
+def test_a_large_write_to_a_fifo_arrives_whole(fifo: WasiFunctions, tmp_path: Path) -> None:
     got = bytearray()
 
     def drain() -> None:
@@ -258,7 +260,7 @@ def test_a_large_write_to_a_fifo_arrives_whole(fifo: Guest, tmp_path: Path) -> N
     assert got == data * 20
 
 
-def test_a_fifo_that_shall_not_block_does_not(fifo: Guest) -> None:
+def test_a_fifo_that_shall_not_block_does_not(fifo: WasiFunctions) -> None:
     again = 6
     assert (
         fifo.open("fifo", rights=wasm_fixtures.WRITE | wasm_fixtures.SEEK)[0] == 60
@@ -288,10 +290,10 @@ def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
     ended: list[object] = []
 
     def one() -> None:
-        guest = Guest(**({"stdin": ours} if reading else {"stdout": theirs}))
+        wasi = WasiFunctions(**({"stdin": ours} if reading else {"stdout": theirs}))
         try:
             ended.append(
-                guest.read(0, 1, timeout=2) if reading else guest.write(1, b"x" * 4096, timeout=2)
+                wasi.read(0, 1, timeout=2) if reading else wasi.write(1, b"x" * 4096, timeout=2)
             )
         except wamr.TimeoutTrap:
             ended.append(wamr.TimeoutTrap)
