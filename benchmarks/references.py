@@ -20,7 +20,7 @@ MODULE = """(module
 def _cases(ours: str, wasmtime: str) -> dict[str, Case]:
     statements = {US: ours, WASMTIME: wasmtime}
     cases = supported_cases(lambda peer: peer.parts(MODULE, statements))
-    return {n: Case(x.statement, {**x.names, "thing": object()}) for n, x in cases.items()}
+    return {n: Case(x.statement, {**x.names, "value": object()}) for n, x in cases.items()}
 
 
 _goal = Goal(0.25e-6, times={WASMTIME: 1 / 20})
@@ -42,7 +42,7 @@ LINES = (
     timed(
         "references.keep",
         "table[i] = object",
-        lambda: _cases("o[2] = thing", "o.set(s, 2, thing)"),
+        lambda: _cases("o[2] = value", "o.set(s, 2, value)"),
         _goal,
     ),
     timed("references.i32", "global.value, i32", lambda: _cases("i.value", "i.value(s)"), _goal),

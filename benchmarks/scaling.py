@@ -28,7 +28,7 @@ from .timing import Case, Pace, Sample, measure
 
 INSTANCES = (1, 10, 100, 1_000, 10_000)
 BYTES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 30_000_000)
-THINGS = (100, 1_000, 10_000, 100_000)
+COUNTS = (100, 1_000, 10_000, 100_000)
 THREADS = (1, 2, 4, 8, 16)
 
 # Compilers would take minutes for these.
@@ -161,7 +161,7 @@ def _load(binary: Callable[[], bytes], divisor: int, most: int, pace: Pace) -> S
     }
 
 
-def _things(shape: str, count: int, pace: Pace) -> Samples:
+def _loading(shape: str, count: int, pace: Pace) -> Samples:
     """Return the seconds of loading for each item, for this package only: others have limits."""
     case = peers()[0].load(binaries.SHAPES[shape](count))
     found = measure({US: case}, pace)[US]
@@ -233,17 +233,17 @@ def _byte_lines() -> list[Line]:
     ]
 
 
-def _thing_lines(shape: str) -> list[Line]:
+def _loading_lines(shape: str) -> list[Line]:
     title = f"load, for each of many {shape}"
     return [
         Line(
             f"scaling.{shape}_{_short(n)}",
             f"load {n} {shape}, each",
-            lambda pace, n=n: _things(shape, n, pace),  # type: ignore[misc]
+            lambda pace, n=n: _loading(shape, n, pace),  # type: ignore[misc]
             slow=True,
             point=Point(title, n, shape),
         )
-        for n in THINGS
+        for n in COUNTS
         if n <= binaries.MOST.get(shape, n)
     ]
 
@@ -268,7 +268,7 @@ LINES = (
     *_instance_lines("call", "call", "a call, each instance in turn"),
     *_instance_lines("end", "end", "an instance let go"),
     *_byte_lines(),
-    *(line for shape in binaries.SHAPES for line in _thing_lines(shape)),
+    *(line for shape in binaries.SHAPES for line in _loading_lines(shape)),
     *_thread_lines(),
 )
 

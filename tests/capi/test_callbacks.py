@@ -55,7 +55,7 @@ def test_an_engine_with_a_running_store_is_not_deleted(world):
     assert api.wasm_store_new(world.engine)
 
 
-def test_a_callback_can_delete_other_things_and_call_wasm(world):
+def test_a_callback_can_delete_other_objects_and_call_wasm(world):
     def action(args, results):
         api.wasm_instance_delete(world.new("instance"))
         out = api.WASM_ARRAY_VEC("val", [api.WASM_INIT_VAL()])

@@ -157,17 +157,16 @@ def check_machine() -> None:
 def check_built(place: iwasm.Layout, extension: Path | None) -> None:
     """Raise Unfit for a build that is older than our C.
 
-    A build makes only what has changed: of a change in interp/ only WAMR's library, of one in
-    cpython/ only the extension. So the newest product tells when our C was built last.
+    A build makes only what has changed: WAMR's library for a change in interp/, the extension for
+    one in cpython/. So the newest product tells when our C was built.
     """
     missing = [path.name for path in place.libraries if not path.is_file()]
     if missing:
         raise Unfit(f"our C was not built in this folder: {missing[0]} is missing (make test)")
-    products = [*place.libraries, *([extension] if extension else [])]
-    built = max(path.stat().st_mtime for path in products)
-    newer = [path.name for path in place.native.rglob("*.[ch]") if path.stat().st_mtime > built]
-    if newer:
-        raise Unfit(f"{newer[0]} is newer than what was built (make test)")
+    built = max(path.stat().st_mtime for path in [*place.libraries, extension] if path)
+    for path in place.native.rglob("*.[ch]"):
+        if path.stat().st_mtime > built:
+            raise Unfit(f"{path.name} is newer than what was built (make test)")
 
 
 def _check_header(cc: str) -> None:

@@ -167,7 +167,7 @@ def test_generated_code_is_of_the_size_that_was_asked_for(size):
 
 
 @pytest.mark.parametrize("shape", ["exports", "names", "imports", "globals", "types", "segments"])
-def test_generated_modules_have_as_many_things_as_was_asked_for(shape):
+def test_generated_modules_have_as_many_items_as_requested(shape):
     import wamr
     from benchmarks import binaries
 

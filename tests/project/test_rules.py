@@ -66,6 +66,10 @@ WORDS = {
     r"\btake(?:n|s)?_in\b": "retain_reference",
     r"\bwamr[./]_api\b|\b_native/": "wamr._capi, src/native",
     r"\b[Pp]uppets?\b": "driven module",
+    r"\b[Tt]hings?(?: =|\.\w|\[|\()|\b(?:for|lambda|del) things?\b|_things?_|\bclass Thing": (
+        "object, value or extern"
+    ),
+    r"\bclass \w*Guest|\b\w*Guest\(": "WASI functions, or program",
     r"\b(?:class|fixture) Beside\b|\bbeside_\w+|[( ]beside\b[,)]": "differential, both engines",
 }
 

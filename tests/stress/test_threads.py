@@ -155,7 +155,7 @@ def test_a_store_is_interrupted_and_closed_while_threads_add_to_it(times):
             assert sum(future.result(200) for future in running) > 0
 
 
-def test_shared_things_are_used_from_all_sides(times):
+def test_threads_use_shared_objects(times):
     store, each = Store(), times(300)
     memory = Memory(store, MemoryType(Limits(1)))
     table = Table(store, TableType(ValType.EXTERNREF, Limits(16)))

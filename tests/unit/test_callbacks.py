@@ -206,7 +206,7 @@ def test_it_may_call_the_same_instance_again():
     assert exports["go"](50) == 50
 
 
-def test_it_may_instantiate_with_things_of_its_caller(store):
+def test_it_may_instantiate_with_exports_of_its_caller(store):
     """Groups merge while a call runs in one of them."""
     made = []
     text = """(module (import "m" "make" (func $make)) (memory (export "memory") 1)

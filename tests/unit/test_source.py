@@ -115,6 +115,6 @@ def test_what_is_no_module_is_told_by_its_looks(file, content, told):
 
 
 @pytest.mark.parametrize("bad", [None, 3, 0, [EMPTY], object(), open])
-def test_other_things_are_no_source(bad):
+def test_other_types_are_no_source(bad):
     with pytest.raises(TypeError, match="source must be a path, the bytes of a module or its text"):
         source_bytes(bad)

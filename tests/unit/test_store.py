@@ -82,7 +82,7 @@ def test_close_twice_is_fine():
     assert repr(store) == "<wamr.Store, closed>"
 
 
-def test_close_after_its_things_were_closed():
+def test_close_after_its_instances_were_closed():
     store = Store()
     instance = Instance(store, Module(store, ONE_OF_EACH))
     instance.close()
@@ -196,7 +196,7 @@ def test_objects_keep_their_store_and_stores_keep_no_objects(maker):
     assert gone() is None
 
 
-def test_things_of_two_stores_do_not_mix():
+def test_objects_of_two_stores_do_not_mix():
     one, other = Store(), Store()
     module = Module(one, '(module (import "m" "f" (func)) (func (export "take") (param funcref)))')
     func = Func(other, FuncType([]), nothing)

@@ -62,7 +62,7 @@ def test_the_message_shows_the_line_with_a_caret():
 
 
 @pytest.mark.parametrize("bad", [None, 1, bytearray(b"(module)"), ["(module)"]])
-def test_other_things_are_no_text(bad):
+def test_other_types_are_no_text(bad):
     with pytest.raises(TypeError, match="text must be a str or bytes, not"):
         wat2wasm(bad)
 

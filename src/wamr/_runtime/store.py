@@ -123,12 +123,12 @@ class Store:
         thread passes references.
 
         >>> import wamr, weakref
-        >>> class Thing: pass
+        >>> class Resource: pass
         >>> inst = wamr.load('(module (func (export "drop") (param externref)))')
-        >>> thing = Thing()
-        >>> inst.exports.drop(thing)
-        >>> alive = weakref.ref(thing)
-        >>> del thing
+        >>> resource = Resource()
+        >>> inst.exports.drop(resource)
+        >>> alive = weakref.ref(resource)
+        >>> del resource
         >>> alive() is None  # the store holds it
         False
         >>> inst.store.gc()
