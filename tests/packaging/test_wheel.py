@@ -1,4 +1,4 @@
-"""What is in the wheel, what judges of wheels say, and that it works in every Python here."""
+"""The wheel: its contents, its verdict by auditwheel and abi3audit, and its use in each Python."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-/* driver.c: does each of our C's operations a number of times, under callgrind, and has it count
- * each one alone.
+/* driver.c: runs each operation of our C a number of times under callgrind, which counts each one
+ * by itself.
  *
  *     valgrind --tool=callgrind --instr-atstart=no --collect-atstart=no … ./driver module.wasm
  *     …                                                                  ./driver load module.wasm
  *
- * It stands where Python stands: it calls what wpy.h has, and is what wasm calls. Each path runs a
- * few times first, so that what only the first call does (pools that fill, functions that are
- * looked up) is not counted, and then COUNT times between two marks; callgrind writes one file for
- * each, with the path's name in it (counting.py reads them). Every answer is looked at: a path that
- * fails is not a fast one. The second way loads and instantiates once, without imports: `load` and
- * `instantiate` of a module that is not ours.
+ * It replaces Python: it calls the functions of wpy.h, and its host functions are called by wasm.
+ * Each path runs a few times first, so that the work of first calls (filling pools, looking up
+ * functions) is not counted, and then COUNT times between two marks. callgrind writes one file for
+ * each path, which has the path's name (counting.py reads them). Every result is checked, so a path
+ * that fails is not taken for a fast one. With `load`, it loads and instantiates a given module
+ * once, without imports.
  */
 #define OWN_WASI_WRITE
 #include "../support/python_side.h"
@@ -34,7 +34,7 @@
         }                                                                  \
     } while (0)
 
-/* ---- Python's side, as our C knows it ---- */
+/* ---- the functions of Python that our C calls ---- */
 
 int
 wpy_py_cells(int host_id, uint32_t *args, uint32_t *results)
@@ -60,7 +60,7 @@ wpy_py_wasi_write(uint64_t who, int fd, const uint8_t *data, uint32_t size)
     return (int)size;
 }
 
-/* ---- what is there ---- */
+/* ---- the objects of the paths ---- */
 
 static uint8_t *bytes;
 static uint32_t size;
@@ -146,7 +146,7 @@ path_call(void)
     uint32_t cells[2] = {2, 3};
 
     CHECK(wpy_call_cells(add, cells, 0, -1, NULL) == WPY_OK && cells[0] == 5);
-#if defined(MORE_WORK) /* test_instruction_counts.py checks that this is noticed */
+#if defined(MORE_WORK) /* test_instruction_counts.py checks that the counts show this */
     CHECK(wpy_call_cells(add, cells, 0, -1, NULL) == WPY_OK && cells[0] == 8);
 #endif
 }
@@ -159,7 +159,7 @@ path_call_now(void)
     CHECK(wpy_call_now(add, cells) == WPY_OK && cells[0] == 5);
 }
 
-/* With a timeout and fuel: the slow half of entering. */
+/* With a timeout and fuel: the slow path of entering an instance. */
 static void
 path_call_limited(void)
 {
@@ -276,7 +276,7 @@ static const struct {
     {"global", path_global},
 };
 
-/* The same loop without a path: what counting.py takes off. */
+/* The same loop without a path, which counting.py subtracts. */
 static void
 nothing(void)
 {

@@ -1,4 +1,4 @@
-/* marks.c: functions by which calling.py controls callgrind from Python: one starts the counting,
+/* marks.c: functions that let calling.py control callgrind from Python: one starts the counting,
  * the other names the counts since the last mark. */
 #include <valgrind/callgrind.h>
 

@@ -1,8 +1,8 @@
 /* plain.c: the few functions of the C library that our C spends time in, written plainly.
  *
- * The C library chooses its own by the processor and changes them with its version; with these,
- * what is copied, cleared and allocated costs the same number of instructions on every machine, and
- * is counted with the rest. One thread only.
+ * The C library chooses variants by the processor, and changes them between versions. With these
+ * functions, copying, clearing and allocating takes the same number of instructions on every
+ * machine, and is counted with the rest. For one thread only.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@ static size_t used;
 typedef struct head {
     struct head *next;
     size_t class;
-} head; /* 16 bytes: what follows is aligned as malloc's blocks are */
+} head; /* 16 bytes, so that the block is aligned as those of malloc */
 
 static head *free_blocks[CLASSES];
 

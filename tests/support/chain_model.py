@@ -61,17 +61,17 @@ CODES = {
 }
 RAISED = ("error", "keyboard", "grow")  # by Python, and no trap
 ENDS = ("return", *CODES, *RAISED)
-AGAIN = ("fuel", "interrupt", "timeout")  # who swallows one of these may soon see the next
+AGAIN = ("fuel", "interrupt", "timeout")  # a host function that swallows one may soon see the next
 CLASSES: dict[str, type[Trap]] = {
     "stack": StackOverflowTrap,
     "exit": ExitTrap,
     "fuel": FuelTrap,
     "timeout": TimeoutTrap,
 }
-ALIAS, HOST = 32, 64  # where in the table those of the nodes begin
+ALIAS, HOST = 32, 64  # the index in the table where the functions of the nodes begin
 FUEL = 10_000_000
 EXIT_CODE = 77
-STACK = 16384  # small: a trap has a thousand frames at most
+STACK = 16384  # few, since a trap has at most a thousand frames
 
 
 class Hop(NamedTuple):
@@ -98,7 +98,7 @@ class Shape:
     hops: tuple[Hop, ...]
     types: str
     entry: str = "callable"
-    exported: bool = False  # the table is one of the first instance's
+    exported: bool = False  # the table belongs to the first instance
 
     def possible(self) -> bool:
         for i, hop in enumerate(self.hops):
@@ -128,7 +128,7 @@ def up(i: int) -> int:
     return 100 * (i + 1)
 
 
-FALLBACK = 5000  # what a host function adds to its arguments to have results of its own
+FALLBACK = 5000  # a host function adds this to its arguments, so that its results differ
 
 
 def added(kind: str, value: Any, n: int) -> Any:

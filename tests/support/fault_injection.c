@@ -14,7 +14,7 @@
 static uintptr_t low, high;
 static long seen, first, last;
 
-/* Answers how many there were since the last time. */
+/* Returns the number of allocations since the last call. */
 long
 fail_at(uintptr_t from, uintptr_t to, long the_first, long the_last)
 {
@@ -40,7 +40,7 @@ fails(void *caller)
     return 1;
 }
 
-/* What dlsym itself allocates before we have the real ones. */
+/* Memory for dlsym, which allocates before the real functions are known. */
 static char early[65536];
 static size_t early_used;
 static int resolving;

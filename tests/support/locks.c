@@ -1,5 +1,5 @@
-/* locks.c: takes locks of our C in an order that lock_order.h forbids, or gives one back that it
- * has not: each ends the process where this is asserted. Driven by tests/packaging/test_threads.py.
+/* locks.c: acquires locks of our C in an order that lock_order.h forbids, or releases one that it
+ * does not hold. The assertions end the process. Run by tests/packaging/test_threads.py.
  */
 #include "include/wpy.h"
 #include "python_side.h"
@@ -9,12 +9,12 @@
 
 #define CHECK(condition) ((condition) ? (void)0 : exit(3))
 
-/* As core.h has them, which needs WAMR's headers. */
+/* Declared in core.h, which needs WAMR's headers. */
 void wpy_registry_lock(void);
 void wpy_registry_unlock(void);
 void wpy_group_leave(void *object, bool held);
 
-/* Python's side, which nothing here comes to. */
+/* The functions of Python, which this program never calls. */
 int
 wpy_py_cells(int id, uint32_t *arguments, uint32_t *results)
 {

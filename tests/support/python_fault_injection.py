@@ -198,7 +198,7 @@ def main(step):
     sys.unraisablehook = lambda args: problems.append(repr(args.exc_value))
     for _ in range(3):
         use_whole_api()
-    gc.disable()  # its runs would change the numbers of allocations
+    gc.disable()  # a collection would change the number of allocations
     count = errors = fine = 0
     while fine < 20:
         _testcapi.set_nomemory(count + 1, count + 2)

@@ -1,4 +1,4 @@
-/* thread_program.h: what threads.c and throwing_threads.c share: checking, and loading a module. */
+/* thread_program.h: checks and the loading of modules, for threads.c and throwing_threads.c. */
 #ifndef THREAD_PROGRAM_H
 #define THREAD_PROGRAM_H
 

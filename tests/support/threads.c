@@ -1,9 +1,9 @@
 /* threads.c: many threads in our C, without Python, for ThreadSanitizer
  * (tests/packaging/test_threads.py).
  *
- * Arguments: a file with the module BASE, one with USER (see the test), rounds. Each thread does a
- * bit of everything with what all share: calls, links new instances to it, closes and drops them,
- * passes host functions, grows, interrupts. Answers 0, or says which check failed.
+ * Arguments: a file with the module BASE, one with USER (see the test), rounds. All threads use the
+ * same instances: they call them, link new instances with them, close and drop those, pass host
+ * functions, grow memories and tables, and interrupt. Returns 0, or prints the check that failed.
  */
 #include "python_side.h"
 #include "thread_program.h"
@@ -18,9 +18,9 @@ static wpy_module *base, *user;
 static wpy_instance *shared[SHARED];
 static wpy_func *host;
 static int rounds;
-static wpy_func *nested[SHARED]; /* what the host function calls, by its argument */
+static wpy_func *nested[SHARED]; /* the functions that the host function calls, by its argument */
 
-/* ---- Python's side ---- */
+/* ---- the functions of Python ---- */
 
 static int
 call(wpy_func *func, uint32_t *cells)
@@ -82,7 +82,7 @@ new_base(void)
     return instance;
 }
 
-/* An instance that calls two of what is shared, which makes one group of them. */
+/* Makes an instance that calls two shared instances, whose groups merge. */
 static void
 link_two(unsigned a, unsigned b)
 {
@@ -164,7 +164,7 @@ static void *
 close_last(void *argument)
 {
     (void)argument;
-#if defined(RACE) /* to see that it would be seen */
+#if defined(RACE) /* a data race, which ThreadSanitizer must report */
     rounds++;
 #endif
     wpy_instance_close(shared[SHARED - 1]);

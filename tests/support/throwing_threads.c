@@ -3,8 +3,8 @@
  *
  * Arguments: a file with the module THROWER, one with CATCHER (see the test), rounds. Threads share
  * instances, in groups that merge meanwhile, and each makes instances of its own, whose collections
- * see numbers of other groups on their stacks. Each value of an exception is checked. Answers 0, or
- * says which check failed.
+ * see numbers of other groups on their stacks. Each value of an exception is checked. Returns 0, or
+ * prints the check that failed.
  */
 #define OWN_FORGET
 #include "python_side.h"
@@ -17,7 +17,7 @@
 #define SHARED 3
 #define EXNREF 0x69
 #define NULL_REF UINT32_MAX
-#define IGNORED 8 /* as many records as a thread has */
+#define IGNORED 8 /* the number of records that a thread has */
 #define RAISED 7  /* the number of the only Python exception that there is */
 #define WHILE_BUSY(status, call) \
     do                           \
@@ -35,7 +35,7 @@ static int rounds;
 static __thread wpy_exception *raised; /* by the host function of this thread; a handle */
 static __thread int forgotten;
 
-/* ---- Python's side ---- */
+/* ---- the functions of Python ---- */
 
 int
 wpy_py_cells(int id, uint32_t *args, uint32_t *results)
@@ -137,7 +137,7 @@ throw_exceptions(wpy_instance *instance, uint32_t value)
     return made;
 }
 
-/* Nobody takes the errors: new records drop the oldest ones, and the thread's end the others. */
+/* No error is taken: new records drop the oldest ones, and the thread's end the others. */
 static void
 ignore_errors(wpy_instance *instance, uint32_t value)
 {

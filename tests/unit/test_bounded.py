@@ -1,4 +1,4 @@
-"""Bounded functions, which end soon, keep the GIL; no other function does."""
+"""Bounded functions, which end soon, keep the GIL; all other functions release it."""
 
 import sys
 import threading
@@ -198,7 +198,7 @@ def test_other_threads_wait_for_a_bounded_function_and_run_beside_others(others)
         short(i)
     assert len(others) < before + 100  # a third thread may ask for the GIL, and not 10 000 times
     before = len(others)
-    while len(others) == before:  # ends, since the GIL is given up
+    while len(others) == before:  # ends, since the GIL is released
         long(100_000)
 
 
@@ -223,7 +223,7 @@ def test_a_bounded_function_waits_for_another_thread_without_the_gil():
     waiter.join(0.2)
     assert waiter.is_alive()
     assert results == []
-    leave.set()  # would never come if the waiter kept the GIL
+    leave.set()  # would never run if the waiting thread kept the GIL
     waiter.join()
     holder.join()
     assert results == [7]
@@ -244,7 +244,7 @@ def test_other_threads_run_while_a_host_function_does():
 
     def host():
         entered.set()
-        while not ran.is_set():  # never gives the GIL up by itself
+        while not ran.is_set():  # never releases the GIL by itself
             pass
 
     exports = calling(host)
@@ -313,5 +313,5 @@ def test_others_have_the_gil_for_as_long_as_a_host_function_gives_it_up(others):
     assert len(others) < before + 100
     before = len(others)
     calling(lambda: time.sleep(0.01)).f()
-    while len(others) == before:  # ends, since the GIL is given up
+    while len(others) == before:  # ends, since the GIL is released
         calling(lambda: time.sleep(0.01)).f()

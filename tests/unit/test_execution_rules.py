@@ -1,4 +1,4 @@
-"""Executions and what else happens meanwhile: other calls, closing, interrupting."""
+"""Suspended executions while other calls, closing and interruptions happen."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import pytest
 import wamr
 
 STORE = wamr.Store()
-MADE = [  # what each class can be made from
+MADE = [  # the constructor arguments of each class
     (wamr.Engine, ()),
     (wamr.Store, ()),
     (wamr.Module, (STORE, "(module)")),
@@ -61,5 +61,5 @@ def test_what_its_init_never_made_is_an_attribute_error(base, args):
                 value()
         except (AttributeError, TypeError, wamr.ClosedError):
             raised += 1
-    assert raised > 0 or base is wamr.Engine  # which has no attributes of its own
+    assert raised > 0 or base is wamr.Engine  # Exports has no attributes of its own
     del empty  # which prints nothing: pytest fails for exceptions in finalizers

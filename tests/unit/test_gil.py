@@ -1,4 +1,4 @@
-"""Events where the GIL is taken or kept: tracing, other threads, exceptions, fork."""
+"""Events where the GIL is acquired or kept: tracing, other threads, exceptions, fork."""
 
 import os
 import subprocess

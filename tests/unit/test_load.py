@@ -1,4 +1,4 @@
-"""`load`: the one call for the common case."""
+"""`load` compiles and instantiates a module in one call."""
 
 import pytest
 

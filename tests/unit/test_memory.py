@@ -79,7 +79,7 @@ def test_an_empty_one(store):
 
 def test_no_address_space_is_a_memory_error(store):
     kept = []
-    with pytest.raises(MemoryLimitError):  # support/bounds.py sees to an end
+    with pytest.raises(MemoryLimitError):  # support/bounds.py limits the address space
         for _ in range(40_000):
             kept.append(Memory(store, MemoryType(Limits(65_536))))  # noqa: PERF401
     del kept

@@ -155,7 +155,7 @@ def test_where_nothing_is_kept_there_is_no_more_room(script):
 
 @pytest.mark.slow
 def test_threads_share_little_address_space(script):
-    """One that finds out how much there is does not have the others refused meanwhile."""
+    """While a thread finds out how much there is, no other thread is refused memory."""
     out = script(
         """
         import sys, threading

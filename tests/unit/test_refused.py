@@ -34,14 +34,14 @@ def code(*instructions, before=b"\0"):
         (module(TYPES, (6, b"\0"), (13, b"\1\0\0")), "a section is out of order"),
         (module(TYPES, (7, b"\1\1e\4\0")), "unknown tag"),
         (module((1, b"\1\x61\0\0")), "invalid type flag"),
-        (module((1, b"\1\x5f\1\x00\0")), "invalid type flag"),  # a struct of nothing known
+        (module((1, b"\1\x5f\1\x00\0")), "invalid type flag"),  # a struct type of an unknown form
         (module((1, b"\1\x60\1\x10\0")), "unknown value type"),
         (module((1, b"\1\x60\1\x63\x09\0\0")), "unexpected end"),  # there is no type 9
         (module((5, b"\1\x10\1")), "invalid limits flags"),
         (module((5, b"\1\x83\1\1")), "invalid limits flags"),
         (module((5, b"\1\x0a\1\x7f")), "invalid limits flags"),  # a page of 2**127 bytes
         (module((4, b"\1\x70\x08\1")), "invalid limits flags"),  # tables have no pages
-        (module((5, b"\2\0\1")), "multiple memories"),  # of which one is cut off
+        (module((5, b"\2\0\1")), "multiple memories"),  # one of them is cut off
         (module(TYPES, FUNCTIONS, code(0x27, 0x0B)), "unsupported opcode 0x27"),
         (module(TYPES, FUNCTIONS, code(0xFF, 0x0B)), "unsupported opcode 0xff"),
         (module(TYPES, FUNCTIONS, code(0x06, 0x40, 0x0B)), "unexpected end opcodes"),
