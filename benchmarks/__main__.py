@@ -13,9 +13,7 @@ from .timing import FULL, QUICK, Pace
 
 TOPICS = (
     *("calls", "host", "modules", "memory", "references", "exceptions", "threads", "startup"),
-    *("programs", "micropython", "compute", "sessions", "scaling"),
-    *("event_loops", "programs", "micropython", "compute", "scaling"),
-    *("snapshots", "programs", "micropython", "compute", "scaling"),
+    *("programs", "micropython", "compute", "event_loops", "snapshots", "sessions", "scaling"),
 )
 
 

@@ -239,9 +239,7 @@ class Func(CallableBase, Extern):
         from .async_calls import drive
         from .execution import new_execution
 
-        execution = new_execution(
-            self, args, timeout_ns, units, slice_ns, slice_units, waits=False
-        )
+        execution = new_execution(self, args, timeout_ns, units, slice_ns, slice_units, waits=False)
         return (await drive(execution, inline=inline))[1]
 
     def _slow_call(self) -> SlowCall:

@@ -32,6 +32,7 @@ from .store import Store, checked_store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
+
     from typing_extensions import Self
 
     from .._base.aliases import OnRestore

@@ -10,7 +10,6 @@ functions or other externs.
 from __future__ import annotations
 
 from types import MappingProxyType
-
 from weakref import WeakValueDictionary
 
 from .._backend.binding import lib
