@@ -70,7 +70,6 @@ PAGES_WITH_EXAMPLES = [
 
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES)
-@pytest.mark.parametrize("page", ["README.md", "docs/guide.md", "docs/asyncio.md", "docs/c-api.md"])
 def test_examples_of_a_page(page):
     namespace = {}
     for line, source in python_blocks(page):

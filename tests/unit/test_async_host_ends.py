@@ -130,16 +130,16 @@ def test_a_trap_after_an_await_comes_out(mode: Any) -> None:
 
 @in_each_mode
 def test_nothing_of_a_call_is_held_when_it_is_over(mode: Any) -> None:
-    class Thing:
+    class Held:
         pass
 
     async def main() -> None:
-        things = [Thing()]
-        gone = weakref.ref(things[0])
+        held = [Held()]
+        gone = weakref.ref(held[0])
 
         async def host(number: int) -> int:
             await asyncio.sleep(0)
-            raise KeyError(things[0])
+            raise KeyError(held[0])
 
         exports = exports_with(host)
         gc.collect()
@@ -147,7 +147,7 @@ def test_nothing_of_a_call_is_held_when_it_is_over(mode: Any) -> None:
         try:
             with pytest.raises(KeyError):
                 await exports.run.call_async(1, **mode)
-            things.clear()
+            held.clear()
             for _ in range(100):  # the executor drops its reference later
                 if gone() is None:
                     break
@@ -325,14 +325,14 @@ def test_ctrl_c_in_asyncio_run_ends_it(mode: Any) -> None:
 
 @in_each_mode
 def test_a_loop_that_is_dropped_leaks_nothing(mode: Any) -> None:
-    class Thing:
+    class Held:
         pass
 
-    exports = exports_with(lambda number: fetch_with(Thing(), number))
+    exports = exports_with(lambda number: fetch_with(Held(), number))
     gone: list[Any] = []
 
-    async def fetch_with(thing: Thing, number: int) -> int:
-        gone.append(weakref.ref(thing))
+    async def fetch_with(held: Held, number: int) -> int:
+        gone.append(weakref.ref(held))
         await asyncio.sleep(1000)
         return number
 

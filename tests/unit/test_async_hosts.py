@@ -160,16 +160,16 @@ def test_references_pass(mode: Any) -> None:
 
     env = {"object": same, "func": eight, "caught": same, "tag": tag}
     exports = Instance(store, Module(store, text), {"env": env}).exports
-    thing = object()
+    value = object()
 
     async def main() -> None:
-        assert await exports.object.call_async(thing, **mode) is thing
+        assert await exports.object.call_async(value, **mode) is value
         assert await exports.object.call_async(None, **mode) is None
         assert await exports.func.call_async(**mode) == 8
         assert await exports.caught.call_async(**mode) == 5
 
     run(main())
-    assert seen[:3] == [thing, None, 7]
+    assert seen[:3] == [value, None, 7]
     assert seen[3].tag is tag
     assert seen[3].values == (5,)
 

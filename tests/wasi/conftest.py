@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from needs import needs
-from wasm_fixtures import Guest
+from wasm_fixtures import WasiFunctions
 
 SOURCES = Path(__file__).with_name("program")
 FLAGS = ["-target", "wasm32-wasi", "-O1", "-g0", "-Wall", "-Wextra", "-Werror"]
@@ -44,11 +44,11 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def guest():
+def wasi():
     made = []
 
-    def make(files: Any, **wasi: Any) -> Any:
-        made.append(Guest(dirs={"/w": files}, **wasi))
+    def make(files: Any, **config: Any) -> Any:
+        made.append(WasiFunctions(dirs={"/w": files}, **config))
         return made[-1], made[-1].instance.files["/w"]
 
     yield make

@@ -18,7 +18,7 @@ from wasm_fixtures import (
     READ,
     SEEK,
     WRITE,
-    Guest,
+    WasiFunctions,
     program,
 )
 
@@ -43,8 +43,8 @@ WRITES = program(
 
 
 # ------------------------------------------------------------------ what the program sees
-def test_the_program_reads_and_writes_the_files(guest):
-    program, files = guest(FILES)
+def test_the_program_reads_and_writes_the_files(wasi):
+    program, files = wasi(FILES)
     error, fd = program.open("sub/b.txt")
     assert (error, program.read(fd)) == (0, "déjà".encode())
     error, fd = program.open("a.csv", rights=READ | WRITE | SEEK)
@@ -62,8 +62,8 @@ def test_the_program_reads_and_writes_the_files(guest):
     }
 
 
-def test_the_program_sees_the_guest_path_only(guest, place):
-    program, _ = guest(FILES)
+def test_the_program_sees_the_guest_path_only(wasi, place):
+    program, _ = wasi(FILES)
     assert program.fd_prestat_get(3, program.OUT) == 0
     assert program.fd_prestat_dir_name(3, 2048, program.u32(program.OUT + 4)) == 0
     assert program.memory.read(2048, 3) == b"/w\0"
@@ -75,8 +75,8 @@ def test_the_program_sees_the_guest_path_only(guest, place):
     assert program.open("up/x")[0] != 0
 
 
-def test_only_this_user_can_enter_the_directory(guest, place):
-    guest(FILES)
+def test_only_this_user_can_enter_the_directory(wasi, place):
+    wasi(FILES)
     (base,) = place.iterdir()
     assert stat.S_IMODE(base.stat().st_mode) == 0o700
 
@@ -100,14 +100,14 @@ def test_several_directories_and_other_kinds_beside_each_other(tmp_path):
         "/b": {},
         "/r": shared,
     }
-    guest = Guest(dirs=dirs)
-    assert set(guest.instance.files) == {"/a", "/b"}
-    assert guest.open("made", dir=5, **CREATE)[0] == 0
-    assert list(guest.instance.files["/b"]) == ["made"]
-    assert guest.open("made", dir=4, **CREATE)[0] == 0
+    wasi = WasiFunctions(dirs=dirs)
+    assert set(wasi.instance.files) == {"/a", "/b"}
+    assert wasi.open("made", dir=5, **CREATE)[0] == 0
+    assert list(wasi.instance.files["/b"]) == ["made"]
+    assert wasi.open("made", dir=4, **CREATE)[0] == 0
     assert (shared / "made").exists()
-    assert guest.open("other", dir=6, **CREATE)[0] != 0
-    guest.instance.close()
+    assert wasi.open("other", dir=6, **CREATE)[0] != 0
+    wasi.instance.close()
 
 
 def test_a_linker_takes_them_too():
@@ -119,8 +119,8 @@ def test_a_linker_takes_them_too():
 
 
 # ------------------------------------------------------------------ what Python sees
-def test_the_mapping_reads_writes_and_deletes(guest):
-    program, files = guest(FILES)
+def test_the_mapping_reads_writes_and_deletes(wasi):
+    program, files = wasi(FILES)
     assert dict(files) == FLAT
     assert list(files) == sorted(FLAT)
     assert len(files) == 4
@@ -143,8 +143,8 @@ def test_the_mapping_reads_writes_and_deletes(guest):
     "name",
     ["missing", "sub", "sub/missing", "a.csv/x", "", "..", "../x", "/etc/passwd", "a\0", 5, None],
 )
-def test_names_that_are_no_files_are_key_errors(guest, name):
-    _, files = guest(FILES)
+def test_names_that_are_no_files_are_key_errors(wasi, name):
+    _, files = wasi(FILES)
     assert name not in files
     with pytest.raises(KeyError):
         files[name]
@@ -152,10 +152,10 @@ def test_names_that_are_no_files_are_key_errors(guest, name):
         del files[name]
 
 
-def test_links_that_the_program_makes_are_not_followed(guest, tmp_path):
+def test_links_that_the_program_makes_are_not_followed(wasi, tmp_path):
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "folder").mkdir()
-    program, files = guest({"a": b"1"})
+    program, files = wasi({"a": b"1"})
     assert program.path_symlink("../../../secret", 3, "link") == 0
     assert program.path_symlink("../../..", 3, "dir") == 0
     assert program.path_symlink("a", 3, "inner") == 0
@@ -175,8 +175,8 @@ def test_links_that_the_program_makes_are_not_followed(guest, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "secret", "temporary"]
 
 
-def test_a_written_file_is_a_new_one(guest):
-    program, files = guest({"a": b"1"})
+def test_a_written_file_is_a_new_one(wasi):
+    program, files = wasi({"a": b"1"})
     assert program.path_link(3, 0, "a", 3, "b") == 0
     files["a"] = b"2"
     assert dict(files) == {"a": b"2", "b": b"1"}
@@ -224,8 +224,8 @@ def test_bad_names_and_contents(files, error, message, place):
 
 
 @pytest.mark.parametrize("name", ["", "/a", "..", "a/../b", "a\0", "a" * 256, 5, None])
-def test_a_bad_name_can_not_be_written(guest, name):
-    _, files = guest(FILES)
+def test_a_bad_name_can_not_be_written(wasi, name):
+    _, files = wasi(FILES)
     with pytest.raises((TypeError, ValueError), match="the name of a file"):
         files[name] = b""
     with pytest.raises(TypeError, match="the contents of 'x' must be bytes or a str, not NoneType"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wasm_fixtures import BADF, Guest, descriptors, in_process
+from wasm_fixtures import BADF, WasiFunctions, descriptors, in_process
 
 pytestmark = [
     pytest.mark.usefixtures("wat"),
@@ -18,16 +18,16 @@ pytestmark = [
 def test_instances_have_no_descriptors_of_their_own():
     before = descriptors()
     written: list[bytes] = []
-    guests = [
-        Guest(stdin=lambda _: b"in", stdout=written.append, stderr=None),
-        *[Guest() for _ in range(50)],
+    all_wasi = [
+        WasiFunctions(stdin=lambda _: b"in", stdout=written.append, stderr=None),
+        *[WasiFunctions() for _ in range(50)],
     ]
     assert descriptors() == before
-    assert guests[0].read(0) == b"in"
-    assert guests[0].write(1, b"out") == guests[0].write(2, b"err") == 0
+    assert all_wasi[0].read(0) == b"in"
+    assert all_wasi[0].write(1, b"out") == all_wasi[0].write(2, b"err") == 0
     assert written == [b"out"]
-    for guest in guests:
-        guest.instance.close()
+    for wasi in all_wasi:
+        wasi.instance.close()
     assert descriptors() == before
 
 
@@ -35,8 +35,8 @@ def test_instances_have_no_descriptors_of_their_own():
 def test_a_program_that_closes_a_stream_closes_it_for_itself_only(fd):
     written: list[Any] = []
     for _ in range(2):
-        one = Guest(stdin=b"1", stdout=written.append)
-        two = Guest(stdin=b"2", stdout=written.append)
+        one = WasiFunctions(stdin=b"1", stdout=written.append)
+        two = WasiFunctions(stdin=b"2", stdout=written.append)
         assert one.fd_close(fd) == 0
         assert one.fd_close(fd) == BADF
         assert (two.read(0), two.write(1, b"x"), two.write(2, b"y")) == (b"2", 0, 0)
@@ -48,8 +48,8 @@ def test_a_program_that_closes_a_stream_closes_it_for_itself_only(fd):
 
 def test_a_program_that_renumbers_its_streams_changes_no_other():
     written: list[bytes] = []
-    one = Guest(stdin=b"1", stdout=written.append, stderr=lambda data: written.append(data * 2))
-    two = Guest(stdout=written.append)
+    one = WasiFunctions(stdin=b"1", stdout=written.append, stderr=lambda data: written.append(data * 2))
+    two = WasiFunctions(stdout=written.append)
     assert one.fd_renumber(1, 2) == 0
     assert one.write(2, b"a") == 0
     assert one.fd_renumber(0, 2) == 0
@@ -57,16 +57,16 @@ def test_a_program_that_renumbers_its_streams_changes_no_other():
     assert one.write(1, b"b") == BADF
     assert (two.write(1, b"c"), two.write(2, b"d"), two.read(0)) == (0, 0, b"")
     assert written == [b"a", b"c"]
-    assert Guest().write(1, b"e") == 0
+    assert WasiFunctions().write(1, b"e") == 0
 
 
 def test_streams_and_flags_are_as_before(tmp_path: Path):
-    guest = Guest()
+    wasi = WasiFunctions()
     for fd in (0, 1, 2):
-        assert guest.filetype(fd) == 0
-        assert guest.fd_fdstat_set_flags(fd, 4) != 0
-        assert guest.fd_filestat_set_size(fd, 0) != 0
-    assert guest.read(0) == b""
+        assert wasi.filetype(fd) == 0
+        assert wasi.fd_fdstat_set_flags(fd, 4) != 0
+        assert wasi.fd_filestat_set_size(fd, 0) != 0
+    assert wasi.read(0) == b""
 
 
 def test_whoever_closes_all_descriptors_gets_new_ones():
@@ -75,11 +75,11 @@ def test_whoever_closes_all_descriptors_gets_new_ones():
         import tempfile
         def check():
             written = []
-            guest = Guest(stdin=b"in", stdout=written.append)
-            assert guest.read(0) == b"in"
-            assert guest.write(1, b"out") == guest.write(2, b"dropped") == 0
+            wasi = WasiFunctions(stdin=b"in", stdout=written.append)
+            assert wasi.read(0) == b"in"
+            assert wasi.write(1, b"out") == wasi.write(2, b"dropped") == 0
             assert written == [b"out"]
-            assert [guest.filetype(fd) for fd in range(3)] == [0, 0, 0]
+            assert [wasi.filetype(fd) for fd in range(3)] == [0, 0, 0]
         check()
         child = os.fork()
         os.closerange(3, 1000)
@@ -103,10 +103,10 @@ def test_threads_that_begin_at_once():
         def work():
             barrier.wait()
             for _ in range(20):
-                guest = Guest(stdin=b"in")
-                if guest.read(0) != b"in" or guest.write(2, b"x"):
-                    errors.append(guest)
-        Guest()
+                wasi = WasiFunctions(stdin=b"in")
+                if wasi.read(0) != b"in" or wasi.write(2, b"x"):
+                    errors.append(wasi)
+        WasiFunctions()
         os.closerange(3, 1000)
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads: thread.start()

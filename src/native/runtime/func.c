@@ -99,6 +99,7 @@ publish(wpy_instance *instance, wpy_func *func)
     wpy_group *group = instance->object.group;
     uint32_t index = func->index;
 
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     if (instance->wamr) /* else the instance is closed, and never runs again */
         func->wamr = (int64_t)index == instance->module->initialize
                          ? &initialized.proxy
