@@ -87,7 +87,6 @@ class AwaitedCall(TurnTaker):
         execution._bare_events = True
         execution._begin_timeout()
         self._followed: dict[int, WeakRegistry] = {}
-        self._follow(execution._lifetime.instance_id)
         if inline:
             stepping[self._address] = ref(self)
 
@@ -242,17 +241,19 @@ class AwaitedCall(TurnTaker):
         """Be told when an instance that the call has entered is closed or interrupted."""
         c = self.execution._c
         count = lib.wpy_execution_instances(c, ffi.NULL, 0)
-        if count < 2:  # the outermost one is known
+        if count < 2:
+            self.follow(self.execution._lifetime.instance_id)
             return
         ids = ffi.new("uint64_t[]", count)
         lib.wpy_execution_instances(c, ids, count)
         for instance_id in {*ids}:
-            self._follow(instance_id)
+            self.follow(instance_id)
 
-    def _follow(self, instance_id: int) -> None:
+    def follow(self, instance_id: int) -> None:
+        """Be told when this instance is closed or interrupted."""
+        if instance_id in self._followed:
+            return
         with lock:
-            if instance_id in self._followed:
-                return
             calls = awaited_in.get(instance_id)
             if calls is None:
                 calls = awaited_in[instance_id] = WeakRegistry()

@@ -126,20 +126,23 @@ class TurnTaker(Awaiter):
         if place is None:
             return not line.ended
         self._place = place
+        self.follow(self.execution._lifetime.instance_id)
         timer = self.timer(place.wake_here)
         try:
-            while not await line.wait(place):
+            while not self.execution._lifetime.closed:
+                if await line.wait(place):
+                    return True
                 if line.ended:
                     return False
-                if self.execution._lifetime.closed or self._is_late():
-                    line.drop(place)
-                    self.check_time()
-                    return False
+                if self._is_late():
+                    break
+            line.drop(place)
+            self.check_time()
+            return False
         finally:
             self._place = None
             if timer is not None:
                 timer.cancel()
-        return True
 
     def pause_turn(self) -> None:
         """Let calls of host functions run, while this one is suspended."""
@@ -157,6 +160,9 @@ class TurnTaker(Awaiter):
                 return
         await self._take_turn(level)
         self._runs = True
+
+    def follow(self, instance_id: int) -> None:
+        """Be told when this instance is closed or interrupted."""
 
     def abandon(self) -> None:
         """End the execution without running any more code."""
