@@ -1,6 +1,7 @@
 """Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c, with
 exceptions in throwing_threads.c, with executions in suspending_threads.c; in locks.c what is to be
 refused where the order of locks is asserted.
+exceptions in throwing_threads.c, with snapshots in copying_threads.c; in locks.c what is to be refused where the order of locks is
 """
 
 from __future__ import annotations
@@ -86,6 +87,18 @@ LINKED = """(module
     (func (export "go") (param i32) (result i32)
         (i32.add (call $f (local.get 0)) (call $host (i32.add (local.get 0) (i32.const 1))))))"""
 
+COPIED = """(module
+    (import "m" "host" (func $host (param i32) (result i32)))
+    (memory 1 4) (table (export "t") 2 funcref) (elem (i32.const 0) $go)
+    (global $g (export "g") (mut i32) (i32.const 1)) (global $f (mut funcref) (ref.func $go))
+    (func $go (param i32) (result i32)
+        (i32.add (global.get $g) (call $host (local.get 0))))
+    (func $read (param i32) (result i32) (i32.load (local.get 0)))
+    (func $write (param i32) (result i32)
+        (i32.store (i32.const 0) (local.get 0)) (i32.store (i32.const 40000) (local.get 0))
+        (i32.const 0))
+    (export "memory" (memory 0)))"""
+
 # wpy_memory_size reads the number of pages without the lock that WAMR's growing is under.
 SUPPRESSIONS = "race:wasm_enlarge_memory_internal\n"
 
@@ -154,6 +167,11 @@ def test_threads_that_throw_do_not_race(build: Build, run: Callable[..., str]) -
 def test_threads_that_suspend_do_not_race(build: Build, run: Callable[..., str]) -> None:
     program = build("suspending", source="suspending_threads.c")
     assert run(program, SUSPENDER, LINKED, rounds=4000) == "done\n"
+
+
+def test_threads_that_copy_instances_do_not_race(build: Build, run: Callable[..., str]) -> None:
+    program = build("copying", source="copying_threads.c")
+    assert run(program, COPIED, rounds=100) == "done\n"
 
 
 def test_one_that_does_is_seen(build: Build, run: Callable[..., str]) -> None:
