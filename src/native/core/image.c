@@ -23,7 +23,7 @@
 
 struct wpy_image {
     uint32_t refs; /* atomic: the snapshot's, and one of each live region */
-    uint32_t keep; /* the most slots; under the registry's lock, as are the next two */
+    uint32_t keep; /* the most slots; written under the registry's lock, as are the next two */
     uint32_t slot_count;
     wpy_region *slots;
     uint64_t size, pages; /* pages: of 4 KiB, that have other bytes than 0 */
@@ -98,6 +98,17 @@ wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes)
     return image;
 }
 
+static bool
+seal(wpy_image *image)
+{
+    if (image->file.fd < 0)
+        return true;
+    if (!wpy_memfd_seal(&image->file))
+        return false;
+    image->bytes = image->file.bytes;
+    return true;
+}
+
 /* False: no room, and the image is to be released. */
 bool
 wpy_image_seal(wpy_image *image)
@@ -106,12 +117,7 @@ wpy_image_seal(wpy_image *image)
 
     while (wpy_image_next_run(image->bytes, image->size, &start, &end))
         image->pages += (end - start) / SYSTEM_PAGE;
-    if (image->file.fd < 0)
-        return true;
-    if (!wpy_memfd_seal(&image->file))
-        return false;
-    image->bytes = image->file.bytes;
-    return true;
+    return seal(image);
 }
 
 wpy_image *
@@ -123,9 +129,11 @@ wpy_image_of(const uint8_t *from, uint64_t size, uint32_t keep)
 
     if (!image)
         return NULL;
-    while (wpy_image_next_run(from, size, &start, &end))
+    while (wpy_image_next_run(from, size, &start, &end)) {
         memcpy(bytes + start, from + start, (size_t)(end - start));
-    if (wpy_image_seal(image))
+        image->pages += (end - start) / SYSTEM_PAGE;
+    }
+    if (seal(image))
         return image;
     wpy_image_release(image);
     return NULL;
@@ -168,14 +176,14 @@ wpy_image_keep(wpy_image *image, uint32_t keep)
     wpy_region *excess = NULL;
 
     wpy_registry_lock();
-    image->keep = keep;
+    ATOMIC_STORE(&image->keep, keep);
     while (image->slot_count > keep) {
         wpy_region *slot = image->slots;
 
         image->slots = slot->next;
         slot->next = excess;
         excess = slot;
-        image->slot_count--;
+        ATOMIC_STORE(&image->slot_count, image->slot_count - 1);
     }
     wpy_registry_unlock();
     drop_slots(excess);

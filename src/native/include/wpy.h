@@ -54,6 +54,8 @@ enum wpy_status {
 enum { WPY_EXCEPTION_LOST = -1 };
 /* wpy_py_wasi_read: no data yet. */
 enum { WPY_WOULD_BLOCK = 0x7fffffff };
+/* wpy_snapshot_new: without the memory. */
+enum { WPY_NO_IMAGE = 0x7fffffff };
 /* A host function suspends the call; the number of no exception. */
 enum { WPY_SUSPENDS = 1 };
 /* Why an execution was suspended. */

@@ -133,6 +133,8 @@ save_memory(wpy_snapshot *s, const wpy_instance *instance, uint32_t keep)
     s->has_max = memory->has_max;
     s->declared_max = memory->declared_max;
     s->memory = memory->wamr;
+    if (keep == WPY_NO_IMAGE)
+        return true;
     s->image = wpy_image_of(s->memory.memory_data, wpy_memory_size(instance->memory), keep);
     return s->image != NULL;
 }
@@ -240,9 +242,9 @@ take_now(wpy_instance *instance, wpy_execution *execution, uint32_t keep, wpy_sn
 
 /* Takes a snapshot of an instance in which no code runs; a status. `execution`: the suspended call
    that belongs to it, or NULL. `keep`: the most memories of closed instances that are kept for the
-   next ones. WPY_REFUSED: `why`, 256 bytes, has the reason, ": " and a sentence. *out: a handle,
-   for wpy_snapshot_close and then wpy_snapshot_release. Waits for the group's lock, so not with the
-   GIL. */
+   next ones; WPY_NO_IMAGE: the memory is left out, for wpy_snapshot_read. WPY_REFUSED: `why`, 256
+   bytes, has the reason, ": " and a sentence. *out: a handle, for wpy_snapshot_close and then
+   wpy_snapshot_release. Waits for the group's lock, so not with the GIL. */
 int
 wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep,
                  wpy_snapshot **out, char *why)

@@ -103,7 +103,7 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
         void *replacement =
             instance->imported[i] ? NULL : wpy_wasi_native(import->module_name, import->field_name);
 
-        if (replacement)
+        if (replacement && wamr->import_func_ptrs[i] != replacement) /* it may be shared */
             wamr->import_func_ptrs[i] = replacement;
     }
     return true;

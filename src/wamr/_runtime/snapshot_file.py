@@ -258,7 +258,7 @@ def load(
     """
     with Path(path).open("rb") as source:
         found = _Loaded(source, module, keep, trusted)
-    _instance, c = _blank_snapshot(found, module, keep)
+    _instance, c = _blank_snapshot(found, module)
     why = ffi.new("char[256]")
     state = ffi.from_buffer(found.state)
     image = found.image if lib.wpy_snapshot_has_memory(c) else ffi.NULL
@@ -271,15 +271,15 @@ def load(
     return c, found.slice_ns, found.extra
 
 
-def _blank_snapshot(found: _Loaded, module: Module, keep: int) -> tuple[Any, Any]:
-    """Return an instance that has not started, and a wpy_snapshot * of it."""
+def _blank_snapshot(found: _Loaded, module: Module) -> tuple[Any, Any]:
+    """Return an instance that has not started, and a wpy_snapshot * of it, without a memory."""
     given, kept = _imports(found, module)
     out, why = ffi.new("wpy_instance **"), ffi.new("char[256]")
     if lib.wpy_instance_new(module._c, given, out):
         raise _damaged("its imports are not the module's")
     instance = handle(out[0])
     made = ffi.new("wpy_snapshot **")
-    status = lib.wpy_snapshot_new(instance, ffi.NULL, keep, made, why)
+    status = lib.wpy_snapshot_new(instance, ffi.NULL, lib.WPY_NO_IMAGE, made, why)
     lib.wpy_instance_close(instance)
     del kept
     if status == lib.WPY_REFUSED:
