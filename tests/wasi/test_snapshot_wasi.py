@@ -130,6 +130,11 @@ def test_reset_closes_the_files_that_were_opened(directory):
     instance.snapshot()
     fd = instance.exports.open()
     before = descriptors() if sys.platform == "linux" else 0
+    view = instance.exports.memory.view()
+    with pytest.raises(BufferError):
+        instance.reset()
+    assert instance.exports.read(fd) == 8  # a reset that is refused closes nothing
+    del view
     instance.reset()
     assert instance.exports.read(fd) == -1
     if before:

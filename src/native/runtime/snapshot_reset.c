@@ -7,6 +7,24 @@
 #include "runtime/saved_state.h"
 #include "runtime/enter.h"
 
+static int
+refuse_view(char *why)
+{
+    snprintf(why, WPY_REFUSAL, "view: a view shows the memory of the instance");
+    return WPY_REFUSED;
+}
+
+static bool
+is_shown(wpy_memory *memory)
+{
+    bool shown;
+
+    wpy_registry_lock();
+    shown = memory->pins > 0;
+    wpy_registry_unlock();
+    return shown;
+}
+
 /* Makes the memory as small as it was; false: a view shows it. A view that is made later is as
    small. */
 static bool
@@ -28,10 +46,8 @@ reset_memory(const wpy_snapshot *s, wpy_memory *memory, char *why)
     uint8_t *bytes = memory->wamr.memory_data;
     uint32_t before;
 
-    if (!shrink_memory(s, memory, &before)) {
-        snprintf(why, WPY_REFUSAL, "view: a view shows the memory of the instance");
-        return WPY_REFUSED;
-    }
+    if (!shrink_memory(s, memory, &before))
+        return refuse_view(why);
     if (!wpy_image_reset(s->image, bytes)) {
         ATOMIC_STORE(&memory->wamr.cur_page_count, before);
         return WPY_NO_MEMORY;
@@ -90,6 +106,8 @@ reset(wpy_instance *instance, const wpy_snapshot *s, wpy_execution **execution, 
     uint32_t size = s->image ? (uint32_t)(wpy_image_size(s->image) / WPY_PAGE) : 0, i;
     int status;
 
+    if (s->image && instance->wamr && is_shown(instance->memory)) /* before files are closed */
+        return refuse_view(why);
     if (!wpy_can_reset(instance, why))
         return WPY_REFUSED;
     for (i = 0; i < s->table_count; i++)
