@@ -21,6 +21,8 @@ from .timing import Case, Pace, Sample
 PAGE = (
     '(module (memory (export "m") 1) (func (export "f") (i32.store (i32.const 0) (i32.const 5))))'
 )
+PAGE = """(module (memory (export "m") 1)
+  (func (export "f") (i32.store (i32.const 0) (i32.const 5))))"""
 LOOP = "import sys\nfor line in sys.stdin:\n    exec(line)\n    sys.stdout.flush()\n"
 SCRIPT = (
     "let line; while ((line = std.in.getline()) !== null) { print(eval(line)); std.out.flush() }"
@@ -102,6 +104,7 @@ def request(snapshot: wamr.Snapshot, line: bytes) -> Callable[[], bytes]:
         lines = [line]
         config = wamr.WasiConfig(
             stdin=lambda _size: lines.pop() if lines else None,  # type: ignore[arg-type,return-value]
+            stdin=lambda _: lines.pop() if lines else None,  # type: ignore[arg-type,return-value]
             stdout=output.append,
         )
         instance, execution = snapshot.instantiate(store, wasi=config)
