@@ -305,6 +305,31 @@ def test_a_host_function_called_by_python_takes_the_argument(module):
         func.execution(slice_fuel=0)
 
 
+def test_a_copy_of_a_suspended_call_goes_on_exactly(wat, tmp_path):
+    text = """(module (memory 1)
+        (func (export "f") (param $n i32) (result i32)
+            (loop $l
+                (memory.fill (i32.const 0) (local.get $n) (i32.const 40000))
+                (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (i32.load8_u (i32.const 7))))"""
+    module = Module(wamr.Engine(), text)
+    limits = ResourceLimits(fuel=PLENTY)
+    inst = Instance(Store(module.engine), module, limits=limits)
+    result, used = stops_of(inst.exports.f.execution(3, slice_fuel=100), inst)
+    total = PLENTY - (inst.fuel or 0)
+    first = Instance(Store(module.engine), module, limits=limits)
+    execution = first.exports.f.execution(3, slice_fuel=100)
+    for _ in range(4):  # a part of the first memory.fill is paid
+        next(execution)
+    taken = wamr.Snapshot(first, execution)
+    taken.save(tmp_path / "snapshot")
+    loaded = wamr.Snapshot.load(tmp_path / "snapshot", module, trusted=True)
+    for snapshot in (taken, loaded):
+        copy, rest = snapshot.instantiate(limits=limits)
+        assert stops_of(rest, copy) == (result, used[4:])
+        assert PLENTY - (copy.fuel or 0) == total - 400
+
+
 def test_awaited_calls_yield_to_the_loop(module):
     async def main() -> list[str]:
         order: list[str] = []

@@ -96,6 +96,7 @@ typedef struct {
     const wpy_descriptor *descriptors; /* to wait for; none: for a stream of Python */
     uint32_t descriptor_count;
     uint64_t instance_id; /* the instance whose code was suspended */
+    int64_t slice_fuel;   /* see wpy_resumption */
 } wpy_stop;
 
 enum wpy_execution_state { WPY_NEW, WPY_RUNNING, WPY_STOPPED, WPY_ENDED };

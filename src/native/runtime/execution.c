@@ -54,6 +54,7 @@ wpy_tell_stop(const wpy_execution *execution, wpy_stop *out)
     out->until = execution->until;
     out->descriptors = execution->descriptors;
     out->descriptor_count = execution->descriptor_count;
+    out->slice_fuel = execution->slice_fuel;
     out->instance_id = execution->innermost->func->instance->instance_id;
 }
 

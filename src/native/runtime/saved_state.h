@@ -35,10 +35,10 @@ typedef struct {
     uint32_t func;      /* the index of the function that was called */
     uint32_t reason;    /* enum wpy_reason */
     uint32_t host;      /* of a call: the index of the imported function */
-    bool fresh;         /* see wpy_execution */
+    bool fresh;         /* see wpy_execution, as for `slice_fuel` and `owed` */
     uint64_t sleeps;    /* ns that are left until it wants to go on; UINT64_MAX: for ever */
     uint64_t called_ago;
-    int64_t fuel_left;
+    int64_t fuel_left, slice_fuel, owed;
     uint32_t *args; /* owned */
     uint32_t arg_count;
     wpy_descriptor *descriptors; /* `fd` is the guest's; owned */

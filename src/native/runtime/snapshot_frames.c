@@ -64,6 +64,8 @@ wpy_save_frames(wpy_instance *instance, const wpy_execution *execution)
     frames->sleeps = time_left(execution->until, now);
     frames->called_ago = execution->called_at ? now - execution->called_at + 1 : 0;
     frames->fuel_left = segment->fuel_left;
+    frames->slice_fuel = execution->slice_fuel;
+    frames->owed = execution->owed;
     frames->arg_count = execution->reason == WPY_REASON_CALL ? execution->arg_count : 0;
     frames->descriptor_count = execution->descriptor_count;
     frames->stack = copy(bottom, frames->size);
@@ -141,6 +143,8 @@ wpy_restore_frames(const wpy_snapshot *snapshot, wpy_instance *instance)
     segment->fuel_left = frames->fuel_left;
     segment->interrupts = ATOMIC_LOAD(&instance->interrupts);
     execution->fresh = frames->fresh;
+    execution->slice_fuel = frames->slice_fuel;
+    execution->owed = frames->owed;
     execution->reason = frames->reason;
     execution->arg_count = frames->arg_count;
     if (frames->reason == WPY_REASON_CALL) {

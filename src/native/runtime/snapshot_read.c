@@ -271,6 +271,8 @@ read_frames(reader *r, wpy_snapshot *s)
     frames->sleeps = get_u64(r);
     frames->called_ago = get_u64(r);
     frames->fuel_left = (int64_t)get_u64(r);
+    frames->slice_fuel = (int64_t)get_u64(r);
+    frames->owed = (int64_t)get_u64(r);
     frames->arg_count = get_u32(r);
     frames->args = get_copy(r, (uint64_t)frames->arg_count * sizeof *frames->args);
     frames->descriptor_count = get_u32(r);
@@ -299,6 +301,8 @@ read_frames(reader *r, wpy_snapshot *s)
            "there is no such host function");
     expect(r, frames->sleeps == UINT64_MAX || frames->sleeps >> 62 == 0, "a wrong time");
     expect(r, frames->fuel_left >= -1 && frames->fuel_left < WPY_FUEL_ENDLESS, "wrong fuel");
+    expect(r, frames->slice_fuel >= 0 && frames->slice_fuel < WPY_FUEL_ENDLESS, "wrong fuel");
+    expect(r, frames->owed >= 0 && frames->owed < WPY_FUEL_ENDLESS, "wrong fuel");
     if (!r->wrong)
         read_chain(r, s, frames, records, count);
 }

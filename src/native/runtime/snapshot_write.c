@@ -62,6 +62,8 @@ put_frames(writer *w, const wpy_snapshot *s)
     put_u64(w, frames->sleeps);
     put_u64(w, frames->called_ago);
     put_u64(w, (uint64_t)frames->fuel_left);
+    put_u64(w, (uint64_t)frames->slice_fuel);
+    put_u64(w, (uint64_t)frames->owed);
     put_u32(w, frames->arg_count);
     put(w, frames->args, frames->arg_count * sizeof *frames->args);
     put_u32(w, frames->descriptor_count);

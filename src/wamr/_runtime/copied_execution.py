@@ -44,6 +44,7 @@ def copied_execution(func: Func, c: Any, stop: Any, slice_ns: int) -> Execution:
     self._stop = stop
     self._how = ffi.new(_RESUMPTION)
     self._how.slice_ns = slice_ns
+    self._how.slice_fuel = stop.slice_fuel
     self._fn = func._c
     self._event = self._new_event()
     return self
