@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .module import Module
     from .store import Store
 
+_OK = lib.WPY_OK
 _NO_FILES: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -99,7 +100,7 @@ class InstanceState(Lifetime, ReferenceContext):
             memory = reference()
             if memory is not None:
                 memory._detach()
-        if lib.wpy_instance_close(self.c) == lib.WPY_OK:
+        if lib.wpy_instance_close(self.c) == _OK and self.files:
             self.remove_files()  # else they go with this object: a call still runs
         if awaited_in:
             self._tell_awaited()
