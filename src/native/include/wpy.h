@@ -255,11 +255,9 @@ int wpy_call_cells_held(wpy_func *func, uint32_t *cells, uint64_t timeout_ns, in
                         const uint32_t *stop);
 int wpy_call_now(wpy_func *func, uint32_t *cells);
 
-/* runtime/suspend.c */
+/* runtime/suspend.c, runtime/slices.c */
 bool wpy_may_suspend(void);
 bool wpy_in_execution(void);
-
-/* runtime/slices.c */
 void wpy_debug_set_slice(int32_t checks);
 
 /* runtime/execution.c, runtime/resume.c */
