@@ -3,11 +3,10 @@
 import asyncio
 import pickle
 import re
-import subprocess
 from pathlib import Path
 
-import fed_programs
 import pytest
+import session_errors
 from wasm_fixtures import program
 
 import wamr
@@ -224,46 +223,6 @@ NESTED = one_function(b"\0" + b"\x02\x40" * 65_536 + b"\x0b" * 65_537)
 MANY = b"\1\x60" + leb(70_000) + b"\x7f" * 70_000 + b"\0"
 LONG = b"\1\x7f\0\x41\1" + b"\x41\1\x6a" * 2000 + b"\x0b"
 DIVIDE = "(drop (i32.div_s (i32.const {}) (i32.const {})))"
-READS_AT_START = """(module
-    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-    (memory (export "memory") 1) (start $s) (func (export "_start"))
-    (func $s (i32.store (i32.const 4) (i32.const 9))
-        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))))"""
-
-
-def fed_after(act, first=b""):
-    """Return a function that feeds a session after something has happened to it."""
-
-    def make():
-        session = fed_programs.session()
-        if first:
-            _timed_out(session.feed, first)
-        act(session)
-        session.feed(b"x")
-
-    return make
-
-
-def _trapped(call, *args):
-    with pytest.raises(wamr.Trap):
-        call(*args)
-
-
-def _timed_out(call, *args):
-    with pytest.raises(subprocess.TimeoutExpired):
-        call(*args, timeout=0)
-
-
-def closed_by_its_output():
-    session = fed_programs.session(stdout=lambda _: session.close())
-    session.feed(b"")
-
-
-def fed_by_its_output():
-    session = fed_programs.session(stdout=lambda _: session.feed(b""))
-    session.feed(b"")
-
-
 MAKERS = [
     plain_call_of_what_suspends,
     lower_execution_first,
@@ -368,15 +327,7 @@ MAKERS = [
     snapshot_of('(import "e" "m" (memory 1))', lambda s: Memory(s, MemoryType(Limits(1)))),
     snapshot_with_externref,
     closed_snapshot,
-    fed_after(lambda s: s.end()),
-    fed_after(lambda s: _trapped(s.feed, b"t")),
-    fed_after(lambda s: _timed_out(s.end), b"l"),
-    fed_after(lambda s: s.close()),
-    closed_by_its_output,
-    fed_by_its_output,
-    lambda: wamr.Session([READS_AT_START]),
-    lambda: wamr.Program(['(module (func (export "_start")))']),
-    lambda: wamr.Program([fed_programs.fed()]).run(env={}),
+    *session_errors.MAKERS,
 ]
 
 

@@ -15,6 +15,7 @@ from fed_programs import fed, session
 
 import wamr
 from wamr import Program, Snapshot, SnapshotError
+from wamr._runtime import snapshot_file
 
 pytestmark = pytest.mark.usefixtures("wat")
 
@@ -166,11 +167,11 @@ def test_damaged_files_are_refused(path):
     ],
 )
 def test_wrong_contents_of_a_trusted_file_are_refused(path, extra):
-    from wamr._runtime.snapshot_file import EXTRA
-
     with session() as s:
         s.feed(b"")
-        s.snapshot()._save(path, EXTRA + extra)
+        snapshot = s.snapshot()
+    parts = snapshot._c, snapshot.module, snapshot._slice_ns
+    snapshot_file.save(*parts, path, snapshot_file.EXTRA + extra)
     with pytest.raises(SnapshotError, match="the file is no whole Program"):
         Program.load(path, fed(), trusted=True)
 

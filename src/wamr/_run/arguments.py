@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import getincrementalencoder
 from collections.abc import Sequence
 
 from .._base.callables import checked_plain
@@ -119,14 +120,21 @@ def with_timeout(limits: ResourceLimits | None, timeout: float | None) -> Resour
 
 
 # ------------------------------------------------------------------ stdin
-def checked_input(
-    value: object, as_text: bool, encoding: str | None, errors: str | None, name: str = "input"
-) -> bytes:
-    """Return the bytes of the argument `name`; TypeError, UnicodeEncodeError."""
-    if as_text:
+def text_encoder(encoding: str | None, errors: str | None) -> Any:
+    """Return an incremental encoder for text mode. Raises LookupError."""
+    return getincrementalencoder(encoding or "utf-8")(errors or "strict")
+
+
+def checked_input(value: object, encoder: Any, name: str = "input") -> bytes:
+    """Return the bytes of the argument `name`; TypeError, UnicodeEncodeError.
+
+    encoder: of text_encoder; None: the argument is bytes.
+    """
+    if encoder is not None:
         if not isinstance(value, str):
             raise TypeError(f"{name} must be a str in text mode, not {type(value).__name__}")
-        return value.encode(encoding or "utf-8", errors or "strict")
+        encoded: bytes = encoder.encode(value)
+        return encoded
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     raise TypeError(f"{name} must be bytes, or str with text=True, not {type(value).__name__}")

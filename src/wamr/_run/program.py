@@ -16,7 +16,7 @@ from .captured import Captured
 from .fed_input import FedInput
 from .one_turn import exceptions_of_run
 from .prelude import output_of, recorder
-from .program_file import Saved, read
+from .program_file import Saved, load_snapshot, save_snapshot
 from .restored import RestoredRequest, Started, checked_hook
 from .running import Running, drive
 from .session import Session
@@ -214,7 +214,7 @@ class Program:
         env = None if started.env is None else dict(started.env)
         hook = started.snapshot._on_restore
         saved = Saved(list(started.command.argv), env, started.prelude, started.first_input, hook)
-        started.snapshot._save(path, saved.as_bytes())
+        save_snapshot(started.snapshot, path, saved)
 
     @classmethod
     def load(
@@ -240,8 +240,7 @@ class Program:
             raise TypeError(f"module must be a Module, not {type(module).__name__}")
         checked_limits(limits)
         hook, first_input = checked_hook(on_restore, module)
-        snapshot, extra = Snapshot._load(path, module, trusted)
-        saved = read(extra)
+        snapshot, saved = load_snapshot(path, module, bool(trusted))
         if saved is not None and on_restore is None:
             if saved.hook is not None:
                 hook = checked_hook(saved.hook, module)[0]

@@ -8,16 +8,21 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 
+from .._runtime import snapshot_file
+from .._runtime.snapshot import Snapshot
 from .._runtime.snapshot_file import EXTRA
 from ..errors import SnapshotError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import Any
 
+    from .._runtime.module import Module
     from .prelude import Prelude
 
 _VERSION = 1
+_KEEP = 16  # memories of ended runs for the next ones, as by default in Snapshot
 _CALLABLE = {"callable": True}  # a hook that can't be saved
 
 
@@ -75,3 +80,21 @@ def read(extra: bytes) -> Saved | None:
         raise SnapshotError("damaged", "the file is no whole Program") from error
     saved.needs_hook = hook == _CALLABLE
     return saved
+
+
+def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str], saved: Saved) -> None:
+    """Write a file. Raises OSError, SnapshotError."""
+    snapshot._check_open()
+    extra = saved.as_bytes()
+    snapshot_file.save(snapshot._c, snapshot._module, snapshot._slice_ns, path, extra)
+
+
+def load_snapshot(
+    path: str | os.PathLike[str], module: Module, trusted: bool
+) -> tuple[Snapshot, Saved | None]:
+    """Return what a file has, the snapshot without a hook. Raises OSError, SnapshotError."""
+    c, slice_ns, extra = snapshot_file.load(path, module, trusted, _KEEP)
+    snapshot = object.__new__(Snapshot)
+    snapshot._slice_ns = slice_ns
+    snapshot._init(c, module, None)
+    return snapshot, read(extra)

@@ -10,7 +10,7 @@ from subprocess import CalledProcessError, TimeoutExpired
 from .._runtime.limits import checked_timeout
 from .._wasi.config import SingleUseConfig
 from .._wasi.stdio import PIPE
-from .arguments import Command, checked_input, checked_stdin, with_timeout
+from .arguments import Command, checked_input, checked_stdin, text_encoder, with_timeout
 from .captured import Captured
 from .completed import CompletedProcess
 
@@ -57,7 +57,7 @@ class Request:
         if input is not None:
             if stdin is not None:
                 raise ValueError("stdin and input can't both be used")
-            stdin = checked_input(input, as_text, encoding, errors)
+            stdin = checked_input(input, text_encoder(encoding, errors) if as_text else None)
         self.captured = Captured(as_text, encoding, errors)
         checked_timeout(timeout)
         self.timeout = timeout

@@ -9,7 +9,7 @@ from .._runtime.instance import Instance
 from .._runtime.limits import checked_slice, checked_timeout
 from .._wasi.config import SingleUseConfig
 from .._wasi.stdio import PIPE
-from .arguments import Command, checked_input, checked_limits, timeout_ns
+from .arguments import Command, checked_input, checked_limits, text_encoder, timeout_ns
 from .completed import CompletedProcess
 from .fed_input import FedInput
 from .prelude import opened
@@ -69,8 +69,7 @@ class Session:
     __slots__ = (
         "__weakref__",
         "_command",
-        "_encoding",
-        "_errors",
+        "_encoder",
         "_fed",
         "_options",
         "_result",
@@ -174,7 +173,8 @@ class Session:
         """Set the attributes of a session that has no program yet."""
         self._command = command
         self._text = bool(text or encoding or errors)
-        self._encoding, self._errors = encoding, errors
+        # one for all input: some encodings begin with a mark, or have a state
+        self._encoder = text_encoder(encoding, errors) if self._text else None
         self._fed = FedInput()
         self._result: CompletedProcess | None = None
         self.stderr = None
@@ -335,7 +335,7 @@ class Session:
 
     # ---- turns
     def _feeding(self, data: object, timeout: float | None) -> Turn:
-        piece = checked_input(data, self._text, self._encoding, self._errors, "data")
+        piece = checked_input(data, self._encoder, "data")
         return self._running.turn(timeout, feeds=piece)
 
     def _ending(self, timeout: float | None) -> Turn:

@@ -324,14 +324,10 @@ class Snapshot:
         The file contains the memory of the instance, secrets included. Raises OSError,
         SnapshotError.
         """
-        self._save(path, b"")
-
-    def _save(self, path: str | PathLike[str], extra: bytes) -> None:
-        """Do the same; extra: of the caller, as in snapshot_file.py."""
         from .snapshot_file import save
 
         self._check_open()
-        save(self._c, self._module, self._slice_ns, path, extra)
+        save(self._c, self._module, self._slice_ns, path)
 
     @classmethod
     def load(
@@ -355,18 +351,6 @@ class Snapshot:
         in Snapshot.
         Raises SnapshotError, OSError, TypeError, MemoryError.
         """
-        return cls._load(path, module, trusted, on_restore, keep)[0]
-
-    @classmethod
-    def _load(
-        cls,
-        path: str | PathLike[str],
-        module: Module,
-        trusted: bool,
-        on_restore: OnRestore = None,
-        keep: int = _KEEP,
-    ) -> tuple[Snapshot, bytes]:
-        """Do the same, and return the extra that was saved, too."""
         from .snapshot_file import load
 
         if not isinstance(module, Module):
@@ -374,9 +358,9 @@ class Snapshot:
         check_hook(on_restore)
         check_keep(keep)
         self = object.__new__(cls)
-        c, self._slice_ns, extra = load(path, module, bool(trusted), keep)
+        c, self._slice_ns, _ = load(path, module, bool(trusted), keep)
         self._init(c, module, on_restore)
-        return self, extra
+        return self
 
     def close(self) -> None:
         """Let go of the state, and of the memories that are kept. A second call does nothing.
