@@ -27,6 +27,23 @@ _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 _FRAMES = 1000  # of a traceback
 _CHAIN = 50  # of exceptions
 _RESERVE = 1 << 18  # bytes with which the end of the memory is described
+_CONTINUED = frozenset((" ", "\t", ")", "]", "}", "#", ""))  # what such lines may begin with
+_STATEMENTS = frozenset(
+    (
+        "import",
+        "from",
+        "def",
+        "class",
+        "if",
+        "for",
+        "while",
+        "with",
+        "try",
+        "raise",
+        "assert",
+        "del",
+    )
+)
 _VALUE = "__value_of_the_last_expression__"
 Nothing = object()  # no value
 _HIDDEN = "<sandbox>"  # the file name of the code that is left out of tracebacks
@@ -223,13 +240,19 @@ def _serve(
 
     def execute(source, filename, names):
         """Return the value of the last statement, if it is an expression; else Nothing."""
-        if "\n" not in source.strip("\n"):
-            try:
-                code = compile(source, filename, "eval", dont_inherit=True)
-            except SyntaxError:
-                pass
-            else:
-                return eval(code, names)
+        head, tail, word = split(source)
+        if word in _STATEMENTS and ";" not in tail:
+            exec(compile(source, filename, "exec", dont_inherit=True), names)
+            return Nothing
+        try:  # much faster than a tree, but the last lines may be a part of a statement
+            code = compile(tail, filename, "eval", dont_inherit=True)
+            before = compile(head, filename, "exec", dont_inherit=True) if head else None
+        except SyntaxError:
+            pass
+        else:
+            if before is not None:
+                exec(before, names)
+            return eval(code, names)
         tree = compile(source, filename, "exec", _ONLY_AST, dont_inherit=True)
         last = tree.body[-1] if tree.body else None
         if type(last) is _ast.Expr:
@@ -241,6 +264,24 @@ def _serve(
             return names.get(_VALUE, Nothing)
         finally:
             names.pop(_VALUE, None)
+
+    def split(source):
+        """Return the lines before the last one that isn't indented, that and those below, a word.
+
+        The word is the first one of the last lines.
+        """
+        lines = source.split("\n")
+        end = len(lines)
+        while end and not lines[end - 1].strip():
+            end -= 1
+        begin = end - 1
+        while begin > 0 and lines[begin][:1] in _CONTINUED:
+            begin -= 1
+        if begin < 0:
+            return "", "", "del"
+        tail = "\n".join(lines[begin:end])
+        word = tail.split(None, 1)[0] if tail else ""
+        return "\n".join(lines[:begin]), "\n" * begin + tail, word
 
     def printable(text):
         return text.encode("utf-8", "backslashreplace").decode()
@@ -335,6 +376,14 @@ def _serve(
         if request["cwd"] not in sys.path:
             sys.path.insert(0, request["cwd"])
 
+    def warm_up():
+        """Run some code, so that the interpreter has adapted to what each run does."""
+        for code in ("0", "print(end='')", "x = 0\nx", "[1]", "'x'", "1 / 0") * 12:
+            request = {"code": code, "stdin": "", "marker": "", "result_bytes": 1 << 20}
+            run(request, types.ModuleType("__main__"))
+        state["runs"] = 0
+        linecache.cache.clear()
+
     def new_module():
         module = types.ModuleType("__main__")
         module.__dict__.update(tools)
@@ -348,6 +397,8 @@ def _serve(
         request = receive()
         if "preload" in request:
             prepare(request, module)
+            if module is None:
+                warm_up()
             keep_reserve()
             gc.collect()
             gc.freeze()
