@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._limits import RunLimits
     from ._tools import Functions
 
-_PROGRAM = Path(__file__).with_name("programs") / "python.py"
+_PROGRAMS = Path(__file__).with_name("programs")
 _EXPORTS = ("memory", "_start")
 
 
@@ -83,7 +83,8 @@ def checked_names(preload: object) -> list[str]:
 
 
 def _interpreter(module: Module) -> Interpreter:
-    program = f"exec(compile({_PROGRAM.read_text('utf-8')!r}, '<sandbox>', 'exec'), {{}})"
+    texts = [(_PROGRAMS / name).read_text("utf-8") for name in ("python_tools.py", "python.py")]
+    program = f"for text in {texts!r}: exec(compile(text, '<sandbox>', 'exec'))"
     return Interpreter(module, ["python", "-I", "-B", "-u", "-c", program], _start)
 
 

@@ -1,11 +1,12 @@
-# ruff: noqa: BLE001, B008, PERF401, SIM102, SIM105, S307, S112, S110
+# ruff: noqa: F821, BLE001, B008, SIM102, SIM105, S307, S110
 # mypy: ignore-errors
 """The program that `wamr.sandbox.Python` runs in the interpreter, never in the host.
 
 It serves requests of the host, which are lines of JSON on descriptor 0: tools and modules before
 the snapshot is taken, then code. It answers on descriptor 2, between what else is written there: a
 marker that the host has chosen, and a line of JSON. Untrusted code runs in the same interpreter
-and can change everything here, so the host relies on nothing of this.
+and can change everything here, so the host relies on nothing of this. python_tools.py, which is run
+before in the same namespace, has `tool_maker`.
 """
 
 from __future__ import annotations
@@ -60,7 +61,15 @@ def _serve(
     collected=gc.get_objects,
     modules=sys.modules,
 ):
-    state = {"marker": b"", "runs": 0, "writes": 0, "reserve": None, "message_bytes": 0, "depth": 0}
+    state = {
+        "marker": b"",
+        "runs": 0,
+        "writes": 0,
+        "warm": False,
+        "reserve": None,
+        "message_bytes": 0,
+        "depth": 0,
+    }
     tools: dict = {}
 
     # ---- messages
@@ -107,100 +116,7 @@ def _serve(
             if isinstance(item, _CONTAINERS):
                 check(item, depth - 1)
 
-    # ---- tools
-    def call(name, args, kwargs):
-        try:
-            data = to_json({"call": name, "args": args, "kwargs": kwargs})
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name}(): the arguments must be JSON: {error}") from None
-        if len(data) > state["message_bytes"]:
-            limit = state["message_bytes"]
-            raise ValueError(f"{name}(): the arguments have {len(data)} bytes, more than {limit}")
-        send(data)
-        answer = receive()
-        if "error" in answer:
-            raise tool_error(answer["error"])
-        return answer["value"]
-
-    def tool_error(told):
-        kind = getattr(builtins, told["type"], Exception)
-        for args in (told["args"], [told["message"]]):
-            try:
-                error = kind(*args)
-            except Exception:  # as UnicodeDecodeError, which takes five
-                continue
-            error.__dict__["_of_tool"] = True
-            return error
-        return RuntimeError(told["message"])
-
-    class Default:
-        """The default value of a parameter of a tool, which only the host knows."""
-
-        def __init__(self, text):
-            self.text = text
-
-        def __repr__(self) -> str:
-            return self.text
-
-    def make_tool(tool):
-        """Return the function with which code calls a tool of the host."""
-        name, parameters = tool["name"], tool["parameters"]
-        inner = {"_wamr_Default": Default, "_wamr_call": call, "_wamr_defaults": []}
-        before, named, signature, star = [], [], [], False
-        kinds = [parameter["kind"] for parameter in parameters]
-        for i, parameter in enumerate(parameters):
-            kind, of = parameter["kind"], parameter["name"]
-            text = of
-            if kind == "VAR_POSITIONAL":
-                text, star = "*" + of, True
-                before.append((of, True))
-            elif kind == "VAR_KEYWORD":
-                text = "**" + of
-            elif kind == "KEYWORD_ONLY":
-                if not star:
-                    signature.append("*")
-                    star = True
-                named.append(of)
-            elif kind == "POSITIONAL_ONLY" or "VAR_POSITIONAL" in kinds:
-                before.append((of, False))
-            else:
-                named.append(of)
-            if "default" in parameter or "shown" in parameter:
-                value = parameter.get("default")
-                if "shown" in parameter:
-                    value = Default(parameter["shown"])
-                inner["_wamr_defaults"].append(value)
-                text += f"=_wamr_defaults[{len(inner['_wamr_defaults']) - 1}]"
-            signature.append(text)
-            if kind == "POSITIONAL_ONLY" and kinds[i + 1 : i + 2] != [kind]:
-                signature.append("/")
-        body = []
-        for of, many in before:
-            given = f"_wamr_args.extend({of})" if many else f"_wamr_args.append({of})"
-            body.append(f"if {of}.__class__ is not _wamr_Default: {given}")
-        for of in named:
-            body.append(f"if {of}.__class__ is not _wamr_Default: _wamr_kwargs[{of!r}] = {of}")
-        if kinds[-1:] == ["VAR_KEYWORD"]:
-            body.append(f"_wamr_kwargs.update({parameters[-1]['name']})")
-        lines = [
-            f"def {name}({', '.join(signature)}):",
-            "  _wamr_args, _wamr_kwargs = [], {}",
-            *("  " + line for line in body),
-            f"  return _wamr_call({name!r}, _wamr_args, _wamr_kwargs)",
-        ]
-        exec(compile("\n".join(lines), _HIDDEN, "exec"), inner)
-        function = inner[name]
-        function.__doc__ = tool["doc"]
-        function.__module__ = "tools"
-        annotations = tool["annotations"].items()
-        function.__annotations__ = {of: annotation(text) for of, text in annotations}
-        return function
-
-    def annotation(text):
-        try:
-            return eval(text, {"__builtins__": builtins})
-        except Exception:
-            return text
+    make_tool = tool_maker(send, receive, to_json, state)
 
     # ---- running code
     def run(request, module):
@@ -381,7 +297,7 @@ def _serve(
         for code in ("0", "print(end='')", "x = 0\nx", "[1]", "'x'", "1 / 0") * 12:
             request = {"code": code, "stdin": "", "marker": "", "result_bytes": 1 << 20}
             run(request, types.ModuleType("__main__"))
-        state["runs"] = 0
+        state["runs"], state["warm"] = 0, True
         linecache.cache.clear()
 
     def new_module():
@@ -397,7 +313,7 @@ def _serve(
         request = receive()
         if "preload" in request:
             prepare(request, module)
-            if module is None:
+            if not state["warm"]:
                 warm_up()
             keep_reserve()
             gc.collect()
