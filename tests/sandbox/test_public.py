@@ -54,7 +54,7 @@ def test_a_missing_interpreter_says_what_to_install(monkeypatch):
     def missing(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr("wamr.sandbox._javascript.distribution", missing)
+    monkeypatch.setattr("importlib.metadata.distribution", missing)
     with pytest.raises(InterpreterMissingError, match=r"pip install 'wamr\[javascript\]'"):
         JavaScript()
     assert issubclass(InterpreterMissingError, ImportError)

@@ -10,7 +10,7 @@ the result of its own run.
 
 from __future__ import annotations
 
-from secrets import token_hex
+import os
 
 from ._json import MessageError, decode
 
@@ -51,7 +51,7 @@ class Channel:
     def begin(self, limits: RunLimits) -> str:
         """Begin a run; return its marker."""
         self._clear(limits.output, max(limits.output, limits.tool_bytes) + _ENVELOPE)
-        marker = f"\0{token_hex(16)}\0"
+        marker = f"\0{os.urandom(16).hex()}\0"
         self.marker = marker.encode()
         return marker
 

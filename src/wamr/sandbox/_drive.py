@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import time
 from _thread import allocate_lock
@@ -11,6 +10,7 @@ from threading import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from typing import Any, TypeVar
 
@@ -44,6 +44,7 @@ async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
 
     first: called in the thread before the code runs.
     """
+    import asyncio
 
     def begin() -> Next:
         first()
@@ -71,6 +72,8 @@ async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
 
 async def _in_thread(function: Callable[[], T], interrupt: Callable[[], object]) -> T:
     """Call a function in a thread; if the task is cancelled, interrupt it and wait for its end."""
+    import asyncio
+
     begun = allocate_lock()  # taken by the thread, or by who wants it not to begin
     ended = Event()
 

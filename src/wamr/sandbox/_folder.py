@@ -11,10 +11,7 @@ link is followed here, and each folder is opened in the one above.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import suppress
-from secrets import token_hex
 from stat import S_ISREG
 from threading import Lock
 from weakref import finalize
@@ -127,7 +124,7 @@ def _read(folder: int, name: str, path: str, found: dict[str, bytes]) -> None:
 
 def _clear(folder: int) -> None:
     """Remove everything in a folder. What is in the folders there is moved up, so none is deep."""
-    moved, number = token_hex(8), 0
+    moved, number = os.urandom(8).hex(), 0
     while names := os.listdir(folder):
         for name in names:
             try:
@@ -167,6 +164,8 @@ class _Pool:
             if self._process != os.getpid():  # not those of a parent
                 self._forget()
                 self._process = os.getpid()
+                import tempfile
+
                 self._base = tempfile.mkdtemp(prefix="wamr-sandbox-")
                 finalize(self, _remove, self._base, self._process)
             while self._kept:
@@ -189,6 +188,8 @@ class _Pool:
 
 def _remove(base: str, process: int) -> None:
     if os.getpid() == process:
+        import shutil
+
         shutil.rmtree(base, ignore_errors=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from ._interpreters import interpreter_of
@@ -100,6 +99,8 @@ def _start(instance: Instance) -> Execution:
 
 
 def _installed() -> str:
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         package = distribution(_PACKAGE)
     except PackageNotFoundError:

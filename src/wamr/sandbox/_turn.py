@@ -7,8 +7,8 @@ result.
 
 from __future__ import annotations
 
+import os
 import struct
-from secrets import token_bytes
 
 from ._folder import TooManyFiles
 from ._json import MessageError, encode
@@ -43,7 +43,7 @@ class Turn:
         request["marker"] = machine.channel.begin(self._limits)
         if machine.is_new:
             machine.is_new = False
-            request["seeds"] = struct.unpack("<4i", token_bytes(16))
+            request["seeds"] = struct.unpack("<4i", os.urandom(16))
         request["result_bytes"] = self._limits.output
         machine.channel.send(encode(request))
 
