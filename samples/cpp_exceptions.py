@@ -34,7 +34,7 @@ def compiled(*names: str) -> bytes:
         for name in names:
             zig(*FLAGS, *EXCEPTIONS, "-c", str(SOURCES / name), "-o", f"{folder}/{name}.o")
         objects = [f"{folder}/{name}.o" for name in names]
-        zig("-O1", "-s", "-mexec-model=reactor", "-nostdlib++", *objects, "-o", f"{folder}/shop")
+        zig("-O1", "-g0", "-mexec-model=reactor", "-nostdlib++", *objects, "-o", f"{folder}/shop")
         return Path(folder, "shop").read_bytes()
 
 
