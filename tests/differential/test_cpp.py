@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bounds import COMPILING
 from cpp import compiled
 from differential import DifferentialModule, Outcome
 from needs import needs
@@ -17,7 +18,7 @@ from needs import needs
 import wamr
 
 needs("wasmtime", "wat")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(COMPILING)]
 
 SOURCE = Path(__file__).with_name("cpp") / "program.cpp"
 PRINTED = """\

@@ -9,19 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bounds import COMPILING
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "cmake"))
 
 
-HOUR = 3600.0
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test here an hour: a build needs minutes of processor time, which others share."""
+    """Give each test here the time to build."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.seconds(HOUR))
+            item.add_marker(pytest.mark.seconds(COMPILING))
 
 
 @pytest.fixture

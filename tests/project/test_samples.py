@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from bounds import COMPILING
 from needs import needs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(COMPILING)]
 
 TESTS = Path(__file__).parents[1]
 SAMPLES = TESTS.parent / "samples"
@@ -274,7 +275,7 @@ def output_of(*command: str) -> str:
         [sys.executable, *command],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=COMPILING,
         check=False,
     )
     assert done.returncode == 0, done.stderr

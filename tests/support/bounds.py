@@ -25,6 +25,8 @@ with contextlib.suppress(ImportError):
 
 SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 SECONDS = 300 * (4 if SANITIZED else 1)
+# Of a test that compiles: a compiler needs minutes of processor time, which other processes share.
+COMPILING = 3600.0
 # Address space of a process, in bytes: 256 wasm memories, each of which reserves 4 GiB.
 ADDRESSES = 1 << 40
 TIMER = hasattr(signal, "setitimer")

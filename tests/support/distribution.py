@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 FIRST = (
     "packaging",
     "packaging/test_threads.py",
-    "wasi/test_conformance.py",
     "spec/test_spec_suspended.py",
+    "compiled by zig",
+    "project/test_samples.py",
     "differential/test_cpython.py",
     "unit/test_portable.py 0",
     "unit/test_portable.py 1",
     "stress/test_memory_failures.py",
+    "stress/test_exceptions_left.py",
+    "numeric/test_relaxed.py",
     "cli/test_run.py",
     "cli/test_program_ends.py",
     "cli/test_commands.py",
@@ -37,6 +40,8 @@ FIRST = (
 TOGETHER = {
     "packaging/test_sdist.py": "packaging",
     "packaging/test_wheel.py": "packaging",
+    "wasi/test_conformance.py": "compiled by zig",  # which compiles its C library once
+    "differential/test_cpp.py": "compiled by zig",
     "differential/test_cpython": "differential/test_cpython.py",
     "differential/test_resvg.py": "differential/test_resvg.py",
     "perf/": "perf",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from bounds import COMPILING
 from needs import needs
 
 import wamr
@@ -25,6 +26,7 @@ MANY = 200_000  # stops at each check; then it stops at every 997th
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.seconds(COMPILING),
     pytest.mark.skipif(sys.platform != "linux", reason="expects the errnos of Linux"),
 ]
 
