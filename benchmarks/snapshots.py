@@ -18,9 +18,6 @@ from .lines import US, Goal, Line, Samples, timed
 from .programs import PYTHON, QUICKJS, wasm_of
 from .timing import Case, Pace, Sample
 
-PAGE = (
-    '(module (memory (export "m") 1) (func (export "f") (i32.store (i32.const 0) (i32.const 5))))'
-)
 PAGE = """(module (memory (export "m") 1)
   (func (export "f") (i32.store (i32.const 0) (i32.const 5))))"""
 LOOP = "import sys\nfor line in sys.stdin:\n    exec(line)\n    sys.stdout.flush()\n"
@@ -103,7 +100,6 @@ def request(snapshot: wamr.Snapshot, line: bytes) -> Callable[[], bytes]:
         output: list[bytes] = []
         lines = [line]
         config = wamr.WasiConfig(
-            stdin=lambda _size: lines.pop() if lines else None,  # type: ignore[arg-type,return-value]
             stdin=lambda _: lines.pop() if lines else None,  # type: ignore[arg-type,return-value]
             stdout=output.append,
         )

@@ -1,7 +1,6 @@
 """Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c, with
-exceptions in throwing_threads.c, with executions in suspending_threads.c; in locks.c what is to be
-refused where the order of locks is asserted.
-exceptions in throwing_threads.c, with snapshots in copying_threads.c; in locks.c what is to be
+exceptions in throwing_threads.c, with executions in suspending_threads.c, with snapshots in
+copying_threads.c; in locks.c what is to be refused where the order of locks is asserted.
 """
 
 from __future__ import annotations
