@@ -89,6 +89,7 @@ C_IN_PYTHON = {
 # The compiled module is imported by _backend; the binding by the layers that have handles.
 COMPILED = ("src/wamr/_backend/", "tests/unit/test_interpreters.py")
 BINDING = (
+    "benchmarks/snapshots.py",
     "src/wamr/_capi/",
     "src/wamr/_runtime/",
     "src/wamr/_values/",

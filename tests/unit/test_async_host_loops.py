@@ -6,12 +6,12 @@ import asyncio
 import subprocess
 import sys
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from async_hosts import exports_with, no_warnings, run
+from needs import needs
 
 import wamr
 
@@ -103,7 +103,7 @@ print("done")
     sys.platform == "win32" or sys.implementation.name != "cpython", reason="uvloop has no wheel"
 )
 def test_with_uvloop(tmp_path: Any) -> None:
-    assert find_spec("uvloop")  # in the extra `test`
+    needs("uvloop", "test")
     file = tmp_path / "program.py"
     file.write_text(UVLOOP)
     here = Path(__file__).parent

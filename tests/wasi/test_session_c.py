@@ -5,82 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from subprocess import PIPE, TimeoutExpired
-from typing import TYPE_CHECKING
 
 import pytest
 from needs import needs
 
 import wamr
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.slow
 
-SOURCE = r"""
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/select.h>
-#include <unistd.h>
-
-__attribute__((export_name("wamr_restored"))) void
-reseed(void)
-{
-    unsigned seed;
-    getentropy(&seed, sizeof seed);
-    srand(seed);
-}
-
-/* Waits for input or 50 ms, as an event loop with a timer does. */
-static int
-ticks(void)
-{
-    int count = 0;
-    for (;;) {
-        struct timeval time = {0, 50000};
-        fd_set set;
-        FD_ZERO(&set);
-        FD_SET(0, &set);
-        if (select(1, &set, NULL, NULL, &time) > 0)
-            return count;
-        count++;
-    }
-}
-
-int
-main(int argc, char **argv)
-{
-    char line[100];
-
-    reseed();
-    printf("hello %s\n", argc > 1 ? argv[1] : "nobody");
-    fprintf(stderr, "log\n");
-    while (fgets(line, sizeof line, stdin)) {
-        if (!strcmp(line, "random\n"))
-            printf("%d\n", rand());
-        else if (!strcmp(line, "ticks\n")) {
-            printf("waiting\n");
-            fflush(stdout);
-            printf("%d\n", ticks());
-        } else
-            printf("you said %s", line);
-        fflush(stdout);
-    }
-    puts("the end");
-    return 3;
-}
-"""
+SOURCE = Path(__file__).with_name("session.c")
 
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> wamr.Module:
     needs("ziglang", "test")
-    folder: Path = tmp_path_factory.mktemp("session")
-    (folder / "main.c").write_text(SOURCE)
+    folder = tmp_path_factory.mktemp("session")
     command = [sys.executable, "-m", "ziglang", "cc", "-target", "wasm32-wasi", "-O1"]
-    command += [str(folder / "main.c"), "-o", str(folder / "main.wasm")]
+    command += [str(SOURCE), "-o", str(folder / "main.wasm")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return wamr.Module(wamr.Engine(), folder / "main.wasm")

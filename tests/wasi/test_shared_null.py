@@ -48,7 +48,9 @@ def test_a_program_that_closes_a_stream_closes_it_for_itself_only(fd):
 
 def test_a_program_that_renumbers_its_streams_changes_no_other():
     written: list[bytes] = []
-    one = WasiFunctions(stdin=b"1", stdout=written.append, stderr=lambda data: written.append(data * 2))
+    one = WasiFunctions(
+        stdin=b"1", stdout=written.append, stderr=lambda data: written.append(data * 2)
+    )
     two = WasiFunctions(stdout=written.append)
     assert one.fd_renumber(1, 2) == 0
     assert one.write(2, b"a") == 0

@@ -25,7 +25,7 @@ WRITES: dict[str, Any] = {"rights": WRITE | POLL}
 
 @pytest.fixture
 def world(tmp_path):
-    """Return a function that makes a WasiFunctions, and one that makes a FIFO that is open on the host."""
+    """Return functions that make WasiFunctions, and FIFOs that are open on the host."""
     opened: list[int] = []
     all_wasi: list[WasiFunctions] = []
 
