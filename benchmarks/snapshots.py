@@ -100,7 +100,7 @@ def request(snapshot: wamr.Snapshot, line: bytes) -> Callable[[], bytes]:
         output: list[bytes] = []
         lines = [line]
         config = wamr.WasiConfig(
-            stdin=lambda _: lines.pop() if lines else None,  # type: ignore[arg-type,return-value]
+            stdin=lambda _: lines.pop() if lines else None,
             stdout=output.append,
         )
         instance, execution = snapshot.instantiate(store, wasi=config)

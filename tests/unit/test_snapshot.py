@@ -99,7 +99,7 @@ def test_a_copy_lives_without_the_instance_the_snapshot_and_the_module():
     instance.close()
     snapshot.close()
     del instance
-    del made._state._snapshot
+    made._state._keep.clear()
     del snapshot
     gc.collect()
     assert [each() for each in gone] == [None, None]

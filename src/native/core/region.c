@@ -249,7 +249,7 @@ wpy_region_alloc(uint64_t size, wpy_budget *budget)
         return NULL;
     if (!(r = take_from_pool()))
         r = wpy_region_reserve(size, WPY_REGION_FULL, 2);
-    if (r && wpy_region_commit(r, size))
+    if (r && (size <= r->committed || wpy_region_commit(r, size)))
         return wpy_region_add(r, size, budget);
     if (r)
         wpy_region_drop(r);

@@ -69,27 +69,20 @@ static wpy_func initialized = {
     .proxy = {.is_import_func = true, .u.func_import = &initialized.import_struct},
 };
 
-/* The pieces of a list of `count` functions; those of a short list are one block with their
-   pointer. NULL: out of memory. */
-wpy_func ***
-wpy_funcs_new(uint32_t count)
+static COLD bool
+add_piece(wpy_func ***place)
 {
-    uint32_t pieces = wpy_pieces_for(count);
-    wpy_func ***funcs = calloc(pieces == 1 ? count + 1 : pieces, sizeof *funcs);
+    wpy_func **piece = calloc(WPY_PIECE, sizeof *piece);
 
-    if (funcs && pieces == 1)
-        funcs[0] = (wpy_func **)(funcs + 1);
-    return funcs;
-}
-
-void
-wpy_funcs_free(wpy_func ***funcs, uint32_t count)
-{
-    uint32_t pieces = wpy_pieces_for(count), i;
-
-    for (i = 0; funcs && pieces > 1 && i < pieces; i++)
-        free(funcs[i]);
-    free(funcs);
+    if (!piece)
+        return false;
+    wpy_registry_lock();
+    if (*place)
+        free(piece); /* another thread has made it meanwhile */
+    else
+        ATOMIC_STORE_RELEASE(place, piece);
+    wpy_registry_unlock();
+    return true;
 }
 
 /* Adds a new function to the group. Under the registry's lock. */
@@ -114,26 +107,23 @@ publish(wpy_instance *instance, wpy_func *func)
 static wpy_func *
 keep_func(wpy_instance *instance, wpy_func *func, uint32_t index)
 {
-    wpy_func ***place = &instance->funcs[index >> WPY_PIECE_BITS];
-    wpy_func **piece = ATOMIC_LOAD_ACQUIRE(place) ? NULL : calloc(WPY_PIECE, sizeof *piece), *kept;
+    wpy_func ***place = &instance->funcs[index >> WPY_PIECE_BITS], **piece, *kept;
 
+    if (UNLIKELY(!ATOMIC_LOAD_ACQUIRE(place)) && !add_piece(place))
+        return NULL;
+    piece = *place;
     wpy_registry_lock();
-    if (!*place)
-        ATOMIC_STORE_RELEASE(place, piece);
-    else
-        free(piece); /* another thread has made it meanwhile */
-    kept = *place ? (*place)[index % WPY_PIECE] : NULL;
-    if (!kept && *place) {
+    if (LIKELY(!(kept = piece[index % WPY_PIECE]))) { /* else another thread has made it */
         if (func->instance == instance)
             publish(instance, func);
-        ATOMIC_STORE_RELEASE(&(*place)[index % WPY_PIECE], func);
+        ATOMIC_STORE_RELEASE(&piece[index % WPY_PIECE], func);
         kept = func;
     }
     wpy_registry_unlock();
     return kept;
 }
 
-static COLD wpy_func *
+static wpy_func *
 make_func(wpy_instance *instance, uint32_t index)
 {
     wpy_func *func, *kept;
@@ -147,7 +137,7 @@ make_func(wpy_instance *instance, uint32_t index)
     wpy_func_init(func, type_of(instance->module->wamr, index));
     func->object.ops = &func_ops;
     kept = keep_func(instance, func, index);
-    if (kept != func) /* another thread has made it meanwhile, or there is no memory */
+    if (UNLIKELY(kept != func)) /* another thread has made it meanwhile, or there is no memory */
         free(func);
     return kept;
 }

@@ -240,8 +240,29 @@ wpy_pieces_for(uint32_t functions)
     return (functions >> WPY_PIECE_BITS) + 1;
 }
 
-wpy_func ***wpy_funcs_new(uint32_t count);
-void wpy_funcs_free(wpy_func ***funcs, uint32_t count);
+/* The pieces of a list of `count` functions; those of a short list are one block with their
+   pointer. NULL: out of memory. */
+static inline wpy_func ***
+wpy_funcs_new(uint32_t count)
+{
+    uint32_t pieces = wpy_pieces_for(count);
+    wpy_func ***funcs = calloc(pieces == 1 ? count + 1 : pieces, sizeof *funcs);
+
+    if (funcs && pieces == 1)
+        funcs[0] = (wpy_func **)(funcs + 1);
+    return funcs;
+}
+
+static inline void
+wpy_funcs_free(wpy_func ***funcs, uint32_t count)
+{
+    uint32_t pieces = wpy_pieces_for(count), i;
+
+    for (i = 0; funcs && pieces > 1 && i < pieces; i++)
+        free(funcs[i]);
+    free(funcs);
+}
+
 /* Fills in what follows from the type, which is borrowed. */
 void wpy_func_init(wpy_func *func, WASMFuncType *type);
 /* The function with this index in the instance, borrowed: it lives as long as the group. NULL: out

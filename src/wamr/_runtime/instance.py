@@ -26,12 +26,14 @@ from .limits import (
     checked_fuel,
 )
 from .module import Module
-from .state import InstanceState, set_state_class
+from .state import SNAPSHOT, InstanceState, set_state_class
 from .store import Store, checked_store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
+
+    from typing import Any
 
     from typing_extensions import Self
 
@@ -299,7 +301,7 @@ class Instance:
         >>> inst.exports.g.value
         1
         """
-        snapshot = getattr(self._state, "_snapshot", None)
+        snapshot: Any = self._state._keep.get(SNAPSHOT)
         if snapshot is None:
             raise SnapshotError("no-snapshot", "no snapshot of this instance was taken")
         execution: Execution | None = snapshot._reset(self)

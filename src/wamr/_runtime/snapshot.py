@@ -30,7 +30,7 @@ from .snapshot_taking import (
     take_suspended,
     waiting,
 )
-from .state import InstanceState, new_state
+from .state import SNAPSHOT, InstanceState, new_state
 from .store import Store, checked_store
 
 TYPE_CHECKING = False
@@ -117,7 +117,7 @@ class Snapshot:
         else:
             self._slice_ns, c = take_suspended(state, execution, keep)
         self._init(c, state.module, on_restore)
-        state._snapshot = self
+        state._keep[SNAPSHOT] = self
 
     def _init(self, c: Any, module: Module, on_restore: OnRestore) -> None:
         self._c = ffi.gc(c, _release)
@@ -252,7 +252,7 @@ class Snapshot:
         state.c = handle(c)
         state.store._closables.add(state.instance_id, state)
         state.started = True
-        state._snapshot = self
+        state._keep[SNAPSHOT] = self
         state._instance = _NOTHING
 
     def _copied(self, execution: Any, stop: Any) -> Execution | None:

@@ -41,21 +41,14 @@ def find_instance_state(instance_id: int) -> InstanceState | None:
     return state
 
 
+SNAPSHOT = 0  # the key in `_keep` of the Snapshot that an instance can be reset to; no id()
+
+
 class InstanceState(Lifetime, ReferenceContext):
     """The state of one instance."""
 
-    __slots__ = (
-        "_instance",
-        "_memories",
-        "_snapshot",
-        "c",
         "files",
-        "instance_id",
-        "module",
-        "started",
-        "timeout_ns",
-    )
-    _snapshot: Any  # the Snapshot that it can be reset to; not set: there is none
+    __slots__ = ("_instance", "_memories", "c", "instance_id", "module", "started", "timeout_ns")
     c: Any
     files: Mapping[str, Any]  # the private directories, by the paths that the program sees
     module: Module
