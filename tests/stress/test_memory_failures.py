@@ -33,6 +33,12 @@ SCENARIOS = [
     "throw_in_a_host_function",
     "pass_exceptions",
     "load_handlers",
+    "take_snapshots",
+    "copy_instances",
+    "copy_suspended_calls",
+    "copy_programs",
+    "reset_instances",
+    "load_snapshots",
 ]
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="preloads a library, and forks"),

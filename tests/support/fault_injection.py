@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import exception_faults
+import snapshot_faults
 
 import wamr
 from wamr import (
@@ -129,6 +130,7 @@ class World:
         self.items = self.imports()
         self.rich = Instance(self.store, self.module, self.items).exports
         self.throwing = exception_faults.Throwing()
+        self.copying = snapshot_faults.Copying()
 
     def imports(self) -> list[Any]:
         store = self.store
@@ -250,6 +252,7 @@ SCENARIOS: list[Callable[..., object]] = [
     make_module, make_store, make_objects, instantiate_alone, instantiate_linked,
     instantiate_with_half_of_the_limits, link_instances,
     call, call_itself, trap, grow, pass_functions, wasi_program, *exception_faults.SCENARIOS,
+    *snapshot_faults.SCENARIOS,
 ]  # fmt: skip
 
 

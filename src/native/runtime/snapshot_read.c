@@ -16,6 +16,8 @@ typedef struct {
     const char *wrong; /* NULL: nothing so far */
 } reader;
 
+static const char no_memory[] = "no memory"; /* what is wrong is not in the bytes */
+
 static const uint8_t *
 get(reader *r, uint64_t size)
 {
@@ -60,7 +62,7 @@ get_copy(reader *r, uint64_t size)
     void *copy = at ? malloc((size_t)size + 1) : NULL;
 
     if (at && !copy)
-        r->wrong = "no memory";
+        r->wrong = no_memory;
     if (copy && size)
         memcpy(copy, at, (size_t)size);
     return copy;
@@ -259,7 +261,7 @@ read_frames(reader *r, wpy_snapshot *s)
     uint32_t count, i;
 
     if (!frames) {
-        r->wrong = "no memory";
+        r->wrong = no_memory;
         return;
     }
     s->frames = frames;
@@ -280,7 +282,7 @@ read_frames(reader *r, wpy_snapshot *s)
     if (r->wrong)
         frames->descriptor_count = 0;
     frames->descriptors = calloc(frames->descriptor_count + 1, sizeof *frames->descriptors);
-    expect(r, frames->descriptors != NULL, "no memory");
+    expect(r, frames->descriptors != NULL, no_memory);
     for (i = 0; i < frames->descriptor_count && !r->wrong; i++) {
         frames->descriptors[i].fd = (int32_t)get_u32(r);
         frames->descriptors[i].output = get_u32(r) != 0;
@@ -337,6 +339,8 @@ wpy_snapshot_read(wpy_snapshot *s, const uint8_t *bytes, uint64_t size, wpy_imag
     expect(&r, !r.left, "it is too long");
     if (!r.wrong)
         return WPY_OK;
+    if (r.wrong == no_memory)
+        return WPY_NO_MEMORY;
     snprintf(why, WPY_REFUSAL, "damaged: the file is no whole snapshot: %s", r.wrong);
     return WPY_REFUSED;
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import stat
 import struct
 from pathlib import Path
@@ -18,8 +19,9 @@ from pathlib import Path
 from .._backend.binding import extension_file, ffi, lib
 from .._backend.handles import handle
 from .._base.registry import new_key
-from ..errors import SnapshotError
+from ..errors import SnapshotError, out_of_memory
 from ..types import FuncType, GlobalType, TagType
+from .calls import take_error
 from .snapshot_key import is_private, user_key
 
 TYPE_CHECKING = False
@@ -42,6 +44,7 @@ _CELL = 16
 _PAGE, _WASM_PAGE, _MOST = 4096, 65_536, 1 << 32
 _PIECE = 1 << 20
 _builds: list[bytes] = []
+_NO_ROOM = re.compile("allocate|too many table elements")  # of link_tables and WAMR
 
 
 def build_digest() -> bytes:
@@ -266,6 +269,8 @@ def load(
     if status:
         lib.wpy_snapshot_close(c)
         lib.wpy_snapshot_release(c)
+        if status == lib.WPY_NO_MEMORY:
+            raise MemoryError("no memory for a snapshot")
         reason, _, sentence = ffi.string(why).decode("utf-8", "replace").partition(": ")
         raise SnapshotError(reason, sentence)
     return c, found.slice_ns, found.extra
@@ -276,6 +281,10 @@ def _blank_snapshot(found: _Loaded, module: Module) -> tuple[Any, Any]:
     given, kept = _imports(found, module)
     out, why = ffi.new("wpy_instance **"), ffi.new("char[256]")
     if lib.wpy_instance_new(module._c, given, out):
+        error = take_error(module._c)
+        text = ffi.string(error.text).decode("utf-8", "replace")
+        if error.status == lib.WPY_NO_MEMORY or out_of_memory(text) or _NO_ROOM.search(text):
+            raise MemoryError("no memory for a snapshot")
         raise _damaged("its imports are not the module's")
     instance = handle(out[0])
     made = ffi.new("wpy_snapshot **")
