@@ -153,7 +153,11 @@ def one_call(world, pick, log_call):
             log_call("call", target, name, args)
             keyed = {}
             if args and pick.random() < 0.2:
-                keyed = {pick.choice(("timeout", "fuel", "size", "init", "format")): args[-1]}
+                keyed = {
+                    pick.choice(("timeout", "fuel", "slice_fuel", "size", "init", "format")): args[
+                        -1
+                    ]
+                }
                 args = args[:-1]
             inspect_result(found(*args, **keyed))
     elif kind < 0.55:

@@ -186,6 +186,8 @@ def plausible_values(world):
         "path": ["."],
         "timeout": [0.01, None, 0, hostile_object(world, raising)],
         "fuel": [0, 5, None],
+        "slice_fuel": [1, 5, None],
+        "seconds": [0, 0.01],
         "key": [*number, slice(1, 3), slice(65530, 65540), slice(None)],
         **dict.fromkeys(NUMBERS, number),
         "content": list(ValType),
