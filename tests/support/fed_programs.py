@@ -14,7 +14,9 @@ It writes "ready\\n" first, and "bye\\n" at the end of its input.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
+from subprocess import TimeoutExpired
 from typing import Any
 
 import wamr
@@ -110,3 +112,19 @@ def fed() -> wamr.Module:
 def session(**rest: Any) -> wamr.Session:
     """Return a new session of the program, with its stderr captured."""
     return wamr.Session([fed()], **{"stderr": -1, **rest})
+
+
+def asleep(make: Any = session, command: bytes | str = b"s") -> wamr.Session:
+    """Return a session that a timeout has left asleep, after "ready\\n" was returned.
+
+    On a busy machine the time may be over before the program sleeps, or after: then another one is
+    made.
+    """
+    while True:
+        s: wamr.Session = make()
+        s.feed(command[:0])
+        with suppress(TimeoutExpired):
+            s.feed(command, timeout=0.02)
+        if s.waiting == "sleep":
+            return s
+        s.close()

@@ -100,9 +100,9 @@ def test_input_from_a_pipe(program):
 @pytest.mark.parametrize("command", [b"l", b"S"])
 def test_timeout(program, command):
     with pytest.raises(TimeoutExpired) as caught:
-        program.run(input=command, capture_output=True, timeout=0.1)
+        program.run(input=command, capture_output=True, timeout=0.3)
     error = caught.value
-    assert (error.cmd, error.timeout) == ([fed()], 0.1)
+    assert (error.cmd, error.timeout) == ([fed()], 0.3)
     assert (error.stdout, error.stderr) == (b"ready\n", None)
 
 
@@ -291,7 +291,7 @@ def test_sessions(program):
     with pytest.raises(TypeError, match="unexpected keyword argument 'input'"):
         program.session(input=b"")
     got = []
-    with program.session(stdout=got.append, limits=wamr.ResourceLimits(timeout=0.1)) as session:
+    with program.session(stdout=got.append, limits=wamr.ResourceLimits(timeout=0.4)) as session:
         assert session.feed(b"") == b""
         assert got == [b"ready\n"]
         with pytest.raises(wamr.TimeoutTrap):

@@ -118,6 +118,30 @@ def test_a_fork_copies_the_sessions():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_copies_sessions_that_were_stopped():
+    in_process(
+        """
+        from subprocess import TimeoutExpired
+        from fed_programs import asleep, session
+
+        def stopped(s, command=b""):
+            try:
+                s.feed(command, timeout=0.01)
+            except TimeoutExpired:
+                return s
+            raise AssertionError
+
+        looping, sleeping = stopped(session(), b"l"), asleep()
+        pid = os.fork()
+        stopped(looping).close()
+        assert sleeping.feed(b"n") == b".1"
+        if pid:
+            assert os.waitpid(pid, 0)[1] == 0
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_during_a_feed_of_another_thread():
     in_process(
         """
