@@ -208,7 +208,7 @@ class Turn:
                 self._failed(error)
         finally:
             running._end()
-        if running.closed and error is not None and not isinstance(error, ClosedError):
+        if running.closed and isinstance(error, Exception) and not isinstance(error, ClosedError):
             raise ClosedError("the program was closed while it ran") from error
 
     def _failed(self, error: BaseException) -> None:
