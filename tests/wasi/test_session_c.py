@@ -16,6 +16,7 @@ import wamr
 pytestmark = pytest.mark.slow
 
 SOURCE = Path(__file__).with_name("session.c")
+SOURCE = Path(__file__).with_name("session") / "lines.c"
 
 
 @pytest.fixture(scope="module")
