@@ -51,13 +51,16 @@ def test_it_works_in_older_pythons_whichever_built_it(root: Path) -> None:
 def test_it_has_the_package_and_nothing_else(names: set[str]) -> None:
     package = {name for name in names if ".dist-info/" not in name}
     assert all(name.startswith("wamr/") for name in package)
-    assert {Path(name).suffix for name in package} <= {".py", ".pyi", ".typed", ".so", ".pyd"}
+    suffixes = {Path(name).suffix for name in package}
+    assert suffixes <= {".py", ".pyi", ".typed", ".js", ".so", ".pyd"}
     assert {
         "wamr/__init__.py",
         "wamr/_capi/_generated.py",
         "wamr/_wamr_version.py",
         "wamr/py.typed",
         "wamr/_wamr.pyi",
+        "wamr/sandbox/programs/javascript.js",
+        "wamr/sandbox/programs/python.py",
     } <= package
     assert (
         len([name for name in package if name.startswith("wamr/_wamr.") and "pyi" not in name]) == 1
