@@ -28,6 +28,9 @@ wamr\._runtime\.(linker\.Function|offsets\.Offsets)
 wamr\._wasi\.((files|streams)\.(Read|Write)|config\.Path)
 wamr\._base\.binary_reader\.T
 wamr\._runtime\.(event\.Kind|execution\.State)
+wamr\.sandbox\._(drive\.T|files\.Contents|limits\.LimitName|tools\.Functions|turn\.Next)
+wamr\.sandbox\._machine\._bounds               # a cached function
+wamr\.sandbox\._tools\.<callable.subtype.of.object>
 wamr\._wasi\.stdio\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: these can't be base classes together, which typing can't express before 3.15;

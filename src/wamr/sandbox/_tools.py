@@ -16,10 +16,10 @@ from ._json import MessageError, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeAlias
 
-    Functions: TypeAlias = Iterable[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
+    Functions: TypeAlias = Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
 
 _ANY = [("args", "VAR_POSITIONAL"), ("kwargs", "VAR_KEYWORD")]
 
