@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import re
 import sys
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def test_all_names_have_docs():
     for name in wamr.sandbox.__all__:
         assert getattr(wamr.sandbox, name).__doc__, name
     assert sorted(wamr.sandbox.__all__) == list(wamr.sandbox.__all__)
+
+
+def test_the_tests_that_the_manual_names_exist():
+    root = Path(__file__).parents[2]
+    named = re.findall(r"`(test_\w+)`", (root / "docs" / "sandboxing.md").read_text("utf-8"))
+    there = "".join(file.read_text("utf-8") for file in Path(__file__).parent.glob("test_*.py"))
+    assert len(named) > 15
+    assert [name for name in named if f"def {name}(" not in there] == []
 
 
 def test_limits_and_results_are_immutable_and_comparable():
