@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from bounds import SANITIZED
 
 from wamr import (
     Func,
@@ -128,6 +129,7 @@ def test_what_is_within_the_limits_is_made(limited):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_AS")
+@pytest.mark.skipif(SANITIZED, reason="AddressSanitizer maps memory of its own")
 def test_where_it_is_the_system_that_has_no_room():
     program = """
 import resource, wamr
