@@ -15,7 +15,6 @@ import wamr
 
 pytestmark = pytest.mark.slow
 
-SOURCE = Path(__file__).with_name("session.c")
 SOURCE = Path(__file__).with_name("session") / "lines.c"
 
 

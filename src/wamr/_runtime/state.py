@@ -41,16 +41,16 @@ def find_instance_state(instance_id: int) -> InstanceState | None:
     return state
 
 
-SNAPSHOT = 0  # the key in `_keep` of the Snapshot that an instance can be reset to; no id()
+# Keys in `_keep`, which are no id(), of what few instances have: the Snapshot that the instance can
+# be reset to, and the private directories.
+SNAPSHOT, FILES = 0, 1
 
 
 class InstanceState(Lifetime, ReferenceContext):
     """The state of one instance."""
 
-        "files",
     __slots__ = ("_instance", "_memories", "c", "instance_id", "module", "started", "timeout_ns")
     c: Any
-    files: Mapping[str, Any]  # the private directories, by the paths that the program sees
     module: Module
     store: Store
 
@@ -62,7 +62,6 @@ class InstanceState(Lifetime, ReferenceContext):
         self.module = module
         self.instance_id = new_key()
         self.c = None
-        self.files = _NO_FILES
         self.started = False  # whether the start function has run
         self.timeout_ns = 0  # for each call; 0: no limit
         self._memories: list[ref[Memory]] | None = None
@@ -76,6 +75,16 @@ class InstanceState(Lifetime, ReferenceContext):
     @property
     def _lifetime(self) -> Lifetime:
         return self
+
+    @property
+    def files(self) -> Mapping[str, Any]:
+        """The private directories, by the paths that the program sees."""
+        files: Mapping[str, Any] = self._keep.get(FILES, _NO_FILES)
+        return files
+
+    @files.setter
+    def files(self, files: Mapping[str, Any]) -> None:
+        self._keep[FILES] = files
 
     def instance(self) -> object | None:
         """Return the Instance; None while it is being made.
