@@ -65,7 +65,7 @@ def python_snapshot() -> wamr.Snapshot | None:
     if path is None:
         return None
     module = wamr.Module(wamr.Engine(), path)
-    config: Any = wamr.WasiConfig(args=["python", "-c", LOOP], stdin=_nothing)  # type: ignore[arg-type]
+    config: Any = wamr.WasiConfig(args=["python", "-c", LOOP], stdin=_nothing)
     instance = wamr.Instance(wamr.Store(module.engine), module, wasi=config)
     execution = instance.exports._start.execution()
     next(execution)
@@ -78,7 +78,7 @@ def quickjs_snapshot() -> wamr.Snapshot | None:
     if path is None:
         return None
     module = wamr.Module(wamr.Engine(), path)
-    config: Any = wamr.WasiConfig(stdin=_nothing)  # type: ignore[arg-type]
+    config: Any = wamr.WasiConfig(stdin=_nothing)
     e = wamr.Instance(wamr.Store(module.engine), module, wasi=config).exports
     addresses = []
     for argument in ("qjs", "--std", "-e", SCRIPT):

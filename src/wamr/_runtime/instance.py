@@ -32,7 +32,6 @@ from .store import Store, checked_store
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
-
     from typing import Any
 
     from typing_extensions import Self

@@ -79,7 +79,8 @@ class InstanceState(Lifetime, ReferenceContext):
     @property
     def files(self) -> Mapping[str, Any]:
         """The private directories, by the paths that the program sees."""
-        files: Mapping[str, Any] = self._keep.get(FILES, _NO_FILES)
+        found: Any = self._keep.get(FILES, _NO_FILES)
+        files: Mapping[str, Any] = found
         return files
 
     @files.setter
