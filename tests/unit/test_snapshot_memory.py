@@ -187,26 +187,26 @@ def test_the_child_of_a_fork_cleans_its_own_memories(way):
     image = bytes(instance.exports.m.view())
     snapshot = Snapshot(instance, keep=1)
 
-    def clean():
+    def clean(page):
         made, _ = snapshot.instantiate()
-        made.exports.m.write(PAGE, b"secret" * 3000)
+        made.exports.m.write(page * PAGE, b"secret" * 600)
         made.close()
         made, _ = snapshot.instantiate()
         same = bytes(made.exports.m.view()) == image
         made.close()
         return same
 
-    assert clean()
+    assert clean(1)
     child = os.fork()
     if not child:
         code = 1
         try:
-            code = 0 if clean() and clean() else 2
+            code = 0 if clean(11) and clean(14) else 2
             grandchild = os.fork()
             if not grandchild:
-                os._exit(0 if clean() else 3)
+                os._exit(0 if clean(20) else 3)
             code = code or os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1])
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert clean()
+    assert clean(24)
