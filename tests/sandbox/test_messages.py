@@ -49,6 +49,10 @@ def test_what_is_no_message_is_refused(data):
         decode(data)
 
 
+def test_texts_may_have_many_digits():
+    assert decode(b'{"value": "' + b"7" * 5000 + b'"}') == {"value": "7" * 5000}
+
+
 def test_a_message_as_deep_as_values_may_be_is_accepted():
     value: object = 1
     for _ in range(MAX_DEPTH):

@@ -79,6 +79,15 @@ def test_a_value_that_is_too_deep_for_json_comes_back_as_its_repr():
     assert run("x = []\nfor i in range(90): x = [x]\nx").value_is == "json"
 
 
+def test_long_numbers_and_texts_with_many_digits():
+    assert run("'7' * 5000").value == "7" * 5000
+    assert run("['7' * 5000, 10**4000]").value == ["7" * 5000, 10**4000]
+    assert run("echo('7' * 4900)").value == "7" * 4900
+    result = run("import sys\nsys.set_int_max_str_digits(0)\n10**6000")
+    assert (result.value, result.value_is) == ("1" + "0" * 6000, "repr")
+    assert run("10**6000").exception.type == "ValueError"  # as str() says
+
+
 def test_a_tuple_comes_back_as_a_list():
     assert run("(1, (2,))").value == [1, [2]]
 

@@ -56,10 +56,9 @@ def _check(value: object, depth: int) -> None:
 
 def decode(data: bytes) -> dict[str, Any]:
     """Return the object in a message of an interpreter. Raises MessageError."""
-    if _LONG_NUMBER.search(data):
-        raise MessageError("a number is too long")
+    decoder = _checking_decoder if _LONG_NUMBER.search(data) else _decoder
     try:
-        value = _decoder.decode(data.decode())
+        value = decoder.decode(data.decode())
     except (ValueError, RecursionError) as error:
         raise MessageError(f"it is no JSON: {type(error).__name__}") from None
     if not isinstance(value, dict):
@@ -84,4 +83,19 @@ def _constant(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
+def _int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError("a number is too long")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError("a number is too long")
+    return float(digits)
+
+
+_checking_decoder = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_int=_int, parse_float=_float
+)
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)

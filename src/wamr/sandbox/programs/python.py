@@ -25,6 +25,7 @@ import types
 _CONTAINERS = (dict, list, tuple)
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+_MOST_DIGITS, _MOST_BITS = 4300, 14284  # of an int
 _FRAMES = 1000  # of a traceback
 _CHAIN = 50  # of exceptions
 _RESERVE = 1 << 18  # bytes with which the end of the memory is described
@@ -100,8 +101,8 @@ def _serve(
             raise ValueError("a str with a lone surrogate is not JSON") from None
         except RecursionError:
             raise ValueError("the value is nested too deeply for JSON") from None
-        if "{" in text or text.count("[") > state["depth"]:
-            check(value, state["depth"])
+        if "{" in text or text.count("[") > state["depth"] or len(text) > _MOST_DIGITS:
+            check([value], state["depth"] + 1)
         return data
 
     def check(value, depth):
@@ -115,6 +116,8 @@ def _serve(
         for item in value:
             if isinstance(item, _CONTAINERS):
                 check(item, depth - 1)
+            elif isinstance(item, int) and item.bit_length() > _MOST_BITS:
+                raise ValueError(f"an int of more than {_MOST_DIGITS} digits is not JSON")
 
     make_tool = tool_maker(send, receive, to_json, state)
 
