@@ -83,7 +83,8 @@ def checked_names(preload: object) -> list[str]:
 
 
 def _interpreter(module: Module) -> Interpreter:
-    texts = [(_PROGRAMS / name).read_text("utf-8") for name in ("python_tools.py", "python.py")]
+    names = ("python_asyncio.py", "python_tools.py", "python.py")
+    texts = [(_PROGRAMS / name).read_text("utf-8") for name in names]
     program = f"for text in {texts!r}: exec(compile(text, '<sandbox>', 'exec'))"
     return Interpreter(module, ["python", "-I", "-B", "-u", "-c", program], _start)
 

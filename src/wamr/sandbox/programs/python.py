@@ -5,8 +5,8 @@
 It serves requests of the host, which are lines of JSON on descriptor 0: tools and modules before
 the snapshot is taken, then code. It answers on descriptor 2, between what else is written there: a
 marker that the host has chosen, and a line of JSON. Untrusted code runs in the same interpreter
-and can change everything here, so the host relies on nothing of this. python_tools.py, which is run
-before in the same namespace, has `tool_maker`.
+and can change everything here, so the host relies on nothing of this. python_asyncio.py and
+python_tools.py are run before in the same namespace; the latter has `tool_maker`.
 """
 
 from __future__ import annotations
