@@ -91,12 +91,14 @@ class Gate:
     def __init__(self) -> None:
         self.entered = asyncio.Event()
         self.opened = asyncio.Event()
+        self.entering: Callable[[], object] = lambda: None
         self.calls: list[int] = []
         self.left: list[int] = []
 
     async def fetch(self, number: int) -> int:
         self.calls.append(number)
         self.entered.set()
+        self.entering()
         try:
             await self.opened.wait()
         finally:

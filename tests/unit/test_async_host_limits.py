@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from async_hosts import MODULE, Gate, exports_with, forever, in_each_mode, run, started
+from time_units import in_units
 
 import wamr
 from wamr import ClosedError, Instance, Module, Store, Trap, TrapCode
@@ -17,12 +18,13 @@ pytestmark = pytest.mark.usefixtures("wat")
 
 # ------------------------------------------------------------------ limits
 @in_each_mode
-def test_the_timeout_bounds_what_is_awaited(mode: Any) -> None:
+@in_units
+def test_the_timeout_bounds_what_is_awaited(mode: Any, unit: float) -> None:
     async def main() -> None:
         gate = Gate()
         exports = exports_with(gate.fetch)
         with pytest.raises(wamr.TimeoutTrap, match="timed out"):
-            await exports.run.call_async(7, timeout=0.05, **mode)
+            await exports.run.call_async(7, timeout=unit, **mode)
         assert gate.left == [7]
         assert exports.plus(1) == 2
         gate.opened.set()
@@ -72,12 +74,13 @@ def test_a_timeout_error_of_the_coroutine_is_its_own(mode: Any) -> None:
 
 
 @in_each_mode
-def test_the_limit_of_the_instance_counts_each_entry(mode: Any) -> None:
+@in_units
+def test_the_limit_of_the_instance_counts_each_entry(mode: Any, unit: float) -> None:
     async def host(number: int) -> int:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(1.2 * unit)
         return number
 
-    exports = exports_with(host, limits=wamr.ResourceLimits(timeout=0.08))
+    exports = exports_with(host, limits=wamr.ResourceLimits(timeout=unit))
     assert run(exports.twice.call_async(1, **mode)) == 103
     with pytest.raises(wamr.TimeoutTrap):
         run(exports.fetch_then_spin.call_async(1, **mode))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 from async_hosts import exports_with, in_each_mode, run
+from wasm_fixtures import descriptors
 
 import wamr
 from wamr import WasiConfig
@@ -215,11 +215,11 @@ def test_waiting_leaves_no_descriptor_open() -> None:
         ours, theirs = os.pipe()
         with os.fdopen(ours, "rb", buffering=0) as reading, os.fdopen(theirs, "wb", 0):
             exports = program(stdin=reading)
-            before = len([*Path("/dev/fd").iterdir()])
+            before = descriptors()
             for _ in range(20):
                 with pytest.raises(wamr.TimeoutTrap):
                     await exports.read.call_async(timeout=0.001, slice=0.001)
-            assert len([*Path("/dev/fd").iterdir()]) == before
+            assert descriptors() == before
 
     run(main())
 
