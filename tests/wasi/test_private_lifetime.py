@@ -117,8 +117,8 @@ def test_nothing_stays_if_a_later_directory_can_not_be_opened(place, tmp_path):
     assert left(place) == 0, caught
 
 
-def test_a_tree_too_deep_for_paths_is_read_and_removed(guest):
-    program, files = guest({})
+def test_a_tree_too_deep_for_paths_is_read_and_removed(wasi):
+    program, files = wasi({})
     above, names = 3, []
     for depth in range(1000):
         assert program.path_create_directory(above, "dddd") == 0
