@@ -8,11 +8,9 @@ other runs, or make `run` raise.
 
 from __future__ import annotations
 
-import gc
-from pathlib import Path
-
 import pytest
 from sandboxes import SMALL, TOOLS, python
+from wasm_fixtures import descriptors
 
 from wamr.sandbox import Python, Result, RunLimits
 
@@ -282,8 +280,7 @@ def test_tools_get_what_code_sends_and_nothing_else():
 
 def test_runs_leave_nothing_behind_in_the_host():
     python().run("1")
-    gc.collect()
-    before = len([*Path("/proc/self/fd").iterdir()])
+    before = descriptors()
     for code in (
         "1",
         "import os; os._exit(1)",
@@ -292,8 +289,7 @@ def test_runs_leave_nothing_behind_in_the_host():
         FIND + "forge(b'x')",
     ):
         python().run(code, limits=RunLimits(time=0.1, memory=64 << 20))
-    gc.collect()
-    assert len([*Path("/proc/self/fd").iterdir()]) <= before + 2
+    assert descriptors() == before
     assert python()._snapshot.alive == 0
 
 

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import os
+import gc
 import tempfile
-from pathlib import Path
 
 import pytest
 from sandboxes import javascript, python
+from time_units import in_units
 
-from wamr.sandbox import RunLimits
+from wamr.sandbox import RunLimits, _folder
 
 FILES = {"a.csv": b"1,2\n", "sub/b.txt": "é", "lib.py": "def twice(x): return 2 * x"}
 
@@ -39,9 +39,11 @@ def test_files_that_are_still_open_are_complete():
     assert result.files == {"a": b"text", "b": b"bytes"}
 
 
-def test_files_are_there_after_an_exception_and_a_limit():
+@in_units
+def test_files_are_there_after_an_exception_and_a_limit(unit):
     assert python().run("open('a', 'w').write('x')\n1/0").files == {"a": b"x"}
-    result = python().run("open('a', 'w').write('x')\nwhile True: pass", limits=RunLimits(time=0.2))
+    code = "open('a', 'w').write('x')\nwhile True: pass"
+    result = python().run(code, limits=RunLimits(time=unit))
     assert (result.limit, result.files) == ("time", {"a": b"x"})
 
 
@@ -88,9 +90,10 @@ def test_deep_folders_and_odd_names_are_no_problem():
     assert odd.files == {name: name.encode() for name in ("é", "a b", "a\n", "*")}
 
 
-def test_nothing_is_left_on_disk():
-    folder = Path(tempfile.gettempdir())
-    before = set(folder.glob("wamr-*"))
+def test_nothing_is_left_on_disk(tmp_path, monkeypatch):
+    python().run("1")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("wamr.sandbox._folder._pool", _folder._Pool())
     for code in (
         "open('a', 'w').write('x')",
         "open('a', 'w').write('x')\nimport os\nos._exit(1)",
@@ -99,13 +102,12 @@ def test_nothing_is_left_on_disk():
         python().run(code, limits=RunLimits(time=0.2))
     session = python().session()
     session.run("open('a', 'w').write('x')")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a"]
     session.close()
-    mine = {
-        path
-        for path in set(folder.glob("wamr-*")) - before
-        if path.exists() and path.stat().st_uid == os.getuid()
-    }
-    assert not [path for path in mine if (path / "files" / "a").exists()]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    monkeypatch.undo()
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_javascript_has_files_through_its_modules():

@@ -8,6 +8,7 @@ Each read of at most 64 KiB is one command: its first byte, and an argument.
     x code   exits with code ord(code)      n        writes a count, which is its state
     m size   writes size * 64 KiB           r        writes 8 random bytes
     i        writes "." if its stdin has something to read, "-" if not, within 0.1 s
+    I        the same, within an hour
 
 It writes "ready\\n" first, and "bye\\n" at the end of its input.
 """
@@ -50,8 +51,8 @@ TEXT = r"""(module
   (func $sleep (param $ns i64)
     (call $clock (i32.const 64) (local.get $ns))
     (drop (call $poll (i32.const 64) (i32.const 512) (i32.const 1) (i32.const 600))))
-  (func $ready (result i32)
-    (call $clock (i32.const 64) (i64.const 100000000))
+  (func $ready (param $ns i64) (result i32)
+    (call $clock (i32.const 64) (local.get $ns))
     (memory.fill (i32.const 112) (i32.const 0) (i32.const 48))
     (i64.store (i32.const 112) (i64.const 2))
     (i32.store8 (i32.const 120) (i32.const 1))
@@ -99,7 +100,12 @@ TEXT = r"""(module
         (call $say (i32.const 1) (i32.const 32) (i32.const 8))))
       (if (i32.eq (local.get $c) (i32.const 105)) (then
         (call $say (i32.const 1)
-          (select (i32.const 1034) (i32.const 1035) (call $ready)) (i32.const 1))))
+          (select (i32.const 1034) (i32.const 1035) (call $ready (i64.const 100000000)))
+          (i32.const 1))))
+      (if (i32.eq (local.get $c) (i32.const 73)) (then
+        (call $say (i32.const 1)
+          (select (i32.const 1034) (i32.const 1035) (call $ready (i64.const 3600000000000)))
+          (i32.const 1))))
       (br $next))))"""
 
 

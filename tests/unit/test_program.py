@@ -291,11 +291,14 @@ def test_sessions(program):
     with pytest.raises(TypeError, match="unexpected keyword argument 'input'"):
         program.session(input=b"")
     got = []
-    with program.session(stdout=got.append, limits=wamr.ResourceLimits(timeout=0.4)) as session:
+    with program.session(stdout=got.append, limits=wamr.ResourceLimits(fuel=5000)) as session:
         assert session.feed(b"") == b""
         assert got == [b"ready\n"]
-        with pytest.raises(wamr.TimeoutTrap):
+        with pytest.raises(wamr.FuelTrap):
             session.feed(b"l")
+    limits = wamr.ResourceLimits(timeout=0.05)
+    with program.session(limits=limits) as session, pytest.raises(wamr.TimeoutTrap):
+        session.feed(b"l")
 
 
 def test_the_outputs_of_sessions_can_go_elsewhere(program, tmp_path, capfd):

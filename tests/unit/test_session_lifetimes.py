@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from pathlib import Path
 from subprocess import TimeoutExpired
@@ -75,11 +76,17 @@ def test_sessions_with_captured_output_have_no_descriptors():
 def test_ctrl_c_in_a_sleep_leaves_the_session_asleep():
     s = session()
     s.feed(b"")
-    timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
-    timer.start()
+
+    def interrupt():
+        while s.waiting != "sleep":
+            time.sleep(0.001)
+        signal.raise_signal(signal.SIGINT)
+
     with pytest.raises(KeyboardInterrupt):
+        thread = threading.Thread(target=interrupt)
+        thread.start()
         s.feed(b"S")
-    timer.join()
+    thread.join()
     assert s.waiting == "sleep"
     with pytest.raises(TimeoutExpired):
         s.feed(b"ex", timeout=0.01)
@@ -87,13 +94,20 @@ def test_ctrl_c_in_a_sleep_leaves_the_session_asleep():
 
 
 def test_ctrl_c_while_code_runs_ends_the_program():
-    s = session()
+    running = threading.Event()
+
+    def interrupt():
+        running.wait()
+        time.sleep(0.01)
+        signal.raise_signal(signal.SIGINT)
+
+    s = session(stdout=lambda data: running.set() if data.startswith(b"now") else None)
     s.feed(b"")
-    timer = threading.Timer(0.05, signal.raise_signal, [signal.SIGINT])
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
-        s.feed(b"l")
-    timer.join()
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        s.feed(b"enow" + b" " * 65532 + b"l")  # one read takes 64 KiB
+    thread.join()
     assert s.returncode is None
     with pytest.raises(RuntimeError, match="the program has ended, by KeyboardInterrupt"):
         s.feed(b"")

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import pytest
+from time_units import in_units
 from wasm_fixtures import (
     CREAT,
     NOTCAPABLE,
@@ -285,7 +286,6 @@ EXIT = WRITES % "(call $proc_exit (i32.const 3))"
 ENDS: dict[str, tuple[str, dict[str, Any], type[Exception]]] = {
     "trap": (WRITES % "unreachable", {}, wamr.Trap),
     "fuel": (LOOP, {"limits": wamr.ResourceLimits(fuel=1000)}, wamr.FuelTrap),
-    "timeout": (LOOP, {"timeout": 0.1}, subprocess.TimeoutExpired),
     "check": (EXIT, {"check": True}, subprocess.CalledProcessError),
 }
 
@@ -297,6 +297,14 @@ def test_an_exception_hands_the_files_on(way):
         wamr.run([source], dirs={"/w": {"a": b"1"}}, **named)
     error: Any = caught.value
     assert dict(error.files["/w"]) == {"a": b"1", "out": b"abc"}
+
+
+@in_units
+def test_a_timeout_hands_the_files_on(unit):
+    with pytest.raises(subprocess.TimeoutExpired) as caught:
+        wamr.run([LOOP], dirs={"/w": {"a": b"1"}}, timeout=unit)
+    files: Any = caught.value.files
+    assert dict(files["/w"]) == {"a": b"1", "out": b"abc"}
 
 
 def test_an_exit_code_hands_the_files_on():

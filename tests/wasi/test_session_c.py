@@ -10,6 +10,7 @@ from subprocess import PIPE, TimeoutExpired
 
 import pytest
 from needs import needs
+from time_units import in_units
 
 import wamr
 
@@ -66,12 +67,13 @@ def test_random_numbers_are_drawn_again(module: wamr.Module) -> None:
         assert len(numbers) == 5
 
 
-def test_a_timeout_in_the_loop(module: wamr.Module) -> None:
+@in_units
+def test_a_timeout_in_the_loop(module: wamr.Module, unit: float) -> None:
     program = wamr.Program([module])
     ours, theirs = os.pipe()
     with os.fdopen(ours, "rb") as stdin, os.fdopen(theirs, "wb") as feeds:
         feeds.write(b"ticks\n")
         feeds.flush()
         with pytest.raises(TimeoutExpired) as caught:
-            program.run(stdin=stdin, capture_output=True, timeout=0.3)
+            program.run(stdin=stdin, capture_output=True, timeout=unit)
         assert caught.value.stdout == b"hello nobody\nwaiting\n"

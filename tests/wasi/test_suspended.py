@@ -6,6 +6,7 @@ import os
 import time
 
 import pytest
+from time_units import in_units
 
 import wamr
 from wamr import Instance, Module, Store, WasiConfig
@@ -246,9 +247,10 @@ def until(execution):
         return found, end.value
 
 
-def test_a_sleep_stops_until_its_end(start):
+@in_units
+def test_a_sleep_stops_until_its_end(start, unit):
     inst = start()
-    execution = inst.exports.sleep.execution(50_000_000)
+    execution = inst.exports.sleep.execution(int(unit * 10**9))
     event = next(execution)
     assert event.kind == "sleep"
     again = next(execution)  # executed again before its end: the clock isn't started again
