@@ -12,7 +12,7 @@ from aiohttp import ClientSession, TCPConnector, web
 
 from wamr.sandbox import Python, RunLimits
 
-LIMITS = RunLimits(time=20, memory=64 << 20, output=100_000, file_bytes=1 << 20)
+LIMITS = RunLimits(time=5, memory=64 << 20, output=100_000, file_bytes=1 << 20)
 AT_ONCE = 50  # interpreters; other requests wait, so that they don't share the time and the memory
 PRICES = {"apple": 3, "pear": 4}
 
