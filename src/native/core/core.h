@@ -125,7 +125,7 @@ void wpy_waiting_reset_after_fork(void);
 
 /* Returns WPY_INTERRUPTED or WPY_TIMEOUT if the calls that a thread has open must end, else WPY_OK.
    Set by setup.c, so that a thread can stop waiting for a lock although the core knows no calls. */
-extern int (*wpy_check_stop_hook)(const wpy_thread *me);
+extern int (*wpy_check_stop_hook)(const wpy_thread *me, uint64_t now);
 
 /* ---- retain.c ---- */
 

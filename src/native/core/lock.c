@@ -18,7 +18,7 @@
 #define ORPHANED ((uintptr_t)2) /* an owner that is no thread */
 #define HELD ((uintptr_t)4)     /* a bit of an owner that is no thread */
 
-int (*wpy_check_stop_hook)(const wpy_thread *me);
+int (*wpy_check_stop_hook)(const wpy_thread *me, uint64_t now);
 
 static wpy_thread *waiting_threads; /* under the registry's lock */
 
@@ -226,7 +226,7 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
             stop_waiting(me);
         }
         if (!acquired) {
-            int status = wpy_check_stop_hook(me);
+            int status = wpy_check_stop_hook(me, wpy_now());
             return status != WPY_OK ? status : WPY_BUSY;
         }
         if (ATOMIC_LOAD_ACQUIRE(&object->group) == group)

@@ -174,13 +174,13 @@ typedef struct {
     wpy_table **tables;
     wpy_global **globals;
     wpy_tag **tags;
-    wpy_budget *budget; /* NULL: no limits of memories and tables */
-    wpy_wasi *wasi;     /* or NULL */
-    uint32_t stack_bytes;
-    uint64_t timeout_ns;   /* of each call from Python; 0: none */
-    int64_t fuel;          /* -1: no limit */
+    wpy_wasi *wasi;        /* or NULL */
     uint64_t output_bytes; /* that WASI's stdout and stderr take; UINT64_MAX: no limit */
-    uint64_t instance_id;  /* chosen by Python; not 0 */
+    wpy_budget *budget;    /* NULL: no limits of memories and tables */
+    uint32_t stack_bytes;
+    uint64_t timeout_ns;  /* of each call from Python; 0: none */
+    int64_t fuel;         /* -1: no limit */
+    uint64_t instance_id; /* chosen by Python; not 0 */
 } wpy_imports;
 
 /* What wpy_snapshot_instance and wpy_instance_reset fill in. */

@@ -56,10 +56,9 @@ wpy_thread_set_stop(const uint32_t *stop)
 }
 
 int
-wpy_check_stop(const wpy_thread *me)
+wpy_check_stop(const wpy_thread *me, uint64_t now)
 {
     wpy_activation *innermost = wpy_innermost_activation(me), *activation;
-    uint64_t now;
 
     if (wpy_stop_requested(me))
         return WPY_INTERRUPTED;
@@ -68,7 +67,6 @@ wpy_check_stop(const wpy_thread *me)
             return WPY_INTERRUPTED;
     if (!innermost || innermost->deadline == UINT64_MAX)
         return WPY_OK;
-    now = wpy_now();
     if (now < wpy_deadline(innermost, now))
         return WPY_OK;
     innermost->deadline = extended_deadline(innermost);

@@ -67,8 +67,8 @@ wpy_end_slice(wpy_instance *instance)
 
 /* ---- activation.c ---- */
 
-/* Whether the calls that `me` has open must end: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. */
-int wpy_check_stop(const wpy_thread *me);
+/* Whether the calls that `me` has open must end `now`: WPY_OK, WPY_INTERRUPTED or WPY_TIMEOUT. */
+int wpy_check_stop(const wpy_thread *me, uint64_t now);
 /* The nearest deadline of a call and its outer calls. Timeouts that haven't begun begin `now`. */
 uint64_t wpy_deadline(wpy_activation *activation, uint64_t now);
 

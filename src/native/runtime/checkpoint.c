@@ -59,14 +59,12 @@ static bool
 may_continue(wpy_instance *instance, bool woken)
 {
     wpy_thread *me = &wpy_self;
-    uint64_t now;
-    int status;
+    uint64_t now = wpy_now();
+    int status = wpy_check_stop(me, now);
 
     ASSERT_ENTERED(instance);
-    status = wpy_check_stop(me);
     if (status != WPY_OK)
         return stop(instance, status, status == WPY_TIMEOUT ? "timeout" : "interrupted");
-    now = wpy_now();
     if (woken || now - me->signals_checked_at >= SIGNALS_EVERY_NS) {
         me->signals_checked_at = now;
         if (me->stop || is_main_thread()) {

@@ -124,37 +124,33 @@ keep_func(wpy_instance *instance, wpy_func *func, uint32_t index)
 }
 
 static wpy_func *
-make_func(wpy_instance *instance, uint32_t index)
+new_func(wpy_instance *instance, uint32_t index)
 {
-    wpy_func *func, *kept;
+    wpy_func *func = calloc(1, sizeof *func);
 
-    if (index < instance->module->wamr->import_function_count && instance->imported[index])
-        return keep_func(instance, instance->imported[index], index);
-    if (!(func = calloc(1, sizeof *func)))
+    if (!func)
         return NULL;
     func->instance = instance;
     func->index = index;
     wpy_func_init(func, type_of(instance->module->wamr, index));
     func->object.ops = &func_ops;
-    kept = keep_func(instance, func, index);
-    if (UNLIKELY(kept != func)) /* another thread has made it meanwhile, or there is no memory */
-        free(func);
-    return kept;
+    return func;
 }
 
-/* The function is made when it is first asked for. An imported one is the function that was
-   imported. */
+/* An imported function is the one that was imported. */
 wpy_func *
-wpy_func_borrow(wpy_instance *instance, uint32_t index)
+wpy_func_make(wpy_instance *instance, uint32_t index)
 {
-    wpy_func **piece, *func;
+    bool is_import = index < instance->module->wamr->import_function_count;
+    wpy_func *imported = is_import ? instance->imported[index] : NULL,
+             *func = imported ? imported : new_func(instance, index), *kept;
 
-    if (index >= instance->func_count)
+    if (!func)
         return NULL;
-    if ((piece = ATOMIC_LOAD_ACQUIRE(&instance->funcs[index >> WPY_PIECE_BITS])) &&
-        (func = ATOMIC_LOAD_ACQUIRE(&piece[index % WPY_PIECE])))
-        return func;
-    return make_func(instance, index);
+    kept = keep_func(instance, func, index);
+    if (UNLIKELY(kept != func) && !imported) /* another thread has made it, or out of memory */
+        free(func);
+    return kept;
 }
 
 /* Returns a handle, or NULL: out of memory, or no such function. */

@@ -28,7 +28,8 @@ wpy_instance_close_now(wpy_instance *instance)
     ATOMIC_CLEAR_BITS_SEQ(&instance->attention, (uint32_t)WPY_ATTN_CLOSE_PENDING);
     if (!wamr)
         return;
-    wpy_forget_suspended(instance);
+    if (UNLIKELY(instance->suspended != NULL))
+        wpy_forget_suspended(instance);
     wpy_registry_lock(); /* another thread may read its fuel */
     env = instance->env;
     instance->env = NULL;

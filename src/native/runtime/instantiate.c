@@ -251,7 +251,9 @@ new_instance(wpy_module *module, const wpy_imports *imports, wpy_group *group)
     instance->instance_id = imports->instance_id;
     instance->budget = wpy_budget_retain(imports->budget);
     instance->thread = UINT64_MAX;
-    wpy_instance_set_fuel(instance, imports->fuel);
+    instance->fuel_counted = imports->fuel >= 0;
+    instance->fuel = instance->fuel_given =
+        instance->fuel_counted ? imports->fuel : WPY_FUEL_ENDLESS;
     wpy_instance_set_timeout(instance, imports->timeout_ns);
     if ((instance->wasi = imports->wasi))
         REFS_UP(&((wpy_wasi_head *)instance->wasi)->refs);

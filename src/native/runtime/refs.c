@@ -139,9 +139,7 @@ find_func(uint32_t ref)
     } else {
         wpy_instance *instance = ATOMIC_LOAD_ACQUIRE(&pages[ref >> PAGE_BITS]);
 
-        if (!instance || ref - instance->ref_base >= instance->func_count)
-            return NULL;
-        return wpy_func_borrow(instance, ref - instance->ref_base);
+        return instance ? wpy_func_borrow(instance, ref - instance->ref_base) : NULL;
     }
 }
 
