@@ -202,7 +202,7 @@ def test_an_async_tool_whose_result_is_no_json_is_an_error_of_the_host():
         return object()
 
     async def main():
-        with pytest.raises(TypeError, match="tool bad has returned a object that is not JSON"):
+        with pytest.raises(TypeError, match="tool bad has returned an object that is not JSON"):
             await Python(tools=[bad], limits=SMALL).run_async("bad()")
 
     python()

@@ -34,6 +34,8 @@ def run(code: str, **rest: object) -> Result:
         ("Promise.resolve(4)", 4),
         ("let x = 1; x = 5", 5),
         ("JSON.parse('[1]')", [1]),
+        ("'7'.repeat(5000)", "7" * 5000),
+        ("'1e999'", "1e999"),
     ],
 )
 def test_a_value_that_is_json_comes_back(code, value):
@@ -55,6 +57,7 @@ def test_a_value_that_is_json_comes_back(code, value):
         ("/a/g", "/a/g"),
         ("const a = []; a.push(a); a", "[[Circular]]"),
         ("'\\ud800'", "\ufffd"),
+        ("10n ** 5000n", f"1{'0' * 5000}n"),
     ],
 )
 def test_a_value_that_is_no_json_comes_back_as_text(code, text):
@@ -104,6 +107,10 @@ def test_syntax_errors_are_exceptions_of_the_code(code):
         ("Promise.reject(new RangeError('r'))", "RangeError", "r"),
         ("class E extends Error { name = 'E' }; throw new E('m')", "E", "m"),
         ("(function f() { f() })()", "RangeError", "Maximum call stack size exceeded"),
+        ("class A extends Error { get name() { throw 1 } }; throw new A('m')", "", "m"),
+        ("class A extends Error { get message() { throw 1 } }; throw new A()", "Error", ""),
+        ("class A extends Error { get stack() { throw 1 } }; throw new A('m')", "Error", "m"),
+        ("const e = new Error('m'); e.name = Object.create(null); throw e", "", "m"),
     ],
 )
 def test_whatever_is_thrown_is_an_exception(code, kind, text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from contextlib import suppress
 
 import pytest
@@ -36,6 +37,10 @@ from wamr.sandbox._json import MAX_DEPTH, MessageError, decode, encode
         b'{"\\udfff": 1}',
         b'{"a": ' + b"9" * 5000 + b"}",
         b'{"a": 1e' + b"9" * 5000 + b"}",
+        b'{"a": 1e999}',
+        b'{"a": -1E+0309}',
+        b'{"a": ' + b"9" * 250 + b'e99}',
+        b'{"a": ' + b"9" * 400 + b'.0}',
         b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}",
         b"[" * 100_000,
         b'{"a":' * 100_000,
@@ -51,6 +56,26 @@ def test_what_is_no_message_is_refused(data):
 
 def test_texts_may_have_many_digits():
     assert decode(b'{"value": "' + b"7" * 5000 + b'"}') == {"value": "7" * 5000}
+
+
+@pytest.mark.parametrize(
+    "value", ["1" * 5000, "1e999", {"2" * 5000: 1}, 10**4299, -(10**4000), 1.7e308, 5e-324, 1e100]
+)
+def test_texts_that_look_like_numbers_and_large_numbers_are_accepted(value):
+    assert decode(encode({"value": value}))["value"] == value
+
+
+def test_a_number_is_bounded_whatever_the_host_allows():
+    digits = getattr(sys, "set_int_max_str_digits", None)
+    if digits is not None:
+        before = sys.get_int_max_str_digits()
+        digits(0)
+    try:
+        with pytest.raises(MessageError):
+            decode(b'{"a": ' + b"9" * 5000 + b"}")
+    finally:
+        if digits is not None:
+            digits(before)
 
 
 def test_a_message_as_deep_as_values_may_be_is_accepted():

@@ -74,6 +74,9 @@ def test_signature_help_and_name_are_those_of_the_host():
         [[{"a": [None]}]],
         {"": {"é": 1}},
         "x" * 2000,
+        "3" * 4500,
+        "1e999",
+        10**4000,
     ],
 )
 def test_values_cross_in_both_directions(value):
@@ -135,7 +138,7 @@ def test_a_result_that_is_no_json_is_a_type_error_of_the_host():
     ],
 )
 def test_results_that_are_no_json_are_refused(value):
-    with pytest.raises(TypeError, match=r"tool give has returned a .* that is not JSON"):
+    with pytest.raises(TypeError, match=r"tool give has returned an? .* that is not JSON"):
         Python(tools={"give": lambda: value}, limits=SMALL).run("give()")
 
 

@@ -186,6 +186,10 @@ def test_a_program_that_does_not_wait_in_time():
         wamr.Program([text], limits=wamr.ResourceLimits(timeout=0.05))
 
 
+async def unrun(instance):
+    """Stand for a hook that awaits something."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "error"),
     [
@@ -200,6 +204,7 @@ def test_a_program_that_does_not_wait_in_time():
         (None, {"dirs": {"/x": "/nowhere"}}, FileNotFoundError),
         (None, {"on_restore": 7}, TypeError),
         (None, {"on_restore": "nothing"}, ValueError),
+        (None, {"on_restore": unrun}, TypeError),  # nobody would await it
         (None, {"on_restore": "mark"}, ValueError),  # it has a parameter
     ],
 )

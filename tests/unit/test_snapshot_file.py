@@ -366,6 +366,17 @@ def test_paths_are_checked(what):
         Snapshot.load(what, snapshot.module)
 
 
+def test_an_error_names_the_path_that_was_given(tmp_path):
+    snapshot = state_instance().snapshot()
+    (tmp_path / "directory").mkdir()
+    for target in (tmp_path / "nowhere" / "file", tmp_path / "directory"):
+        for given in (target, str(target)):
+            with pytest.raises(OSError, match=r"^\[Errno \d+\] .*'$") as caught:
+                snapshot.save(given)
+            assert (caught.value.filename, caught.value.filename2) == (str(target), None)
+    assert not [*tmp_path.glob(".*")]  # no draft is left
+
+
 def test_what_is_no_file_is_an_error_in_words(path):
     module = state_instance().module
     with pytest.raises(FileNotFoundError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
 import pickle
 
@@ -142,10 +143,9 @@ def test_a_hook_is_called_by_reset_too():
 @pytest.mark.parametrize(
     ("hook", "error"),
     [
-        ("takes", TypeError),
-        ("absent", KeyError),
-        ("m", TypeError),
         (lambda _: 1 // 0, ZeroDivisionError),
+        (lambda made: unrun(made), TypeError),  # returns a coroutine, which nobody awaits
+        (lambda made: (yield_ for yield_ in (made,)), TypeError),
     ],
 )
 def test_an_instance_whose_hook_fails_is_closed(hook, error):
@@ -154,3 +154,39 @@ def test_an_instance_whose_hook_fails_is_closed(hook, error):
     with pytest.raises(error):
         snapshot.instantiate(imports=imports)
     assert snapshot.alive == 0
+
+
+@pytest.mark.parametrize("name", ["takes", "absent", "m", "seed", ""])
+def test_a_hook_that_is_no_function_without_parameters(name, tmp_path):
+    instance, _ = random_instance()
+    with pytest.raises(ValueError, match=f"exports no function '{name}' without parameters"):
+        instance.snapshot(on_restore=name)
+    instance.snapshot().save(tmp_path / "file")
+    with pytest.raises(ValueError, match=f"exports no function '{name}' without parameters"):
+        Snapshot.load(tmp_path / "file", instance.module, on_restore=name)
+
+
+async def unrun(made):
+    made.exports.reseed()
+
+
+def generator(made):
+    yield made.exports.reseed()
+
+
+@pytest.mark.parametrize("hook", [unrun, functools.partial(unrun), generator])
+def test_a_hook_that_nobody_would_run(hook, tmp_path):
+    instance, _ = random_instance()
+    with pytest.raises(TypeError, match="^on_restore is a"):
+        instance.snapshot(on_restore=hook)
+    instance.snapshot().save(tmp_path / "file")
+    with pytest.raises(TypeError, match="^on_restore is a"):
+        Snapshot.load(tmp_path / "file", instance.module, on_restore=hook)
+
+
+def test_reset_of_a_closed_instance_says_so():
+    instance, _ = random_instance()
+    instance.snapshot().close()
+    instance.close()
+    with pytest.raises(wamr.SnapshotError, match="^the instance is closed"):
+        instance.reset()

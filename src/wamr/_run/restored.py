@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from .._base.callables import checked_plain
 from .._runtime.module import Module
 from .._runtime.snapshot import Snapshot
 from .._runtime.store import Store
@@ -209,6 +210,8 @@ def checked_hook(on_restore: object, module: Module) -> tuple[Any, bytes]:
             "on_restore must be the name of an export, a callable, bytes or None, not "
             f"{type(on_restore).__name__}"
         )
+    if not isinstance(on_restore, str):
+        checked_plain("on_restore", on_restore)
     return on_restore, b""
 
 

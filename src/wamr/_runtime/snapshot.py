@@ -12,6 +12,7 @@ from .._backend.binding import ffi, lib
 from .._backend.handles import deferrable, handle
 from .._backend.waiting import wait_for
 from .._base.arguments import already_initialized, type_name
+from .._base.callables import refuse_unrun
 from .._base.wasi import WasiBase
 from .._values.references import find_func
 from ..errors import LinkError, SnapshotError
@@ -21,15 +22,7 @@ from .failure import raise_failed
 from .imports import Resolved, check_shape
 from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits
 from .module import Module
-from .snapshot_taking import (
-    check_hook,
-    check_keep,
-    names,
-    refusal,
-    take,
-    take_suspended,
-    waiting,
-)
+from .snapshot_taking import check_hook, check_keep, names, refusal, take, take_suspended, waiting
 from .state import SNAPSHOT, InstanceState, new_state
 from .store import Store, checked_store
 
@@ -109,7 +102,7 @@ class Snapshot:
             raise TypeError(f"instance must be an Instance, not {type_name(instance)}")
         if execution is not None and not isinstance(execution, Execution):
             raise TypeError(f"execution must be an Execution or None, not {type_name(execution)}")
-        check_hook(on_restore)
+        check_hook(on_restore, state.module)
         check_keep(keep)
         self._slice_ns = 0
         if execution is None:
@@ -264,9 +257,9 @@ class Snapshot:
     def _reset(self, instance: Instance) -> Execution | None:
         """Do what `Instance.reset` does."""
         c, state = self._c, instance._state
-        self._check_open()
         if state.closed:
             raise SnapshotError("closed", "the instance is closed")
+        self._check_open()
         for reference in state._memories or ():
             memory = reference()
             if memory is not None:
@@ -313,7 +306,7 @@ class Snapshot:
             if isinstance(hook, str):
                 instance.exports[hook]()
             elif hook is not None:
-                hook(instance)
+                refuse_unrun("on_restore", hook(instance))
         except BaseException:
             instance.close()
             raise
@@ -355,7 +348,7 @@ class Snapshot:
 
         if not isinstance(module, Module):
             raise TypeError(f"module must be a Module, not {type_name(module)}")
-        check_hook(on_restore)
+        check_hook(on_restore, module)
         check_keep(keep)
         self = object.__new__(cls)
         c, self._slice_ns, _ = load(path, module, bool(trusted), keep)

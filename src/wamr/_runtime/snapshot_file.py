@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 from .._backend.binding import extension_file, ffi, lib
@@ -70,8 +71,8 @@ def save(
     target = Path(path)
     draft = target.with_name(f".{target.name}-{os.getpid()}-{os.urandom(6).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(draft, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
+        descriptor = os.open(draft, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
         with os.fdopen(descriptor, "wb") as file:
             digest = hashlib.sha256()
             for part in [*_parts(c, module, slice_ns), extra]:
@@ -82,8 +83,11 @@ def save(
             key = user_key(make=True)
             file.write(hmac.digest(key, found, "sha256") if key else bytes(_DIGEST))
         draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            draft.unlink()
+        if isinstance(error, OSError) and error.errno is not None:  # it names the draft, or nothing
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
 
 

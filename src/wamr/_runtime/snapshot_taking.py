@@ -5,13 +5,16 @@ from __future__ import annotations
 from .._backend.binding import ffi, lib
 from .._backend.waiting import retry_while_busy, wait_for
 from .._base.arguments import type_name
+from .._base.callables import checked_plain
 from ..errors import SnapshotError
+from ..types import FuncType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from .module import Module
     from .state import InstanceState
 
 _REFUSED: int = lib.WPY_REFUSED
@@ -24,12 +27,23 @@ def names(paths: list[bytes]) -> str:
     return ", ".join([repr(path.decode("utf-8", "surrogateescape")) for path in paths]) or "none"
 
 
-def check_hook(hook: Any) -> None:
-    """Raise TypeError if the argument `on_restore` has a wrong type."""
-    if hook is not None and not isinstance(hook, str) and not callable(hook):
+def check_hook(hook: Any, module: Module) -> None:
+    """Raise TypeError or ValueError if the argument `on_restore` is wrong.
+
+    Nothing awaits a coroutine function: the random state would be the same in all instances.
+    """
+    if hook is None:
+        return
+    if isinstance(hook, str):
+        for item in module.exports:
+            if item.name == hook and isinstance(item.type, FuncType) and not item.type.params:
+                return
+        raise ValueError(f"on_restore: the module exports no function {hook!r} without parameters")
+    if not callable(hook):
         raise TypeError(
             f"on_restore must be the name of an export, a callable or None, not {type_name(hook)}"
         )
+    checked_plain("on_restore", hook)
 
 
 def check_keep(keep: object) -> None:

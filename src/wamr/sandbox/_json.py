@@ -8,6 +8,7 @@ gets.
 from __future__ import annotations
 
 import json
+import math
 import re
 
 TYPE_CHECKING = False
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 _MAX_DIGITS = 4300  # as int() has it: more take quadratic time
-_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MAX_DIGITS + 1))
+# What a number that is too long, or too large for a float, contains; so may strings.
+_SUSPICIOUS = re.compile(rb"[0-9]{200}|[eE]\+?[0-9]{3}")
 _CONTAINERS = (dict, list, tuple)
 
 
@@ -57,6 +59,7 @@ def _check(value: object, depth: int) -> None:
 def decode(data: bytes) -> dict[str, Any]:
     """Return the object in a message of an interpreter. Raises MessageError."""
     decoder = _checking_decoder if _LONG_NUMBER.search(data) else _decoder
+    decoder = _careful if _SUSPICIOUS.search(data) else _decoder
     try:
         value = decoder.decode(data.decode())
     except (ValueError, RecursionError) as error:
@@ -98,4 +101,20 @@ def _float(digits: str) -> float:
 _checking_decoder = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_int=_int, parse_float=_float
 )
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise MessageError("a number is too long")
+    return int(digits)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise MessageError("a number is too large")
+    return value
+
+
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_careful = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
+)

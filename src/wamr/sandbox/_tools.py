@@ -71,6 +71,10 @@ class Tools:
         return self.functions[name](*args, **kwargs)
 
 
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeiouAEIOU' else 'a'} {noun}"
+
+
 def _is_async(tool: object) -> bool:
     call = getattr(tool, "__call__", None)  # noqa: B004 - the method of an object
     inner = getattr(tool, "func", None)  # of a functools.partial
@@ -165,7 +169,7 @@ def answer_to(name: str, value: object, longest: int) -> bytes:
         data = encode({"value": value})
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"tool {name} has returned a {type(value).__name__} that is not JSON: {error}"
+            f"tool {name} has returned {_a(type(value).__name__)} that is not JSON: {error}"
         ) from None
     if len(data) > longest:
         return error_answer(

@@ -139,16 +139,25 @@ function makeTool(tool) {
 }
 
 // ---- running code
+// The code may have replaced an attribute by one that throws, or that is no text.
+function textOf(error, key) {
+  try {
+    return wellFormed(error[key]);
+  } catch {
+    return "";
+  }
+}
+
 // Frames of this file are "<cmdline>"; code is "<evalScript>".
 function described(error, lines = []) {
   if (!(error instanceof Error)) {
     const text = wellFormed(shown(error));
     return { type: error === null ? "null" : typeof error, message: text, traceback: `${text}\n` };
   }
-  const type = wellFormed(error.name);
-  const message = wellFormed(error.message);
+  const type = textOf(error, "name");
+  const message = textOf(error, "message");
   let traceback = message ? `${type}: ${message}\n` : `${type}\n`;
-  for (const line of String(error.stack).split("\n")) {
+  for (const line of textOf(error, "stack").split("\n")) {
     if (!line.trim() || line.includes("<cmdline>") || line.includes("evalScript (native)")) continue;
     traceback += wellFormed(line).replace("<evalScript>", "<run>") + "\n";
     const at = /<evalScript>:(\d+)/.exec(line);
