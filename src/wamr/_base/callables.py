@@ -38,8 +38,9 @@ def checked_plain(label: str, function: Any, *, generators: bool = False) -> Non
     label: how the message names the function. generators: whether the result may be an externref,
     which a generator may be passed as.
     """
-    if type(function) is FunctionType and not function.__dict__:  # the common case
-        name, flags = function.__name__, function.__code__.co_flags
+    plain = function.__func__ if type(function) is MethodType else function
+    if type(plain) is FunctionType and not plain.__dict__:  # the common case
+        name, flags = plain.__name__, plain.__code__.co_flags
         if not flags & _NOT_PLAIN:
             return
     else:

@@ -49,11 +49,11 @@ class Channel:
         self._in_message = False  # whether it begins with a marker
 
     def begin(self, limits: RunLimits) -> str:
-        """Begin a run; return its marker."""
+        """Begin a run; return its marker without the NULs around it."""
         self._clear(limits.output, max(limits.output, limits.tool_bytes) + _ENVELOPE)
-        marker = f"\0{os.urandom(16).hex()}\0"
-        self.marker = marker.encode()
-        return marker
+        text = os.urandom(16).hex()
+        self.marker = f"\0{text}\0".encode()
+        return text
 
     # ---- to the interpreter
     def send(self, data: bytes) -> None:

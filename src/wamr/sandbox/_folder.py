@@ -1,8 +1,8 @@
 """Private directories, one for each machine, which are used again if nothing was done in them.
 
 Making and removing a directory may take longer than everything else in a run, and most code writes
-no files. A directory goes back to the pool only if its change time says that no entry was ever
-made in it.
+no files. A directory goes back to the pool only if its times say that no entry was ever made in
+it: code can set the modification time, but not the change time.
 
 Code may put anything into its directory, also links, and trees deeper than any path can be. So no
 link is followed here, and each folder is opened in the one above.
@@ -14,6 +14,7 @@ import os
 from contextlib import suppress
 from stat import S_ISREG
 from threading import Lock
+from time import monotonic
 from weakref import finalize
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -22,6 +23,8 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 MOST_ENTRIES = 10_000
 _DEEPEST = 64
 _MOST_KEPT = 64
+_UNTOUCHED = 1  # the modification time of a new directory: nanoseconds after 1970
+_TICK = 10_000_000  # nanoseconds: more than clocks of file systems take for a step, except coarse ones
 
 
 class TooManyFiles(Exception):
@@ -33,7 +36,22 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._made = monotonic()
+        os.utime(path, ns=(_UNTOUCHED, _UNTOUCHED))
         self._changed = os.stat(path).st_ctime_ns  # noqa: PTH116
+
+    def is_untouched(self) -> bool:
+        """Tell whether no entry was ever made in it. Raises OSError."""
+        status = os.stat(self.path)  # noqa: PTH116
+        return status.st_ctime_ns == self._changed and status.st_mtime_ns == _UNTOUCHED
+
+    def _is_clean(self) -> bool:
+        """As `is_untouched`, even if code has set the time in the tick of the folder's creation."""
+        if not self.is_untouched():
+            return False
+        if self._changed % _TICK and monotonic() - self._made > 1:
+            return True
+        return not os.listdir(self.path)  # noqa: PTH208
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file; name: a relative path that was checked. Raises OSError."""
@@ -51,7 +69,8 @@ class Folder:
     def read(self, most: int) -> dict[str, bytes]:
         """Return the contents of all files. Raises TooManyFiles."""
         found: dict[str, bytes] = {}
-        self._walk(most, found)
+        if not self.is_untouched():
+            self._walk(most, found)
         return found
 
     def check(self, most: int) -> None:
@@ -102,7 +121,7 @@ class Folder:
     def release(self) -> None:
         """Remove everything, or keep the directory for others if there never was anything."""
         with suppress(OSError):
-            if os.stat(self.path).st_ctime_ns == self._changed and not os.listdir(self.path):  # noqa: PTH116, PTH208
+            if self._is_clean():
                 _pool.put(self)
                 return
             folder = self._open([])
@@ -156,7 +175,7 @@ class _Pool:
         self._process = 0
         self._base = ""
         self._number = 0
-        self._kept: list[str] = []
+        self._kept: list[Folder] = []
 
     def take(self) -> Folder:
         """Return an empty directory. Raises OSError."""
@@ -169,8 +188,10 @@ class _Pool:
                 self._base = tempfile.mkdtemp(prefix="wamr-sandbox-")
                 finalize(self, _remove, self._base, self._process)
             while self._kept:
+                folder = self._kept.pop()
                 with suppress(OSError):  # somebody has tidied up
-                    return Folder(self._kept.pop())
+                    if folder.is_untouched():
+                        return folder
             self._number += 1
             path = os.path.join(self._base, str(self._number))  # noqa: PTH118
         os.makedirs(path, 0o700)  # noqa: PTH103
@@ -180,7 +201,7 @@ class _Pool:
         """Keep a directory in which nothing was done."""
         with self._lock:
             if self._process == os.getpid() and len(self._kept) < _MOST_KEPT:
-                self._kept.append(folder.path)
+                self._kept.append(folder)
                 return
         with suppress(OSError):
             os.rmdir(folder.path)  # noqa: PTH106

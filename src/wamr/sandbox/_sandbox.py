@@ -72,6 +72,7 @@ class Sandbox:
                 "cwd": FOLDER,
                 "message_bytes": self.limits.tool_bytes,
                 "depth": MAX_DEPTH,
+                "result_bytes": self.limits.output,
             }
         )
 
@@ -326,12 +327,13 @@ class _Run:
         self._limits = checked_limits(limits, session.limits)
         self._files = checked_files(files)
         _check_size(self._files, self._limits)
-        self._request = {"code": code, "stdin": stdin}
+        self._request = {"code": code, "stdin": stdin} if stdin else {"code": code}
 
     def __enter__(self) -> Turn:
         session = self._session
         session._acquire()
-        self._turn = Turn(self._limits, session._sandbox._tools, self._first)
+        sandbox = session._sandbox
+        self._turn = Turn(self._limits, sandbox.limits, sandbox._tools, self._first)
         return self._turn
 
     def _first(self) -> None:

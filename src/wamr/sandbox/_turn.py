@@ -7,9 +7,6 @@ result.
 
 from __future__ import annotations
 
-import os
-import struct
-
 from ._folder import TooManyFiles
 from ._json import MessageError, encode
 from ._machine import Ended, Machine
@@ -29,10 +26,13 @@ if TYPE_CHECKING:
 class Turn:
     """One run in a machine. `result` is set when `advance` has returned "done"."""
 
-    def __init__(self, limits: RunLimits, tools: Tools, first: Callable[[], None]) -> None:
+    def __init__(
+        self, limits: RunLimits, prepared: RunLimits, tools: Tools, first: Callable[[], None]
+    ) -> None:
         self.result: Result | None = None
         self.first = first  # calls `begin`
         self._limits, self._tools = limits, tools
+        self._prepared = prepared  # the limits that the interpreter knows
         self._calls = 0
         self._call: dict[str, Any] = {}
 
@@ -43,8 +43,9 @@ class Turn:
         request["marker"] = machine.channel.begin(self._limits)
         if machine.is_new:
             machine.is_new = False
-            request["seeds"] = struct.unpack("<4i", os.urandom(16))
-        request["result_bytes"] = self._limits.output
+            request["new"] = 1
+        if self._limits.output != self._prepared.output:
+            request["result_bytes"] = self._limits.output
         machine.channel.send(encode(request))
 
     def interrupt(self) -> None:

@@ -20,6 +20,8 @@ let marker = "";
 let runs = 0;
 let messageBytes = 0;
 let depth = 0;
+let resultBytes = 0;
+let warm = false;
 
 // ---- messages
 function receive() {
@@ -169,9 +171,9 @@ function described(error, lines = []) {
 }
 
 async function run(request) {
-  const limit = request.result_bytes;
+  const limit = request.result_bytes ?? resultBytes;
   runs++;
-  marker = request.marker;
+  marker = `\0${request.marker}\0`;
   input = [];
   if (request.stdin) {
     input = request.stdin.split("\n");
@@ -207,10 +209,12 @@ async function run(request) {
 
 // ---- what scripts find
 let input = [];
-let seeds = [1, 2, 3, 4];
+let seeds = null;
 
-// Copies of the engine would have the same random numbers; this is sfc32, with the host's seeds.
+// Copies of the engine would have the same random numbers; this is sfc32. Its seed is the marker,
+// which the host draws anew for each run.
 function random32() {
+  seeds ??= [1, 9, 17, 25].map((at) => parseInt(marker.slice(at, at + 8), 16) | 0);
   let [a, b, c, d] = seeds;
   const t = (a + b + d) | 0;
   a = b ^ (b >>> 9);
@@ -239,12 +243,21 @@ delete globalThis.scriptArgs;
 delete globalThis.execArgv;
 delete globalThis.argv0;
 
+// Run some code, so that the engine has allocated what each run needs.
+async function warmUp() {
+  for (const code of ["0", "print", "'x'"]) await run({ code, marker: "" });
+  puts.call(stdout, [1].map((item) => shown(item)).join(" ").slice(1));
+  runs = 0;
+  warm = true;
+}
+
 // ---- requests
 for (;;) {
   const request = receive();
   if ("preload" in request) {
     messageBytes = request.message_bytes;
     depth = request.depth;
+    resultBytes = request.result_bytes;
     for (const name of tools.splice(0)) delete globalThis[name];
     for (const tool of request.tools) {
       tools.push(tool.name);
@@ -252,10 +265,9 @@ for (;;) {
     }
     for (const source of request.preload) evalScript(source);
     if (request.cwd) os.chdir(request.cwd);
+    if (!warm) await warmUp();
     continue;
   }
-  if (request.seeds) {
-    seeds = request.seeds;
-  }
+  if (request.new) seeds = null;
   send(await run(request));
 }

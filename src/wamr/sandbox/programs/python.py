@@ -70,6 +70,7 @@ def _serve(
         "reserve": None,
         "message_bytes": 0,
         "depth": 0,
+        "result_bytes": 0,
     }
     tools: dict = {}
 
@@ -125,13 +126,13 @@ def _serve(
     def run(request, module):
         """Run code; return the message with its result."""
         state["runs"] += 1
-        state["marker"] = request["marker"].encode()
+        state["marker"] = f"\0{request['marker']}\0".encode()
         filename = f"<run {state['runs']}>"
         source = request["code"]
-        sys.stdin = io.StringIO(request["stdin"])
+        sys.stdin = io.StringIO(request.get("stdin", ""))
         lines = source.splitlines(keepends=True)
         linecache.cache[filename] = (len(source), None, lines, filename)
-        limit = request["result_bytes"]
+        limit = request.get("result_bytes", state["result_bytes"])
         try:
             value = execute(source, filename, module.__dict__)
             if value is Nothing:
@@ -278,7 +279,8 @@ def _serve(
 
     # ---- requests
     def prepare(request, module):
-        state["message_bytes"], state["depth"] = request["message_bytes"], request["depth"]
+        for key in ("message_bytes", "depth", "result_bytes"):
+            state[key] = request[key]
         for name in request["preload"]:
             __import__(name)
         before = dict(tools)
@@ -298,7 +300,7 @@ def _serve(
     def warm_up():
         """Run some code, so that the interpreter has adapted to what each run does."""
         for code in ("0", "print(end='')", "x = 0\nx", "[1]", "'x'", "1 / 0") * 12:
-            request = {"code": code, "stdin": "", "marker": "", "result_bytes": 1 << 20}
+            request = {"code": code, "marker": ""}
             run(request, types.ModuleType("__main__"))
         state["runs"], state["warm"] = 0, True
         linecache.cache.clear()
@@ -324,7 +326,7 @@ def _serve(
             continue
         if module is None:
             module = new_module()
-        if "seeds" in request:  # it is a new copy, in which this would be as in all others
+        if "new" in request:  # it is a new copy, in which this would be as in all others
             random = modules.get("random")
             if random is not None:
                 random.seed(os_urandom(32))
