@@ -58,7 +58,6 @@ def _check(value: object, depth: int) -> None:
 
 def decode(data: bytes) -> dict[str, Any]:
     """Return the object in a message of an interpreter. Raises MessageError."""
-    decoder = _checking_decoder if _LONG_NUMBER.search(data) else _decoder
     decoder = _careful if _SUSPICIOUS.search(data) else _decoder
     try:
         value = decoder.decode(data.decode())
@@ -86,21 +85,6 @@ def _constant(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _int(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
-        raise ValueError("a number is too long")
-    return int(digits)
-
-
-def _float(digits: str) -> float:
-    if len(digits) > _MAX_DIGITS:
-        raise ValueError("a number is too long")
-    return float(digits)
-
-
-_checking_decoder = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_constant, parse_int=_int, parse_float=_float
-)
 def _integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
         raise MessageError("a number is too long")
