@@ -277,6 +277,32 @@ def test_a_coroutine_that_a_coroutine_returns_is_no_result(mode: Any) -> None:
 
 
 @in_each_mode
+def test_suspend_is_no_result_of_a_coroutine(mode: Any) -> None:
+    async def wait(value: Any) -> Any:
+        await asyncio.sleep(0)
+        return wamr.SUSPEND
+
+    async def at_once(value: Any) -> Any:
+        return wamr.SUSPEND
+
+    text = """(module (import "env" "fetch" (func $fetch (param externref) (result externref)))
+      (func (export "run") (param externref) (result externref) (call $fetch (local.get 0))))"""
+    sentence = (
+        r"env.fetch\(externref\) -> externref returned SUSPEND, and nobody gives its result to a "
+        "call that is awaited: return the result, or use Func.execution"
+    )
+    for host in (wait, at_once):
+        inst = wamr.load(text, {"env": {"fetch": host}})
+        for call in (inst.exports.run.call_async, exports_with(host).run.call_async):
+            with pytest.raises(RuntimeError, match="returned SUSPEND, and nobody gives its result"):
+                run(call(1, **mode))
+        with pytest.raises(RuntimeError, match=sentence):
+            run(inst.exports.run.call_async(1, **mode))
+        with pytest.raises(RuntimeError, match="SUSPEND, and .*: return the result, or use"):
+            run(Func(Store(), TYPE, host).call_async(1, **mode))
+
+
+@in_each_mode
 def test_suspend_is_no_answer_to_a_call_that_is_awaited(mode: Any) -> None:
     exports = exports_with(lambda _: wamr.SUSPEND)
     with pytest.raises(

@@ -18,6 +18,7 @@ from weakref import ref
 from .._backend.binding import ffi, lib
 from .._backend.waiting import CheckedWaiting
 from .._base.registry import WeakRegistry, new_key
+from .._base.suspension import SUSPEND
 from ..errors import _TracedError, trap_from_text
 from .awaitables import Begun, coroutine_of, stepping
 from .awaiter import Stepped, cancellations
@@ -187,7 +188,9 @@ class AwaitedCall(TurnTaker):
             return await self._await(wait_for_event(event, pause=pause))
         self._pause = FIRST_PAUSE
         if event.awaitable is not None:
-            return await self._await(event.awaitable)
+            method, value = await self._await(event.awaitable)
+            if value is not SUSPEND:
+                return method, value
         self._error = unanswered(event)
         return _throw, self
 

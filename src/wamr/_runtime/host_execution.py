@@ -104,11 +104,11 @@ async def call_host_async(
     event, result = begin(None) if here else await in_thread(begin)
     if event is None:
         return result
-    if event.awaitable is None:
+    value = SUSPEND if event.awaitable is None else await _await_for(event.awaitable, timeout_ns)
+    if value is SUSPEND:
         from .event_waits import unanswered
 
         raise unanswered(event)
-    value = await _await_for(event.awaitable, timeout_ns)
     try:
         execution.send(value)
     except StopIteration as end:
