@@ -88,6 +88,16 @@ def test_long_numbers_and_texts_with_many_digits():
     assert run("10**6000").exception.type == "ValueError"  # as str() says
 
 
+def test_an_int_that_is_too_long_for_json_comes_back_as_its_repr():
+    free = "import sys\nsys.set_int_max_str_digits(0)\n"
+    long = "1" + "0" * 5000
+    for code, text in [("10**5000", long), ("-10**5000", f"-{long}"), ("[{'a': 10**5000}]", None)]:
+        result = run(free + code)
+        assert (result.value, result.value_is) == (text or f"[{{'a': {long}}}]", "repr")
+    assert run(free + "[10**4299, 'x' * 5000, True]").value == [10**4299, "x" * 5000, True]
+    assert run(free + "str(10**5000)").value == long
+
+
 def test_a_tuple_comes_back_as_a_list():
     assert run("(1, (2,))").value == [1, [2]]
 

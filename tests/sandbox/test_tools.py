@@ -111,6 +111,12 @@ def test_arguments_that_are_no_json_are_a_type_error_in_the_code(value):
         assert result.tool_calls == 0
 
 
+def test_an_int_that_is_too_long_for_json_is_a_type_error_in_the_code():
+    result = run("import sys\nsys.set_int_max_str_digits(0)\necho([10**4300])")
+    assert (result.exception.type, result.tool_calls) == ("TypeError", 0)
+    assert result.exception.message.endswith("an int of more than 4300 digits is not JSON")
+
+
 def test_arguments_that_are_too_deep_or_contain_themselves_are_refused():
     for make in ("for i in range(3000): x = [x]", "x.append(x)", "for i in range(150): x = [x]"):
         assert run(f"x = []\n{make}\necho(x)").exception.type == "TypeError"
