@@ -54,7 +54,23 @@ def section(name: bytes, content: bytes) -> bytes:
     return b"\0" + bytes([len(body)]) + body
 
 
+REWRITTEN = """(module (global $g (mut i64) (i64.const 1))
+    (func (param i64) (result i64)
+        (drop (local.get 0))
+        (block (result i64) (loop (if (i32.const 0) (then (br 1)))) (global.get $g))
+        (global.set $g)
+        (select (local.get 0) (global.get $g) (i32.const 1)))
+    (data "abc"))"""  # what WAMR's classic interpreter would write to
+
+
 # ------------------------------------------------------------------ sources
+def test_loading_changes_no_bytes():
+    for data in (wat2wasm(REWRITTEN), wat2wasm(TYPES), wat2wasm(ADD)):
+        before = bytes(bytearray(data))
+        Module(Engine(), data)
+        assert data == before
+
+
 def test_made_from_path_bytes_and_text(store, tmp_path):
     data = wat2wasm(ADD)
     path = tmp_path / "add.wasm"

@@ -27,7 +27,7 @@ struct wpy_image {
     uint32_t slot_count;
     wpy_region *slots;
     uint64_t size, pages; /* pages: of 4 KiB, that have other bytes than 0 */
-    uint8_t *bytes;       /* read-only once it is sealed */
+    uint8_t *bytes;       /* read-only; NULL until the image is sealed, if it is a file */
     bool reserved;        /* `bytes` is a live region, and not the file's */
     wpy_memfd file;       /* fd -1: there is none */
 };
@@ -72,10 +72,10 @@ wpy_image_next_run(const uint8_t *bytes, uint64_t size, uint64_t *start, uint64_
     return *start < size;
 }
 
-/* An image of zeros, which the caller overwrites and then seals. `keep`: as for wpy_image_of. A
+/* An image of zeros, for wpy_image_write and wpy_image_seal. `keep`: as for wpy_image_of. A
    reference, or NULL: no room. */
 wpy_image *
-wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes)
+wpy_image_new(uint64_t size, uint32_t keep)
 {
     wpy_image *image = calloc(1, sizeof *image);
 
@@ -85,21 +85,31 @@ wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes)
     image->keep = keep;
     image->size = size;
     image->file.fd = -1;
-    if (size && !no_memfd && wpy_memfd_open(&image->file, size))
-        image->bytes = image->file.bytes;
-    else if (size) {
+    if (size && (no_memfd || !wpy_memfd_open(&image->file, size))) {
         image->reserved = true;
         if (!(image->bytes = wpy_region_alloc_exact(size))) {
             free(image);
             return NULL;
         }
     }
-    *bytes = image->bytes;
     return image;
 }
 
-static bool
-seal(wpy_image *image)
+/* Overwrites pages, each of them once, which the caller has checked to be within the image. False:
+   no room, and the image is to be released. */
+bool
+wpy_image_write(wpy_image *image, uint64_t at, const uint8_t *bytes, uint64_t size)
+{
+    image->pages += size / SYSTEM_PAGE;
+    if (image->file.fd >= 0)
+        return wpy_memfd_write(&image->file, at, bytes, size);
+    memcpy(image->bytes + at, bytes, (size_t)size);
+    return true;
+}
+
+/* False: no room, and the image is to be released. */
+bool
+wpy_image_seal(wpy_image *image)
 {
     if (image->file.fd < 0)
         return true;
@@ -109,31 +119,18 @@ seal(wpy_image *image)
     return true;
 }
 
-/* False: no room, and the image is to be released. */
-bool
-wpy_image_seal(wpy_image *image)
-{
-    uint64_t start, end = 0;
-
-    while (wpy_image_next_run(image->bytes, image->size, &start, &end))
-        image->pages += (end - start) / SYSTEM_PAGE;
-    return seal(image);
-}
-
 wpy_image *
 wpy_image_of(const uint8_t *from, uint64_t size, uint32_t keep)
 {
-    uint8_t *bytes;
-    wpy_image *image = wpy_image_new(size, keep, &bytes);
+    wpy_image *image = wpy_image_new(size, keep);
     uint64_t start, end = 0;
+    bool written = true;
 
     if (!image)
         return NULL;
-    while (wpy_image_next_run(from, size, &start, &end)) {
-        memcpy(bytes + start, from + start, (size_t)(end - start));
-        image->pages += (end - start) / SYSTEM_PAGE;
-    }
-    if (seal(image))
+    while (written && wpy_image_next_run(from, size, &start, &end))
+        written = wpy_image_write(image, start, from + start, end - start);
+    if (written && wpy_image_seal(image))
         return image;
     wpy_image_release(image);
     return NULL;

@@ -5,6 +5,7 @@
 #include "core/memfd.h"
 
 #if defined(__linux__)
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -36,34 +37,42 @@ open_memfd(void)
 bool
 wpy_memfd_open(wpy_memfd *file, uint64_t size)
 {
-    void *bytes;
-
     file->bytes = NULL;
     file->size = size;
     if ((file->fd = open_memfd()) < 0)
         return false;
-    if (wpy_take_mappings(1)) {
-        bytes = ftruncate(file->fd, (off_t)size)
-                    ? MAP_FAILED
-                    : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
-        if (bytes != MAP_FAILED) {
-            file->bytes = bytes;
-            return true;
-        }
-        wpy_return_mappings(1);
-    }
+    if (ftruncate(file->fd, (off_t)size) == 0)
+        return true;
     wpy_memfd_close(file);
     return false;
 }
 
-/* A memfd can be sealed only if no writable mapping is left. */
+/* By a system call, since in a mapping each page is a page fault. */
+bool
+wpy_memfd_write(wpy_memfd *file, uint64_t at, const uint8_t *bytes, uint64_t size)
+{
+    while (size) {
+        ssize_t written = pwrite(file->fd, bytes, (size_t)size, (off_t)at);
+
+        if (written <= 0) {
+            if (written < 0 && errno == EINTR)
+                continue;
+            return false;
+        }
+        bytes += written;
+        at += (uint64_t)written;
+        size -= (uint64_t)written;
+    }
+    return true;
+}
+
 bool
 wpy_memfd_seal(wpy_memfd *file)
 {
     void *bytes = MAP_FAILED;
 
-    munmap(file->bytes, file->size);
-    file->bytes = NULL;
+    if (!wpy_take_mappings(1))
+        return false;
     if (fcntl(file->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
         bytes = mmap(NULL, file->size, PROT_READ, MAP_SHARED, file->fd, 0);
     if (bytes == MAP_FAILED) {
@@ -104,6 +113,16 @@ bool
 wpy_memfd_open(wpy_memfd *file, uint64_t size)
 {
     *file = (wpy_memfd){.size = size, .fd = -1};
+    return false;
+}
+
+bool
+wpy_memfd_write(wpy_memfd *file, uint64_t at, const uint8_t *bytes, uint64_t size)
+{
+    (void)file;
+    (void)at;
+    (void)bytes;
+    (void)size;
     return false;
 }
 

@@ -208,7 +208,8 @@ void wpy_budget_release(wpy_budget *budget);
 void wpy_take_refusal(wpy_refusal *out);
 
 /* core/image.c */
-wpy_image *wpy_image_new(uint64_t size, uint32_t keep, uint8_t **bytes);
+wpy_image *wpy_image_new(uint64_t size, uint32_t keep);
+bool wpy_image_write(wpy_image *image, uint64_t at, const uint8_t *bytes, uint64_t size);
 bool wpy_image_seal(wpy_image *image);
 void wpy_image_release(wpy_image *image);
 bool wpy_image_next_run(const uint8_t *bytes, uint64_t size, uint64_t *start, uint64_t *end);

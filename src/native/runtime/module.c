@@ -22,7 +22,8 @@ agrees(const wpy_module *module)
 }
 
 /* Loads a module. Returns a reference, which wpy_module_release gives back, or NULL: `error` says
-   why. The bytes are copied. */
+   why. WAMR only reads the bytes (its fast interpreter has code of its own, unlike the classic one,
+   which changes them), and by wasm_binary_freeable copies what it needs later. */
 wpy_module *
 wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_size)
 {
@@ -44,19 +45,14 @@ wpy_module_new(const uint8_t *bytes, uint32_t size, char *error, uint32_t error_
     }
     module->refs = 1;
     module->forks = wpy_forks;
-    if (!(module->bytes = wpy_malloc(size ? size : 1)))
-        goto fail;
-    memcpy(module->bytes, bytes, size);
     /* of a malformed module, WAMR's message below says more */
     if (size >= 8)
         (void)wpy_describe(module, bytes, size);
     memset(&args, 0, sizeof args);
     args.name = "";
     args.wasm_binary_freeable = true;
-    module->wamr =
-        (WASMModule *)wasm_runtime_load_ex(module->bytes, size, &args, error, error_size);
-    free(module->bytes); /* wasm_binary_freeable: WAMR has copied what it needs */
-    module->bytes = NULL;
+    module->wamr = (WASMModule *)wasm_runtime_load_ex((uint8_t *)(uintptr_t)bytes, size, &args,
+                                                      error, error_size);
     if (!module->wamr)
         goto fail;
     if (!agrees(module)) {
@@ -81,7 +77,6 @@ wpy_module_release(wpy_module *module)
         return;
     if (module->wamr)
         wasm_runtime_unload((WASMModuleCommon *)module->wamr);
-    free(module->bytes);
     free(module->imports);
     free(module->exports);
     free(module->spaces);

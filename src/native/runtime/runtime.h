@@ -43,7 +43,6 @@ extern const wpy_object_ops wpy_instance_ops, wpy_memory_ops, wpy_table_ops, wpy
 struct wpy_module {
     uint32_t refs; /* atomic */
     WASMModule *wamr;
-    uint8_t *bytes;   /* WAMR's own copy, which it writes to; NULL once it is loaded */
     korp_mutex mutex; /* held while an instance that imports globals is made */
     uint32_t forks;   /* wpy_forks when the mutex was made; under the registry's lock */
     wpy_extern *imports, *exports;

@@ -6,8 +6,6 @@ that is made of it is an instance as any other; nothing is initialized in it, an
 
 from __future__ import annotations
 
-from typing_extensions import Self
-
 from .._backend.binding import ffi, lib
 from .._backend.handles import deferrable, handle
 from .._backend.waiting import wait_for
@@ -30,6 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
     from typing import Any
+
+    from typing_extensions import Self
 
     from .._base.aliases import OnRestore
     from .import_aliases import Imports

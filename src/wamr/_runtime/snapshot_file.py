@@ -27,6 +27,7 @@ from .snapshot_key import is_private, user_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from io import BufferedReader
     from typing import Any
 
@@ -43,7 +44,7 @@ _RUN = struct.Struct("<QQ")
 _DIGEST = 32
 _CELL = 16
 _PAGE, _WASM_PAGE, _MOST = 4096, 65_536, 1 << 32
-_PIECE = 1 << 20
+_PIECE = 1 << 17
 _builds: list[bytes] = []
 _NO_ROOM = re.compile("allocate|too many table elements")  # of link_tables and WAMR
 
@@ -164,16 +165,10 @@ class _File:
         self._digest.update(data)
         return data
 
-    def take_into(self, target: memoryview) -> None:
-        """Fill the target with the next bytes; SnapshotError."""
-        if len(target) > self.left:
-            raise _damaged("it is too short")
-        for start in range(0, len(target), _PIECE):  # so that what is read is in the cache
-            piece = target[start : start + _PIECE]
-            if self._file.readinto(piece) != len(piece):
-                raise _damaged("it is too short")
-            self._digest.update(piece)
-        self.left -= len(target)
+    def take_pieces(self, size: int) -> Iterator[bytes]:
+        """Return the next bytes in pieces, so that they stay in the cache; SnapshotError."""
+        for start in range(0, size, _PIECE):
+            yield self.take(min(_PIECE, size - start))
 
     def finish(self) -> bool:
         """Check the digest; SnapshotError. Tell whether this user has saved the file."""
@@ -235,22 +230,23 @@ class _Loaded:
 
     def _read_memory(self, file: _File, size: int, runs: bytes, keep: int) -> Any:
         """Return the image, whose pages come next in the file."""
-        data = ffi.new("uint8_t **")
-        pointer = lib.wpy_image_new(size, keep, data)
+        if runs and not size:
+            raise _damaged("it has pages without a memory")
+        pointer = lib.wpy_image_new(size, keep)
         if not pointer:
             raise MemoryError("no memory for a snapshot")
         image = ffi.gc(pointer, lib.wpy_image_release)
-        if size:
-            target = memoryview(ffi.buffer(data[0], size))
-            before = 0
-            for start, end in _RUN.iter_unpack(runs):
-                if start % _PAGE or end % _PAGE or not before <= start < end <= size:
-                    raise _damaged("its pages are in disorder")
-                file.take_into(target[start:end])
-                before = end
-            del target
-        elif runs:
-            raise _damaged("it has pages without a memory")
+        before = 0
+        for start, end in _RUN.iter_unpack(runs):
+            if start % _PAGE or end % _PAGE or not before <= start < end <= size:
+                raise _damaged("its pages are in disorder")
+            before = end
+            if end - start > file.left:
+                raise _damaged("it is too short")
+            for piece in file.take_pieces(end - start):
+                if not lib.wpy_image_write(image, start, ffi.from_buffer(piece), len(piece)):
+                    raise MemoryError("no memory for a snapshot")
+                start += len(piece)
         if not lib.wpy_image_seal(image):
             raise MemoryError("no memory for a snapshot")
         return image

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import lru_cache
 from threading import Lock
 from time import monotonic, perf_counter
-from typing import Any, cast
 from weakref import finalize
 
 from .. import (
@@ -36,6 +35,7 @@ from ._results import SandboxError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from .. import Execution, Module
     from ._files import Contents
@@ -98,9 +98,10 @@ class Machine:
         self.is_new = True  # no code has run since it was made
         self.seconds = 0.0  # in which it ran or slept since `begin`
         self._memory_limit = limits.memory
+        read: Any = channel.read  # which may return None
         wasi = WasiConfig(
             args=made_by.args if isinstance(made_by, Interpreter) else (),
-            stdin=cast("Any", channel.read),
+            stdin=read,
             stdout=channel.write_stdout,
             stderr=channel.write_stderr,
             dirs={FOLDER: Dir(folder.path, writable=True)},
