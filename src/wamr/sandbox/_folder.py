@@ -24,7 +24,9 @@ MOST_ENTRIES = 10_000
 _DEEPEST = 64
 _MOST_KEPT = 64
 _UNTOUCHED = 1  # the modification time of a new directory: nanoseconds after 1970
-_TICK = 10_000_000  # nanoseconds: more than clocks of file systems take for a step, except coarse ones
+_TICK = (
+    10_000_000  # nanoseconds: more than clocks of file systems take for a step, except coarse ones
+)
 
 
 class TooManyFiles(Exception):
