@@ -23,8 +23,6 @@ import traceback
 import types
 
 _CONTAINERS = (dict, list, tuple)
-_CHECKED = (dict, list, tuple, int)
-_DIGITS, _BITS = 4300, 14284  # what the host accepts, and an int of as many bits has no more
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
 _MOST_DIGITS, _MOST_BITS = 4300, 14284  # of an int
@@ -106,16 +104,9 @@ def _serve(
             raise ValueError("the value is nested too deeply for JSON") from None
         if "{" in text or text.count("[") > state["depth"] or len(text) > _MOST_DIGITS:
             check([value], state["depth"] + 1)
-        if "{" in text or text.count("[") > state["depth"] or len(text) > _DIGITS:
         return data
 
     def check(value, depth):
-        if isinstance(value, int):
-            if value.bit_length() > _BITS:
-                raise ValueError(f"an int of more than {_DIGITS} digits is not JSON")
-            return
-        if not isinstance(value, _CONTAINERS):
-            return
         if depth < 0:
             raise ValueError("the value is nested too deeply for JSON")
         if isinstance(value, dict):
@@ -124,7 +115,7 @@ def _serve(
                     raise TypeError(f"keys must be str for JSON, not {type(key).__name__}")
             value = value.values()
         for item in value:
-            if isinstance(item, _CHECKED):
+            if isinstance(item, _CONTAINERS):
                 check(item, depth - 1)
             elif isinstance(item, int) and item.bit_length() > _MOST_BITS:
                 raise ValueError(f"an int of more than {_MOST_DIGITS} digits is not JSON")
