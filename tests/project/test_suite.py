@@ -10,6 +10,7 @@ from pathlib import Path
 
 import distribution
 import pytest
+from time_units import UNITS, in_units
 
 pytestmark = pytest.mark.slow
 
@@ -110,3 +111,22 @@ def test_it_may_run_where_interrupts_are_ignored(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_test_of_times_is_repeated_with_longer_ones_and_fails_with_the_longest() -> None:
+    tried: list[float] = []
+
+    @in_units
+    def fails_below(least: float, unit: float) -> None:
+        tried.append(unit)
+        with pytest.raises(ValueError, match="too short") as caught:
+            raise ValueError("too short" if unit >= least else "another")
+        assert caught
+
+    fails_below(least=0)
+    assert tried == [UNITS[0]]
+    tried.clear()
+    fails_below(least=UNITS[-1])
+    assert tried == [*UNITS]
+    with pytest.raises(AssertionError):
+        fails_below(least=100)
