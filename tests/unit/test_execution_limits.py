@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from executions import CALLS, events, finish, in_the_middle, instance, suspended
+from time_units import in_units
 
 import wamr
 from wamr import SUSPEND, Instance, Module, ResourceLimits, Store
@@ -84,23 +85,25 @@ def test_the_timeout_of_a_call_counts_its_stops(inst, spent, monkeypatch):
         assert execution.state == "done"
 
 
-def test_the_timeout_stops_code_that_goes_on():
+@in_units
+def test_the_timeout_stops_code_that_goes_on(unit):
     inst = wamr.load(
         '(module (import "" "ask" (func $ask)) (func (export "f") (call $ask) (loop (br 0))))',
         {"": {"ask": lambda: SUSPEND}},
     )
-    execution = suspended(inst.exports.f, timeout=0.05)
+    execution = suspended(inst.exports.f, timeout=unit)
     with pytest.raises(wamr.TimeoutTrap):
         next(execution)
     with pytest.raises(wamr.TimeoutTrap):
         finish(inst.exports.f.execution(timeout=0.05, slice=0))
 
 
-def test_the_timeout_of_an_instance_is_for_each_part_of_a_call():
+@in_units
+def test_the_timeout_of_an_instance_is_for_each_part_of_a_call(unit):
     inst = wamr.load(
         '(module (import "" "ask" (func $ask)) (func (export "f") (call $ask) (loop (br 0))))',
         {"": {"ask": lambda: SUSPEND}},
-        limits=ResourceLimits(timeout=0.05),
+        limits=ResourceLimits(timeout=unit),
     )
     execution = suspended(inst.exports.f)
     with pytest.raises(wamr.TimeoutTrap):
