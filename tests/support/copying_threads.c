@@ -175,7 +175,7 @@ main(int count, char **arguments)
     CHECK(wpy_instance_new(module, &imports, &instance) == WPY_OK);
     resting = take(instance, NULL);
     CHECK((func = wpy_instance_func(instance, 1)) && (execution = wpy_execution_new(func)));
-    CHECK(wpy_execution_start(execution, cells, 0, -1, WPY_NO_SLICE, &stop) == WPY_SUSPENDED);
+    CHECK(wpy_execution_start(execution, cells, 0, -1, WPY_NO_SLICE, 0, &stop) == WPY_SUSPENDED);
     suspended = take(instance, execution);
     wpy_execution_free(execution);
     wpy_release(func);
