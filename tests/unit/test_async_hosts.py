@@ -298,7 +298,7 @@ def test_suspend_is_no_result_of_a_coroutine(mode: Any) -> None:
                 run(call(1, **mode))
         with pytest.raises(RuntimeError, match=sentence):
             run(inst.exports.run.call_async(1, **mode))
-        with pytest.raises(RuntimeError, match="SUSPEND, and .*: return the result, or use"):
+        with pytest.raises(RuntimeError, match=r"SUSPEND, and .*: return the result, or use"):
             run(Func(Store(), TYPE, host).call_async(1, **mode))
 
 

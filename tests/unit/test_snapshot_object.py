@@ -177,10 +177,10 @@ def generator(made):
 @pytest.mark.parametrize("hook", [unrun, functools.partial(unrun), generator])
 def test_a_hook_that_nobody_would_run(hook, tmp_path):
     instance, _ = random_instance()
-    with pytest.raises(TypeError, match="^on_restore is a"):
+    with pytest.raises(TypeError, match=r"^on_restore is a"):
         instance.snapshot(on_restore=hook)
     instance.snapshot().save(tmp_path / "file")
-    with pytest.raises(TypeError, match="^on_restore is a"):
+    with pytest.raises(TypeError, match=r"^on_restore is a"):
         Snapshot.load(tmp_path / "file", instance.module, on_restore=hook)
 
 
@@ -188,5 +188,5 @@ def test_reset_of_a_closed_instance_says_so():
     instance, _ = random_instance()
     instance.snapshot().close()
     instance.close()
-    with pytest.raises(wamr.SnapshotError, match="^the instance is closed"):
+    with pytest.raises(wamr.SnapshotError, match=r"^the instance is closed"):
         instance.reset()
