@@ -52,7 +52,7 @@ async def wait_for_event(event: Event, *, pause: float = FIRST_PAUSE) -> Any:
 def unanswered(event: Event) -> RuntimeError:
     """Return the error for a host function that returned SUSPEND where nobody answers."""
     advice = "make it an `async def`"
-    if event.awaitable is not None or event._host.is_async:
+    if event.awaitable is not None or getattr(event._host, "is_async", False):
         advice = "return the result"
     return RuntimeError(
         f"{event._host} returned SUSPEND, and nobody gives its result to a call that is awaited: "
