@@ -225,15 +225,18 @@ duplicate_above_stdio(int descriptor)
     return descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
 }
 
+/* Opens a file above 2, also in a process that has closed its own stdio; -1 with errno. */
 static int
-open_null(void)
+open_above_stdio(const char *path, int flags)
 {
-    int descriptor = open("/dev/null", O_RDWR | O_CLOEXEC), above;
+    int descriptor = open(path, flags | O_CLOEXEC), above, error;
 
     if (descriptor < 0 || descriptor > 2)
         return descriptor;
     above = duplicate_above_stdio(descriptor);
+    error = errno;
     close(descriptor);
+    errno = error;
     return above;
 }
 
@@ -262,7 +265,7 @@ share_null(wpy_stream *stream, int fd)
     int known = ATOMIC_LOAD_SEQ(&shared[fd]), opened;
 
     while (!is_null(known)) {
-        if ((opened = open_null()) < 0)
+        if ((opened = open_above_stdio("/dev/null", O_RDWR)) < 0)
             return errno;
         if (ATOMIC_SWAP_SEQ(&shared[fd], &known, opened))
             known = opened;
@@ -295,7 +298,7 @@ close_raw(os_raw_file_handle handle)
 static int
 open_dir(const char *path, os_file_handle *out)
 {
-    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int descriptor = open_above_stdio(path, O_RDONLY | O_DIRECTORY);
 
     if (descriptor < 0)
         return errno;
