@@ -7,8 +7,6 @@ output where it is written (src/native/wasi/stdio.c).
 
 from __future__ import annotations
 
-from math import ceil
-
 from .._backend.binding import ffi, lib
 from .._base.immutable import Options
 from .engine import checked_stack
@@ -41,6 +39,8 @@ def checked_extension(seconds: object) -> int:
         raise TypeError(f"seconds must be a number, not {type(seconds).__name__}")
     if not seconds >= 0:  # negative or NaN
         raise ValueError(f"seconds must not be negative: {seconds}")
+    from math import ceil
+
     return ceil(min(seconds, MAX_SECONDS) * 1e6)
 
 
