@@ -11,6 +11,7 @@ from sandboxes import javascript, python
 from time_units import in_units
 
 from wamr.sandbox import RunLimits, _folder
+from wamr.sandbox._folder import _pool
 
 FILES = {"a.csv": b"1,2\n", "sub/b.txt": "é", "lib.py": "def twice(x): return 2 * x"}
 
@@ -141,3 +142,25 @@ def test_wrong_files_are_refused(files, error, text):
         assert text in str(caught.value)
     with python().session() as session, pytest.raises(error):
         session.run("1", files=files)
+
+
+@pytest.mark.parametrize("times", ["(1, 1)", "(0, 0)"])
+def test_code_that_sets_the_time_of_its_directory_hides_no_files(times):
+    code = f"import os\nopen('left', 'w').close()\nos.utime('.', ns={times})\n0"
+    sandbox = python()
+    for _ in range(3):
+        assert sandbox.run(code).files == {"left": b""}
+        assert sandbox.run("import os; os.listdir()").value == []
+
+
+def test_a_directory_without_files_is_used_again():
+    sandbox = python()
+    sandbox.run("1")
+    before = {path.name for path in _directories()}
+    for _ in range(3):
+        assert sandbox.run("import os; os.listdir()").value == []
+    assert {path.name for path in _directories()} == before
+
+
+def _directories() -> list[Path]:
+    return list(Path(_pool._base).iterdir())

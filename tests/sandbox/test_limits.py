@@ -10,7 +10,7 @@ from sandboxes import python
 from time_units import in_units
 
 import wamr
-from wamr.sandbox import RunLimits
+from wamr.sandbox import JavaScript, Python, RunLimits
 
 ENDLESS = {
     "a loop": "while True: pass",
@@ -173,3 +173,17 @@ def test_limits_that_are_too_small_to_begin_with_are_refused():
 def test_without_limits_code_runs_on():
     result = python().run("sum(range(1000))", limits=RunLimits(time=None, memory=None, fuel=None))
     assert result.value == 499500
+
+
+@pytest.mark.parametrize("kind", [Python, JavaScript])
+def test_the_limit_on_a_result_is_that_of_the_run(kind):
+    sandbox = kind(limits=RunLimits(output=1000))
+    code = {Python: "'x' * 5000", JavaScript: "'x'.repeat(5000)"}[kind]
+    assert sandbox.run(code).limit == "output"
+    assert sandbox.run(code, limits=RunLimits(output=10_000)).value == "x" * 5000
+    with sandbox.session(limits=RunLimits(output=10_000)) as session:
+        assert session.run(code).value == "x" * 5000
+        assert session.run(code, limits=RunLimits(output=500)).limit == "output"
+        assert session.run(code).value == "x" * 5000
+    sandbox.limits = RunLimits(output=10_000)
+    assert sandbox.run(code).value == "x" * 5000

@@ -58,6 +58,7 @@ class Sandbox:
         preload: list[str],
     ) -> None:
         self.limits = checked_limits(limits, RunLimits())
+        self._prepared = self.limits  # which the interpreter knows
         self._tools = Tools(tools)
         self._interpreter = interpreter  # which other sandboxes share
         with Machine(begun, self.limits) as machine:
@@ -72,7 +73,7 @@ class Sandbox:
                 "cwd": FOLDER,
                 "message_bytes": self.limits.tool_bytes,
                 "depth": MAX_DEPTH,
-                "result_bytes": self.limits.output,
+                "result_bytes": self._prepared.output,
             }
         )
 
@@ -333,7 +334,7 @@ class _Run:
         session = self._session
         session._acquire()
         sandbox = session._sandbox
-        self._turn = Turn(self._limits, sandbox.limits, sandbox._tools, self._first)
+        self._turn = Turn(self._limits, sandbox._prepared, sandbox._tools, self._first)
         return self._turn
 
     def _first(self) -> None:
