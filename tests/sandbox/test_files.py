@@ -11,7 +11,7 @@ from sandboxes import javascript, python
 from time_units import in_units
 
 from wamr.sandbox import RunLimits, _folder
-from wamr.sandbox._folder import _pool
+
 
 FILES = {"a.csv": b"1,2\n", "sub/b.txt": "é", "lib.py": "def twice(x): return 2 * x"}
 
@@ -163,4 +163,4 @@ def test_a_directory_without_files_is_used_again():
 
 
 def _directories() -> list[Path]:
-    return list(Path(_pool._base).iterdir())
+    return list(Path(_folder._pool._base).iterdir())
