@@ -2,7 +2,7 @@
  *
  * Host functions are in callbacks.c.
  */
-#include "runtime/runtime.h"
+#include "runtime/func.h"
 
 static void
 free_func(wpy_object *object)

@@ -9,7 +9,7 @@
  * object that a reference comes into joins the group of the reference's function
  * (wpy_retain_reference), and a group is freed as a whole.
  */
-#include "runtime/runtime.h"
+#include "runtime/func.h"
 
 #define PAGE_BITS 10
 #define HOST_BASE 0xC0000000u

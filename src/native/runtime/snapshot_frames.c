@@ -4,6 +4,7 @@
  * into the module's code. So only pointers into the stack move. Times are stored as what is left:
  * an execution that sleeps goes on sleeping that long.
  */
+#include "runtime/func.h"
 #include "runtime/saved_state.h"
 
 void
