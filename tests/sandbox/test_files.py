@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import gc
 import tempfile
+from pathlib import Path
 
 import pytest
 from sandboxes import javascript, python
 from time_units import in_units
 
 from wamr.sandbox import RunLimits, _folder
-
 
 FILES = {"a.csv": b"1,2\n", "sub/b.txt": "é", "lib.py": "def twice(x): return 2 * x"}
 

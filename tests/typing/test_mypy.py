@@ -26,12 +26,14 @@ wamr\._runtime\.func\.Func\.__(text_)?signature__  # one for each function; the 
 wamr\.ffi\.__all__                             # in its source hidden, since it is computed
 wamr\._runtime\.(linker\.Function|offsets\.Offsets)
 wamr\._wasi\.((files|streams)\.(Read|Write)|config\.Path)
-wamr\._base\.binary_reader\.T
+wamr\.(_base\.binary_reader|_run\.async_turns)\.T
+wamr\._run\.prelude\.Prelude
+wamr\._runtime\.(awaitables\.Stepping|turns\.Caller)
 wamr\._runtime\.(event\.Kind|execution\.State)
 wamr\.sandbox\._(drive\.T|files\.Contents|limits\.LimitName|tools\.Functions|turn\.Next)
 wamr\.sandbox\._machine\._bounds               # a cached function
 wamr\.sandbox\._tools\.<callable.subtype.of.object>
-wamr\._wasi\.stdio\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
+wamr\.(_wasi\.stdio|_run\.restored)\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
 """
 # mypy 1.19 and later: these can't be base classes together, which typing can't express before 3.15;
 # with CPython 3.14, mypy finds signatures of objects of cffi.
