@@ -150,8 +150,7 @@ class Snapshot:
         TypeError, ValueError, ClosedError.
         """
         c = self._c
-        if self._closer is None:
-            self._check_open()
+        self._check_open()
         if store is None:
             store = Store(self._module._engine)
         else:
