@@ -33,7 +33,7 @@ wamr\._runtime\.(event\.Kind|execution\.State)
 wamr\.sandbox\._(drive\.T|files\.Contents|limits\.LimitName|tools\.Functions|turn\.Next)
 wamr\.sandbox\._machine\._bounds               # a cached function
 wamr\.sandbox\._tools\.<callable.subtype.of.object>
-wamr\.(_wasi\.stdio|_run\.restored)\.<callable.subtype.of.object>  # what mypy calls the narrowed type of a value
+wamr\.(_wasi\.stdio|_run\.restored)\.<callable.subtype.of.object>  # a narrowed type
 """
 # mypy 1.19 and later: these can't be base classes together, which typing can't express before 3.15;
 # with CPython 3.14, mypy finds signatures of objects of cffi.
