@@ -62,6 +62,26 @@ def test_the_interactive_interpreter(python: wamr.Module) -> None:
         assert session.returncode == 3
 
 
+def test_copies_have_what_the_program_has_written_to_private_directories(
+    python: wamr.Module,
+) -> None:
+    listed = "import os; print(sorted(os.listdir('/w')), open('/w/a').read())\n"
+    with repl(python, dirs={"/w": {"a": b"1"}}) as session:
+        session.feed("")
+        session.feed("f = open('/w/b', 'w'); f.write('2'); f.close()\n")
+        session.feed("f = open('/w/a', 'w'); f.write('3'); f.close()\n")
+        with wamr.Program.from_session(session) as program, program.session(text=True) as copy:
+            assert "['a', 'b'] 3" in copy.feed(listed)
+            copy.feed("os.remove('/w/a')\n")
+            assert dict(copy.files["/w"]) == {"b": b"2"}
+        assert dict(session.files["/w"]) == {"a": b"3", "b": b"2"}
+    code = "open('/w/c', 'w').close(); input(); import os; print(os.listdir('/w'))"
+    with wamr.Program([python, "-c", code], dirs={"/w": {}}) as started:
+        for _ in range(2):
+            done = started.run(input="\n", capture_output=True, text=True)
+            assert done.stdout == "['c']\n"
+
+
 def test_the_end_of_input_ends_the_interpreter(python: wamr.Module) -> None:
     session = repl(python)
     session.feed("import atexit\n")

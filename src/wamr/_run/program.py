@@ -17,7 +17,7 @@ from .fed_input import FedInput
 from .one_turn import exceptions_of_run
 from .prelude import output_of, recorder
 from .program_file import Saved, load_snapshot, save_snapshot
-from .restored import RestoredRequest, Started, checked_hook
+from .restored import RestoredRequest, Started, checked_hook, dirs_now
 from .running import Running, drive
 from .session import Session
 
@@ -99,6 +99,8 @@ class Program:
                         "waited for input: a Program begins where that is"
                     )
             snapshot = Snapshot(running.instance, running.execution, on_restore=hook)
+            config = running.captured.config
+            dirs = dirs_now(dirs, config.files if config else {})
         self._init(Started(command, snapshot, tuple(pieces), env, dirs, limits, first_input))
 
     @classmethod
@@ -307,6 +309,7 @@ def _start(
         stdout=recorder(pieces, 1),
         stderr=recorder(pieces, 2),
     )
+    captured.config = wasi
     try:
         instance = Instance(store, command.module, wasi=wasi, limits=limits)
     except BaseException as error:

@@ -38,6 +38,15 @@ _OF_RUN = frozenset(
 _OF_SESSION = frozenset(("stdout", "stderr", "text", "encoding", "errors"))
 
 
+def dirs_now(
+    dirs: Mapping[str, Any] | None, files: Mapping[str, Mapping[str, bytes]]
+) -> Mapping[str, Any] | None:
+    """Return the directories of a program with the files that its private ones have now."""
+    if not dirs or not files:
+        return dirs
+    return {name: dict(files[name]) if name in files else dirs[name] for name in dirs}
+
+
 class Started:
     """A program that has started up. The attributes are as the parameters of Program.
 

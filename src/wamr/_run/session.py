@@ -13,6 +13,7 @@ from .arguments import Command, checked_input, checked_limits, text_encoder, tim
 from .completed import CompletedProcess
 from .fed_input import FedInput
 from .prelude import opened
+from .restored import dirs_now
 from .running import Running, drive
 from .transcript import Transcript
 
@@ -165,7 +166,9 @@ class Session:
     def _for_program(self, on_restore: Any) -> tuple[Command, Snapshot, Any, bytes]:
         """Return what a Program that goes on from here needs; the last is unread input."""
         snapshot = self._running.snapshot(on_restore)
-        return self._command, snapshot, self._options, self._fed.unread()
+        env, dirs, limits = self._options
+        options = (env, dirs_now(dirs, self.files), limits)
+        return self._command, snapshot, options, self._fed.unread()
 
     def _open(
         self, command: Command, text: bool, encoding: str | None, errors: str | None
