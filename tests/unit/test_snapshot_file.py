@@ -357,13 +357,14 @@ def test_load_takes_a_module(path, module):
         Snapshot.load(path, module)
 
 
-@pytest.mark.parametrize("what", [None, 1, object()])
-def test_paths_are_checked(what):
+@pytest.mark.parametrize("wrong", [3, None, b"file", object()])
+def test_a_path_is_a_str_or_path_like(wrong):
     snapshot = state_instance().snapshot()
-    with pytest.raises(TypeError):
-        snapshot.save(what)
-    with pytest.raises(TypeError):
-        Snapshot.load(what, snapshot.module)
+    for use in (snapshot.save, lambda path: Snapshot.load(path, snapshot.module)):
+        with pytest.raises(TypeError, match=f"path must be .*, not {type(wrong).__name__}$"):
+            use(wrong)
+        with pytest.raises(ValueError, match="path must not be empty"):
+            use("")
 
 
 def test_an_error_names_the_path_that_was_given(tmp_path):

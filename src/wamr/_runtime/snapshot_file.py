@@ -60,6 +60,15 @@ def _module_digest(module: Module) -> bytes:
     return hashlib.sha256(module._bytes).digest()
 
 
+def _checked_path(path: object) -> Path:
+    name = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(name, str):
+        raise TypeError(f"path must be a str or a path-like object, not {type(name).__name__}")
+    if not name:
+        raise ValueError("path must not be empty")
+    return Path(name)
+
+
 # ------------------------------------------------------------------ saving
 def save(
     c: Any, module: Module, slice_ns: int, path: str | os.PathLike[str], extra: bytes = b""
@@ -69,7 +78,7 @@ def save(
     extra: of the caller, stored behind the snapshot; empty, or it begins with EXTRA.
     The file appears at `path` when it is complete. Only this user may read it.
     """
-    target = Path(path)
+    target = _checked_path(path)
     draft = target.with_name(f".{target.name}-{os.getpid()}-{os.urandom(6).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
@@ -259,7 +268,7 @@ def load(
 
     Raises SnapshotError, OSError, MemoryError.
     """
-    with Path(path).open("rb") as source:
+    with _checked_path(path).open("rb") as source:
         found = _Loaded(source, module, keep, trusted)
     _instance, c = _blank_snapshot(found, module)
     why = ffi.new("char[256]")
