@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import wamr
@@ -115,3 +116,26 @@ def reason_of(function: Any, *args: Any, **rest: Any) -> tuple[str, str]:
     except wamr.SnapshotError as error:
         return error.reason, error.args[1]
     raise AssertionError("no SnapshotError")
+
+
+def suspended(depth: int = 3) -> tuple[wamr.Instance, wamr.Execution]:
+    """Return an instance and a suspended call of it."""
+    instance = state_instance()
+    execution = instance.exports.deep.execution(depth)
+    next(execution)
+    return instance, execution
+
+
+def finish(execution: wamr.Execution, *answers: Any) -> Any:
+    try:
+        for answer in answers:
+            execution.send(answer)
+        while True:
+            next(execution)
+    except StopIteration as end:
+        return end.value
+
+
+def with_digest(contents: bytes) -> bytes:
+    """Return the contents of a file with the right digest, and without a MAC."""
+    return contents + hashlib.sha256(contents).digest() + bytes(32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import random
 import subprocess
@@ -11,7 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from snapshots import ASKS, STATE, copy_of, reason_of, seen, state_instance
+from snapshots import (
+    ASKS,
+    STATE,
+    copy_of,
+    reason_of,
+    seen,
+    state_instance,
+    suspended,
+    with_digest,
+)
 
 import wamr
 from wamr import Global, GlobalType, Instance, Module, Snapshot, Store, ValType
@@ -36,29 +44,6 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "snapshot"
-
-
-def suspended(depth=3):
-    """Return an instance and a suspended call of it."""
-    instance = state_instance()
-    execution = instance.exports.deep.execution(depth)
-    next(execution)
-    return instance, execution
-
-
-def finish(execution, *answers):
-    try:
-        for answer in answers:
-            execution.send(answer)
-        while True:
-            next(execution)
-    except StopIteration as end:
-        return end.value
-
-
-def with_digest(contents):
-    """Return the contents of a file with the right digest, and without a MAC."""
-    return contents + hashlib.sha256(contents).digest() + bytes(32)
 
 
 # ------------------------------------------------------------------ there and back

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
-from snapshots import ASKS, copy_of, reason_of, state_instance
+from snapshots import (
+    ASKS,
+    copy_of,
+    finish,
+    reason_of,
+    state_instance,
+    suspended,
+    with_digest,
+)
 
 from wamr import Snapshot
 from wamr._runtime import snapshot_file, snapshot_key
@@ -31,29 +38,6 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "snapshot"
-
-
-def suspended(depth=3):
-    """Return an instance and a suspended call of it."""
-    instance = state_instance()
-    execution = instance.exports.deep.execution(depth)
-    next(execution)
-    return instance, execution
-
-
-def finish(execution, *answers):
-    try:
-        for answer in answers:
-            execution.send(answer)
-        while True:
-            next(execution)
-    except StopIteration as end:
-        return end.value
-
-
-def with_digest(contents):
-    """Return the contents of a file with the right digest, and without a MAC."""
-    return contents + hashlib.sha256(contents).digest() + bytes(32)
 
 
 def test_a_file_with_a_suspended_call_is_code_that_only_its_user_loads(path, cache):

@@ -15,6 +15,7 @@ from time import monotonic
 
 from .._runtime.event import Event
 from .._runtime.event_waits import wait_for_event
+from .._runtime.executor import Work, outcome
 from .._runtime.limits import checked_slice
 
 TYPE_CHECKING = False
@@ -83,45 +84,25 @@ def _watched(waiter: asyncio.Future[None], watcher: asyncio.Task[None]) -> None:
     _wake(waiter)
 
 
-# ------------------------------------------------------------------ threads
-class _Work:
-    """A function that runs once in a thread of an executor, unless it was revoked before.
+class _Step(Work):
+    """A step of a turn, which nothing stops: it ends with its slice."""
 
-    The outcome is kept here, since a future that was cancelled has none.
-    """
-
-    __slots__ = ("_ended", "_function", "_taken", "error", "result")
+    __slots__ = ("_ended",)
 
     def __init__(self, function: Callable[[], Any]) -> None:
-        self._function = function
-        self._taken = allocate_lock()  # by the thread, or by `revoke`
+        super().__init__(function)
         self._ended = allocate_lock()
         self._ended.acquire()
-        self.result: Any = None
-        self.error: BaseException | None = None
 
-    def run(self) -> None:
-        if not self._taken.acquire(blocking=False):
-            return
+    def _call(self) -> Any:
         try:
-            self.result = self._function()
-        except BaseException as error:  # noqa: BLE001 - in_executor raises it
-            self.error = error
+            return self._function()
         finally:
             self._ended.release()
 
-    def revoke(self) -> bool:
-        """Return whether the function has not begun, in which case it never will."""
-        return self._taken.acquire(blocking=False)
-
-    def join(self) -> None:
-        """Wait for the end of the function."""
+    def leave(self) -> None:
+        """Wait for the thread, since whoever closes the coroutine may close the program next."""
         self._ended.acquire()
-
-
-def _wake(waiter: asyncio.Future[None], _: object = None) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 async def in_executor(function: Callable[[], T]) -> T:
@@ -130,31 +111,11 @@ async def in_executor(function: Callable[[], T]) -> T:
     If the task is cancelled, raise CancelledError when the function has returned, or at once if it
     has not begun.
     """
-    loop = asyncio.get_running_loop()
-    work = _Work(function)
-    future = loop.run_in_executor(None, work.run)
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        waiter = loop.create_future()  # cancelled in place of `future`, which must report the end
-        future.add_done_callback(partial(_wake, waiter))
-        try:
-            await waiter
-        except asyncio.CancelledError as error:
-            if work.revoke():
-                future.cancel()
-                raise
-            cancelled = error
-        except BaseException:  # the coroutine was closed: nobody can wait for the thread but here
-            if work.revoke():
-                future.cancel()
-            else:
-                work.join()
-            raise
-    raised, work.error = cancelled or work.error, None
-    try:
-        if raised is not None:
-            raise raised
-        future.result()  # raises an error of the executor, as after a shutdown
-        return work.result  # type: ignore[no-any-return]
-    finally:
-        del raised, cancelled  # no cycle through the traceback, which has this frame
+    step = _Step(function)
+    result: T = await outcome(step, step.run)
+    return result
+
+
+def _wake(waiter: asyncio.Future[None], _: object = None) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

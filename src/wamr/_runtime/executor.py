@@ -1,7 +1,7 @@
 """Calls in a thread of an event loop's executor: awaited, stopped on cancellation.
 
-`in_thread` runs what an awaited call does in another thread. A `Work` is one call, shared by the
-thread of the event loop and the thread of the executor. Cancelling the task never abandons a
+`in_thread` runs what an awaited call does in another thread. A `Work` is one function, shared by
+the thread of the event loop and the thread of the executor. Cancelling the task never abandons a
 running call. It sets a flag that C checks (`wpy_thread_set_stop` in
 src/native/runtime/activation.c), which stops all wasm code of the thread, and waits for the thread:
 CancelledError is raised when nothing runs any more. Only public parts of asyncio are used, so every
@@ -25,34 +25,57 @@ if TYPE_CHECKING:
 
 
 class Work:
-    """One call for a thread of an executor.
+    """A function that runs once in a thread of an executor, unless it is stopped before.
 
     Its result or exception is kept here, not in a future: futures reject StopIteration and replace
-    some exceptions.
+    some exceptions, and one that was cancelled has none.
     """
 
-    __slots__ = ("_function", "_loop", "_stop", "_taken", "error", "result")
+    __slots__ = ("_function", "_taken", "error", "result")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[[Any], Any]) -> None:
-        self._loop = loop
+    def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._stop = ffi.new("uint32_t *")
-        self._taken = allocate_lock()  # by the thread that makes the call, or by `stop`
+        self._taken = allocate_lock()  # by the thread, or by `stop`
         self.result: Any = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """Make the call in this thread, unless `stop` came first."""
+        """Call the function in this thread, unless `stop` came first."""
         if not self._taken.acquire(blocking=False):
             return
+        try:
+            self.result = self._call()
+        except BaseException as error:  # noqa: BLE001 - `outcome` raises it
+            self.error = error
+
+    def _call(self) -> Any:
+        return self._function()
+
+    def stop(self) -> bool:
+        """Return whether the function has not begun, in which case it never will."""
+        return self._taken.acquire(blocking=False)
+
+    def leave(self) -> None:
+        """Nobody waits for the thread any more, in which the function runs."""
+
+
+class _Call(Work):
+    """A call of wasm code, which can be stopped."""
+
+    __slots__ = ("_loop", "_stop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[[Any], Any]) -> None:
+        super().__init__(function)
+        self._loop = loop
+        self._stop = ffi.new("uint32_t *")
+
+    def _call(self) -> Any:
         thread = get_ident()
         outer = periodic_checks.get(thread)  # an executor may run calls in the submitting thread
         before = lib.wpy_thread_set_stop(self._stop)
         periodic_checks[thread] = self._check_loop
         try:
-            self.result = self._function(self._stop)
-        except BaseException as error:  # noqa: BLE001 - in_thread raises it
-            self.error = error
+            return self._function(self._stop)
         finally:
             lib.wpy_thread_set_stop(before)
             if outer is None:
@@ -63,7 +86,7 @@ class Work:
     def stop(self) -> bool:
         """Stop the call; return whether it had not begun, in which case it never will."""
         self._stop[0] = 1
-        return self._taken.acquire(blocking=False)
+        return super().stop()
 
     def _check_loop(self) -> None:
         """Stop the call if its event loop is closed; C calls this every 50 ms."""
@@ -76,15 +99,14 @@ def _wake(waiter: asyncio.Future[None], _: object) -> None:
         waiter.set_result(None)
 
 
-async def in_thread(function: Callable[[Any], Any]) -> Any:
-    """Call `function` in a thread of the event loop's executor; return its result.
+async def outcome(work: Work, run: Callable[[], object]) -> Any:
+    """Call `run`, which runs the work, in a thread of the event loop's executor; return its result.
 
-    The function runs in a copy of the task's context. Its argument is a uint32_t *, which stops the
-    wasm code of the thread once it is set. Raises what the function raises, and CancelledError.
+    Raises what the work raises. If the task is cancelled, stops the work, and raises CancelledError
+    when it has ended, or at once if it has not begun.
     """
     loop = asyncio.get_running_loop()
-    work = Work(loop, function)
-    future = loop.run_in_executor(None, copy_context().run, work.run)
+    future = loop.run_in_executor(None, run)
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         waiter = loop.create_future()  # cancelled in place of `future`, which must report the end
@@ -99,6 +121,8 @@ async def in_thread(function: Callable[[Any], Any]) -> Any:
         except BaseException:  # the coroutine was closed, or Ctrl-C: waiting is over
             if work.stop():
                 future.cancel()
+            else:
+                work.leave()
             raise
     raised, work.error = cancelled or work.error, None  # no cycle through the frames of `raised`
     try:
@@ -108,3 +132,13 @@ async def in_thread(function: Callable[[Any], Any]) -> Any:
         return work.result
     finally:
         del raised, cancelled  # no cycle through the traceback, which has this frame
+
+
+async def in_thread(function: Callable[[Any], Any]) -> Any:
+    """Call `function` in a thread of the event loop's executor; return its result.
+
+    The function runs in a copy of the task's context. Its argument is a uint32_t *, which stops the
+    wasm code of the thread once it is set. Raises what the function raises, and CancelledError.
+    """
+    work = _Call(asyncio.get_running_loop(), function)
+    return await outcome(work, partial(copy_context().run, work.run))
