@@ -23,6 +23,7 @@ from .callbacks import HostFunction, find_host_function
 from .calls import HeldResults, raise_status, take_error, timeout_left
 from .event import Event
 from .exceptions import WasmException
+from .limits import NO_FUEL_LIMIT
 from .state import InstanceState, find_instance_state
 
 TYPE_CHECKING = False
@@ -449,6 +450,34 @@ class Execution(Generator[Event, "Any", "Any"]):
         raise TypeError("an Execution cannot be copied or pickled: it holds running code")
 
 
+def _prepared_execution(
+    func: Func, state: State, stop: Any, slice_ns: int, slice_fuel: int
+) -> Execution:
+    """Return an execution without a handle in C and without limits, which the caller completes."""
+    self = object.__new__(Execution)
+    self.func = func
+    self._fn = func._c
+    self._codec = codec = codec_of(func._type)
+    self._lifetime = func._lifetime
+    self._args = ()
+    self._packs_late = False
+    memory = ffi.new("char[]", codec.bytes + 8)
+    self._buffer = ffi.buffer(memory, codec.bytes)
+    self._cells = _cast(_CELLS, memory)
+    self._lock = allocate_lock()
+    self._event = self._unawaited = None
+    self._bare_events = False
+    self._refused = self._spent = 0
+    self._timeout_ns = self._timeout_ends = 0
+    self._fuel = NO_FUEL_LIMIT
+    self._state = state
+    self._stop = stop
+    self._how = ffi.new(_RESUMPTION)
+    self._how.slice_ns = slice_ns
+    self._how.slice_fuel = slice_fuel
+    return self
+
+
 def new_execution(
     func: Func,
     args: tuple[object, ...],
@@ -464,28 +493,12 @@ def new_execution(
     waits: whether converting the arguments may wait for another thread's call now; otherwise it is
     done when the execution starts.
     """
-    self = object.__new__(Execution)
-    lifetime: Any = func._lifetime
-    self.func = func
-    self._codec = codec = codec_of(func._type)
-    self._lifetime = lifetime
+    self = _prepared_execution(func, "new", ffi.new(_STOP), slice_ns, slice_fuel)
+    codec, lifetime = self._codec, self._lifetime
     self._packs_late = codec.refs or (codec.needs_context and not waits)
     self._args = args if self._packs_late else ()
-    memory = ffi.new("char[]", codec.bytes + 8)
-    self._buffer = ffi.buffer(memory, codec.bytes)
-    self._cells = _cast(_CELLS, memory)
-    self._lock = allocate_lock()
-    self._event = self._unawaited = None
-    self._bare_events = False
-    self._refused = self._spent = 0
-    self._timeout_ns, self._timeout_ends = timeout_ns, 0
+    self._timeout_ns = timeout_ns
     self._fuel = fuel
-    self._state = "new"
-    self._stop = ffi.new(_STOP)
-    self._how = ffi.new(_RESUMPTION)
-    self._how.slice_ns = slice_ns
-    self._how.slice_fuel = slice_fuel
-    self._fn = func._c
     if lifetime.closed:
         raise ClosedError(f"{self}: its instance is closed")
     if waits or not codec.needs_context:
@@ -495,6 +508,17 @@ def new_execution(
     if not c:
         raise MemoryError("no memory for an execution")
     self._c = ffi.gc(c, _free)
+    return self
+
+
+def copied_execution(func: Func, c: Any, stop: Any, slice_ns: int) -> Execution:
+    """Return the execution of a suspended call that a snapshot has copied; it takes over `c`.
+
+    func: the function that was called. stop: a wpy_stop *, why the call was suspended.
+    """
+    self = _prepared_execution(func, "suspended", stop, slice_ns, stop.slice_fuel)
+    self._c = ffi.gc(c, _free)
+    self._event = self._new_event()
     return self
 
 

@@ -14,8 +14,7 @@ from .._base.callables import refuse_unrun
 from .._base.wasi import WasiBase
 from .._values.references import find_func
 from ..errors import LinkError, SnapshotError
-from .copied_execution import copied_execution
-from .execution import Execution
+from .execution import Execution, copied_execution
 from .failure import raise_failed
 from .imports import Resolved, check_shape
 from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits
