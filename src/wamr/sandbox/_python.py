@@ -44,29 +44,12 @@ class Python(Sandbox):
         cache: str | PathLike[str] | None = None,
     ) -> None:
         names = checked_names(preload)
-        interpreter = interpreter_of(path_or_module, "Python", _installed, _interpreter, _EXPORTS)
+        interpreter = self._interpreter_of(path_or_module)
         self._open(interpreter, tools, limits, names, cache)
 
     @classmethod
-    def load(
-        cls,
-        path: str | PathLike[str],
-        path_or_module: str | PathLike[str] | Module | None = None,
-        *,
-        tools: Functions = (),
-        limits: RunLimits | None = None,
-        trusted: bool = False,
-    ) -> Python:
-        """Return the sandbox that `save` has written, which takes no time to start.
-
-        path_or_module: as for the class; the same module. tools, limits: of the new sandbox.
-        trusted: whether the file comes from a trusted source, as in `wamr.Snapshot.load`.
-        Raises SnapshotError, OSError, and what the class raises.
-        """
-        self = cls.__new__(cls)
-        interpreter = interpreter_of(path_or_module, "Python", _installed, _interpreter, _EXPORTS)
-        self._load(path, interpreter, tools, limits, trusted)
-        return self
+    def _interpreter_of(cls, path_or_module: str | PathLike[str] | Module | None) -> Interpreter:
+        return interpreter_of(path_or_module, "Python", _installed, _interpreter, _EXPORTS)
 
 
 def checked_names(preload: object) -> list[str]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import TracebackType
 
+    from typing_extensions import Self
+
+    from .. import Module
     from ._files import Contents
     from ._machine import Interpreter
     from ._results import Result
@@ -28,6 +31,11 @@ class Sandbox:
     """The base of `Python` and `JavaScript`."""
 
     limits: RunLimits
+
+    @classmethod
+    def _interpreter_of(cls, path_or_module: str | PathLike[str] | Module | None) -> Interpreter:
+        """Return the interpreter that a subclass takes."""
+        raise NotImplementedError
 
     def _open(
         self,
@@ -40,9 +48,8 @@ class Sandbox:
         limits = checked_limits(limits, RunLimits())
         if cache is not None:
             try:
-                self._prepare(
-                    interpreter, Snapshot.load(cache, interpreter.module), tools, limits, preload
-                )
+                saved = Snapshot.load(cache, interpreter.module)
+                self._prepare(interpreter, saved, tools, limits, preload)
             except (FileNotFoundError, SnapshotError):  # there is none, or of another build
                 self._prepare(interpreter, interpreter.started(limits), tools, limits, preload)
                 self.save(cache)
@@ -129,6 +136,28 @@ class Sandbox:
         raise TypeError(f"a {type(self).__name__} cannot be copied or pickled; save writes a file")
 
     # ---- on disk
+    @classmethod
+    def load(
+        cls,
+        path: str | PathLike[str],
+        path_or_module: str | PathLike[str] | Module | None = None,
+        *,
+        tools: Functions = (),
+        limits: RunLimits | None = None,
+        trusted: bool = False,
+    ) -> Self:
+        """Return the sandbox that `save` has written, which takes no time to start.
+
+        path_or_module: as for the class; the same module. tools, limits: of the new sandbox.
+        trusted: whether the file comes from a trusted source, as in `wamr.Snapshot.load`.
+        Raises SnapshotError, OSError, and what the class raises.
+        """
+        self = cls.__new__(cls)
+        interpreter = cls._interpreter_of(path_or_module)
+        saved = Snapshot.load(path, interpreter.module, trusted=trusted)
+        self._prepare(interpreter, saved, tools, limits, [])
+        return self
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the interpreter, as it is at the beginning of each run, to a file; `load` reads it.
 
@@ -160,17 +189,6 @@ class Sandbox:
             raise
         machine.is_new = True
         return session
-
-    def _load(
-        self,
-        path: str | PathLike[str],
-        interpreter: Interpreter,
-        tools: Functions,
-        limits: RunLimits | None,
-        trusted: bool,
-    ) -> None:
-        saved = Snapshot.load(path, interpreter.module, trusted=trusted)
-        self._prepare(interpreter, saved, tools, limits, [])
 
     def _check_synchronous(self) -> None:
         if self._tools.asynchronous:
