@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import dataclasses
 import pickle
@@ -186,6 +187,21 @@ def test_an_exception_that_nothing_can_be_set_on() -> None:
         reason: str
 
     assert raised_by_a_callable(Frozen("why"), stdout=PIPE).stdout == b"out\n"
+
+
+def test_an_exception_that_nothing_can_be_set_on_in_asyncio() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Exception):
+        reason: str
+
+    error = Frozen("why")
+
+    def stderr(data: bytes) -> None:
+        raise error
+
+    with pytest.raises(Frozen) as caught:
+        asyncio.run(wamr.run_async([failing("unreachable")], stdout=PIPE, stderr=stderr))
+    assert caught.value is error
 
 
 def test_subprocess_s_own_exceptions() -> None:

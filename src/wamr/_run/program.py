@@ -14,7 +14,7 @@ from .._wasi.config import SingleUseConfig
 from .arguments import Command, checked_limits, timeout_ns
 from .captured import Captured
 from .fed_input import FedInput
-from .one_turn import exceptions_of_run
+from .one_turn import ExceptionsOfRun
 from .prelude import output_of, recorder
 from .program_file import Saved, load_snapshot, save_snapshot
 from .restored import RestoredRequest, Started, checked_hook, dirs_now
@@ -164,7 +164,7 @@ class Program:
         """
         request = RestoredRequest(self._started, input, timeout, rest)
         with (
-            exceptions_of_run(request) as begin,
+            ExceptionsOfRun(request) as begin,
             closing(request.restore()) as running,
             running.turn(timeout, since=begin) as turn,
         ):
@@ -185,7 +185,7 @@ class Program:
 
         checked_slice(slice)
         request = RestoredRequest(self._started, input, timeout, rest)
-        with exceptions_of_run(request) as begin:
+        with ExceptionsOfRun(request) as begin:
             if slice is None and self._started.takes_time:
                 running = await in_thread(lambda _: request.restore())
             else:

@@ -7,10 +7,11 @@ translates the parameters and results of subprocess, captured.py has the outputs
 from __future__ import annotations
 
 from contextlib import suppress
-from time import monotonic
+from time import monotonic_ns
 
 from .._runtime.instance import Instance
-from ..errors import ExitTrap, TimeoutTrap
+from ..errors import ExitTrap
+from .one_turn import ExceptionsOfRun
 from .request import Request
 
 TYPE_CHECKING = False
@@ -88,27 +89,19 @@ def run(
         limits,
         check,
     )
-    with request.load() as store:
-        begin = monotonic()
+    with request.load() as store, ExceptionsOfRun(request) as begin:
         wasi, returncode = request.wasi, 0
         try:
             try:
                 instance = Instance(store, request.module, wasi=wasi, limits=request.limits)
-                left = None if timeout is None else max(0.0, timeout - (monotonic() - begin))
+                spent = (monotonic_ns() - begin) / 1e9
+                left = None if timeout is None else max(0.0, timeout - spent)
                 instance.exports["_start"].call(timeout=left)
             except ExitTrap as trap:
                 returncode = trap.exit_code
             wasi.streams.end()
-        except BaseException as error:
+        except BaseException:
             with suppress(Exception):  # the write of an incomplete character may fail
                 wasi.streams.end()
-            if isinstance(error, TimeoutTrap) and _is_over(begin, timeout):
-                raise request.timed_out() from error
-            request.captured.attach_to(error)
             raise
     return request.result(returncode)
-
-
-def _is_over(begin: float, timeout: float | None) -> bool:
-    """Tell whether the timeout of `run` has passed, not one of `limits` or of a callable."""
-    return timeout is not None and monotonic() - begin >= timeout

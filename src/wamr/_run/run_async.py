@@ -10,7 +10,7 @@ from .._runtime.limits import checked_slice
 from .._runtime.module import Module
 from .arguments import timeout_ns
 from .async_turns import drive_async, in_executor
-from .one_turn import exceptions_of_run
+from .one_turn import ExceptionsOfRun
 from .request import Request
 from .running import Running
 
@@ -84,7 +84,7 @@ async def run_async(
         streams, captured = request.wasi.streams, request.captured
         return Running(args, instance, execution, streams, captured, timeout_ns(limits))
 
-    with store, exceptions_of_run(request) as begin:
+    with store, ExceptionsOfRun(request) as begin:
         if request.module._starts():
             running = await in_thread(lambda _: start())
         else:
