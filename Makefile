@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check test coverage docs lint format bench debug asan clean \
-	wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
+	prove wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
 
 # Some environments set it. Each of the hundreds of processes that the tests start would then compile
 # the package's Python files, and pytest all tests.
@@ -52,6 +52,7 @@ help:
 	@echo 'make bench    the benchmarks, compared with other engines'
 	@echo 'make debug    the tests of our C on a build with assertions and symbols'
 	@echo 'make asan     the tests under AddressSanitizer and UBSan'
+	@echo 'make prove [TARGET=…]   build and test for another platform, in build/prove; no TARGET: the list'
 	@echo 'make wamr-edit, wamr-export, wamr-upgrade COMMIT=… [FROM=tree]'
 	@echo '              the patches of WAMR as commits, back, and to another version'
 	@echo 'make clean    remove the results of the others'
@@ -105,6 +106,10 @@ asan: $(VENV)/.dev
 	$(SANITIZED) ASAN_OPTIONS=detect_leaks=1:log_path=$(LEAKS)/log LSAN_OPTIONS=exitcode=0:log_threads=1 \
 	$(RUN) -m pytest -q tests/capi tests/patches/test_capi_patches.py
 	$(RUN) tests/support/leaks.py $(LEAKS)
+
+# Each target is a script in tools/prove, which sets up such a machine: docs/developing.md.
+prove:
+	@tools/prove/prove $(TARGET)
 
 # The patches of WAMR as commits in build/wamr-edit, back into cmake/patches, and to another WAMR.
 wamr-edit:

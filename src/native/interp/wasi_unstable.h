@@ -12,14 +12,16 @@ typedef struct unstable_filestat {
     uint64 size, atim, mtim, ctim;
 } unstable_filestat_t;
 
+/* i386 aligns 64-bit members to 4 bytes, wasm to 8. */
 typedef struct unstable_subscription {
-    uint64 userdata;
+    _Alignas(8) uint64 userdata;
     uint8 type;
     union {
         struct {
-            uint64 identifier; /* not in preview 1 */
+            _Alignas(8) uint64 identifier; /* not in preview 1 */
             uint32 clock_id;
-            uint64 timeout, precision;
+            _Alignas(8) uint64 timeout;
+            _Alignas(8) uint64 precision;
             uint16 flags;
         } clock;
         uint32 fd;

@@ -26,15 +26,17 @@ is_in_memory(WASMExecEnv *env, const void *address, uint64_t size)
 
 #define MOST_SUBSCRIPTIONS 65536u /* a program has at most 1024 descriptors */
 
-/* The subscription of snapshot 0. Preview 1 has no `identifier`. */
+/* The subscription of snapshot 0. Preview 1 has no `identifier`. i386 aligns 64-bit members to 4
+ * bytes, wasm to 8. */
 typedef struct {
-    uint64_t userdata;
+    _Alignas(8) uint64_t userdata;
     uint8_t type;
     union {
         struct {
-            uint64_t identifier;
+            _Alignas(8) uint64_t identifier;
             uint32_t clock_id;
-            uint64_t timeout, precision;
+            _Alignas(8) uint64_t timeout;
+            _Alignas(8) uint64_t precision;
             uint16_t flags;
         } clock;
         uint32_t fd;

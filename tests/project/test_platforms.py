@@ -1,0 +1,84 @@
+"""docs/platforms.md and tools/prove agree: a target has a row and a script, a result is kept."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROVE = ROOT / "tools" / "prove"
+sys.path.insert(0, str(PROVE))
+import table  # noqa: E402
+
+sys.path.remove(str(PROVE))
+
+
+def test_the_page_is_what_the_results_say():
+    text = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    written = text.partition(table.BEGIN)[2].partition(table.END)[0].strip()
+    assert written == table.documented(), "python3 tools/prove/table.py docs writes the page"
+
+
+@pytest.mark.parametrize("target", table.targets())
+def test_each_target_has_a_script_and_a_row(target):
+    script, _ = table.targets()[target]
+    text = (PROVE / script).read_text(encoding="utf-8")
+    assert "common." in text, f"{script} has its own steps"
+    assert f"`{target}`" in table.documented()
+
+
+def test_each_result_is_of_a_target_and_complete():
+    for path in table.RESULTS.glob("*.json"):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        assert kept["target"] == path.stem
+        assert path.stem in table.targets(), f"{path.name}: no target of this name"
+        assert kept["failed"] == len(kept["failures"])
+        assert kept["skipped"] == sum(kept["skipped_because"].values())
+
+
+def test_an_unknown_target_is_refused():
+    command = [PROVE / "prove", "linux-z80"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "there is no target 'linux-z80'" in done.stderr
+
+
+OUTCOMES = [
+    {"facts": {"machine": "M", "python": "CPython 3.13.0"}, "arguments": ["-q", "tests/unit"]},
+    {"test": "a", "outcome": "passed", "why": "", "seconds": 30.0},
+    {"test": "b", "outcome": "failed", "why": "assert 0", "seconds": 30.0},
+    {"test": "c", "outcome": "skipped", "why": "no 0x12ab", "seconds": 0},
+    {"test": "d", "outcome": "skipped", "why": "no 0x34cd", "seconds": 0},
+    {"test": "e", "outcome": "passed", "why": "", "seconds": 0},
+    {"test": "e", "outcome": "failed", "why": "teardown", "seconds": 0},
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, text in {"wheel.name": "w.whl", "wheel.size": "500", "commit": "abc"}.items():
+        (tmp_path / name).write_text(text)
+    lines = "\n".join(map(json.dumps, OUTCOMES))
+    (tmp_path / "outcomes.jsonl").write_text(lines + "\n")
+    return tmp_path
+
+
+def test_outcomes_are_counted_with_their_reasons(folder):
+    counted = table.summary("linux-i686", folder, 60, 1)
+    assert [counted[key] for key in ("passed", "failed", "skipped")] == [1, 2, 2]
+    assert counted["failures"] == ["b", "e"]
+    assert counted["skipped_because"] == {"no …": 2}
+    assert counted["run"] == "tests/unit"
+    assert counted["minutes"] == 1.0
+
+
+def test_a_later_run_replaces_an_outcome(folder):
+    again = [OUTCOMES[0], {**OUTCOMES[2], "outcome": "passed"}]
+    with (folder / "outcomes.jsonl").open("a") as file:
+        file.write("\n".join(map(json.dumps, again)) + "\n")
+    counted = table.summary("linux-i686", folder, 60, 0)
+    assert counted["failures"] == ["e"]

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Linux on other processors: Debian 13 in a chroot, its programs run by qemu-user, its Python 3.13.
+# The compiler in it is a cross compiler of x86-64, which runs at full speed; CMake and pip see the
+# emulated machine. i686 needs no emulator.
+source "$(dirname "$0")/common.bash" "$1"
+source "$PROVE/emulated.bash"
+SUITE=trixie
+case $TARGET in
+  linux-aarch64) debian=arm64 triplet=aarch64-linux-gnu emulator=aarch64 ;;
+  linux-armv7l) debian=armhf triplet=arm-linux-gnueabihf emulator=arm ;;
+  linux-riscv64) debian=riscv64 triplet=riscv64-linux-gnu emulator=riscv64 ;;
+  linux-i686) debian=i386 triplet=i386-linux-gnu emulator= SETARCH="setarch i686" ;;
+  *) echo "$0 has no target $TARGET" >&2; exit 2 ;;
+esac
+
+# Debian's packages where PyPI has none for each processor.
+packages=(python3 python3-venv python3-dev python3-cffi python3-numpy python3-greenlet python3-uvloop)
+packages+=(python3-setuptools python3-wheel python3-pycparser python3-psutil cmake ninja-build make git)
+
+set_up() {
+  if [ -z "$emulator" ]; then
+    make_chroot $SUITE $debian "${packages[@]}" gcc libc6-dev
+    ln -sf gcc "$CHROOT/usr/bin/cc"
+  else
+    make_chroot $SUITE $debian "${packages[@]}" libc6-dev
+    cross_compiler $triplet
+  fi
+  # Debian chooses BLAS by a script of the package.
+  local library
+  for library in blas lapack; do
+    ln -sf "$library/lib$library.so.3" "$CHROOT/usr/lib/$triplet/lib$library.so.3"
+  done
+}
+
+# The extras, one by one: those that have no package for this processor are left out, and their tests
+# are skipped by name.
+install_extras() {
+  inside python3 -m venv --system-site-packages /work/venv
+  cp "$PROVE/extras.py" "$ROOT/pyproject.toml" "$WORK/"
+  inside /work/venv/bin/python /work/extras.py /work/pyproject.toml run test demo >"$WORK/extras.txt"
+  local requirement
+  : >"$WORK/not-installed.txt"
+  while read -r requirement; do
+    inside /work/venv/bin/pip install --quiet --only-binary :all: "$requirement" </dev/null ||
+      echo "$requirement" >>"$WORK/not-installed.txt"
+  done <"$WORK/extras.txt"
+  inside /work/venv/bin/pip install --quiet 'setuptools>=77' simde-py
+  if ! inside /work/venv/bin/python -c 'import wasmtime'; then
+    local site
+    site=$WORK/venv/lib/python3.13/site-packages
+    cp "$PROVE/wasmtime_socket.py" "$site/wasmtime.py"
+    mkdir -p "$site/wasmtime-0.dist-info"
+    printf 'Metadata-Version: 2.1\nName: wasmtime\nVersion: 0\n' >"$site/wasmtime-0.dist-info/METADATA"
+  fi
+  cat "$WORK/not-installed.txt"
+}
+
+build_wheel() {
+  make_sdist
+  [ "$SOURCE_CHANGED" = 0 ] && ls "$WORK"/wheels/*.whl && return
+  rm -rf "$WORK/wheels"
+  inside /bin/sh -c 'cd /work/source && /work/venv/bin/python setup.py -q bdist_wheel -d /work/wheels'
+  inside /work/venv/bin/pip install --quiet --no-deps --force-reinstall /work/wheels/*.whl
+}
+
+run_tests() {
+  copy_tests
+  record "$WORK"/wheels/*.whl
+  RECORD_IN=/work run_suite with_wat_server inside \
+    PROVE_MACHINE="Debian 13 $debian${emulator:+, qemu-$emulator $(emulator_version)}" \
+    PROVE_COMPILER="$(inside gcc --version | head -n 1)" PROVE_EMULATED="$emulator" \
+    PYTHONPATH=/work/tree/tools/prove WAMR_WAT_SOCKET=/work/wat.socket PYTHONDONTWRITEBYTECODE=1 \
+    timeout "${LIMIT:-100000}" \
+    /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
+    -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 \
+    ${TESTS:-$MOST_TESTS}
+}
+
+need mmdebstrap rsync
+[ -z "$emulator" ] || use_emulator
+step set-up set_up
+step extras install_extras
+always wheel build_wheel
+run_tests

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# CPython built against musl, from Debian's source package, in a chroot with musl-gcc: as Alpine has
+# it. zlib and libffi are built with it, too. It has no ssl, so packages are downloaded by this
+# machine's pip, for musllinux.
+source "$(dirname "$0")/common.bash" "$1"
+source "$PROVE/emulated.bash"
+SUITE=trixie VERSION=3.13
+case $TARGET in
+  musl-x86_64) debian=amd64 cpu=x86_64 emulator= ;;
+  musl-aarch64) debian=arm64 cpu=aarch64 emulator=aarch64 ;;
+  *) echo "$0 has no target $TARGET" >&2; exit 2 ;;
+esac
+
+set_up() {
+  if [ -z "$emulator" ]; then
+    make_chroot $SUITE $debian musl-dev musl-tools cmake ninja-build make gcc libc6-dev
+    ln -sf gcc "$CHROOT/usr/bin/cc"
+  else
+    make_chroot $SUITE $debian musl-dev musl-tools cmake ninja-build make libc6-dev
+    cross_compiler "$cpu-linux-gnu"
+  fi
+  # configure asks the compiler for Debian's name of the platform.
+  printf '#!/bin/sh\n[ "$1" = --print-multiarch ] && echo %s-linux-musl && exit\nREALGCC=gcc exec musl-gcc "$@"\n' \
+    $cpu >"$CHROOT/usr/local/bin/musl-cc"
+  chmod +x "$CHROOT/usr/local/bin/musl-cc"
+}
+
+build_python() {
+  local package
+  for package in zlib libffi python$VERSION; do debian_source $SUITE $package; done
+  in_source() { # FOLDER COMMAND
+    inside CC=musl-cc CFLAGS="-O2 -fPIC -I/work/python/include" LDFLAGS=-L/work/python/lib \
+      PKG_CONFIG=false /bin/sh -c "cd /work/sources/$1 && $2"
+  }
+  in_source zlib './configure --prefix=/work/python --static && make -s -j2 install'
+  in_source libffi "./configure --host=$cpu-linux-musl --prefix=/work/python --disable-shared --disable-docs && make -s -j2 install"
+  in_source python$VERSION "./configure --prefix=/work/python --without-ensurepip \
+    LIBFFI_CFLAGS=-I/work/python/include LIBFFI_LIBS='-L/work/python/lib -lffi' && make -s -j2 && make -s install"
+  inside /work/python/bin/python3 -c 'import ctypes, zlib, asyncio; print(ctypes.CDLL(None))'
+}
+
+install_extras() {
+  local pip="$ROOT/.venv/bin/pip" requirement
+  local tags=(--platform "musllinux_1_2_$cpu" --platform "musllinux_1_1_$cpu" --platform any
+    --python-version $VERSION --implementation cp --abi "cp${VERSION/./}" --abi abi3 --abi none)
+  make -C "$ROOT" -s .venv/.dev
+  mkdir -p "$WORK/packages"
+  "$ROOT/.venv/bin/python" "$PROVE/extras.py" "$ROOT/pyproject.toml" run test demo >"$WORK/extras.txt"
+  rm -rf "$WORK/venv"
+  inside /work/python/bin/python3 -m venv --without-pip /work/venv
+  "$pip" download --quiet --only-binary :all: --no-deps "${tags[@]}" -d "$WORK/packages" pip
+  inside /bin/sh -c 'cd /work && venv/bin/python packages/pip-*.whl/pip install -q --no-index packages/pip-*.whl'
+  : >"$WORK/not-installed.txt"
+  while read -r requirement; do
+    "$pip" download --quiet --only-binary :all: "${tags[@]}" -d "$WORK/packages" "$requirement" </dev/null &&
+      inside /work/venv/bin/pip install -q --no-index --find-links /work/packages "$requirement" </dev/null ||
+      echo "$requirement" >>"$WORK/not-installed.txt"
+  done < <(cat "$WORK/extras.txt"; printf '%s\n' 'setuptools>=77' 'simde-py' 'pycparser' 'wheel')
+  cat "$WORK/not-installed.txt"
+}
+
+build_wheel() {
+  make_sdist
+  [ "$SOURCE_CHANGED" = 0 ] && ls "$WORK"/wheels/*.whl && return
+  rm -rf "$WORK/wheels"
+  inside CC=musl-cc /bin/sh -c 'cd /work/source && /work/venv/bin/python setup.py -q bdist_wheel -d /work/wheels'
+  inside /bin/sh -c '/work/venv/bin/pip install -q --no-index --no-deps --force-reinstall /work/wheels/*.whl'
+}
+
+run_tests() {
+  copy_tests
+  record "$WORK"/wheels/*.whl
+  RECORD_IN=/work run_suite inside \
+    PROVE_MACHINE="Linux $cpu${emulator:+, qemu-$emulator $(emulator_version)}" PROVE_EMULATED="$emulator" \
+    PROVE_LIBC="$(inside /bin/sh -c "/lib/ld-musl-$cpu.so.1 2>&1" | awk '/Version/ { print "musl", $2 }')" \
+    PROVE_COMPILER="$(inside gcc --version | head -n 1)" CC=musl-cc \
+    PYTHONPATH=/work/tree/tools/prove PYTHONDONTWRITEBYTECODE=1 \
+    /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
+    -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 ${TESTS:-$MOST_TESTS}
+}
+
+need mmdebstrap rsync
+[ -z "$emulator" ] || use_emulator
+step set-up set_up
+step python build_python
+step extras install_extras
+always wheel build_wheel
+run_tests

@@ -1,0 +1,90 @@
+"""A pytest plugin: appends the outcome of each test to a file of JSON lines, as they arrive.
+
+The first line of a run has the facts about the machine that the tests run on. The file survives a
+run that is stopped, and table.py counts it. Knows nothing of the targets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", help="the file that outcomes are appended to")
+    parser.addoption("--record-passed", help="a file with names of tests that are not run again")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("--record")
+    if path and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(Path(path), config))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    path = config.getoption("--record-passed")
+    if path:
+        passed = set(Path(path).read_text(encoding="utf-8").split("\n"))
+        items[:] = [item for item in items if item.nodeid not in passed]
+
+
+class Recorder:
+    """Writes a line for each test: the name, the outcome and why."""
+
+    def __init__(self, path: Path, config: pytest.Config) -> None:
+        self._file = path.open("a", encoding="utf-8")
+        self._write({"facts": facts(), "arguments": [*config.invocation_params.args]})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when in {"setup", "teardown"} and report.outcome == "passed":
+            return
+        why = ""
+        if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+            why = report.longrepr[2].removeprefix("Skipped: ")
+        elif report.outcome == "skipped":  # expected to fail
+            why = f"xfail: {getattr(report, 'wasxfail', '')}"
+        elif report.outcome == "failed":
+            why = str(report.longrepr).rstrip().rpartition("\n")[2]
+        line = {"test": report.nodeid, "outcome": report.outcome, "why": why}
+        self._write({**line, "seconds": round(report.duration, 2)})
+
+
+def facts() -> dict[str, str]:
+    """Return what the table says about this machine and its Python."""
+    gil = "" if getattr(sys, "_is_gil_enabled", lambda: True)() else ", GIL off"
+    return {
+        "machine": os.environ.get("PROVE_MACHINE") or f"{platform.system()} {platform.machine()}",
+        "python": f"{platform.python_implementation()} {python_version()}{gil}",
+        "bits": str(sys.maxsize.bit_length() + 1),
+        "libc": os.environ.get("PROVE_LIBC") or libc(),
+        "compiler": os.environ.get("PROVE_COMPILER", ""),
+    }
+
+
+def python_version() -> str:
+    """Return the version of the interpreter: PyPy has one beside that of the language."""
+    pypy = getattr(sys, "pypy_version_info", None)
+    return platform.python_version() + (" (" + ".".join(map(str, pypy[:3])) + ")" if pypy else "")
+
+
+def libc() -> str:
+    """Return name and version of the C library."""
+    if os.name == "nt":
+        return "Universal CRT"
+    name, version = platform.libc_ver()
+    if name:
+        return f"{name} {version}"
+    multiarch = str(sysconfig.get_config_var("MULTIARCH") or "")
+    return "musl" if multiarch.endswith("musl") else platform.system()

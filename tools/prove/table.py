@@ -1,0 +1,198 @@
+"""The tables of `make prove`: of one run, of all targets, and in docs/platforms.md.
+
+    table.py list                         the targets, with the last result of each
+    table.py passed FOLDER                the names of the tests that passed
+    table.py summary TARGET FOLDER SECONDS STATUS
+                                          count the outcomes, print and keep the table
+    table.py keep TARGET…                 take the table into results/ and the documentation
+    table.py docs                         write docs/platforms.md anew from results/
+
+FOLDER is build/prove/<target>; record.py wrote its outcomes.jsonl.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+RESULTS = HERE / "results"
+DOCS = ROOT / "docs" / "platforms.md"
+BEGIN, END = "<!-- table.py: begin -->", "<!-- table.py: end -->"
+COLUMNS = (
+    "target",
+    "machine",
+    "Python, C library",
+    "wheel, compiler",
+    "tests",
+    "passed",
+    "failed",
+    "skipped",
+    "date, source",
+)
+WHEEL = ("wheel.name", "wheel.size", "commit")
+LONGEST = 100  # characters of a reason that the table shows
+OWN_ARGUMENTS = re.compile(r"-p|record|--record.*|no:cacheprovider|--tb=.*|-q|-n\d*|\d+")
+
+
+def targets() -> dict[str, tuple[str, str]]:
+    """Return the script and the description of each target."""
+    lines = (HERE / "targets.txt").read_text(encoding="utf-8").splitlines()
+    rows = [line.split(None, 2) for line in lines if line and not line.startswith("#")]
+    return {name: (script, text) for name, script, text in rows}
+
+
+def outcomes(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str], list[str]]:
+    """Return the last outcome of each test, the facts and pytest's arguments of the last run.
+
+    A failure of the setup or the teardown is one of the test.
+    """
+    tests: dict[str, dict[str, Any]] = {}
+    facts: dict[str, str] = {}
+    arguments: list[str] = []
+    run = 0
+    for text in (folder / "outcomes.jsonl").read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        if "facts" in line:
+            facts, arguments, run = line["facts"], line["arguments"], run + 1
+            continue
+        known = tests.get(line["test"])
+        if not (known and known["run"] == run and known["outcome"] == "failed"):
+            tests[line["test"]] = {**line, "run": run}
+    return tests, facts, arguments
+
+
+def plain(reason: str) -> str:
+    """Return a reason without what differs from test to test, so that equal ones are counted."""
+    text = re.sub(r"0x[0-9a-f]+|\b\d{5,}\b", "…", " ".join(reason.split()))
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def summary(target: str, folder: Path, seconds: int, status: int) -> dict[str, Any]:
+    """Count the outcomes and return the table's content."""
+    tests, facts, arguments = outcomes(folder)
+    count = Counter(line["outcome"] for line in tests.values())
+    reasons = Counter(plain(t["why"]) for t in tests.values() if t["outcome"] == "skipped")
+    read = {name: (folder / name).read_text(encoding="utf-8").strip() for name in WHEEL}
+    return {
+        "target": target,
+        **facts,
+        "wheel": read["wheel.name"],
+        "wheel_bytes": int(read["wheel.size"]),
+        "commit": read["commit"],
+        "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
+        "run": " ".join(a for a in arguments if not OWN_ARGUMENTS.fullmatch(a)) or "all tests",
+        "passed": count["passed"],
+        "failed": count["failed"],
+        "skipped": count["skipped"],
+        "skipped_because": dict(reasons.most_common()),
+        "failures": sorted(name for name, t in tests.items() if t["outcome"] == "failed"),
+        "minutes": round(sum(t["seconds"] for t in tests.values()) / 60, 1),
+        "last_run_minutes": round(seconds / 60, 1),
+        "pytest_status": status,
+    }
+
+
+def printed(result: dict[str, Any]) -> str:
+    """Return the table of a run as text."""
+    rows = [
+        ("target", result["target"]),
+        ("machine", result["machine"]),
+        ("Python", f"{result['python']}, {result['bits']} bits"),
+        ("C library", result["libc"]),
+        ("compiler", result["compiler"]),
+        ("wheel", f"{result['wheel']}, {result['wheel_bytes']:,} bytes"),
+        ("source", f"{result['commit']}, {result['date']}"),
+        ("run", result["run"]),
+        ("passed", result["passed"]),
+        ("failed", result["failed"]),
+        *(("", name) for name in result["failures"]),
+        ("skipped", result["skipped"]),
+        *(("", f"{count} x {why}") for why, count in result["skipped_because"].items()),
+        ("minutes", f"{result['minutes']} in tests; {result['last_run_minutes']} for the last run"),
+    ]
+    return "\n".join(f"| {name:9} | {value}" for name, value in rows)
+
+
+def listed() -> str:
+    """Return the list of the targets."""
+    lines = []
+    for name, (_, text) in targets().items():
+        path = RESULTS / f"{name}.json"
+        last = "never run"
+        if path.exists():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            last = f"{kept['date']}: {kept['passed']} passed, {kept['failed']} failed"
+        lines.append(f"{name:16} {text:52} {last}")
+    return "\n".join(["make prove TARGET=…", *lines])
+
+
+def documented() -> str:
+    """Return the rows of docs/platforms.md."""
+    lines = [
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
+    ]
+    for name, (_, text) in targets().items():
+        path = RESULTS / f"{name}.json"
+        if not path.exists():
+            lines.append(f"| `{name}` | {text} | | | never run | | | | |")
+            continue
+        one = json.loads(path.read_text(encoding="utf-8"))
+        cells = [
+            f"`{name}`",
+            one["machine"],
+            f"{one['python']}, {one['libc']}",
+            f"{one['wheel_bytes'] / 1000:,.0f} kB, {one['compiler']}",
+            f"`{one['run']}`" if one["run"] != "all tests" else "all",
+            *(f"{one[key]:,}" for key in ("passed", "failed", "skipped")),
+            f"{one['date']}, {one['commit']}",
+        ]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def write_docs() -> None:
+    """Put the rows between the two marks of the page."""
+    text = DOCS.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCS.write_text(f"{before}{BEGIN}\n\n{documented()}\n\n{END}{after}", encoding="utf-8")
+
+
+def keep(target: str) -> None:
+    """Copy the table of the last run into results/."""
+    text = (ROOT / "build" / "prove" / target / "table.json").read_text(encoding="utf-8")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{target}.json").write_text(text, encoding="utf-8")
+
+
+def main(command: str, *rest: str) -> int:
+    if command == "list":
+        print(listed())
+    elif command == "passed":
+        folder = Path(rest[0])
+        tests = outcomes(folder)[0] if (folder / "outcomes.jsonl").exists() else {}
+        print("\n".join(n for n, t in tests.items() if t["outcome"] != "failed"))
+    elif command == "summary":
+        target, folder, seconds, status = rest[0], Path(rest[1]), int(rest[2]), int(rest[3])
+        result = summary(target, folder, seconds, status)
+        (folder / "table.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        (folder / "table.txt").write_text(printed(result) + "\n", encoding="utf-8")
+        print(printed(result))
+        return 1 if result["failed"] or status not in {0, 1} else 0
+    elif command in {"keep", "docs"}:
+        for target in rest:
+            keep(target)
+        write_docs()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
