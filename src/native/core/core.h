@@ -19,6 +19,8 @@
 #include "platform_api_extension.h"
 #include "wasm_export.h"
 
+#define WPY_PAGE 65536u /* of a linear memory */
+
 /* ---- group.c ---- */
 
 typedef struct wpy_group wpy_group;

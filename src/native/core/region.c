@@ -2,7 +2,9 @@
  *
  * The address range of a linear memory, 4 GiB where there is so much address space, is reserved
  * when the memory is made, and committed as the memory grows, so the memory never moves. Where
- * address space is short (`ulimit -v`), less is reserved, and growing beyond that fails.
+ * address space is short (`ulimit -v`), less is reserved, and growing beyond that fails. With 32
+ * bits only what is used is reserved, apart from other ranges; growing reserves the addresses
+ * behind it, and fails where others have them.
  *
  * Mapping and unmapping would take most of the time of making an instance. So a pool keeps a few
  * freed regions that have little committed, zeroed when they are freed. The pool is given back to
@@ -12,11 +14,7 @@
  */
 #include "core/region.h"
 
-#if defined(BH_PLATFORM_WINDOWS)
-#include <windows.h>
-#else
-#include <sys/mman.h>
-#endif
+#include "core/pages.h"
 
 #define BUCKETS 4096
 
@@ -40,67 +38,10 @@ bucket_of(const void *base)
     return &regions[(((uint64_t)(uintptr_t)base >> 12) * 0x9E3779B97F4A7C15u >> 40) % BUCKETS];
 }
 
-#if defined(BH_PLATFORM_WINDOWS)
-static void *
-reserve_pages(uint64_t size)
-{
-    return VirtualAlloc(NULL, (SIZE_T)size, MEM_RESERVE, PAGE_NOACCESS);
-}
-
-static bool
-commit_pages(uint8_t *base, uint64_t size)
-{
-    return VirtualAlloc(base, (SIZE_T)size, MEM_COMMIT, PAGE_READWRITE) != NULL;
-}
-
-static bool
-uncommit_pages(uint8_t *base, uint64_t size)
-{
-    return VirtualFree(base, (SIZE_T)size, MEM_DECOMMIT) != 0;
-}
-
-static void
-return_pages(uint8_t *base, uint64_t size)
-{
-    (void)size;
-    VirtualFree(base, 0, MEM_RELEASE);
-}
-#else
-#if !defined(MAP_NORESERVE)
-#define MAP_NORESERVE 0
-#endif
-static void *
-reserve_pages(uint64_t size)
-{
-    void *base =
-        mmap(NULL, (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return base == MAP_FAILED ? NULL : base;
-}
-
-static bool
-commit_pages(uint8_t *base, uint64_t size)
-{
-    return mprotect(base, (size_t)size, PROT_READ | PROT_WRITE) == 0;
-}
-
-static bool
-uncommit_pages(uint8_t *base, uint64_t size)
-{
-    return mmap(base, (size_t)size, PROT_NONE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
-}
-
-static void
-return_pages(uint8_t *base, uint64_t size)
-{
-    munmap(base, (size_t)size);
-}
-#endif
-
 void
 wpy_region_drop(region *r)
 {
-    return_pages(r->base, r->reserved);
+    wpy_pages_return(r->base, r->reserved);
     wpy_return_mappings(r->mappings);
     free(r);
 }
@@ -139,10 +80,10 @@ share_of_address_space(uint64_t reserve, uint64_t least)
 {
     uint8_t *base = NULL;
 
-    while (reserve > least && !(base = reserve_pages(reserve)))
+    while (reserve > least && !(base = wpy_pages_reserve(reserve)))
         reserve /= 2;
     if (base)
-        return_pages(base, reserve);
+        wpy_pages_return(base, reserve);
     return reserve / 4 > least ? reserve / 4 : least;
 }
 
@@ -169,10 +110,24 @@ reserve_share(uint64_t *reserve, uint64_t least)
 
     wpy_registry_lock();
     drain_pool();
-    if (!(base = reserve_pages(*reserve))) {
+    if (!(base = wpy_pages_reserve(*reserve))) {
         *reserve = share_of_address_space(*reserve, least);
-        base = reserve_pages(*reserve);
+        base = wpy_pages_reserve(*reserve);
     }
+    wpy_registry_unlock();
+    return base;
+}
+
+/* Reserves `size` bytes, in whole pages, apart from other ranges; sets *reserve to how much. */
+static uint8_t *
+reserve_apart(uint64_t *reserve, uint64_t size)
+{
+    uint8_t *base;
+
+    *reserve = size ? (size + WPY_PAGE - 1) / WPY_PAGE * WPY_PAGE : WPY_PAGE;
+    wpy_registry_lock();
+    if (!(base = wpy_pages_reserve_apart(*reserve)) && drain_pool())
+        base = wpy_pages_reserve_apart(*reserve);
     wpy_registry_unlock();
     return base;
 }
@@ -191,7 +146,9 @@ wpy_region_reserve(uint64_t size, uint64_t reserve, uint32_t count)
     r->mappings = count;
     r->take_back = NULL;
     r->image = NULL;
-    if (!(r->base = reserve_pages(reserve)) && !(r->base = reserve_share(&reserve, size))) {
+    if (!(r->base =
+              WPY_FEW_ADDRESSES ? reserve_apart(&reserve, size) : wpy_pages_reserve(reserve)) &&
+        !(r->base = reserve_share(&reserve, size))) {
         wpy_set_refusal(WPY_NO_ADDRESS_SPACE, size, 0);
         wpy_return_mappings(count);
         free(r);
@@ -205,8 +162,8 @@ bool
 wpy_region_commit(region *r, uint64_t size)
 {
     if (size > r->committed) {
-        if (!commit_pages(r->base + r->committed, size - r->committed) &&
-            (!drain_pool() || !commit_pages(r->base + r->committed, size - r->committed))) {
+        if (!wpy_pages_commit(r->base + r->committed, size - r->committed) &&
+            (!drain_pool() || !wpy_pages_commit(r->base + r->committed, size - r->committed))) {
             wpy_set_refusal(WPY_NO_BYTES, size, 0);
             return false;
         }
@@ -220,7 +177,7 @@ wpy_region_uncommit(region *r, uint64_t size)
 {
     if (r->committed <= size)
         return true;
-    if (!uncommit_pages(r->base + size, r->committed - size))
+    if (!wpy_pages_uncommit(r->base + size, r->committed - size))
         return false;
     r->committed = size;
     return true;
@@ -287,6 +244,9 @@ region_grow(void *base, uint64_t size)
 {
     region *r = wpy_region_find(base);
 
+    if (r && WPY_FEW_ADDRESSES && size > r->reserved &&
+        wpy_pages_extend(r->base, r->reserved, size))
+        r->reserved = size;
     if (!r || size > r->reserved) {
         wpy_set_refusal(WPY_NO_ADDRESS_SPACE, size, r ? r->reserved : 0);
         return false;

@@ -18,7 +18,6 @@
 #include "wasm_runtime.h"
 
 #define WPY_NULL_REF UINT32_MAX
-#define WPY_PAGE 65536u
 
 /* The most elements of one table, and of all tables of a module: 80 MB. Elements are written when a
    table is made, so a module must not be able to ask for as many as the format allows. */
@@ -345,6 +344,11 @@ bool wpy_trapped_hook(WASMExecEnv *env);
 
 /* The loader has reached an instruction of a function (its position in the code section). */
 void wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled);
+
+/* ---- interp/stack_guard.h ---- */
+
+/* The lowest address of this thread's stack that may be used; NULL: not known. */
+uint8_t *wpy_stack_end(void);
 
 /* ---- checkpoint.c ---- */
 
