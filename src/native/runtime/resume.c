@@ -239,7 +239,7 @@ run(wpy_execution *execution, uint32_t *cells)
 static bool
 has_room(size_t size)
 {
-    uint8_t *end = os_thread_get_stack_boundary(), *here = (uint8_t *)&size;
+    uint8_t *end = wpy_stack_end(), *here = (uint8_t *)&size;
 
     return !end || (here > end && (size_t)(here - end) > size + 2 * WASM_STACK_GUARD_SIZE);
 }
