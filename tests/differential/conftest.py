@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from differential import DifferentialModule, installed
-from needs import needs
+from needs import needs_engine
 
 
 def in_both_engines(package: str, name: str) -> Iterator[DifferentialModule]:
-    needs("wasmtime", "wat")
+    needs_engine()
     both = DifferentialModule(installed(package, name, "demo"))
     yield both
     both.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import atomic_model
 import pytest
-from needs import needs
+from needs import needs_engine
 from single_instructions import signed
 
 import wamr
@@ -116,7 +116,7 @@ def theirs(data: bytes, tries: list[tuple[int, ...]]) -> list[Any]:
 
 @pytest.mark.parametrize("seed", range(PROGRAMS))
 def test_random_code_does_as_in_wasmtime(seed: int, wat: Wat) -> None:
-    needs("wasmtime", "wat")
+    needs_engine()
     text = Program(seed).text()
     chance = random.Random(seed)
     edges = {"i32": (0, 1, 8, 2**31, 2**32 - 1), "i64": (0, 1, 2**32, 2**63, 2**64 - 1)}

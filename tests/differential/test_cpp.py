@@ -13,11 +13,11 @@ import pytest
 from bounds import COMPILING
 from cpp import compiled
 from differential import DifferentialModule, Outcome
-from needs import needs
+from needs import needs_engine
 
 import wamr
 
-needs("wasmtime", "wat")
+needs_engine()
 pytestmark = [pytest.mark.slow, pytest.mark.seconds(COMPILING)]
 
 SOURCE = Path(__file__).with_name("cpp") / "program.cpp"

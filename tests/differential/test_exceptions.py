@@ -8,12 +8,12 @@ from __future__ import annotations
 import mutants
 import pytest
 from exception_programs import Program
-from needs import needs
+from needs import needs_engine
 from random_exceptions import Tally, compare, compare_all
 
 import wamr
 
-needs("wasmtime", "wat")
+needs_engine()
 pytestmark = pytest.mark.slow
 
 EACH, CHUNKS = 50, 10  # programs of a form in a test, and tests

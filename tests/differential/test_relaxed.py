@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import relaxed_model
-from needs import needs
+from needs import needs_engine
 
 Wat = Callable[[str], bytes]
 
@@ -19,7 +19,7 @@ Wat = Callable[[str], bytes]
     "name", [name for name in relaxed_model.NAMES if name not in relaxed_model.MADD]
 )
 def test_wasmtime_gives_what_the_model_gives(name: str, wat: Wat) -> None:
-    needs("wasmtime", "wat")
+    needs_engine()
     import wasmtime
 
     config = wasmtime.Config()

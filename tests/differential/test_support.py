@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from differential import DifferentialModule, EngineInstance, Folder, Job, Outcome, refused
-from needs import needs
+from needs import needs_engine
 
 import wamr
 
-needs("wasmtime", "wat")
+needs_engine()
 
 
 GREETING = """

@@ -33,3 +33,15 @@ def needs(package: str, extra: str) -> None:
         if os.environ.get("WAMR_TESTS") == "complete":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason, allow_module_level=True)
+
+
+def needs_engine() -> None:
+    """Skip the test or the file if wasmtime can't run modules, only parse their text.
+
+    wasmtime has no package for some processors. There `make prove` installs its parser alone, as
+    version 0 (tools/prove/wasmtime_socket.py).
+    """
+    needs("wasmtime", "wat")
+    if importlib.metadata.version("wasmtime") == "0":
+        reason = "wasmtime has no engine for this processor"
+        pytest.skip(reason, allow_module_level=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from capi_fixtures import CApiWasiFunctions
-from needs import needs
+from needs import needs_engine
 from wasm_fixtures import INVAL, PREVIEW1, UNSTABLE, WasiFunctions
 
 pytestmark = pytest.mark.usefixtures("wat")
@@ -83,7 +83,7 @@ def test_no_subscriptions(abi: str) -> None:
 
 
 def test_wasmtime_agrees() -> None:
-    needs("wasmtime", "wat")
+    needs_engine()
     import wasmtime
 
     engine = wasmtime.Engine()

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from bounds import COMPILING
-from needs import needs
+from needs import needs_engine
 
 import wamr
 from wamr._backend.binding import lib
@@ -194,7 +194,7 @@ def run_under_wasmtime(program: Any, work: Path, group: str) -> str:
 
 @pytest.fixture(scope="session")
 def theirs(conformance: Path) -> tuple[Any, Any]:
-    needs("wasmtime", "wat")
+    needs_engine()
     import wasmtime
 
     engine = wasmtime.Engine()
