@@ -65,22 +65,32 @@ debian_mirror() { # the one that this machine's apt takes most packages from
     sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }'
 }
 
-# Unpacks the source package to WORK/sources/PACKAGE. apt's files for it are below WORK.
-debian_source() { # SUITE PACKAGE
+# Unpacks the source package to WORK/sources/PACKAGE, from the first suite whose files the mirror has.
+# apt's files for it are below WORK.
+debian_source() { # PACKAGE SUITE…
   need dpkg-dev
-  local apt=$WORK/apt
-  mkdir -p "$apt/lists" "$apt/cache" "$apt/unpacked"
-  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $1 main" >"$apt/sources.list"
-  rm -rf "$apt/unpacked" "$WORK/sources/$2" && mkdir -p "$apt/unpacked" "$WORK/sources"
-  (cd "$apt/unpacked" && {
+  local package=$1 apt suite
+  shift
+  for suite in "$@"; do
+    apt=$WORK/apt/$suite
+    rm -rf "$apt/unpacked" "$WORK/sources/$package"
+    mkdir -p "$apt/lists" "$apt/cache" "$apt/unpacked" "$WORK/sources"
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $suite main" \
+      >"$apt/sources.list"
     local options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o APT::Sandbox::User=root
       -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o Acquire::Languages=none)
-    apt-get "${options[@]}" update -qq && apt-get "${options[@]}" source -qq "$2" >/dev/null
-    mv ./*/ "$WORK/sources/$2"
-  })
+    [ -n "$(ls -A "$apt/lists")" ] || apt-get "${options[@]}" update -qq
+    if (cd "$apt/unpacked" && apt-get "${options[@]}" source -qq "$package" >/dev/null); then
+      mv "$apt/unpacked"/*/ "$WORK/sources/$package"
+      return
+    fi
+  done
+  say "the mirror has the sources of $package for none of: $*"
+  return 1
 }
 
-pip_settings() { # this machine's settings of pip, as variables; files of this machine aren't there
+# This machine's settings of pip, as variables. Its files aren't there in a chroot.
+pip_settings() {
   pip config list 2>/dev/null | python3 -c "
 import ast, re, sys
 for line in sys.stdin:
@@ -163,7 +173,7 @@ register_emulator() { # ARCHITECTURE as qemu calls it: aarch64, arm, riscv64
 # second build there compiles only what changed. SOURCE_CHANGED is 1 if anything changed.
 make_sdist() {
   need rsync
-  make -C "$ROOT" -s .venv/.dev >&2
+  [ -e "$ROOT/.venv/.dev" ] || make -C "$ROOT" -s .venv/.dev >&2
   local made=$WORK/sdist
   rm -rf "$made" && mkdir -p "$made"
   (cd "$ROOT" && .venv/bin/python -m build --sdist --no-isolation --outdir "$made" . >"$WORK/logs/sdist.log" 2>&1) ||
@@ -172,6 +182,17 @@ make_sdist() {
   SOURCE_CHANGED=$(rsync --archive --checksum --delete --out-format=%n --no-times \
     --exclude=/build --exclude='/wamr-src.git' "$made/unpacked/" "$WORK/source/" | grep -qvE '/$|PKG-INFO|egg-info|setup.cfg' && echo 1 || echo 0)
   rm -rf "$made"
+}
+
+# Builds the wheel by the command, which writes it to WORK/wheels (/work/wheels), and then installs it
+# by the other one, unless nothing changed.
+build_and_install() { # BUILD INSTALL: functions
+  make_sdist
+  [ "$SOURCE_CHANGED" = 0 ] && [ -e "$WORK/done/wheel" ] && return
+  rm -rf "$WORK/done/wheel" "$WORK/wheels"
+  "$1"
+  "$2"
+  touch "$WORK/done/wheel"
 }
 
 # Copies the checkout, without what git ignores, to WORK/tree: the tests run there, with the package

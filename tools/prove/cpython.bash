@@ -35,10 +35,10 @@ install_extras() {
 
 # The wheel that all versions get is built by the oldest interpreter there is: one file for all.
 build_wheel() {
-  make_sdist
-  [ "$SOURCE_CHANGED" = 0 ] && ls "$WORK"/wheels/*.whl && return
-  rm -rf "$WORK/wheels"
   "$WORK/venv/bin/pip" wheel --quiet --no-deps --wheel-dir "$WORK/wheels" "$WORK/source"
+}
+
+install_wheel() {
   "$WORK/venv/bin/pip" install --quiet --no-deps --force-reinstall "$WORK"/wheels/*.whl
 }
 
@@ -54,5 +54,5 @@ run_tests() {
 python=$(find_python)
 need rsync
 step extras install_extras
-always wheel build_wheel
+always wheel build_and_install build_wheel install_wheel
 run_tests

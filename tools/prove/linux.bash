@@ -47,7 +47,8 @@ install_extras() {
   inside /work/venv/bin/pip install --quiet 'setuptools>=77' simde-py
   if ! inside /work/venv/bin/python -c 'import wasmtime'; then
     local site
-    site=$WORK/venv/lib/python3.13/site-packages
+    site=$(echo "$WORK"/venv/lib/python3.*/site-packages)
+    inside /work/venv/bin/pip uninstall --quiet --yes wasmtime
     cp "$PROVE/wasmtime_socket.py" "$site/wasmtime.py"
     mkdir -p "$site/wasmtime-0.dist-info"
     printf 'Metadata-Version: 2.1\nName: wasmtime\nVersion: 0\n' >"$site/wasmtime-0.dist-info/METADATA"
@@ -56,11 +57,11 @@ install_extras() {
 }
 
 build_wheel() {
-  make_sdist
-  [ "$SOURCE_CHANGED" = 0 ] && ls "$WORK"/wheels/*.whl && return
-  rm -rf "$WORK/wheels"
   inside /bin/sh -c 'cd /work/source && /work/venv/bin/python setup.py -q bdist_wheel -d /work/wheels'
-  inside /work/venv/bin/pip install --quiet --no-deps --force-reinstall /work/wheels/*.whl
+}
+
+install_wheel() {
+  inside /bin/sh -c '/work/venv/bin/pip install --quiet --no-deps --force-reinstall /work/wheels/*.whl'
 }
 
 run_tests() {
@@ -80,5 +81,5 @@ need mmdebstrap rsync
 [ -z "$emulator" ] || use_emulator
 step set-up set_up
 step extras install_extras
-always wheel build_wheel
+always wheel build_and_install build_wheel install_wheel
 run_tests

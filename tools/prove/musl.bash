@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# CPython built against musl, from Debian's source package, in a chroot with musl-gcc: as Alpine has
-# it. zlib and libffi are built with it, too. It has no ssl, so packages are downloaded by this
-# machine's pip, for musllinux.
+# CPython built against musl, from Debian's source package, in a chroot with musl-gcc. Its threads have
+# 1 MiB of stack, as in the usual images with musl. zlib and libffi are built with it, too. It has no
+# ssl, so packages are downloaded by this machine's pip, for musllinux.
 source "$(dirname "$0")/common.bash" "$1"
 source "$PROVE/emulated.bash"
 SUITE=trixie VERSION=3.13
@@ -27,15 +27,17 @@ set_up() {
 
 build_python() {
   local package
-  for package in zlib libffi python$VERSION; do debian_source $SUITE $package; done
+  for package in zlib libffi python$VERSION; do debian_source $package $SUITE sid bookworm; done
   in_source() { # FOLDER COMMAND
     inside CC=musl-cc CFLAGS="-O2 -fPIC -I/work/python/include" LDFLAGS=-L/work/python/lib \
       PKG_CONFIG=false /bin/sh -c "cd /work/sources/$1 && $2"
   }
   in_source zlib './configure --prefix=/work/python --static && make -s -j2 install'
+  need autoconf automake libtool libltdl-dev # Debian's package has no configure
+  (cd "$WORK/sources/libffi" && autoreconf -fi)
   in_source libffi "./configure --host=$cpu-linux-musl --prefix=/work/python --disable-shared --disable-docs && make -s -j2 install"
   in_source python$VERSION "./configure --prefix=/work/python --without-ensurepip \
-    LIBFFI_CFLAGS=-I/work/python/include LIBFFI_LIBS='-L/work/python/lib -lffi' && make -s -j2 && make -s install"
+    CFLAGS='-O2 -DTHREAD_STACK_SIZE=0x100000' LIBFFI_CFLAGS=-I/work/python/include LIBFFI_LIBS='-L/work/python/lib -lffi' && make -s -j2 && make -s install"
   inside /work/python/bin/python3 -c 'import ctypes, zlib, asyncio; print(ctypes.CDLL(None))'
 }
 
@@ -60,10 +62,10 @@ install_extras() {
 }
 
 build_wheel() {
-  make_sdist
-  [ "$SOURCE_CHANGED" = 0 ] && ls "$WORK"/wheels/*.whl && return
-  rm -rf "$WORK/wheels"
   inside CC=musl-cc /bin/sh -c 'cd /work/source && /work/venv/bin/python setup.py -q bdist_wheel -d /work/wheels'
+}
+
+install_wheel() {
   inside /bin/sh -c '/work/venv/bin/pip install -q --no-index --no-deps --force-reinstall /work/wheels/*.whl'
 }
 
@@ -84,5 +86,5 @@ need mmdebstrap rsync
 step set-up set_up
 step python build_python
 step extras install_extras
-always wheel build_wheel
+always wheel build_and_install build_wheel install_wheel
 run_tests
