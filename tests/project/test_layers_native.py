@@ -22,6 +22,7 @@ LAYERS: list[dict[str, str]] = [
     {"runtime": "runtime/*"},
     {"core": "core/*"},
     {"include": "include/*", "interp": "interp/*"},
+    {"compiler": "compiler.h"},
 ]
 
 

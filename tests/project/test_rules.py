@@ -4,6 +4,7 @@ Each failure says what to do. A list of exceptions may only shrink: an entry tha
 more fails, too. Rules with tests of their own are in:
 
 - test_layers.py and test_layers_native.py: imports, includes and calls lead down;
+- test_compiler_header.py: one header spells what compilers spell differently;
 - tests/packaging/test_patches.py: each patch has a complete head and names tests that exist;
 - tests/capi/test_complete.py: each function of the C API has a positive and a negative test;
 - test_docs.py: examples run, links lead somewhere, the README names each switch of the build;
@@ -81,6 +82,7 @@ C_IN_PYTHON = {
     "tests/packaging/test_patches.py": "made-up files that patches are applied to",
     "tests/packaging/test_threads.py": "an empty program that tells what the compiler can do",
     "tests/packaging/test_upstream.py": "a made-up WAMR",
+    "tests/project/test_compiler_header.py": "made-up files with extensions of compilers",
     "tests/project/test_lock_comments.py": "made-up files with contracts",
     "tests/project/test_layers_native.py": "made-up files with includes and calls",
     "tests/project/test_rules.py": "made-up files",

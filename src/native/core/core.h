@@ -7,7 +7,7 @@
 #ifndef WPY_CORE_H
 #define WPY_CORE_H
 
-#include "include/compiler.h"
+#include "compiler.h"
 #include "core/lock_order.h"
 #include "include/wpy.h"
 

@@ -20,11 +20,13 @@
 #ifndef WPY_LOCK_ORDER_H
 #define WPY_LOCK_ORDER_H
 
+#include "compiler.h"
+
 #if defined(WPY_CHECKED)
 
 enum { WPY_MODULE_MUTEX = 1, WPY_REGISTRY_LOCK = 2, WPY_GROUP_MUTEX = 4 };
 
-void wpy_assert_failed(const char *condition, const char *file, int line);
+NORETURN void wpy_assert_failed(const char *condition, const char *file, int line);
 
 #define WPY_ASSERT(condition) \
     ((condition) ? (void)0 : wpy_assert_failed(#condition, __FILE__, __LINE__))

@@ -20,7 +20,7 @@
 #include <Python.h>
 #include <structmember.h>
 
-#include "include/compiler.h"
+#include "compiler.h"
 #include "include/wpy.h"
 #include "include/entry.h"
 

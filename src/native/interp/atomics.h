@@ -8,7 +8,7 @@
  * The function stands apart from the interpreter's, which would otherwise get slower: code
  * with many cases changes where the compiler keeps its variables. */
 
-#include "attributes.h"
+#include "compiler.h"
 
 #if WASM_ENABLE_SHARED_MEMORY == 0
 /* The opcodes from WASM_OP_ATOMIC_I32_LOAD on are groups of 7: one for each operation, and
@@ -139,7 +139,7 @@ wamrpy_atomic_wait(WASMModuleInstance *module, WASMMemoryInstance *memory, uint8
 
 /* Executes an instruction. `ip` is behind its opcode. Returns where the next instruction
    begins, or NULL for a trap. */
-static WAMRPY_NOINLINE uint8 *
+static NOINLINE uint8 *
 wamrpy_atomic(WASMModuleInstance *module, WASMMemoryInstance *memory, uint8 opcode, uint8 *ip,
               uint32 *lp)
 {

@@ -4,11 +4,11 @@
  * of this runs only once something was thrown, or a trap was set: the
  * interpreter calls wamrpy_catch() where it would return with an exception. */
 
-#include "attributes.h"
+#include "compiler.h"
 
 /* Throws an exception with the operands of `throw`; frame->ip is behind its
    label. On return the instance has the exception, or a trap is set. */
-static WAMRPY_COLD void
+static COLD void
 wamrpy_throw(WASMModuleInstance *module, WASMExecEnv *exec_env, WASMInterpFrame *frame)
 {
     const uint8 *operands = frame->ip + sizeof(uint32);
@@ -37,7 +37,7 @@ wamrpy_throw(WASMModuleInstance *module, WASMExecEnv *exec_env, WASMInterpFrame 
 }
 
 /* The same for `throw_ref`. */
-static WAMRPY_COLD void
+static COLD void
 wamrpy_throw_ref(WASMModuleInstance *module, WASMInterpFrame *frame)
 {
     WamrPyException *exception;
@@ -99,7 +99,7 @@ wamrpy_find_clause(const WASMModuleInstance *module, const WASMInterpFrame *fram
    leaves: nothing here looks at which traps there are.
 
    Work in proportion to the depth is paid for with fuel, as loops are. */
-static WAMRPY_COLD WASMInterpFrame *
+static COLD WASMInterpFrame *
 wamrpy_catch(WASMModuleInstance *module, WASMExecEnv *exec_env, WASMInterpFrame *frame)
 {
     const WamrPyCatchClause *clause = NULL;

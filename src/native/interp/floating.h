@@ -14,7 +14,7 @@
 #ifndef WPY_FLOATING_H
 #define WPY_FLOATING_H
 
-#include "attributes.h"
+#include "compiler.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@
  * WPY_FLOATS_CONTROL, the bits of the word that matter; and functions that read and set the word.
  */
 
-#if defined(__x86_64__) || defined(_M_X64) || defined(__SSE2__)
+#if defined(__x86_64__) || defined(__SSE2__)
 #include <xmmintrin.h>
 
 /* MXCSR with all exceptions masked. Bits 0 to 5 are sticky flags of exceptions, which may differ.
@@ -31,25 +31,25 @@
 #define WPY_FLOATS_STANDARD 0x1F80u
 #define WPY_FLOATS_CONTROL 0xFFC0u
 
-static WAMRPY_ALWAYS_INLINE uint32_t
+static ALWAYS_INLINE uint32_t
 wpy_floats_word(void)
 {
     return _mm_getcsr();
 }
 
-static WAMRPY_ALWAYS_INLINE void
+static ALWAYS_INLINE void
 wpy_floats_set(uint32_t word)
 {
     _mm_setcsr(word);
 }
 
-#elif defined(__aarch64__) && !defined(_MSC_VER)
+#elif defined(__aarch64__)
 
 /* FPCR. The sticky flags are in another register. */
 #define WPY_FLOATS_STANDARD 0u
 #define WPY_FLOATS_CONTROL 0xFFFFFFFFu
 
-static WAMRPY_ALWAYS_INLINE uint32_t
+static ALWAYS_INLINE uint32_t
 wpy_floats_word(void)
 {
     uint64_t word;
@@ -58,28 +58,10 @@ wpy_floats_word(void)
     return (uint32_t)word;
 }
 
-static WAMRPY_ALWAYS_INLINE void
+static ALWAYS_INLINE void
 wpy_floats_set(uint32_t word)
 {
     __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)word) : "memory");
-}
-
-#elif defined(_M_ARM64)
-#include <intrin.h>
-
-#define WPY_FLOATS_STANDARD 0u
-#define WPY_FLOATS_CONTROL 0xFFFFFFFFu
-
-static WAMRPY_ALWAYS_INLINE uint32_t
-wpy_floats_word(void)
-{
-    return (uint32_t)_ReadStatusReg(ARM64_FPCR);
-}
-
-static WAMRPY_ALWAYS_INLINE void
-wpy_floats_set(uint32_t word)
-{
-    _WriteStatusReg(ARM64_FPCR, (__int64)word);
 }
 
 #elif defined(__riscv_flen)
@@ -88,7 +70,7 @@ wpy_floats_set(uint32_t word)
 #define WPY_FLOATS_STANDARD 0u
 #define WPY_FLOATS_CONTROL 7u
 
-static WAMRPY_ALWAYS_INLINE uint32_t
+static ALWAYS_INLINE uint32_t
 wpy_floats_word(void)
 {
     unsigned long word;
@@ -97,7 +79,7 @@ wpy_floats_word(void)
     return (uint32_t)word;
 }
 
-static WAMRPY_ALWAYS_INLINE void
+static ALWAYS_INLINE void
 wpy_floats_set(uint32_t word)
 {
     __asm__ volatile("fsrm %0" : : "r"((unsigned long)word) : "memory");
@@ -108,13 +90,13 @@ wpy_floats_set(uint32_t word)
 #define WPY_FLOATS_STANDARD 0u
 #define WPY_FLOATS_CONTROL 0u
 
-static WAMRPY_ALWAYS_INLINE uint32_t
+static ALWAYS_INLINE uint32_t
 wpy_floats_word(void)
 {
     return 0;
 }
 
-static WAMRPY_ALWAYS_INLINE void
+static ALWAYS_INLINE void
 wpy_floats_set(uint32_t word)
 {
     (void)word;
@@ -122,10 +104,10 @@ wpy_floats_set(uint32_t word)
 #endif
 
 /* Whether the control word is not the one that wasm code needs. */
-static WAMRPY_ALWAYS_INLINE bool
+static ALWAYS_INLINE bool
 wpy_floats_other(uint32_t word)
 {
-    return WAMRPY_UNLIKELY((word & WPY_FLOATS_CONTROL) != WPY_FLOATS_STANDARD);
+    return UNLIKELY((word & WPY_FLOATS_CONTROL) != WPY_FLOATS_STANDARD);
 }
 
 /* Marks a saved word, which may be 0. No processor uses this bit. */
@@ -133,7 +115,7 @@ wpy_floats_other(uint32_t word)
 
 /* Sets the control word for wasm code. Returns the argument for wpy_floats_leave: the saved word,
  * or 0 where nothing was changed. */
-static WAMRPY_ALWAYS_INLINE uint32_t
+static ALWAYS_INLINE uint32_t
 wpy_floats_enter(void)
 {
     uint32_t outside = wpy_floats_word();
@@ -145,10 +127,10 @@ wpy_floats_enter(void)
 }
 
 /* Restores the control word of the thread. */
-static WAMRPY_ALWAYS_INLINE void
+static ALWAYS_INLINE void
 wpy_floats_leave(uint32_t outside)
 {
-    if (WAMRPY_UNLIKELY(outside != 0))
+    if (UNLIKELY(outside != 0))
         wpy_floats_set(outside & ~WPY_FLOATS_CHANGED);
 }
 

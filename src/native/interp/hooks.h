@@ -5,6 +5,8 @@
  * the struct before any module is loaded. A hook that is NULL leaves WAMR's own
  * behaviour. So does an instance without custom_data, such as one of the C API. */
 
+#include "compiler.h"
+
 typedef struct WamrPyHooks {
     /* Called when memories, tables, globals and functions exist, and no segment
        or code was applied. False: instantiation fails with the text. */

@@ -3,12 +3,12 @@
  * Included by wasm_loader.c, after its own macros for reading numbers. Those of
  * this file replace read_leb_uint32, read_leb_int32 and read_leb_int64. */
 
-#include "attributes.h"
+#include "compiler.h"
 
 /* A number of four bytes has no unused bits that must be checked. Nor has one of
    five, as linkers often write, whose last byte is below 8. All others are left to
    WAMR's read_leb(). */
-static WAMRPY_NOINLINE bool
+static NOINLINE bool
 wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign, uint64 *p_result,
                 char *error_buf, uint32 error_buf_size)
 {
@@ -44,7 +44,7 @@ wamrpy_read_leb(uint8 **p_buf, const uint8 *buf_end, uint32 maxbits, bool sign, 
     do {                                                                                     \
         uint8 *at = (uint8 *)(p);                                                            \
         uint64 res64;                                                                        \
-        if (WAMRPY_LIKELY(at < (uint8 *)(p_end) && *at < 0x80))                              \
+        if (LIKELY(at < (uint8 *)(p_end) && *at < 0x80))                                     \
             res = of_byte(*at++);                                                            \
         else {                                                                               \
             if (!wamrpy_read_leb(&at, p_end, bits, sign, &res64, error_buf, error_buf_size)) \

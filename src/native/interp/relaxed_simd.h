@@ -4,7 +4,7 @@
  * on all processors: a product is rounded before the sum (the build turns contraction off), and
  * dot products are of signed integers. */
 
-#include "attributes.h"
+#include "compiler.h"
 #include "relaxed_opcodes.h"
 
 #if WASM_ENABLE_SIMDE != 0
@@ -70,7 +70,7 @@ wamrpy_dot_add_i8x16(const V128 *x, const V128 *y, const V128 *z)
 
 /* Executes an instruction. `ip` is behind its opcode. Returns where the next instruction
    begins. */
-static WAMRPY_NOINLINE uint8 *
+static NOINLINE uint8 *
 wamrpy_relaxed_simd(uint8 opcode, uint8 *ip, uint32 *lp)
 {
     const int16 *slots = (const int16 *)ip; /* the last operand comes first */

@@ -2,11 +2,11 @@
  *
  * Included by wasm_loader.c, after the functions that emit. See single_pass.h. */
 
-#include "attributes.h"
+#include "compiler.h"
 
 /* There is no room for 8 bytes: in one pass, the function needs two; in the first
    of two, nothing is emitted. */
-static WAMRPY_NOINLINE void
+static NOINLINE void
 wamrpy_no_room(WASMLoaderContext *ctx)
 {
     if (ctx->single_pass) {
@@ -16,7 +16,7 @@ wamrpy_no_room(WASMLoaderContext *ctx)
 }
 
 /* Records the place of the placeholder that was just written. */
-static WAMRPY_NOINLINE void
+static NOINLINE void
 wamrpy_note_place(WASMLoaderContext *ctx)
 {
     if (!ctx->single_pass)

@@ -5,7 +5,7 @@
  * By then all their operands are known. If they are, the label of the first one is
  * replaced by that of the pair's handler. */
 
-#include "attributes.h"
+#include "compiler.h"
 
 enum {
 #define PAIR(first, second) WAMRPY_PAIR_##first##_##second,
@@ -33,7 +33,7 @@ extern const void **wamrpy_get_pair_table(void);
 
 /* Replaces the label of the second last instruction if it and the last one are a
    pair. */
-static WAMRPY_NOINLINE void
+static NOINLINE void
 wamrpy_find_pair(WASMLoaderContext *ctx)
 {
     uint8 *first = ctx->wamrpy_labels[1], *second = ctx->wamrpy_labels[2];

@@ -8,6 +8,8 @@
  * At a branch, a trap and a checkpoint, frame_ip is behind the label of the
  * instruction that causes it, so the offset in a backtrace is right. */
 
+#include "compiler.h"
+
 #if WASM_ENABLE_LABELS_AS_VALUES != 0 && WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS != 0
 #define WAMRPY_BINARY(type, kind, rtype, rkind, how) \
     rtype r;                                         \
@@ -92,7 +94,7 @@
         WAMRPY_THEN_##second;                                \
         HANDLE_OP_END();                                     \
     }
-#define PAIR_LABEL(first, second) &&HANDLE_PAIR_##first##_##second,
+#define PAIR_LABEL(first, second) LABEL_ADDRESS(HANDLE_PAIR_##first##_##second),
 #define WAMRPY_DO_COPY WAMRPY_UNARY(uint32, I32, uint32, I32, x)
 #define WAMRPY_DO_I32_EQZ WAMRPY_UNARY(uint32, I32, uint32, I32, x == 0)
 #define WAMRPY_DO_I32_EQ WAMRPY_BINARY(uint32, I32, uint32, I32, x == y)

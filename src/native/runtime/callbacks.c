@@ -12,12 +12,6 @@
 #include "runtime/exception_types.h"
 #include "runtime/segments.h"
 
-#if defined(_MSC_VER)
-#include <malloc.h>
-#else
-#include <alloca.h>
-#endif
-
 /* Python's side, declared in build_ffi.py. Returns 0, or the number of the pending exception. */
 extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
 

@@ -63,28 +63,12 @@ add_page(wpy_exception_heap *heap)
     if (page) {
         page->free = UINT64_MAX;
         insert(heap, page);
-        __atomic_store_n(&page->owner, heap, __ATOMIC_RELEASE);
+        ATOMIC_STORE_RELEASE(&page->owner, heap);
     }
     if (made)
         ATOMIC_STORE_RELEASE(&pages[made->number], made);
     wpy_registry_unlock();
     return page != NULL;
-}
-
-static uint32_t
-lowest_bit(uint64_t bits)
-{
-    uint32_t i = 0;
-
-    while (!(bits & 0xFF)) {
-        bits >>= 8;
-        i += 8;
-    }
-    while (!(bits & 1)) {
-        bits >>= 1;
-        i++;
-    }
-    return i;
 }
 
 bool
@@ -97,7 +81,7 @@ wpy_exnref_allocate(wpy_exception *exception)
     if (!heap->pages && !add_page(heap))
         return false;
     page = heap->pages;
-    slot = lowest_bit(page->free);
+    slot = LOWEST_BIT_64(page->free);
     page->free &= ~((uint64_t)1 << slot);
     if (!page->free)
         take_out(page);

@@ -10,12 +10,6 @@
 #include "runtime/segments.h"
 #include "runtime/enter.h"
 
-#if defined(_MSC_VER)
-#include <malloc.h>
-#else
-#include <alloca.h>
-#endif
-
 /* What the resumer does. */
 enum wpy_mode {
     WPY_MODE_GO_ON, /* nothing: the code goes on between two instructions */

@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 
+PRINTF_FORMAT(2, 3)
 static bool
 refuse(char *why, const char *format, ...)
 {
