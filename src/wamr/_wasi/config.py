@@ -16,6 +16,7 @@ from .._base.arguments import already_initialized
 from .._base.immutable import Options
 from .._base.wasi import WasiBase
 from .files import descriptor_of
+from .host_directories import check_available
 from .private import PrivateDir, PrivateFiles
 from .stdio import STDOUT, Stream, checked_path, open_for_input, open_for_output
 from .streams import Streams, reader, streams_by_number, writer
@@ -73,7 +74,8 @@ class WasiConfig(WasiBase):
     or file is raised by the call that runs the program.
     Paths are checked here and opened for each instance.
     Raises TypeError, ValueError (a file is closed, or open in the other direction only), OSError
-    (FileNotFoundError, NotADirectoryError, …). C: `wasm_runtime_set_wasi_args`.
+    (FileNotFoundError, NotADirectoryError, …), UnavailableError (dirs on Windows).
+    C: `wasm_runtime_set_wasi_args`.
 
     >>> import sys
     >>> from wamr import WasiConfig
@@ -191,6 +193,8 @@ def _checked_dirs(dirs: object) -> dict[str, Dir | PrivateFiles]:
         return {}
     if not isinstance(dirs, Mapping):
         raise TypeError(f"dirs must be a mapping or None, not {type(dirs).__name__}")
+    if dirs:
+        check_available()
     checked: dict[str, Dir | PrivateFiles] = {}
     for guest, host in dirs.items():
         if not _encoded("a guest path in dirs", guest):

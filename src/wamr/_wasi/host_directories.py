@@ -1,0 +1,22 @@
+"""Whether WASI programs may have directories of this host.
+
+A directory of the host is given to a program only where the operating system lets C open each
+component of a path relative to the directory's descriptor. Otherwise a path of the program could
+lead out of the directory. This module uses no C.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ..errors import UnavailableError
+
+
+def check_available(platform: str = sys.platform) -> None:
+    """Raise UnavailableError if programs can't be confined to directories on `platform`."""
+    if platform == "win32":
+        raise UnavailableError(
+            "dirs is not available on Windows: a program could leave a directory there, as with "
+            "the path 'C:/'. Pass data through stdin and stdout, or run the program on Linux or "
+            "macOS"
+        )

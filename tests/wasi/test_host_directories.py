@@ -1,0 +1,63 @@
+"""Directories are refused where a program could leave them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import wamr
+from wamr import Dir, UnavailableError, WasiConfig
+from wamr._wasi import config, host_directories
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "freebsd14"])
+def test_directories_are_available_on(platform: str) -> None:
+    host_directories.check_available(platform)
+
+
+def test_directories_are_refused_on_windows() -> None:
+    with pytest.raises(UnavailableError, match=r"not available on Windows.*'C:/'"):
+        host_directories.check_available("win32")
+
+
+@pytest.fixture
+def on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        config, "check_available", lambda: host_directories.check_available("win32")
+    )
+
+
+@pytest.mark.usefixtures("on_windows")
+def test_every_kind_of_directory_is_refused(tmp_path: Path) -> None:
+    for source in (
+        tmp_path,
+        str(tmp_path),
+        Dir(tmp_path),
+        Dir(tmp_path, writable=True),
+        {},
+        {"a": b""},
+    ):
+        with pytest.raises(UnavailableError, match=r"^dirs is not available on Windows"):
+            WasiConfig(dirs={"/": source})
+    with pytest.raises(UnavailableError):
+        WasiConfig(dirs={"/": tmp_path / "missing"})
+
+
+@pytest.mark.usefixtures("on_windows", "wat")
+def test_run_and_session_refuse_directories(tmp_path: Path) -> None:
+    text = '(module (memory (export "memory") 1) (func (export "_start")))'
+    program = wamr.Module(wamr.Engine(), text)
+    with pytest.raises(UnavailableError):
+        wamr.run([program], dirs={"/": tmp_path})
+    with pytest.raises(UnavailableError):
+        wamr.Session([program], dirs={"/": {}})
+    assert wamr.run([program]).returncode == 0
+
+
+@pytest.mark.usefixtures("on_windows")
+def test_without_directories_nothing_is_refused() -> None:
+    for none in (None, {}):
+        assert WasiConfig(dirs=none)._dirs == {}  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="dirs must be a mapping"):
+        WasiConfig(dirs=["/"])  # type: ignore[arg-type]
