@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel as _bdist_wheel
 from setuptools.command.build_ext import build_ext as _build_ext
 from setuptools.command.sdist import sdist as _sdist
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT), str(ROOT / "cmake")]
 
 import iwasm  # noqa: E402
+import reproducible  # noqa: E402
 import sources  # noqa: E402
 
 ONLY_METADATA = {"egg_info", "dist_info", "sdist", "clean"}
@@ -45,6 +47,8 @@ class build_ext(_build_ext):  # noqa: N801
         super().run()
 
     def build_extensions(self) -> None:
+        if ABI3 and sys.platform == "linux":
+            self.compiler.compiler_so, self.compiler.linker_so = reproducible.compiler(os.environ)
         if os.name != "nt":
             # pyenv's and conda's Pythons add an rpath, which the module doesn't need.
             linker = self.compiler.linker_so
@@ -70,6 +74,8 @@ class build_ext(_build_ext):  # noqa: N801
             extension.sources = [*extension.sources, *map(str, ours)]
         if ABI3:
             extension.define_macros.append(("Py_LIMITED_API", "0x030A0000"))
+            first = ["/FI"] if os.name == "nt" else ["-include"]  # before cffi's functions
+            extension.extra_compile_args += [*first, "cpython/refcounts.h"]
         extension.libraries += built.system_libraries
         if os.name == "nt":
             return
@@ -101,13 +107,30 @@ def _link_args() -> list[str]:
         name = "__cffi_pypyinit__wamr" if sys.implementation.name == "pypy" else "_PyInit__wamr"
         flags = [f"-exported_symbol,{name}", "-dead_strip", *(["-x"] if stripped else [])]
     else:
-        flags = ["--exclude-libs,ALL", "-Bsymbolic", "--gc-sections", "-z,relro,-z,now"]
+        flags = ["--version-script=cmake/exports.map"]
+        flags += ["-Bsymbolic", "--gc-sections", "-z,relro,-z,now"]
         flags += ["-s"] if stripped else []
     return [f"-Wl,{flag}" for flag in flags]
 
 
+class bdist_wheel(_bdist_wheel):  # noqa: N801
+    """Write the same wheel whatever the umask is."""
+
+    def write_wheelfile(self, *args: Any, **options: Any) -> None:
+        super().write_wheelfile(*args, **options)
+        reproducible.set_modes(Path(self.bdist_dir))
+
+
 class sdist(_sdist):  # noqa: N801
     """Add WAMR's tree, so that an sdist builds without a network."""
+
+    def make_archive(self, base_name: str, kind: str, *where: Any, **options: Any) -> str:
+        if kind != "gztar":
+            return super().make_archive(base_name, kind, *where, **options)
+        archive = Path(f"{base_name}.tar.gz")
+        epoch = reproducible.epoch(os.environ)
+        reproducible.write_archive(archive, Path(options["base_dir"]), epoch)
+        return str(archive)
 
     def make_release_tree(self, base_dir: str, files: list[str]) -> None:
         super().make_release_tree(base_dir, files)
@@ -134,11 +157,6 @@ def _arguments() -> dict[str, Any]:
     return {"cffi_modules": ["build_ffi.py:ffibuilder"], "options": options}
 
 
-def _licences() -> list[str]:
-    """Return the licence files. WAMR's is one of them wherever its tree is, as in an sdist."""
-    licences = ["LICENSE", "NOTICE", f"{sources.SUBMODULE}/LICENSE"]
-    return [name for name in licences if (ROOT / name).is_file()]
-
-
+COMMANDS = {"bdist_wheel": bdist_wheel, "build_ext": build_ext, "sdist": sdist}
 os.chdir(ROOT)  # cffi_modules and pyproject.toml have relative paths
-setup(license_files=_licences(), cmdclass={"build_ext": build_ext, "sdist": sdist}, **_arguments())
+setup(cmdclass=COMMANDS, **_arguments())

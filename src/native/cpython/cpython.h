@@ -17,7 +17,7 @@
 /* No format passed to PyArg_ParseTuple or Py_BuildValue may contain `#`. Compiled with the headers
  * of 3.13, which no longer require PY_SSIZE_T_CLEAN, such a format would fail on 3.12 and earlier.
  */
-#include <Python.h>
+#include "cpython/refcounts.h"
 #include <structmember.h>
 
 #include "compiler.h"
