@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from needs import needs
 
-pytest_plugins = ["bounds", "distribution"]
+pytest_plugins = ["bounds", "distribution", "platforms"]
 
 # A shell ignores SIGINT in background jobs, such as `make test &`. Processes that the tests start
 # would inherit this and never end when they get SIGINT.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from mutants import leb, section
+from platforms import smallest_stack
 
 import wamr
 
@@ -255,7 +256,7 @@ def test_threads_with_small_stacks(kib: int, stack_factor: int, wat: Wat) -> Non
                 call(100_000_000)
             ended.append(call(3))
 
-    before = threading.stack_size(kib * 1024 * stack_factor)
+    before = threading.stack_size(max(kib * 1024 * stack_factor, smallest_stack()))
     try:
         thread = threading.Thread(target=body)
         thread.start()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from mutants import leb, section
+from platforms import smallest_stack
 
 import wamr
 from wamr import Limits, ValType
@@ -237,7 +238,7 @@ def test_recursion_in_threads_of_any_stack_overflows_cleanly(wat: Wat, size: int
             except RecursionError as error:
                 caught.append(error)
 
-    old = threading.stack_size(size)
+    old = threading.stack_size(max(size, smallest_stack()))
     try:
         thread = threading.Thread(target=overflow)
         thread.start()

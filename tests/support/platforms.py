@@ -1,12 +1,15 @@
 """What a platform can't do: for each reason one mark, which skips a test and names the reason.
 
-`make prove` sets PROVE_EMULATED where an emulator runs the tests (tools/prove).
+`make prove` sets PROVE_EMULATED where an emulator runs the tests (tools/prove). Also a pytest
+plugin: on a build without SIMD it skips a test whose module is refused for that reason.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
+from collections.abc import Generator
 
 import pytest
 
@@ -16,6 +19,54 @@ EMULATED = bool(os.environ.get("PROVE_EMULATED"))
 needs_64_bits = pytest.mark.skipif(
     BITS < 64, reason="32 bits: the address space has no room for it"
 )
+keeps_memories = pytest.mark.skipif(
+    BITS < 64, reason="32 bits: a freed memory gives its addresses back"
+)
 needs_address_limit = pytest.mark.skipif(
     EMULATED, reason="an emulator has no limit of the address space (RLIMIT_AS)"
 )
+
+
+NO_SIMD = "this build has no SIMD: WAMR has none for this processor"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    return (yield from _skipped_without_simd())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    return (yield from _skipped_without_simd())
+
+
+def _skipped_without_simd() -> Generator[None, object, object]:
+    import wamr
+
+    try:
+        return (yield)
+    except wamr.CompileError as error:
+        if "simd" not in wamr.FEATURES and "SIMD" in str(error):
+            pytest.skip(NO_SIMD)
+        raise
+
+
+def needs_simd() -> None:
+    """Skip the test or the file on a build without SIMD."""
+    import wamr
+
+    if "simd" not in wamr.FEATURES:
+        pytest.skip(NO_SIMD, allow_module_level=True)
+
+
+def smallest_stack() -> int:
+    """Return the least size of a thread's stack that the system allows, in bytes."""
+    before = threading.stack_size()
+    for kib in (32, 64, 128, 256):
+        try:
+            threading.stack_size(kib << 10)
+        except ValueError:
+            continue
+        threading.stack_size(before)
+        return kib << 10
+    raise AssertionError("no thread can have a stack of 256 KiB")

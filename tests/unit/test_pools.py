@@ -7,8 +7,10 @@ import textwrap
 
 import pytest
 from mutants import leb
+from platforms import keeps_memories
 
 pytestmark = [
+    keeps_memories,
     pytest.mark.skipif(
         not sys.platform.startswith("linux"), reason="looks at its own memory in /proc"
     ),

@@ -23,21 +23,37 @@ set_up() {
   printf '#!/bin/sh\n[ "$1" = --print-multiarch ] && echo %s-linux-musl && exit\nREALGCC=gcc exec musl-gcc "$@"\n' \
     $cpu >"$CHROOT/usr/local/bin/musl-cc"
   chmod +x "$CHROOT/usr/local/bin/musl-cc"
+  # musl has no headers of the kernel.
+  local kernel=$CHROOT/usr/local/include/kernel
+  mkdir -p "$kernel"
+  ln -sfn /usr/include/linux "$kernel/linux"
+  ln -sfn /usr/include/asm-generic "$kernel/asm-generic"
+  ln -sfn "/usr/include/$cpu-linux-gnu/asm" "$kernel/asm"
+}
+
+in_source() { # FOLDER COMMAND
+  inside CC=musl-cc CFLAGS="-O2 -fPIC -I/work/python/include -idirafter /usr/local/include/kernel" \
+    LDFLAGS=-L/work/python/lib PKG_CONFIG=false /bin/sh -c "cd /work/sources/$1 && $2"
+}
+
+build_zlib() {
+  debian_source zlib $SUITE sid bookworm
+  in_source zlib './configure --prefix=/work/python --static && make -s -j2 install'
+}
+
+build_libffi() {
+  debian_source libffi $SUITE sid bookworm
+  need autoconf automake libtool libltdl-dev # Debian's package has no configure
+  (cd "$WORK/sources/libffi" && autoreconf -fi)
+  in_source libffi "./configure --host=$cpu-linux-musl --prefix=/work/python --disable-shared --disable-docs &&
+    make -s -j2 install"
 }
 
 build_python() {
-  local package
-  for package in zlib libffi python$VERSION; do debian_source $package $SUITE sid bookworm; done
-  in_source() { # FOLDER COMMAND
-    inside CC=musl-cc CFLAGS="-O2 -fPIC -I/work/python/include" LDFLAGS=-L/work/python/lib \
-      PKG_CONFIG=false /bin/sh -c "cd /work/sources/$1 && $2"
-  }
-  in_source zlib './configure --prefix=/work/python --static && make -s -j2 install'
-  need autoconf automake libtool libltdl-dev # Debian's package has no configure
-  (cd "$WORK/sources/libffi" && autoreconf -fi)
-  in_source libffi "./configure --host=$cpu-linux-musl --prefix=/work/python --disable-shared --disable-docs && make -s -j2 install"
-  in_source python$VERSION "./configure --prefix=/work/python --without-ensurepip \
-    CFLAGS='-O2 -DTHREAD_STACK_SIZE=0x100000' LIBFFI_CFLAGS=-I/work/python/include LIBFFI_LIBS='-L/work/python/lib -lffi' && make -s -j2 && make -s install"
+  debian_source python$VERSION $SUITE sid bookworm
+  in_source python$VERSION "CFLAGS=\"\$CFLAGS -DTHREAD_STACK_SIZE=0x100000\" ./configure --prefix=/work/python \
+    --without-ensurepip --disable-test-modules LIBFFI_CFLAGS=-I/work/python/include \
+    LIBFFI_LIBS='-L/work/python/lib -lffi' && make -s -j2 && make -s install"
   inside /work/python/bin/python3 -c 'import ctypes, zlib, asyncio; print(ctypes.CDLL(None))'
 }
 
@@ -84,6 +100,8 @@ run_tests() {
 need mmdebstrap rsync
 [ -z "$emulator" ] || use_emulator
 step set-up set_up
+step zlib build_zlib
+step libffi build_libffi
 step python build_python
 step extras install_extras
 always wheel build_and_install build_wheel install_wheel
