@@ -56,8 +56,9 @@ class Recorder:
         elif report.outcome == "skipped":  # expected to fail
             why = f"xfail: {getattr(report, 'wasxfail', '')}"
         elif report.outcome == "failed":
-            why = str(report.longrepr).rstrip().rpartition("\n")[2]
-        line = {"test": report.nodeid, "outcome": report.outcome, "why": why}
+            crash = getattr(report.longrepr, "reprcrash", None)
+            why = crash.message if crash else str(report.longrepr).rstrip().rpartition("\n")[2]
+        line = {"test": report.nodeid, "outcome": report.outcome, "why": why[:2000]}
         self._write({**line, "seconds": round(report.duration, 2)})
 
 

@@ -17,6 +17,7 @@
 #define TRIES 20                /* to acquire two locks */
 #define ORPHANED ((uintptr_t)2) /* an owner that is no thread */
 #define HELD ((uintptr_t)4)     /* a bit of an owner that is no thread */
+_Static_assert(_Alignof(wpy_thread) > 4, "the address of a thread has no such bit");
 
 int (*wpy_check_stop_hook)(const wpy_thread *me, uint64_t now);
 
