@@ -6,6 +6,7 @@ CMake and Ninja on ``CMakeLists.txt``. All products are below ``build/<platform>
 which has WAMR's headers, and ``build`` compiles. Calling one again costs nothing.
 
 Environment variables: ``WAMR_DEBUG=1``, ``WAMR_SANITIZE=address|undefined|thread`` (commas),
+``WAMR_LABELS=0`` (the interpreter without labels as values),
 ``WAMR_WITHOUT_PATCH`` (see ``patches``), ``WAMR_SRC`` and ``WAMR_ALLOW_OTHER`` (see ``sources``).
 This module knows nothing of Python's C API, cffi or setuptools.
 """
@@ -106,6 +107,7 @@ def layout(root: Path) -> Layout:
     names = [sysconfig.get_platform().replace(".", "_")]
     names += ["debug"] if debug() else []
     names += sanitizers()
+    names += [] if labels() else ["switch"]
     names += [f"without-{name}" for name in patches.left_out()]
     name = "-".join(names)
     if len(name) > LONGEST_NAME:
@@ -185,6 +187,17 @@ def sanitizers() -> list[str]:
     return sorted(asked)
 
 
+def labels() -> bool:
+    """Return whether the interpreter jumps by addresses of labels; WAMR_LABELS=0: by a switch."""
+    asked = os.environ.get("WAMR_LABELS") or "1"
+    if asked not in {"0", "1"}:
+        raise BuildError(
+            f"WAMR_LABELS={asked}: choose 1, an interpreter with labels as values, or 0, one with "
+            "a switch"
+        )
+    return asked == "1"
+
+
 def _build_type() -> str:
     if debug():
         return "Debug"
@@ -202,6 +215,7 @@ def _configure(paths: Layout, c_files: list[Path]) -> None:
         "WPY_SOURCES": ";".join(path.as_posix() for path in c_files),
         "WPY_INCLUDE": paths.native.as_posix(),
         "WPY_INTERP": paths.interp.as_posix(),
+        "WPY_LABELS": "ON" if labels() else "OFF",
         "WPY_SANITIZE": ",".join(sanitizers()),
         # A newer compiler, with new warnings, must not break an installation.
         "WPY_WERROR": "ON" if strict(paths.root) else "OFF",

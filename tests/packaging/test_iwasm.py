@@ -20,6 +20,17 @@ def test_each_variant_has_a_folder_of_its_own(root: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("WAMR_WITHOUT_PATCH", "elem-null")
     variant = iwasm.layout(root).build
     assert variant.name == f"{plain.name}-debug-address-undefined-without-elem-null"
+    monkeypatch.setenv("WAMR_LABELS", "0")
+    assert "-undefined-switch-without-" in iwasm.layout(root).build.name
+
+
+def test_labels_are_used_unless_they_are_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, expected in (("", True), ("1", True), ("0", False)):
+        monkeypatch.setenv("WAMR_LABELS", value)
+        assert iwasm.labels() is expected
+    monkeypatch.setenv("WAMR_LABELS", "no")
+    with pytest.raises(iwasm.BuildError, match="WAMR_LABELS=no: choose 1"):
+        iwasm.labels()
 
 
 def test_also_one_without_many_patches_and_its_name_is_short(

@@ -8,24 +8,18 @@ Python.
 from __future__ import annotations
 
 import math
-import platform
 import struct
-import sys
 from collections.abc import Callable
 from itertools import product
 from typing import Any
 
+import platforms
 import pytest
 
 import wamr
 from wamr._backend.binding import lib
 
 Wat = Callable[[str], bytes]
-
-can_pair = pytest.mark.skipif(
-    sys.platform == "win32" or platform.machine().lower() not in ("x86_64", "aarch64", "arm64"),
-    reason="instructions are paired where labels are addresses and code need not be aligned",
-)
 
 # -- which pairs are superinstructions -------------------------------------------------------------
 
@@ -70,7 +64,11 @@ def pairs(wat: Wat, body: str) -> int:
     return found
 
 
-@can_pair
+def test_this_machine_has_them_or_tests_name_the_reason_why_not() -> None:
+    assert lib.wpy_has_superinstructions() == platforms.PAIRS
+
+
+@platforms.needs_superinstructions
 @pytest.mark.parametrize(("body", "count"), PAIRED.values(), ids=PAIRED)
 def test_two_that_are_a_pair_run_as_one(wat: Wat, body: str, count: int) -> None:
     assert pairs(wat, body) == count

@@ -1,12 +1,14 @@
 """What a platform can't do: for each reason one mark, which skips a test and names the reason.
 
-`make prove` sets PROVE_EMULATED where an emulator runs the tests (tools/prove). Also a pytest
-plugin: on a build without SIMD it skips a test whose module is refused for that reason.
+`make prove` sets PROVE_EMULATED where an emulator runs the tests, and WAMR_LABELS=0 for a build
+whose interpreter has a switch (tools/prove). Also a pytest plugin: on a build without SIMD it skips
+a test whose module is refused for that reason.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import threading
 from collections.abc import Generator
@@ -14,6 +16,12 @@ from collections.abc import Generator
 import pytest
 
 BITS = sys.maxsize.bit_length() + 1
+# Whether the interpreter pairs instructions: it jumps by addresses of labels, which stand anywhere
+# in its code, since the processor reads addresses from any place.
+SWITCH = os.environ.get("WAMR_LABELS") == "0"
+MACHINE = platform.machine().lower()  # the kernel's: it may run programs of 32 bits
+X86 = MACHINE in {"x86_64", "amd64", "i386", "i486", "i586", "i686"}
+PAIRS = not SWITCH and (X86 or (BITS == 64 and MACHINE in {"aarch64", "arm64"}))
 EMULATED = bool(os.environ.get("PROVE_EMULATED"))
 
 needs_64_bits = pytest.mark.skipif(
@@ -24,6 +32,9 @@ keeps_memories = pytest.mark.skipif(
 )
 needs_address_limit = pytest.mark.skipif(
     EMULATED, reason="an emulator has no limit of the address space (RLIMIT_AS)"
+)
+needs_superinstructions = pytest.mark.skipif(
+    not PAIRS, reason="the interpreter has a switch, or the processor needs aligned addresses"
 )
 
 

@@ -3,7 +3,7 @@
 # pyenv. Where there is none, it is put into WORK from the Debian suite that has it.
 source "$(dirname "$0")/common.bash" "$1"
 version=${TARGET#cpython-}
-[ "$TARGET" = linux-x86_64 ] && version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+[ "$version" = "$TARGET" ] && version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 find_python() {
   local one

@@ -328,6 +328,7 @@ uint64_t wpy_instance_extended(wpy_instance *instance);
 wpy_func *wpy_instance_func(wpy_instance *instance, uint32_t index);
 uintptr_t wpy_instance_func_address(wpy_instance *instance, uint32_t index);
 bool wpy_func_bounded(wpy_func *func);
+bool wpy_has_superinstructions(void);
 uint32_t wpy_func_superinstructions(wpy_func *func);
 uint64_t wpy_func_instance_id(wpy_func *func);
 uint32_t wpy_func_index(wpy_func *func);

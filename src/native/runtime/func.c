@@ -190,6 +190,13 @@ wpy_func_bounded(wpy_func *func)
     return code->cost <= WPY_BOUNDED && (!code->calls_imports || instance->calls_python_only);
 }
 
+/* Whether this build's interpreter has superinstructions and short calls, for tests. */
+bool
+wpy_has_superinstructions(void)
+{
+    return WASM_ENABLE_LABELS_AS_VALUES != 0 && WASM_CPU_SUPPORTS_UNALIGNED_ADDR_ACCESS != 0;
+}
+
 /* The number of superinstructions in its code (src/native/interp/superinstructions.h), for tests.
  */
 uint32_t
