@@ -108,7 +108,7 @@ def main() -> int:
     step("imported wamr", imported)
     program(found[0])
     function()
-    print("\nThe code is samples/demo.py; docs/guide.md goes on from here.")
+    print("\nThe code is samples/demo.py; docs/index.md goes on from here.")
     return 0
 
 

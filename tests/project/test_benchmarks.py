@@ -192,3 +192,16 @@ def test_a_line_that_nobody_can_do_is_empty():
     from benchmarks.timing import QUICK, measure
 
     assert measure({}, QUICK) == {}
+
+
+def test_tasks_of_a_cluster_are_measured_beside_plain_python():
+    needs("distributed", "cluster")
+    command = [sys.executable, "-m", "benchmarks.cluster", "here", "dask", "--tasks", "20"]
+    done = subprocess.run(
+        [*command, "--rounds", "1"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["µs", "here", "dask", "wasm"]
+    assert rows[0][-3:] == ["nothing", "Python", "wasm"]
+    assert all(float(figure) > 0 for row in rows[1:3] for figure in row[1:])

