@@ -47,7 +47,7 @@ help:
 	@echo 'make test     the same with all tests, which takes minutes'
 	@echo 'make coverage all tests, and which lines of the package they reach'
 	@echo 'make docs     the manual, in build/docs'
-	@echo 'make lint     ruff, clang-format and mypy'
+	@echo 'make lint     ruff, clang-format, codespell and mypy'
 	@echo 'make format   ruff and clang-format, which rewrite the files'
 	@echo 'make bench    the benchmarks, compared with other engines'
 	@echo 'make debug    the tests of our C on a build with assertions and symbols'
@@ -73,6 +73,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
+	$(BIN)/codespell
 	$(RUN) build_ffi.py
 	$(BIN)/mypy
 

@@ -30,7 +30,19 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 default_role = "code"
-nitpicky = False
+nitpicky = True  # and `make docs` makes each warning an error
+# Names in signatures that are no part of this manual: without network, they can't be looked up.
+nitpick_ignore_regex = [
+    ("py:class", r"(?:.*\.)?_\w+"),  # private
+    ("py:class", r"wamr\.(?:\w+\.)*_\w+\..*"),
+    ("py:class", r"(?:os|enum|subprocess|collections\.abc)\.\w+"),  # the standard library
+    ("py:class", r"PathLike|Path|TracebackType|WasiBase|HostFunction|Function|State|Kind"),
+    (
+        "py:class",
+        r"Callback|CallbackWithEnv|Finalizer",
+    ),  # of the C API
+    ("py:class", r"(?:tuple|dict|Literal)\[.*"),  # pieces of a longer annotation
+]
 
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]  # drawn by GitHub, too
@@ -108,8 +120,27 @@ def format_prototype(
         lines[:] = [".. code-block:: c", "", f"   {lines[0]}", "", *map(str.strip, lines[1:]), ""]
 
 
+def note_external_links(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Remember a page's links to other sites."""
+    links: dict[str, set[str]] = app.env.__dict__.setdefault("wamr_links", {})
+    for node in doctree.findall(nodes.reference):
+        if node.get("refuri", "").startswith(("http://", "https://")):
+            links.setdefault(node["refuri"].partition("#")[0], set()).add(name)
+
+
+def list_external_links(app: Sphinx, error: Exception | None) -> None:
+    """Write the links to other sites into a file: a build makes no connections, and checks none."""
+    if error is None and app.builder.format == "html":
+        links = getattr(app.env, "wamr_links", {})
+        lines = [f"{link} {' '.join(sorted(pages))}\n" for link, pages in sorted(links.items())]
+        if lines:
+            (Path(app.outdir) / "external-links.txt").write_text("".join(lines), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
     """Register what this file adds."""
     app.add_transform(RepositoryLinks)
     app.connect("source-read", list_folder)
     app.connect("autodoc-process-docstring", format_prototype)
+    app.connect("doctree-resolved", note_external_links)
+    app.connect("build-finished", list_external_links)

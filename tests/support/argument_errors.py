@@ -1,0 +1,30 @@
+"""What raises the errors of arguments and results, for docs/errors.md."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+
+import wamr
+
+ADD = """(module (memory (export "m") 1)
+    (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"""
+CALL_FOR_A_RESULT = """(module (import "a" "b" (func $b (result i32)))
+    (func (export "f") (result i32) (call $b)))"""
+
+
+def generator() -> Iterator[None]:
+    yield
+
+
+MAKERS = (
+    lambda: wamr.load("gone.wasm"),
+    lambda: wamr.load(ADD).exports.add(2**32, 0),
+    lambda: wamr.load(ADD).exports.add(0, 2.0),
+    lambda: wamr.Func(wamr.Store(), None, lambda value: value),
+    lambda: wamr.load('(module (import "a" "b" (func)))', {"a": {"b": generator}}),
+    lambda: wamr.load(CALL_FOR_A_RESULT, {"a": {"b": lambda: "text"}}).exports.f(),
+    lambda: wamr.load(CALL_FOR_A_RESULT, {"a": {"b": lambda: 2**40}}).exports.f(),
+    lambda: wamr.load(ADD).exports.m.read(65_535, 2),
+    lambda: pickle.dumps(wamr.load(ADD)),
+)
