@@ -94,19 +94,6 @@ def one_function(body):
     return binary((1, b"\1\x60\0\0"), (3, b"\1\0"), (10, section))
 
 
-def closed_store():
-    store = Store()
-    store.close()
-    Memory(store, MemoryType(Limits(1)))
-
-
-def closed_memory():
-    instance = load('(module (memory (export "m") 1))')
-    memory = instance.exports.m
-    instance.close()
-    memory.read(0, 1)
-
-
 def trapped_import():
     linker = Linker(Store())
     module = Module(linker.engine, '(module (import "a" "b" (func)) (export "f" (func 0)))')
@@ -315,8 +302,6 @@ MAKERS = [
     lambda: pickle.dumps(WasmException(TAG, 1, 2.0)),
     exits,
     trapped_import,
-    closed_memory,
-    closed_store,
     lambda: Engine(wamr.Config(tier="auto")),
     lambda: Store(3),
     lambda: load(ADD).exports.add(),

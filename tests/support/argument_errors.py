@@ -1,4 +1,4 @@
-"""What raises the errors of arguments and results, for docs/errors.md."""
+"""What raises the errors of arguments, results and closed objects, for docs/errors.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,22 @@ def generator() -> Iterator[None]:
     yield
 
 
+def closed_store() -> None:
+    store = wamr.Store()
+    store.close()
+    wamr.Memory(store, wamr.MemoryType(wamr.Limits(1)))
+
+
+def closed_memory() -> None:
+    instance = wamr.load('(module (memory (export "m") 1))')
+    memory = instance.exports.m
+    instance.close()
+    memory.read(0, 1)
+
+
 MAKERS = (
+    closed_store,
+    closed_memory,
     lambda: wamr.load("gone.wasm"),
     lambda: wamr.load(ADD).exports.add(2**32, 0),
     lambda: wamr.load(ADD).exports.add(0, 2.0),
