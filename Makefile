@@ -2,8 +2,8 @@
 # .venv/.dev are those of the installations.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test coverage docs lint format bench debug asan clean \
 	prove wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
+.PHONY: help demo check test coverage docs lint format bench debug asan clean release-check \
 
 # Some environments set it. Each of the hundreds of processes that the tests start would then compile
 # the package's Python files, and pytest all tests.
@@ -38,7 +38,7 @@ DEBUG_TESTS = tests/stress tests/capi tests/unit tests/wasi -m "not slow"
 LEAKS := $(CURDIR)/build/leaks
 SANITIZED = LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
-PYTHON_FILES := setup.py build_ffi.py cmake codegen docs src tests samples benchmarks
+PYTHON_FILES := setup.py build_ffi.py cmake codegen docs src tests samples benchmarks tools
 C_FILES = $(shell find src tests -name '*.[ch]')
 
 help:
@@ -55,6 +55,8 @@ help:
 	@echo 'make prove [TARGET=…]   build and test for another platform, in build/prove; no TARGET: the list'
 	@echo 'make wamr-edit, wamr-export, wamr-upgrade COMMIT=… [FROM=tree]'
 	@echo '              the patches of WAMR as commits, back, and to another version'
+	@echo 'make release-check'
+	@echo '              whether a release may go out, and what to do if not'
 	@echo 'make clean    remove the results of the others'
 
 demo: $(VENV)/.demo
@@ -125,6 +127,10 @@ wamr-upgrade:
 wamr-upgrade-finish:
 	@$(PYTHON) cmake/upstream.py finish
 
+# Builds the sdist and the wheel of the last commit, each twice. RELEASE="--only changelog,tag" asks less.
+release-check: $(VENV)/.release
+	@$(RUN) tools/release/check.py $(RELEASE)
+
 clean:
 	rm -rf build dist $(VENV) .coverage .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
 	rm -f src/wamr/_wamr*.so src/wamr/_wamr*.pyd src/wamr/_wamr.pyi src/wamr/_capi/_generated.py*
@@ -158,6 +164,10 @@ $(VENV)/.bench: $(VENV)/.dev
 
 $(VENV)/.docs: $(VENV)/.dev pyproject.toml
 	$(PIP_INSTALL) --group docs
+	touch $@
+
+$(VENV)/.release: $(VENV)/.docs pyproject.toml
+	$(PIP_INSTALL) --group release
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.python pyproject.toml

@@ -118,15 +118,16 @@ class bdist_wheel(_bdist_wheel):  # noqa: N801
 
     def write_wheelfile(self, *args: Any, **options: Any) -> None:
         super().write_wheelfile(*args, **options)
-        reproducible.set_modes(Path(self.bdist_dir))
+        if self.bdist_dir:
+            reproducible.set_modes(Path(self.bdist_dir))
 
 
 class sdist(_sdist):  # noqa: N801
     """Add WAMR's tree, so that an sdist builds without a network."""
 
-    def make_archive(self, base_name: str, kind: str, *where: Any, **options: Any) -> str:
-        if kind != "gztar":
-            return super().make_archive(base_name, kind, *where, **options)
+    def make_archive(self, base_name: Any, format: str, *where: Any, **options: Any) -> str:  # noqa: A002
+        if format != "gztar":
+            return super().make_archive(base_name, format, *where, **options)
         archive = Path(f"{base_name}.tar.gz")
         epoch = reproducible.epoch(os.environ)
         reproducible.write_archive(archive, Path(options["base_dir"]), epoch)

@@ -252,6 +252,11 @@ def _tree_hash(
     return _object_hash(b"tree", b"".join(record for _, record in sorted(entries)))
 
 
+def blob_id(file: Path) -> str:
+    """Return the id that git gives to the content of a file."""
+    return _object_hash(b"blob", file.read_bytes()).hex()
+
+
 def _object_hash(kind: bytes, content: bytes) -> bytes:
     head = b"%s %d\0" % (kind, len(content))
     return hashlib.sha1(head + content, usedforsecurity=False).digest()
