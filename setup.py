@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "cmake")]
 import iwasm  # noqa: E402
 import reproducible  # noqa: E402
 import sources  # noqa: E402
+import toolchain  # noqa: E402
 
 ONLY_METADATA = {"egg_info", "dist_info", "sdist", "clean"}
 
@@ -40,6 +41,8 @@ class build_ext(_build_ext):  # noqa: N801
     """Build the static libraries first, then link them into wamr._wamr."""
 
     def run(self) -> None:
+        if lacks := toolchain.missing(os.environ):
+            raise iwasm.BuildError(lacks)
         built = iwasm.build(ROOT, None, iwasm.layout(ROOT).c_files)
         self._check(built)
         for extension in self.extensions:

@@ -1,24 +1,27 @@
-"""The PEP 517 backend: that of setuptools, with CMake and Ninja as requirements where they lack.
+"""The PEP 517 backend: that of setuptools, with three additions.
 
-Both are large downloads, and most machines with a compiler have them. So pyproject.toml does not
-require them.
+CMake and Ninja are requirements where this machine lacks them. Both are large downloads, and most
+machines with a compiler have them, so pyproject.toml does not require them. Where there is no
+compiler, an error says so before anything is downloaded.
+
+A folder that can't be written to, as a read-only mount or the checkout of another user, is built in
+a temporary copy, since setuptools and the build write into the source folder.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from setuptools import build_meta
-from setuptools.build_meta import (
-    build_editable,
-    build_sdist,
-    build_wheel,
-    get_requires_for_build_sdist,
-    prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel,
-)
 
 import iwasm
+import toolchain
 
 __all__ = [
     "build_editable",
@@ -31,12 +34,103 @@ __all__ = [
     "prepare_metadata_for_build_wheel",
 ]
 
+# Folders that the build writes to.
+WRITTEN = (".", "build", "src", "src/wamr", "src/wamr/_capi", "src/wamr.egg-info")
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "*.so", "*.pyd")
 
-def get_requires_for_build_wheel(config_settings: dict[str, Any] | None = None) -> list[str]:
+Settings = dict[str, Any] | None
+
+
+def get_requires_for_build_wheel(config_settings: Settings = None) -> list[str]:
     """Return what to install before a wheel is built."""
-    return [*build_meta.get_requires_for_build_wheel(config_settings), *iwasm.missing_tools()]
+    _check_toolchain()
+    with _writable():
+        needed = build_meta.get_requires_for_build_wheel(config_settings)
+    return [*needed, *iwasm.missing_tools()]
 
 
-def get_requires_for_build_editable(config_settings: dict[str, Any] | None = None) -> list[str]:
+def prepare_metadata_for_build_wheel(
+    metadata_directory: str, config_settings: Settings = None
+) -> str:
+    """Write the metadata of the wheel."""
+    with _writable():
+        return build_meta.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
+
+
+def build_wheel(
+    wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None
+) -> str:
+    """Build the wheel and return its name."""
+    with _writable():
+        return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+
+
+def get_requires_for_build_sdist(config_settings: Settings = None) -> list[str]:
+    """Return what to install before an sdist is built."""
+    with _writable():
+        return build_meta.get_requires_for_build_sdist(config_settings)
+
+
+def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
+    """Build the sdist and return its name."""
+    with _writable():
+        return build_meta.build_sdist(sdist_directory, config_settings)
+
+
+def get_requires_for_build_editable(config_settings: Settings = None) -> list[str]:
     """Return what to install before an editable installation is built."""
-    return [*build_meta.get_requires_for_build_editable(config_settings), *iwasm.missing_tools()]
+    if not _can_write(Path.cwd()):
+        raise iwasm.BuildError(
+            f"{Path.cwd()} can't be written, and an editable installation writes into it. Leave "
+            "--editable out, or copy the folder first."
+        )
+    _check_toolchain()
+    needed = build_meta.get_requires_for_build_editable(config_settings)
+    return [*needed, *iwasm.missing_tools()]
+
+
+# These write next to the sources, as an editable installation has to.
+prepare_metadata_for_build_editable = build_meta.prepare_metadata_for_build_editable
+build_editable = build_meta.build_editable
+
+
+def _check_toolchain() -> None:
+    if lacks := toolchain.missing(os.environ):
+        raise iwasm.BuildError(f"\n{lacks}\n")
+
+
+def _can_write(root: Path) -> bool:
+    folders = [root / name for name in WRITTEN]
+    return all(os.access(folder, os.W_OK) for folder in folders if folder.is_dir())
+
+
+@contextlib.contextmanager
+def _writable() -> Iterator[None]:
+    """Work in this folder, or in a copy of it where it can't be written to."""
+    root = Path.cwd()
+    if _can_write(root):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="wamr-") as scratch:
+        copy = Path(scratch) / "wamr"
+
+        def left_out(folder: str, names: list[str]) -> set[str]:
+            top = {"build", "dist"} if Path(folder) == root else set()
+            return NOT_COPIED(folder, names) | top
+
+        shutil.copytree(root, copy, ignore=left_out, copy_function=_copy)
+        for folder, _names, _files in os.walk(copy):
+            Path(folder).chmod(0o755)
+        os.chdir(copy)
+        try:
+            yield
+        finally:
+            os.chdir(root)
+
+
+def _copy(source: str, target: str) -> str:
+    """Copy a file, which may be written to afterwards."""
+    shutil.copy2(source, target)
+    path = Path(target)
+    path.chmod(path.stat().st_mode | 0o200)
+    return target

@@ -35,6 +35,7 @@ CMAKE_AT_LEAST = (3, 16)
 NOT_IN_WPY = {"cpython", "interp"}  # setup.py compiles the first; WAMR's files include the second
 # Of a variant's folder. Windows limits paths to 260 characters, and there are long ones below it.
 LONGEST_NAME = 100
+LONGEST_WORD = 500  # of a command that is shown
 
 
 class BuildError(SystemExit):
@@ -256,7 +257,9 @@ def _call(command: list[str | Path]) -> None:
     output = done.stdout.decode(errors="replace")
     if done.returncode:
         errors = re.sub(r"(?m)^\[\d+/\d+\] .*\n", "", output)  # without Ninja's progress
-        raise BuildError(f"{errors}\nThis failed:  {shlex.join(words)}")
+        # The list of all our files fills a screen, and hides the message above.
+        shown = [word if len(word) < LONGEST_WORD else f"{word[:40]}…" for word in words]
+        raise BuildError(f"{errors}\nThis failed:  {shlex.join(shown)}")
     if os.environ.get("WAMR_VERBOSE") == "1":
         print(output, file=sys.stderr, flush=True)
 

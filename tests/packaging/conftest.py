@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,18 +57,36 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the sdist where git and cargo do nothing but leave a trace."""
+    """The wheel, built from the sdist in an awkward place.
+
+    The place: git and cargo do nothing but leave a trace, the path is long and has spaces and
+    letters beyond ASCII, the files can't be written to, and the umask is strict.
+    """
     traces = tmp_path_factory.mktemp("bin")
     for tool in ("git", "cargo"):
         stand_in = traces / tool
         stand_in.write_text(f'#!/bin/sh\necho "$0 $*" >> {traces}/called\nexit 1\n')
         stand_in.chmod(0o755)
+    place = tmp_path_factory.mktemp("place") / "an awkward place, é 中" / ("long " * 20 + "path")
+    if os.name != "nt":  # which limits paths to 260 characters
+        place = place / ("longer " * 20 + "path")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(place, filter="data")
+    (source,) = place.iterdir()
+    for path in [source, *source.rglob("*")]:
+        path.chmod(path.stat().st_mode & 0o555)
     folder = tmp_path_factory.mktemp("wheel")
     environment = os.environ | {"PATH": f"{traces}{os.pathsep}{os.environ['PATH']}"}
-    _run(
-        *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, sdist),
-        env=environment,
-    )
+    before = os.umask(0o077)
+    try:
+        _run(
+            *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source),
+            env=environment,
+        )
+    finally:
+        os.umask(before)
+        for path in [source, *source.rglob("*")]:
+            path.chmod(path.stat().st_mode | 0o200)
     assert not (traces / "called").exists(), (traces / "called").read_text()
-    (archive,) = folder.iterdir()
-    return archive
+    (archive_,) = folder.iterdir()
+    return archive_

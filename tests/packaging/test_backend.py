@@ -1,0 +1,112 @@
+"""The build backend: a folder that can't be written to is built in a copy, and left as it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import backend
+
+import iwasm
+
+posix = pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A source folder, where the test runs as a hook does."""
+    for name in ("setup.py", "src/wamr/a.py", "build/x/old.o", ".git/HEAD", "src/build/kept.py"):
+        path = tmp_path / "sources é" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "sources é" / "setup.py").chmod(0o500)
+    monkeypatch.chdir(tmp_path / "sources é")
+    return tmp_path / "sources é"
+
+
+def test_a_folder_that_can_be_written_to_is_used_itself(folder: Path) -> None:
+    with backend._writable():
+        assert Path.cwd() == folder
+
+
+def test_another_one_is_copied_without_what_was_built(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "_can_write", lambda root: False)
+    with pytest.raises(KeyError), backend._writable():
+        copy = Path.cwd()
+        assert copy != folder
+        files = {p.relative_to(copy).as_posix() for p in copy.rglob("*") if p.is_file()}
+        assert files == {"setup.py", "src/wamr/a.py", "src/build/kept.py"}
+        (copy / "setup.py").write_text("changed")
+        raise KeyError
+    assert Path.cwd() == folder
+    assert not copy.exists()
+    assert (folder / "setup.py").read_text() == "setup.py"
+
+
+@pytest.mark.parametrize("name", backend.WRITTEN)
+def test_each_folder_that_is_written_to_counts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    assert backend._can_write(folder)
+    # Root may write whatever the modes are, so the modes would prove nothing.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder / name)
+    assert not backend._can_write(folder)
+
+
+def test_a_machine_without_a_compiler_is_told_before_anything_is_downloaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend.toolchain, "missing", lambda environment: "no compiler here")
+    for hook in (backend.get_requires_for_build_wheel, backend.get_requires_for_build_editable):
+        with pytest.raises(iwasm.BuildError, match="no compiler here"):
+            hook()
+
+
+def test_an_editable_installation_there_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "_can_write", lambda root: False)
+    with pytest.raises(iwasm.BuildError, match="Leave --editable out, or copy the folder"):
+        backend.get_requires_for_build_editable()
+
+
+BUILD = """
+import os, sys
+sys.path.insert(0, "cmake")
+import backend
+if os.geteuid() == 0:  # may write in spite of the modes
+    backend._can_write = lambda root: False
+print(backend.build_sdist(sys.argv[1]))
+"""
+
+
+@posix
+@pytest.mark.packaging
+def test_an_sdist_is_built_where_nothing_can_be_written(
+    sdist: Path, tmp_path: Path, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.glob("wamr-*")
+    out = tmp_path / "out"
+    out.mkdir()
+    before = sorted(source.rglob("*"))
+    for path in [source, *before]:
+        path.chmod(path.stat().st_mode & 0o555)
+    try:
+        done = run(sys.executable, "-B", "-c", BUILD, out, cwd=source)
+    finally:
+        for path in [source, *before]:
+            path.chmod(path.stat().st_mode | 0o200)
+    (built,) = out.iterdir()
+    assert built.name == done.stdout.splitlines()[-1]
+    assert sorted(source.rglob("*")) == before
