@@ -154,9 +154,11 @@ def describe(paths: Layout) -> Iwasm:
             system_libraries=["ws2_32", "shlwapi", "ntdll", "bcrypt"],
         )
     flags = [f"-fsanitize={','.join(sanitizers())}"] if sanitizers() else []
+    checked: list[tuple[str, str | None]] = [("WPY_CHECKED", "1")] if debug() or flags else []
     return Iwasm(
         libraries=paths.libraries,
         include_dirs=paths.include_dirs,
+        define_macros=checked,  # as in CMakeLists.txt
         system_libraries=["m", "pthread"] if sys.platform == "darwin" else ["m", "pthread", "dl"],
         compile_args=[*flags, "-g"] if debug() or flags else [],
         link_args=flags,

@@ -10,9 +10,12 @@
  *      locks are acquired with it or without it, and WAMR calls nothing of ours with them.
  *   4. A group's mutex, with its condition (lock.c): held while a thread goes to sleep for the
  *      group's lock, or wakes another thread.
+ *   5. On free-threaded builds of CPython, a lock of cpython/ (cpython/locks.h): held for a few
+ *      instructions that use Python objects, with none of 2 to 4, and none is acquired meanwhile.
  *
- * A thread holds each of 2 to 4 at most once, and none of them while wasm or Python code runs or
- * while the thread waits for a group.
+ * A thread holds each of 2 to 5 at most once, and none of them while wasm or Python code runs or
+ * while the thread waits for a group. There is no GIL on free-threaded builds: a thread that is
+ * attached to the interpreter takes its place, since such threads hold up the garbage collector.
  *
  * Builds with WAMR_DEBUG=1 or WAMR_SANITIZE assert the order, and in each function that needs a
  * lock that the thread has it. In other builds the macros are empty.
@@ -24,14 +27,14 @@
 
 #if defined(WPY_CHECKED)
 
-enum { WPY_MODULE_MUTEX = 1, WPY_REGISTRY_LOCK = 2, WPY_GROUP_MUTEX = 4 };
+enum { WPY_MODULE_MUTEX = 1, WPY_REGISTRY_LOCK = 2, WPY_GROUP_MUTEX = 4, WPY_LEAF_LOCK = 8 };
 
 NORETURN void wpy_assert_failed(const char *condition, const char *file, int line);
 
 #define WPY_ASSERT(condition) \
     ((condition) ? (void)0 : wpy_assert_failed(#condition, __FILE__, __LINE__))
 
-/* Before this thread acquires one of the locks 2 to 4, and before it releases it. */
+/* Before this thread acquires one of the locks 2 to 5, and before it releases it. */
 #define ACQUIRES_LOCK(lock) \
     (WPY_ASSERT(wpy_self.locks < (uint32_t)(lock)), (void)(wpy_self.locks |= (lock)))
 #define RELEASES_LOCK(lock) \

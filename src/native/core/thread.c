@@ -5,6 +5,9 @@
  * released after it (setup.c), so that the child finds it free.
  */
 #include "core/core.h"
+#if defined(WPY_CHECKED)
+#include "include/checked_locks.h"
+#endif
 
 #include <time.h>
 #if !defined(BH_PLATFORM_WINDOWS)
@@ -37,6 +40,19 @@ wpy_assert_failed(const char *condition, const char *file, int line)
 {
     fprintf(stderr, "%s:%d: assertion failed: %s (see lock_order.h)\n", file, line, condition);
     abort();
+}
+
+void
+wpy_leaf_lock_begins(void)
+{
+    ASSERT_NO_LOCKS();
+    ACQUIRES_LOCK(WPY_LEAF_LOCK);
+}
+
+void
+wpy_leaf_lock_ends(void)
+{
+    RELEASES_LOCK(WPY_LEAF_LOCK);
 }
 #endif
 

@@ -7,12 +7,14 @@
 extern PyTypeObject *wpy_callable_base_type;
 
 /* Makes a CallableBase call `callable` and stand for the wasm function `fn`, on which `callee` has
- * a handle. Takes over the references to `callable` and `callee`; `lifetime` is borrowed. */
-void wpy_callable_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *fn,
-                       PyObject *lifetime);
+ * a handle. Takes over the references to `callable` and `callee`, also where there is an exception;
+ * `lifetime` is borrowed. 0, or -1 with an exception: it stands for a function already. */
+int wpy_callable_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *fn,
+                      PyObject *lifetime);
 
-/* The function that `value` stands for, and its Lifetime, both borrowed. NULL where `value` is not
- * a CallableBase or stands for no function. No exception is set. */
+/* The function that `value` stands for, borrowed, and its Lifetime, to be given back with
+ * SHARED_DECREF. Both NULL where `value` is not a CallableBase or stands for no function. No
+ * exception is set. */
 wpy_func *wpy_callable_func(PyObject *value, PyObject **lifetime);
 
 /* The CallableBase that was registered for the function of a reference (see `refer`). A new

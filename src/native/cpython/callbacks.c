@@ -1,9 +1,7 @@
 /* callbacks.c: calls of host functions, from wasm into Python.
  *
  * `HostFunctionBase` is the base of HostFunction (src/wamr/_runtime/callbacks.py). Our C knows a
- * host function by its id. The registry below finds the HostFunctionBase of an id; its references
- * are borrowed, and an object removes itself when it is cleared. So only importers keep a callback
- * alive.
+ * host function by its id, by which host_registry.c finds the HostFunctionBase.
  *
  * Arguments and results that are numbers or vectors are converted here. Other results go to the
  * method `packed` of the subclass, which converts them, returns the token that suspends the call
@@ -12,23 +10,20 @@
  *
  * An exception of a callback is kept while wasm unwinds: see kept_exceptions.c.
  */
+#include "cpython/host_registry.h"
 #include "cpython/values.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 
 /* A callback has failed. No number of an exception, and not WPY_SUSPENDS. */
 #define FAILED 2
 
 typedef struct {
     PyObject_HEAD
-    PyObject *run; /* the callable */
-    uint32_t id;
-    bool registered;
+    PyObject *run; /* the callable; NULL once the garbage collector has cleared this object */
+    HostRegistration registration;
 } HostFunctionBase;
 
-static PyObject **registry; /* by id; borrowed references, NULL where there is none */
-static uint32_t registry_size;
 static PyObject *name_packed, *suspend_token;
 
 /* set_suspend(token): sets what a host function returns to suspend the call. */
@@ -128,20 +123,23 @@ enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t result
              const uint32_t *args, uint32_t *out)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    PyObject *self = id < registry_size ? registry[id] : NULL,
-             *run = self ? ((HostFunctionBase *)self)->run : NULL, *value, *error = NULL;
+    PyObject *self = wpy_host_find(id), *run = NULL, *value, *error = NULL;
     int failed = FAILED;
 
-    /* Without references it is being deallocated, and what that runs may come here. */
-    if (UNLIKELY(!run || !Py_REFCNT(self))) {
+    if (LIKELY(self != NULL)) {
+        LOCK_OBJECT(self);
+        run = ((HostFunctionBase *)self)->run;
+        Py_XINCREF(run);
+        UNLOCK_OBJECT();
+    }
+    if (UNLIKELY(!run)) {
+        Py_XDECREF(self);
         PyErr_SetString(PyExc_ReferenceError,
                         "the host function is gone: nothing keeps its callback alive");
         failed = wpy_keep_exception(wpy_fetch_exception());
         PyGILState_Release(state);
         return failed;
     }
-    Py_INCREF(self);
-    Py_INCREF(run);
     if (LIKELY((value = call(run, kinds, params, args)) != NULL)) {
         failed = results_to_cells(value, kinds + params, results, out)
                      ? 0
@@ -166,24 +164,18 @@ ready(PyObject *value, PyObject *args)
 {
     HostFunctionBase *self = (HostFunctionBase *)value;
     unsigned int id;
-    PyObject *run;
+    PyObject *run, *old;
 
     if (!PyArg_ParseTuple(args, "IO:_ready", &id, &run))
         return NULL;
-    if (id >= registry_size) {
-        uint32_t size = id < 32 ? 64 : id * 2;
-        PyObject **larger = realloc(registry, size * sizeof *larger);
-        if (!larger)
-            return PyErr_NoMemory();
-        memset(larger + registry_size, 0, (size - registry_size) * sizeof *larger);
-        registry = larger;
-        registry_size = size;
-    }
-    self->id = id;
-    self->registered = true;
-    registry[id] = value;
+    if (wpy_host_register(&self->registration, id, value) < 0)
+        return NULL;
     Py_INCREF(run);
-    wpy_xsetref(&self->run, run);
+    LOCK_OBJECT(value);
+    old = self->run;
+    self->run = run;
+    UNLOCK_OBJECT();
+    Py_XDECREF(old);
     Py_RETURN_NONE;
 }
 
@@ -200,9 +192,7 @@ clear(PyObject *value)
 {
     HostFunctionBase *self = (HostFunctionBase *)value;
 
-    if (self->registered && registry[self->id] == value)
-        registry[self->id] = NULL;
-    self->registered = false;
+    wpy_host_unregister(&self->registration, value);
     Py_CLEAR(self->run);
     return 0;
 }

@@ -117,10 +117,16 @@ described(PyObject *self, PyObject *args)
 static PyObject *
 known_or_made(const wpy_extern *item, PyObject *known, PyObject *make)
 {
-    PyObject *key = type_of(item, true), *found = key ? PyDict_GetItemWithError(known, key) : NULL,
-             *type;
+    PyObject *key = type_of(item, true), *found = NULL, *type;
 
+#ifdef Py_GIL_DISABLED /* another thread may empty the dictionary */
+    if (key)
+        PyDict_GetItemRef(known, key, &found);
+#else
+    if (key)
+        found = PyDict_GetItemWithError(known, key);
     Py_XINCREF(found);
+#endif
     if (!found && key && !PyErr_Occurred() && (type = type_of(item, false))) {
         PyObject *name =
             PyUnicode_FromStringAndSize((const char *)item->name, (Py_ssize_t)item->name_size);

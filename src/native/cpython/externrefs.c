@@ -6,7 +6,10 @@
  * marking by our C (src/native/runtime/externrefs.c), `sweep`, which drops the objects that were
  * neither marked nor asked for meanwhile, and `end`.
  *
- * All of it runs with the GIL held, and calls no other Python code in between. So it needs no lock.
+ * All of it runs with the GIL held, and calls no other Python code in between. So it needs no lock
+ * but that of the table on free-threaded builds, one for each store: threads that use different
+ * stores never wait for each other. An object is never dropped under the lock, since a destructor
+ * may use the table.
  */
 #include "cpython/externrefs.h"
 #include "cpython/passing_refs.h"
@@ -92,9 +95,9 @@ enlarge(ExternrefTableBase *table)
 
 /* ---- conversion ---- */
 
-/* The reference for any object but None. False where there is no memory. */
+/* The reference for any object but None. False where there is no memory. Under the lock. */
 static bool
-reference_of(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
+find_or_add(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
 {
     uint32_t slot;
 
@@ -118,6 +121,18 @@ reference_of(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
     if (UNLIKELY(table->collecting))
         table->touched[*ref] = 1;
     return true;
+}
+
+/* The same with the lock. */
+static inline bool
+reference_of(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
+{
+    bool found;
+
+    LOCK(&table->counts.lock);
+    found = find_or_add(table, value, ref);
+    UNLOCK(&table->counts.lock);
+    return found;
 }
 
 static bool
@@ -152,12 +167,12 @@ wpy_externref_to_object(PyObject *self, uint32_t ref)
 
     if (ref == WPY_NULL_REFERENCE)
         Py_RETURN_NONE;
+    LOCK(&table->counts.lock);
     value = ref < table->count ? table->items[ref] : NULL;
-    if (!value) {
+    Py_XINCREF(value);
+    UNLOCK(&table->counts.lock);
+    if (UNLIKELY(!value))
         PyErr_Format(PyExc_LookupError, "no object has the number %u", ref);
-        return NULL;
-    }
-    Py_INCREF(value);
     return value;
 }
 
@@ -191,20 +206,30 @@ begin(PyObject *self, PyObject *args)
 {
     ExternrefTableBase *table = (ExternrefTableBase *)self;
 
+    bool begun;
+    uint32_t count;
+
     (void)args;
-    if (table->collecting || table->counts.passing)
-        return PyLong_FromLong(-1);
-    table->collecting = true;
-    if (table->touched)
-        memset(table->touched, 0, table->room);
-    return PyLong_FromUnsignedLong(table->count);
+    LOCK(&table->counts.lock);
+    if ((begun = !table->collecting && !table->counts.passing)) {
+        table->collecting = true;
+        if (table->touched)
+            memset(table->touched, 0, table->room);
+    }
+    count = table->count;
+    UNLOCK(&table->counts.lock);
+    return begun ? PyLong_FromUnsignedLong(count) : PyLong_FromLong(-1);
 }
 
 static PyObject *
 end(PyObject *self, PyObject *args)
 {
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
+
     (void)args;
-    ((ExternrefTableBase *)self)->collecting = false;
+    LOCK(&table->counts.lock);
+    table->collecting = false;
+    UNLOCK(&table->counts.lock);
     Py_RETURN_NONE;
 }
 
@@ -214,14 +239,40 @@ is_garbage(const ExternrefTableBase *table, const uint8_t *marks, uint32_t ref)
     return table->items[ref] && !marks[ref] && !table->touched[ref];
 }
 
+/* How many of the first `size` references are garbage; `size` is set to how many there are. Under
+ * the lock. */
 static uint32_t
-count_garbage(const ExternrefTableBase *table, const uint8_t *marks, uint32_t count)
+count_garbage(const ExternrefTableBase *table, const uint8_t *marks, Py_ssize_t *size)
 {
     uint32_t i, found = 0;
 
-    for (i = 0; i < count; i++)
+    if ((size_t)*size > table->count)
+        *size = table->count;
+    for (i = 0; i < *size; i++)
         found += is_garbage(table, marks, i);
     return found;
+}
+
+/* Moves the garbage, `count` objects, into a new list: it takes over the table's references. Under
+ * the lock. */
+static void
+move_garbage(ExternrefTableBase *table, const uint8_t *marks, Py_ssize_t size, PyObject *list)
+{
+    uint32_t i, count = 0;
+
+    for (i = 0; i < size; i++)
+        if (is_garbage(table, marks, i)) {
+#ifdef Py_GIL_DISABLED
+            PyList_SET_ITEM(list, count++, table->items[i]); /* the other one acquires a lock */
+#else
+            PyList_SetItem(list, count++, table->items[i]);
+#endif
+            table->items[i] = NULL;
+            table->spare[table->spare_count++] = i;
+        }
+    table->counts.held -= count;
+    if (count)
+        rehash(table, 0);
 }
 
 /* sweep(marks): drops the objects whose mark is zero and that were not asked for since begin().
@@ -233,36 +284,31 @@ sweep(PyObject *self, PyObject *args)
     ExternrefTableBase *table = (ExternrefTableBase *)self;
     const uint8_t *marks;
     Py_ssize_t size;
-    uint32_t i, marked, count;
+    uint32_t count;
     PyObject *dropped, *bytes;
+    bool passing, same;
 
     if (!PyArg_ParseTuple(args, "S:sweep", &bytes) ||
         PyBytes_AsStringAndSize(bytes, (char **)&marks, &size))
         return NULL;
     for (;;) { /* making the list may run Python's garbage collector, and so any code */
-        marked = (size_t)size < table->count ? (uint32_t)size : table->count;
-        count = count_garbage(table, marks, marked);
+        LOCK(&table->counts.lock);
+        count = count_garbage(table, marks, &size);
+        UNLOCK(&table->counts.lock);
         if (!(dropped = PyList_New(count)))
             return NULL;
-        if (table->counts.passing) {
-            Py_DECREF(dropped);
-            Py_RETURN_NONE;
-        }
-        if (count == count_garbage(table, marks, marked))
-            break;
+        LOCK(&table->counts.lock);
+        passing = table->counts.passing != 0;
+        same = count_garbage(table, marks, &size) == count;
+        if (!passing && same)
+            move_garbage(table, marks, size, dropped);
+        UNLOCK(&table->counts.lock);
+        if (!passing && same)
+            return dropped;
         Py_DECREF(dropped);
+        if (passing)
+            Py_RETURN_NONE;
     }
-    for (i = 0, count = 0; i < marked; i++)
-        if (is_garbage(table, marks, i)) {
-            PyList_SetItem(dropped, count++,
-                           table->items[i]); /* takes over the table's reference */
-            table->items[i] = NULL;
-            table->spare[table->spare_count++] = i;
-        }
-    table->counts.held -= count;
-    if (count)
-        rehash(table, 0);
-    return dropped;
 }
 
 /* ---- the type ---- */
@@ -270,7 +316,13 @@ sweep(PyObject *self, PyObject *args)
 static Py_ssize_t
 length(PyObject *self)
 {
-    return ((ExternrefTableBase *)self)->counts.held;
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
+    Py_ssize_t held;
+
+    LOCK(&table->counts.lock);
+    held = table->counts.held;
+    UNLOCK(&table->counts.lock);
+    return held;
 }
 
 static int
@@ -289,14 +341,18 @@ static int
 clear(PyObject *self)
 {
     ExternrefTableBase *table = (ExternrefTableBase *)self;
-    PyObject **items = table->items;
-    uint32_t i, count = table->count;
+    PyObject **items;
+    uint32_t i, count;
 
     /* consistent before any destructor runs, since one may use this table */
+    LOCK(&table->counts.lock);
+    items = table->items;
+    count = table->count;
     table->items = NULL;
     table->count = table->room = table->spare_count = table->counts.held = 0;
     free(table->slots);
     table->slots = NULL;
+    UNLOCK(&table->counts.lock);
     for (i = 0; i < count; i++)
         Py_XDECREF(items[i]);
     free(items);
@@ -338,14 +394,43 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef members[] = {
-    {"limit", T_UINT, offsetof(ExternrefTableBase, counts.limit), 0,
-     "The number of objects at which a collection is due."},
-    {"passing", T_UINT, offsetof(ExternrefTableBase, counts.passing), READONLY,
-     "How many calls pass references."},
-    {"count", T_UINT, offsetof(ExternrefTableBase, count), READONLY,
-     "How many references there are, free ones among them."},
-    {NULL, 0, 0, 0, NULL},
+/* One of the counts, which is at `closure` bytes from the table. */
+static PyObject *
+get_count(PyObject *self, void *closure)
+{
+    uint32_t count;
+
+    LOCK(&((ExternrefCounts *)self)->lock);
+    count = *(uint32_t *)((char *)self + (uintptr_t)closure);
+    UNLOCK(&((ExternrefCounts *)self)->lock);
+    return PyLong_FromUnsignedLong(count);
+}
+
+static int
+set_limit(PyObject *self, PyObject *value, void *closure)
+{
+    long long limit = value ? wpy_natural(value, UINT32_MAX) : -1;
+
+    (void)closure;
+    if (limit < 0) {
+        PyErr_SetString(PyExc_ValueError, "a limit is an int of 32 bits, 0 or more");
+        return -1;
+    }
+    LOCK(&((ExternrefCounts *)self)->lock);
+    ((ExternrefCounts *)self)->limit = (uint32_t)limit;
+    UNLOCK(&((ExternrefCounts *)self)->lock);
+    return 0;
+}
+
+/* No members, since those are read without the lock. */
+static PyGetSetDef getset[] = {
+    {"limit", get_count, set_limit, "The number of objects at which a collection is due.",
+     (void *)offsetof(ExternrefTableBase, counts.limit)},
+    {"passing", get_count, NULL, "How many calls pass references.",
+     (void *)offsetof(ExternrefTableBase, counts.passing)},
+    {"count", get_count, NULL, "How many references there are, free ones among them.",
+     (void *)offsetof(ExternrefTableBase, count)},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot slots[] = {
@@ -353,7 +438,7 @@ static PyType_Slot slots[] = {
     {Py_tp_traverse, traverse},
     {Py_tp_clear, clear},
     {Py_tp_methods, methods},
-    {Py_tp_members, members},
+    {Py_tp_getset, getset},
     {Py_mp_length, length},
     {Py_tp_doc, "The objects behind a store's externrefs, by reference."},
     {0, NULL},

@@ -323,7 +323,8 @@ bind_export(PyObject *module, PyObject *const *args, Py_ssize_t count)
         Py_DECREF(callee);
         return NULL;
     }
-    wpy_callable_bind(func, function, (PyObject *)callee, fn, lifetime);
+    if (wpy_callable_bind(func, function, (PyObject *)callee, fn, lifetime) < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 

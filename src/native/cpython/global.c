@@ -33,11 +33,15 @@ get_value(PyObject *self, void *closure)
     PyObject *value;
 
     (void)closure;
-    if (LIKELY(wpy_slot_is_open(&global->slot) &&
-               wpy_global_get_now(global->slot.handle, cells) == WPY_OK)) {
-        if (!is_reference(global))
-            return wpy_value_from_cells(global->slot.kind, &next);
-        if ((value = wpy_slot_from_reference(&global->slot, cells[0])))
+    if (LIKELY(wpy_slot_is_open(&global->slot) && wpy_slot_begin(&global->slot, false))) {
+        value = NULL;
+        if (LIKELY(wpy_global_get_now(global->slot.handle, cells) == WPY_OK)) {
+            if (!is_reference(global)) /* wpy_slot_begin has done nothing */
+                return wpy_value_from_cells(global->slot.kind, &next);
+            value = wpy_slot_from_reference(&global->slot, cells[0]);
+        }
+        wpy_slot_end(&global->slot);
+        if (value)
             return value;
     }
     if ((value = PyObject_CallMethodObjArgs(self, name_value, NULL)))
@@ -51,6 +55,7 @@ set_value(PyObject *self, PyObject *value, void *closure)
     GlobalBase *global = (GlobalBase *)self;
     uint32_t cells[4], *next = cells;
     PyObject *none;
+    bool done;
 
     (void)closure;
     if (UNLIKELY(!value)) {
@@ -58,10 +63,14 @@ set_value(PyObject *self, PyObject *value, void *closure)
         return -1;
     }
     if (LIKELY(global->mutable_ && wpy_slot_is_open(&global->slot) &&
-               (is_reference(global) ? wpy_slot_to_reference(&global->slot, value, cells)
+               wpy_slot_begin(&global->slot, true))) {
+        done = (is_reference(global) ? wpy_slot_to_reference(&global->slot, value, cells)
                                      : wpy_value_to_cells(global->slot.kind, value, &next)) &&
-               wpy_global_set_now(global->slot.handle, cells) == WPY_OK))
-        return 0;
+               wpy_global_set_now(global->slot.handle, cells) == WPY_OK;
+        wpy_slot_end(&global->slot);
+        if (LIKELY(done))
+            return 0;
+    }
     if (!(none = PyObject_CallMethodObjArgs(self, name_set_value, value, NULL)))
         return -1;
     Py_DECREF(none);

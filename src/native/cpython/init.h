@@ -18,6 +18,10 @@ wpy_init(const char *name, Py_ssize_t version, const struct _cffi_type_context_s
     if (wpy_check_interpreter() < 0)
         return NULL;
     module = _cffi_init(name, version, context);
+#ifdef Py_GIL_DISABLED /* as cffi does since 2.0, or the import would turn the GIL on */
+    if (module && PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED) < 0)
+        Py_CLEAR(module);
+#endif
     if (module && wpy_add_types(module) < 0)
         Py_CLEAR(module);
     return module;

@@ -6,17 +6,24 @@
  * subclass (src/wamr/_runtime/memory.py). These check whether the memory has grown meanwhile, and
  * raise the exceptions.
  *
- * The GIL is not released between the check of a range and the copy.
+ * The GIL is not released between the check of a range and the copy. On free-threaded builds an
+ * access holds what keeps the bytes alive, so they stay where they are, even if the memory is
+ * closed meanwhile. What two threads write to the same bytes at the same time is not in any order,
+ * as when wasm code of two threads does it.
  */
-#include "cpython/cpython.h"
+#include "cpython/locks.h"
 
 #include <string.h>
 
 typedef struct {
-    PyObject_HEAD
     char *data;      /* not owned: valid as long as `keep_alive` */
     Py_ssize_t size; /* of `data`; 0 where the memory is hidden */
     PyObject *keep_alive;
+} Window;
+
+typedef struct {
+    PyObject_HEAD
+    Window window;
 } MemoryBase;
 
 static PyObject *name_read, *name_write, *name_item, *name_set_item;
@@ -28,39 +35,83 @@ offset_of(PyObject *value)
     return (Py_ssize_t)wpy_natural(value, PY_SSIZE_T_MAX);
 }
 
+/* The window as it is now, until end_access(). `copy` is where it is on free-threaded builds. */
+static ALWAYS_INLINE const Window *
+begin_access(PyObject *self, Window *copy)
+{
+    const Window *window = &((MemoryBase *)self)->window;
+
+    (void)copy;
+#ifdef Py_GIL_DISABLED
+    LOCK_OBJECT(self);
+    *copy = *window;
+    SHARED_INCREF(copy->keep_alive);
+    UNLOCK_OBJECT();
+    window = copy;
+#endif
+    return window;
+}
+
+static inline void
+end_access(const Window *window)
+{
+    (void)window;
+    SHARED_DECREF(window->keep_alive);
+}
+
+/* Whether the bytes are within the window. */
+static inline bool
+has_range(const Window *window, Py_ssize_t offset, Py_ssize_t size)
+{
+    return offset <= window->size && size <= window->size - offset && window->keep_alive;
+}
+
 static PyObject *
 read_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    MemoryBase *memory = (MemoryBase *)self;
+    Window copy;
+    const Window *window;
     Py_ssize_t offset, size;
+    PyObject *bytes;
 
     if (UNLIKELY(count != 2 || names || (offset = offset_of(args[0])) < 0 ||
-                 (size = offset_of(args[1])) < 0 || offset > memory->size ||
-                 size > memory->size - offset || !memory->keep_alive))
+                 (size = offset_of(args[1])) < 0))
         return wpy_call_method(self, name_read, args, count, names);
-    return PyBytes_FromStringAndSize(memory->data + offset, size);
+    window = begin_access(self, &copy);
+    if (UNLIKELY(!has_range(window, offset, size))) {
+        end_access(window);
+        return wpy_call_method(self, name_read, args, count, names);
+    }
+    bytes = PyBytes_FromStringAndSize(window->data + offset, size);
+    end_access(window);
+    return bytes;
 }
 
 static PyObject *
 write_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    MemoryBase *memory = (MemoryBase *)self;
+    Window copy;
+    const Window *window;
     Py_ssize_t offset, size;
 
     if (UNLIKELY(count != 2 || names || (offset = offset_of(args[0])) < 0 ||
                  !PyBytes_Check(args[1])))
         return wpy_call_method(self, name_write, args, count, names);
     size = PyBytes_Size(args[1]);
-    if (UNLIKELY(offset > memory->size || size > memory->size - offset || !memory->keep_alive))
+    window = begin_access(self, &copy);
+    if (UNLIKELY(!has_range(window, offset, size))) {
+        end_access(window);
         return wpy_call_method(self, name_write, args, count, names);
-    memcpy(memory->data + offset, PyBytes_AsString(args[1]), (size_t)size);
+    }
+    memcpy(window->data + offset, PyBytes_AsString(args[1]), (size_t)size);
+    end_access(window);
     Py_RETURN_NONE;
 }
 
-/* The bounds of a slice that is within the known bytes. False for a slice that counts from the end,
- * since the memory may be larger than `size` by now. No exception is set. */
+/* The bounds of a slice of known bytes. False for a slice that counts from the end, since the
+ * memory may be larger than the window by now. No exception is set. */
 static bool
-bounds_of(const MemoryBase *memory, PyObject *slice, Py_ssize_t *offset, Py_ssize_t *size)
+bounds_of(PyObject *slice, Py_ssize_t *offset, Py_ssize_t *size)
 {
     Py_ssize_t start, stop, step;
 
@@ -68,25 +119,39 @@ bounds_of(const MemoryBase *memory, PyObject *slice, Py_ssize_t *offset, Py_ssiz
         PyErr_Clear();
         return false;
     }
-    if (step != 1 || start < 0 || stop < start || stop > memory->size || !memory->keep_alive)
-        return false;
     *offset = start;
     *size = stop - start;
-    return true;
+    return step == 1 && start >= 0 && stop >= start;
 }
 
 static PyObject *
 get_item(PyObject *self, PyObject *key)
 {
-    MemoryBase *memory = (MemoryBase *)self;
+    Window copy;
+    const Window *window;
     Py_ssize_t offset, size;
+    PyObject *bytes;
+    int byte;
 
     if (PySlice_Check(key)) {
-        if (LIKELY(bounds_of(memory, key, &offset, &size)))
-            return PyBytes_FromStringAndSize(memory->data + offset, size);
-    } else if (LIKELY((offset = offset_of(key)) >= 0 && offset < memory->size &&
-                      memory->keep_alive))
-        return PyLong_FromLong((unsigned char)memory->data[offset]);
+        if (LIKELY(bounds_of(key, &offset, &size))) {
+            window = begin_access(self, &copy);
+            if (LIKELY(has_range(window, offset, size))) {
+                bytes = PyBytes_FromStringAndSize(window->data + offset, size);
+                end_access(window);
+                return bytes;
+            }
+            end_access(window);
+        }
+    } else if (LIKELY((offset = offset_of(key)) >= 0)) {
+        window = begin_access(self, &copy);
+        if (LIKELY(offset < window->size && window->keep_alive)) {
+            byte = (unsigned char)window->data[offset];
+            end_access(window);
+            return PyLong_FromLong(byte);
+        }
+        end_access(window);
+    }
     return PyObject_CallMethodObjArgs(self, name_item, key, NULL);
 }
 
@@ -106,26 +171,34 @@ item_at(PyObject *self, Py_ssize_t index)
 static int
 set_item(PyObject *self, PyObject *key, PyObject *value)
 {
-    MemoryBase *memory = (MemoryBase *)self;
+    Window copy;
+    const Window *window;
     PyObject *none;
     Py_ssize_t offset, size;
+    long long byte;
 
     if (UNLIKELY(!value)) {
         PyErr_SetString(PyExc_TypeError, "bytes of a memory can't be deleted");
         return -1;
     }
     if (PySlice_Check(key)) {
-        if (PyBytes_Check(value) && bounds_of(memory, key, &offset, &size) &&
-            PyBytes_Size(value) == size) {
-            memcpy(memory->data + offset, PyBytes_AsString(value), (size_t)size);
+        if (PyBytes_Check(value) && bounds_of(key, &offset, &size) && PyBytes_Size(value) == size) {
+            window = begin_access(self, &copy);
+            if (LIKELY(has_range(window, offset, size))) {
+                memcpy(window->data + offset, PyBytes_AsString(value), (size_t)size);
+                end_access(window);
+                return 0;
+            }
+            end_access(window);
+        }
+    } else if ((offset = offset_of(key)) >= 0 && LIKELY((byte = wpy_natural(value, 255)) >= 0)) {
+        window = begin_access(self, &copy);
+        if (LIKELY(offset < window->size && window->keep_alive)) {
+            window->data[offset] = (char)byte;
+            end_access(window);
             return 0;
         }
-    } else if ((offset = offset_of(key)) >= 0 && offset < memory->size && memory->keep_alive) {
-        long long byte = wpy_natural(value, 255);
-        if (LIKELY(byte >= 0)) {
-            memory->data[offset] = (char)byte;
-            return 0;
-        }
+        end_access(window);
     }
     if (!(none = PyObject_CallMethodObjArgs(self, name_set_item, key, value, NULL)))
         return -1;
@@ -137,28 +210,36 @@ set_item(PyObject *self, PyObject *key, PyObject *value)
 static PyObject *
 show(PyObject *self, PyObject *args)
 {
-    MemoryBase *memory = (MemoryBase *)self;
+    Window *window = &((MemoryBase *)self)->window;
     unsigned long long address;
     Py_ssize_t size;
-    PyObject *keep_alive;
+    PyObject *keep_alive, *old;
 
     if (!PyArg_ParseTuple(args, "KnO:_show", &address, &size, &keep_alive))
         return NULL;
-    memory->data = (char *)(uintptr_t)address;
-    memory->size = size;
     Py_INCREF(keep_alive);
-    wpy_xsetref(&memory->keep_alive, keep_alive);
+    LOCK_OBJECT(self);
+    if (size >= window->size) {
+        old = window->keep_alive;
+        *window = (Window){(char *)(uintptr_t)address, size, keep_alive};
+    } else /* another thread has shown more bytes, and a memory does not shrink */
+        old = keep_alive;
+    UNLOCK_OBJECT();
+    Py_XDECREF(old);
     Py_RETURN_NONE;
 }
 
 static int
 clear(PyObject *self)
 {
-    MemoryBase *memory = (MemoryBase *)self;
+    Window *window = &((MemoryBase *)self)->window;
+    PyObject *old;
 
-    memory->data = NULL;
-    memory->size = 0;
-    Py_CLEAR(memory->keep_alive);
+    LOCK_OBJECT(self);
+    old = window->keep_alive;
+    *window = (Window){NULL, 0, NULL};
+    UNLOCK_OBJECT();
+    Py_XDECREF(old);
     return 0;
 }
 
@@ -177,7 +258,7 @@ static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((MemoryBase *)self)->keep_alive);
+    Py_VISIT(((MemoryBase *)self)->window.keep_alive);
     return 0;
 }
 

@@ -4,7 +4,8 @@
  * so it must not take place while any thread passes references (ExternrefCounts.passing).
  *
  * The counts are kept for each thread, because a host function suspends the calls of its own thread
- * only. They are counts, not a list of calls, because greenlets end in any order.
+ * only. They are counts, not a list of calls, because greenlets end in any order. What all threads
+ * pass, ExternrefCounts.passing, is changed under the table's lock.
  */
 #include "cpython/passing_refs.h"
 
@@ -57,11 +58,14 @@ remove_passing(wpy_passing *passing)
     free(passing);
 }
 
-/* False where there is no memory. */
+/* Begins to pass references, unless that `adds` objects and a collection is due. False then, and
+ * where there is no memory. */
 static inline bool
-begin_passing(PyObject *table)
+begin_passing(PyObject *table, bool adds)
 {
     wpy_passing *passing = &passing_here;
+    ExternrefCounts *counts = (ExternrefCounts *)table;
+    bool begun;
 
     if (UNLIKELY(passing->table != table)) {
         if (!passing->all && !passing->next)
@@ -69,9 +73,15 @@ begin_passing(PyObject *table)
         else if (!(passing = find_or_add_passing(table)))
             return false;
     }
-    passing->all++;
-    ((ExternrefCounts *)table)->passing++;
-    return true;
+    LOCK(&counts->lock);
+    if (LIKELY(begun = !(adds && wpy_collection_is_due(table))))
+        counts->passing++;
+    UNLOCK(&counts->lock);
+    if (LIKELY(begun))
+        passing->all++;
+    else if (UNLIKELY(passing != &passing_here) && !passing->all)
+        remove_passing(passing);
+    return begun;
 }
 
 static inline void
@@ -79,8 +89,11 @@ end_passing(wpy_passing *passing, ExternrefCounts *table)
 {
     if (UNLIKELY(passing->suspended == passing->all))
         passing->suspended--;
-    else
+    else {
+        LOCK(&table->lock);
         table->passing--;
+        UNLOCK(&table->lock);
+    }
     passing->all--;
     if (UNLIKELY(passing != &passing_here) && !passing->all)
         remove_passing(passing);
@@ -91,7 +104,13 @@ end_passing(wpy_passing *passing, ExternrefCounts *table)
 bool
 wpy_begin_passing(PyObject *table)
 {
-    return LIKELY(!wpy_collection_is_due(table)) && begin_passing(table);
+    return begin_passing(table, true);
+}
+
+bool
+wpy_begin_reading(PyObject *table)
+{
+    return begin_passing(table, false);
 }
 
 void
@@ -109,7 +128,7 @@ PyObject *
 wpy_passing_enter(PyObject *table, PyObject *args)
 {
     (void)args;
-    if (!begin_passing(table))
+    if (!begin_passing(table, false))
         return PyErr_NoMemory();
     Py_INCREF(table); /* until wpy_passing_exit */
     Py_RETURN_NONE;
@@ -140,7 +159,9 @@ wpy_passing_suspend(PyObject *table, PyObject *args)
     (void)args;
     if (count) {
         passing->suspended += count;
+        LOCK(&((ExternrefCounts *)table)->lock);
         ((ExternrefCounts *)table)->passing -= count;
+        UNLOCK(&((ExternrefCounts *)table)->lock);
     }
     return PyLong_FromUnsignedLong(count);
 }
@@ -158,7 +179,9 @@ wpy_passing_resume(PyObject *table, PyObject *value)
         uint32_t resumed =
             (unsigned long)count < passing->suspended ? (uint32_t)count : passing->suspended;
         passing->suspended -= resumed;
+        LOCK(&((ExternrefCounts *)table)->lock);
         ((ExternrefCounts *)table)->passing += resumed;
+        UNLOCK(&((ExternrefCounts *)table)->lock);
     }
     Py_RETURN_NONE;
 }

@@ -2,17 +2,18 @@
 #ifndef WPY_PASSING_REFS_H
 #define WPY_PASSING_REFS_H
 
-#include "cpython/cpython.h"
+#include "cpython/locks.h"
 
-/* The head of an ExternrefTableBase. */
+/* The head of an ExternrefTableBase. On free-threaded builds `lock` guards all of the table. */
 typedef struct {
     PyObject_HEAD
+    WPY_MUTEX(lock);
     uint32_t held;    /* objects in the table */
     uint32_t limit;   /* of `held`: from here on a collection is due */
     uint32_t passing; /* calls that pass references, and are not suspended */
 } ExternrefCounts;
 
-/* Whether the table holds so many objects that a collection is due. */
+/* Whether the table holds so many objects that a collection is due. Under the table's lock. */
 static inline bool
 wpy_collection_is_due(PyObject *table)
 {
@@ -25,6 +26,8 @@ wpy_collection_is_due(PyObject *table)
  * Python. `table` is borrowed, and must outlive the bracket. */
 bool wpy_begin_passing(PyObject *table);
 void wpy_end_passing(PyObject *table);
+/* The same for an access that only reads references: also where a collection is due. */
+bool wpy_begin_reading(PyObject *table);
 
 /* __enter__ and __exit__ of ExternrefTableBase, for the same. In between, the table is kept alive.
  */

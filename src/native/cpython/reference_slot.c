@@ -6,7 +6,11 @@
  * callers fall back on Python (src/wamr/_values/codec.py, src/wamr/_runtime/extern.py).
  *
  * The GIL is not released between reading a number and using it. So a collection of externrefs
- * (src/wamr/_values/externrefs.py) happens before both or after both.
+ * (src/wamr/_values/externrefs.py) happens before both or after both. On free-threaded builds the
+ * callers see to that (wpy_slot_begin).
+ *
+ * All members but the ring of functions are set once, before any other thread knows the slot, and
+ * change only when the garbage collector clears it. The lock of the object guards the ring.
  */
 #include "include/now.h"
 #include "cpython/reference_slot.h"
@@ -16,6 +20,13 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+
+/* Whether an object may come into the table of externrefs: no collection is due. */
+#ifdef Py_GIL_DISABLED
+#define WPY_MAY_ADD(table) true /* wpy_slot_begin has looked */
+#else
+#define WPY_MAY_ADD(table) (!wpy_collection_is_due(table))
+#endif
 
 static PyObject *name_closed, *name_keep;
 
@@ -34,30 +45,41 @@ wpy_slot_init(ReferenceSlot *slot, PyObject *args, uint32_t recent_max)
 {
     unsigned long long address;
     unsigned char kind;
-    PyObject *lifetime;
+    PyObject *lifetime, *kept, *externrefs = NULL;
+    bool first;
 
     if (!PyArg_ParseTuple(args, "KbO:_ready", &address, &kind, &lifetime))
         return -1;
-    if (slot->handle) {
-        PyErr_SetString(PyExc_RuntimeError, "_ready() was called before");
+    if (!(kept = PyObject_GetAttr(lifetime, name_keep)))
         return -1;
-    }
-    clear_references(slot);
-    if (!(slot->kept = PyObject_GetAttr(lifetime, name_keep)))
-        return -1;
-    if (!PyDict_Check(slot->kept)) {
+    if (!PyDict_Check(kept)) {
         PyErr_SetString(PyExc_TypeError, "an owner's _keep must be a dict");
+        Py_DECREF(kept);
         return -1;
     }
-    if (kind == EXTERNREF && !(slot->externrefs = wpy_externrefs_of(lifetime)))
+    if (kind == EXTERNREF && !(externrefs = wpy_externrefs_of(lifetime))) {
+        Py_DECREF(kept);
         return -1;
-    Py_INCREF(lifetime);
-    slot->lifetime = lifetime;
-    slot->kind = kind;
-    slot->recent_max = recent_max;
-    slot->handle = (void *)(uintptr_t)address;
-    wpy_retain(slot->handle);
-    return 0;
+    }
+    LOCK_OBJECT((PyObject *)slot);
+    if ((first = !slot->handle)) {
+        Py_INCREF(lifetime);
+        slot->lifetime = lifetime;
+        slot->kept = kept;
+        slot->externrefs = externrefs;
+        slot->kind = kind;
+        slot->recent_max = recent_max;
+        slot->handle = (void *)(uintptr_t)address;
+    }
+    UNLOCK_OBJECT();
+    if (first) {
+        wpy_retain(slot->handle);
+        return 0;
+    }
+    Py_DECREF(kept);
+    Py_XDECREF(externrefs);
+    PyErr_SetString(PyExc_RuntimeError, "_ready() was called before");
+    return -1;
 }
 
 bool
@@ -100,9 +122,10 @@ wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref)
 {
     PyObject *lifetime;
     wpy_func *fn;
+    bool stored;
 
     if (slot->kind == EXTERNREF)
-        return !wpy_collection_is_due(slot->externrefs) &&
+        return WPY_MAY_ADD(slot->externrefs) &&
                wpy_externref_from_object(slot->externrefs, value, ref);
     if (value == Py_None) {
         *ref = WPY_NULL_REFERENCE;
@@ -110,8 +133,10 @@ wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref)
     }
     if (slot->kind == EXNREF)
         return false; /* groups may have to be merged */
-    return (fn = wpy_callable_func(value, &lifetime)) && keeps(slot, lifetime) &&
-           wpy_retain_reference_now(slot->handle, fn, ref) == WPY_OK;
+    stored = (fn = wpy_callable_func(value, &lifetime)) && keeps(slot, lifetime) &&
+             wpy_retain_reference_now(slot->handle, fn, ref) == WPY_OK;
+    SHARED_DECREF(lifetime);
+    return stored;
 }
 
 PyObject *
@@ -133,34 +158,44 @@ wpy_slot_from_reference(const ReferenceSlot *slot, uint32_t ref)
 
 /* ---- the functions that Python read last ---- */
 
+/* Enlarges the ring where it is full and may grow. False where there is no memory. */
+static bool
+has_room(ReferenceSlot *slot)
+{
+    uint32_t room = slot->recent_room ? slot->recent_room * 4 : 4;
+    PyObject **larger;
+
+    if (slot->recent_count < slot->recent_room || slot->recent_room == slot->recent_max)
+        return true;
+    if (room > slot->recent_max)
+        room = slot->recent_max;
+    if (!(larger = realloc(slot->recent, room * sizeof *larger)))
+        return false;
+    slot->recent = larger;
+    slot->recent_room = room;
+    slot->recent_next = slot->recent_count;
+    return true;
+}
+
 void
 wpy_slot_hold(ReferenceSlot *slot, PyObject *value)
 {
     PyObject *old = NULL;
 
-    /* A cleared slot is being collected: it must not hold anything again. */
-    if (slot->kind != FUNCREF || !slot->lifetime ||
-        !PyObject_TypeCheck(value, wpy_callable_base_type))
+    if (slot->kind != FUNCREF || !PyObject_TypeCheck(value, wpy_callable_base_type))
         return;
-    if (slot->recent_count == slot->recent_room && slot->recent_room < slot->recent_max) {
-        uint32_t room = slot->recent_room ? slot->recent_room * 4 : 4;
-        PyObject **larger;
-
-        if (room > slot->recent_max)
-            room = slot->recent_max;
-        if (!(larger = realloc(slot->recent, room * sizeof *larger)))
-            return;
-        slot->recent = larger;
-        slot->recent_room = room;
-        slot->recent_next = slot->recent_count;
+    LOCK_OBJECT((PyObject *)slot);
+    /* A cleared slot is being collected: it must not hold anything again. */
+    if (slot->lifetime && has_room(slot)) {
+        if (slot->recent_count == slot->recent_room)
+            old = slot->recent[slot->recent_next];
+        else
+            slot->recent_count++;
+        Py_INCREF(value);
+        slot->recent[slot->recent_next] = value;
+        slot->recent_next = (slot->recent_next + 1) % slot->recent_room;
     }
-    if (slot->recent_count == slot->recent_room)
-        old = slot->recent[slot->recent_next];
-    else
-        slot->recent_count++;
-    Py_INCREF(value);
-    slot->recent[slot->recent_next] = value;
-    slot->recent_next = (slot->recent_next + 1) % slot->recent_room;
+    UNLOCK_OBJECT();
     Py_XDECREF(old); /* last, since a destructor may come back here */
 }
 

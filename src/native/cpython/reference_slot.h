@@ -4,7 +4,8 @@
 #ifndef WPY_REFERENCE_SLOT_H
 #define WPY_REFERENCE_SLOT_H
 
-#include "cpython/cpython.h"
+#include "cpython/locks.h"
+#include "cpython/passing_refs.h"
 
 /* The head of a TableBase and of a GlobalBase. */
 typedef struct {
@@ -31,9 +32,34 @@ int wpy_slot_init(ReferenceSlot *slot, PyObject *args, uint32_t recent_max);
 /* Whether the Lifetime is open. No exception is set. */
 bool wpy_slot_is_open(const ReferenceSlot *slot);
 
+/* An access to the slot brackets its use of a reference with these two, or a collection of
+ * externrefs may miss the reference on its way. False where a collection is due and the access
+ * `stores` a reference, and where there is no memory. No exception is set. With a GIL both do
+ * nothing: it is held from the one to the other. */
+static inline bool
+wpy_slot_begin(const ReferenceSlot *slot, bool stores)
+{
+    (void)slot;
+    (void)stores;
+#ifdef Py_GIL_DISABLED
+    if (slot->externrefs)
+        return stores ? wpy_begin_passing(slot->externrefs) : wpy_begin_reading(slot->externrefs);
+#endif
+    return true;
+}
+
+static inline void
+wpy_slot_end(const ReferenceSlot *slot)
+{
+    (void)slot;
+#ifdef Py_GIL_DISABLED
+    if (slot->externrefs)
+        wpy_end_passing(slot->externrefs);
+#endif
+}
+
 /* Converts a value that is about to be stored in the slot, and keeps it alive as long as the slot.
- * False where this needs Python or would have to wait; no exception is set. The GIL must be held
- * until the reference is stored, or a collection of externrefs may miss it. */
+ * False where this needs Python or would have to wait; no exception is set. */
 bool wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref);
 
 /* Converts a reference that the slot holds. A new reference to the object; NULL where Python has

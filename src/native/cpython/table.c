@@ -29,10 +29,14 @@ get_item(PyObject *self, PyObject *key)
     uint32_t ref;
     PyObject *value;
 
-    if (LIKELY(index >= 0 && wpy_slot_is_open(table) &&
-               wpy_table_get_now(table->handle, (uint32_t)index, &ref) == WPY_OK &&
-               (value = wpy_slot_from_reference(table, ref))))
-        return value;
+    if (LIKELY(index >= 0 && wpy_slot_is_open(table) && wpy_slot_begin(table, false))) {
+        value = wpy_table_get_now(table->handle, (uint32_t)index, &ref) == WPY_OK
+                    ? wpy_slot_from_reference(table, ref)
+                    : NULL;
+        wpy_slot_end(table);
+        if (LIKELY(value != NULL))
+            return value;
+    }
     if ((value = PyObject_CallMethodObjArgs(self, name_item, key, NULL)))
         wpy_slot_hold(table, value);
     return value;
@@ -44,16 +48,21 @@ set_item(PyObject *self, PyObject *const *args, Py_ssize_t count)
     TableBase *table = (TableBase *)self;
     long long index;
     uint32_t ref;
+    int status;
 
     if (UNLIKELY(count != 2)) {
         PyErr_Format(PyExc_TypeError, "__setitem__() takes 2 arguments, not %zd", count);
         return NULL;
     }
     if (LIKELY((index = wpy_natural(args[0], UINT32_MAX)) >= 0 && wpy_slot_is_open(table) &&
-               index < wpy_table_size(table->handle) &&
-               wpy_slot_to_reference(table, args[1], &ref) &&
-               wpy_table_set_now(table->handle, (uint32_t)index, ref) == WPY_OK))
-        Py_RETURN_NONE;
+               index < wpy_table_size(table->handle) && wpy_slot_begin(table, true))) {
+        status = wpy_slot_to_reference(table, args[1], &ref)
+                     ? wpy_table_set_now(table->handle, (uint32_t)index, ref)
+                     : WPY_BUSY;
+        wpy_slot_end(table);
+        if (LIKELY(status == WPY_OK))
+            Py_RETURN_NONE;
+    }
     return PyObject_CallMethodObjArgs(self, name_set_item, args[0], args[1], NULL);
 }
 
@@ -79,12 +88,18 @@ grow(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
     TableBase *table = (TableBase *)self;
     long long delta;
     uint32_t ref, old_size;
+    int status;
 
     if (LIKELY(!names && (count == 1 || count == 2) &&
                (delta = wpy_natural(args[0], FEW_ELEMENTS)) >= 0 && wpy_slot_is_open(table) &&
-               wpy_slot_to_reference(table, count == 2 ? args[1] : Py_None, &ref) &&
-               wpy_table_grow_now(table->handle, (uint32_t)delta, ref, &old_size) == WPY_OK))
-        return PyLong_FromUnsignedLong(old_size);
+               wpy_slot_begin(table, true))) {
+        status = wpy_slot_to_reference(table, count == 2 ? args[1] : Py_None, &ref)
+                     ? wpy_table_grow_now(table->handle, (uint32_t)delta, ref, &old_size)
+                     : WPY_BUSY;
+        wpy_slot_end(table);
+        if (LIKELY(status == WPY_OK))
+            return PyLong_FromUnsignedLong(old_size);
+    }
     return wpy_call_method(self, name_grow, args, count, names);
 }
 

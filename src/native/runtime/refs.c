@@ -100,13 +100,13 @@ wpy_refs_allocate_host(wpy_func *func)
         if (id / CHUNK >= CHUNKS ||
             (!chunks[id / CHUNK] && !(chunks[id / CHUNK] = calloc(CHUNK, sizeof(wpy_func *)))))
             ok = false;
-        else
-            host_count++;
+        else /* find_func reads it without the lock, and then the chunk */
+            ATOMIC_STORE_RELEASE(&host_count, host_count + 1);
     }
     if (ok) {
-        chunks[id / CHUNK][id % CHUNK] = func;
         func->index = id;
         func->ref = HOST_BASE + id;
+        ATOMIC_STORE_RELEASE(&chunks[id / CHUNK][id % CHUNK], func);
     }
     wpy_registry_unlock();
     return ok;
@@ -116,8 +116,8 @@ void
 wpy_refs_free_host(wpy_func *func)
 {
     wpy_registry_lock();
-    chunks[func->index / CHUNK][func->index % CHUNK] =
-        (wpy_func *)(((uintptr_t)free_host << 1) | 1);
+    ATOMIC_STORE_RELEASE(&chunks[func->index / CHUNK][func->index % CHUNK],
+                         (wpy_func *)(((uintptr_t)free_host << 1) | 1));
     free_host = func->index;
     wpy_registry_unlock();
 }
@@ -132,9 +132,9 @@ find_func(uint32_t ref)
         uint32_t id = ref - HOST_BASE;
         wpy_func *func;
 
-        if (id >= ATOMIC_LOAD(&host_count))
+        if (id >= ATOMIC_LOAD_ACQUIRE(&host_count))
             return NULL;
-        func = chunks[id / CHUNK][id % CHUNK];
+        func = ATOMIC_LOAD_ACQUIRE(&chunks[id / CHUNK][id % CHUNK]);
         return (uintptr_t)func & 1 ? NULL : func;
     } else {
         wpy_instance *instance = ATOMIC_LOAD_ACQUIRE(&pages[ref >> PAGE_BITS]);
@@ -217,4 +217,10 @@ wpy_ref_object(uint32_t ref)
     const wpy_func *func = find_func(ref);
 
     return func ? func->python_object : NULL;
+}
+
+const wpy_func *
+wpy_ref_func(uint32_t ref)
+{
+    return find_func(ref);
 }

@@ -214,7 +214,7 @@ struct wpy_func {
     uint32_t index;      /* in its instance, or the id of a host function */
     uint32_t ref;        /* a host function's reference */
     uint64_t store_id;   /* a host function's: equal to another one's, or not */
-    void *python_object; /* borrowed, under the GIL: see include/now.h */
+    void *python_object; /* borrowed: see include/now.h */
     /* what an import's slot or another instance's table points at: */
     wpy_dispatcher dispatch; /* NULL: a function of an instance */
     WASMFunctionImport import_struct;

@@ -37,7 +37,10 @@ class _Releases:
         self.deferring = get_ident() if phase == "start" else None
         lib.wpy_defer_releases(phase == "start")
         while self.deferred and self.deferring is None and not self.exited:
-            release, pointer = self.deferred.pop()
+            try:
+                release, pointer = self.deferred.pop()
+            except IndexError:  # another thread has taken the last one
+                return
             release(pointer)
 
     def exiting(self) -> None:

@@ -59,9 +59,12 @@ class CallableBase:
 _known: WeakValueDictionary[int, Any] = WeakValueDictionary()  # reference number -> Func
 
 
-def refer(func: Any) -> None:
-    """Register the Func that stands for a C function in Python, unless there is one already."""
-    _known.setdefault(lib.wpy_func_ref(func._c), func)
+def refer(func: Any) -> Any:
+    """Register the Func that stands for a C function in Python, unless there is one already.
+
+    Return the one that is registered.
+    """
+    return _known.setdefault(lib.wpy_func_ref(func._c), func)
 
 
 def known(number: int) -> Any:

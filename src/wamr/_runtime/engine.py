@@ -143,5 +143,5 @@ _default: list[Engine] = []
 def default_engine() -> Engine:
     """Return the default engine of the process, which is made at the first call."""
     if not _default:
-        _default.append(Engine())
+        _default.append(Engine())  # another thread may have added one: the first is used
     return _default[0]

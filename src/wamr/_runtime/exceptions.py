@@ -7,12 +7,11 @@ gets its exception in C when it is thrown into wasm, or passed as an exnref, for
 
 from __future__ import annotations
 
-from weakref import WeakValueDictionary
-
 from .._backend.binding import ffi, lib, set_thrown
 from .._backend.handles import handle
 from .._backend.waiting import wait_for
 from .._base.arguments import type_name
+from .._base.shared_objects import SharedObjects
 from .._values.exnrefs import set_exception_class
 from ..errors import _TracedError
 from .state import find_instance_state
@@ -149,7 +148,7 @@ def _shown(value: object) -> str:
 _args: Any = BaseException.args
 # By address in C. An exception that Python got and that has no exnref isn't here: nothing in wasm
 # refers to it.
-_exceptions: WeakValueDictionary[int, WasmException] = WeakValueDictionary()
+_exceptions = SharedObjects()
 
 
 def _exception_from_handle(c: Any, lifetime: Lifetime) -> WasmException:
@@ -167,7 +166,9 @@ def _exception_from_handle(c: Any, lifetime: Lifetime) -> WasmException:
     exception._lifetime = lifetime
     if lib.wpy_exception_has_objects(pointer):  # which a closed store forgets
         exception._values = exception._unpacked()
-    return _exceptions.setdefault(address, exception) if address else exception
+    if address:
+        exception = _exceptions.setdefault(address, exception)
+    return exception
 
 
 set_exception_class(WasmException, _exception_from_handle)

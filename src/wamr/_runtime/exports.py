@@ -60,7 +60,8 @@ class Exports(Mapping[str, Func | Global | Table | Memory | Tag]):
     def __getitem__(self, name: str) -> Any:
         item = self._wamr_items.get(name)
         if item is None:
-            item = self._wamr_items[name] = _make_export(self._wamr_state, name)
+            # another thread may have made it meanwhile
+            item = self._wamr_items.setdefault(name, _make_export(self._wamr_state, name))
             if name not in _METHODS:
                 self.__dict__[name] = item
         return item
@@ -133,7 +134,7 @@ def _make_export(state: InstanceState, name: str) -> Func | Global | Table | Mem
         return _function(state, index, type_, name)
     if kind == MEMORY:
         memory = instance_memory(state, lib.wpy_instance_memory(state.c))
-        state._memories = [*(state._memories or ()), ref(memory)]
+        state.memories(add=True).append(ref(memory))
         return memory
     if kind == TABLE:
         assert isinstance(type_, TableType)

@@ -108,6 +108,9 @@ class Memory(MemoryBase, Extern):
             raise ClosedError("this Memory is closed")
         self._view = view = memoryview(ffi.buffer(ffi.gc(data, deferrable(pin)), size))
         self._show(int(ffi.cast("uintptr_t", data)), size, view)
+        if self._lifetime.closed:  # another thread has closed it since
+            self._detach()
+        self._open()
         return view
 
     def _within(self, offset: int, size: int) -> memoryview:

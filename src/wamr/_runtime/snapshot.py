@@ -6,6 +6,8 @@ that is made of it is an instance as any other; nothing is initialized in it, an
 
 from __future__ import annotations
 
+from _thread import RLock
+
 from .._backend.binding import ffi, lib
 from .._backend.handles import deferrable, handle
 from .._backend.waiting import wait_for
@@ -258,7 +260,7 @@ class Snapshot:
         if state.closed:
             raise SnapshotError("closed", "the instance is closed")
         self._check_open()
-        for reference in state._memories or ():
+        for reference in state.memories():
             memory = reference()
             if memory is not None:
                 memory._detach()  # its own view, which it makes again
@@ -358,7 +360,8 @@ class Snapshot:
 
         Instances of the snapshot stay as they are.
         """
-        close, self._closer = self._closer, None
+        with _closing:  # one thread takes it
+            close, self._closer = self._closer, None
         if close is not None:
             ffi.release(close)
 
@@ -389,4 +392,5 @@ def _nothing() -> None:
 _NOTHING: Any = _nothing
 
 
+_closing = RLock()  # reentrant: the collector may close a snapshot in the middle of anything
 _close, _release = deferrable(lib.wpy_snapshot_close), deferrable(lib.wpy_snapshot_release)

@@ -42,14 +42,15 @@ def find_instance_state(instance_id: int) -> InstanceState | None:
 
 
 # Keys in `_keep`, which are no id(), of what few instances have: the Snapshot that the instance can
-# be reset to, and the private directories.
-SNAPSHOT, FILES = 0, 1
+# be reset to, the private
+# directories, and weak references to its Memory objects.
+SNAPSHOT, FILES, _MEMORIES = 0, 1, 2
 
 
 class InstanceState(Lifetime, ReferenceContext):
     """The state of one instance."""
 
-    __slots__ = ("_instance", "_memories", "c", "instance_id", "module", "started", "timeout_ns")
+    __slots__ = ("_instance", "c", "instance_id", "module", "started", "timeout_ns")
     c: Any
     module: Module
     store: Store
@@ -64,7 +65,6 @@ class InstanceState(Lifetime, ReferenceContext):
         self.c = None
         self.started = False  # whether the start function has run
         self.timeout_ns = 0  # for each call; 0: no limit
-        self._memories: list[ref[Memory]] | None = None
         self._instance: ref[Any] | None = None  # set by the Instance
         instance_states.add(self.instance_id, self)
 
@@ -87,6 +87,12 @@ class InstanceState(Lifetime, ReferenceContext):
     def files(self, files: Mapping[str, Any]) -> None:
         self._keep[FILES] = files
 
+    def memories(self, *, add: bool = False) -> list[ref[Memory]]:
+        """Return the list of its Memory objects; add: the caller adds one."""
+        found: Any = self._keep.setdefault(_MEMORIES, []) if add else self._keep.get(_MEMORIES, [])
+        memories: list[ref[Memory]] = found
+        return memories
+
     def instance(self) -> object | None:
         """Return the Instance; None while it is being made.
 
@@ -99,7 +105,7 @@ class InstanceState(Lifetime, ReferenceContext):
         if self.closed:
             return
         self.closed = True
-        for reference in self._memories or ():
+        for reference in self.memories():
             memory = reference()
             if memory is not None:
                 memory._detach()

@@ -6,13 +6,12 @@ apart. exceptions.py makes the exceptions of a tag.
 
 from __future__ import annotations
 
-from weakref import WeakValueDictionary
-
 from .._backend.binding import ffi, lib
 from .._backend.handles import handle
 from .._base.arguments import already_initialized, type_name
 from .._base.lifetime import Lifetime
 from .._base.registry import new_key
+from .._base.shared_objects import SharedObjects
 from .._values.codec import codec_of
 from .._values.references import ReferenceContext
 from ..types import TagType
@@ -74,12 +73,12 @@ class Tag(Extern, ReferenceContext):
         return f"<wamr.Tag {self._type}{', closed' if self._lifetime.closed else ''}>"
 
 
-_tags: WeakValueDictionary[int, Tag] = WeakValueDictionary()  # by address in C
+_tags = SharedObjects()  # by address in C
 
 
 def instance_tag(lifetime: Lifetime, c: Any, type: TagType) -> Tag:  # noqa: A002
     """Return a Tag for a tag of an instance; it takes over `c`, a reference."""
-    tag = _tags.get(int(_cast(_UINTPTR, c)))
+    tag: Tag | None = _tags.get(int(_cast(_UINTPTR, c)))
     if tag is not None and tag._lifetime is lifetime:
         handle(c)  # released at once
         return tag
@@ -97,7 +96,7 @@ def find_tag(c: Any, lifetime: Lifetime) -> Tag:
 
     lifetime: of a new Tag.
     """
-    tag = _tags.get(int(_cast(_UINTPTR, c)))
+    tag: Tag | None = _tags.get(int(_cast(_UINTPTR, c)))
     if tag is not None and not tag._lifetime.closed:
         return tag
     count = lib.wpy_tag_params(c, ffi.NULL, 0)

@@ -38,7 +38,7 @@ def find_func(number: int) -> CallableBase | None:
         c = lib.wpy_func_of_ref(number)
         func = _func_factories[0](c) if c else None
         if func is not None:
-            refer(func)
+            func = refer(func)  # that of another thread, if it was faster
     return func
 
 

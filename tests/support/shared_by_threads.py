@@ -1,0 +1,511 @@
+"""What threads share, used by many threads at once: one function for each kind of object.
+
+Each takes the number of threads and how often each thread repeats its part, and asserts that every
+thread has got its own values and nobody else's. tests/stress runs them; tools/prove/freethreaded.py
+runs each in a process of its own, under ThreadSanitizer, with the locks of src/native/cpython and
+without them. `GUARDS` says which file of it has the lock that the function is about.
+
+    python tests/support/shared_by_threads.py NAME THREADS TIMES
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import sys
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fed_programs import fed, session
+from thread_helpers import in_threads
+
+import wamr
+from wamr import (
+    Func,
+    FuncType,
+    Global,
+    GlobalType,
+    Instance,
+    Limits,
+    Memory,
+    MemoryType,
+    Module,
+    Snapshot,
+    SnapshotError,
+    Store,
+    Table,
+    TableType,
+    Tag,
+    TagType,
+    ValType,
+    WasmException,
+)
+
+REFERENCES = """(module
+    (table (export "t") 64 externref)
+    (func (export "put") (param i32 externref) (table.set (local.get 0) (local.get 1)))
+    (func (export "take") (param i32) (result externref)
+        (table.get (local.get 0)) (table.set (local.get 0) (ref.null extern)))
+    (func (export "same") (param externref) (result externref) (local.get 0)))"""
+CALLING = """(module (import "m" "f" (func $f (param i32) (result i32)))
+    (func (export "g") (param i32) (result i32) (call $f (local.get 0))))"""
+FUNCTIONS = """(module (table (export "t") 64 funcref)
+    (elem (i32.const 0) $a $b $c $d)
+    (memory (export "memory") 1 1000) (global (export "n") (mut i32) (i32.const 0))
+    (func $a (export "a") (result i32) (i32.const 0))
+    (func $b (export "b") (result i32) (i32.const 1))
+    (func $c (export "c") (result i32) (i32.const 2))
+    (func $d (export "d") (result i32) (i32.const 3)))"""
+THROWING = """(module (import "m" "tag" (tag $t (param i32)))
+    (func (export "throw") (param i32) (throw $t (local.get 0))))"""
+SPINNING = """(module (memory (export "memory") 1) (global $n (mut i32) (i32.const 0))
+    (func (export "count") (param $k i32) (result i32)
+        (loop $l (global.set $n (i32.add (global.get $n) (i32.const 1)))
+            (br_if $l (i32.lt_u (global.get $n) (local.get $k))))
+        (global.get $n)))"""
+I32_I32 = FuncType([ValType.I32], [ValType.I32])
+
+
+class Value:
+    """An object that no other thread makes."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+def compiled(text: str) -> Module:
+    return Module(wamr.Engine(), text)
+
+
+# ------------------------------------------------------------------ references
+def externrefs(threads: int, times: int) -> None:
+    """Objects go into wasm and come back, in one store, while another thread collects."""
+    store = Store()
+    exports = Instance(store, Module(store, REFERENCES)).exports
+    put, take, same = exports.put, exports.take, exports.same
+
+    def work(n: int) -> None:
+        for i in range(times):
+            if n == 0:
+                store.gc()
+                continue
+            value = Value((n, i))
+            put(n, value)
+            assert same(value) is value
+            found = take(n)
+            assert found is value, (n, i, found)
+
+    in_threads(threads, work)
+    store.gc()
+    assert len(store._objects) == 0
+
+
+def reference_slots(threads: int, times: int) -> None:
+    """Objects in a table and a global that Python reads and writes, while others collect."""
+    store = Store()
+    table = Table(store, TableType(ValType.EXTERNREF, Limits(threads)))
+    shared = Global(store, GlobalType(ValType.EXTERNREF, mutable=True), None)
+
+    def work(n: int) -> None:
+        for i in range(times):
+            value = Value((n, i))
+            table[n] = value
+            shared.value = value
+            other = shared.value
+            assert type(other) is Value, other
+            assert table[n] is value
+            if i % 8 == n % 8:
+                store.gc()
+            assert table[n].value == (n, i)
+            table[n] = None
+
+    in_threads(threads, work)
+
+
+def objects_that_end(threads: int, times: int) -> None:
+    """Objects that only the store holds end once, when nothing refers to them."""
+    store = Store()
+    put = Instance(store, Module(store, REFERENCES)).exports.put
+    alive: list[Any] = []
+
+    def work(n: int) -> None:
+        for i in range(times):
+            value = Value((n, i))
+            alive.append(weakref.ref(value))
+            put(n, value)
+            put(n, None)
+            if i % 16 == 0:
+                store.gc()
+
+    in_threads(threads, work)
+    store.gc()
+    gc.collect()
+    assert [reference() for reference in alive if reference() is not None] == []
+
+
+# ------------------------------------------------------------------ functions
+def host_functions(threads: int, times: int) -> None:
+    """Threads make and drop host functions while others call theirs."""
+    engine = wamr.Engine()
+    module = Module(engine, CALLING)
+
+    def work(n: int) -> None:
+        instance = Instance(Store(engine), module, {"m": {"f": lambda x: x + n}})
+        call, store = instance.exports.g, Store(engine)
+        for i in range(times):
+            kept = [Func(store, I32_I32, lambda x, n=n: x * n) for _ in range(8)]
+            assert call(i) == i + n
+            assert [func(i) for func in kept] == [i * n] * 8
+            other = Instance(Store(engine), module, {"m": {"f": lambda x, i=i: x - i}})
+            assert other.exports.g(i) == 0
+
+    in_threads(threads, work)
+
+
+def one_host_function(threads: int, times: int) -> None:
+    """All threads call one host function, each in an instance of its own."""
+    engine = wamr.Engine()
+    module, store = Module(engine, CALLING), Store(engine)
+    back = Func(store, I32_I32, lambda x: x + 1)
+
+    def work(n: int) -> None:
+        call = Instance(store, module, {"m": {"f": back}}).exports.g
+        for i in range(times):
+            assert call(n + i) == n + i + 1
+
+    in_threads(threads, work)
+
+
+def functions_of_references(threads: int, times: int) -> None:
+    """Threads read the functions of one table, and drop them, so that each is made many times."""
+    exports = wamr.load(FUNCTIONS).exports
+    table = exports.t
+    hosts = Store(exports.a.store.engine)
+    assert hosts is not exports.a.store
+
+    def work(n: int) -> None:
+        for i in range(times):
+            index = (n + i) % 4
+            func = table[index]
+            assert func() == index
+            # one object stands for the function while anybody has it
+            assert table[index] is func
+            table[4 + n] = func
+            assert table[4 + n] is func
+            del func
+            # the ring of the functions that were read last
+            assert [table[k]() for k in range(4)] == [0, 1, 2, 3]
+
+    in_threads(threads, work)
+
+
+def rings_of_functions(threads: int, times: int) -> None:
+    """The functions that were read last are held in a ring, which all threads fill and turn."""
+    store = Store()
+    table = Table(store, TableType(ValType.FUNCREF, Limits(300)))
+    keep = [Func(store, I32_I32, lambda x, k=k: x + k) for k in range(300)]
+    for k, func in enumerate(keep):
+        table[k] = func
+    del func
+    keep.clear()  # from now on the table makes them again
+
+    def work(n: int) -> None:
+        for i in range(times):
+            k = (31 * n + 7 * i) % 300
+            assert table[k](1) == 1 + k
+
+    in_threads(threads, work)
+
+
+def attributes_of_functions(threads: int, times: int) -> None:
+    """Threads call a Func while others set its `callable`."""
+    func = wamr.load(FUNCTIONS).exports.b
+    plain = func.callable
+
+    def work(n: int) -> None:
+        for _ in range(times):
+            if n % 2:
+                func.callable = Value.__call__ if n < 0 else (lambda: plain())
+            assert func() == 1
+            assert func.callable() == 1
+
+    in_threads(threads, work)
+
+
+def exports(threads: int, times: int) -> None:
+    """The first access to an export makes one object for all threads."""
+    module = compiled(FUNCTIONS)
+    names = ["a", "b", "c", "d", "t", "memory", "n"]
+    instances = [Instance(Store(module.engine), module) for _ in range(times)]
+
+    def work(n: int) -> list[list[object]]:
+        return [[i.exports[name] for name in names] for i in instances]
+
+    found = in_threads(threads, work)
+    for row in zip(*found, strict=True):
+        for objects in zip(*row, strict=True):
+            assert all(one is objects[0] for one in objects)
+    for instance in instances:
+        memory = instance.exports.memory
+        assert memory[0] == 0
+        instance.close()
+        try:
+            memory[0]
+        except wamr.ClosedError:
+            continue
+        raise AssertionError("the memory of a closed instance can be read")
+
+
+# ------------------------------------------------------------------ memories and modules
+def memories(threads: int, times: int) -> None:
+    """Threads read, write and grow one memory; each has bytes of its own."""
+    store = Store()
+    memory = Memory(store, MemoryType(Limits(1, 1 + threads * times)))
+
+    def work(n: int) -> None:
+        at = 64 * n
+        for i in range(times):
+            data = b"%08d" % (1000 * n + i)
+            memory.write(at, data)
+            memory[at + 8 : at + 16] = data
+            memory[at + 16] = n
+            assert memory.read(at, 8) == data
+            assert memory[at + 8 : at + 16] == data
+            assert memory[at + 16] == n
+            if i % 4 == 0:
+                size = len(memory)
+                memory.grow(1)
+                assert memory.read(size, 4) == bytes(4)
+                assert memory[-1] == 0
+
+    in_threads(threads, work)
+
+
+def closed_memories(threads: int, times: int) -> None:
+    """A thread closes a store while others read and write its memory: bytes, or ClosedError."""
+    for _ in range(times):
+        store = Store()
+        memory = Memory(store, MemoryType(Limits(1, 2)))
+        memory.write(0, b"wasm")
+
+        def work(n: int, store: Store = store, memory: Memory = memory) -> None:
+            if n == 0:
+                store.close()
+                return
+            try:
+                for _ in range(50):
+                    assert memory.read(0, 4) == b"wasm"
+                    assert memory[0] == ord("w")
+                    memory[4 + n] = n
+            except wamr.ClosedError:
+                pass
+
+        in_threads(threads, work)
+        try:
+            memory[0]
+        except wamr.ClosedError:
+            continue
+        raise AssertionError("a memory of a closed store can be read")
+
+
+def modules(threads: int, times: int) -> None:
+    """Threads ask the same modules, and make instances of them; new types come all the time."""
+    engine = wamr.Engine()
+    shared = Module(engine, FUNCTIONS)
+
+    def work(n: int) -> None:
+        for i in range(times):
+            text = f'(module (func (export "f{n}_{i}") (param i32 i64) (result i32) (local.get 0)))'
+            own = Module(engine, text)
+            assert [export.name for export in own.exports] == [f"f{n}_{i}"]
+            assert [str(export.name) for export in shared.exports][-1] == "d"
+            assert Instance(Store(engine), shared).exports.c() == 2
+            assert FuncType.parse("(i32, i64) -> i32") == own.exports[0].type
+            assert Module.deserialize(engine, shared.serialize()).imports == ()
+
+    in_threads(threads, work)
+
+
+def stores(threads: int, times: int) -> None:
+    """Threads make and close instances and externs of one store, and interrupt it."""
+    store = Store()
+    module = Module(store, FUNCTIONS)
+
+    def work(n: int) -> None:
+        for i in range(times):
+            instance = Instance(store, module)
+            assert instance.exports.d() == 3
+            value = Global(store, GlobalType(ValType.I32, mutable=True), n)
+            value.value += i
+            assert value.value == n + i
+            instance.close()
+            if i % 8 == 0:
+                assert len(store._closables.alive()) >= 1
+
+    in_threads(threads, work)
+    store.close()
+
+
+# ------------------------------------------------------------------ exceptions
+def exceptions(threads: int, times: int) -> None:
+    """Exceptions of many threads stay in their threads, with their values."""
+    store = Store()
+    tag = Tag(store, TagType([ValType.I32]))
+    module, calling = Module(store, THROWING), Module(store, CALLING)
+
+    class Own(Exception):
+        pass
+
+    def work(n: int) -> None:
+        throw = Instance(store, module, {"m": {"tag": tag}}).exports.throw
+
+        def fails(x: int) -> int:
+            raise Own(x)
+
+        back = Instance(Store(store.engine), calling, {"m": {"f": fails}}).exports.g
+        for i in range(times):
+            try:
+                throw(1000 * n + i)
+            except WasmException as exception:
+                assert exception.values == (1000 * n + i,)
+                assert exception.tag is tag
+            try:
+                back(1000 * n + i)
+            except Own as error:
+                assert error.args == (1000 * n + i,)
+
+    in_threads(threads, work)
+
+
+# ------------------------------------------------------------------ executions, snapshots, pools
+def executions(threads: int, times: int) -> None:
+    """Each thread steps executions of its own, and all threads try to step a shared one."""
+    module = compiled(SPINNING)
+    shared = Instance(Store(module.engine), module).exports.count.execution(
+        10 * times, slice_fuel=10
+    )
+
+    def work(n: int) -> int:
+        mine = Instance(Store(module.engine), module).exports.count.execution(100, slice_fuel=10)
+        steps = sum(1 for _ in mine)
+        assert steps >= 9
+        assert mine.result() == 100 if hasattr(mine, "result") else True
+        taken = 0
+        for _ in range(times):
+            try:
+                next(shared)
+                taken += 1
+            except StopIteration:
+                break
+            except (RuntimeError, ValueError):  # another thread runs it
+                continue
+        return taken
+
+    in_threads(threads, work)
+
+
+def snapshots(threads: int, times: int) -> None:
+    """Threads make instances of one snapshot, reset them, and all close it."""
+    module = compiled(SPINNING)
+    instance = Instance(Store(module.engine), module)
+    instance.exports.memory[0] = 7
+    for _ in range(max(1, times // 10)):
+        snapshot = Snapshot(instance)
+
+        def work(n: int, snapshot: Snapshot = snapshot) -> None:
+            for _ in range(10):
+                try:
+                    copy, _ = snapshot.instantiate()
+                except SnapshotError:  # closed
+                    return
+                assert copy.exports.memory[0] == 7
+                copy.exports.memory[0] = n
+                assert copy.exports.memory[0] == n
+                try:
+                    copy.reset()
+                except SnapshotError:
+                    return
+                assert copy.exports.memory[0] == 7
+            snapshot.close()
+            snapshot.close()
+
+        in_threads(threads, work)
+
+
+def programs(threads: int, times: int) -> None:
+    """Programs and sessions: each thread feeds its own, and reads its own output."""
+    kept = session()
+    kept.feed(b"n")
+    copies = wamr.Program.from_session(kept)
+
+    def work(n: int) -> None:
+        for i in range(max(1, times // 8)):
+            word = b"%d %d" % (n, i)
+            done = wamr.run([fed()], input=b"e" + word, capture_output=True)
+            assert done.stdout == b"ready\n" + word + b"bye\n", done
+            with session() as mine:
+                assert mine.feed(b"e" + word) == b"ready\n" + word
+                assert [mine.feed(b"n") for _ in range(3)] == [b"1", b"2", b"3"]
+            with copies.session() as copy:
+                assert copy.feed(b"n") == b"2"
+
+    in_threads(threads, work)
+    kept.close()
+
+
+def deferred_releases(threads: int, times: int) -> None:
+    """Cycles with instances are collected in every thread, so releases are deferred everywhere."""
+    module = compiled(CALLING)
+
+    def work(n: int) -> None:
+        for i in range(times):
+            box: list[object] = []
+            instance = Instance(
+                Store(module.engine), module, {"m": {"f": lambda x, box=box: x + len(box)}}
+            )
+            box.append(instance)
+            assert instance.exports.g(i) == i + 1
+            if i % 8 == n % 8:
+                del instance, box
+                gc.collect()
+
+    in_threads(threads, work)
+
+
+# The function -> the file of src/native/cpython whose lock it is about; None: of no lock there.
+GUARDS: dict[Callable[[int, int], None], str | None] = {
+    externrefs: "externrefs.c",
+    reference_slots: "passing_refs.c",
+    objects_that_end: "externrefs.c",
+    host_functions: "host_registry.c",
+    one_host_function: None,
+    functions_of_references: "callable_base.c",
+    rings_of_functions: "reference_slot.c",
+    attributes_of_functions: "callable_base.c",
+    exports: None,
+    memories: "memory.c",
+    closed_memories: "memory.c",
+    modules: None,
+    stores: None,
+    exceptions: None,
+    executions: None,
+    snapshots: None,
+    programs: None,
+    deferred_releases: None,
+}
+BY_NAME = {function.__name__: function for function in GUARDS}
+
+
+def main(name: str, threads: str, times: str) -> None:
+    faulthandler.enable()
+    BY_NAME[name](int(threads), int(times))
+    is_enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)
+    print(name, "right, GIL", "on" if is_enabled() else "off")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
