@@ -4,6 +4,7 @@
 .DEFAULT_GOAL := help
 	prove wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
 .PHONY: help demo check test coverage docs lint format bench debug asan clean release-check \
+.PHONY: help demo check test coverage docs pictures lint format bench debug asan clean \
 
 # Some environments set it. Each of the hundreds of processes that the tests start would then compile
 # the package's Python files, and pytest all tests.
@@ -47,6 +48,7 @@ help:
 	@echo 'make test     the same with all tests, which takes minutes'
 	@echo 'make coverage all tests, and which lines of the package they reach'
 	@echo 'make docs     the manual, in build/docs'
+	@echo 'make pictures the pictures of the README and the manual'
 	@echo 'make lint     ruff, clang-format, codespell and mypy'
 	@echo 'make format   ruff and clang-format, which rewrite the files'
 	@echo 'make bench    the benchmarks, compared with other engines'
@@ -87,6 +89,11 @@ format: $(VENV)/.lint
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --builder html docs build/docs
 	@echo 'Open build/docs/index.html'
+
+# The pictures of the README and the manual that are drawn by our code.
+pictures: $(VENV)/.dev
+	$(RUN) -m benchmarks.figures docs/benchmarks.svg docs/figures.svg
+	$(RUN) samples/image_pipeline.py docs/_static/sheet.png
 
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks

@@ -109,13 +109,13 @@ def _head(run: Mapping[str, Any], names: Sequence[str]) -> tuple[list[str], floa
     where = [machine["python"], machine["system"], f"{machine['cores']} cores"]
     where += [machine["processor"]] if machine.get("processor") else []
     parts = [
-        _text(MARGIN, 26, "wamr and other engines", weight="bold", size=16),
-        _text(MARGIN, 46, "; ".join(where)),
+        draw_text(MARGIN, 26, "wamr and other engines", weight="bold", size=16),
+        draw_text(MARGIN, 46, "; ".join(where)),
     ]
     x = float(MARGIN)
     for name in names:
         text = f"{name} {versions.get(name, '')}".strip()
-        parts += [_dot(x + 5, 62, COLOURS[name], name), _text(x + 14, 66, text)]
+        parts += [_dot(x + 5, 62, COLOURS[name], name), draw_text(x + 14, 66, text)]
         x += 34 + 6.5 * len(text)
     return parts, 84
 
@@ -128,20 +128,20 @@ def _rows(lines: Sequence[Mapping[str, Any]], top: float) -> tuple[list[str], fl
     first = top + 44
     bottom = first + ROW * len(lines)
     parts = [
-        _text(MARGIN, top + 10, "Times as fast as they are", weight="bold", size=14),
-        _text(left - 34, top + 30, "ours", anchor="end"),
+        draw_text(MARGIN, top + 10, "Times as fast as they are", weight="bold", size=14),
+        draw_text(left - 34, top + 30, "ours", anchor="end"),
     ]
     for tick in scale.ticks():
         x = scale(tick)
         parts.append(_line(x, first - 8, x, bottom, FAINT))
-        parts.append(_text(x, top + 30, f"{tick:g}x", anchor="middle"))
+        parts.append(draw_text(x, top + 30, f"{tick:g}x", anchor="middle"))
     parts.append(_line(scale(1), first - 8, scale(1), bottom, INK, width=1.5))
     for number, line in enumerate(lines):
         y = first + ROW * number + ROW / 2
         ours = line["results"][US]["best"]
-        parts.append(_text(MARGIN, y + 4, line["title"]))
+        parts.append(draw_text(MARGIN, y + 4, line["title"]))
         figure = shown(ours, cast(Unit, line["unit"]))
-        parts.append(_text(left - 10, y + 4, figure, anchor="end"))
+        parts.append(draw_text(left - 10, y + 4, figure, anchor="end"))
         ratios = _ratios(line)
         ends = [1.0, *ratios.values()]
         parts.append(_line(scale(min(ends)), y, scale(max(ends)), y, FAINT))
@@ -155,7 +155,7 @@ def _rows(lines: Sequence[Mapping[str, Any]], top: float) -> tuple[list[str], fl
 def _panels(
     curves: Mapping[str, Sequence[Mapping[str, Any]]], top: float
 ) -> tuple[list[str], float]:
-    parts = [_text(MARGIN, top + 10, "The same of more and more", weight="bold", size=14)]
+    parts = [draw_text(MARGIN, top + 10, "The same of more and more", weight="bold", size=14)]
     width = (WIDTH - 2 * MARGIN) / COLUMNS
     for number, (title, lines) in enumerate(curves.items()):
         x = MARGIN + width * (number % COLUMNS)
@@ -173,18 +173,20 @@ def _panel(
     across = Scale.of((line["point"]["x"] for line in lines), left, right)
     up = Scale.of((value for value in values if value > 0), bottom, top, decades=2)
     unit = cast(Unit, lines[0]["unit"])
-    parts = [_text(x, y + 10, title)]
+    parts = [draw_text(x, y + 10, title)]
     for tick in up.ticks():
         parts.append(_line(left, up(tick), right, up(tick), FAINT))
-        parts.append(_text(left - 6, up(tick) + 4, _tick(shown(tick, unit)), anchor="end"))
+        parts.append(draw_text(left - 6, up(tick) + 4, _tick(shown(tick, unit)), anchor="end"))
     free = left - 30.0  # where the next number has room
     for tick in sorted({line["point"]["x"] for line in lines}):
         parts.append(_line(across(tick), bottom, across(tick), bottom + 4, INK))
         if across(tick) >= free:
-            parts.append(_text(across(tick), bottom + 17, _count(tick), anchor="middle"))
+            parts.append(draw_text(across(tick), bottom + 17, _count(tick), anchor="middle"))
             free = across(tick) + 28
     parts.append(_line(left, bottom, right, bottom, INK))
-    parts.append(_text((left + right) / 2, bottom + 32, lines[0]["point"]["axis"], anchor="middle"))
+    parts.append(
+        draw_text((left + right) / 2, bottom + 32, lines[0]["point"]["axis"], anchor="middle")
+    )
     for name in reversed(_names(lines)):  # ours last: on top
         places = [
             (line["point"]["x"], line["results"][name]["best"])
@@ -215,7 +217,7 @@ def _count(value: float) -> str:
 
 
 # ------------------------------------------------------------------ SVG
-def _text(
+def draw_text(
     x: float, y: float, text: str, *, anchor: str = "start", weight: str = "", size: int = 12
 ) -> str:
     more = f' text-anchor="{anchor}"' if anchor != "start" else ""

