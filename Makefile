@@ -2,9 +2,8 @@
 # .venv/.dev are those of the installations.
 
 .DEFAULT_GOAL := help
-	prove wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
-.PHONY: help demo check test coverage docs lint format bench debug asan clean release-check \
-.PHONY: help demo check test coverage docs pictures lint format bench debug asan clean \
+.PHONY: help demo check test coverage docs pictures lint format bench debug asan prove clean release-check \
+	wamr-edit wamr-export wamr-upgrade wamr-upgrade-finish
 
 # Some environments set it. Each of the hundreds of processes that the tests start would then compile
 # the package's Python files, and pytest all tests.
