@@ -155,12 +155,15 @@ def describe(paths: Layout) -> Iwasm:
         )
     flags = [f"-fsanitize={','.join(sanitizers())}"] if sanitizers() else []
     checked: list[tuple[str, str | None]] = [("WPY_CHECKED", "1")] if debug() or flags else []
+    # As in CMakeLists.txt, X86_32. `uname` tells the kernel's processor, which may have 64 bits.
+    x87 = sys.maxsize < 2**32 and re.fullmatch("x86_64|i[3-6]86|x86", platform.machine())
+    sse = ["-msse2", "-mfpmath=sse"] if x87 else []
     return Iwasm(
         libraries=paths.libraries,
         include_dirs=paths.include_dirs,
         define_macros=checked,  # as in CMakeLists.txt
         system_libraries=["m", "pthread"] if sys.platform == "darwin" else ["m", "pthread", "dl"],
-        compile_args=[*flags, "-g"] if debug() or flags else [],
+        compile_args=[*sse, *flags, "-g"] if debug() or flags else sse,
         link_args=flags,
     )
 

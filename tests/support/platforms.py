@@ -24,6 +24,8 @@ X86 = MACHINE in {"x86_64", "amd64", "i386", "i486", "i586", "i686"}
 PAIRS = not SWITCH and (X86 or (BITS == 64 and MACHINE in {"aarch64", "arm64"}))
 EMULATED = bool(os.environ.get("PROVE_EMULATED"))
 
+# 32-bit x86: C functions return a double in a register that makes a signalling NaN quiet.
+X87 = BITS < 64 and platform.machine() in {"x86_64", "i386", "i486", "i586", "i686", "x86"}
 needs_64_bits = pytest.mark.skipif(
     BITS < 64, reason="32 bits: the address space has no room for it"
 )

@@ -6,6 +6,7 @@ import struct
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from platforms import X87
 
 from wamr import Func, FuncType, Instance, Module, Store, Val, ValType, load
 
@@ -71,6 +72,8 @@ BITS_32 = st.one_of(
 @example(0xFFFFC0DE0BADF00D)
 @example(0x7FF0000000000001)
 def test_every_f64_keeps_its_bits(bits):
+    if X87:  # Python itself doesn't keep them
+        bits = bits_of(float_of(bits))
     exports, signed = EXPORTS[0], (bits ^ 1 << 63) - (1 << 63)
     assert exports.f64_bits(float_of(bits)) == signed
     assert bits_of(exports.f64_of(bits)) == bits

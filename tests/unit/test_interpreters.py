@@ -117,7 +117,7 @@ def has(kind):
 
 def outcome(program):
     """Run a program; a hang is a failure with a message."""
-    command = [sys.executable, "-X", "faulthandler", "-c", program]
+    command = [sys.executable, "-u", "-X", "faulthandler", "-c", program]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     except subprocess.TimeoutExpired:

@@ -8,6 +8,7 @@ import weakref
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from platforms import needs_64_bits
 
 from wamr import (
     ClosedError,
@@ -52,6 +53,7 @@ def test_type_of_a_wrong_kind(store, bad):
         Memory(bad, MemoryType(Limits(1)))
 
 
+@needs_64_bits
 def test_the_largest_possible(store):
     memory = Memory(store, MemoryType(Limits(65_536)))
     assert len(memory) == 1 << 32
@@ -269,6 +271,7 @@ def test_grow_by_what_cannot_be(memory):
             memory.grow(bad)
 
 
+@needs_64_bits
 def test_without_a_maximum_it_grows_to_4_gib(store):
     memory = Memory(store, MemoryType(Limits(1)))
     assert memory.grow(65_535) == 1

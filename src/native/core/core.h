@@ -166,8 +166,8 @@ struct wpy_thread {
     /* The innermost open call, see runtime/activation.h. The three low bits of a thread's address
        are free for the word that holds the owner of a group (lock.c); i386 aligns to 4 bytes. */
     _Alignas(8) struct wpy_activation *top;
-    wpy_execution *executions;  /* those that run in this thread, see runtime/suspend.c */
-    uint64_t serial;            /* 0: it has not entered an instance yet */
+    wpy_execution *executions; /* those that run in this thread, see runtime/suspend.c */
+    uint64_t serial;           /* 0: it has not entered an instance yet */
     const uint32_t *stop; /* atomic, borrowed: not 0: the calls of this thread must end; NULL: there
                              is no such flag */
     wpy_group *waits_for; /* under the registry's lock */
@@ -227,6 +227,8 @@ extern uint32_t wpy_most_mappings; /* written by wpy_mappings_setup only */
 void *wpy_region_alloc(uint64_t size, wpy_budget *budget);
 /* `size` bytes of zeros that can't grow, charged to no budget. NULL: refused. */
 void *wpy_region_alloc_exact(uint64_t size);
+/* Makes a region larger, in place. False: refused (wpy_take_refusal). */
+bool wpy_region_grow(void *base, uint64_t size);
 void wpy_region_free(void *base);
 /* malloc() for large blocks; free() frees them. */
 void *wpy_malloc(size_t size);

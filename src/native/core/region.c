@@ -239,8 +239,8 @@ wpy_region_find(const void *base)
     return r;
 }
 
-static bool
-region_grow(void *base, uint64_t size)
+bool
+wpy_region_grow(void *base, uint64_t size)
 {
     region *r = wpy_region_find(base);
 
@@ -339,7 +339,7 @@ reallocate(mem_alloc_usage_t usage, bool full_size_mapped, void *base, unsigned 
     }
     if (!base)
         return allocate(usage, size);
-    return region_grow(base, size ? size : WPY_REGION_FULL) ? base : NULL;
+    return wpy_region_grow(base, size ? size : WPY_REGION_FULL) ? base : NULL;
 }
 
 static void

@@ -304,7 +304,7 @@ struct wpy_table {
     wpy_object object;
     wpy_budget *budget; /* a reference */
     WASMTableInstance *wamr;
-    size_t mapped;
+    size_t mapped; /* bytes, of the maximal size unless WPY_FEW_ADDRESSES */
     uint32_t declared_max;
     bool has_max;
     uint8_t element;
@@ -314,7 +314,7 @@ struct wpy_table {
    it. NULL: no room, or beyond the budget. */
 wpy_table *wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max,
                          wpy_budget *budget);
-/* The interpreter's table.grow, within the maximum. False: beyond the budget. */
+/* The interpreter's table.grow, within the maximum. False: beyond the budget, or no room. */
 bool wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *table, uint32_t delta);
 
 /* ---- global.c ---- */

@@ -2,10 +2,13 @@
  *
  * WAMR allocates the tables of an instance inside the instance's block, with a maximum that it
  * guesses. A table that can be shared is ours instead: its address range is mapped at its maximal
- * size, so it grows in place, whoever grows it, and outlives its instance. Elements are references
- * (refs.c) of 32 bits in cells of a pointer's size.
+ * size, so it grows in place, whoever grows it, and outlives its instance. Where addresses are few,
+ * only what is used is mapped, and growing maps what is behind it. Elements are references (refs.c)
+ * of 32 bits in cells of a pointer's size.
  */
 #include "runtime/runtime.h"
+
+#include "core/pages.h"
 
 static size_t
 size_for(uint32_t elements)
@@ -29,7 +32,7 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
     }
     if (capacity < min)
         capacity = min;
-    table->mapped = size_for(capacity);
+    table->mapped = size_for(WPY_FEW_ADDRESSES ? min : capacity);
     if (!wpy_budget_charge(budget, WPY_TABLE_ELEMENTS, min)) {
         free(table);
         return NULL;
@@ -49,6 +52,32 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
     for (i = 0; i < min; i++)
         table->wamr->elems[i] = (table_elem_type_t)WPY_NULL_REF;
     return table;
+}
+
+/* Maps room for that many elements, within the maximum. False: refused (wpy_take_refusal). */
+static bool
+map_room(wpy_table *table, uint32_t elements)
+{
+    size_t size = size_for(elements);
+
+    if (size <= table->mapped)
+        return true;
+    if (!wpy_region_grow(table->wamr, size))
+        return false;
+    table->mapped = size;
+    return true;
+}
+
+/* Charges for more elements, within the maximum, and maps room for them. False: refused. */
+static bool
+take_room(wpy_table *table, uint32_t delta)
+{
+    if (!wpy_budget_charge(table->budget, WPY_TABLE_ELEMENTS, delta))
+        return false;
+    if (map_room(table, table->wamr->cur_size + delta))
+        return true;
+    wpy_budget_refund(table->budget, WPY_TABLE_ELEMENTS, delta);
+    return false;
 }
 
 static void
@@ -129,7 +158,7 @@ grow(wpy_table *table, uint32_t delta, uint32_t init, uint32_t *old_size)
         wpy_set_refusal(WPY_TOO_MANY_ELEMENTS, delta, wamr->max_size);
         return WPY_NO_MEMORY;
     }
-    if (!wpy_budget_charge(table->budget, WPY_TABLE_ELEMENTS, delta))
+    if (!take_room(table, delta))
         return WPY_NO_MEMORY;
     for (i = 0; i < delta; i++)
         wamr->elems[wamr->cur_size + i] = (table_elem_type_t)init;
@@ -231,7 +260,7 @@ wpy_enlarge_hook(WASMModuleInstance *wamr, WASMTableInstance *grown, uint32_t de
     ASSERT_ENTERED(instance);
     for (i = 0; i < wamr->table_count; i++)
         if (instance->tables[i] && instance->tables[i]->wamr == grown)
-            return wpy_budget_charge(instance->tables[i]->budget, WPY_TABLE_ELEMENTS, delta);
+            return take_room(instance->tables[i], delta);
     if (!wpy_budget_charge(instance->budget, WPY_TABLE_ELEMENTS, delta))
         return false;
     instance->inline_elements += delta;

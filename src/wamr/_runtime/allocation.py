@@ -17,9 +17,10 @@ def allocation_failure(budget: object, *, elements: bool = False) -> str:
     """
     found = ffi.new("wpy_refusal *")
     lib.wpy_take_refusal(found)
-    unit, limit = ("element", "table_elements") if elements else ("byte", "memory_bytes")
+    counted = elements and found.reason == lib.WPY_OVER_BUDGET
+    unit, limit = ("element", "table_elements") if counted else ("byte", "memory_bytes")
     wanted = f"{found.wanted:,} {unit}{'' if found.wanted == 1 else 's'}"
-    if not elements and found.wanted and found.wanted % PAGE == 0:
+    if not counted and found.wanted and found.wanted % PAGE == 0:
         pages = found.wanted // PAGE
         wanted += f" ({pages:,} page{'' if pages == 1 else 's'})"
     if found.reason == lib.WPY_OVER_BUDGET:
