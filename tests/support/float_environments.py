@@ -54,6 +54,8 @@ def _library() -> ctypes.CDLL:
 
 def word() -> int:
     """Return the control word of this thread, without the sticky exception flags."""
+    if len(_WORDS) == 1:  # not known for this processor
+        return 0
     state = ctypes.create_string_buffer(64)
     _library().fegetenv(state)
     return int(struct.unpack_from("<I", state, _AT)[0]) & _MASK

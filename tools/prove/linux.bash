@@ -51,7 +51,7 @@ run_tests() {
   RECORD_IN=/work run_suite with_wat_server inside \
     PROVE_MACHINE="Debian 13 $debian${emulator:+, qemu-$emulator $(emulator_version)}" \
     PROVE_COMPILER="$(inside gcc --version | head -n 1)" PROVE_EMULATED="$emulator" \
-    PYTHONPATH=/work/tree/tools/prove WAMR_WAT_SOCKET=/work/wat.socket PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=/work/tree/tools/prove WAMR_WAT_SOCKET=/work/wat.socket PYTHONDONTWRITEBYTECODE=1 WAMR_SRC=/work/source/wamr-src \
     timeout "${LIMIT:-100000}" \
     /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
     -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 \
