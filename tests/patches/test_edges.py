@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from mutants import leb, section
-from platforms import smallest_stack
+from platforms import needs_64_bits, smallest_stack
 
 import wamr
 from wamr import Limits, ValType
@@ -44,6 +44,7 @@ def out_of_bounds(call: Callable[..., Any], *args: int) -> None:
         call(*args)
 
 
+@needs_64_bits
 def test_whole_4_gib_can_be_used_and_no_byte_more(wat: Wat) -> None:
     exports = wamr.load(wat(ACCESS.format(pages=65_535))).exports
     assert exports.grow(2) == -1

@@ -32,6 +32,10 @@ needs_64_bits = pytest.mark.skipif(
 keeps_memories = pytest.mark.skipif(
     BITS < 64, reason="32 bits: a freed memory gives its addresses back"
 )
+needs_short_calls = pytest.mark.skipif(
+    platform.machine() in {"armv7l", "armv8l", "riscv64"},
+    reason="a call and the entry are two checks: WAMR makes no unaligned accesses on this processor",
+)
 needs_address_limit = pytest.mark.skipif(
     EMULATED, reason="an emulator has no limit of the address space (RLIMIT_AS)"
 )

@@ -8,7 +8,7 @@ import weakref
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from platforms import needs_64_bits
+from platforms import needs_64_bits, needs_address_limit
 
 from wamr import (
     ClosedError,
@@ -79,6 +79,7 @@ def test_an_empty_one(store):
             use()
 
 
+@needs_address_limit
 def test_no_address_space_is_a_memory_error(store):
     kept = []
     with pytest.raises(MemoryLimitError):  # support/bounds.py limits the address space

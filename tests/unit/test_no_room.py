@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from bounds import SANITIZED
+from platforms import needs_address_limit
 
 from wamr import (
     Func,
@@ -129,6 +130,7 @@ def test_what_is_within_the_limits_is_made(limited):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_AS")
+@needs_address_limit
 @pytest.mark.skipif(SANITIZED, reason="AddressSanitizer maps memory of its own")
 def test_where_it_is_the_system_that_has_no_room():
     program = """

@@ -7,10 +7,11 @@ import textwrap
 
 import pytest
 from mutants import leb
-from platforms import keeps_memories
+from platforms import keeps_memories, needs_address_limit
 
 pytestmark = [
     keeps_memories,
+    needs_address_limit,
     pytest.mark.skipif(
         not sys.platform.startswith("linux"), reason="looks at its own memory in /proc"
     ),

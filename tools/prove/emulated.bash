@@ -77,3 +77,9 @@ install_built() {
   rm -rf "$site"/wamr "$site"/wamr-*
   python3 -m zipfile -e "$WORK"/wheels/*.whl "$site"
 }
+
+# qemu keeps a record of each page that a program reserves, so memories of 4 GiB take much of this
+# machine's memory there. A process may have fewer.
+limited() { # COMMAND…
+  ([ -z "$emulator" ] || ulimit -v $((384 << 20)) && "$@")
+}
