@@ -34,7 +34,7 @@ keeps_memories = pytest.mark.skipif(
 )
 needs_short_calls = pytest.mark.skipif(
     platform.machine() in {"armv7l", "armv8l", "riscv64"},
-    reason="a call and the entry are two checks: WAMR makes no unaligned accesses on this processor",
+    reason="a call and the entry are two checks: no unaligned accesses on this processor",
 )
 needs_address_limit = pytest.mark.skipif(
     EMULATED, reason="an emulator has no limit of the address space (RLIMIT_AS)"
