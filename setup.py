@@ -108,7 +108,7 @@ def _link_args() -> list[str]:
     stripped = not (iwasm.debug() or iwasm.sanitizers())
     if sys.platform == "darwin":
         name = "__cffi_pypyinit__wamr" if sys.implementation.name == "pypy" else "_PyInit__wamr"
-        flags = [f"-exported_symbol,{name}", "-dead_strip", *(["-x"] if stripped else [])]
+        flags = [f"-exported_symbol,{name}", "-dead_strip", *(["-x", "-S"] if stripped else [])]
     else:
         flags = ["--version-script=cmake/exports.map"]
         flags += ["-Bsymbolic", "--gc-sections", "-z,relro,-z,now"]

@@ -48,9 +48,9 @@ wpy_outer_activation(const wpy_activation *activation)
 static inline wpy_activation *
 wpy_innermost_activation(const wpy_thread *me)
 {
-    char here; /* only its address counts, so it has no value: the cast hides that from clang */
+    char here = 0; /* only its address counts */
 
-    return wpy_open_activation(me->top, (const void *)(uintptr_t)&here);
+    return wpy_open_activation(me->top, &here);
 }
 
 /* Ends the slice: what is left of it returns to instance->fuel, and the next check comes to the
