@@ -5,8 +5,11 @@ CMake and Ninja on ``CMakeLists.txt``. All products are below ``build/<platform>
 ``layout`` returns the paths without building anything, ``prepare`` makes only the patched copy,
 which has WAMR's headers, and ``build`` compiles. Calling one again costs nothing.
 
-Environment variables: ``WAMR_DEBUG=1``, ``WAMR_SANITIZE=address|undefined|thread`` (commas),
-``WAMR_LABELS=0`` (the interpreter without labels as values),
+With ``WAMR_CROSS=x86_64-windows`` or ``aarch64-windows`` it cross-compiles with zig (package
+``ziglang``), for tools/prove/windows. On Windows itself the compiler is clang-cl.
+
+Environment variables: ``WAMR_CROSS``, ``WAMR_DEBUG=1``, ``WAMR_LABELS=0`` (the interpreter without
+labels as values), ``WAMR_SANITIZE=address|undefined|thread`` (commas),
 ``WAMR_WITHOUT_PATCH`` (see ``patches``), ``WAMR_SRC`` and ``WAMR_ALLOW_OTHER`` (see ``sources``).
 This module knows nothing of Python's C API, cffi or setuptools.
 """
@@ -33,6 +36,8 @@ import sources
 
 CMAKE_AT_LEAST = (3, 16)
 NOT_IN_WPY = {"cpython", "interp"}  # setup.py compiles the first; WAMR's files include the second
+# The targets that can be cross-compiled, as zig names them.
+CROSS = {"x86_64-windows": "x86_64-windows-gnu", "aarch64-windows": "aarch64-windows-gnu"}
 # Of a variant's folder. Windows limits paths to 260 characters, and there are long ones below it.
 LONGEST_NAME = 100
 LONGEST_WORD = 500  # of a command that is shown
@@ -67,9 +72,8 @@ class Layout:
     @property
     def c_files(self) -> list[Path]:
         """The source files of `wpy`: all of ours that don't need Python's headers."""
-        return sorted(
-            path for path in self.native.rglob("*.c") if path.parent.name not in NOT_IN_WPY
-        )
+        without = NOT_IN_WPY if on_windows() else NOT_IN_WPY | {"windows"}
+        return sorted(path for path in self.native.rglob("*.c") if path.parent.name not in without)
 
     @property
     def cmake(self) -> Path:
@@ -105,7 +109,7 @@ class Iwasm:
 
 def layout(root: Path) -> Layout:
     """Return the paths of the variant that the environment variables choose."""
-    names = [sysconfig.get_platform().replace(".", "_")]
+    names = [cross() or sysconfig.get_platform().replace(".", "_")]
     names += ["debug"] if debug() else []
     names += sanitizers()
     names += [] if labels() else ["switch"]
@@ -145,13 +149,13 @@ def build(root: Path, build_dir: Path | None, c_files: Iterable[Path]) -> Iwasm:
 
 def describe(paths: Layout) -> Iwasm:
     """Return what the extension module is linked with, built or not."""
-    if os.name == "nt":
+    if on_windows():
         return Iwasm(
             libraries=paths.libraries,
             include_dirs=paths.include_dirs,
             # The headers say dllimport there; we link statically.
             define_macros=[("WASM_API_EXTERN", ""), ("WASM_RUNTIME_API_EXTERN", "")],
-            system_libraries=["ws2_32", "shlwapi", "ntdll", "bcrypt"],
+            system_libraries=["ntdll", "bcrypt"],
         )
     flags = [f"-fsanitize={','.join(sanitizers())}"] if sanitizers() else []
     checked: list[tuple[str, str | None]] = [("WPY_CHECKED", "1")] if debug() or flags else []
@@ -169,6 +173,19 @@ def describe(paths: Layout) -> Iwasm:
 
 
 # -- variants ------------------------------------------------------------------------------------
+
+
+def cross() -> str | None:
+    """Return the target that WAMR_CROSS asks for, or None for this machine."""
+    asked = os.environ.get("WAMR_CROSS")
+    if asked and asked not in CROSS:
+        raise BuildError(f"WAMR_CROSS={asked}: choose from {', '.join(CROSS)}")
+    return asked or None
+
+
+def on_windows() -> bool:
+    """Return whether the result is for Windows."""
+    return os.name == "nt" or cross() is not None
 
 
 def debug() -> bool:
@@ -217,6 +234,8 @@ def _configure(paths: Layout, c_files: list[Path]) -> None:
     options = {
         "CMAKE_BUILD_TYPE": _build_type(),
         "CMAKE_C_FLAGS_RELEASE": "/O2 /DNDEBUG" if os.name == "nt" else "-O3 -DNDEBUG",
+        "CMAKE_MAKE_PROGRAM": _tool("ninja"),
+        "FETCHCONTENT_SOURCE_DIR_SIMDE": _simde(paths.build / "simde").as_posix(),
         "WAMR_ROOT_DIR": paths.tree.as_posix(),
         "WPY_SOURCES": ";".join(path.as_posix() for path in c_files),
         "WPY_INCLUDE": paths.native.as_posix(),
@@ -233,15 +252,16 @@ def _configure(paths: Layout, c_files: list[Path]) -> None:
         options["CMAKE_C_FLAGS_DEBUG"] = "-Og -g"
         if "thread" in sanitizers():  # for tests that run little code: compiles in half the time
             options["CMAKE_C_FLAGS_RELWITHDEBINFO"] = "-O1 -g1 -DNDEBUG"
-        options["FETCHCONTENT_SOURCE_DIR_SIMDE"] = _simde(paths.build / "simde").as_posix()
+    if os.name == "nt":
+        options["CMAKE_C_COMPILER"] = options["CMAKE_ASM_COMPILER"] = clang_cl()
+    if target := cross():
+        options |= _cross_options(paths.build / "zig", CROSS[target])
     if sys.platform == "darwin":
         words = shlex.split(os.environ.get("ARCHFLAGS", ""))
         archs = [arch for flag, arch in itertools.pairwise(words) if flag == "-arch"]
         options["CMAKE_OSX_ARCHITECTURES"] = archs[0] if archs else platform.machine()
     command: list[str | Path] = [_tool("cmake"), "-S", paths.root / "cmake", "-B", paths.cmake]
-    if os.name != "nt":  # on Windows, the generator of Visual Studio finds the compiler
-        command += ["-G", "Ninja"]
-        options["CMAKE_MAKE_PROGRAM"] = _tool("ninja")
+    command += ["-G", "Ninja"]
     command += [f"-D{name}={value}" for name, value in options.items()]
     # CMake keeps the compiler and the paths of its first run. Ninja notices changed CMake files.
     kept = [str(paths.cmake), *(os.environ.get(name, "") for name in ("CC", "CFLAGS", "LDFLAGS"))]
@@ -269,12 +289,51 @@ def _call(command: list[str | Path]) -> None:
         print(output, file=sys.stderr, flush=True)
 
 
+def clang_cl() -> str:
+    """Return the path of clang-cl, the only compiler for Windows that takes our C and WAMR's."""
+    places = [os.environ.get("CC", ""), "clang-cl"]
+    for root in (os.environ.get("VCINSTALLDIR"), os.environ.get("ProgramFiles")):  # noqa: SIM112
+        if root:
+            places += [f"{root}/Tools/Llvm/x64/bin/clang-cl", f"{root}/LLVM/bin/clang-cl"]
+    for place in places:
+        path = shutil.which(place) if place else None
+        if path and Path(path).stem.lower() == "clang-cl":
+            return path
+    raise BuildError(
+        "wamr needs clang-cl on Windows; cl.exe can't compile it. Install the component 'C++ Clang "
+        "tools for Windows' of Visual Studio, or LLVM, and type in a developer prompt:\n"
+        "  set CC=clang-cl"
+    )
+
+
+def _cross_options(folder: Path, target: str) -> dict[str, str]:
+    """Return CMake's options for zig; write its tools as commands without arguments."""
+    folder.mkdir(parents=True, exist_ok=True)
+    commands = {"cc": f"cc -target {target} -fno-sanitize=all", "ar": "ar", "ranlib": "ranlib"}
+    for name, words in commands.items():
+        tool = folder / name
+        text = f'#!/bin/sh\nexec "{sys.executable}" -m ziglang {words} "$@"\n'
+        if not tool.is_file() or tool.read_text(encoding="utf-8") != text:
+            tool.write_text(text, encoding="utf-8")
+            tool.chmod(0o755)
+    return {
+        "CMAKE_SYSTEM_NAME": "Windows",
+        "CMAKE_SYSTEM_PROCESSOR": target.partition("-")[0],
+        "CMAKE_C_COMPILER": (folder / "cc").as_posix(),
+        "CMAKE_ASM_COMPILER": (folder / "cc").as_posix(),
+        "CMAKE_AR": (folder / "ar").as_posix(),
+        "CMAKE_RANLIB": (folder / "ranlib").as_posix(),
+        "CMAKE_TRY_COMPILE_TARGET_TYPE": "STATIC_LIBRARY",
+        "MINGW": "1",
+    }
+
+
 def missing_tools() -> list[str]:
     """Return requirements for those of cmake and ninja that this machine lacks."""
     missing = []
     if _cmake_version() < CMAKE_AT_LEAST:
         missing.append("cmake>=" + ".".join(map(str, CMAKE_AT_LEAST)))
-    if os.name != "nt" and not shutil.which("ninja"):
+    if not shutil.which("ninja"):
         missing.append("ninja")
     return missing
 

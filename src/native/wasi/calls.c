@@ -188,24 +188,16 @@ clock_events(const subscriptions *all, __wasi_event_t *out)
     return count;
 }
 
-/* Waits one slice for the descriptors, by WAMR's function, which checks descriptors and rights.
- * `*woken`: a signal ended the wait. */
+/* Waits one slice for the descriptors. `*woken`: a signal ended the wait. */
 static __wasi_errno_t
 file_events(WASMExecEnv *env, const subscriptions *all, __wasi_event_t *out, uint32_t *count,
             bool *woken)
 {
-    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
     uint64_t wait = wpy_may_suspend() ? 0 : wpy_wait_ns(all->first_deadline);
     size_t found = 0, i;
     __wasi_errno_t error;
 
-    all->files[all->file_count] = (__wasi_subscription_t){
-        .u.type = __WASI_EVENTTYPE_CLOCK,
-        .u.u.clock = {.clock_id = __WASI_CLOCK_MONOTONIC,
-                      .timeout = (wait + 999999) / 1000000 * 1000000},
-    };
-    error = wasmtime_ssp_poll_oneoff(env, context->curfds, all->files, out, all->file_count + 1,
-                                     &found);
+    error = wpy_poll_files(env, all->files, all->file_count, wait, out, &found);
     *woken = error == __WASI_EINTR;
     *count = 0;
     if (error && !*woken)
@@ -228,7 +220,8 @@ suspend_poll(WASMExecEnv *env, const subscriptions *all)
         const __wasi_subscription_t *file = &all->files[i];
         os_file_handle handle;
 
-        if (wamrpy_host_handle(context->curfds, file->u.u.fd_readwrite.fd, &handle))
+        if (wamrpy_host_handle(context->curfds, file->u.u.fd_readwrite.fd, &handle) &&
+            wpy_descriptor_of(handle) >= 0)
             descriptors[count++] = (wpy_descriptor){
                 .fd = wpy_descriptor_of(handle),
                 .output = file->u.type == __WASI_EVENTTYPE_FD_WRITE,
@@ -237,7 +230,7 @@ suspend_poll(WASMExecEnv *env, const subscriptions *all)
     if (count)
         wpy_suspend_poll(env, descriptors, count, all->first_deadline);
     else
-        wpy_suspend(env, all->awaits_python ? WPY_REASON_READ : WPY_REASON_SLEEP,
+        wpy_suspend(env, all->awaits_python || all->file_count ? WPY_REASON_READ : WPY_REASON_SLEEP,
                     all->first_deadline);
     free(descriptors);
     wpy_keep_called_at(all->called_at);

@@ -40,7 +40,7 @@ stream_of(wpy_instance *instance, os_file_handle handle)
     for (i = 0; i < 3; i++) {
         wpy_stream *stream = &instance->wasi->streams[i];
 #if defined(BH_PLATFORM_WINDOWS)
-        if (stream->handle == handle->raw.handle)
+        if (stream->handle == handle->raw)
             return stream;
 #else
         if (stream->handle == handle)
@@ -261,7 +261,9 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
                 return 0; /* the program goes on with the rest */
             if (!wpy_wait_ready(env, handle, true))
                 return __WASI_EINTR;
-            error = wpy_write_ready(handle, &piece, 1, &written);
+            error = wpy_write_ready(env, handle, &piece, 1, &written);
+            if (error == __WASI_EINTR && ((WASMModuleInstance *)env->module_inst)->cur_exception[0])
+                return error; /* the code was stopped */
             if (error == __WASI_EAGAIN || error == __WASI_EINTR)
                 continue; /* the descriptor may be non-blocking on the host, and not in WASI */
             if (error)

@@ -30,52 +30,7 @@ wpy_wait_ns(uint64_t until)
     return end > now ? end - now : 0;
 }
 
-#if defined(BH_PLATFORM_WINDOWS)
-
-bool
-wpy_sleep(uint64_t ns)
-{
-    os_usleep((uint32)((ns + 999) / 1000));
-    return true;
-}
-
-bool
-wpy_is_ready(os_file_handle handle, bool output)
-{
-    (void)handle;
-    (void)output;
-    return true;
-}
-
-bool
-wpy_wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
-{
-    (void)env;
-    (void)handle;
-    (void)output;
-    return true;
-}
-
-bool
-wpy_may_block(os_file_handle handle)
-{
-    (void)handle;
-    return false;
-}
-
-__wasi_errno_t
-wpy_read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int count, size_t *size)
-{
-    return os_readv(handle, iov, count, size);
-}
-
-__wasi_errno_t
-wpy_write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count, size_t *size)
-{
-    return os_writev(handle, iov, count, size);
-}
-
-#else
+#if !defined(BH_PLATFORM_WINDOWS) /* see windows_wait.c */
 
 bool
 wpy_sleep(uint64_t ns)
@@ -141,8 +96,10 @@ wpy_read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int coun
 }
 
 __wasi_errno_t
-wpy_write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count, size_t *size)
+wpy_write_ready(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov,
+                int count, size_t *size)
 {
+    (void)env;
 #if defined(RWF_NOWAIT)
     ssize_t put = pwritev2(handle, (const struct iovec *)iov, count, -1, RWF_NOWAIT);
 
@@ -152,6 +109,21 @@ wpy_write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int co
         return put >= 0 ? 0 : __WASI_EAGAIN;
 #endif
     return os_writev(handle, iov, count, size);
+}
+
+/* By WAMR's function, which checks descriptors and rights. */
+__wasi_errno_t
+wpy_poll_files(WASMExecEnv *env, __wasi_subscription_t *files, uint32_t count, uint64_t wait,
+               __wasi_event_t *out, size_t *found)
+{
+    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
+
+    files[count] = (__wasi_subscription_t){
+        .u.type = __WASI_EVENTTYPE_CLOCK,
+        .u.u.clock = {.clock_id = __WASI_CLOCK_MONOTONIC,
+                      .timeout = (wait + 999999) / 1000000 * 1000000},
+    };
+    return wasmtime_ssp_poll_oneoff(env, context->curfds, files, out, count + 1, found);
 }
 
 #endif

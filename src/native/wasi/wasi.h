@@ -2,7 +2,7 @@
  *
  *   config.c  a configuration, and applying it to an instance that is being linked
  *   stdio.c   the hooks for reading and writing
- *   wait.c    waiting in slices
+ *   wait.c    waiting in slices, with windows_wait.c
  *   calls.c   the WASI functions that are replaced as a whole
  *   state.c   what snapshots need to know
  *
@@ -64,7 +64,7 @@ void wpy_returned_hook(WASMExecEnv *env);
 uint64_t wpy_wait_ns(uint64_t until);
 /* False where a signal ended the sleep. */
 bool wpy_sleep(uint64_t ns);
-/* The number for wpy_descriptor. */
+/* The number for wpy_descriptor; -1 on Windows, where nothing can wait for a handle of a file. */
 static inline int32_t
 wpy_descriptor_of(os_file_handle handle)
 {
@@ -84,12 +84,18 @@ bool wpy_wait_ready(WASMExecEnv *env, os_file_handle handle, bool output);
 /* Whether reading or writing may block: the descriptor is a FIFO or a device, and the program has
  * not set it non-blocking. */
 bool wpy_may_block(os_file_handle handle);
-/* Read or write a descriptor that is ready. EAGAIN, on systems that can tell, where it is no longer
- * ready. */
+/* Read or write a descriptor that is ready. EINTR: the code was stopped meanwhile. EAGAIN, on
+ * systems that can tell, where it is no longer ready. */
 __wasi_errno_t wpy_read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
                               size_t *size);
-__wasi_errno_t wpy_write_ready(os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
-                               size_t *size);
+__wasi_errno_t wpy_write_ready(WASMExecEnv *env, os_file_handle handle,
+                               const struct __wasi_ciovec_t *iov, int count, size_t *size);
+
+/* Waits for the subscribed files, and for at most `wait` nanoseconds: writes the events of those
+ * that are ready or have an error, and perhaps one of a clock. `files` has room for one more. EINTR
+ * where a signal ended the wait. */
+__wasi_errno_t wpy_poll_files(WASMExecEnv *env, __wasi_subscription_t *files, uint32_t count,
+                              uint64_t wait, __wasi_event_t *out, size_t *found);
 
 /* ---- state.c: see wpy_wasi_ops ---- */
 

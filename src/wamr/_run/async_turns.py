@@ -11,8 +11,8 @@ import asyncio
 from _thread import allocate_lock
 from contextvars import copy_context
 from functools import partial
-from time import monotonic
 
+from .._base.clock import monotonic
 from .._runtime.event import Event
 from .._runtime.event_waits import wait_for_event
 from .._runtime.executor import Work, outcome

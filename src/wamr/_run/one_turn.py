@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic_ns
-
+from .._base.clock import monotonic_ns
 from .._runtime.limits import checked_timeout
 from ..errors import TimeoutTrap
 

@@ -7,8 +7,8 @@ translates the parameters and results of subprocess, captured.py has the outputs
 from __future__ import annotations
 
 from contextlib import suppress
-from time import monotonic_ns
 
+from .._base.clock import monotonic_ns
 from .._runtime.instance import Instance
 from ..errors import ExitTrap
 from .one_turn import ExceptionsOfRun

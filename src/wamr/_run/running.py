@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from contextlib import suppress
-from time import monotonic_ns
 
+from .._base.clock import monotonic_ns
 from .._runtime.limits import NO_LIMIT, checked_timeout
 from .._runtime.snapshot import Snapshot
 from ..errors import ClosedError, ExitTrap

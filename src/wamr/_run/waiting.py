@@ -8,7 +8,9 @@ wait. This module runs no code of an execution.
 from __future__ import annotations
 
 import select
-from time import monotonic, sleep
+from time import sleep
+
+from .._base.clock import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

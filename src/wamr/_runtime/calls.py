@@ -10,10 +10,10 @@ side of a call is src/native/runtime/call.c.
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic_ns
 
 from .._backend.binding import ffi, lib, set_call
 from .._backend.waiting import CheckedWaiting, retry_while_busy, waiting_error
+from .._base.clock import monotonic_ns
 from .._values.codec import Codec, codec_of
 from .._values.exnrefs import exception_from_handle
 from .._values.externrefs import NULL_REF

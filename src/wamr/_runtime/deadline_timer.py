@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic_ns
+from .._base.clock import monotonic_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

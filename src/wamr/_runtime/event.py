@@ -23,8 +23,9 @@ class Event:
     and "stdout": there is nothing to read, or no room to write, yet. "sleep": the program sleeps
     until `until`. "slice": the slice is over.
     Attributes `host`, a Func, or None for other kinds; `args`, a tuple; `until`, a time of
-    time.monotonic() at which the program wants to go on in any case, or None; `awaitable`: what an
-    `async def` host function has returned, whose result is to be sent, or None.
+    time.monotonic() at which the program wants to go on in any case, or None (on Windows before
+    Python 3.13 a time of time.perf_counter()); `awaitable`: what an `async def` host function has
+    returned, whose result is to be sent, or None.
 
     >>> import wamr
     >>> inst = wamr.load('(module (import "env" "ask" (func $ask (param i32) (result i32)))'

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from time import monotonic
+
+from .._base.clock import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from collections.abc import Generator
-from time import monotonic_ns
 
 from .._backend.binding import ffi, keep_raised, lib, take_raised
 from .._backend.handles import deferrable
 from .._backend.waiting import retry_while_busy, waiting_error
+from .._base.clock import monotonic_ns
 from .._base.thrown import thrown_exception
 from .._values.codec import codec_of
 from ..errors import ClosedError, trap_from_text

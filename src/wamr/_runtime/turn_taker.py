@@ -11,9 +11,9 @@ import sys
 from _thread import get_ident
 from contextlib import suppress
 from contextvars import ContextVar
-from time import monotonic_ns
 
 from .._backend.binding import lib
+from .._base.clock import monotonic_ns
 from ..errors import trap_from_text
 from .awaiter import Awaiter
 from .deadline_timer import DeadlineTimer

@@ -1,0 +1,232 @@
+/* windows_wait.c: wait.c's functions for descriptors, on Windows.
+ *
+ * Neither pipes nor consoles tell when they can be read, so they are looked at every few
+ * milliseconds. Nothing tells whether a pipe has room: its quota also counts what a reader waits
+ * for. So what may block is written by a thread of its own, and this thread waits for that one in
+ * slices. If the code is stopped meanwhile, the write is cancelled.
+ */
+#include "runtime/segments.h"
+#include "wasi/wasi.h"
+
+#if defined(BH_PLATFORM_WINDOWS)
+#include <winternl.h>
+
+#define LOOK_NS 5000000u /* between two looks at a pipe */
+
+bool
+wpy_sleep(uint64_t ns)
+{
+    Sleep((DWORD)((ns + 999999) / 1000000));
+    return true; /* Python's handler for Ctrl-C runs in another thread */
+}
+
+static bool
+is_console(HANDLE handle)
+{
+    DWORD mode;
+
+    return GetConsoleMode(handle, &mode) != 0;
+}
+
+/* Whether reading returns at once. An error is found by reading, so it is ready, too. */
+static bool
+has_input(HANDLE handle)
+{
+    DWORD there;
+
+    switch (GetFileType(handle)) {
+    case FILE_TYPE_PIPE:
+        return !PeekNamedPipe(handle, NULL, 0, NULL, &there, NULL) || there;
+    case FILE_TYPE_CHAR:
+        return !is_console(handle) || WaitForSingleObject(handle, 0) != WAIT_TIMEOUT;
+    default:
+        return true;
+    }
+}
+
+bool
+wpy_is_ready(os_file_handle handle, bool output)
+{
+    return output || has_input(handle->raw);
+}
+
+bool
+wpy_wait_ready(WASMExecEnv *env, os_file_handle handle, bool output)
+{
+    while (!wpy_is_ready(handle, output)) {
+        if (!wpy_wait_check(env, false))
+            return false;
+        if (wpy_may_suspend()) /* tried again after a while, as a stream of Python is */
+            return wpy_suspend(env, WPY_REASON_READ, UINT64_MAX);
+        wpy_sleep(wpy_wait_ns(wpy_now() + LOOK_NS));
+    }
+    return true;
+}
+
+bool
+wpy_may_block(os_file_handle handle)
+{
+    return GetFileType(handle->raw) != FILE_TYPE_DISK;
+}
+
+__wasi_errno_t
+wpy_read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int count, size_t *size)
+{
+    return os_readv(handle, iov, count, size);
+}
+
+/* ---- polling ---- */
+
+/* The event of a subscribed file; false: the file is not ready. */
+static bool
+event_of(struct fd_table *table, const __wasi_subscription_t *file, __wasi_event_t *out)
+{
+    __wasi_fd_t fd = file->u.u.fd_readwrite.fd;
+    __wasi_fdstat_t status;
+    os_file_handle handle;
+
+    *out = (__wasi_event_t){.userdata = file->userdata, .type = file->u.type};
+    out->error = wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &status);
+    if (!out->error && !(status.fs_rights_base & __WASI_RIGHT_POLL_FD_READWRITE))
+        out->error = __WASI_ENOTCAPABLE;
+    return out->error || file->u.type == __WASI_EVENTTYPE_FD_WRITE ||
+           !wamrpy_host_handle(table, fd, &handle) || has_input(handle->raw);
+}
+
+/* As poll() of POSIX does: a pipe can always be written to. */
+__wasi_errno_t
+wpy_poll_files(WASMExecEnv *env, __wasi_subscription_t *files, uint32_t count, uint64_t wait,
+               __wasi_event_t *out, size_t *found)
+{
+    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
+    uint32_t i;
+
+    *found = 0;
+    for (i = 0; i < count; i++)
+        if (event_of(context->curfds, &files[i], &out[*found]))
+            ++*found;
+    if (!*found && wait)
+        wpy_sleep(wait < LOOK_NS ? wait : LOOK_NS);
+    return 0;
+}
+
+/* ---- writing ---- */
+
+/* A write by another thread. Freed by the last of the two threads that gives it up. */
+typedef struct {
+    uint32_t refs; /* atomic */
+    HANDLE handle; /* a duplicate, owned */
+    __wasi_errno_t error;
+    size_t size, written;
+    uint8_t data[]; /* a copy: the program's memory may be gone when the write ends */
+} pending_write;
+
+static void
+give_up(pending_write *write)
+{
+    if (REFS_DOWN(&write->refs))
+        return;
+    CloseHandle(write->handle);
+    free(write);
+}
+
+static DWORD WINAPI
+write_all(void *argument)
+{
+    pending_write *write = argument;
+    wpy_file file = {.raw = write->handle, .writes = true};
+    struct __wasi_ciovec_t piece = {write->data, write->size};
+
+    write->error = os_writev(&file, &piece, 1, &write->written);
+    give_up(write);
+    return 0;
+}
+
+static pending_write *
+new_write(HANDLE handle, const struct __wasi_ciovec_t *piece)
+{
+    HANDLE process = GetCurrentProcess();
+    pending_write *write = malloc(sizeof *write + piece->buf_len);
+
+    if (!write)
+        return NULL;
+    *write = (pending_write){.refs = 2, .size = piece->buf_len};
+    memcpy(write->data, piece->buf, piece->buf_len);
+    if (DuplicateHandle(process, handle, process, &write->handle, 0, FALSE, DUPLICATE_SAME_ACCESS))
+        return write;
+    free(write);
+    return NULL;
+}
+
+/* Cancels the write until its thread ends, for at most a second: the thread may not have begun to
+   write yet. */
+static void
+cancel(HANDLE thread)
+{
+    int tries;
+
+    for (tries = 0; tries < 100; tries++) {
+        CancelSynchronousIo(thread);
+        if (WaitForSingleObject(thread, 10) == WAIT_OBJECT_0)
+            return;
+    }
+}
+
+static __wasi_errno_t
+write_by_thread(WASMExecEnv *env, HANDLE handle, const struct __wasi_ciovec_t *piece, size_t *size)
+{
+    pending_write *write = new_write(handle, piece);
+    HANDLE thread = write ? CreateThread(NULL, 64 * 1024, write_all, write, 0, NULL) : NULL;
+    __wasi_errno_t error = 0;
+
+    if (!thread) {
+        if (write)
+            give_up(write), give_up(write);
+        return __WASI_ENOMEM;
+    }
+    while (WaitForSingleObject(thread, (DWORD)(wpy_wait_ns(UINT64_MAX) / 1000000 + 1)) ==
+           WAIT_TIMEOUT)
+        if (!wpy_wait_check(env, false)) {
+            cancel(thread);
+            error = __WASI_EINTR;
+            break;
+        }
+    if (!error) {
+        error = write->error;
+        *size = write->written;
+    }
+    CloseHandle(thread);
+    give_up(write);
+    return error;
+}
+
+/* How many bytes the pipe takes without blocking, at least. */
+static uint32_t
+room_of(HANDLE handle)
+{
+    /* FILE_PIPE_LOCAL_INFORMATION */
+    struct {
+        ULONG type, configuration, instances, most_instances, in_quota, to_read, out_quota, room,
+            state, end;
+    } pipe;
+    IO_STATUS_BLOCK done;
+    const int local_information = 24;
+
+    if (NtQueryInformationFile(handle, &done, &pipe, sizeof pipe,
+                               (FILE_INFORMATION_CLASS)local_information) < 0)
+        return 0;
+    return pipe.room;
+}
+
+/* `count` is 1: stdio.c writes what may block in small pieces. */
+__wasi_errno_t
+wpy_write_ready(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov,
+                int count, size_t *size)
+{
+    *size = 0;
+    if (count == 1 && GetFileType(handle->raw) == FILE_TYPE_PIPE &&
+        room_of(handle->raw) < iov->buf_len)
+        return write_by_thread(env, handle->raw, iov, size);
+    return os_writev(handle, iov, count, size);
+}
+#endif

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Windows x86-64: cross-compiled by zig, and run by the CPython for Windows in Wine, which Debian has.
+# windows-aarch64 is only compiled: Wine for x86-64 runs no programs for arm64.
+#
+# Wine is not Windows: it has no links, junctions, consoles or short names of its own, other timers
+# and another heap. The CPython is that of the wheel of panda3d, and its library that of python3.12.
+source "$(dirname "$0")/common.bash" "$1"
+VERSION=3.12
+MOST=20000000000 # bytes of address space for each process of Wine
+case $TARGET in
+  windows-x86_64) cross=x86_64-windows ;;
+  windows-aarch64) cross=aarch64-windows ;;
+  *) echo "$0 has no target $TARGET" >&2; exit 2 ;;
+esac
+export WINEPREFIX=$WORK/prefix WINEDEBUG=${WINEDEBUG:--all} DISPLAY=
+python=$WORK/python
+
+# The standard library and the headers are those of a python3.12 of this machine.
+find_library() {
+  local one
+  for one in "$(command -v python$VERSION || true)" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$VERSION".*/bin/python3; do
+    [ -x "$one" ] && "$one" -c "import sysconfig; print(sysconfig.get_path('$1'))" 2>/dev/null && return
+  done
+  echo "python$VERSION: neither in PATH nor in pyenv" >&2
+  return 1
+}
+
+install_tools() {
+  rm -rf "$WORK/venv" && python3 -m venv "$WORK/venv"
+  "$WORK/venv/bin/pip" install --quiet --upgrade pip
+  "$WORK/venv/bin/pip" install --quiet ziglang cmake ninja simde-py cffi pycparser setuptools wheel abi3info pefile
+}
+
+zig() { "$WORK/venv/bin/python" -m ziglang "$@"; }
+
+make_python() {
+  local here=$PROVE/windows
+  rm -rf "$python" "$WORK/packages" && mkdir -p "$python/DLLs" "$WORK/packages"
+  "$WORK/venv/bin/pip" download --quiet --no-deps --only-binary :all: --platform win_amd64 \
+    --python-version $VERSION --implementation cp -d "$WORK/packages" panda3d
+  # Wine's own C library, and no _wmi, in which Wine dies.
+  unzip -qjo "$WORK"/packages/panda3d-*.whl 'deploy_libs/*' -x '*/api-ms-win-crt-*' '*/_wmi.pyd' -d "$python"
+  rm "$WORK"/packages/panda3d-*.whl
+  mv "$python"/*.pyd "$python/DLLs/"
+  cp -r "$(find_library stdlib)" "$python/Lib"
+  rm -rf "$python"/Lib/{site-packages,test,lib-dynload,ensurepip,idlelib,tkinter,config-*}
+  mkdir -p "$python/Lib/site-packages"
+  zig cc -target x86_64-windows-gnu -municode -O1 "$here/launcher.c" -o "$python/python.exe"
+  "$WORK/venv/bin/python" "$here/stable_abi.py" "$python/python312.dll" "$WORK/python3.def"
+  echo 'int DllMainCRTStartup(void *a, unsigned b, void *c) { return 1; }' >"$WORK/empty.c"
+  zig cc -target x86_64-windows-gnu -shared -nostdlib "$WORK/empty.c" "$WORK/python3.def" -o "$python/python3.dll"
+  zig cc -target x86_64-windows-gnu -shared -O1 "$here/process_prng.c" -ladvapi32 -o "$python/bcryptprimitives.dll"
+  sed 's/ = [^ ]*//' "$WORK/python3.def" >"$WORK/import.def"
+  zig dlltool -m i386:x86-64 -d "$WORK/import.def" -l "$WORK/libpython3.a"
+  rm -f "$python"/*.lib "$python"/*.pdb
+}
+
+make_prefix() {
+  rm -rf "$WINEPREFIX"
+  timeout 900 wine wineboot -i
+  wine "$python/python.exe" -c 'import sys, ctypes, asyncio; print(sys.version)' </dev/null 2>&1 | cat
+}
+
+install_extras() {
+  local pip=("$WORK/venv/bin/pip" install --quiet --no-compile --target "$python/Lib/site-packages" --upgrade
+    --only-binary :all: --platform win_amd64 --python-version $VERSION --implementation cp
+    --abi cp312 --abi abi3 --abi none) requirement
+  make -C "$ROOT" -s .venv/.dev
+  "$ROOT/.venv/bin/python" "$PROVE/extras.py" "$ROOT/pyproject.toml" run test >"$WORK/extras.txt"
+  "${pip[@]}" pip pytest cffi colorama
+  : >"$WORK/not-installed.txt"
+  while read -r requirement; do
+    "${pip[@]}" "$requirement" </dev/null || echo "$requirement" >>"$WORK/not-installed.txt"
+  done <"$WORK/extras.txt"
+  cat "$WORK/not-installed.txt"
+}
+
+build_wheel() {
+  make_sdist
+  [ "$SOURCE_CHANGED" = 0 ] && ls "$WORK"/wheels/*.whl && return
+  local library=$WORK/libpython3.a
+  [ "$TARGET" = windows-x86_64 ] || library=-
+  rm -rf "$WORK/wheels" && mkdir -p "$WORK/wheels/linux"
+  "$WORK/venv/bin/pip" wheel --quiet --no-deps --wheel-dir "$WORK/wheels/linux" "$WORK/source"
+  PATH=$WORK/venv/bin:$PATH WAMR_CROSS=$cross "$WORK/venv/bin/python" "$PROVE/windows/build.py" "$WORK/source" \
+    "$(find_library include)" "$library" "$WORK"/wheels/linux/*.whl "$WORK/wheels"
+  rm -rf "$WORK/wheels/linux"
+}
+
+install_wheel() {
+  rm -rf "$python"/Lib/site-packages/wamr*
+  unzip -qo "$WORK"/wheels/*.whl -d "$python/Lib/site-packages"
+}
+
+run_tests() {
+  copy_tests
+  record "$WORK"/wheels/*.whl
+  cd "$WORK/tree"
+  # stdout must be a pipe: Wine gives no handle for a file that is open for writing only.
+  in_wine() { prlimit --as=$MOST nice -n 5 wine "$python/python.exe" "$@" </dev/null 2>&1 | cat; }
+  PROVE_MACHINE="Windows x86_64, $(wine --version)" PROVE_COMPILER="zig $(zig version)" \
+    PROVE_EMULATED=wine PYTHONPATH="Z:${PROVE//\//\\}" PYTHONDONTWRITEBYTECODE=1 \
+    RECORD_IN="Z:$WORK" run_suite in_wine -X faulthandler -m pytest -q -n0 --tb=short \
+    ${TESTS:-tests/unit tests/capi tests/wasi tests/sandbox tests/numeric tests/patches}
+}
+
+need wine wine64 unzip rsync
+step tools install_tools
+if [ "$TARGET" = windows-aarch64 ]; then
+  always compiled build_wheel
+  exit
+fi
+step python make_python
+step prefix make_prefix
+step extras install_extras
+always wheel build_wheel
+always install install_wheel
+run_tests

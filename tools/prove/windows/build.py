@@ -1,0 +1,95 @@
+"""Cross-compiles the package for Windows with zig, and makes the wheel.
+
+    WAMR_CROSS=x86_64-windows build.py SOURCE HEADERS PYTHON3_LIB LINUX_WHEEL OUT
+
+SOURCE: an unpacked sdist. HEADERS: of CPython, any version; pyconfig.h is the one beside this file.
+PYTHON3_LIB: the import library of python3.dll; "-": only compile, for arm64. LINUX_WHEEL: of this
+machine; its Python files and its metadata are taken. OUT: the folder of the wheel.
+
+On Windows itself setup.py does all of this, with clang-cl.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PLATFORM = {"x86_64-windows": "win_amd64", "aarch64-windows": "win_arm64"}
+
+
+def main() -> None:
+    source, headers, library, linux_wheel, out = sys.argv[1:]
+    root = Path(source).resolve()
+    os.chdir(root)
+    sys.path[:0] = [str(root), str(root / "cmake")]
+    import iwasm
+
+    target = iwasm.cross()
+    if not target:
+        sys.exit(f"WAMR_CROSS must be one of {', '.join(PLATFORM)}")
+    paths = iwasm.layout(root)
+    built = iwasm.build(root, None, paths.c_files)
+    import build_ffi
+
+    build_ffi.check_link(built.libraries, build_ffi.declared)
+    folder = paths.build / "extension"
+    folder.mkdir(exist_ok=True)
+    includes = folder / "include"
+    shutil.copytree(headers, includes, dirs_exist_ok=True)
+    shutil.copy(HERE / "pyconfig.h", includes / "pyconfig.h")
+    generated = folder / "_wamr.c"
+    build_ffi.ffibuilder.emit_c_code(str(generated))
+    objects = _compile(paths, built, includes, generated, folder)
+    extension = folder / "_wamr.pyd"
+    if library == "-":
+        print(f"compiled for {target}: {len(objects)} objects of the module, and the libraries")
+        return
+    zig = [str(paths.build / "zig" / "cc"), "-shared", "-s", "-Wl,--gc-sections"]
+    system = [f"-l{name}" for name in built.system_libraries]
+    libraries = [str(path) for path in built.libraries]
+    _run([*zig, *objects, *libraries, library, *system, "-o", str(extension)])
+    _make_wheel(Path(linux_wheel), extension, PLATFORM[target], Path(out))
+
+
+def _compile(paths, built, includes: Path, generated: Path, folder: Path) -> list[str]:
+    """Compile cffi's source and src/native/cpython, as setup.py does."""
+    command = [str(paths.build / "zig" / "cc"), "-c", "-DPy_LIMITED_API=0x030A0000"]
+    command += [f"-D{name}={value}" for name, value in built.define_macros]
+    command += [f"-I{path}" for path in (includes, *built.include_dirs)]
+    command += ["-fvisibility=hidden", "-Werror=implicit-function-declaration"]
+    objects = []
+    for file in [generated, *sorted((paths.native / "cpython").glob("*.c"))]:
+        made = folder / f"{file.stem}.o"
+        how = ["-O1", "-w"] if file == generated else ["-O2", "-Wall", "-Wextra"]
+        _run([*command, *how, str(file), "-o", str(made)])
+        objects.append(str(made))
+    return objects
+
+
+def _make_wheel(linux_wheel: Path, extension: Path, platform: str, out: Path) -> None:
+    unpacked = out / "unpacked"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    _run([sys.executable, "-m", "wheel", "unpack", "-d", str(unpacked), str(linux_wheel)])
+    (tree,) = unpacked.iterdir()
+    for old in (tree / "wamr").glob("_wamr*.so"):
+        old.unlink()
+    shutil.copy(extension, tree / "wamr" / "_wamr.pyd")
+    (info,) = tree.glob("*.dist-info")
+    tags = info / "WHEEL"
+    lines = tags.read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if line and not line.startswith("Tag:")]
+    tags.write_text("\n".join([*lines, f"Tag: cp310-abi3-{platform}", ""]), encoding="utf-8")
+    _run([sys.executable, "-m", "wheel", "pack", "-d", str(out), str(tree)])
+    shutil.rmtree(unpacked)
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    main()
