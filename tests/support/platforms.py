@@ -39,6 +39,9 @@ needs_short_calls = pytest.mark.skipif(
 needs_address_limit = pytest.mark.skipif(
     EMULATED, reason="an emulator has no limit of the address space (RLIMIT_AS)"
 )
+needs_windows = pytest.mark.skipif(
+    os.name != "nt", reason="about names and handles that only Windows has"
+)
 needs_superinstructions = pytest.mark.skipif(
     not PAIRS, reason="the interpreter has a switch, or the processor needs aligned addresses"
 )
