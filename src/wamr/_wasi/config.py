@@ -15,6 +15,7 @@ from .._backend.binding import ffi, lib
 from .._base.arguments import already_initialized
 from .._base.immutable import Options
 from .._base.wasi import WasiBase
+from .console import CONSOLE, console_reader, console_writer
 from .files import descriptor_of
 from .host_directories import check_available
 from .private import PrivateDir, PrivateFiles
@@ -287,6 +288,8 @@ class Opened:
         Descriptors that are opened here are appended to `to_close`; C duplicates them.
         """
         source = stream.source
+        if stream.descriptor is not None and CONSOLE is not None:
+            source = (console_writer if fd else console_reader)(stream.descriptor)
         if stream.file is not None:
             descriptor = descriptor_of(stream.file, fd > 0)
             if descriptor is not None:

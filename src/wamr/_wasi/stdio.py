@@ -105,7 +105,12 @@ def _is_a_directory(path: str) -> IsADirectoryError:
 
 def open_for_input(path: str) -> int:
     """Return a new descriptor for reading. Raises OSError, also for a directory."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except PermissionError:
+        if os.path.isdir(path):  # noqa: PTH112 - as Windows says it
+            raise _is_a_directory(path) from None
+        raise
     if os.path.isdir(path):  # noqa: PTH112
         os.close(descriptor)
         raise _is_a_directory(path)

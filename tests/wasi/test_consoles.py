@@ -1,0 +1,86 @@
+"""Streams of Windows' consoles, whose class of files is FileIO here."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from wasm_fixtures import WasiFunctions
+
+from wamr import WasiConfig
+from wamr._wasi import config, console, stdio
+
+pytestmark = pytest.mark.usefixtures("wat")
+
+
+@pytest.fixture
+def pipe() -> object:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+@pytest.fixture
+def consoles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "CONSOLE", io.FileIO)
+    monkeypatch.setattr(config, "CONSOLE", io.FileIO)
+
+
+@pytest.mark.usefixtures("consoles")
+def test_characters_are_written_whole(pipe: tuple[int, int]) -> None:
+    wasi = WasiFunctions(stdout=pipe[1])
+    data = "é€😀".encode()
+    for i in range(len(data)):
+        assert wasi.write(1, data[i : i + 1]) == 0
+        if i in (0, 2, 4, 7):  # within a character
+            os.write(pipe[1], b"|")
+    assert os.read(pipe[0], 100).decode().replace("|", "") == "é€😀"
+
+
+@pytest.mark.usefixtures("consoles")
+def test_what_is_no_utf8_is_replaced(pipe: tuple[int, int]) -> None:
+    write = console.console_writer(pipe[1])
+    assert write is not None
+    write(b"a\xffb")
+    assert os.read(pipe[0], 100).decode() == "a\ufffdb"
+
+
+@pytest.mark.usefixtures("consoles")
+def test_reading_from_a_console(pipe: tuple[int, int]) -> None:
+    os.write(pipe[1], "zeilé\n".encode())
+    assert WasiFunctions(stdin=pipe[0]).read(0) == "zeilé\n".encode()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the twin of the tests above, without consoles")
+def test_other_systems_have_no_consoles(pipe: tuple[int, int]) -> None:
+    assert console.CONSOLE is None
+    assert console.console_writer(pipe[1]) is None
+    assert console.console_reader(pipe[0]) is None
+
+
+@pytest.mark.usefixtures("consoles")
+def test_another_class_is_no_console(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "CONSOLE", io.BytesIO)
+    assert console.console_writer(pipe[1]) is None
+    assert console.console_reader(pipe[0]) is None
+
+
+def test_a_directory_is_none_where_opening_is_denied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows denies to open a directory; other files that are denied stay so."""
+
+    def deny(path: str, flags: int, mode: int = 0) -> int:
+        raise PermissionError(13, "Permission denied", path)
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(stdio.os, "open", deny)
+    with pytest.raises(IsADirectoryError):
+        WasiConfig(stdin=tmp_path)
+    with pytest.raises(PermissionError):
+        WasiConfig(stdin=tmp_path / "file")
