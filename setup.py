@@ -52,7 +52,12 @@ class build_ext(_build_ext):  # noqa: N801
     def build_extensions(self) -> None:
         if ABI3 and sys.platform == "linux":
             self.compiler.compiler_so, self.compiler.linker_so = reproducible.compiler(os.environ)
-        if os.name != "nt":
+        if os.name == "nt":
+            # setuptools knows only cl.exe, which can't compile our C; its linker takes clang-cl's.
+            if not self.compiler.initialized:
+                self.compiler.initialize()
+            self.compiler.cc = iwasm.clang_cl()
+        else:
             # pyenv's and conda's Pythons add an rpath, which the module doesn't need.
             linker = self.compiler.linker_so
             self.compiler.linker_so = [w for w in linker if not w.startswith("-Wl,-rpath")]

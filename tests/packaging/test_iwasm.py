@@ -111,3 +111,37 @@ def test_patches_compile_as_they_do_elsewhere(
         command, shell=True, cwd=unit["directory"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_target_can_be_windows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = iwasm.layout(root).c_files
+    assert not any(path.parent.name == "windows" for path in here)
+    monkeypatch.setenv("WAMR_CROSS", "x86_64-windows")
+    there = iwasm.layout(root)
+    assert there.build.name == "x86_64-windows"
+    assert {path.name for path in there.c_files if path.parent.name == "windows"} >= {"paths.c"}
+    assert set(here) < set(there.c_files)
+    assert iwasm.describe(there).system_libraries == ["ntdll", "bcrypt"]
+    monkeypatch.setenv("WAMR_CROSS", "vax")
+    with pytest.raises(iwasm.BuildError, match="WAMR_CROSS=vax: choose from x86_64-windows"):
+        iwasm.layout(root)
+
+
+def test_only_clang_cl_compiles_for_windows_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CC", "VCINSTALLDIR", "ProgramFiles"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("cl.exe", "cc"):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+    for compiler in ("", "cl.exe", "cc", "clang-cl"):
+        monkeypatch.setenv("CC", compiler)
+        with pytest.raises(iwasm.BuildError, match=r"clang-cl.*cl\.exe can't compile it"):
+            iwasm.clang_cl()
+    (tmp_path / "clang-cl").write_text("")
+    (tmp_path / "clang-cl").chmod(0o755)
+    for compiler in ("", "cl.exe", "clang-cl", str(tmp_path / "clang-cl")):
+        monkeypatch.setenv("CC", compiler)
+        assert iwasm.clang_cl() == str(tmp_path / "clang-cl")

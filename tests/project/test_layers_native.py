@@ -21,7 +21,7 @@ LAYERS: list[dict[str, str]] = [
     {"cpython": "cpython/*", "capi": "capi/*", "wasi": "wasi/*"},
     {"runtime": "runtime/*"},
     {"core": "core/*"},
-    {"include": "include/*", "interp": "interp/*"},
+    {"include": "include/*", "interp": "interp/*", "windows": "windows/*"},
     {"compiler": "compiler.h"},
 ]
 
@@ -58,6 +58,11 @@ def defined(code: str) -> set[str]:
     return {*functions, *variables}
 
 
+def unit_of(file: str) -> str:
+    """Return the file whose functions a file defines: windows_x.c has those of x.c, on Windows."""
+    return file.replace("/windows_", "/")
+
+
 def used(code: str, header: bool) -> set[str]:
     """Return the names wpy_… that a file uses; of a header, only those in function bodies."""
     parts = re.findall(r"\n\{\n.*?\n\}", code, re.DOTALL) if header else [code]
@@ -71,12 +76,13 @@ def dependencies_of(folder: Path) -> dict[tuple[str, str], set[str]]:
     owners: dict[str, str] = {}
     for file, code in codes.items():
         for name in defined(code):
-            assert owners.get(name, file) == file, f"{name} is in {owners[name]} and {file}"
-            owners[name] = file
+            owner = unit_of(file)
+            assert owners.get(name, owner) == owner, f"{name} is in {owners[name]} and {file}"
+            owners[name] = owner
     dependencies: dict[tuple[str, str], set[str]] = {}
     for file, code in codes.items():
         for name in used(code, file.endswith(".h")):
-            if owners.get(name, file) != file:
+            if owners.get(name, unit_of(file)) != unit_of(file):
                 dependencies.setdefault((file, owners[name]), set()).add(f"{name}()")
         for name in re.findall(
             r'^#include "([^"]+)"', paths[file].read_text("utf-8"), re.MULTILINE
@@ -179,7 +185,7 @@ def declarations(header: Path) -> list[tuple[str, str]]:
 def defining_files(folder: Path) -> dict[str, str]:
     """Return the .c file that defines each function and variable."""
     return {
-        name: path.relative_to(folder).as_posix()
+        name: unit_of(path.relative_to(folder).as_posix())
         for path in folder.rglob("*.c")
         for name in defined(code_of(path))
     }

@@ -68,15 +68,23 @@ wpy_now(void)
 uint64_t
 wpy_now(void)
 {
-    return os_time_get_boot_us() * 1000u;
+    __wasi_timestamp_t now = 0;
+
+    os_clock_time_get(__WASI_CLOCK_MONOTONIC, 0, &now);
+    return now;
 }
 #endif
 
-#if !defined(BH_PLATFORM_WINDOWS)
+#if defined(BH_PLATFORM_WINDOWS)
+static DWORD thread_key = FLS_OUT_OF_INDEXES;
+#define THREAD_END_CALL WINAPI
+#else
 static pthread_key_t thread_key;
+#define THREAD_END_CALL
+#endif
 
 /* Frees what an ended thread owns: the frames of errors that Python didn't take. */
-static void
+static void THREAD_END_CALL
 thread_ended(void *self)
 {
     wpy_thread *thread = self;
@@ -88,7 +96,6 @@ thread_ended(void *self)
     thread->frames = NULL;
     thread->record_count = thread->frame_count = thread->frame_room = 0;
 }
-#endif
 
 /* Once per process, before anything else. False: the locks can't be made. */
 bool
@@ -96,10 +103,13 @@ wpy_threads_setup(void)
 {
     if (os_mutex_init(&registry) != 0)
         return false;
-#if !defined(BH_PLATFORM_WINDOWS)
+#if defined(BH_PLATFORM_WINDOWS)
+    thread_key = FlsAlloc(thread_ended);
+    return thread_key != FLS_OUT_OF_INDEXES;
+#else
     pthread_key_create(&thread_key, thread_ended);
-#endif
     return true;
+#endif
 }
 
 void
@@ -108,7 +118,9 @@ wpy_thread_begin(wpy_thread *me)
     wpy_registry_lock();
     me->serial = ++last_serial;
     wpy_registry_unlock();
-#if !defined(BH_PLATFORM_WINDOWS)
+#if defined(BH_PLATFORM_WINDOWS)
+    FlsSetValue(thread_key, me);
+#else
     pthread_setspecific(thread_key, me);
 #endif
 }

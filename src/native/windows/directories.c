@@ -11,7 +11,7 @@ struct wpy_dir_stream {
     DWORD next;                /* its offset in `buffer` */
     bool filled, restart;      /* the buffer has more entries; the next read begins anew */
     char name[3 * WPY_LONGEST_NAME + 1];
-    _Alignas(8) uint8_t buffer[16 * 1024];
+    uint64_t buffer[2048]; /* entries, each at a multiple of 8 bytes */
 };
 
 os_dir_stream
@@ -84,7 +84,7 @@ next_entry(os_dir_stream stream, const FILE_ID_BOTH_DIR_INFO **out)
         stream->restart = false;
         stream->next = 0;
     }
-    entry = (const FILE_ID_BOTH_DIR_INFO *)(stream->buffer + stream->next);
+    entry = (const FILE_ID_BOTH_DIR_INFO *)((const uint8_t *)stream->buffer + stream->next);
     stream->filled = entry->NextEntryOffset != 0;
     stream->next += entry->NextEntryOffset;
     stream->cookie++;

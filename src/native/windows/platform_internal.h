@@ -23,7 +23,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -43,9 +42,7 @@
 #if !defined(PATH_MAX)
 #define PATH_MAX MAX_PATH
 #endif
-#if defined(_MSC_VER)
 typedef SSIZE_T ssize_t;
-#endif
 
 #define BH_APPLET_PRESERVED_STACK_SIZE (32 * 1024)
 #define BH_THREAD_DEFAULT_PRIORITY 0

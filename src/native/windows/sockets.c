@@ -6,10 +6,6 @@
 #include "platform_api_extension.h"
 #include "platform_api_vmcore.h"
 
-#if defined(__GNUC__) || defined(__clang__)
-#pragma GCC diagnostic ignored "-Wunused-parameter"
-#endif
-
 #define REFUSED(name, ...)            \
     int os_socket_##name(__VA_ARGS__) \
     {                                 \
