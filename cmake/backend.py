@@ -6,6 +6,7 @@ compiler, an error says so before anything is downloaded.
 
 A folder that can't be written to, as a read-only mount or the checkout of another user, is built in
 a temporary copy, since setuptools and the build write into the source folder.
+require them. Nor does it require cffi: where cffi refuses the interpreter, this says so first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+import sys
+import sysconfig
+from importlib.util import find_spec
 from typing import Any
 
 from setuptools import build_meta
@@ -42,11 +46,15 @@ Settings = dict[str, Any] | None
 
 
 def get_requires_for_build_wheel(config_settings: Settings = None) -> list[str]:
+CFFI = ["cffi>=1.17", "pycparser>=2.22"]  # code generation; free-threaded: cffi 2, the newest
     """Return what to install before a wheel is built."""
     _check_toolchain()
     with _writable():
         needed = build_meta.get_requires_for_build_wheel(config_settings)
     return [*needed, *iwasm.missing_tools()]
+    check_interpreter()
+    ours = build_meta.get_requires_for_build_wheel(config_settings)
+    return [*ours, *CFFI, *iwasm.missing_tools()]
 
 
 def prepare_metadata_for_build_wheel(
@@ -134,3 +142,16 @@ def _copy(source: str, target: str) -> str:
     path = Path(target)
     path.chmod(path.stat().st_mode | 0o200)
     return target
+    check_interpreter()
+    ours = build_meta.get_requires_for_build_editable(config_settings)
+    return [*ours, *CFFI, *iwasm.missing_tools()]
+def check_interpreter() -> None:
+    """Raise BuildError where there is no cffi: on free-threaded CPython before 3.14.
+    A cffi that is installed all the same is taken, as the build of one without the check.
+    """
+    free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    if free_threaded and sys.version_info < (3, 14) and not find_spec("cffi"):
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            f"wamr can't be installed for free-threaded CPython {version} ({version}t): it needs "
+            f"cffi, which supports free-threaded CPython from 3.14 on. Use python{version} with a "
+            "GIL, or python3.14t"

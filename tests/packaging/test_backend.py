@@ -110,3 +110,61 @@ def test_an_sdist_is_built_where_nothing_can_be_written(
     (built,) = out.iterdir()
     assert built.name == done.stdout.splitlines()[-1]
     assert sorted(source.rglob("*")) == before
+"""The backend of the build: what it asks for, and where it refuses the interpreter."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from typing import Any
+
+import pytest
+
+import backend
+
+import iwasm
+
+
+@pytest.fixture
+def interpreter(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that pretends another interpreter, with or without cffi."""
+    real = sysconfig.get_config_var
+
+    def pretend(version: tuple[int, int], free_threaded: object, *, cffi: bool) -> None:
+        monkeypatch.setattr(sys, "version_info", (*version, 0, "final", 0))
+        variables = {"Py_GIL_DISABLED": free_threaded}
+        monkeypatch.setattr(
+            sysconfig, "get_config_var", lambda name: variables.get(name, real(name))
+        )
+        monkeypatch.setattr(backend, "find_spec", lambda name: object() if cffi else None)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("version", "free_threaded", "cffi"),
+    [
+        ((3, 10), None, False),
+        ((3, 13), 0, False),
+        ((3, 13), 1, True),
+        ((3, 14), 0, False),
+        ((3, 14), 1, False),
+        ((3, 15), 1, False),
+    ],
+)
+def test_other_interpreters_are_taken(
+    interpreter: Any, version: tuple[int, int], free_threaded: object, cffi: bool
+) -> None:
+    interpreter(version, free_threaded, cffi=cffi)
+    backend.check_interpreter()
+
+
+def test_free_threaded_3_13_is_refused_with_what_would_be_right(interpreter: Any) -> None:
+    interpreter((3, 13), 1, cffi=False)
+    for hook in (backend.get_requires_for_build_wheel, backend.get_requires_for_build_editable):
+        with pytest.raises(iwasm.BuildError) as raised:
+            hook()
+        assert str(raised.value) == (
+            "wamr can't be installed for free-threaded CPython 3.13 (3.13t): it needs cffi, which "
+            "supports free-threaded CPython from 3.14 on. Use python3.13 with a GIL, or python3.14t"
+        )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import sysconfig
 import threading
 from collections.abc import Generator
 
@@ -44,6 +45,13 @@ needs_windows = pytest.mark.skipif(
 )
 needs_superinstructions = pytest.mark.skipif(
     not PAIRS, reason="the interpreter has a switch, or the processor needs aligned addresses"
+)
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+only_free_threaded = pytest.mark.skipif(
+    not FREE_THREADED, reason="this build of CPython always has a GIL"
+)
+only_with_gil = pytest.mark.skipif(
+    FREE_THREADED, reason="this build of CPython has no GIL that a call could keep"
 )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pytest
 from fed_programs import fed, session
 from thread_helpers import in_threads
 
@@ -368,15 +369,13 @@ def exceptions(threads: int, times: int) -> None:
 
         back = Instance(Store(store.engine), calling, {"m": {"f": fails}}).exports.g
         for i in range(times):
-            try:
+            with pytest.raises(WasmException) as thrown:
                 throw(1000 * n + i)
-            except WasmException as exception:
-                assert exception.values == (1000 * n + i,)
-                assert exception.tag is tag
-            try:
+            assert thrown.value.values == (1000 * n + i,)
+            assert thrown.value.tag is tag
+            with pytest.raises(Own) as raised:
                 back(1000 * n + i)
-            except Own as error:
-                assert error.args == (1000 * n + i,)
+            assert raised.value.args == (1000 * n + i,)
 
     in_threads(threads, work)
 
@@ -476,6 +475,42 @@ def deferred_releases(threads: int, times: int) -> None:
     in_threads(threads, work)
 
 
+def c_api(threads: int, times: int) -> None:
+    """Threads share an engine of the C API; each has stores, functions and vectors of its own."""
+    from wamr import ffi as api
+
+    engine = api.wasm_engine_new()
+    binary = wamr.wat2wasm(CALLING)
+
+    def work(n: int) -> None:
+        i32 = api.wasm_valtype_new_i32
+        for i in range(times):
+            store = api.wasm_store_new(engine)
+            type_ = api.wasm_functype_new_1_1(i32(), i32())
+
+            @api.wasm_func_callback
+            def callback(args: Any, results: Any) -> None:
+                results.data[0].of.i32 = args.data[0].of.i32 + n
+
+            host = api.wasm_func_new(store, type_, callback)
+            api.wasm_functype_delete(type_)
+            module = api.wasm_module_new(store, api.WASM_ARRAY_VEC("byte", binary))
+            imports = api.WASM_ARRAY_VEC("extern", [api.wasm_func_as_extern(host)])
+            instance = api.wasm_instance_new(store, module, imports, None)
+            exports = api.WASM_EMPTY_VEC("extern")
+            api.wasm_instance_exports(instance, exports)
+            func = api.wasm_extern_as_func(exports.data[0])
+            results = api.wasm_val_vec_from_values([api.WASM_INIT_VAL()])
+            args = api.wasm_val_vec_from_values([api.WASM_I32_VAL(i)])
+            assert not api.wasm_func_call(func, args, results)
+            assert results.data[0].of.i32 == i + n
+            api.wasm_extern_vec_delete(exports)
+            api.wasm_store_delete(store)
+
+    in_threads(threads, work)
+    api.wasm_engine_delete(engine)
+
+
 # The function -> the file of src/native/cpython whose lock it is about; None: of no lock there.
 GUARDS: dict[Callable[[int, int], None], str | None] = {
     externrefs: "externrefs.c",
@@ -496,6 +531,7 @@ GUARDS: dict[Callable[[int, int], None], str | None] = {
     snapshots: None,
     programs: None,
     deferred_releases: None,
+    c_api: None,
 }
 BY_NAME = {function.__name__: function for function in GUARDS}
 

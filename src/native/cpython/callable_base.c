@@ -241,13 +241,13 @@ wpy_callable_func(PyObject *value, PyObject **lifetime)
     CallableBase *self = (CallableBase *)value;
     wpy_func *fn = NULL;
 
-    *lifetime = NULL;
     if (!is_callable_base(value))
         return NULL;
     LOCK_OBJECT(value);
-    if (self->lifetime && (fn = self->fn)) {
+    if (LIKELY(self->lifetime)) {
         *lifetime = self->lifetime;
         SHARED_INCREF(*lifetime);
+        fn = self->fn;
     }
     UNLOCK_OBJECT();
     return fn;
@@ -275,7 +275,7 @@ static PyObject *
 refer(PyObject *module, PyObject *value)
 {
     CallableBase *self = (CallableBase *)value;
-    PyObject *lifetime;
+    PyObject *lifetime = NULL;
     wpy_func *fn;
 
     (void)module;

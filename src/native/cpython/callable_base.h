@@ -12,9 +12,9 @@ extern PyTypeObject *wpy_callable_base_type;
 int wpy_callable_bind(PyObject *self, PyObject *callable, PyObject *callee, wpy_func *fn,
                       PyObject *lifetime);
 
-/* The function that `value` stands for, borrowed, and its Lifetime, to be given back with
- * SHARED_DECREF. Both NULL where `value` is not a CallableBase or stands for no function. No
- * exception is set. */
+/* The function that `value` stands for, borrowed. *lifetime, which the caller has set to NULL, is
+ * its Lifetime, to be given back with SHARED_DECREF. NULL where `value` is not a CallableBase or
+ * stands for no function. No exception is set. */
 wpy_func *wpy_callable_func(PyObject *value, PyObject **lifetime);
 
 /* The CallableBase that was registered for the function of a reference (see `refer`). A new

@@ -120,7 +120,7 @@ keeps(const ReferenceSlot *slot, PyObject *lifetime)
 bool
 wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref)
 {
-    PyObject *lifetime;
+    PyObject *lifetime = NULL;
     wpy_func *fn;
     bool stored;
 

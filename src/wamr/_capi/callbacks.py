@@ -118,9 +118,7 @@ def _released_trap(pointer: Any, tracked: TrackedHandle) -> Any:
         raise ReferenceError(f"callback: the trap belongs to {tracked.owner.describe()}")
     if tracked.extra is not None:
         _raised[threading.get_ident()] = tracked.extra
-    if tracked.count > 1:
-        tracked.count -= 1
-    else:
+    if not tracked.has_other_owners():
         consumed(tracked, "the runtime by a callback")
     return pointer
 

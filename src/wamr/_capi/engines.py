@@ -122,18 +122,16 @@ def wasm_engine_new_with_config(config: Any) -> Any:
 
 def wasm_engine_delete(engine: Any) -> None:
     pointer, tracked = find(ENGINE, engine, "wasm_engine_delete", "engine")
-    if tracked is not None:
-        if tracked.count > 1:
-            tracked.count -= 1
-        else:
-            stores = [child for child in tracked.children or () if child.kind is STORE]
-            for store in stores:
-                refuse_while_running(store, "wasm_engine_delete", "engine")
-            for store in stores:
-                if store in (tracked.children or ()):
-                    _close(store, "went with its engine, which was deleted by wasm_engine_delete")
-            _free_children(tracked)
-            tracked.bury("was deleted by wasm_engine_delete")
+    if tracked is not None and not tracked.has_other_owners():
+        # a copy, made atomically: other threads make stores
+        stores = [child for child in list(tracked.children or ()) if child.kind is STORE]
+        for store in stores:
+            refuse_while_running(store, "wasm_engine_delete", "engine")
+        for store in stores:
+            if store in (tracked.children or ()):
+                _close(store, "went with its engine, which was deleted by wasm_engine_delete")
+        _free_children(tracked)
+        tracked.bury("was deleted by wasm_engine_delete")
     lib.wasm_engine_delete(pointer)
 
 

@@ -17,6 +17,7 @@ of a type with the type.
 
 from __future__ import annotations
 
+from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
@@ -88,12 +89,21 @@ class TrackedHandle:
         self.parent = parent
         self.simple = parent.simple = False
         if parent.children is None:
-            parent.children = set()
+            with _counting:
+                parent.children = parent.children or set()
         parent.children.add(self)
 
     def pointer(self) -> Any:
         """Return a pointer to the object, which may have no handle."""
         return self.address if self.handle is None else self.handle
+
+    def has_other_owners(self) -> bool:
+        """Tell whether others own the object, too; then it has one owner less."""
+        with _counting:
+            if self.count == 1:
+                return False
+            self.count -= 1
+            return True
 
     def leave(self) -> None:
         """Undo `belong`."""
@@ -139,7 +149,7 @@ class TrackedHandle:
     def bury_children(self, reason: str) -> None:
         """Record that the children end with the object."""
         children, self.children = self.children, None
-        for child in children or ():
+        for child in list(children or ()):
             child.parent = None
             child.bury(f"went with {self.describe()}, which {reason}")
 
@@ -160,13 +170,16 @@ def _retire(kind: HandleType, handle: Any, reason: str) -> None:
 
 
 KINDS: dict[str, HandleType] = {}
+# Guards the counts of owners, and that there is one set of children: threads share engines, shared
+# modules, and what they delete. Reentrant: the collector may run any code in the middle.
+_counting = RLock()
 
 
 def kind(name: str) -> HandleType:
     """Return the HandleType of `wasm_<name>_t *`."""
     found = KINDS.get(name)
     if found is None:
-        found = KINDS[name] = HandleType(name)
+        found = KINDS.setdefault(name, HandleType(name))
     return found
 
 
@@ -215,7 +228,8 @@ def again(store: TrackedHandle | None, kind: HandleType, pointer: Any) -> Any:
     tracked = by_address.get(pointer) if pointer else None
     if tracked is None or tracked.kind is not kind:
         return own_in(store, kind, pointer)
-    tracked.count += 1
+    with _counting:
+        tracked.count += 1
     tracked.simple = False
     return handle_of(kind, tracked, pointer)
 

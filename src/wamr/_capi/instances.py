@@ -132,8 +132,7 @@ def _forwarder(store: TrackedHandle, store_pointer: Any, func: Any) -> Any:
 def wasm_instance_delete(instance: Any) -> None:
     # C frees the instance with its store; the finalizer runs when the last handle is deleted.
     pointer, tracked = find(INSTANCE, instance, "wasm_instance_delete", "instance")
-    if tracked is not None and tracked.count > 1:
-        tracked.count -= 1
+    if tracked is not None and tracked.has_other_owners():
         return
     if tracked is not None:
         tracked.retire("was deleted by wasm_instance_delete")

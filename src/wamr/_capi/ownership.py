@@ -43,8 +43,7 @@ def _end(kind: HandleType, value: Any, function: str, parameter: str) -> Any:
         return value
     if tracked.owner is not None:
         _not_yours(tracked, function, parameter)
-    if tracked.count > 1:
-        tracked.count -= 1
+    if tracked.has_other_owners():
         return value
     refuse_running(tracked, function, parameter)
     if kind.addressed and by_address.pop(tracked.pointer(), None) is None:
