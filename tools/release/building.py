@@ -101,8 +101,8 @@ def sdist(source: Path, out: Path, *, epoch: str) -> Path:
 
 def wheel(archive: Path, out: Path, *, python: str = sys.executable, epoch: str) -> Path:
     """Build the wheel of an sdist, for an old glibc where ziglang is installed."""
-    environment = clean_environment() | {"SOURCE_DATE_EPOCH": epoch} | old_glibc()
-    with tempfile.TemporaryDirectory() as made:
+    with tempfile.TemporaryDirectory() as made, tempfile.TemporaryDirectory() as tools:
+        environment = clean_environment() | {"SOURCE_DATE_EPOCH": epoch} | old_glibc(Path(tools))
         run(*(python, "-m", "pip", "wheel", "--no-deps", "-w", made, archive), env=environment)
         (built,) = Path(made).iterdir()
         return _moved(built, out)
@@ -121,14 +121,18 @@ def repaired(built: Path, out: Path, *, epoch: str) -> Path:
         return _moved(found, out)
 
 
-def old_glibc() -> dict[str, str]:
-    """Return the environment variables that compile for an old glibc, or none."""
+def old_glibc(tools: Path) -> dict[str, str]:
+    """Return the environment variables that compile for an old glibc, or none.
+
+    The compiler is copied into `tools`, so that a build does not depend on the checkout.
+    """
     found = importlib.util.find_spec("ziglang")
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or not (found and found.origin):
         return {}
     zig = Path(found.origin).with_name("zig")
     # ccache does not see what zigcc adds to the command.
-    return {"CC": str(HERE / "zigcc"), "WAMR_ZIG": str(zig), "CCACHE_DISABLE": "1"}
+    compiler = shutil.copy2(HERE / "zigcc", tools)
+    return {"CC": str(compiler), "WAMR_ZIG": str(zig), "CCACHE_DISABLE": "1"}
 
 
 def clean_environment() -> dict[str, str]:
