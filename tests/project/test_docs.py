@@ -120,7 +120,7 @@ PAGES_ON_CODE = [
     or page in ("docs/architecture.md", "docs/developing.md", "docs/internals.md")
 ]
 FOLDERS = (
-    *("src", "tests", "cmake", "codegen", "docs", "samples", "benchmarks"),
+    *("src", "tests", "cmake", "codegen", "docs", "samples", "benchmarks", "tools"),
     *(".ci", ".github"),
 )
 FILE = re.compile(r"[\w./-]+\.(?:c|h|def|pyi?|patch|json|toml|txt|cmake|svg)")
