@@ -221,6 +221,17 @@ def docs(release: Release) -> list[str]:
     return [f"sphinx says {said}"] if said is not None else []
 
 
+def workflows(release: Release) -> list[str]:
+    """The workflows are as zizmor wants them, and actionlint where it is installed."""
+    del release
+    folder = ROOT / ".github" / "workflows"
+    commands = [[_tool("zizmor"), "--offline", "--no-progress", str(folder)]]
+    if actionlint := shutil.which("actionlint"):
+        commands.append([actionlint, *map(str, sorted(folder.glob("*.yml")))])
+    answers = [(Path(command[0]).name, _said(*command)) for command in commands]
+    return [f"{name} says {said}" for name, said in answers if said is not None]
+
+
 def reproducible(release: Release) -> list[str]:
     """A second build, by another CPython in a folder with a space, gives the same bytes."""
     with tempfile.TemporaryDirectory(prefix="another folder é ") as folder:
@@ -272,6 +283,7 @@ QUESTIONS: dict[str, Callable[[Release], list[str]]] = {
     "readme": readme,
     "classifiers": classifiers,
     "docs": docs,
+    "workflows": workflows,
     "reproducible": reproducible,
 }
 NEED_FILES = {"sdist", "wheels", "readme", "classifiers", "reproducible"}
