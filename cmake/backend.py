@@ -3,6 +3,8 @@
 CMake and Ninja are requirements where this machine lacks them. Both are large downloads, and most
 machines with a compiler have them, so pyproject.toml does not require them. Where there is no
 compiler, an error says so before anything is downloaded.
+compiler, an error says so before anything is downloaded. Nor does pyproject.toml require cffi:
+where cffi refuses the interpreter, this says so first.
 
 A folder that can't be written to, as a read-only mount or the checkout of another user, is built in
 a temporary copy, since setuptools and the build write into the source folder.
