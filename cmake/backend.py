@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ import sysconfig
 from importlib.util import find_spec
 from typing import Any
 
+import setuptools
 from setuptools import build_meta
 
 import iwasm
@@ -44,6 +47,8 @@ __all__ = [
 WRITTEN = (".", "build", "src", "src/wamr", "src/wamr/_capi", "src/wamr.egg-info")
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "*.so", "*.pyd")
 
+# As in pyproject.toml.
+SETUPTOOLS, SIMDE = "setuptools>=77", "simde-py>=0.8.2,<0.9"
 Settings = dict[str, Any] | None
 
 
@@ -63,6 +68,7 @@ def prepare_metadata_for_build_wheel(
     metadata_directory: str, config_settings: Settings = None
 ) -> str:
     """Write the metadata of the wheel."""
+    _check_installed()
     with _writable():
         return build_meta.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
 
@@ -71,6 +77,7 @@ def build_wheel(
     wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None
 ) -> str:
     """Build the wheel and return its name."""
+    _check_installed()
     with _writable():
         return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
 
@@ -99,9 +106,37 @@ def get_requires_for_build_editable(config_settings: Settings = None) -> list[st
     return [*needed, *iwasm.missing_tools()]
 
 
-# These write next to the sources, as an editable installation has to.
-prepare_metadata_for_build_editable = build_meta.prepare_metadata_for_build_editable
-build_editable = build_meta.build_editable
+def prepare_metadata_for_build_editable(
+    metadata_directory: str, config_settings: Settings = None
+) -> str:
+    """Write the metadata of the editable installation, next to the sources."""
+    _check_installed()
+    return build_meta.prepare_metadata_for_build_editable(metadata_directory, config_settings)
+
+
+def build_editable(
+    wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None
+) -> str:
+    """Build next to the sources, and return the name of a wheel that refers to them."""
+    _check_installed()
+    return build_meta.build_editable(wheel_directory, config_settings, metadata_directory)
+
+
+def _check_installed() -> None:
+    """Raise BuildError where --no-build-isolation left something out; pip does not look."""
+    check_interpreter()
+    _check_toolchain()
+    found = tuple(int(part) for part in re.findall(r"\d+", setuptools.__version__)[:1])
+    missing = [SETUPTOOLS] if found < (77,) else []
+    missing += [each for each in CFFI if not find_spec(each.partition(">")[0])]
+    missing += [] if iwasm.has_simde() else [SIMDE]
+    missing += iwasm.missing_tools()
+    if missing:
+        words = " ".join(shlex.quote(each) for each in missing)
+        raise iwasm.BuildError(
+            f"\nThe build of wamr needs more packages. Type:\n  pip install {words}\n"
+            "or leave --no-build-isolation out, and pip installs them for the build only.\n"
+        )
 
 
 def _check_toolchain() -> None:

@@ -29,6 +29,7 @@ import sys
 import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import patches
@@ -40,6 +41,7 @@ NOT_IN_WPY = {"cpython", "interp"}  # setup.py compiles the first; WAMR's files 
 CROSS = {"x86_64-windows": "x86_64-windows-gnu", "aarch64-windows": "aarch64-windows-gnu"}
 # Of a variant's folder. Windows limits paths to 260 characters, and there are long ones below it.
 LONGEST_NAME = 100
+DEBIAN_SIMDE = Path("/usr/include/simde")  # of libsimde-dev
 LONGEST_WORD = 500  # of a command that is shown
 
 
@@ -357,6 +359,11 @@ def _tool(name: str) -> str:
 # -- simde ---------------------------------------------------------------------------------------
 
 
+def has_simde() -> bool:
+    """Return whether the headers of simde are installed, where the build needs them."""
+    return os.name == "nt" or bool(find_spec("simde_py")) or DEBIAN_SIMDE.is_dir()
+
+
 def _simde(folder: Path) -> Path:
     """Make the folder that replaces WAMR's download of simde, and return it.
 
@@ -368,7 +375,7 @@ def _simde(folder: Path) -> Path:
 
         headers = Path(simde_py.get_include()) / "simde"
     except ImportError:
-        headers = Path("/usr/include/simde")  # Debian's libsimde-dev
+        headers = DEBIAN_SIMDE
     if not headers.is_dir():
         if (folder / "simde").is_dir():
             return folder

@@ -116,6 +116,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -168,3 +169,44 @@ def test_free_threaded_3_13_is_refused_with_what_would_be_right(interpreter: Any
             "wamr can't be installed for free-threaded CPython 3.13 (3.13t): it needs cffi, which "
             "supports free-threaded CPython from 3.14 on. Use python3.13 with a GIL, or python3.14t"
         )
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        backend.prepare_metadata_for_build_wheel,
+        backend.build_wheel,
+        backend.prepare_metadata_for_build_editable,
+        backend.build_editable,
+    ],
+)
+def test_what_is_missing_without_isolation_is_named_in_one_command(
+    monkeypatch: pytest.MonkeyPatch, hook: Any
+) -> None:
+    monkeypatch.setattr(backend.setuptools, "__version__", "66.1.1")
+    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    monkeypatch.setattr(backend.iwasm, "has_simde", lambda: False)
+    monkeypatch.setattr(backend.iwasm, "missing_tools", lambda: ["cmake>=3.16", "ninja"])
+    with pytest.raises(iwasm.BuildError) as raised:
+        hook("nowhere")
+    assert (
+        "pip install 'setuptools>=77' 'cffi>=1.17' 'pycparser>=2.22' 'simde-py>=0.8.2,<0.9' "
+        "'cmake>=3.16' ninja\n"
+    ) in str(raised.value)
+    assert "or leave --no-build-isolation out" in str(raised.value)
+
+
+@pytest.mark.parametrize("version", ["77.0.3", "78", "84.2.1.post1", "100.1"])
+def test_a_new_setuptools_will_do(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr(backend.setuptools, "__version__", version)
+    monkeypatch.setattr(backend, "find_spec", lambda name: object())
+    monkeypatch.setattr(backend.iwasm, "has_simde", lambda: True)
+    monkeypatch.setattr(backend.iwasm, "missing_tools", list)
+    backend._check_installed()
+
+
+def test_the_requirements_are_those_of_pyproject(root: Path) -> None:
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    (required,) = [line for line in text.splitlines() if line.startswith("requires = ")]
+    assert backend.SETUPTOOLS in required
+    assert backend.SIMDE in required

@@ -137,7 +137,7 @@ def test_an_sdist_with_other_files_may_not_go_out(
 
 # -- files -----------------------------------------------------------------------------------------
 
-SMALL = decisions.File("wamr-1.2.0.tar.gz", 3_000_000, "1.2.0", TREE)
+SMALL = decisions.File("wamr-1.2.0.tar.gz", 4_000_000, "1.2.0", TREE)
 WHEEL = decisions.File("wamr-1.2.0-cp310-abi3-macosx_11_0_arm64.whl", 1_000_000, "1.2.0", TREE)
 
 
@@ -148,7 +148,7 @@ def test_files_of_one_version_and_one_tree_may_go_out() -> None:
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        (decisions.File(SMALL.name, 3_000_001, "1.2.0", TREE), ["3000001 bytes", "3000000"]),
+        (decisions.File(SMALL.name, 4_000_001, "1.2.0", TREE), ["4000001 bytes", "4000000"]),
         (decisions.File(WHEEL.name, 1_000_001, "1.2.0", TREE), ["1000001 bytes", "1000000"]),
         (decisions.File(WHEEL.name, 1, "1.1.0", TREE), ["says that it is 1.1.0, not 1.2.0"]),
         (decisions.File(WHEEL.name, 1, "1.2.0", COMMIT), ["tree", COMMIT, TREE]),

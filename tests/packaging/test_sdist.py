@@ -66,7 +66,7 @@ def test_it_has_nothing_that_was_built(names: set[str]) -> None:
 
 
 def test_it_is_small(sdist: Path) -> None:
-    assert sdist.stat().st_size < 3_000_000
+    assert sdist.stat().st_size < 4_000_000  # WAMR has two of them
 
 
 @pytest.mark.parametrize("populated", [False, True])
