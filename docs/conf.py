@@ -47,6 +47,8 @@ nitpick_ignore_regex = [
 myst_heading_anchors = 4
 myst_fence_as_directive = ["mermaid"]  # drawn by GitHub, too
 mermaid_version = "11.12.0"
+mermaid_dark_theme = "default"  # style.css gives the diagrams a light background
+mermaid_fullscreen = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -60,6 +62,7 @@ html_theme = "furo"
 html_title = "wamr"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
+html_search_scorer = str(DOCS / "scorer.js")
 if REPOSITORY:
     html_theme_options = {
         "source_repository": f"{REPOSITORY}/",
