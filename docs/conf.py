@@ -54,7 +54,11 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": True,
+    "exclude-members": "add_note, with_traceback",  # of all exceptions
+}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 
