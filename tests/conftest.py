@@ -3,6 +3,7 @@
 Fixtures of one file are in that file.
 """
 
+import gc
 import signal
 
 import pytest
@@ -23,6 +24,16 @@ settings.register_profile("same", derandomize=True, **SETTINGS)
 settings.register_profile("few", derandomize=True, max_examples=20, **SETTINGS)
 settings.register_profile("random", max_examples=1000, **SETTINGS)
 settings.load_profile("same")
+
+
+def pytest_collection_finish():
+    """Exempt the thousands of collected tests from garbage collection.
+
+    Otherwise each collection visits them, and in a forked process copies their pages.
+    """
+    gc.collect()
+    if hasattr(gc, "freeze"):  # not in PyPy
+        gc.freeze()
 
 
 @pytest.fixture

@@ -314,6 +314,9 @@ def nested(depth: int) -> bytes:
 def main() -> None:
     names = sys.argv[1:]
     faulthandler.enable()
+    # The collections of each child would copy the pages of all objects that exist now.
+    gc.collect()
+    gc.freeze()
     if names == ["nesting"]:
         print(allocations(nested(10)), allocations(nested(50_000)))
         return
