@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import math
 
@@ -135,14 +136,23 @@ async def _asynchronous():
     return 1
 
 
-def test_async_tools_need_run_async():
+def test_run_refuses_an_async_tool_when_it_is_called():
     class Call:
         async def __call__(self):
             return 1
 
+    called = []
     for tool in (_asynchronous, functools.partial(_asynchronous), Call()):
-        sandbox = Python(tools={"tool": tool}, limits=SMALL)
-        with pytest.raises(RuntimeError, match="async def tools need run_async: tool"):
-            sandbox.run("1")
-        with pytest.raises(RuntimeError, match="async def tools need run_async: tool"):
-            sandbox.session().run("1")
+        sandbox = Python(tools={"tool": tool, "plain": called.append}, limits=SMALL)
+        text = "^tool tool is an async def function: use run_async$"
+        assert sandbox.run("plain(1); 2").value == 2
+        with pytest.raises(RuntimeError, match=text):
+            sandbox.run("try:\n  tool()\nexcept BaseException: pass\nplain(2)")
+        session = sandbox.session()
+        assert session.run("x = 3; plain(3); x").value == 3
+        with pytest.raises(RuntimeError, match=text):
+            session.run("tool()")
+        assert session.closed
+        assert sandbox.run("plain(4); 5").value == 5
+        assert asyncio.run(sandbox.run_async("plain(5); tool()")).value == 1
+    assert called == [1, 3, 4, 5] * 3

@@ -27,6 +27,17 @@ def test_a_copy_of_a_session_goes_on_from_the_same_state():
         assert copy.run("1").value == 1
 
 
+def test_a_copy_of_a_session_has_its_folders():
+    folders = "import os; sorted(os.path.join(x[0], y) for x in os.walk('.') for y in x[1])"
+    with python().session(files={"a/b": b"1"}) as first:
+        assert first.run("import os; os.makedirs('empty/er')").exception is None
+        with first.copy() as second:
+            assert second.run(folders).value == ["./a", "./empty", "./empty/er"]
+            assert second.run("os.rmdir('empty/er')").exception is None
+            assert first.run(folders).value == ["./a", "./empty", "./empty/er"]
+            assert second.run(folders).value == ["./a", "./empty"]
+
+
 def test_copies_have_random_numbers_of_their_own():
     with python().session() as session:
         session.run("import random")

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def drive(turn: Turn) -> Result:
-    """Run a turn to its end in this thread. Raises what a tool raises if it isn't an Exception."""
+    """Run a turn to its end in this thread.
+
+    Raises what a tool raises if it isn't an Exception, and RuntimeError where the code calls a tool
+    that is an `async def` function.
+    """
     machine = turn.machine
     while turn.result is None:
         then = turn.advance()
@@ -30,6 +34,7 @@ def drive(turn: Turn) -> Result:
             time.sleep(seconds)
             machine.slept(seconds)
         elif then == "call":
+            turn.check_synchronous()
             try:
                 value = turn.call()
             except Exception as error:  # noqa: BLE001 - the code gets it

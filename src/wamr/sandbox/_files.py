@@ -10,6 +10,7 @@ from ._folder import Folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TypeAlias
 
     Contents: TypeAlias = Mapping[str, bytes | str]
@@ -37,9 +38,11 @@ def checked_files(files: object) -> dict[str, bytes | str]:
 class Files:
     """The files in the folder of a machine, which stands still."""
 
-    def __init__(self, folder: Folder, files: Contents) -> None:
+    def __init__(self, folder: Folder, files: Contents, folders: Iterable[str] = ()) -> None:
         self._folder = folder
         self._seen: dict[str, bytes] = {}
+        for name in folders:
+            folder.make(name)
         self.put(files)
 
     def put(self, files: Contents) -> None:
@@ -52,6 +55,10 @@ class Files:
     def all(self, most: int) -> dict[str, bytes]:
         """Return all files. Raises TooManyFiles."""
         return dict(sorted(self._folder.read(most).items()))
+
+    def folders(self, most: int) -> list[str]:
+        """Return the names of all folders. Raises TooManyFiles."""
+        return self._folder.folders(most)
 
     def check(self, most: int) -> None:
         """Raise TooManyFiles if the files have more than `most` bytes."""

@@ -75,6 +75,17 @@ class Folder:
             self._walk(most, found)
         return found
 
+    def folders(self, most: int) -> list[str]:
+        """Return the names of all folders. Raises TooManyFiles."""
+        names: list[str] = []
+        if not self.is_untouched():
+            self._walk(most, None, names)
+        return names
+
+    def make(self, name: str) -> None:
+        """Make a folder; name: a relative path that `folders` has returned. Raises OSError."""
+        os.close(self._open(name.split("/"), make=True))
+
     def check(self, most: int) -> None:
         """Raise TooManyFiles if the files have more than `most` bytes, or are too many."""
         self._walk(most, None)
@@ -92,8 +103,10 @@ class Folder:
                 os.close(above)
         return folder
 
-    def _walk(self, most: int, found: dict[str, bytes] | None) -> None:
-        """Count all files, and read them into `found`. Raises TooManyFiles."""
+    def _walk(
+        self, most: int, found: dict[str, bytes] | None, folders: list[str] | None = None
+    ) -> None:
+        """Count all files, read them into `found`, and list folders. Raises TooManyFiles."""
         count = size = 0
         todo = [(self._open([]), "", 0)]
         try:
@@ -106,6 +119,8 @@ class Folder:
                             if entry.is_dir(follow_symlinks=False):
                                 if depth == _DEEPEST:
                                     raise TooManyFiles
+                                if folders is not None:
+                                    folders.append(prefix + entry.name)
                                 below = os.open(entry.name, _FOLDER, dir_fd=folder)
                                 todo.append((below, f"{prefix}{entry.name}/", depth + 1))
                             elif entry.is_file(follow_symlinks=False):

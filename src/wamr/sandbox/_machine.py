@@ -34,7 +34,7 @@ from ._results import SandboxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from .. import Execution, Module
@@ -88,7 +88,11 @@ class Machine:
     """An instance of an interpreter, with its streams. One thread at a time uses it."""
 
     def __init__(
-        self, made_by: Interpreter | Snapshot, limits: RunLimits, files: Contents | None = None
+        self,
+        made_by: Interpreter | Snapshot,
+        limits: RunLimits,
+        files: Contents | None = None,
+        folders: Iterable[str] = (),
     ) -> None:
         folder = new_folder()
         self._released = finalize(self, folder.release)
@@ -121,7 +125,7 @@ class Machine:
                     f"memory is {limits.memory}, and the interpreter alone takes "
                     f"{made_by.memory_bytes} bytes"
                 ) from None
-        self.files = Files(folder, files or {})
+        self.files = Files(folder, files or {}, folders)
         self._files_checked = 0.0  # when they are to be counted next
         self._wakes: float | None = None
         self._fuel = self._fuel_left = 0

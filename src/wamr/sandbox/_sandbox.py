@@ -98,10 +98,10 @@ class Sandbox:
         files: files in the code's working directory, {"name": bytes or str}; `Result.files` has
         those that it makes or changes. stdin: what the code reads from its standard input.
         limits: in place of the sandbox's own.
-        Raises TypeError, ValueError; RuntimeError if a tool is an `async def` function; TypeError
-        if a tool returns what isn't JSON; and what a tool raises if it is no Exception.
+        Raises TypeError, ValueError; RuntimeError if the code calls a tool that is an `async def`
+        function, which only `run_async` can await; TypeError if a tool returns what isn't JSON; and
+        what a tool raises if it is no Exception.
         """
-        self._check_synchronous()
         with self.session(files=files, limits=limits) as session:
             return session.run(code, stdin=stdin)
 
@@ -190,11 +190,6 @@ class Sandbox:
         machine.is_new = True
         return session
 
-    def _check_synchronous(self) -> None:
-        if self._tools.asynchronous:
-            names = ", ".join(self._tools.asynchronous)
-            raise RuntimeError(f"async def tools need run_async: {names}")
-
 
 class Session:
     """An interpreter that keeps its state from run to run. `Sandbox.session` makes it.
@@ -230,7 +225,6 @@ class Session:
         files: files to write before the code runs. The result's `files` are those that have
         changed since the last run.
         """
-        self._sandbox._check_synchronous()
         with _Run(self, code, files, stdin, limits) as turn:
             turn.first()
             return drive(turn)
@@ -249,14 +243,15 @@ class Session:
 
     # ---- copies
     def copy(self) -> Session:
-        """Return a new session in the same state, with copies of the files.
+        """Return a new session in the same state, with copies of the files and folders.
 
         Raises ClosedError, and RuntimeError while code runs.
         """
         with _Quiet(self) as machine:
             copy = Session(self._sandbox, self._all_files(), self.limits)
             if machine is not None:
-                copy._machine = Machine(machine.snapshot(), self.limits, copy._files)
+                folders = machine.files.folders(self.limits.file_bytes)
+                copy._machine = Machine(machine.snapshot(), self.limits, copy._files, folders)
         return copy
 
     def save(self, path: str | PathLike[str]) -> None:

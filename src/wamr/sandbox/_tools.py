@@ -43,7 +43,7 @@ class Tools:
         for name, tool in named:
             self._add(name, tool)
         self.descriptions = [_describe(*item) for item in self.functions.items()]
-        self.asynchronous = [name for name, tool in self.functions.items() if _is_async(tool)]
+        self._asynchronous = {name for name, tool in self.functions.items() if _is_async(tool)}
 
     def _add(self, name: object, tool: object) -> None:
         if not callable(tool):
@@ -60,6 +60,12 @@ class Tools:
         if name in self.functions:
             raise ValueError(f"two tools have the name {name!r}")
         self.functions[name] = tool
+
+    def check_synchronous(self, message: dict[str, Any]) -> None:
+        """Raise RuntimeError if the tool that a message names is an `async def` function."""
+        name = message.get("call")
+        if isinstance(name, str) and name in self._asynchronous:
+            raise RuntimeError(f"tool {name} is an async def function: use run_async")
 
     def call(self, message: dict[str, Any]) -> Any:
         """Call the tool that a message names. Raises MessageError, and what the tool raises."""

@@ -81,6 +81,10 @@ class Turn:
         return "call"
 
     # ---- tools
+    def check_synchronous(self) -> None:
+        """Raise RuntimeError if the tool is an `async def` function, which has to be awaited."""
+        self._tools.check_synchronous(self._call)
+
     def call(self) -> Any:
         """Call the tool; its result may be awaitable. Raises what the tool raises."""
         return self._tools.call(self._call)
