@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .._runtime.execution import Execution
     from .._runtime.instance import Instance
     from .._runtime.limits import ResourceLimits
+    from .._wasi.private import PrivateDir
     from .captured import Captured
     from .fed_input import FedInput
     from .prelude import Prelude
@@ -39,12 +40,12 @@ _OF_SESSION = frozenset(("stdout", "stderr", "text", "encoding", "errors"))
 
 
 def dirs_now(
-    dirs: Mapping[str, Any] | None, files: Mapping[str, Mapping[str, bytes]]
+    dirs: Mapping[str, Any] | None, files: Mapping[str, PrivateDir]
 ) -> Mapping[str, Any] | None:
-    """Return the directories of a program with the files that its private ones have now."""
+    """Return the directories of a program with what its private ones contain now."""
     if not dirs or not files:
         return dirs
-    return {name: dict(files[name]) if name in files else dirs[name] for name in dirs}
+    return {name: files[name].tree() if name in files else dirs[name] for name in dirs}
 
 
 class Started:

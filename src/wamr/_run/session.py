@@ -19,7 +19,7 @@ from .transcript import Transcript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Literal
 
     from typing_extensions import Self
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .._runtime.module import Module
     from .._runtime.snapshot import Snapshot
     from .._wasi.config import _DirSource
+    from .._wasi.private import PrivateDir
     from .restored import Started
     from .running import Turn
 
@@ -80,7 +81,7 @@ class Session:
         "files",
         "stderr",
     )
-    files: Mapping[str, MutableMapping[str, bytes]]  # the private directories
+    files: Mapping[str, PrivateDir]  # the private directories
     stderr: Any  # what was written to it, in the time of the last feed; None: isn't captured
 
     def __init__(

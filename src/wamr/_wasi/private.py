@@ -193,7 +193,18 @@ class PrivateDir(MutableMapping[str, bytes]):
     def _names(self) -> list[str]:
         self._open()
         with self._folder(()) as fd:
-            return sorted(_files_below(fd))
+            return sorted(_entries_below(fd)[0])
+
+    def tree(self) -> dict[str, Any]:
+        """Return the files and the empty folders, as the argument of another PrivateFiles."""
+        self._open()
+        with self._folder(()) as fd:
+            files, empty = _entries_below(fd)
+        tree: dict[str, Any] = {name: {} for name in empty}
+        for name in files:
+            with suppress(KeyError):  # it was just removed
+                tree[name] = self[name]
+        return tree
 
     # ---- the mapping
     def __getitem__(self, name: str) -> bytes:
@@ -295,9 +306,10 @@ def _identity(fd: int) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _files_below(fd: int) -> list[str]:
-    """Return the names of the files in a folder and in those below it."""
-    found = []
+def _entries_below(fd: int) -> tuple[list[str], list[str]]:
+    """Return the names of the files in a folder and those below it, and of the empty folders."""
+    files: list[str] = []
+    empty: list[str] = []
 
     def enter(here: int, path: list[str]) -> list[str]:
         if 2 * len(path) > _MAX_PATH:
@@ -305,6 +317,7 @@ def _files_below(fd: int) -> list[str]:
         prefix = "".join([f"{part}/" for part in path])
         room = _MAX_PATH - len(os.fsencode(prefix))
         folders = []
+        before = len(files)
         with suppress(OSError), os.scandir(here) as entries:
             for entry in entries:
                 if len(os.fsencode(entry.name)) > room:
@@ -312,11 +325,13 @@ def _files_below(fd: int) -> list[str]:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.name)
                 elif entry.is_file(follow_symlinks=False):
-                    found.append(prefix + entry.name)
+                    files.append(prefix + entry.name)
+        if path and not folders and len(files) == before and len(path) <= _MAX_DEPTH:
+            empty.append(prefix[:-1])
         return folders
 
     _walk(fd, enter, lambda *_: None)
-    return found
+    return files, empty
 
 
 def _remove(base: str, pid: int) -> None:
