@@ -225,3 +225,65 @@ def test_merging_groups_while_a_call_is_suspended(store, inst):
     )
     assert linked.exports.f(1) == 2
     assert finish(execution, 2, 3) == 32
+
+
+# ------------------------------------------------------------------ limits that are set later
+SPIN = '(module (func (export "spin") (loop (br 0))))'
+
+
+def test_limits_of_an_execution_from_a_snapshot():
+    instance = wamr.load(SPIN)
+    execution = instance.exports.spin.execution(slice=0, timeout=1000)
+    assert next(execution).kind == "slice"
+    snapshot = wamr.Snapshot(instance, execution)
+    for _ in range(2):
+        _, copy = snapshot.instantiate()
+        copy.limit(slice=0.001)
+        assert next(copy).kind == "slice"
+        copy.limit(timeout=0)
+        with pytest.raises(wamr.TimeoutTrap):
+            next(copy)
+        assert copy.state == "done"
+    assert next(execution).kind == "slice"  # its limits are as they were
+
+
+def test_limit_replaces_the_limits_of_a_call():
+    instance = wamr.load(SPIN)
+    execution = instance.exports.spin.execution(timeout=0, slice=0)
+    execution.limit(slice=0.001)  # before it has begun
+    assert next(execution).kind == "slice"
+    execution.limit(timeout=0.05)
+    with pytest.raises(wamr.TimeoutTrap):
+        next(execution)
+    execution.limit(slice=1)  # nothing runs any more
+    assert execution.state == "done"
+
+
+@pytest.mark.parametrize(
+    ("limits", "error", "text"),
+    [
+        ({"timeout": -1}, ValueError, "timeout must not be negative: -1"),
+        ({"timeout": "1"}, TypeError, "timeout must be a number of seconds or None, not str"),
+        ({"slice": -1}, ValueError, "slice must not be negative: -1"),
+        ({"slice": True}, TypeError, "slice must be a number of seconds or None, not bool"),
+    ],
+)
+def test_wrong_limits_change_nothing(limits, error, text):
+    execution = wamr.load(SPIN).exports.spin.execution(slice=0)
+    with pytest.raises(error, match=f"^{text}$"):
+        execution.limit(**limits)
+    assert next(execution).kind == "slice"
+
+
+def test_a_call_that_runs_cannot_be_limited():
+    refused = []
+
+    def host():
+        with pytest.raises(RuntimeError, match="runs already"):
+            execution.limit(slice=0)
+        refused.append(1)
+
+    text = '(module (import "m" "f" (func $f)) (func (export "go") (call $f)))'
+    execution = wamr.load(text, {"m": {"f": host}}).exports.go.execution()
+    assert list(execution) == []
+    assert refused == [1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import threading
 import weakref
@@ -262,3 +263,42 @@ def test_threads_make_instances_of_one_snapshot_at_once():
         thread.join()
     assert failures == []
     assert seen(copy_of(snapshot)) == expected
+
+
+# ------------------------------------------------------------------ while another thread runs code
+@pytest.fixture
+def endless():
+    """Return an instance in which another thread runs code until it is interrupted."""
+    begun, ended = threading.Event(), []
+    text = """(module (import "m" "begun" (func $begun)) (memory (export "memory") 1)
+      (func (export "spin") (call $begun) (loop (br 0))))"""
+    instance = wamr.load(text, {"m": {"begun": begun.set}})
+
+    def spin():
+        with pytest.raises(wamr.Trap, match="interrupt"):
+            instance.exports.spin()
+        ended.append(1)
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    begun.wait()
+    yield instance
+    instance.interrupt()
+    thread.join()
+    assert ended == [1]
+
+
+def test_waiting_for_the_code_of_another_thread_ends_by_a_signal(endless):
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    with pytest.raises(KeyboardInterrupt):
+        timer.start()
+        wamr.Snapshot(endless)
+    timer.join()
+
+
+def test_a_snapshot_is_taken_when_the_code_of_another_thread_is_interrupted(endless):
+    timer = threading.Timer(0.2, endless.interrupt)
+    timer.start()
+    copy, execution = wamr.Snapshot(endless).instantiate(imports={"m": {"begun": print}})
+    timer.join()
+    assert (len(copy.exports.memory), execution) == (65536, None)

@@ -32,7 +32,7 @@ PROMISED = {
     "Linker": "define get trap_missing func define_instance define_wasi instantiate",
     "Extern": EXTERN,
     "Func": f"{EXTERN} name callable call call_async execution",
-    "Execution": "state func send throw close",
+    "Execution": "state func send throw close limit",
     "Program": "run run_async session from_session save load stdout stderr close",
     "Session": "feed feed_async end end_async snapshot waiting returncode files stderr close",
     "Snapshot": "instantiate memory_bytes image_bytes alive save load close",

@@ -23,7 +23,7 @@ from .callbacks import HostFunction, find_host_function
 from .calls import HeldResults, raise_status, take_error, timeout_left
 from .event import Event
 from .exceptions import WasmException
-from .limits import NO_FUEL_LIMIT
+from .limits import NO_FUEL_LIMIT, checked_slice, checked_timeout
 from .state import InstanceState, find_instance_state
 
 TYPE_CHECKING = False
@@ -253,6 +253,29 @@ class Execution(Generator[Event, "Any", "Any"]):
         self._begin()
         try:
             return self._go_on(_TIMEOUT if timed_out else _INTERRUPTED)
+        finally:
+            self._lock.release()
+
+    def limit(self, *, timeout: float | None = None, slice: float | None = None) -> None:  # noqa: A002
+        """Set the time limits of the call, which hold from now on; both are replaced.
+
+        timeout: seconds from now that the rest of the call may take, stops included; None: no
+        limit. slice: as in `Func.execution`. An execution that Snapshot.instantiate or
+        Instance.reset returns has no timeout, and the slices of the one in the snapshot.
+        Raises TypeError, ValueError, and RuntimeError if the call runs.
+
+        >>> import wamr
+        >>> inst = wamr.load('(module (func (export "spin") (loop (br 0))))')
+        >>> execution = inst.exports.spin.execution()
+        >>> execution.limit(slice=0.001)
+        >>> next(execution)
+        <wamr.Event slice>
+        """
+        timeout_ns, slice_ns = checked_timeout(timeout), checked_slice(slice)
+        self._begin()
+        try:
+            self._timeout_ns = 0
+            self._limit(slice_ns, monotonic_ns() + timeout_ns if timeout_ns else 0)
         finally:
             self._lock.release()
 

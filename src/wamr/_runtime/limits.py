@@ -116,7 +116,7 @@ class ResourceLimits(Options):
     or copying 64 bytes counts as one, too. A program uses the same fuel on every machine.
     output_bytes: the bytes that a WASI program may write to stdout and stderr together during its
     life, discarded ones included, 0 to 2**64 - 2. The bytes up to the limit are delivered, then
-    OutputLimitTrap ends the call.
+    OutputLimitTrap ends the call. What a program writes to files has no limit here.
     In a Store, timeout, stack_bytes, fuel and output_bytes are the defaults of its instances;
     memory_bytes and table_elements limit the sums over everything in the store, host-made externs
     included.
