@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import wasm_fixtures
 
 # The program opens a file in its directory, and prints the type of the directory, 3, as a digit.
 SCRIPT = """
@@ -32,6 +35,76 @@ module = wamr.Module(wamr.Engine(), TEXT)
 done = [wamr.run([module], dirs={"/w": dir}, stdout=-1).stdout for dir in ({"a": b""}, sys.argv[2])]
 os._exit(77 if done == [b"3", b"3"] else 1)
 """
+
+
+# The program has files open while the host looks at its own descriptors.
+FILES = """
+import fcntl, os, sys
+closed = [int(number) for number in sys.argv[1]]
+saved = fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 10)
+for descriptor in closed:
+    os.close(descriptor)
+try:
+    from wasm_fixtures import *
+    folder = sys.argv[2]
+    wasi = WasiFunctions(dirs={"/w": wamr.Dir(folder, writable=True)})
+    def taken():
+        found = []
+        for descriptor in range(3):
+            try:
+                os.fstat(descriptor)
+                found.append(descriptor)
+            except OSError:
+                pass
+        return found
+    expected = [descriptor for descriptor in range(3) if descriptor not in closed]
+    error, new = wasi.open("d/new", oflags=CREAT, rights=READ | WRITE | SEEK | FILESTAT_GET)
+    assert error == 0, error
+    error, old = wasi.open("d/old")
+    assert error == 0, error
+    error, listed = wasi.open("d", **LISTING)
+    assert error == 0, error
+    assert taken() == expected, taken()
+    for descriptor in (new, old):
+        assert wasi.filetype(descriptor) == 4, wasi.filetype(descriptor)  # a regular file
+    assert wasi.write(new, b"secret") == 0
+    assert wasi.read(old) == b"content"
+    for descriptor in closed:  # what the host prints goes nowhere
+        try:
+            os.write(descriptor, b"text of the host")
+        except OSError:
+            pass
+    snapshot = wamr.Snapshot(wamr.load('(module (memory 1) (data (i32.const 0) "x"))'))
+    copy, _ = snapshot.instantiate()
+    copy.store.close()
+    assert taken() == expected, taken()
+    assert open(folder + "/d/new", "rb").read() == b"secret"
+    for descriptor in (new, old, listed):
+        assert wasi.fd_close(descriptor) == 0
+    assert taken() == expected, taken()
+except BaseException:
+    import traceback
+    os.write(saved, traceback.format_exc().encode())
+    os._exit(1)
+os._exit(77)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors of POSIX")
+@pytest.mark.parametrize("closed", ["", "0", "1", "2", "01", "012"])
+def test_files_of_programs_leave_the_numbers_of_stdio_alone(closed, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "old").write_text("content")
+    path = [str(Path(wasm_fixtures.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-c", FILES, closed, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 77, done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="descriptors of POSIX")

@@ -13,6 +13,8 @@
 int wpy_dirty_pages_way;
 
 #if defined(__linux__)
+#include "core/descriptors.h"
+
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -33,7 +35,7 @@ page_map(void)
     if (opened_by != here) {
         if (descriptor >= 0)
             close(descriptor);
-        descriptor = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        descriptor = wpy_above_stdio(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
         opened_by = here;
     }
     found = descriptor;

@@ -5,6 +5,8 @@
 #include "core/memfd.h"
 
 #if defined(__linux__)
+#include "core/descriptors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -31,7 +33,9 @@ open_memfd(void)
     const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
     int fd = (int)syscall(SYS_memfd_create, "wamr-snapshot", flags | NO_EXECUTION);
 
-    return fd < 0 ? (int)syscall(SYS_memfd_create, "wamr-snapshot", flags) : fd;
+    if (fd < 0)
+        fd = (int)syscall(SYS_memfd_create, "wamr-snapshot", flags);
+    return wpy_above_stdio(fd);
 }
 
 bool

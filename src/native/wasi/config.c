@@ -13,6 +13,8 @@
 #if defined(BH_PLATFORM_WINDOWS)
 #include <io.h>
 #else
+#include "core/descriptors.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 #endif
@@ -218,28 +220,6 @@ open_dir(const char *path, os_file_handle *out)
     return os_open_preopendir(path, out) == 0 ? 0 : ENOENT;
 }
 #else
-/* A duplicate above 2, since WAMR takes 0 to 2 for the process's own stdio; -1 with errno. */
-static int
-duplicate_above_stdio(int descriptor)
-{
-    return descriptor < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
-}
-
-/* Opens a file above 2, also in a process that has closed its own stdio; -1 with errno. */
-static int
-open_above_stdio(const char *path, int flags)
-{
-    int descriptor = open(path, flags | O_CLOEXEC), above, error;
-
-    if (descriptor < 0 || descriptor > 2)
-        return descriptor;
-    above = duplicate_above_stdio(descriptor);
-    error = errno;
-    close(descriptor);
-    errno = error;
-    return above;
-}
-
 static bool
 is_null(int descriptor)
 {
@@ -265,7 +245,7 @@ share_null(wpy_stream *stream, int fd)
     int known = ATOMIC_LOAD_SEQ(&shared[fd]), opened;
 
     while (!is_null(known)) {
-        if ((opened = open_above_stdio("/dev/null", O_RDWR)) < 0)
+        if ((opened = wpy_above_stdio(open("/dev/null", O_RDWR | O_CLOEXEC))) < 0)
             return errno;
         if (ATOMIC_SWAP_SEQ(&shared[fd], &known, opened))
             known = opened;
@@ -281,7 +261,7 @@ duplicate(wpy_stream *stream, int descriptor)
 {
     struct stat status;
 
-    if ((stream->handle = duplicate_above_stdio(descriptor)) < 0)
+    if ((stream->handle = wpy_duplicate_above_stdio(descriptor)) < 0)
         return errno;
     stream->kind = fstat(stream->handle, &status) == 0 && S_ISREG(status.st_mode)
                        ? WPY_STREAM_FILE
@@ -298,7 +278,7 @@ close_raw(os_raw_file_handle handle)
 static int
 open_dir(const char *path, os_file_handle *out)
 {
-    int descriptor = open_above_stdio(path, O_RDONLY | O_DIRECTORY);
+    int descriptor = wpy_above_stdio(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
     if (descriptor < 0)
         return errno;
