@@ -234,6 +234,18 @@ void wpy_region_free(void *base);
 void *wpy_malloc(size_t size);
 /* Fills in WAMR's allocator. */
 void wpy_set_allocator(MemAllocOption *option);
+
+/* ---- wipe.c ---- */
+
+/* Sets bytes to 0 that nobody reads any more: compilers leave out a memset() before free(). */
+void wpy_wipe(void *bytes, size_t size);
+/* free(), after all bytes of the block were set to 0; NULL is ignored. */
+void wpy_wipe_and_free(void *block, size_t size);
+#define WPY_SYSTEM_PAGE 4096u
+/* The same as wpy_wipe for a large block that may be unused for the most part. It may set so many
+   bytes more than `size` as there are in a page to 0, too. */
+void wpy_wipe_sparse(uint8_t *bytes, size_t size);
+
 /* ---- image.c: images of linear memories; pages have 4 KiB ---- */
 
 /* A copy of the bytes, whose number is a multiple of WPY_PAGE. `keep`: the most freed regions that

@@ -164,7 +164,7 @@ wpy_execution_free(wpy_execution *execution)
     if (!wpy_execution_close(execution))
         return;
     wpy_release(execution->func);
-    free(execution->args);
+    wpy_wipe_and_free(execution->args, execution->arg_count * sizeof *execution->args);
     free(execution->descriptors);
     free(execution);
 }

@@ -9,7 +9,7 @@
 static void
 free_global(wpy_object *object)
 {
-    free(object);
+    wpy_wipe_and_free(object, sizeof(wpy_global));
 }
 
 const wpy_object_ops wpy_global_ops = {.free = free_global};

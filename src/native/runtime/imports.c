@@ -9,6 +9,7 @@
  */
 #include "runtime/exception_types.h"
 #include "runtime/shared_code.h"
+#include "runtime/wasm_stack.h"
 
 static bool
 fail(char *error, uint32_t size, const char *text)
@@ -173,8 +174,7 @@ link_globals(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint
 static bool
 make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32_t size)
 {
-    WASMExecEnv *env =
-        wasm_exec_env_create((WASMModuleInstanceCommon *)wamr, instance->imports->stack_bytes);
+    WASMExecEnv *env = wpy_stack_new(wamr, instance->imports->stack_bytes);
 
     if (!env) {
         instance->status = WPY_NO_MEMORY;
@@ -182,7 +182,6 @@ make_stack(wpy_instance *instance, WASMModuleInstance *wamr, char *error, uint32
                  instance->imports->stack_bytes);
         return false;
     }
-    env->fuel = 0;
     instance->env = wamr->cur_exec_env = env;
     return true;
 }
@@ -232,7 +231,7 @@ wpy_unlink_hook(WASMModuleInstanceCommon *common)
         return true;
     }
     if (instance->instantiating && instance->env) {
-        wasm_exec_env_destroy(instance->env);
+        wpy_stack_free(instance->env, true);
         instance->env = wamr->cur_exec_env = NULL;
     }
     if (UNLIKELY(instance->shared != NULL))

@@ -3,6 +3,7 @@
  * instantiate.c makes them.
  */
 #include "runtime/shared_code.h"
+#include "runtime/wasm_stack.h"
 
 /* Ends its uses of a snapshot and of shared arrays. */
 static COLD void
@@ -35,8 +36,10 @@ wpy_instance_close_now(wpy_instance *instance)
     instance->env = NULL;
     wpy_registry_unlock();
     if (env)
-        wasm_exec_env_destroy(env);
+        wpy_stack_free(env, instance->generation != 0 || instance->snapshot);
     wamr->cur_exec_env = NULL;
+    if (wamr->global_data) /* globals may have secrets, too */
+        wpy_wipe(wamr->global_data, wamr->global_data_size);
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
     instance->wamr = NULL;
     if (UNLIKELY(instance->shared != NULL))

@@ -10,8 +10,8 @@
 void
 wpy_saved_frames_free(wpy_saved_frames *frames)
 {
-    free(frames->stack);
-    free(frames->args);
+    wpy_wipe_and_free(frames->stack, frames->size);
+    wpy_wipe_and_free(frames->args, frames->arg_count * sizeof *frames->args);
     free(frames->descriptors);
     free(frames);
 }

@@ -6,6 +6,7 @@
  */
 #include "runtime/saved_state.h"
 #include "runtime/enter.h"
+#include "runtime/wasm_stack.h"
 
 /* ---- parts ---- */
 
@@ -300,10 +301,8 @@ fill(wpy_instance *instance, const wpy_imports *imports, maker_of_snapshot *m, c
     if (instance->wasi &&
         !wpy_wasi_ops_of(instance->wasi)->link(instance->wasi, instance, error, size))
         return WPY_LINK;
-    if (!(instance->env =
-              wasm_exec_env_create((WASMModuleInstanceCommon *)wamr, imports->stack_bytes)))
+    if (!(instance->env = wpy_stack_new(wamr, imports->stack_bytes)))
         return WPY_NO_MEMORY;
-    instance->env->fuel = 0;
     wamr->cur_exec_env = instance->env;
     if (!s->frames)
         return WPY_OK;

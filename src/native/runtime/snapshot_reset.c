@@ -6,6 +6,7 @@
  */
 #include "runtime/saved_state.h"
 #include "runtime/enter.h"
+#include "runtime/wasm_stack.h"
 
 static int
 refuse_view(char *why)
@@ -120,6 +121,7 @@ reset(wpy_instance *instance, const wpy_snapshot *s, wpy_execution **execution, 
     }
     if (s->image && (status = reset_memory(s, instance->memory, why)) != WPY_OK)
         return status;
+    wpy_stack_clear(instance->env);
     reset_tables(s, instance);
     reset_globals(s, instance);
     reset_bitmap(s->data_dropped, wamr->e->common.data_dropped);
