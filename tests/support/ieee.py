@@ -13,6 +13,7 @@ import math
 import random
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 
@@ -66,7 +67,7 @@ class Format(NamedTuple):
         exponent, fraction = divmod(self.positive(bits), 1 << self.fraction)
         if exponent:
             fraction += 1 << self.fraction
-        size = Fraction(fraction) * Fraction(2) ** (self.least + max(exponent - 1, 0))
+        size = fraction * _power_of_two(self.least + max(exponent - 1, 0))
         return -size if bits & self.sign else size
 
     def order(self, bits: int) -> Fraction | float:
@@ -83,12 +84,17 @@ class Format(NamedTuple):
         size = abs(value)
         # the exponent of the last bit that the format keeps
         last = size.numerator.bit_length() - size.denominator.bit_length() - self.fraction - 1
-        while size / Fraction(2) ** last >= 2 << self.fraction:
+        while size >= (2 << self.fraction) * _power_of_two(last):
             last += 1
         last = max(last, self.least)
-        units = round(size / Fraction(2) ** last)  # Python rounds Fractions to even
+        units = round(size / _power_of_two(last))  # Python rounds Fractions to even
         bits = ((last - self.least) << self.fraction) + units
         return sign | min(bits, self.infinity)
+
+
+@cache
+def _power_of_two(exponent: int) -> Fraction:
+    return Fraction(2) ** exponent
 
 
 F32, F64 = Format(32, 23), Format(64, 52)
@@ -304,6 +310,11 @@ def integers(width: int, seed: int = 0, some: int = 8) -> list[int]:
 
 def floats(f: Format, seed: int = 0, some: int = 12) -> list[int]:
     """Return edge cases of floats and of integers and some random values, of both signs."""
+    return list(_floats(f, seed, some))
+
+
+@cache
+def _floats(f: Format, seed: int, some: int) -> tuple[int, ...]:
     least_normal = 1 << f.fraction
     edges = {0, 1, 2, 3, least_normal // 2, least_normal - 1, least_normal, least_normal + 1}
     edges |= {f.infinity - 1, f.infinity, f.canonical, f.canonical | 1, f.infinity | 1}
@@ -319,7 +330,7 @@ def floats(f: Format, seed: int = 0, some: int = 12) -> list[int]:
     chance = random.Random(seed)
     found = sorted(edges) + [chance.randrange(f.sign) for _ in range(some)]
     found += [f.rounded(Fraction(chance.randrange(1 << 40), 1 << 8)) for _ in range(some)]
-    return found + [bits | f.sign for bits in found]
+    return (*found, *[bits | f.sign for bits in found])
 
 
 def _edges_of_f32() -> Iterable[int]:
