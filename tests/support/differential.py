@@ -222,6 +222,7 @@ def _engine() -> Any:
 
     config = wasmtime.Config()
     config.wasm_exceptions = True
+    config.cranelift_opt_level = "none"  # to compile takes longer than what the programs do
     return wasmtime.Engine(config)
 
 
