@@ -16,6 +16,7 @@ from operator import index
 
 from ._base.binary_format import EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ._base.immutable import Immutable
+from ._base.shared import Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -187,11 +188,9 @@ class FuncType(Immutable):
         key = (params, results)
         found = _shared.get(key)
         if found is None:
-            if len(_shared) >= _MAX_SHARED:
-                _shared.clear()
             found = FuncType.__new__(FuncType)
             found._from_codes(params, results)
-            found = _shared.setdefault(key, found)
+            found = _shared.share(key, found)
         return found
 
     @classmethod
@@ -236,8 +235,7 @@ class FuncType(Immutable):
         return f'FuncType("{self}")'
 
 
-_shared: dict[tuple[bytes, bytes], FuncType] = {}
-_MAX_SHARED = 4096  # types; then the cache is emptied
+_shared: Shared[tuple[bytes, bytes], FuncType] = Shared()
 
 
 def _parse_kinds(text: str, whole: str) -> bytes:
@@ -350,9 +348,7 @@ class TagType(Immutable):
         """Return the type with these codes. Equal types are one object, as long as it is cached."""
         found = _shared_tags.get(codes)
         if found is None:
-            if len(_shared_tags) >= _MAX_SHARED:
-                _shared_tags.clear()
-            found = _shared_tags.setdefault(codes, cls([_BY_CODE[code] for code in codes]))
+            found = _shared_tags.share(codes, cls([_BY_CODE[code] for code in codes]))
         return found
 
     @property
@@ -367,7 +363,7 @@ class TagType(Immutable):
         return f"({', '.join(map(str, self.params))})"
 
 
-_shared_tags: dict[bytes, TagType] = {}
+_shared_tags: Shared[bytes, TagType] = Shared()
 _EXTERN_TYPES = (FuncType, GlobalType, TableType, MemoryType, TagType)
 if TYPE_CHECKING:
     ExternType: TypeAlias = FuncType | GlobalType | TableType | MemoryType | TagType

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wamr import types
+from wamr._base import shared
 from wamr.types import (
     ExportType,
     FuncType,
@@ -300,9 +301,22 @@ def test_a_signature_survives_its_codes(signature):
 
 
 def test_shared_signatures_do_not_pile_up():
-    for number in range(types._MAX_SHARED + 10):
+    for number in range(shared.MOST + 10):
         FuncType._from_kinds(bytes([0x7F, 0x7E][int(bit)] for bit in f"{number:b}"), b"")
-    assert len(types._shared) <= types._MAX_SHARED
+    assert 0 < len(types._shared) <= shared.MOST
+
+
+def test_shared_values_are_found_until_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(shared, "MOST", 3)
+    values = shared.Shared()
+    first = [1]
+    assert values.share("a", first) is first
+    assert values.share("a", [1]) is first
+    values.share("b", [2])
+    values.share("c", [3])
+    assert values["a"] is first
+    assert values.share("d", [4]) == [4]  # it was full
+    assert dict(values) == {"d": [4]}
 
 
 @pytest.mark.parametrize(

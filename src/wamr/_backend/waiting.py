@@ -6,9 +6,9 @@ check whether waiting still makes sense.
 
 from __future__ import annotations
 
-from _thread import get_ident
 from sys import is_finalizing
 
+from .._base.per_thread import PerThread
 from ..errors import trap_from_text
 from .binding import lib
 
@@ -17,27 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BUSY = lib.WPY_BUSY
-_checks: dict[int, Callable[[], object]] = {}  # by thread
-
-
-class CheckedWaiting:
-    """A context in which each wait of this thread calls `check` every 50 ms; it may raise."""
-
-    __slots__ = ("_check", "_outer")
-
-    def __init__(self, check: Callable[[], object]) -> None:
-        self._check = check
-
-    def __enter__(self) -> None:
-        thread = get_ident()
-        self._outer = _checks.get(thread)
-        _checks[thread] = self._check
-
-    def __exit__(self, *args: object) -> None:
-        if self._outer is None:
-            del _checks[get_ident()]
-        else:
-            _checks[get_ident()] = self._outer
+# of each thread: a function that each of its waits calls every 50 ms; it may raise
+checks_of_waits = PerThread()
 
 
 def retry_while_busy(attempt: Callable[[], int], label: object, status: int) -> int:
@@ -52,7 +33,7 @@ def retry_while_busy(attempt: Callable[[], int], label: object, status: int) -> 
                 f"{label}: another thread was in its instance when the interpreter ended, and "
                 "never leaves it"
             )
-        check = _checks.get(get_ident())
+        check = checks_of_waits.get()
         if check is not None:
             check()
         status = attempt()

@@ -10,13 +10,12 @@ call of a group may run.
 from __future__ import annotations
 
 import asyncio
-from _thread import get_ident
 from contextlib import suppress
 from functools import partial
 from weakref import ref
 
 from .._backend.binding import ffi, lib
-from .._backend.waiting import CheckedWaiting
+from .._backend.waiting import checks_of_waits
 from .._base.registry import WeakRegistry, new_key
 from .._base.suspension import SUSPEND
 from ..errors import _TracedError, trap_from_text
@@ -125,20 +124,14 @@ class AwaitedCall(TurnTaker):
             self.check_time()
 
     def _run_here(self, method: Callable[[Any], Event], value: Any) -> tuple[Event | None, Any]:
-        thread = get_ident()
-        outer = running.get(thread)
-        running[thread] = self
-        token = serving.set(self)
-        try:
-            return method(value), None
-        except StopIteration as end:
-            return None, end.value
-        finally:
-            serving.reset(token)
-            if outer is None:
-                del running[thread]
-            else:
-                running[thread] = outer
+        with running.set(self):
+            token = serving.set(self)
+            try:
+                return method(value), None
+            except StopIteration as end:
+                return None, end.value
+            finally:
+                serving.reset(token)
 
     def _run_in_thread(
         self, method: Callable[[Any], Event], value: Any, stop: Any
@@ -150,7 +143,7 @@ class AwaitedCall(TurnTaker):
                 raise trap_from_text("interrupted")
 
         check()
-        with CheckedWaiting(check):
+        with checks_of_waits.set(check):
             done = self._run_here(method, value)
         if self._abandoned:
             execution.close()

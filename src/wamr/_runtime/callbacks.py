@@ -12,8 +12,6 @@ side is src/native/runtime/callbacks.c.
 
 from __future__ import annotations
 
-from _thread import get_ident
-
 from .._backend.binding import (
     HostFunctionBase,
     ffi,
@@ -26,6 +24,7 @@ from .._backend.binding import (
 from .._backend.handles import handle
 from .._base.binary_format import CELLS, EXTERNREF
 from .._base.callables import refuse_unrun
+from .._base.per_thread import PerThread
 from .._base.registry import host_functions, register_host_function
 from .._base.suspension import SUSPEND
 from .._values.codec import codec_of
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from ..types import FuncType
     from .store import Store
 
-periodic_checks: dict[int, Callable[[], None]] = {}  # thread -> a function to call every 50 ms
+checks_of_code = PerThread()  # of each thread: a function to call every 50 ms while code runs
 _NOT_KEPT: int = lib.WPY_EXCEPTION_LOST
 _SUSPENDS: int = lib.WPY_SUSPENDS
 set_suspend(SUSPEND)
@@ -286,7 +285,7 @@ def wpy_py_signals() -> int:
     """Let Python run signal handlers, and make this thread's periodic check, if it has one."""
     for _ in range(2):  # CPython runs handlers between bytecodes, at jumps backwards
         pass
-    check = periodic_checks.get(get_ident())
+    check = checks_of_code.get()
     if check is not None:
         check()
     return 0

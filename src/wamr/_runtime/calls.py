@@ -12,8 +12,8 @@ from __future__ import annotations
 from functools import partial
 
 from .._backend.binding import ffi, lib, set_call
-from .._backend.waiting import CheckedWaiting, retry_while_busy, waiting_error
 from .._base.clock import monotonic_ns
+from .._backend.waiting import checks_of_waits, retry_while_busy, waiting_error
 from .._values.codec import Codec, codec_of
 from .._values.exnrefs import exception_from_handle
 from .._values.externrefs import NULL_REF
@@ -167,7 +167,7 @@ class SlowCall:
         limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
         begin = monotonic_ns() if limit != NO_TIMEOUT else 0
         if codec.needs_context and (begin or stop):  # passing a reference may wait, too
-            with CheckedWaiting(partial(timeout_left, limit, begin, stop)):
+            with checks_of_waits.set(partial(timeout_left, limit, begin, stop)):
                 codec.pack_arguments(buffer, args, self.state, self)
             if begin:
                 timeout_ns = timeout_left(limit, begin, stop)

@@ -11,12 +11,12 @@ event loop works. This module doesn't know what the calls do.
 from __future__ import annotations
 
 import asyncio
-from _thread import allocate_lock, get_ident
+from _thread import allocate_lock
 from contextvars import copy_context
 from functools import partial
 
 from .._backend.binding import ffi, lib
-from .callbacks import periodic_checks
+from .callbacks import checks_of_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,18 +70,12 @@ class _Call(Work):
         self._stop = ffi.new("uint32_t *")
 
     def _call(self) -> Any:
-        thread = get_ident()
-        outer = periodic_checks.get(thread)  # an executor may run calls in the submitting thread
-        before = lib.wpy_thread_set_stop(self._stop)
-        periodic_checks[thread] = self._check_loop
-        try:
-            return self._function(self._stop)
-        finally:
-            lib.wpy_thread_set_stop(before)
-            if outer is None:
-                del periodic_checks[thread]
-            else:
-                periodic_checks[thread] = outer
+        with checks_of_code.set(self._check_loop):  # an executor may use the submitting thread
+            before = lib.wpy_thread_set_stop(self._stop)
+            try:
+                return self._function(self._stop)
+            finally:
+                lib.wpy_thread_set_stop(before)
 
     def stop(self) -> bool:
         """Stop the call; return whether it had not begun, in which case it never will."""

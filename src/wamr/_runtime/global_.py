@@ -15,7 +15,7 @@ from .._base.arguments import already_initialized, type_name
 from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from .._values.codec import ValueCodec
-from .._values.exnrefs import ExceptionGoneError
+from .._values.exnrefs import read_again
 from .._values.references import ReferenceContext
 from ..types import GlobalType
 from .extern import Extern
@@ -80,12 +80,10 @@ class Global(GlobalBase, Extern, ReferenceContext):
         self._open()
         cells = ffi.new("char[16]")
         with self.store._passing_refs():
-            while True:
-                wait_for(lambda: lib.wpy_global_get(self._c, cells), "reading this Global")
-                try:
-                    return self._codec.unpack_from(ffi.buffer(cells), self)
-                except ExceptionGoneError:  # another thread has set it since: read again
-                    pass
+            return read_again(
+                lambda: wait_for(lambda: lib.wpy_global_get(self._c, cells), "reading this Global"),
+                lambda: self._codec.unpack_from(ffi.buffer(cells), self),
+            )
 
     def _set_value(self, value: Value) -> None:
         self._open()

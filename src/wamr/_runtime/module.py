@@ -26,6 +26,7 @@ from .._base.binary_format import (
     TAG,
     VALUE_TYPES,
 )
+from .._base.shared import Shared
 from ..errors import CompileError, UnavailableError, out_of_memory
 from ..types import (
     ExportType,
@@ -314,17 +315,14 @@ def _unpickled(data: bytes) -> Module:
 
 
 # Types by the bytes that describe them (src/native/cpython/describe.c), shared by all modules.
-_types: dict[bytes, ExternType] = {}
-_export_types: dict[bytes, ExportType] = {}  # by type and name
-_MAX_TYPES = 4096  # in each; then it is emptied
+_types: Shared[bytes, ExternType] = Shared()
+_export_types: Shared[bytes, ExportType] = Shared()  # by type and name
 _PARAM_COUNT = Struct("=xI")
 _PARTS = Struct("=BBBII")
 
 
 def _type(description: bytes) -> ExternType:
     """Return a new type from its description, and share it."""
-    if len(_types) >= _MAX_TYPES:
-        _types.clear()
     if description[0] == FUNCTION:
         split = 5 + _PARAM_COUNT.unpack_from(description)[0]
         type_: ExternType = FuncType._from_kinds(description[5:split], description[split:])
@@ -341,13 +339,10 @@ def _type(description: bytes) -> ExternType:
             else:
                 assert kind == MEMORY
                 type_ = MemoryType(limits)
-    _types[description] = type_
-    return type_
+    return _types.share(description, type_)
 
 
 def _export_type(name: str, description: bytes, key: bytes) -> ExportType:
     """Return a new ExportType, and share it under `key`: many modules export the same."""
-    if len(_export_types) >= _MAX_TYPES:
-        _export_types.clear()
     export = ExportType._of(name, _types.get(description) or _type(description))
-    return _export_types.setdefault(key, export)
+    return _export_types.share(key, export)

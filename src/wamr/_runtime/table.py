@@ -14,7 +14,7 @@ from .._base.arguments import already_initialized, checked_index, type_name
 from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from .._values.codec import from_cell, to_cell
-from .._values.exnrefs import ExceptionGoneError
+from .._values.exnrefs import read_again
 from .._values.references import ReferenceContext
 from ..errors import MemoryLimitError
 from ..types import MAX_TABLE, Limits, TableType, ValType
@@ -98,12 +98,10 @@ class Table(TableBase, Extern, ReferenceContext):
         position = self._position(index)
         out = ffi.new("uint32_t *")
         with self.store._passing_refs():
-            while True:
-                self._access(lambda: lib.wpy_table_get(self._c, position, out), position)
-                try:
-                    return from_cell(self._element.code, out[0], self)
-                except ExceptionGoneError:  # another thread has set it since: read again
-                    pass
+            return read_again(
+                lambda: self._access(lambda: lib.wpy_table_get(self._c, position, out), position),
+                lambda: from_cell(self._element.code, out[0], self),
+            )
 
     def _set_item(self, index: int, value: Value) -> None:
         position = self._position(index)

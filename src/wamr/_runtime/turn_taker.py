@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from _thread import get_ident
 from contextlib import suppress
 from contextvars import ContextVar
 
 from .._backend.binding import lib
 from .._base.clock import monotonic_ns
+from .._base.per_thread import PerThread
 from ..errors import trap_from_text
 from .awaiter import Awaiter
 from .deadline_timer import DeadlineTimer
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .execution import Execution
 
 serving: ContextVar[TurnTaker | None] = ContextVar("wamr call", default=None)
-running: dict[int, TurnTaker] = {}  # thread -> the innermost call whose code it runs
+running = PerThread()  # of each thread: the innermost TurnTaker whose code it runs
 
 
 class TurnTaker(Awaiter):
@@ -107,7 +107,7 @@ class TurnTaker(Awaiter):
 
         It can't, if this call's loop runs it: the host function is stepped in it, or starts a task.
         """
-        outer = running.get(get_ident())
+        outer: TurnTaker | None = running.get()
         return outer is not None and outer.loop is self.loop
 
     @property

@@ -7,6 +7,8 @@ exceptions.py sets them.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from .._backend.binding import ffi, lib
 from .._backend.waiting import wait_for
 from .externrefs import NULL_REF
@@ -23,6 +25,17 @@ if TYPE_CHECKING:
 
 class ExceptionGoneError(LookupError):
     """Another thread has removed the last reference to an exception since its number was read."""
+
+
+def read_again(read: Callable[[], object], value_of: Callable[[], Any]) -> Any:
+    """Return `value_of()` after `read()`, both again while the exception that was read is gone.
+
+    Another thread has then set what is read since, to another value.
+    """
+    while True:
+        read()
+        with suppress(ExceptionGoneError):
+            return value_of()
 
 
 _class: Any = type(None)
