@@ -2,13 +2,11 @@
 
 CMake and Ninja are requirements where this machine lacks them. Both are large downloads, and most
 machines with a compiler have them, so pyproject.toml does not require them. Where there is no
-compiler, an error says so before anything is downloaded.
 compiler, an error says so before anything is downloaded. Nor does pyproject.toml require cffi:
 where cffi refuses the interpreter, this says so first.
 
 A folder that can't be written to, as a read-only mount or the checkout of another user, is built in
 a temporary copy, since setuptools and the build write into the source folder.
-require them. Nor does it require cffi: where cffi refuses the interpreter, this says so first.
 """
 
 from __future__ import annotations
@@ -18,12 +16,12 @@ import os
 import re
 import shlex
 import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 import sys
 import sysconfig
+import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import setuptools
@@ -49,19 +47,18 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", 
 
 # As in pyproject.toml.
 SETUPTOOLS, SIMDE = "setuptools>=77", "simde-py>=0.8.2,<0.9"
+CFFI = ["cffi>=1.17", "pycparser>=2.22"]  # code generation; free-threaded: cffi 2, the newest
+
 Settings = dict[str, Any] | None
 
 
 def get_requires_for_build_wheel(config_settings: Settings = None) -> list[str]:
-CFFI = ["cffi>=1.17", "pycparser>=2.22"]  # code generation; free-threaded: cffi 2, the newest
     """Return what to install before a wheel is built."""
+    check_interpreter()
     _check_toolchain()
     with _writable():
         needed = build_meta.get_requires_for_build_wheel(config_settings)
-    return [*needed, *iwasm.missing_tools()]
-    check_interpreter()
-    ours = build_meta.get_requires_for_build_wheel(config_settings)
-    return [*ours, *CFFI, *iwasm.missing_tools()]
+    return [*needed, *CFFI, *iwasm.missing_tools()]
 
 
 def prepare_metadata_for_build_wheel(
@@ -101,9 +98,10 @@ def get_requires_for_build_editable(config_settings: Settings = None) -> list[st
             f"{Path.cwd()} can't be written, and an editable installation writes into it. Leave "
             "--editable out, or copy the folder first."
         )
+    check_interpreter()
     _check_toolchain()
     needed = build_meta.get_requires_for_build_editable(config_settings)
-    return [*needed, *iwasm.missing_tools()]
+    return [*needed, *CFFI, *iwasm.missing_tools()]
 
 
 def prepare_metadata_for_build_editable(
@@ -136,6 +134,21 @@ def _check_installed() -> None:
         raise iwasm.BuildError(
             f"\nThe build of wamr needs more packages. Type:\n  pip install {words}\n"
             "or leave --no-build-isolation out, and pip installs them for the build only.\n"
+        )
+
+
+def check_interpreter() -> None:
+    """Raise BuildError where there is no cffi: on free-threaded CPython before 3.14.
+
+    A cffi that is installed all the same is taken, as the build of one without the check.
+    """
+    free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    if free_threaded and sys.version_info < (3, 14) and not find_spec("cffi"):
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        raise iwasm.BuildError(
+            f"wamr can't be installed for free-threaded CPython {version} ({version}t): it needs "
+            f"cffi, which supports free-threaded CPython from 3.14 on. Use python{version} with a "
+            "GIL, or python3.14t"
         )
 
 
@@ -179,16 +192,3 @@ def _copy(source: str, target: str) -> str:
     path = Path(target)
     path.chmod(path.stat().st_mode | 0o200)
     return target
-    check_interpreter()
-    ours = build_meta.get_requires_for_build_editable(config_settings)
-    return [*ours, *CFFI, *iwasm.missing_tools()]
-def check_interpreter() -> None:
-    """Raise BuildError where there is no cffi: on free-threaded CPython before 3.14.
-    A cffi that is installed all the same is taken, as the build of one without the check.
-    """
-    free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
-    if free_threaded and sys.version_info < (3, 14) and not find_spec("cffi"):
-        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-            f"wamr can't be installed for free-threaded CPython {version} ({version}t): it needs "
-            f"cffi, which supports free-threaded CPython from 3.14 on. Use python{version} with a "
-            "GIL, or python3.14t"

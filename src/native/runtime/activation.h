@@ -48,7 +48,6 @@ wpy_outer_activation(const wpy_activation *activation)
 static inline wpy_activation *
 wpy_innermost_activation(const wpy_thread *me)
 {
-    char here = 0; /* only its address counts */
     char here = 0; /* only its address counts, but clang asks for a value */
 
     return wpy_open_activation(me->top, &here);

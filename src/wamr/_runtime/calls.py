@@ -12,8 +12,8 @@ from __future__ import annotations
 from functools import partial
 
 from .._backend.binding import ffi, lib, set_call
-from .._base.clock import monotonic_ns
 from .._backend.waiting import checks_of_waits, retry_while_busy, waiting_error
+from .._base.clock import monotonic_ns
 from .._values.codec import Codec, codec_of
 from .._values.exnrefs import exception_from_handle
 from .._values.externrefs import NULL_REF
