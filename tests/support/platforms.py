@@ -37,6 +37,9 @@ needs_short_calls = pytest.mark.skipif(
     platform.machine() in {"armv7l", "armv8l", "riscv64"},
     reason="a call and the entry are two checks: no unaligned accesses on this processor",
 )
+needs_system_call_filter = pytest.mark.skipif(
+    EMULATED, reason="an emulator has no filter of system calls (seccomp)"
+)
 needs_address_limit = pytest.mark.skipif(
     EMULATED, reason="an emulator has no limit of the address space (RLIMIT_AS)"
 )
