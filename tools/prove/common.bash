@@ -170,7 +170,7 @@ register_emulator() { # ARCHITECTURE as qemu calls it: aarch64, arm, riscv64
 # -- sources and results ----------------------------------------------------------------------------
 
 # Unpacks an sdist of the checkout to WORK/source. Files that did not change keep their times, so a
-# second build there compiles only what changed. SOURCE_CHANGED is 1 if anything changed.
+# second build there compiles only what changed. SOURCE_CHANGED counts those that the wheel is made of.
 make_sdist() {
   need rsync
   [ -e "$ROOT/.venv/.dev" ] || make -C "$ROOT" -s .venv/.dev >&2
@@ -179,8 +179,10 @@ make_sdist() {
   (cd "$ROOT" && .venv/bin/python -m build --sdist --no-isolation --outdir "$made" . >"$WORK/logs/sdist.log" 2>&1) ||
     { tail "$WORK/logs/sdist.log" >&2; return 1; }
   (cd "$made" && tar -xzf wamr-*.tar.gz && rm wamr-*.tar.gz && mv wamr-* unpacked)
-  SOURCE_CHANGED=$(rsync --archive --checksum --delete --out-format=%n --no-times \
-    --exclude=/build --exclude='/wamr-src.git' "$made/unpacked/" "$WORK/source/" | grep -qvE '/$|PKG-INFO|egg-info|setup.cfg' && echo 1 || echo 0)
+  rsync --archive --checksum --delete --out-format=%n --no-times --exclude=/build \
+    "$made/unpacked/" "$WORK/source/" >"$WORK/logs/changed.txt"
+  SOURCE_CHANGED=$(grep -v '/$' "$WORK/logs/changed.txt" |
+    grep -cE '^(deleting )?(cmake|codegen|src/native|src/wamr|wamr-src)/|^(setup|build_ffi).py|^pyproject' || true)
   rm -rf "$made"
 }
 
@@ -207,6 +209,7 @@ copy_tests() {
 with_wat_server() { # COMMAND…
   "$ROOT/.venv/bin/python" "$PROVE/wat_server.py" "$WORK/wat.socket" &
   local server=$! status=0
+  trap "kill $server 2>/dev/null || true" EXIT
   "$@" || status=$?
   kill "$server" 2>/dev/null || true
   return "$status"
