@@ -11,10 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-try:
-    import tomllib
-except ImportError:  # Python 3.10
-    from pip._vendor import tomli as tomllib  # type: ignore[no-redef]
+from pip._vendor import tomli  # tomllib is new in 3.11
 from pip._vendor.packaging.requirements import Requirement
 
 
@@ -33,6 +30,6 @@ def requirements(extras: dict[str, list[str]], wanted: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    project = tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["project"]
+    project = tomli.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["project"]
     known = {**project["optional-dependencies"], "run": project["dependencies"]}
     print("\n".join(requirements(known, sys.argv[2:])))
