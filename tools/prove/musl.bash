@@ -62,6 +62,7 @@ install_extras() {
   rm -rf "$WORK/venv"
   inside /work/python/bin/python3 -m venv --without-pip /work/venv
   needed_extras | install_foreign $VERSION "musllinux_1_2_$cpu" "musllinux_1_1_$cpu" any
+  inside /work/venv/bin/python -c 'import wasmtime' || install_parser # its engine needs Alpine's libgcc
 }
 
 build_wheel() {
@@ -71,11 +72,12 @@ build_wheel() {
 run_tests() {
   copy_tests
   record "$WORK"/wheels/*.whl
-  RECORD_IN=/work run_suite limited inside \
+  RECORD_IN=/work run_suite with_wat_server limited inside \
     PROVE_MACHINE="Linux $cpu${emulator:+, qemu-$emulator $(emulator_version)}" PROVE_EMULATED="$emulator" \
     PROVE_LIBC="$(inside /bin/sh -c "/lib/ld-musl-$cpu.so.1 2>&1" | awk '/Version/ { print "musl", $2 }')" \
     PROVE_COMPILER="$(inside gcc --version | head -n 1)" CC=musl-cc \
-    PYTHONPATH=/work/tree/tools/prove PYTHONDONTWRITEBYTECODE=1 WAMR_SRC=/work/source/wamr-src \
+    PYTHONPATH=/work/tree/tools/prove WAMR_WAT_SOCKET=/work/wat.socket \
+    PYTHONDONTWRITEBYTECODE=1 WAMR_SRC=/work/source/wamr-src \
     /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
     -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 ${TESTS:-$MOST_TESTS}
 }
