@@ -38,7 +38,9 @@ COLUMNS = (
 )
 WHEEL = ("wheel.name", "wheel.size", "commit")
 LONGEST = 100  # characters of a reason that the table shows
-OWN_ARGUMENTS = re.compile(r"-p|record|--record.*|no:cacheprovider|--tb=.*|-q|-n\d*|\d+")
+OWN_ARGUMENTS = re.compile(
+    r"-p|record|--record.*|no:cacheprovider|--tb=.*|--seconds=.*|-q|-n\d*|\d+"
+)
 
 
 def targets() -> dict[str, tuple[str, str]]:
@@ -68,6 +70,12 @@ def outcomes(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str], l
     return tests, facts, arguments
 
 
+def selection(arguments: list[str]) -> str:
+    """Return pytest's arguments without those of every target; what is left out comes last."""
+    own = [a for a in arguments if not OWN_ARGUMENTS.fullmatch(a)]
+    return " ".join(own) or "all tests"
+
+
 def plain(reason: str) -> str:
     """Return a reason without what differs from test to test, so that equal ones are counted."""
     text = re.sub(r"0x[0-9a-f]+|\b\d{5,}\b", "…", " ".join(reason.split()))
@@ -87,7 +95,7 @@ def summary(target: str, folder: Path, seconds: int, status: int) -> dict[str, A
         "wheel_bytes": int(read["wheel.size"]),
         "commit": read["commit"],
         "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
-        "run": " ".join(a for a in arguments if not OWN_ARGUMENTS.fullmatch(a)) or "all tests",
+        "run": selection(arguments),
         "passed": count["passed"],
         "failed": count["failed"],
         "skipped": count["skipped"],
@@ -95,6 +103,7 @@ def summary(target: str, folder: Path, seconds: int, status: int) -> dict[str, A
         "failures": sorted(name for name, t in tests.items() if t["outcome"] == "failed"),
         "minutes": round(sum(t["seconds"] for t in tests.values()) / 60, 1),
         "last_run_minutes": round(seconds / 60, 1),
+        "runs": max((t["run"] for t in tests.values()), default=1),
         "pytest_status": status,
     }
 
@@ -133,6 +142,17 @@ def listed() -> str:
     return "\n".join(["make prove TARGET=…", *lines])
 
 
+def shown_run(result: dict[str, Any]) -> str:
+    """Return which tests were run, and whether all of them were."""
+    count = result["run"].count("tests/")
+    left_out = result["run"].count("--ignore=")
+    run = f"`{result['run']}`" if count <= 2 else f"{count} files and folders"
+    run = f"all but {left_out} folders" if left_out else run
+    run = "all" if result["run"] == "all tests" else run
+    run = f"{run}, in {result['runs']} runs" if result["runs"] > 1 else run
+    return run if result["pytest_status"] in {0, 1} else f"{run}, stopped before the end"
+
+
 def documented() -> str:
     """Return the rows of docs/platforms.md."""
     lines = [
@@ -150,7 +170,7 @@ def documented() -> str:
             one["machine"],
             f"{one['python']}, {one['libc']}",
             f"{one['wheel_bytes'] / 1000:,.0f} kB, {one['compiler']}",
-            f"`{one['run']}`" if one["run"] != "all tests" else "all",
+            shown_run(one),
             *(f"{one[key]:,}" for key in ("passed", "failed", "skipped")),
             f"{one['date']}, {one['commit']}",
         ]
