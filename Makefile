@@ -92,6 +92,7 @@ docs: $(VENV)/.docs
 # The pictures of the README and the manual that are drawn by our code.
 pictures: $(VENV)/.dev
 	$(RUN) -m benchmarks.figures docs/benchmarks.svg docs/figures.svg
+	$(RUN) samples/graphviz.py docs/_static/graph.svg
 	$(RUN) samples/image_pipeline.py docs/_static/sheet.png
 
 bench: $(VENV)/.bench

