@@ -129,7 +129,7 @@ IDENTIFIER = re.compile(r"_?(?:[A-Z]+[a-z]\w+|wpy_\w+|WPY_[A-Z_]+[A-Z])")
 # Of WAMR, CPython or the system, and what a build or a recipe makes.
 FOREIGN = {
     *("wasm_c_api.c", "wasm_c_api.h", "wasm_interp_fast.c"),
-    *("build/", "dist/", "features.py", "build/docs/external-links.txt"),
+    *("build/", "build/prove/", "dist/", "features.py", "build/docs/external-links.txt"),
     "CPython",
 }
 
