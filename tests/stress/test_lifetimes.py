@@ -6,6 +6,7 @@ import threading
 import weakref
 
 import pytest
+from collecting import only_new_garbage
 from small_modules import ALL_KINDS, Referent
 
 from wamr import (
@@ -122,9 +123,8 @@ def test_each_alone_keeps_what_it_needs(kept):
 @pytest.fixture(autouse=True, scope="module")
 def freeze_existing_objects():
     gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+    with only_new_garbage():
+        yield
 
 
 # ------------------------------------------------------------------ cycles

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 import types
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from collecting import collect, only_new_garbage
 
 import wamr
 from wamr import Instance, Module, Store
@@ -82,14 +82,10 @@ def no_warnings() -> Iterator[None]:
     Only objects of the block are collected: that takes a tenth of the time, and the garbage of
     earlier tests is not blamed on this one.
     """
-    with warnings.catch_warnings(record=True) as found:
+    with only_new_garbage(), warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
-        gc.freeze()
-        try:
-            yield
-            gc.collect()
-        finally:
-            gc.unfreeze()
+        yield
+        collect()
     assert [str(warning.message) for warning in found] == []
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import sys
 from _thread import get_ident
 
 from .binding import ffi, lib
@@ -20,6 +21,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+
+COUNTS_REFERENCES = sys.implementation.name == "cpython"
 
 
 class _Releases:
@@ -71,6 +75,27 @@ def deferrable(release: Callable[[Any], object]) -> Callable[[Any], None]:
     return release_when_safe
 
 
-def handle(pointer: Any) -> Any:
-    """Take over a reference to a C object: return a handle that releases it."""
-    return ffi.gc(pointer, lib.wpy_release_or_defer)
+# What a handle weighs for PyPy's collector, in bytes. It sees the cffi pointer only, and would let
+# thousands of instances wait. CPython frees a handle with its last reference.
+_WEIGHT = 1 << 17
+
+
+def handle(pointer: Any, size: int = _WEIGHT) -> Any:
+    """Take over a reference to a C object: return a handle that releases it.
+
+    size: about how many bytes of memory go with the handle.
+    """
+    return ffi.gc(pointer, lib.wpy_release_or_defer, size)
+
+
+def reclaim() -> bool:
+    """Free what nothing refers to any more, where that waits for the collector.
+
+    Called where there is no room, before that is reported. Returns False where the number of
+    references decides, as on CPython: another attempt would fail, too.
+    """
+    if COUNTS_REFERENCES:
+        return False
+    for _ in range(2):  # what a finalizer lets go of is found by the next collection
+        gc.collect()
+    return True

@@ -107,9 +107,18 @@ def refuse_unrun(label: object, value: object) -> None:
         raise TypeError(f"{label} returned {problem}") from None
 
 
+def _is_cached(function: Any) -> bool:
+    """Return whether this is what `functools.lru_cache` returns: on PyPy, a plain function."""
+    from functools import _lru_cache_wrapper
+
+    if isinstance(_lru_cache_wrapper, type):
+        return isinstance(function, _lru_cache_wrapper)
+    return isinstance(function, FunctionType) and "cache_info" in vars(function)
+
+
 def _name_and_flags(function: Any) -> tuple[str, int]:
     """Return name and flags of the function whose result a call of `function` returns unchanged."""
-    from functools import _lru_cache_wrapper, partial
+    from functools import partial
 
     name = None  # of the outermost object with a __call__
     for _ in range(100):  # bounded: a wrapper may wrap itself
@@ -117,7 +126,7 @@ def _name_and_flags(function: Any) -> tuple[str, int]:
             function = function.__func__
         elif isinstance(function, partial):
             function = function.func
-        elif isinstance(function, (_lru_cache_wrapper, staticmethod)):
+        elif isinstance(function, staticmethod) or _is_cached(function):
             function = function.__wrapped__
         elif isinstance(function, BuiltinFunctionType):
             break

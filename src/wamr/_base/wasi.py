@@ -50,12 +50,12 @@ class WasiBase:
 
     __slots__ = ()
 
-    def _apply(self, c: Any, lifetime: Any) -> object:
+    def _apply(self, c: Any, lifetime: Any) -> Any:
         """Open the configuration for one instance, and set `c.wasi`; c: a `wpy_imports *`.
 
         lifetime: of the instance, an InstanceState; it keeps the Python streams alive, and its
-        `files` are the private directories. The caller keeps the result
-        until the instance has been made. Raises OSError, MemoryError.
+        `files` are the private directories. The caller keeps the result until the instance has
+        been made, and then calls its `release()`. Raises OSError, MemoryError.
         """
         raise NotImplementedError
 

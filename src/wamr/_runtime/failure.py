@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from .._backend.binding import ffi, lib
+from .._backend.handles import reclaim
 from ..errors import MemoryLimitError, link_error_from_text, out_of_memory
 from .calls import raise_status, take_error
 from .limits import no_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from .state import InstanceState
+
+
+def may_try_again(c: Any) -> bool:
+    """After a failure, free what waits for the collector; False: there can be nothing.
+
+    c: the module, for which the failure was recorded.
+    """
+    if not reclaim():
+        return False
+    take_error(c)
+    return True
 
 
 def raise_failed(state: InstanceState) -> NoReturn:

@@ -16,7 +16,7 @@ from .._base.wasi import WasiBase
 from ..errors import ClosedError, SnapshotError
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
-from .failure import raise_failed
+from .failure import may_try_again, raise_failed
 from .imports import Resolved, check_shape
 from .limits import (
     NO_FUEL_LIMIT,
@@ -135,9 +135,10 @@ class Instance:
         if wasi is None and not module.imports:
             state = _State(store, module)
             state.timeout_ns = timeout_ns
-            c = lib.wpy_instance_new_without_imports(
-                module._c, state.instance_id, budget, stack, timeout_ns, fuel
-            )
+            given = module._c, state.instance_id, budget, stack, timeout_ns, fuel
+            c = lib.wpy_instance_new_without_imports(*given)
+            if not c and may_try_again(module._c):
+                c = lib.wpy_instance_new_without_imports(*given)
             if not c:
                 raise_failed(state)
             state.c = handle(c)
@@ -342,11 +343,17 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
     put its functions into imported tables.
     """
     module, store, c = state.module, state.store, resolved.c
-    _opened = None if wasi is None else wasi._apply(c, state)  # kept until this function returns
+    opened = None if wasi is None else wasi._apply(c, state)
     out = ffi.new("wpy_instance **")
-    failed = lib.wpy_instance_new(module._c, c, out)
-    if failed:
-        failed = wait_for(lambda: lib.wpy_instance_new(module._c, c, out), "linking", failed)
+    try:
+        failed = lib.wpy_instance_new(module._c, c, out)
+        if failed:
+            failed = wait_for(lambda: lib.wpy_instance_new(module._c, c, out), "linking", failed)
+        if failed and not out[0] and may_try_again(module._c):
+            failed = wait_for(lambda: lib.wpy_instance_new(module._c, c, out), "linking")
+    finally:
+        if opened is not None:
+            opened.release()  # the instance has a handle of its own
     if out[0]:
         state.c = handle(out[0])
         for extern in resolved.externs:

@@ -10,7 +10,7 @@ slicing for `memory[…]`, and strict for the methods.
 from __future__ import annotations
 
 from .._backend.binding import MemoryBase, ffi, lib
-from .._backend.handles import deferrable, handle
+from .._backend.handles import deferrable, handle, reclaim
 from .._backend.waiting import wait_for
 from .._base.arguments import already_initialized, checked_index, type_name
 from .._base.lifetime import Lifetime
@@ -71,12 +71,15 @@ class Memory(MemoryBase, Extern):
         if not isinstance(type, MemoryType):
             raise TypeError(f"type must be a MemoryType, not {type_name(type)}")
         limits = type.limits
-        c = lib.wpy_memory_new(limits.min, limits.max or 0, limits.max is not None, store._budget)
+        given = limits.min, limits.max or 0, limits.max is not None, store._budget
+        c = lib.wpy_memory_new(*given)
+        if not c and reclaim():
+            c = lib.wpy_memory_new(*given)
         if not c:
             raise MemoryLimitError(
                 f"there is no room for {limits.min} pages: {no_room(store._budget)}"
             )
-        self._c = handle(c)
+        self._c = handle(c, PAGE * (1 + limits.min))
         self._lifetime = _HostMemoryLifetime(store, self)
         self._view = None
 
@@ -219,12 +222,15 @@ class Memory(MemoryBase, Extern):
             raise ValueError(f"pages must not be negative: {delta}")
         self._open()
         old = ffi.new("uint32_t *")
-        status = wait_for(
-            lambda: lib.wpy_memory_grow(self._c, min(delta, MAX_PAGES + 1), old),
-            "growing this Memory",
-        )
+
+        def attempt() -> int:
+            return int(lib.wpy_memory_grow(self._c, min(delta, MAX_PAGES + 1), old))
+
+        status = wait_for(attempt, "growing this Memory")
         if status == lib.WPY_CLOSED:
             raise ClosedError("this Memory is closed")
+        if status and reclaim():
+            status = wait_for(attempt, "growing this Memory")
         if status:
             raise MemoryLimitError(self._grow_error(old[0], delta))
         return int(old[0])

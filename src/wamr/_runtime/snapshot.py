@@ -17,7 +17,7 @@ from .._base.wasi import WasiBase
 from .._values.references import find_func
 from ..errors import LinkError, SnapshotError
 from .execution import Execution, copied_execution
-from .failure import raise_failed
+from .failure import may_try_again, raise_failed
 from .imports import Resolved, check_shape
 from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits
 from .module import Module
@@ -168,9 +168,11 @@ class Snapshot:
         fuel = NO_FUEL_LIMIT if limits.fuel is None else limits.fuel
         execution = None
         if self._alone and wasi is None and imports is None:
-            made = lib.wpy_snapshot_instance_alone(
-                c, state.instance_id, budget, limits.stack_bytes or 0, state.timeout_ns, fuel
-            )
+            stack, timeout_ns = limits.stack_bytes or 0, state.timeout_ns
+            alone = c, state.instance_id, budget, stack, timeout_ns, fuel
+            made = lib.wpy_snapshot_instance_alone(*alone)
+            if not made and may_try_again(self._module._c):
+                made = lib.wpy_snapshot_instance_alone(*alone)
             if not made:
                 self._check_open()
                 raise_failed(state)
@@ -220,16 +222,22 @@ class Snapshot:
         self, c: Any, state: InstanceState, resolved: Resolved, wasi: WasiBase | None
     ) -> Execution | None:
         given = resolved.c
-        _opened = None if wasi is None else wasi._apply(given, state)  # kept until this returns
+        opened = None if wasi is None else wasi._apply(given, state)
         made = ffi.new(_MADE)
         stop = ffi.new(_STOP) if self._suspended else ffi.NULL
-        status = lib.wpy_snapshot_instance(c, given, made, stop)
-        if status:
-            status = wait_for(
-                lambda: lib.wpy_snapshot_instance(c, given, made, stop),
-                "making an instance of a snapshot",
-                status,
-            )
+
+        def attempt() -> int:
+            return int(lib.wpy_snapshot_instance(c, given, made, stop))
+
+        try:
+            status = attempt()
+            if status:
+                status = wait_for(attempt, "making an instance of a snapshot", status)
+            if status and status != _REFUSED and may_try_again(self._module._c):
+                status = wait_for(attempt, "making an instance of a snapshot")
+        finally:
+            if opened is not None:
+                opened.release()  # the instance has a handle of its own
         if status == _REFUSED:
             raise refusal(made.why)
         if status:

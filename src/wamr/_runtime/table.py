@@ -8,7 +8,7 @@ has to wait for another thread, references that are passed for the first time, a
 from __future__ import annotations
 
 from .._backend.binding import TableBase, ffi, lib
-from .._backend.handles import handle
+from .._backend.handles import handle, reclaim
 from .._backend.waiting import wait_for
 from .._base.arguments import already_initialized, checked_index, type_name
 from .._base.lifetime import Lifetime
@@ -58,9 +58,10 @@ class Table(TableBase, Extern, ReferenceContext):
         if not isinstance(type, TableType):
             raise TypeError(f"type must be a TableType, not {type_name(type)}")
         limits = type.limits
-        c = lib.wpy_table_new(
-            type.element.code, limits.min, limits.max or 0, limits.max is not None, store._budget
-        )
+        given = type.element.code, limits.min, limits.max or 0, limits.max is not None
+        c = lib.wpy_table_new(*given, store._budget)
+        if not c and reclaim():
+            c = lib.wpy_table_new(*given, store._budget)
         if not c:
             reason = no_room(store._budget, elements=True)
             raise MemoryLimitError(f"there is no room for {limits.min} elements: {reason}")
@@ -117,10 +118,13 @@ class Table(TableBase, Extern, ReferenceContext):
         old = ffi.new("uint32_t *")
         with self.store._passing_refs():
             ref = to_cell(self._element.code, init, self, "init")
-            status = wait_for(
-                lambda: lib.wpy_table_grow(self._c, min(amount, MAX_TABLE), ref, old),
-                "growing this Table",
-            )
+
+            def attempt() -> int:
+                return int(lib.wpy_table_grow(self._c, min(amount, MAX_TABLE), ref, old))
+
+            status = wait_for(attempt, "growing this Table")
+            if status and reclaim():
+                status = wait_for(attempt, "growing this Table")
         if status:
             raise ValueError(self._grow_error(old[0], amount))
         return int(old[0])

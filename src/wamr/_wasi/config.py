@@ -252,6 +252,10 @@ class Opened:
                 private.close()
             raise
 
+    def release(self) -> None:
+        """Let go of the handle. Its descriptors are closed when the instance is."""
+        ffi.release(self.c)
+
     def _add_dir(self, guest: str, dir_: Dir | PrivateFiles) -> None:
         if isinstance(dir_, Dir):
             path, writable = dir_.path, dir_.writable
