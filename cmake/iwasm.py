@@ -157,7 +157,7 @@ def describe(paths: Layout) -> Iwasm:
             include_dirs=paths.include_dirs,
             # The headers say dllimport there; we link statically.
             define_macros=[("WASM_API_EXTERN", ""), ("WASM_RUNTIME_API_EXTERN", "")],
-            system_libraries=["ntdll", "bcrypt"],
+            system_libraries=["ntdll", "bcrypt", "ws2_32"],
         )
     flags = [f"-fsanitize={','.join(sanitizers())}"] if sanitizers() else []
     checked: list[tuple[str, str | None]] = [("WPY_CHECKED", "1")] if debug() or flags else []

@@ -121,7 +121,7 @@ def test_the_target_can_be_windows(root: Path, monkeypatch: pytest.MonkeyPatch) 
     assert there.build.name == "x86_64-windows"
     assert {path.name for path in there.c_files if path.parent.name == "windows"} >= {"paths.c"}
     assert set(here) < set(there.c_files)
-    assert iwasm.describe(there).system_libraries == ["ntdll", "bcrypt"]
+    assert iwasm.describe(there).system_libraries == ["ntdll", "bcrypt", "ws2_32"]
     monkeypatch.setenv("WAMR_CROSS", "vax")
     with pytest.raises(iwasm.BuildError, match="WAMR_CROSS=vax: choose from x86_64-windows"):
         iwasm.layout(root)

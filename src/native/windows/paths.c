@@ -8,22 +8,12 @@
  *   directories that are renamed meanwhile, matter.
  * - Every reparse point is refused, so no link or junction is followed, not even one that another
  *   process makes meanwhile. (Placeholders of cloud services are reparse points, too.)
- * - A component that Windows understands as something else than a name is refused: streams and
- *   drives ("a:b", "C:"), devices ("NUL", "com1.txt"), wildcards, control characters, a dot or
- *   space at the end, and the short alias of a longer name ("PROGRA~1").
+ * - A component that Windows understands as something else than a name is refused: names.c.
  */
 #include "windows/nt.h"
 
-#include <wctype.h>
-
-#define SHARED (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
-#define ALWAYS \
-    (FILE_OPEN_REPARSE_POINT | FILE_OPEN_FOR_BACKUP_INTENT | FILE_SYNCHRONOUS_IO_NONALERT)
-#define LONGEST_BYTES (3 * WPY_LONGEST_NAME) /* of a name in UTF-8 */
-
 /* Information classes that the headers lack. The last two are Windows 10's. */
 enum {
-    NAMES_INFORMATION = 12,
     DISPOSITION_INFORMATION = 13,
     RENAME_INFORMATION = 10,
     LINK_INFORMATION = 11,
@@ -35,16 +25,6 @@ enum { DISPOSE = 1, RENAME_REPLACES = 1, POSIX_SEMANTICS = 2, DISPOSE_READ_ONLY 
 
 /* Declared by the kernel's headers only. */
 NTSTATUS NTAPI NtSetInformationFile(HANDLE, PIO_STATUS_BLOCK, PVOID, ULONG, FILE_INFORMATION_CLASS);
-NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE, HANDLE, PIO_APC_ROUTINE, PVOID, PIO_STATUS_BLOCK, PVOID,
-                                    ULONG, FILE_INFORMATION_CLASS, BOOLEAN, PUNICODE_STRING,
-                                    BOOLEAN);
-
-typedef struct {
-    wchar_t text[WPY_LONGEST_NAME + 1];
-    UNICODE_STRING name; /* empty: the directory itself */
-    bool directory;      /* a slash followed the name */
-} component;
-
 /* FILE_RENAME_INFORMATION(_EX) and FILE_LINK_INFORMATION */
 typedef struct {
     ULONG flags; /* or a BOOLEAN: replace */
@@ -53,128 +33,26 @@ typedef struct {
     wchar_t name[WPY_LONGEST_NAME + 1];
 } new_name;
 
-/* FILE_NAMES_INFORMATION */
-typedef struct {
-    ULONG next, index, size;
-    wchar_t name[WPY_LONGEST_NAME + 1];
-} found_name;
-
-/* ---- names ---- */
-
-/* Whether Win32 takes the name for a device, in every directory and with any extension. */
-static bool
-is_device(const wchar_t *text)
-{
-    static const wchar_t *const devices[] = {L"CON", L"PRN", L"AUX", L"NUL", L"CONIN$", L"CONOUT$"};
-    size_t size = wcscspn(text, L"."), i;
-
-    while (size && text[size - 1] == L' ') /* "NUL .txt" */
-        size--;
-    for (i = 0; i < sizeof devices / sizeof *devices; i++)
-        if (wcslen(devices[i]) == size && !_wcsnicmp(text, devices[i], size))
-            return true;
-    return size == 4 && (!_wcsnicmp(text, L"COM", 3) || !_wcsnicmp(text, L"LPT", 3)) &&
-           ((text[3] >= L'0' && text[3] <= L'9') ||
-            wcschr(L"\u00B9\u00B2\u00B3", text[3])); /* superscript 1 to 3 */
-}
-
-static __wasi_errno_t
-check_text(const wchar_t *text, size_t size)
-{
-    size_t i;
-
-    for (i = 0; i < size; i++) {
-        if (text[i] == L':')
-            return __WASI_ENOTCAPABLE; /* a drive or a stream */
-        if (text[i] < 32 || wcschr(L"\\/*?\"<>|", text[i]))
-            return __WASI_EINVAL;
-    }
-    if (size && (text[size - 1] == L'.' || text[size - 1] == L' '))
-        return __WASI_EINVAL; /* Win32 would drop these */
-    return size && is_device(text) ? __WASI_ENOTCAPABLE : 0;
-}
-
-/* Reads a component, with slashes after it, or ".". */
-static __wasi_errno_t
-read_component(const char *path, component *out)
-{
-    size_t size = strlen(path);
-    int wide = 0;
-
-    out->directory = false;
-    while (size && (path[size - 1] == '/' || path[size - 1] == '\\')) {
-        out->directory = true;
-        size--;
-    }
-    if (size == 1 && *path == '.')
-        size = 0;
-    else if (!size)
-        return __WASI_ENOENT;
-    if (size > LONGEST_BYTES)
-        return __WASI_ENAMETOOLONG;
-    if (size && !(wide = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, (int)size,
-                                             out->text, WPY_LONGEST_NAME)))
-        return GetLastError() == ERROR_INSUFFICIENT_BUFFER ? __WASI_ENAMETOOLONG : __WASI_EILSEQ;
-    out->text[wide] = 0;
-    out->name.Buffer = out->text;
-    out->name.Length = out->name.MaximumLength = (USHORT)(wide * sizeof *out->text);
-    return check_text(out->text, (size_t)wide);
-}
-
-/* Whether the directory has the name only as the short alias of another one. Aliases look like
-   LONGNA~1.TXT, and no others are looked up. */
-static bool
-is_alias(HANDLE directory, component *of)
-{
-    found_name found = {0};
-    IO_STATUS_BLOCK done;
-    NTSTATUS status;
-    HANDLE listing;
-    size_t size = of->name.Length / sizeof *of->text;
-
-    if (size > 12 || !wcschr(of->text, L'~') ||
-        wpy_reopen(directory, FILE_LIST_DIRECTORY, &listing) != 0)
-        return false;
-    status = NtQueryDirectoryFile(listing, NULL, NULL, NULL, &done, &found, sizeof found,
-                                  (FILE_INFORMATION_CLASS)NAMES_INFORMATION, TRUE, &of->name, TRUE);
-    CloseHandle(listing);
-    return status >= 0 &&
-           (found.size != of->name.Length || _wcsnicmp(found.name, of->text, size) != 0);
-}
-
 /* ---- opening ---- */
 
 /* Opens a component that was read. The caller closes the handle, which may be that of a reparse
    point. */
 static __wasi_errno_t
-open_component(HANDLE directory, component *name, ACCESS_MASK access, ULONG disposition,
+open_component(HANDLE directory, wpy_component *name, ACCESS_MASK access, ULONG disposition,
                ULONG options, HANDLE *out)
 {
     OBJECT_ATTRIBUTES what;
     IO_STATUS_BLOCK done;
     NTSTATUS status;
 
-    if (is_alias(directory, name))
+    if (wpy_is_alias(directory, name))
         return __WASI_ENOENT;
     InitializeObjectAttributes(&what, &name->name, OBJ_CASE_INSENSITIVE, directory, NULL);
     if (name->directory)
         options |= FILE_DIRECTORY_FILE;
     status = NtCreateFile(out, access | SYNCHRONIZE | FILE_READ_ATTRIBUTES, &what, &done, NULL,
-                          FILE_ATTRIBUTE_NORMAL, SHARED, disposition, options | ALWAYS, NULL, 0);
-    return status < 0 ? wpy_nt_error(status) : 0;
-}
-
-__wasi_errno_t
-wpy_reopen(HANDLE handle, ACCESS_MASK access, HANDLE *out)
-{
-    component itself = {.name = {0, 0, itself.text}};
-    OBJECT_ATTRIBUTES what;
-    IO_STATUS_BLOCK done;
-    NTSTATUS status;
-
-    InitializeObjectAttributes(&what, &itself.name, 0, handle, NULL);
-    status = NtCreateFile(out, access | SYNCHRONIZE, &what, &done, NULL, 0, SHARED, FILE_OPEN,
-                          ALWAYS, NULL, 0);
+                          FILE_ATTRIBUTE_NORMAL, WPY_SHARED, disposition,
+                          options | WPY_OPENS_ITSELF, NULL, 0);
     return status < 0 ? wpy_nt_error(status) : 0;
 }
 
@@ -183,8 +61,8 @@ static __wasi_errno_t
 open_existing(os_file_handle directory, const char *path, ACCESS_MASK access, ULONG options,
               bool links, HANDLE *out, wpy_file_kind *kind)
 {
-    component name;
-    __wasi_errno_t error = read_component(path, &name);
+    wpy_component name;
+    __wasi_errno_t error = wpy_read_component(path, &name);
 
     if (error ||
         (error = open_component(directory->raw, &name, access, FILE_OPEN, options, out)) != 0)
@@ -232,9 +110,9 @@ os_openat(os_file_handle directory, const char *path, __wasi_oflags_t oflags,
     ACCESS_MASK access = (reads ? FILE_GENERIC_READ | FILE_TRAVERSE : 0) |
                          (writes || (oflags & __WASI_O_TRUNC) ? FILE_GENERIC_WRITE : 0);
     ULONG options = 0;
-    component name;
+    wpy_component name;
     HANDLE handle;
-    __wasi_errno_t error = read_component(path, &name);
+    __wasi_errno_t error = wpy_read_component(path, &name);
 
     (void)lookup_flags; /* links are never followed */
     if (error)
@@ -283,7 +161,7 @@ os_open_preopendir(const char *path, os_file_handle *out)
         start -= 6;
         memcpy(start, network, 7 * sizeof *start);
     }
-    handle = CreateFileW(start, FILE_GENERIC_READ | FILE_TRAVERSE, SHARED, NULL, OPEN_EXISTING,
+    handle = CreateFileW(start, FILE_GENERIC_READ | FILE_TRAVERSE, WPY_SHARED, NULL, OPEN_EXISTING,
                          FILE_FLAG_BACKUP_SEMANTICS, NULL);
     free(wide);
     if (handle == INVALID_HANDLE_VALUE)
@@ -358,8 +236,8 @@ os_readlinkat(os_file_handle directory, const char *path, char *out, size_t room
 __wasi_errno_t
 os_symlinkat(const char *target, os_file_handle directory, const char *path)
 {
-    component name;
-    __wasi_errno_t error = read_component(path, &name);
+    wpy_component name;
+    __wasi_errno_t error = wpy_read_component(path, &name);
 
     (void)target;
     (void)directory;
@@ -371,9 +249,9 @@ os_symlinkat(const char *target, os_file_handle directory, const char *path)
 __wasi_errno_t
 os_mkdirat(os_file_handle directory, const char *path)
 {
-    component name;
+    wpy_component name;
     HANDLE handle;
-    __wasi_errno_t error = read_component(path, &name);
+    __wasi_errno_t error = wpy_read_component(path, &name);
 
     if (!error && (error = open_component(directory->raw, &name, FILE_LIST_DIRECTORY, FILE_CREATE,
                                           FILE_DIRECTORY_FILE, &handle)) == 0)
@@ -430,7 +308,7 @@ os_unlinkat(os_file_handle directory, const char *path, bool is_dir)
 
 /* Gives the file of a handle another name in a directory; `class`: by renaming or linking. */
 static NTSTATUS
-set_name(HANDLE handle, os_file_handle directory, const component *name, ULONG flags, int class)
+set_name(HANDLE handle, os_file_handle directory, const wpy_component *name, ULONG flags, int class)
 {
     new_name to = {.flags = flags, .directory = directory->raw, .size = name->name.Length};
     IO_STATUS_BLOCK done;
@@ -478,9 +356,9 @@ is_same_file(HANDLE handle, os_file_handle directory, const char *path)
 static __wasi_errno_t
 rename_opened(HANDLE handle, const wpy_file_kind *kind, os_file_handle directory, const char *path)
 {
-    component name;
+    wpy_component name;
     NTSTATUS status;
-    __wasi_errno_t error = read_component(path, &name);
+    __wasi_errno_t error = wpy_read_component(path, &name);
 
     if (error)
         return error;
@@ -488,7 +366,7 @@ rename_opened(HANDLE handle, const wpy_file_kind *kind, os_file_handle directory
         return __WASI_EBUSY;
     if (name.directory && !kind->directory)
         return __WASI_ENOTDIR;
-    if (is_alias(directory->raw, &name))
+    if (wpy_is_alias(directory->raw, &name))
         return __WASI_EEXIST;
     if (!is_same_file(handle, directory, path) && (error = make_room(directory, path, kind)) != 0)
         return error;
@@ -505,8 +383,8 @@ os_renameat(os_file_handle old_directory, const char *old_path, os_file_handle d
 {
     HANDLE handle;
     wpy_file_kind kind;
-    component old;
-    __wasi_errno_t error = read_component(old_path, &old);
+    wpy_component old;
+    __wasi_errno_t error = wpy_read_component(old_path, &old);
 
     if (!error && !old.name.Length)
         error = __WASI_EBUSY;
@@ -522,11 +400,11 @@ __wasi_errno_t
 os_linkat(os_file_handle old_directory, const char *old_path, os_file_handle directory,
           const char *path, __wasi_lookupflags_t flags)
 {
-    component name;
+    wpy_component name;
     HANDLE handle;
     wpy_file_kind kind;
     NTSTATUS status;
-    __wasi_errno_t error = read_component(path, &name);
+    __wasi_errno_t error = wpy_read_component(path, &name);
 
     (void)flags;
     if (error || (error = open_existing(old_directory, old_path, FILE_WRITE_ATTRIBUTES, 0, false,
@@ -534,7 +412,7 @@ os_linkat(os_file_handle old_directory, const char *old_path, os_file_handle dir
         return error;
     if (kind.directory)
         error = __WASI_EPERM;
-    else if (!name.name.Length || is_alias(directory->raw, &name))
+    else if (!name.name.Length || wpy_is_alias(directory->raw, &name))
         error = __WASI_EEXIST;
     else if (name.directory)
         error = __WASI_ENOENT;

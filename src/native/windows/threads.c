@@ -34,6 +34,24 @@ os_thread_jit_write_protect_np(bool enabled)
     (void)enabled;
 }
 
+/* A thread needs nothing of this layer before it runs wasm code. */
+int
+os_thread_env_init(void)
+{
+    return 0;
+}
+
+void
+os_thread_env_destroy(void)
+{
+}
+
+bool
+os_thread_env_inited(void)
+{
+    return true;
+}
+
 /* ---- mutexes ---- */
 
 int

@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -61,13 +62,15 @@ def _compile(paths, built, includes: Path, generated: Path, folder: Path) -> lis
     command += [f"-D{name}={value}" for name, value in built.define_macros]
     command += [f"-I{path}" for path in (includes, *built.include_dirs)]
     command += ["-fvisibility=hidden", "-Werror=implicit-function-declaration"]
-    objects = []
-    for file in [generated, *sorted((paths.native / "cpython").glob("*.c"))]:
-        made = folder / f"{file.stem}.o"
+
+    def compile_one(file: Path) -> str:
+        made = str(folder / f"{file.stem}.o")
         how = ["-O1", "-w"] if file == generated else ["-O2", "-Wall", "-Wextra"]
-        _run([*command, *how, str(file), "-o", str(made)])
-        objects.append(str(made))
-    return objects
+        _run([*command, *how, str(file), "-o", made])
+        return made
+
+    with ThreadPoolExecutor(int(os.environ.get("MAX_JOBS") or os.cpu_count() or 1)) as pool:
+        return [*pool.map(compile_one, [generated, *sorted((paths.native / "cpython").glob("*.c"))])]
 
 
 def _make_wheel(linux_wheel: Path, extension: Path, platform: str, out: Path) -> None:

@@ -46,8 +46,10 @@
 #define STDC_HEADERS 1
 #define HAVE_PROTOTYPES 1
 #define HAVE_SSIZE_T 1
-typedef __int64 Py_ssize_t;
+typedef long long Py_ssize_t;
 #define HAVE_PY_SSIZE_T 1
+#define PY_SSIZE_T_MAX LLONG_MAX
+#include <limits.h>
 #define PLATLIBDIR "DLLs"
 #define PYTHONFRAMEWORK ""
 #define NTDDI_VERSION_FOR_PYTHON 0x0A000000
