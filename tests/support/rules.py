@@ -19,7 +19,10 @@ MADE = re.compile(
     r"(^|/)(_generated\.pyi?|_wamr(_version)?\.pyi?|_wamr\.c)$"
     r"|\.(so|pyd|pyc)$|\.egg-info/|(^|/)\.\w+_cache/|(^|/)\.coverage"
 )
-FOLDERS = ("src", "tests", "samples", "benchmarks", "cmake", "codegen", "docs", ".github", ".ci")
+FOLDERS = (
+    *("src", "tests", "samples", "benchmarks", "cmake", "codegen", "docs", "tools"),
+    *(".github", ".ci"),
+)
 
 
 def paths_of(root: Path) -> list[Path]:

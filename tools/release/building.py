@@ -101,7 +101,8 @@ def sdist(source: Path, out: Path, *, epoch: str) -> Path:
 
 def wheel(archive: Path, out: Path, *, python: str = sys.executable, epoch: str) -> Path:
     """Build the wheel of an sdist, for an old glibc where ziglang is installed."""
-    with tempfile.TemporaryDirectory() as made, tempfile.TemporaryDirectory() as tools:
+    # Words of CC are separated by spaces, so the compiler's path has none.
+    with tempfile.TemporaryDirectory() as made, tempfile.TemporaryDirectory(dir="/tmp") as tools:
         environment = clean_environment() | {"SOURCE_DATE_EPOCH": epoch} | old_glibc(Path(tools))
         run(*(python, "-m", "pip", "wheel", "--no-deps", "-w", made, archive), env=environment)
         (built,) = Path(made).iterdir()
