@@ -1,11 +1,12 @@
 /* refcounts.h: reference counts that don't depend on the headers that compile us.
  *
  * The macros of the limited API are compiled into the module, and each CPython has its own: since
- * 3.12 they leave the counts of immortal objects alone, and Py_RETURN_NONE of 3.12.0 does not count
- * at all, which 3.10 and 3.11 would pay for with a count that falls to zero. A wheel for 3.10 and
- * later must count as 3.10 does. These are the definitions of 3.10, so that the same bytes come out
- * whichever CPython builds the wheel. Objects that later versions call immortal stay alive when
- * they are counted this way: CPython allows it for modules that were built with older headers.
+ * 3.12 they leave the counts of immortal objects alone, and Py_RETURN_NONE of 3.12.1 and 3.13.0
+ * does not count at all, which 3.10 and 3.11 would pay for with a count that falls to zero. A wheel
+ * for 3.10 and later must count as 3.10 does. These are the definitions of 3.10, so that the same
+ * bytes come out whichever CPython builds the wheel. Objects that later versions call immortal stay
+ * alive when they are counted this way: CPython allows it for modules that were built with older
+ * headers.
  *
  * setup.py makes the compiler include this file first, so that the functions of cffi's own header
  * count this way, too. It changes nothing for PyPy, for free-threaded builds, or for builds of
