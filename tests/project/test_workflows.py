@@ -89,3 +89,11 @@ def test_wheels_of_windows_are_kept_back_as_release_check_wants_it() -> None:
     assert len(rows) == 2
     assert all("kept: true" in row for row in rows)
     assert "name: ${{ matrix.kept && 'kept' || 'dist' }}-" in TEXT["wheels.yml"]
+
+
+def test_targets_that_are_proven_each_night_are_known_to_make_prove() -> None:
+    listed = (ROOT / "tools" / "prove" / "targets.txt").read_text(encoding="utf-8")
+    known = {line.split()[0] for line in listed.splitlines() if line.strip()}
+    named = re.findall(r"target: ([\w-]+)", TEXT["nightly.yml"])
+    assert named
+    assert set(named) <= known
