@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from platforms import only_with_gil
 
 from wamr import (
     Func,
@@ -186,6 +187,7 @@ def others():
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="only CPython has this way in")
+@only_with_gil
 def test_other_threads_wait_for_a_bounded_function_and_run_beside_others(others):
     exports = load(
         f"""(module (func (export "short") (param i32) (result i32) (local.get 0))
@@ -304,6 +306,7 @@ def test_bounded_functions_that_host_functions_call_may_fail_at_any_depth():
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="only CPython has this way in")
+@only_with_gil
 def test_others_have_the_gil_for_as_long_as_a_host_function_gives_it_up(others):
     f = calling(lambda: None).f
     time.sleep(0.01)

@@ -18,13 +18,15 @@ from pathlib import Path
 
 THREADS, TIMES = "16", "12"
 # Only races that our C takes part in count: others are the interpreter's own, or cffi's.
-OURS = re.compile(r"/(src/native|core/iwasm)/[\w/]+\.c")
+OURS = re.compile(r"\b(src/native|core/iwasm)/[\w/]+\.c")
+# Each load of a module sets these to the same addresses: tests/packaging/test_threads.py.
+SAME_VALUES = re.compile("wasm_interp_get_handle_table|#0 load_from_sections ")
 
 
 def main(python: str, tree: str, packages: str, logs: str, *wanted: str) -> int:
     Path(logs).mkdir(parents=True, exist_ok=True)
     text = Path(tree, "tests/support/shared_by_threads.py").read_text(encoding="utf-8")
-    guards = re.findall(r'^    (\w+): (?:None|"([\w.]+)"),$', text, re.M)
+    guards = re.findall(r'^    \w+\.(\w+): (?:None|"([\w.]+)"),$', text, re.M)
     wrong = 0
     print(f"{'function':<26}{'with locks':<30}without locks")
     for name, guard in guards:
@@ -34,7 +36,9 @@ def main(python: str, tree: str, packages: str, logs: str, *wanted: str) -> int:
         line, right = f"{name:<26}{clean:<30}", clean == "right, no race"
         if guard:
             bare = outcome(python, tree, [packages + "/none", packages + "/common"], logs, name)
-            right = right and bare != "right, no race"
+            # a wrong result, a crash, or a race in the file
+            seen = Path(logs, f"{name}-none.log").read_text(encoding="utf-8", errors="replace")
+            right = right and (not bare.startswith("right") or f"cpython/{guard}" in seen)
             line += f"{bare} ({guard})"
         wrong += not right
         print(line if right else f"{line}  <- WRONG", flush=True)
@@ -74,6 +78,8 @@ def outcome(python: str, tree: str, path: list[str], logs: str, name: str) -> st
 def ours(report: str) -> str:
     """Return the line of a function of ours in the stacks of a race; "": there is none."""
     stacks = re.split(r"^  (?:Location is|Thread T)", report, maxsplit=1, flags=re.M)[0]
+    if SAME_VALUES.search(stacks):
+        return ""
     for line in stacks.splitlines():
         if OURS.search(line):
             return line

@@ -44,10 +44,8 @@ slot_of(const ExternrefTableBase *table, const PyObject *value)
     return slot;
 }
 
-/* Fills the hash table again, with slots for `room` objects at least. False where there is no
- * memory; can't fail where it does not have to grow. */
-static bool
-rehash(ExternrefTableBase *table, uint32_t room)
+bool
+wpy_externrefs_rehash(ExternrefTableBase *table, uint32_t room)
 {
     uint32_t size = table->slots ? table->mask + 1 : 64, i;
 
@@ -86,7 +84,7 @@ enlarge(ExternrefTableBase *table)
         table->touched = touched;
     if ((spare = realloc(table->spare, room * sizeof *spare)))
         table->spare = spare;
-    if (!items || !touched || !spare || !rehash(table, room))
+    if (!items || !touched || !spare || !wpy_externrefs_rehash(table, room))
         return false;
     memset(table->touched + table->room, 0, room - table->room);
     table->room = room;
@@ -197,120 +195,6 @@ object(PyObject *self, PyObject *value)
     return wpy_externref_to_object(self, ref > UINT32_MAX ? WPY_NULL_REFERENCE - 1 : (uint32_t)ref);
 }
 
-/* ---- collection ---- */
-
-/* begin(): begins a collection. Returns the number of references, which the caller marks; -1 where
- * another collection runs or references are being passed. */
-static PyObject *
-begin(PyObject *self, PyObject *args)
-{
-    ExternrefTableBase *table = (ExternrefTableBase *)self;
-
-    bool begun;
-    uint32_t count;
-
-    (void)args;
-    LOCK(&table->counts.lock);
-    if ((begun = !table->collecting && !table->counts.passing)) {
-        table->collecting = true;
-        if (table->touched)
-            memset(table->touched, 0, table->room);
-    }
-    count = table->count;
-    UNLOCK(&table->counts.lock);
-    return begun ? PyLong_FromUnsignedLong(count) : PyLong_FromLong(-1);
-}
-
-static PyObject *
-end(PyObject *self, PyObject *args)
-{
-    ExternrefTableBase *table = (ExternrefTableBase *)self;
-
-    (void)args;
-    LOCK(&table->counts.lock);
-    table->collecting = false;
-    UNLOCK(&table->counts.lock);
-    Py_RETURN_NONE;
-}
-
-static bool
-is_garbage(const ExternrefTableBase *table, const uint8_t *marks, uint32_t ref)
-{
-    return table->items[ref] && !marks[ref] && !table->touched[ref];
-}
-
-/* How many of the first `size` references are garbage; `size` is set to how many there are. Under
- * the lock. */
-static uint32_t
-count_garbage(const ExternrefTableBase *table, const uint8_t *marks, Py_ssize_t *size)
-{
-    uint32_t i, found = 0;
-
-    if ((size_t)*size > table->count)
-        *size = table->count;
-    for (i = 0; i < *size; i++)
-        found += is_garbage(table, marks, i);
-    return found;
-}
-
-/* Moves the garbage, `count` objects, into a new list: it takes over the table's references. Under
- * the lock. */
-static void
-move_garbage(ExternrefTableBase *table, const uint8_t *marks, Py_ssize_t size, PyObject *list)
-{
-    uint32_t i, count = 0;
-
-    for (i = 0; i < size; i++)
-        if (is_garbage(table, marks, i)) {
-#ifdef Py_GIL_DISABLED
-            PyList_SET_ITEM(list, count++, table->items[i]); /* the other one acquires a lock */
-#else
-            PyList_SetItem(list, count++, table->items[i]);
-#endif
-            table->items[i] = NULL;
-            table->spare[table->spare_count++] = i;
-        }
-    table->counts.held -= count;
-    if (count)
-        rehash(table, 0);
-}
-
-/* sweep(marks): drops the objects whose mark is zero and that were not asked for since begin().
- * Returns a list of them, so that their destructors run in the caller; None where references are
- * being passed. */
-static PyObject *
-sweep(PyObject *self, PyObject *args)
-{
-    ExternrefTableBase *table = (ExternrefTableBase *)self;
-    const uint8_t *marks;
-    Py_ssize_t size;
-    uint32_t count;
-    PyObject *dropped, *bytes;
-    bool passing, same;
-
-    if (!PyArg_ParseTuple(args, "S:sweep", &bytes) ||
-        PyBytes_AsStringAndSize(bytes, (char **)&marks, &size))
-        return NULL;
-    for (;;) { /* making the list may run Python's garbage collector, and so any code */
-        LOCK(&table->counts.lock);
-        count = count_garbage(table, marks, &size);
-        UNLOCK(&table->counts.lock);
-        if (!(dropped = PyList_New(count)))
-            return NULL;
-        LOCK(&table->counts.lock);
-        passing = table->counts.passing != 0;
-        same = count_garbage(table, marks, &size) == count;
-        if (!passing && same)
-            move_garbage(table, marks, size, dropped);
-        UNLOCK(&table->counts.lock);
-        if (!passing && same)
-            return dropped;
-        Py_DECREF(dropped);
-        if (passing)
-            Py_RETURN_NONE;
-    }
-}
-
 /* ---- the type ---- */
 
 static Py_ssize_t
@@ -386,11 +270,11 @@ static PyMethodDef methods[] = {
     {"suspend", wpy_passing_suspend, METH_NOARGS,
      "Allow collections although this thread passes references; return a count for resume."},
     {"resume", wpy_passing_resume, METH_O, "End what suspend allowed."},
-    {"begin", begin, METH_NOARGS,
+    {"begin", wpy_externrefs_begin, METH_NOARGS,
      "Begin a collection; return how many references are to be marked, or -1: not now."},
-    {"sweep", sweep, METH_VARARGS,
+    {"sweep", wpy_externrefs_sweep, METH_VARARGS,
      "Drop the objects that were not marked; return a list of them, or None: not now."},
-    {"end", end, METH_NOARGS, "End a collection."},
+    {"end", wpy_externrefs_end, METH_NOARGS, "End a collection."},
     {NULL, NULL, 0, NULL},
 };
 

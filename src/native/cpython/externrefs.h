@@ -31,4 +31,14 @@ bool wpy_externref_from_object(PyObject *table, PyObject *value, uint32_t *ref);
 /* A new reference to the object behind `ref`; NULL with an exception where there is none. */
 PyObject *wpy_externref_to_object(PyObject *table, uint32_t ref);
 
+/* Fills the hash table again, with slots for `room` objects at least. False where there is no
+ * memory; can't fail where it does not have to grow. Under the table's lock. */
+bool wpy_externrefs_rehash(ExternrefTableBase *table, uint32_t room);
+
+/* ---- externref_collection.c: the methods begin, sweep and end of the table ---- */
+
+PyObject *wpy_externrefs_begin(PyObject *table, PyObject *args);
+PyObject *wpy_externrefs_sweep(PyObject *table, PyObject *args);
+PyObject *wpy_externrefs_end(PyObject *table, PyObject *args);
+
 #endif

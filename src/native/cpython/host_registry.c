@@ -143,7 +143,7 @@ wpy_host_unregister(HostRegistration *where, PyObject *object)
 }
 
 PyObject *
-wpy_host_find(uint32_t id)
+wpy_host_by_weak_reference(uint32_t id)
 {
     Entry *entry = find_entry(id);
     PyObject *weak, *object = NULL;

@@ -21,17 +21,22 @@ void wpy_host_unregister(HostRegistration *where, PyObject *object);
 
 #ifdef Py_GIL_DISABLED
 
-/* The object with that id. A new reference; NULL where there is none, no exception is set. */
-PyObject *wpy_host_find(uint32_t id);
+PyObject *wpy_host_by_weak_reference(uint32_t id);
 
 #else
 
 extern PyObject **wpy_host_registry; /* by id; borrowed references, NULL where there is none */
 extern uint32_t wpy_host_registry_size;
 
+#endif
+
+/* The object with that id. A new reference; NULL where there is none, no exception is set. */
 static inline PyObject *
 wpy_host_find(uint32_t id)
 {
+#ifdef Py_GIL_DISABLED
+    return wpy_host_by_weak_reference(id);
+#else
     PyObject *object = id < wpy_host_registry_size ? wpy_host_registry[id] : NULL;
 
     /* Without references it is being deallocated, and what that runs may come here. */
@@ -39,8 +44,7 @@ wpy_host_find(uint32_t id)
         return NULL;
     Py_INCREF(object);
     return object;
-}
-
 #endif
+}
 
 #endif

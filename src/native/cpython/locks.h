@@ -33,7 +33,8 @@
 
 #define WPY_MUTEX(name) PyMutex name
 
-#if defined(WPY_WITHOUT_LOCKS) /* to see that tests fail without them: tools/prove/freethreaded.py \
+#if defined(WPY_WITHOUT_LOCKS) /* to see that tests fail without them: \
+                                * tools/prove/freethreaded.bash        \
                                 */
 #define LOCK(mutex) ((void)(mutex))
 #define UNLOCK(mutex) ((void)(mutex))
