@@ -56,6 +56,10 @@ only_free_threaded = pytest.mark.skipif(
 only_with_gil = pytest.mark.skipif(
     FREE_THREADED, reason="this build of CPython has no GIL that a call could keep"
 )
+finalizes_before_modules_go = pytest.mark.skipif(
+    FREE_THREADED,
+    reason="without a GIL, CPython clears the modules at exit before it runs the last finalizers",
+)
 
 
 NO_SIMD = "this build has no SIMD: WAMR has none for this processor"
