@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FunctionType
 
 from hostile_values import arguments, hostile_values
-from hostile_world import STATES, Hostile, World
+from hostile_world import STATES, Hostile, new_world
 
 import wamr
 from wamr import Func, ValType
@@ -331,7 +331,7 @@ def main(state, seed, count, log):
 
     done = 0
     while done < count:
-        world = World()
+        world = new_world()
         each = pick.randrange(1, 25)
 
         def make_calls(world=world, each=each):
