@@ -19,8 +19,9 @@ def order(item: str, count: int = 1, *, express: bool = False) -> dict[str, obje
     return {"item": item, "count": count, "days": 1 if express else 3}
 
 
-# The interpreter starts once; each run has a copy of it.
-python = Python(tools=[stock, order], limits=RunLimits(time=5, memory=64 << 20, tool_calls=10))
+# The interpreter starts once, and imports pydoc for help(); each run has a copy of it.
+limits = RunLimits(time=5, memory=64 << 20, tool_calls=10)
+python = Python(tools=[stock, order], preload=["pydoc"], limits=limits)
 
 # What the code prints, the value of its last expression, and its exceptions come as a Result.
 result = python.run("""
