@@ -33,13 +33,22 @@ class Failed(SystemExit):
     """A command failed; printed without a traceback, with what the command wrote."""
 
 
-def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Run a command and return its output; Failed with the output if it fails."""
+def run(
+    *command: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    umask: int = -1,
+) -> str:
+    """Run a command and return its output; Failed with the output if it fails.
+
+    `umask` is that of the command, where the system has one; -1: that of this process.
+    """
     words = [str(word) for word in command]
     done = subprocess.run(
         words,
         cwd=cwd,
         env=None if env is None else dict(env),
+        umask=umask,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -117,7 +126,9 @@ def repaired(built: Path, out: Path, *, epoch: str) -> Path:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = clean_environment() | {"SOURCE_DATE_EPOCH": epoch, "PATH": path}
     with tempfile.TemporaryDirectory() as made:
-        run(sys.executable, "-m", "auditwheel", "repair", "-w", made, built, env=environment)
+        # auditwheel packs the folders with the modes that it has unpacked them with.
+        command = [sys.executable, "-m", "auditwheel", "repair", "-w", made, str(built)]
+        run(*command, env=environment, umask=0o022)
         (found,) = Path(made).iterdir()
         return _moved(found, out)
 
