@@ -22,19 +22,22 @@ if TYPE_CHECKING:
 FIRST = (
     "packaging",
     "packaging/test_threads.py",
-    "spec/test_spec_suspended.py",
     "compiled by zig",
     "project/test_samples.py",
     "differential/test_cpython.py",
+    "differential/test_exceptions.py",
+    "stress/test_memory_failures.py",
+    "patches/test_malformed.py",
+    "perf",
+    "spec/test_spec_suspended.py",
     "unit/test_portable.py 0",
     "unit/test_portable.py 1",
-    "stress/test_memory_failures.py",
-    "stress/test_exceptions_left.py",
-    "numeric/test_relaxed.py",
+    "sandbox/test_limits.py",
+    "unit/test_hostile.py",
+    "unit/test_chains.py",
     "cli/test_run.py",
     "cli/test_program_ends.py",
     "cli/test_commands.py",
-    "perf",
 )
 # The share of a file, by the beginning of its path in tests/.
 TOGETHER = {
