@@ -8,13 +8,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
-    K = TypeVar("K")
-    V = TypeVar("V")
+    _K = TypeVar("_K")
+    _V = TypeVar("_V")
 
-    class Shared(dict[K, V]):
+    class Shared(dict[_K, _V]):
         """A mapping of shared values; see below."""
 
-        def share(self, key: K, value: V) -> V:
+        def share(self, key: _K, value: _V) -> _V:
             """Return the shared value of a key."""
             raise NotImplementedError
 
