@@ -16,6 +16,13 @@ size_for(uint32_t elements)
     return offsetof(WASMTableInstance, elems) + (size_t)elements * sizeof(table_elem_type_t);
 }
 
+/* The same in whole pages, as ranges are extended where addresses are few. */
+static size_t
+mapped_for(uint32_t elements)
+{
+    return (size_for(elements) + WPY_PAGE - 1) / WPY_PAGE * WPY_PAGE;
+}
+
 wpy_table *
 wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_budget *budget)
 {
@@ -32,7 +39,7 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
     }
     if (capacity < min)
         capacity = min;
-    table->mapped = size_for(WPY_FEW_ADDRESSES ? min : capacity);
+    table->mapped = WPY_FEW_ADDRESSES ? mapped_for(min) : size_for(capacity);
     if (!wpy_budget_charge(budget, WPY_TABLE_ELEMENTS, min)) {
         free(table);
         return NULL;
@@ -58,9 +65,9 @@ wpy_table_map(uint8_t element, uint32_t min, uint32_t max, bool has_max, wpy_bud
 static bool
 map_room(wpy_table *table, uint32_t elements)
 {
-    size_t size = size_for(elements);
+    size_t size = mapped_for(elements);
 
-    if (size <= table->mapped)
+    if (size_for(elements) <= table->mapped)
         return true;
     if (!wpy_region_grow(table->wamr, size))
         return false;
