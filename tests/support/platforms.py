@@ -46,6 +46,13 @@ needs_address_limit = pytest.mark.skipif(
 needs_windows = pytest.mark.skipif(
     os.name != "nt", reason="about names and handles that only Windows has"
 )
+CPYTHON = sys.implementation.name == "cpython"
+has_c_types = pytest.mark.skipif(
+    not CPYTHON, reason="the package is without the types of CPython's C API already"
+)
+builtins_lack_signatures = pytest.mark.skipif(
+    not CPYTHON, reason="PyPy's builtin functions all have signatures"
+)
 needs_superinstructions = pytest.mark.skipif(
     not PAIRS, reason="the interpreter has a switch, or the processor needs aligned addresses"
 )
