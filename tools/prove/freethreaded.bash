@@ -97,7 +97,7 @@ build_sanitized() {
   "$VENV/bin/pip" install --quiet --target "$site/common" --no-deps "$site"/wheels/cffi-*.whl pycparser wasmtime
   for name in locks none; do
     [ $name = locks ] || flags+=' -DWPY_WITHOUT_LOCKS'
-    rm -f "$WORK"/source/build/*thread*/python -r
+    rm -rf "$WORK"/source/build/*thread*/python # other macros
     CFLAGS=$flags WAMR_SANITIZE=thread "$VENV/bin/pip" wheel --quiet --no-build-isolation --no-deps -w "$site/wheels/$name" "$WORK/source"
     "$VENV/bin/pip" install --quiet --target "$site/$name" --no-deps "$site/wheels/$name"/wamr-*.whl
   done

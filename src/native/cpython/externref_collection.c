@@ -5,7 +5,8 @@
  * while references are passed (passing_refs.c). src/wamr/_values/externrefs.py decides when to
  * collect.
  */
-#include "cpython/externrefs.h"
+#include "cpython/externref_collection.h"
+#include "cpython/externref_slots.h"
 
 #include <string.h>
 
@@ -82,7 +83,7 @@ move_garbage(ExternrefTableBase *table, const uint8_t *marks, Py_ssize_t size, P
         }
     table->counts.held -= count;
     if (count)
-        wpy_externrefs_rehash(table, 0);
+        wpy_externref_rehash(table, 0);
 }
 
 /* sweep(marks): drops the objects whose mark is zero and that were not asked for since begin().

@@ -11,6 +11,8 @@
  * stores never wait for each other. An object is never dropped under the lock, since a destructor
  * may use the table.
  */
+#include "cpython/externref_collection.h"
+#include "cpython/externref_slots.h"
 #include "cpython/externrefs.h"
 #include "cpython/passing_refs.h"
 
@@ -28,41 +30,6 @@ wpy_externrefs_of(PyObject *lifetime)
 
     Py_XDECREF(store);
     return table;
-}
-
-/* ---- the hash table ---- */
-
-/* The slot of the object, or the empty one where it belongs. There is an empty slot always. */
-static uint32_t
-slot_of(const ExternrefTableBase *table, const PyObject *value)
-{
-    uint64_t hash = (uint64_t)(uintptr_t)value * 0x9E3779B97F4A7C15u;
-    uint32_t slot = (uint32_t)(hash >> 32) & table->mask;
-
-    while (table->slots[slot] && table->items[table->slots[slot] - 1] != value)
-        slot = (slot + 1) & table->mask;
-    return slot;
-}
-
-bool
-wpy_externrefs_rehash(ExternrefTableBase *table, uint32_t room)
-{
-    uint32_t size = table->slots ? table->mask + 1 : 64, i;
-
-    while (size / 2 < room)
-        size *= 2;
-    if (!table->slots || size != table->mask + 1) {
-        uint32_t *larger = realloc(table->slots, size * sizeof *larger);
-        if (!larger)
-            return false;
-        table->slots = larger;
-        table->mask = size - 1;
-    }
-    memset(table->slots, 0, size * sizeof *table->slots);
-    for (i = 0; i < table->count; i++)
-        if (table->items[i])
-            table->slots[slot_of(table, table->items[i])] = i + 1;
-    return true;
 }
 
 /* Makes room for one more object. False where there is no memory. */
@@ -84,7 +51,7 @@ enlarge(ExternrefTableBase *table)
         table->touched = touched;
     if ((spare = realloc(table->spare, room * sizeof *spare)))
         table->spare = spare;
-    if (!items || !touched || !spare || !wpy_externrefs_rehash(table, room))
+    if (!items || !touched || !spare || !wpy_externref_rehash(table, room))
         return false;
     memset(table->touched + table->room, 0, room - table->room);
     table->room = room;
@@ -101,13 +68,13 @@ find_or_add(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
 
     if (UNLIKELY(!table->slots) && !enlarge(table))
         return false;
-    slot = slot_of(table, value);
+    slot = wpy_externref_slot(table, value);
     if (!table->slots[slot]) {
         uint32_t next;
         if (UNLIKELY(table->count == table->room && !table->spare_count)) {
             if (!enlarge(table))
                 return false;
-            slot = slot_of(table, value);
+            slot = wpy_externref_slot(table, value);
         }
         next = table->spare_count ? table->spare[--table->spare_count] : table->count++;
         Py_INCREF(value);
@@ -122,15 +89,19 @@ find_or_add(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
 }
 
 /* The same with the lock. */
-static inline bool
+static ALWAYS_INLINE bool
 reference_of(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
 {
+#ifdef Py_GIL_DISABLED
     bool found;
 
     LOCK(&table->counts.lock);
     found = find_or_add(table, value, ref);
     UNLOCK(&table->counts.lock);
     return found;
+#else
+    return find_or_add(table, value, ref);
+#endif
 }
 
 static bool
