@@ -19,7 +19,7 @@ from pathlib import Path
 THREADS, TIMES = "16", "12"
 # Only races that our C takes part in count: others are the interpreter's own, or cffi's.
 OURS = re.compile(r"\b(src/native|core/iwasm)/[\w/]+\.c")
-# Each load of a module sets these to the same addresses: tests/packaging/test_threads.py.
+# Each load of a module sets the pointers to the tables of the interpreter, to the same addresses.
 SAME_VALUES = re.compile("wasm_interp_get_handle_table|#0 load_from_sections ")
 
 
