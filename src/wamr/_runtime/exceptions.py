@@ -159,7 +159,8 @@ def _exception_from_handle(c: Any, lifetime: Lifetime) -> WasmException:
     pointer = _cast(_EXCEPTION, c)
     c = handle(pointer)
     address = int(_cast(_UINTPTR, pointer)) if lib.wpy_exception_numbered(pointer) else 0
-    if address and (known := _exceptions.get(address)) is not None:
+    known: WasmException | None = _exceptions.get(address) if address else None
+    if known is not None:
         return known
     exception = WasmException.__new__(WasmException)
     exception._c = c
