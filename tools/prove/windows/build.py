@@ -70,7 +70,9 @@ def _compile(paths, built, includes: Path, generated: Path, folder: Path) -> lis
         return made
 
     with ThreadPoolExecutor(int(os.environ.get("MAX_JOBS") or os.cpu_count() or 1)) as pool:
-        return [*pool.map(compile_one, [generated, *sorted((paths.native / "cpython").glob("*.c"))])]
+        return [
+            *pool.map(compile_one, [generated, *sorted((paths.native / "cpython").glob("*.c"))])
+        ]
 
 
 def _make_wheel(linux_wheel: Path, extension: Path, platform: str, out: Path) -> None:
