@@ -10,6 +10,10 @@
 #include "runtime/segments.h"
 #include "runtime/enter.h"
 
+/* interp/stack_guard.h: the lowest address of this thread's stack that may be used; NULL: not
+   known. */
+uint8_t *wpy_stack_end(void);
+
 /* What the resumer does. */
 enum wpy_mode {
     WPY_MODE_GO_ON, /* nothing: the code goes on between two instructions */

@@ -345,11 +345,6 @@ bool wpy_trapped_hook(WASMExecEnv *env);
 /* The loader has reached an instruction of a function (its position in the code section). */
 void wpy_trace_hook(uint32 function, const uint8 *at, uint32 compiled);
 
-/* ---- interp/stack_guard.h ---- */
-
-/* The lowest address of this thread's stack that may be used; NULL: not known. */
-uint8_t *wpy_stack_end(void);
-
 /* ---- checkpoint.c ---- */
 
 /* Whether the code may go on; false: the instance has an exception. `back`: see WamrPyHooks. */
