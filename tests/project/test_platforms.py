@@ -27,7 +27,7 @@ def test_the_page_is_what_the_results_say():
 def test_each_target_has_a_script_and_a_row(target):
     script, _ = table.targets()[target]
     text = (PROVE / script).read_text(encoding="utf-8")
-    assert "common." in text, f"{script} has its own steps"
+    assert 'source "$(dirname "$0")/' in text, f"{script} has its own steps"
     assert f"`{target}`" in table.documented()
 
 

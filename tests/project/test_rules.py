@@ -50,6 +50,7 @@ ELSEWHERE = {
     "wamr-src/": "the submodule, empty where another source of WAMR is used",
     "wasm_c_api.h": "WAMR's",
     "callgrind.h": "valgrind's",
+    "winsock2.h": "Microsoft's",
     "features.py": "an example of a name",
     "new.json": "an example of a name",
     "old.json": "an example of a name",
@@ -86,6 +87,8 @@ C_IN_PYTHON = {
     "tests/project/test_lock_comments.py": "made-up files with contracts",
     "tests/project/test_layers_native.py": "made-up files with includes and calls",
     "tests/project/test_rules.py": "made-up files",
+    "tools/prove/test_clang_cl.py": "made-up files that compilers refuse",
+    "tools/prove/test_macos.py": "a made-up module with symbols that exist nowhere",
 }
 
 # The compiled module is imported by _backend; the binding by the layers that have handles.
