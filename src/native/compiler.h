@@ -28,6 +28,9 @@
 #define PRINTF_FORMAT(text, first) __attribute__((format(printf, text, first)))
 #endif
 
+/* Of a member: i386 aligns 64-bit members to 4 bytes only. */
+#define ALIGNED_8 _Alignas(8)
+
 #define THREAD_LOCAL __thread
 
 /* ---- builtins ---- */

@@ -51,6 +51,7 @@ ELSEWHERE = {
     "wasm_c_api.h": "WAMR's",
     "callgrind.h": "valgrind's",
     "winsock2.h": "Microsoft's",
+    "python3.def": "made by tools/prove/windows/stable_abi.py",
     "features.py": "an example of a name",
     "new.json": "an example of a name",
     "old.json": "an example of a name",
@@ -85,6 +86,8 @@ C_IN_PYTHON = {
     "tests/packaging/test_upstream.py": "a made-up WAMR",
     "tests/project/test_compiler_header.py": "made-up files with extensions of compilers",
     "tests/project/test_lock_comments.py": "made-up files with contracts",
+    "tools/prove/test_clang_cl.py": "made-up files for the compiler",
+    "tools/prove/test_macos.py": "made-up files for the linker",
     "tests/project/test_layers_native.py": "made-up files with includes and calls",
     "tests/project/test_rules.py": "made-up files",
     "tools/prove/test_clang_cl.py": "made-up files that compilers refuse",
@@ -114,7 +117,10 @@ BINDING = (
 # Made by `make pictures`; a test compares it with what the sample makes.
 PICTURES = ("docs/_static/sheet.png",)
 
-TIMED = {"tests/support/wasm_fixtures.py": "took(), which gives a busy machine a minute more"}
+TIMED = {
+    "tests/support/wasm_fixtures.py": "took(), which gives a busy machine a minute more",
+    "tests/unit/test_clock.py": "readings of clocks, in their order",
+}
 
 
 def expect_none(findings, *excepted):

@@ -43,7 +43,6 @@ FIRST = (
 TOGETHER = {
     "packaging/test_sdist.py": "packaging",
     "packaging/test_wheel.py": "packaging",
-    "packaging/test_read_only.py": "packaging",
     "wasi/test_conformance.py": "compiled by zig",  # which compiles its C library once
     "differential/test_cpp.py": "compiled by zig",
     "differential/test_cpython": "differential/test_cpython.py",

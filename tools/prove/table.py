@@ -149,7 +149,7 @@ def shown_run(result: dict[str, Any]) -> str:
     run = f"`{result['run']}`" if count <= 2 else f"{count} files and folders"
     run = f"all but {left_out} folders" if left_out else run
     run = "all" if result["run"] == "all tests" else run
-    run = f"{run}, in {result['runs']} runs" if result["runs"] > 1 else run
+    run = f"{run}, in {result['runs']} runs" if result.get("runs", 1) > 1 else run
     return run if result["pytest_status"] in {0, 1} else f"{run}, stopped before the end"
 
 

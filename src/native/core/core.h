@@ -165,7 +165,7 @@ wpy_error_record_clear(wpy_error_record *record)
 struct wpy_thread {
     /* The innermost open call, see runtime/activation.h. The three low bits of a thread's address
        are free for the word that holds the owner of a group (lock.c); i386 aligns to 4 bytes. */
-    _Alignas(8) struct wpy_activation *top;
+    ALIGNED_8 struct wpy_activation *top;
     wpy_execution *executions; /* those that run in this thread, see runtime/suspend.c */
     uint64_t serial;           /* 0: it has not entered an instance yet */
     const uint32_t *stop; /* atomic, borrowed: not 0: the calls of this thread must end; NULL: there

@@ -5,6 +5,8 @@
  * another struct, and poll_oneoff reads another one. The functions here convert these and call
  * those of preview 1. The object API has its own poll_oneoff (wasi/calls.c). */
 
+#include "compiler.h"
+
 typedef struct unstable_filestat {
     uint64 dev, ino;
     uint8 filetype;
@@ -14,14 +16,14 @@ typedef struct unstable_filestat {
 
 /* i386 aligns 64-bit members to 4 bytes, wasm to 8. */
 typedef struct unstable_subscription {
-    _Alignas(8) uint64 userdata;
+    ALIGNED_8 uint64 userdata;
     uint8 type;
     union {
         struct {
-            _Alignas(8) uint64 identifier; /* not in preview 1 */
+            ALIGNED_8 uint64 identifier; /* not in preview 1 */
             uint32 clock_id;
-            _Alignas(8) uint64 timeout;
-            _Alignas(8) uint64 precision;
+            ALIGNED_8 uint64 timeout;
+            ALIGNED_8 uint64 precision;
             uint16 flags;
         } clock;
         uint32 fd;

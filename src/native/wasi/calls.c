@@ -29,14 +29,14 @@ is_in_memory(WASMExecEnv *env, const void *address, uint64_t size)
 /* The subscription of snapshot 0. Preview 1 has no `identifier`. i386 aligns 64-bit members to 4
  * bytes, wasm to 8. */
 typedef struct {
-    _Alignas(8) uint64_t userdata;
+    ALIGNED_8 uint64_t userdata;
     uint8_t type;
     union {
         struct {
-            _Alignas(8) uint64_t identifier;
+            ALIGNED_8 uint64_t identifier;
             uint32_t clock_id;
-            _Alignas(8) uint64_t timeout;
-            _Alignas(8) uint64_t precision;
+            ALIGNED_8 uint64_t timeout;
+            ALIGNED_8 uint64_t precision;
             uint16_t flags;
         } clock;
         uint32_t fd;

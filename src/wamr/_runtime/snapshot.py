@@ -393,12 +393,7 @@ class Snapshot:
         raise TypeError("a Snapshot cannot be copied or pickled; Snapshot.save writes a file")
 
 
-def _nothing() -> None:
-    """Stand for a weak reference to an Instance that is made when it is asked for."""
-
-
-_NOTHING: Any = _nothing
-
-
+# Called as a dead weak reference, it returns None: the Instance is made when it is asked for.
+_NOTHING: Any = type(None)
 _closing = RLock()  # reentrant: the collector may close a snapshot in the middle of anything
 _close, _release = deferrable(lib.wpy_snapshot_close), deferrable(lib.wpy_snapshot_release)

@@ -1,4 +1,4 @@
-/* python.exe: starts the Python of python312.dll, which lies beside the program. */
+/* launcher.c: python.exe, which starts the Python of python312.dll, which lies beside the program. */
 #include <windows.h>
 
 int

@@ -1,4 +1,4 @@
-/* bcryptprimitives.dll, which Wine 8 lacks; the wheel of wasmtime needs this function. */
+/* process_prng.c: bcryptprimitives.dll, which Wine 8 lacks; the wheel of wasmtime needs this function. */
 #include <windows.h>
 
 BOOLEAN NTAPI SystemFunction036(PVOID, ULONG); /* RtlGenRandom */

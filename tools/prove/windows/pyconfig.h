@@ -1,6 +1,6 @@
 /* pyconfig.h: for compiling with CPython's headers for the limited API, on Windows with 64 bits.
  *
- * CPython's own PC/pyconfig.h is in no package. Only what the headers and cffi ask for is here.
+ * CPython's own pyconfig.h for Windows is in no package. Only what the headers and cffi ask for is here.
  */
 #ifndef Py_CONFIG_H
 #define Py_CONFIG_H
