@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,20 +12,25 @@ from wamr import Dir, UnavailableError, WasiConfig
 from wamr._wasi import config, host_directories
 
 
-@pytest.mark.parametrize("platform", ["linux", "darwin", "freebsd14"])
-def test_directories_are_available_on(platform: str) -> None:
-    host_directories.check_available(platform)
+def test_directories_are_available_where_the_features_say_so(tmp_path: Path) -> None:
+    host_directories.check_available(frozenset({"wasi", "wasi-directories"}))
+    if "wasi-directories" in wamr.FEATURES:
+        WasiConfig(dirs={"/": tmp_path})
+    else:
+        with pytest.raises(UnavailableError):
+            WasiConfig(dirs={"/": tmp_path})
 
 
 def test_directories_are_refused_on_windows() -> None:
+    assert ("wasi-directories" in wamr.FEATURES) is (sys.platform != "win32")
     with pytest.raises(UnavailableError, match=r"not available on Windows.*'C:/'"):
-        host_directories.check_available("win32")
+        host_directories.check_available(frozenset({"wasi"}))
 
 
 @pytest.fixture
 def on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        config, "check_available", lambda: host_directories.check_available("win32")
+        config, "check_available", lambda: host_directories.check_available(frozenset({"wasi"}))
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from .binding import lib
 
 FEATURES: frozenset[str] = frozenset(
@@ -21,3 +23,5 @@ FEATURES: frozenset[str] = frozenset(
 )
 if lib.wpy_has_simd():  # not for every processor
     FEATURES |= {"relaxed-simd", "simd"}
+if sys.platform != "win32":  # see _wasi/host_directories.py
+    FEATURES |= {"wasi-directories"}

@@ -7,14 +7,13 @@ lead out of the directory. This module uses no C.
 
 from __future__ import annotations
 
-import sys
-
+from .._backend.features import FEATURES
 from ..errors import UnavailableError
 
 
-def check_available(platform: str = sys.platform) -> None:
-    """Raise UnavailableError if programs can't be confined to directories on `platform`."""
-    if platform == "win32":
+def check_available(features: frozenset[str] = FEATURES) -> None:
+    """Raise UnavailableError if programs can't be confined to directories on this system."""
+    if "wasi-directories" not in features:
         raise UnavailableError(
             "dirs is not available on Windows: a program could leave a directory there, as with "
             "the path 'C:/'. Pass data through stdin and stdout, or run the program on Linux or "
