@@ -59,7 +59,7 @@ def defined(code: str) -> set[str]:
 
 
 def unit_of(file: str) -> str:
-    """Return the file whose functions a file defines: those that begin with windows_ have those of another, on Windows."""
+    """Return the file whose functions a file defines: windows_wait.c has those of wait.c."""
     return file.replace("/windows_", "/")
 
 

@@ -239,3 +239,46 @@ os_futimens(os_file_handle handle, __wasi_timestamp_t atime, __wasi_timestamp_t 
     CloseHandle(other);
     return error;
 }
+
+/* ---- directories of the host ---- */
+
+/* A directory that the host gives to programs, by a path of the host, where links are followed. */
+__wasi_errno_t
+os_open_preopendir(const char *path, os_file_handle *out)
+{
+    static const wchar_t unlimited[] = L"\\\\?\\", network[] = L"\\\\?\\UNC";
+    int size = MultiByteToWideChar(CP_UTF8, 0, path, -1, NULL, 0);
+    wchar_t *wide = size > 0 ? malloc(((size_t)size + 8) * sizeof *wide) : NULL, *start = wide + 8;
+    FILE_BASIC_INFO info;
+    HANDLE handle;
+    __wasi_errno_t error = 0;
+
+    *out = NULL;
+    if (!wide)
+        return size > 0 ? __WASI_ENOMEM : __WASI_EILSEQ;
+    MultiByteToWideChar(CP_UTF8, 0, path, -1, start, size);
+    if (size > 240 && wcsncmp(start, L"\\\\", 2)) { /* MAX_PATH does not apply with a prefix */
+        start -= 4;
+        memcpy(start, unlimited, 4 * sizeof *start);
+    } else if (size > 240 && wcsncmp(start, unlimited, 4)) { /* \\server\share */
+        start -= 6;
+        memcpy(start, network, 7 * sizeof *start);
+    }
+    handle = CreateFileW(start, FILE_GENERIC_READ | FILE_TRAVERSE, WPY_SHARED, NULL, OPEN_EXISTING,
+                         FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    free(wide);
+    if (handle == INVALID_HANDLE_VALUE)
+        return wpy_last_error();
+    if (!GetFileInformationByHandleEx(handle, FileBasicInfo, &info, sizeof info))
+        error = wpy_last_error();
+    else if (!(info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY))
+        error = __WASI_ENOTDIR;
+    else if (!(*out = wasm_runtime_malloc(sizeof **out)))
+        error = __WASI_ENOMEM;
+    if (error) {
+        CloseHandle(handle);
+        return error;
+    }
+    **out = (wpy_file){.raw = handle, .reads = true};
+    return 0;
+}

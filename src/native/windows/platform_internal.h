@@ -95,7 +95,7 @@ os_get_invalid_handle(void)
 
 typedef struct wpy_dir_stream *os_dir_stream;
 
-/* Declared in WAMR's header of the platform, and used by nobody here. */
+/* Declared by a header of WAMR, and used by nobody here. */
 typedef int os_poll_file_handle;
 typedef unsigned int os_nfds_t;
 typedef struct timespec os_timespec;
