@@ -86,8 +86,6 @@ C_IN_PYTHON = {
     "tests/packaging/test_upstream.py": "a made-up WAMR",
     "tests/project/test_compiler_header.py": "made-up files with extensions of compilers",
     "tests/project/test_lock_comments.py": "made-up files with contracts",
-    "tools/prove/test_clang_cl.py": "made-up files for the compiler",
-    "tools/prove/test_macos.py": "made-up files for the linker",
     "tests/project/test_layers_native.py": "made-up files with includes and calls",
     "tests/project/test_rules.py": "made-up files",
     "tools/prove/test_clang_cl.py": "made-up files that compilers refuse",
