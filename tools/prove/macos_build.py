@@ -32,10 +32,9 @@ def main(arch: str, wheels: str) -> None:
     sysconfig.get_config_vars()  # this Python's, before it seems to be another one
     import _osx_support
 
-    _osx_support.customize_compiler = lambda config: config  # asks Xcode
-    _osx_support.get_platform_osx = lambda _config, _system, _release, _machine: (
-        "macosx", "11.0", arch,
-    )  # fmt: skip
+    replace = vars(_osx_support).__setitem__
+    replace("customize_compiler", lambda config: config)  # asks Xcode
+    replace("get_platform_osx", lambda *_config: ("macosx", "11.0", arch))
     sys.platform = "darwin"
     platform.machine = lambda: arch
     platform.system = lambda: "Darwin"

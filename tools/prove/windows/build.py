@@ -17,6 +17,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import iwasm
 
 HERE = Path(__file__).resolve().parent
 PLATFORM = {"x86_64-windows": "win_amd64", "aarch64-windows": "win_arm64"}
@@ -56,7 +60,9 @@ def main() -> None:
     _make_wheel(Path(linux_wheel), extension, PLATFORM[target], Path(out))
 
 
-def _compile(paths, built, includes: Path, generated: Path, folder: Path) -> list[str]:
+def _compile(
+    paths: iwasm.Layout, built: iwasm.Iwasm, includes: Path, generated: Path, folder: Path
+) -> list[str]:
     """Compile cffi's source and src/native/cpython, as setup.py does."""
     command = [str(paths.build / "zig" / "cc"), "-c", "-DPy_LIMITED_API=0x030A0000"]
     command += [f"-D{name}={value}" for name, value in built.define_macros]
