@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # CPython on this machine's Linux x86-64, the whole suite, with one wheel for all versions: it is built
-# by the oldest of them, in build/prove/abi3. cpython-3.X takes python3.X of PATH or of pyenv; 3.14 is
-# otherwise put into WORK from Debian's suite sid.
+# by the oldest of them, in build/prove/abi3 (by the target switch in abi3-switch). cpython-3.X takes
+# python3.X of PATH or of pyenv; 3.14 is otherwise put into WORK from Debian's suite sid.
 source "$(dirname "$0")/common.bash" "$1"
 version=${TARGET#cpython-}
 [ "$version" = "$TARGET" ] && version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-ABI3=$ROOT/build/prove/abi3
+ABI3=$ROOT/build/prove/abi3${WAMR_LABELS:+-switch}
 
 find_python() { # VERSION
   local one
