@@ -26,6 +26,12 @@ settings.register_profile("random", max_examples=1000, **SETTINGS)
 settings.load_profile("same")
 
 
+def pytest_configure(config):
+    # Hypothesis asks the garbage collector for what refers to its generator of random numbers.
+    # gc.freeze, below, hides that object from the collector of CPython 3.14.
+    config.addinivalue_line("filterwarnings", "ignore:It looks like .register_random. was passed")
+
+
 def pytest_collection_finish():
     """Exempt the thousands of collected tests from garbage collection.
 
