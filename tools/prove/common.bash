@@ -235,6 +235,7 @@ run_suite() {
   git -C "$ROOT" describe --always --dirty --exclude='*' >"$WORK/commit"
   python3 "$PROVE/table.py" passed "$WORK" >"$WORK/passed.txt"
   "$@" -p record --record="$folder/outcomes.jsonl" ${GO_ON:+--record-passed="$folder/passed.txt"} \
+    ${MINUTES:+--record-minutes="$MINUTES"} \
     -p no:cacheprovider >"$WORK/logs/tests.log" 2>&1 || status=$?
   tail -n 3 "$WORK/logs/tests.log" >&2
   python3 "$PROVE/table.py" summary "$TARGET" "$WORK" $((SECONDS - begin)) "$status"

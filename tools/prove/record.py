@@ -1,7 +1,7 @@
 """A pytest plugin: appends the outcome of each test to a file of JSON lines, as they arrive.
 
-The first line of a run has the facts about the machine that the tests run on. The file survives a
-run that is stopped, and table.py counts it. Knows nothing of the targets.
+The first line of a run has the facts about the machine that the tests run on, and the last one
+pytest's status, unless the run was killed. table.py counts the file. Knows nothing of the targets.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import sysconfig
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", help="the file that outcomes are appended to")
     parser.addoption("--record-passed", help="a file with names of tests that are not run again")
+    parser.addoption("--record-minutes", type=float, help="the run stops after these minutes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,6 +44,8 @@ class Recorder:
     def __init__(self, path: Path, config: pytest.Config) -> None:
         self._file = path.open("a", encoding="utf-8")
         self._write({"facts": facts(), "arguments": [*config.invocation_params.args]})
+        minutes = config.getoption("--record-minutes")
+        self._end = time.monotonic() + 60 * minutes if minutes else float("inf")
 
     def _write(self, line: dict[str, Any]) -> None:
         self._file.write(json.dumps(line) + "\n")
@@ -60,6 +64,11 @@ class Recorder:
             why = crash.message if crash else str(report.longrepr).rstrip().rpartition("\n")[2]
         line = {"test": report.nodeid, "outcome": report.outcome, "why": why[:2000]}
         self._write({**line, "seconds": round(report.duration, 2)})
+        if time.monotonic() > self._end:
+            pytest.exit("the minutes of the run are over", returncode=2)
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self._write({"status": int(exitstatus)})
 
 
 def facts() -> dict[str, str]:

@@ -50,24 +50,38 @@ def targets() -> dict[str, tuple[str, str]]:
     return {name: (script, text) for name, script, text in rows}
 
 
-def outcomes(folder: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str], list[str]]:
-    """Return the last outcome of each test, the facts and pytest's arguments of the last run.
+def outcomes(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Return the last outcome of each test, and the runs: facts, pytest's arguments and status.
 
-    A failure of the setup or the teardown is one of the test.
+    A failure of the setup or the teardown is one of the test. A run that was killed has no status.
     """
     tests: dict[str, dict[str, Any]] = {}
-    facts: dict[str, str] = {}
-    arguments: list[str] = []
-    run = 0
+    runs: list[dict[str, Any]] = []
     for text in (folder / "outcomes.jsonl").read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
         if "facts" in line:
-            facts, arguments, run = line["facts"], line["arguments"], run + 1
-            continue
-        known = tests.get(line["test"])
-        if not (known and known["run"] == run and known["outcome"] == "failed"):
-            tests[line["test"]] = {**line, "run": run}
-    return tests, facts, arguments
+            runs.append(line)
+        elif "status" in line:
+            runs[-1].update(line)
+        else:
+            known = tests.get(line["test"])
+            if not (known and known["run"] == len(runs) and known["outcome"] == "failed"):
+                tests[line["test"]] = {**line, "run": len(runs)}
+    return tests, runs
+
+
+def selections(runs: list[dict[str, Any]]) -> list[list[Any]]:
+    """Return what was selected, each with whether the last run of it came to its end.
+
+    A run of all tests that came to its end has what was selected before it, too.
+    """
+    found: dict[str, bool] = {}
+    for run in runs:
+        text, ended = selection(run["arguments"]), run.get("status") in {0, 1}
+        if ended and (text == "all tests" or text.startswith("--ignore")):
+            found.clear()
+        found[text] = ended
+    return [[text, ended] for text, ended in found.items()]
 
 
 def selection(arguments: list[str]) -> str:
@@ -84,18 +98,19 @@ def plain(reason: str) -> str:
 
 def summary(target: str, folder: Path, seconds: int, status: int) -> dict[str, Any]:
     """Count the outcomes and return the table's content."""
-    tests, facts, arguments = outcomes(folder)
+    tests, runs = outcomes(folder)
+    runs[-1].setdefault("status", status)
     count = Counter(line["outcome"] for line in tests.values())
     reasons = Counter(plain(t["why"]) for t in tests.values() if t["outcome"] == "skipped")
     read = {name: (folder / name).read_text(encoding="utf-8").strip() for name in WHEEL}
     return {
         "target": target,
-        **facts,
+        **runs[-1]["facts"],
         "wheel": read["wheel.name"],
         "wheel_bytes": int(read["wheel.size"]),
         "commit": read["commit"],
         "date": dt.datetime.now(dt.timezone.utc).date().isoformat(),
-        "run": selection(arguments),
+        "selections": selections(runs),
         "passed": count["passed"],
         "failed": count["failed"],
         "skipped": count["skipped"],
@@ -103,7 +118,7 @@ def summary(target: str, folder: Path, seconds: int, status: int) -> dict[str, A
         "failures": sorted(name for name, t in tests.items() if t["outcome"] == "failed"),
         "minutes": round(sum(t["seconds"] for t in tests.values()) / 60, 1),
         "last_run_minutes": round(seconds / 60, 1),
-        "runs": max((t["run"] for t in tests.values()), default=1),
+        "runs": len(runs),
         "pytest_status": status,
     }
 
@@ -118,7 +133,7 @@ def printed(result: dict[str, Any]) -> str:
         ("compiler", result["compiler"]),
         ("wheel", f"{result['wheel']}, {result['wheel_bytes']:,} bytes"),
         ("source", f"{result['commit']}, {result['date']}"),
-        ("run", result["run"]),
+        ("run", shown_runs(result)),
         ("passed", result["passed"]),
         ("failed", result["failed"]),
         *(("", name) for name in result["failures"]),
@@ -142,15 +157,22 @@ def listed() -> str:
     return "\n".join(["make prove TARGET=…", *lines])
 
 
-def shown_run(result: dict[str, Any]) -> str:
+def shown_runs(result: dict[str, Any]) -> str:
     """Return which tests were run, and whether all of them were."""
-    count = result["run"].count("tests/")
-    left_out = result["run"].count("--ignore=")
-    run = f"`{result['run']}`" if count <= 2 else f"{count} files and folders"
+    if "selections" not in result:  # kept before there was more than one
+        result = {**result, "selections": [[result["run"], result["pytest_status"] in {0, 1}]]}
+    text = "; ".join(shown_selection(*one) for one in result["selections"])
+    return f"{text}, in {result['runs']} runs" if result.get("runs", 1) > 1 else text
+
+
+def shown_selection(selected: str, ended: bool) -> str:
+    """Return what pytest's arguments select, in words."""
+    count = selected.count("tests/")
+    left_out = selected.count("--ignore=")
+    run = f"`{selected}`" if count <= 6 else f"{count} files and folders"
     run = f"all but {left_out} folders" if left_out else run
-    run = "all" if result["run"] == "all tests" else run
-    run = f"{run}, in {result['runs']} runs" if result.get("runs", 1) > 1 else run
-    return run if result["pytest_status"] in {0, 1} else f"{run}, stopped before the end"
+    run = "all" if selected == "all tests" else run
+    return run if ended else f"{run}, stopped before the end"
 
 
 def documented() -> str:
@@ -170,7 +192,7 @@ def documented() -> str:
             one["machine"],
             f"{one['python']}, {one['libc']}",
             f"{one['wheel_bytes'] / 1000:,.0f} kB, {one['compiler']}",
-            shown_run(one),
+            shown_runs(one),
             *(f"{one[key]:,}" for key in ("passed", "failed", "skipped")),
             f"{one['date']}, {one['commit']}",
         ]
