@@ -116,12 +116,19 @@ def test_wasm_code_that_a_host_func_calls_is_stopped_too() -> None:
 
 def test_a_result_that_is_there_already_does_not_lose_the_cancellation() -> None:
     async def main() -> None:
-        called = threading.Event()
-        counter = Counter(called.set)
+        waiting, called = threading.Event(), threading.Event()
+
+        def host() -> None:
+            waiting.wait()
+            called.set()
+
+        counter = Counter(host)
         for _ in range(50):
+            waiting.clear()
             called.clear()
             task = asyncio.create_task(counter.exports.call_host.call_async())
             await asyncio.sleep(0)
+            waiting.set()  # the task waits: on CPython 3.14 a faster thread would end it at once
             called.wait()  # the loop is blocked: the result arrives before the cancellation
             time.sleep(0.001)
             await cancelled(task)
