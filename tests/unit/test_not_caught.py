@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -168,6 +169,8 @@ def test_an_exception_of_a_signal_handler_is_not_lost(catching, kind):
             during(run, catching.exports.by_all)
     at[0] = 0
     assert catching.exports.by_all() == 1
+    with ThreadPoolExecutor(1) as pool:  # which waits for ever for a lock that is still taken
+        assert pool.submit(catching.exports.by_all).result() == 1
 
 
 # ------------------------------------------------------------------ async calls

@@ -6,28 +6,52 @@ lives as long as the Python object that stands for it.
 
 from __future__ import annotations
 
-from _thread import RLock
-from weakref import WeakValueDictionary
+from _weakref import _remove_dead_weakref  # type: ignore[attr-defined]  # as weakref does
+from weakref import ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    Reference = ref[Any]
+else:
+    Reference = ref
+
+
+class _ByAddress(Reference):
+    __slots__ = ("address",)
+
+    address: int
+
 
 class SharedObjects:
-    """A WeakValueDictionary whose `setdefault` is atomic."""
+    """A WeakValueDictionary whose `setdefault` is atomic.
 
-    __slots__ = ("_lock", "_objects")
+    There is no lock: with CPython 3.14, an exception of a signal handler leaves one taken if it
+    comes while `with` takes it. Each step is an atomic operation of the dictionary.
+    """
+
+    __slots__ = ("_references",)
 
     def __init__(self) -> None:
-        self._objects: WeakValueDictionary[int, Any] = WeakValueDictionary()
-        self._lock = RLock()  # reentrant: the collector may run any code in the middle
+        self._references: dict[int, _ByAddress] = {}
 
     def get(self, address: int) -> Any:
         """Return the object, or None."""
-        return self._objects.get(address)
+        reference = self._references.get(address)
+        return None if reference is None else reference()
 
     def setdefault(self, address: int, value: Any) -> Any:
         """Return the object of this address, which is `value` if there was none."""
-        with self._lock:
-            return self._objects.setdefault(address, value)
+        new = _ByAddress(value, self._remove)
+        new.address = address
+        while True:
+            found = self._references.setdefault(address, new)()
+            if found is not None:
+                return found
+            _remove_dead_weakref(self._references, address)  # its callback has yet to run
+
+    # A default, because the module's names may be gone when the process ends.
+    def _remove(self, reference: _ByAddress, remove_dead: Any = _remove_dead_weakref) -> None:
+        """Remove a dead reference, unless a live one has taken its place."""
+        remove_dead(self._references, reference.address)
