@@ -52,7 +52,7 @@ run_tests() {
     PROVE_MACHINE="Debian 13 $debian${emulator:+, qemu-$emulator $(emulator_version)}" \
     PROVE_COMPILER="$(inside gcc --version | head -n 1)" PROVE_EMULATED="$emulator" \
     PYTHONPATH=/work/tree/tools/prove WAMR_WAT_SOCKET=/work/wat.socket \
-    PYTHONDONTWRITEBYTECODE=1 WAMR_SRC=/work/source/wamr-src \
+    PYTHONPYCACHEPREFIX=/work/pycache WAMR_SRC=/work/source/wamr-src \
     /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
     -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 \
     ${TESTS:-$MOST_TESTS}

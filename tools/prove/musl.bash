@@ -77,7 +77,7 @@ run_tests() {
     PROVE_LIBC="$(inside /bin/sh -c "/lib/ld-musl-$cpu.so.1 2>&1" | awk '/Version/ { print "musl", $2 }')" \
     PROVE_COMPILER="$(inside gcc --version | head -n 1)" CC=musl-cc \
     PYTHONPATH=/work/tree/tools/prove WAMR_WAT_SOCKET=/work/wat.socket \
-    PYTHONDONTWRITEBYTECODE=1 WAMR_SRC=/work/source/wamr-src \
+    PYTHONPYCACHEPREFIX=/work/pycache WAMR_SRC=/work/source/wamr-src \
     /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
     -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 ${TESTS:-$MOST_TESTS}
 }

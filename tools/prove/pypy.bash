@@ -40,7 +40,7 @@ run_tests() {
   record "$WORK"/wheels/*.whl
   RECORD_IN=/work run_suite inside \
     PROVE_MACHINE="Debian 13 amd64" PROVE_COMPILER="$(inside gcc --version | head -n 1)" \
-    PYTHONPATH=/work/tree/tools/prove PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONPATH=/work/tree/tools/prove PYTHONPYCACHEPREFIX=/work/pycache \
     WAMR_SRC=/work/source/wamr-src timeout "${LIMIT:-100000}" \
     /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
     -q -n "${PROCESSES:-2}" --tb=short --seconds=1200 ${TESTS:-$MOST_TESTS}
