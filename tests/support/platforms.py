@@ -7,6 +7,7 @@ a test whose module is refused for that reason.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import sys
@@ -42,6 +43,10 @@ needs_system_call_filter = pytest.mark.skipif(
 )
 needs_address_limit = pytest.mark.skipif(
     EMULATED, reason="an emulator has no limit of the address space (RLIMIT_AS)"
+)
+needs_ssl = pytest.mark.skipif(
+    importlib.util.find_spec("_ssl") is None,
+    reason="this Python has no ssl, which uvloop, trio and anyio import",
 )
 needs_windows = pytest.mark.skipif(
     os.name != "nt", reason="about names and handles that only Windows has"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from async_hosts import exports_with, no_warnings, run
 from needs import needs
+from platforms import needs_ssl
 
 import wamr
 
@@ -99,6 +100,7 @@ print("done")
 """
 
 
+@needs_ssl
 @pytest.mark.skipif(
     sys.platform == "win32" or sys.implementation.name != "cpython", reason="uvloop has no wheel"
 )
@@ -131,6 +133,7 @@ async def drive(execution: wamr.Execution, sleep: Any) -> Any:
         return end.value
 
 
+@needs_ssl
 def test_trio_drives_executions() -> None:
     import trio
 
@@ -154,6 +157,7 @@ def test_trio_drives_executions() -> None:
         trio.run(main)
 
 
+@needs_ssl
 def test_anyio_on_asyncio_is_asyncio() -> None:
     import anyio
 
