@@ -112,6 +112,9 @@ wpy_poll_files(WASMExecEnv *env, __wasi_subscription_t *files, uint32_t count, u
 
 /* ---- writing ---- */
 
+/* How many writes wait in threads of their own. Atomic. */
+static uint32_t pending_writes;
+
 /* A write by another thread. Freed by the last of the two threads that gives it up. */
 typedef struct {
     uint32_t refs; /* atomic */
@@ -138,6 +141,7 @@ write_all(void *argument)
     struct __wasi_ciovec_t piece = {write->data, write->size};
 
     write->error = os_writev(&file, &piece, 1, &write->written);
+    REFS_DOWN(&pending_writes);
     give_up(write);
     return 0;
 }
@@ -176,14 +180,16 @@ static __wasi_errno_t
 write_by_thread(WASMExecEnv *env, HANDLE handle, const struct __wasi_ciovec_t *piece, size_t *size)
 {
     pending_write *write = new_write(handle, piece);
-    HANDLE thread = write ? CreateThread(NULL, 64 * 1024, write_all, write, 0, NULL) : NULL;
+    HANDLE thread = NULL;
     __wasi_errno_t error = 0;
 
-    if (!thread) {
-        if (write)
-            give_up(write), give_up(write);
-        return __WASI_ENOMEM;
+    if (write) {
+        REFS_UP(&pending_writes);
+        if (!(thread = CreateThread(NULL, 64 * 1024, write_all, write, 0, NULL)))
+            REFS_DOWN(&pending_writes), give_up(write), give_up(write);
     }
+    if (!thread)
+        return __WASI_ENOMEM;
     while (WaitForSingleObject(thread, (DWORD)(wpy_wait_ns(UINT64_MAX) / 1000000 + 1)) ==
            WAIT_TIMEOUT)
         if (!wpy_wait_check(env, false)) {
@@ -218,15 +224,45 @@ room_of(HANDLE handle)
     return pipe.room;
 }
 
-/* `count` is 1: stdio.c writes what may block in small pieces. */
+/* The owner of a pipe may have made it non-blocking. */
+static bool
+is_nonblocking(HANDLE pipe)
+{
+    DWORD state;
+
+    return GetNamedPipeHandleStateW(pipe, &state, NULL, NULL, NULL, NULL, 0) &&
+           (state & PIPE_NOWAIT);
+}
+
+/* Whether writing returns at once. While another thread writes to the same pipe, the system holds
+ * up each call for its file, also one that only asks: so no pipe is asked while any write waits. */
+static bool
+takes_at_once(HANDLE handle, size_t size)
+{
+    return !ATOMIC_LOAD(&pending_writes) && (GetFileType(handle) != FILE_TYPE_PIPE ||
+                                             room_of(handle) >= size || is_nonblocking(handle));
+}
+
+/* `count` is 1: stdio.c writes what may block in small pieces. A non-blocking pipe that has no room
+ * for all takes 0 bytes, without an error: it is asked to take less, and then tried again after a
+ * while. */
 __wasi_errno_t
 wpy_write_ready(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov,
                 int count, size_t *size)
 {
-    *size = 0;
-    if (count == 1 && GetFileType(handle->raw) == FILE_TYPE_PIPE &&
-        room_of(handle->raw) < iov->buf_len)
-        return write_by_thread(env, handle->raw, iov, size);
-    return os_writev(handle, iov, count, size);
+    struct __wasi_ciovec_t piece = *iov;
+    __wasi_errno_t error;
+
+    (void)count;
+    do {
+        *size = 0;
+        error = takes_at_once(handle->raw, piece.buf_len)
+                    ? os_writev(handle, &piece, 1, size)
+                    : write_by_thread(env, handle->raw, &piece, size);
+        if (error || *size)
+            return error;
+    } while (piece.buf_len /= 2);
+    wpy_sleep(wpy_wait_ns(wpy_now() + LOOK_NS));
+    return wpy_wait_check(env, false) ? __WASI_EAGAIN : __WASI_EINTR;
 }
 #endif
