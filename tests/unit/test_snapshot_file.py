@@ -38,7 +38,9 @@ def cache(tmp_path, monkeypatch):
     directory = tmp_path / "cache"
     directory.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_CACHE_HOME", str(directory))
-    monkeypatch.setattr(snapshot_key.sys, "platform", "linux")
+    monkeypatch.setenv("LOCALAPPDATA", str(directory))
+    if sys.platform == "darwin":
+        monkeypatch.setattr(snapshot_key.sys, "platform", "linux")
     return directory
 
 

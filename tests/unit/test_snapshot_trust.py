@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,9 @@ def cache(tmp_path, monkeypatch):
     directory = tmp_path / "cache"
     directory.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_CACHE_HOME", str(directory))
-    monkeypatch.setattr(snapshot_key.sys, "platform", "linux")
+    monkeypatch.setenv("LOCALAPPDATA", str(directory))
+    if sys.platform == "darwin":
+        monkeypatch.setattr(snapshot_key.sys, "platform", "linux")
     return directory
 
 
@@ -98,9 +101,9 @@ def test_a_key_that_is_a_symbolic_link_is_not_used(path, cache, tmp_path):
 
 
 def test_without_a_place_for_a_key_a_file_is_saved_and_not_trusted(path, cache, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(path / "no" / "directory"))
     path.parent.joinpath("file").write_bytes(b"")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(path.parent / "file"))
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(path.parent / "file"))
     instance, execution = suspended()
     Snapshot(instance, execution).save(path)
     assert reason_of(Snapshot.load, path, instance.module)[0] == "untrusted"

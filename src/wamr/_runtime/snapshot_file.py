@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def save(
     """Write a snapshot; c: a wpy_snapshot *, which stays open meanwhile. Raises OSError.
 
     extra: of the caller, stored behind the snapshot; empty, or it begins with EXTRA.
-    The file appears at `path` when it is complete. Only this user may read it.
+    The file appears at `path` when it is complete. Only this user may read it; on Windows, who may
+    read the files of its directory.
     """
     target = _checked_path(path)
     draft = target.with_name(f".{target.name}-{os.getpid()}-{os.urandom(6).hex()}")
@@ -92,13 +94,27 @@ def save(
             file.write(found)
             key = user_key(make=True)
             file.write(hmac.digest(key, found, "sha256") if key else bytes(_DIGEST))
-        draft.replace(target)
+        _move(draft, target)
     except BaseException as error:
         with suppress(OSError):
             draft.unlink()
         if isinstance(error, OSError) and error.errno is not None:  # it names the draft, or nothing
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
+
+
+def _move(draft: Path, target: Path) -> None:
+    """Put a complete file in its place. Raises OSError.
+
+    On Windows a file that anybody has open can't be moved or replaced. Scanners have new files open
+    for some milliseconds, and other processes may load the old one: so this waits up to a second.
+    """
+    for _ in range(20 if os.name == "nt" and not target.is_dir() else 0):
+        with suppress(PermissionError):
+            draft.replace(target)
+            return
+        time.sleep(0.05)
+    draft.replace(target)
 
 
 def _parts(c: Any, module: Module, slice_ns: int) -> list[Buffer]:

@@ -73,6 +73,8 @@ def _make_key(path: Path) -> None:
 
 
 def _read_key(path: Path) -> bytes | None:
+    if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():  # Windows
+        return None
     with _open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)) as file:
         if not is_private(os.fstat(file.fileno()), 0o077):
             return None
