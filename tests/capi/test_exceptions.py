@@ -1,6 +1,5 @@
 """Modules with exceptions: the C API refuses to load them, and says why."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -100,6 +99,8 @@ def test_a_module_that_cannot_throw_loads(world, wat, text):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_refused_modules_leave_nothing(world, wat):
     """The code of a module is freed when the module is refused, and not with its store."""
+
+    import resource
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

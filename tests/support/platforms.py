@@ -1,8 +1,8 @@
 """What a platform can't do: for each reason one mark, which skips a test and names the reason.
 
 `make prove` sets PROVE_EMULATED where an emulator runs the tests, and WAMR_LABELS=0 for a build
-whose interpreter has a switch (tools/prove). Also a pytest plugin: on a build without SIMD it skips
-a test whose module is refused for that reason.
+whose interpreter has a switch (tools/prove). Also a pytest plugin: on a build without SIMD, or without
+directories for programs, it skips a test whose module or configuration is refused for that reason.
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ needs_ssl = pytest.mark.skipif(
 needs_windows = pytest.mark.skipif(
     os.name != "nt", reason="about names and handles that only Windows has"
 )
+needs_terminals = pytest.mark.skipif(
+    os.name == "nt", reason="Windows has no pseudo-terminals that Python can make"
+)
 CPYTHON = sys.implementation.name == "cpython"
 # CPython 3.12 and later don't count references to None, but a wheel for 3.10 and later does.
 COUNTS_NONE = sys.version_info < (3, 12)
@@ -77,19 +80,20 @@ finalizes_before_modules_go = pytest.mark.skipif(
 
 
 NO_SIMD = "this build has no SIMD: WAMR has none for this processor"
+NO_DIRECTORIES = "Windows: programs can't have directories (wasi-directories)"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    return (yield from _skipped_without_simd())
+    return (yield from _skipped_without_a_feature())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    return (yield from _skipped_without_simd())
+    return (yield from _skipped_without_a_feature())
 
 
-def _skipped_without_simd() -> Generator[None, object, object]:
+def _skipped_without_a_feature() -> Generator[None, object, object]:
     import wamr
 
     try:
@@ -97,6 +101,10 @@ def _skipped_without_simd() -> Generator[None, object, object]:
     except wamr.CompileError as error:
         if "simd" not in wamr.FEATURES and "SIMD" in str(error):
             pytest.skip(NO_SIMD)
+        raise
+    except wamr.UnavailableError as error:
+        if "wasi-directories" not in wamr.FEATURES and "is not available on Windows" in str(error):
+            pytest.skip(NO_DIRECTORIES)
         raise
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import wasm_fixtures
+from platforms import needs_terminals
 from wasm_fixtures import WasiFunctions, program
 
 import wamr
@@ -312,7 +312,10 @@ def test_nothing_is_a_terminal() -> None:
         assert wasi.fd_seek(fd, 0, 0, wasi.OUT) == wasm_fixtures.NOTCAPABLE
 
 
+@needs_terminals
 def test_a_terminal_is_one() -> None:
+    import pty
+
     ours, theirs = pty.openpty()
     try:
         wasi = WasiFunctions(stdin=theirs, stdout=theirs)
