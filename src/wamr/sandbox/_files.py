@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from .. import WasiConfig
-from ._folder import Folder
+from ._folder import Folder, has_folders, no_files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ FOLDER = "/work"
 
 
 def checked_files(files: object) -> dict[str, bytes | str]:
-    """Return a copy of a mapping of files. Raises TypeError, ValueError."""
+    """Return a copy of a mapping of files. Raises TypeError, ValueError, UnavailableError."""
     if files is None:
         return {}
     if not isinstance(files, Mapping):
@@ -31,7 +31,10 @@ def checked_files(files: object) -> dict[str, bytes | str]:
         if not isinstance(data, (bytes, str)):
             raise TypeError(f"files[{name!r}] must be bytes or a str, not {type(data).__name__}")
         copy[name] = data
-    WasiConfig(dirs={FOLDER: copy})  # checks names and texts
+    if copy and not has_folders():
+        raise no_files(next(iter(copy)))
+    if copy:
+        WasiConfig(dirs={FOLDER: copy})  # checks names and texts
     return copy
 
 

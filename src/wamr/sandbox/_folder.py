@@ -14,8 +14,10 @@ import os
 from contextlib import suppress
 from stat import S_ISREG
 from threading import Lock
-from time import monotonic
 from weakref import finalize
+
+from .. import FEATURES, UnavailableError
+from .._base.clock import monotonic
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -149,6 +151,41 @@ class Folder:
             os.rmdir(self.path)  # noqa: PTH106
 
 
+class NoFolder(Folder):
+    """In place of a folder, where programs can't have one: nothing can be written to it."""
+
+    def __init__(self) -> None:
+        self.path = ""
+
+    def is_untouched(self) -> bool:
+        return True
+
+    def write(self, name: str, data: bytes) -> None:
+        raise no_files(name)
+
+    def make(self, name: str) -> None:
+        raise no_files(name)
+
+    def check(self, most: int) -> None:
+        pass
+
+    def release(self) -> None:
+        pass
+
+
+def no_files(name: str) -> UnavailableError:
+    """Return the error for a file where there are no folders."""
+    return UnavailableError(
+        f"files is not available on Windows, so there can be no {name!r}: the code could leave a "
+        "directory there. Pass the data through stdin or a tool, or run on Linux or macOS"
+    )
+
+
+def has_folders() -> bool:
+    """Tell whether programs can be confined to a folder on this system."""
+    return "wasi-directories" in FEATURES
+
+
 def _read(folder: int, name: str, path: str, found: dict[str, bytes]) -> None:
     with suppress(OSError, UnicodeEncodeError):  # a name that isn't UTF-8
         path.encode()
@@ -237,5 +274,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_folder() -> Folder:
-    """Return an empty private directory. Raises OSError."""
+    """Return an empty private directory, or NoFolder. Raises OSError."""
+    if not has_folders():
+        return NoFolder()
     return _pool.take()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from threading import Lock
-from time import monotonic, perf_counter
+from time import perf_counter
 from weakref import finalize
 
 from .. import (
@@ -26,6 +26,7 @@ from .. import (
     Trap,
     WasiConfig,
 )
+from .._base.clock import monotonic
 from ._channel import Channel, LimitReached
 from ._files import FOLDER, Files
 from ._folder import TooManyFiles, new_folder
@@ -108,7 +109,7 @@ class Machine:
             stdin=read,
             stdout=channel.write_stdout,
             stderr=channel.write_stderr,
-            dirs={FOLDER: Dir(folder.path, writable=True)},
+            dirs={FOLDER: Dir(folder.path, writable=True)} if folder.path else None,
         )
         bounds = _bounds(limits)
         self._instance: Instance
