@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 import pytest
-from sandboxes import javascript, python
+import sandboxes
 
 import wamr
-from wamr.sandbox import _folder
+from wamr.sandbox import JavaScript, Python, _folder
 
 
 @pytest.fixture(autouse=True)
-def without_directories(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # Made before: it is kept for other tests, which have directories.
-    python(), javascript()
-    with monkeypatch.context() as patch:
-        patch.setattr(_folder, "FEATURES", wamr.FEATURES - {"wasi-directories"})
-        yield
+def without_directories(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_folder, "FEATURES", wamr.FEATURES - {"wasi-directories"})
+
+
+@lru_cache
+def python() -> Python:
+    """A sandbox whose interpreter was started without directories, so it is no other test's."""
+    module = sandboxes.python()._interpreter.module
+    return Python(module)
+
+
+@lru_cache
+def javascript() -> JavaScript:
+    return JavaScript(sandboxes.javascript()._interpreter.module)
 
 
 @pytest.mark.parametrize("sandbox", [python, javascript])
@@ -36,7 +44,7 @@ def test_code_finds_no_files_and_can_make_none():
     code = "import os\n[os.path.exists('/work'), os.path.exists('C:/'), os.path.exists('/')]"
     assert python().run(code).check().value == [False, False, False]
     result = python().run("open('a', 'w')")
-    assert isinstance(result.error, wamr.sandbox.SandboxError)
+    assert result.exception.type == "FileNotFoundError"
     assert result.files == {}
 
 

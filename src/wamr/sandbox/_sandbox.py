@@ -7,6 +7,7 @@ from _thread import allocate_lock
 from .. import ClosedError, Snapshot, SnapshotError, Trap
 from ._drive import drive, drive_async
 from ._files import FOLDER, checked_files
+from ._folder import has_folders
 from ._json import MAX_DEPTH, encode
 from ._limits import RunLimits, checked_limits
 from ._machine import Machine
@@ -77,7 +78,7 @@ class Sandbox:
             {
                 "tools": self._tools.descriptions,
                 "preload": preload,
-                "cwd": FOLDER,
+                "cwd": FOLDER if has_folders() else "",
                 "message_bytes": self.limits.tool_bytes,
                 "depth": MAX_DEPTH,
                 "result_bytes": self._prepared.output,
