@@ -52,7 +52,7 @@ def test_code_finds_no_files_and_can_make_none():
 def test_files_are_refused(run):
     sandbox = python()
     for files in ({"a": b"1"}, {"sub/b": "text"}):
-        with pytest.raises(wamr.UnavailableError, match="^files is not available on Windows"):
+        with pytest.raises(wamr.UnavailableError, match=r"^files is not available on Windows"):
             sandbox.run("1", files=files) if run == "run" else sandbox.session(files=files)
     with pytest.raises(TypeError, match="files must be a mapping"):
         sandbox.run("1", files=[])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import wasm_fixtures
-from thread_helpers import repeatedly
+from thread_helpers import repeatedly, send_ctrl_c
 from wasm_fixtures import WasiFunctions, program, took
 
 import wamr
@@ -152,7 +152,7 @@ def test_interrupt_ends_what_waits() -> None:
 
 def test_ctrl_c_ends_what_waits() -> None:
     wasi = WasiFunctions()
-    timer = threading.Timer(0.1, os.kill, (os.getpid(), 2))
+    timer = threading.Timer(0.1, send_ctrl_c)
     with took(0.5, 0.1), pytest.raises(KeyboardInterrupt):
         timer.start()
         sleep(wasi, 1 << 60)
@@ -232,7 +232,7 @@ def test_interrupt_and_ctrl_c_end_writing_to_a_fifo(fifo: WasiFunctions) -> None
     interrupting = repeatedly(fifo.instance.interrupt, 0.1)
     with took(10, 0.1), interrupting, pytest.raises(wamr.Trap, match="interrupted"):
         fifo.write(fd, b"no room")
-    timer = threading.Timer(0.1, os.kill, (os.getpid(), 2))
+    timer = threading.Timer(0.1, send_ctrl_c)
     with took(10, 0.1), pytest.raises(KeyboardInterrupt):
         timer.start()
         fifo.write(fd, b"no room")

@@ -160,7 +160,7 @@ class NoFolder(Folder):
     def is_untouched(self) -> bool:
         return True
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes) -> None:  # noqa: ARG002
         raise no_files(name)
 
     def make(self, name: str) -> None:
