@@ -2,7 +2,7 @@
 
 `make prove` sets PROVE_EMULATED where an emulator runs the tests, and WAMR_LABELS=0 for a build
 whose interpreter has a switch (tools/prove). Also a pytest plugin: on a build without SIMD it skips a
-test whose module is refused for that reason, and on Windows a test that gives programs directories.
+test whose module is refused for that reason, and on Windows one that gives programs directories.
 """
 
 from __future__ import annotations
