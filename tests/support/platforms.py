@@ -1,8 +1,8 @@
 """What a platform can't do: for each reason one mark, which skips a test and names the reason.
 
 `make prove` sets PROVE_EMULATED where an emulator runs the tests, and WAMR_LABELS=0 for a build
-whose interpreter has a switch (tools/prove). Also a pytest plugin: on a build without SIMD it skips a
-test whose module is refused for that reason, and on Windows one that gives programs directories.
+whose interpreter has a switch (tools/prove). Also a pytest plugin: on a build without SIMD it skips
+a test whose module is refused for that reason, and on Windows one that gives programs directories.
 """
 
 from __future__ import annotations
