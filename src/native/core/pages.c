@@ -3,8 +3,6 @@
 
 #if defined(BH_PLATFORM_WINDOWS)
 #include <windows.h>
-#else
-#include <sys/mman.h>
 #endif
 
 #if defined(BH_PLATFORM_WINDOWS)
@@ -45,12 +43,6 @@ wpy_pages_reserve(uint64_t size)
         return NULL;
     base = mmap(NULL, (size_t)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return base == MAP_FAILED ? NULL : base;
-}
-
-bool
-wpy_pages_commit(uint8_t *base, uint64_t size)
-{
-    return mprotect(base, (size_t)size, PROT_READ | PROT_WRITE) == 0;
 }
 
 bool

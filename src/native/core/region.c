@@ -239,8 +239,9 @@ wpy_region_find(const void *base)
     return r;
 }
 
-bool
-wpy_region_grow(void *base, uint64_t size)
+/* What wpy_region_grow says, inline: memory.grow calls it. */
+static ALWAYS_INLINE bool
+region_grow(void *base, uint64_t size)
 {
     region *r = wpy_region_find(base);
 
@@ -261,6 +262,12 @@ wpy_region_grow(void *base, uint64_t size)
         r->size = size;
     }
     return true;
+}
+
+bool
+wpy_region_grow(void *base, uint64_t size)
+{
+    return region_grow(base, size);
 }
 
 /* Zeroes the region and puts it into the pool; false: the pool is full, or the region too large.
@@ -339,7 +346,7 @@ reallocate(mem_alloc_usage_t usage, bool full_size_mapped, void *base, unsigned 
     }
     if (!base)
         return allocate(usage, size);
-    return wpy_region_grow(base, size ? size : WPY_REGION_FULL) ? base : NULL;
+    return region_grow(base, size ? size : WPY_REGION_FULL) ? base : NULL;
 }
 
 static void
