@@ -39,7 +39,8 @@ os._exit(77 if done == [b"3", b"3"] else 1)
 
 # The program has files open while the host looks at its own descriptors.
 FILES = """
-import fcntl, os, sys
+import ctypes, fcntl, os, sys
+ctypes.CFUNCTYPE(None)(print)  # libffi may open its own file now, which stays open
 closed = [int(number) for number in sys.argv[1]]
 saved = fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 10)
 for descriptor in closed:
