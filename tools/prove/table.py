@@ -73,14 +73,14 @@ def outcomes(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, An
 def selections(runs: list[dict[str, Any]]) -> list[list[Any]]:
     """Return what was selected, each with whether the last run of it came to its end.
 
-    A run of all tests that came to its end has what was selected before it, too.
+    What a run of all tests, or of all but some folders, selects as well is left out.
     """
-    found: dict[str, bool] = {}
-    for run in runs:
-        text, ended = selection(run["arguments"]), run.get("status") in {0, 1}
-        if ended and (text == "all tests" or text.startswith("--ignore")):
-            found.clear()
-        found[text] = ended
+    found = {selection(run["arguments"]): run.get("status") in {0, 1} for run in runs}
+    for wide in [text for text in found if text == "all tests" or text.startswith("--ignore")]:
+        left_out = re.findall(r"--ignore=(\S+)", wide)
+        for text in [*found]:
+            if text != wide and not any(folder in text for folder in left_out):
+                del found[text]
     return [[text, ended] for text, ended in found.items()]
 
 
