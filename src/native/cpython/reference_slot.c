@@ -117,13 +117,22 @@ keeps(const ReferenceSlot *slot, PyObject *lifetime)
     return found > 0;
 }
 
+/* What wpy_slot_to_reference says, for a function. */
+static bool
+function_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref)
+{
+    PyObject *lifetime = NULL;
+    wpy_func *fn = wpy_callable_func(value, &lifetime);
+    bool stored =
+        fn && keeps(slot, lifetime) && wpy_retain_reference_now(slot->handle, fn, ref) == WPY_OK;
+
+    SHARED_DECREF(lifetime);
+    return stored;
+}
+
 bool
 wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref)
 {
-    PyObject *lifetime = NULL;
-    wpy_func *fn;
-    bool stored;
-
     if (slot->kind == EXTERNREF)
         return WPY_MAY_ADD(slot->externrefs) &&
                wpy_externref_from_object(slot->externrefs, value, ref);
@@ -133,10 +142,7 @@ wpy_slot_to_reference(const ReferenceSlot *slot, PyObject *value, uint32_t *ref)
     }
     if (slot->kind == EXNREF)
         return false; /* groups may have to be merged */
-    stored = (fn = wpy_callable_func(value, &lifetime)) && keeps(slot, lifetime) &&
-             wpy_retain_reference_now(slot->handle, fn, ref) == WPY_OK;
-    SHARED_DECREF(lifetime);
-    return stored;
+    return function_to_reference(slot, value, ref);
 }
 
 PyObject *
