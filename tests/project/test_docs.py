@@ -131,6 +131,7 @@ FOREIGN = {
     *("wasm_c_api.c", "wasm_c_api.h", "wasm_interp_fast.c"),
     *("build/", "build/prove/", "dist/", "features.py", "build/docs/external-links.txt"),
     "CPython",
+    "PyUnstable_TryIncRef",
 }
 
 

@@ -117,7 +117,6 @@ PICTURES = ("docs/_static/sheet.png",)
 
 TIMED = {
     "tests/support/wasm_fixtures.py": "took(), which gives a busy machine a minute more",
-    "tests/unit/test_clock.py": "readings of clocks, in their order",
 }
 
 
