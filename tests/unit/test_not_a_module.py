@@ -1,11 +1,9 @@
 """Errors for bytes that are no module: what they look like, and what to do."""
 
-import bz2
 import gzip
 import importlib.util
 import io
 import json
-import lzma
 import pickle
 import tarfile
 import zipfile
@@ -34,8 +32,8 @@ def archive(kind):
 LOOKS = [
     (b"\x28\xb5\x2f\xfd\x04\x58\x41\x00\x00\x00asm", "Zstandard data; decompress it first"),
     (gzip.compress(EMPTY), "gzip data; decompress it first"),
-    (lzma.compress(EMPTY), "xz data; decompress it first"),
-    (bz2.compress(EMPTY), "bzip2 data; decompress it first"),
+    (b"\xfd7zXZ\0\0\4\xe6\xd6\xb4\x46", "xz data; decompress it first"),
+    (b"BZh91AY&SY\x3a\xab\x54\x7d", "bzip2 data; decompress it first"),
     (b"\x04\x22\x4d\x18\x40\x40", "LZ4 data; decompress it first"),
     (archive("zip"), "a zip file or wheel; take the module out of it"),
     (archive("tar"), "a tar archive; take the module out of it"),

@@ -67,6 +67,12 @@ class Recorder:
         if time.monotonic() > self._end:
             pytest.exit("the minutes of the run are over", returncode=2)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.outcome == "failed":
+            why = str(report.longrepr).rstrip().rpartition("\n")[2]
+            line = {"test": report.nodeid, "outcome": "failed", "why": why[:2000], "seconds": 0}
+            self._write(line)
+
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self._write({"status": int(exitstatus)})
 

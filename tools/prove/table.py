@@ -64,6 +64,9 @@ def outcomes(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, An
         elif "status" in line:
             runs[-1].update(line)
         else:
+            file = tests.get(line["test"].partition("::")[0])
+            if file and file["run"] < len(runs):  # it could not be imported then
+                del tests[file["test"]]
             known = tests.get(line["test"])
             if not (known and known["run"] == len(runs) and known["outcome"] == "failed"):
                 tests[line["test"]] = {**line, "run": len(runs)}
