@@ -76,7 +76,7 @@ def outcomes(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, An
 def selections(runs: list[dict[str, Any]]) -> list[list[Any]]:
     """Return what was selected, each with whether the last run of it came to its end.
 
-    What a run of all tests, or of all but some folders, selects as well is left out.
+    What another one of them selects as well is left out.
     """
     found = {selection(run["arguments"]): run.get("status") in {0, 1} for run in runs}
     for wide in [text for text in found if text == "all tests" or text.startswith("--ignore")]:
@@ -84,7 +84,12 @@ def selections(runs: list[dict[str, Any]]) -> list[list[Any]]:
         for text in [*found]:
             if text != wide and not any(folder in text for folder in left_out):
                 del found[text]
-    return [[text, ended] for text, ended in found.items()]
+    parts = [{*text.split()} for text in found]
+    return [
+        [text, ended]
+        for text, ended in found.items()
+        if not any({*text.split()} < others for others in parts)
+    ]
 
 
 def selection(arguments: list[str]) -> str:
