@@ -72,7 +72,7 @@ def test_outcomes_are_counted_with_their_reasons(folder):
     assert [counted[key] for key in ("passed", "failed", "skipped")] == [1, 2, 2]
     assert counted["failures"] == ["b", "e"]
     assert counted["skipped_because"] == {"no …": 2}
-    assert counted["run"] == "tests/unit"
+    assert counted["selections"] == [["tests/unit", True]]
     assert counted["minutes"] == 1.0
 
 
