@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -88,12 +89,17 @@ def test_limits_and_exits_are_not_caught(store):
 
 
 def during(run: Callable[[], object], call: Callable[[], Any]) -> Any:
-    """Call, and run a function at each profiling event, where signal handlers may run."""
+    """Call, and run a function at each profiling event, where signal handlers may run.
+
+    The garbage collector waits: CPython drops what a function of gc.callbacks raises.
+    """
+    gc.disable()
     sys.setprofile(lambda frame, event, arg: run())
     try:
         return call()
     finally:
         sys.setprofile(None)
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", CATCHING)
