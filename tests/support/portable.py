@@ -7,7 +7,11 @@ from pathlib import Path
 _PACKAGE = importlib.util.find_spec("wamr")
 assert _PACKAGE
 assert _PACKAGE.submodule_search_locations
-(_FILE,) = Path(_PACKAGE.submodule_search_locations[0]).glob("_wamr*.so")
+(_FILE,) = (
+    path
+    for path in Path(_PACKAGE.submodule_search_locations[0]).glob("_wamr*")
+    if path.suffix in {".so", ".pyd"}
+)
 _SPEC = importlib.util.spec_from_file_location("wamr._wamr", _FILE)
 assert _SPEC
 assert _SPEC.loader
