@@ -66,7 +66,7 @@ install_extras() {
     --only-binary :all: --platform win_amd64 --python-version $VERSION --implementation cp
     --abi cp312 --abi abi3 --abi none) requirement
   make -C "$ROOT" -s .venv/.dev
-  "$ROOT/.venv/bin/python" "$PROVE/extras.py" "$ROOT/pyproject.toml" run test >"$WORK/extras.txt"
+  "$ROOT/.venv/bin/python" "$PROVE/extras.py" "$ROOT/pyproject.toml" run test python javascript >"$WORK/extras.txt"
   "${pip[@]}" pip pytest cffi colorama
   : >"$WORK/not-installed.txt"
   while read -r requirement; do
