@@ -138,7 +138,9 @@ import resource, wamr
 from wamr import *
 store = Store()
 memory = Memory(store, MemoryType(Limits(1)))
-resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (64 << 20)  # Python has room: musl's malloc keeps none
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 try:
     other = Memory(store, MemoryType(Limits(60000)))
 except MemoryLimitError as error:
