@@ -82,3 +82,33 @@ def test_a_later_run_replaces_an_outcome(folder):
         file.write("\n".join(map(json.dumps, again)) + "\n")
     counted = table.summary("linux-i686", folder, 60, 0)
     assert counted["failures"] == ["e"]
+
+
+def test_a_file_that_could_not_be_imported_is_a_failure_until_it_can(folder):
+    with (folder / "outcomes.jsonl").open("a") as file:
+        file.write(json.dumps({**OUTCOMES[2], "test": "f.py"}) + "\n")
+    assert table.summary("linux-i686", folder, 60, 1)["failures"] == ["b", "e", "f.py"]
+    with (folder / "outcomes.jsonl").open("a") as file:
+        for line in (OUTCOMES[0], {**OUTCOMES[1], "test": "f.py::a"}):
+            file.write(json.dumps(line) + "\n")
+    assert table.summary("linux-i686", folder, 60, 0)["failures"] == ["b", "e"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "shown"),
+    [
+        ([("tests/unit", 2)], "`tests/unit`, stopped before the end"),
+        ([("tests/unit", None)], "`tests/unit`, stopped before the end"),
+        ([("tests/unit", 2), ("tests/unit", 1)], "`tests/unit`, in 2 runs"),
+        ([("tests/unit tests/capi", 0), ("tests/unit", 2)], "`tests/unit tests/capi`, in 2 runs"),
+        ([("tests/unit", 2), ("-q", 0)], "all, in 2 runs"),
+        (
+            [("--ignore=tests/spec", 2), ("tests/unit", 0), ("tests/spec", 0)],
+            "all but 1 folders, stopped before the end; `tests/spec`, in 3 runs",
+        ),
+    ],
+)
+def test_a_row_says_what_was_run(runs, shown):
+    lines = [{"arguments": text.split(), "status": status} for text, status in runs]
+    result = {"selections": table.selections(lines), "runs": len(runs)}
+    assert table.shown_runs(result) == shown
