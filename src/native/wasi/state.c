@@ -5,16 +5,33 @@
  */
 #include "wasi/wasi.h"
 
-/* Whether two descriptors are of the same file. */
+/* The status of the file that the program began with as that descriptor. */
+static __wasi_errno_t
+status_of_first(const wpy_wasi *wasi, uint32_t fd, __wasi_filestat_t *out)
+{
+#if defined(BH_PLATFORM_WINDOWS)
+    wpy_file stream; /* config.c keeps the bare handle of a stream */
+
+    if (fd < 3) {
+        stream = (wpy_file){.raw = wasi->streams[fd].handle};
+        return os_fstat(&stream, out);
+    }
+#endif
+    return os_fstat(fd < 3 ? (os_file_handle)wasi->streams[fd].handle : wasi->dirs[fd - 3].handle,
+                    out);
+}
+
+/* Whether a descriptor is of the file that the program began with. */
 static bool
-is_same_file(struct fd_table *table, __wasi_fd_t fd, os_file_handle original)
+is_same_file(const wpy_wasi *wasi, struct fd_table *table, __wasi_fd_t fd)
 {
     __wasi_filestat_t now, then;
     __wasi_errno_t error = wasmtime_ssp_fd_filestat_get(NULL, table, fd, &now);
 
     if (error != 0) /* it was closed, or it has not the right that the first one had */
         return error == __WASI_EBADF;
-    return os_fstat(original, &then) == 0 && now.st_dev == then.st_dev && now.st_ino == then.st_ino;
+    return status_of_first(wasi, fd, &then) == 0 && now.st_dev == then.st_dev &&
+           now.st_ino == then.st_ino;
 }
 
 static struct fd_table *
@@ -23,12 +40,6 @@ table_of(const wpy_instance *instance)
     WASIContext *context = wasm_runtime_get_wasi_ctx((WASMModuleInstanceCommon *)instance->wamr);
 
     return context->curfds;
-}
-
-static os_file_handle
-original(const wpy_wasi *wasi, uint32_t fd)
-{
-    return fd < 3 ? wasi->streams[fd].handle : wasi->dirs[fd - 3].handle;
 }
 
 /* Descriptors beyond those that the program began with. */
@@ -56,7 +67,7 @@ wpy_wasi_at_rest(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32
         return false;
     }
     for (fd = 0; fd < 3 + wasi->dir_count; fd++)
-        if (!is_same_file(table, fd, original(wasi, fd))) {
+        if (!is_same_file(wasi, table, fd)) {
             snprintf(why, size, "open-files: the program has a file open as descriptor %u", fd);
             return false;
         }
@@ -73,7 +84,7 @@ wpy_wasi_reset(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t
 
     for (fd = 0; fd < own; fd++)
         if (wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &status) != 0 ||
-            !is_same_file(table, fd, original(wasi, fd))) {
+            !is_same_file(wasi, table, fd)) {
             snprintf(why, size, "open-files: the program has closed descriptor %u", fd);
             return false;
         }
