@@ -74,7 +74,8 @@ def dependencies_of(folder: Path) -> dict[tuple[str, str], set[str]]:
     paths = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*.[ch]")}
     codes = {file: code_of(path) for file, path in paths.items()}
     owners: dict[str, str] = {}
-    for file, code in sorted(codes.items()):  # for one platform x.c may have what x.h has inline
+    # Sorted: a .c file may have, for one platform, the functions that its header has inline.
+    for file, code in sorted(codes.items()):
         for name in defined(code):
             owner = owners.setdefault(name, unit_of(file))
             assert Path(owner).stem == Path(unit_of(file)).stem, f"{name} is in {owner} and {file}"
