@@ -22,12 +22,12 @@ BITS = sys.maxsize.bit_length() + 1
 # in its code, since the processor reads addresses from any place.
 SWITCH = os.environ.get("WAMR_LABELS") == "0"
 MACHINE = platform.machine().lower()  # the kernel's: it may run programs of 32 bits
-X86 = MACHINE in {"x86_64", "amd64", "i386", "i486", "i586", "i686"}
+X86 = MACHINE in {"x86_64", "amd64", "x86", "i386", "i486", "i586", "i686"}
 PAIRS = not SWITCH and (X86 or (BITS == 64 and MACHINE in {"aarch64", "arm64"}))
 EMULATED = bool(os.environ.get("PROVE_EMULATED"))
 
 # 32-bit x86: C functions return a double in a register that makes a signalling NaN quiet.
-X87 = BITS < 64 and platform.machine() in {"x86_64", "i386", "i486", "i586", "i686", "x86"}
+X87 = BITS < 64 and X86
 needs_64_bits = pytest.mark.skipif(
     BITS < 64, reason="32 bits: the address space has no room for it"
 )
@@ -35,7 +35,7 @@ keeps_memories = pytest.mark.skipif(
     BITS < 64, reason="32 bits: a freed memory gives its addresses back"
 )
 needs_short_calls = pytest.mark.skipif(
-    platform.machine() in {"armv7l", "armv8l", "riscv64"},
+    MACHINE in {"armv7l", "armv8l", "riscv64"},
     reason="a call and the entry are two checks: no unaligned accesses on this processor",
 )
 needs_system_call_filter = pytest.mark.skipif(

@@ -10,9 +10,9 @@ import builtins
 from _thread import RLock, get_ident
 from itertools import count
 from struct import pack
-from weakref import WeakValueDictionary
 
 from .._base.binary_format import FUNCTION, TAG
+from .._base.shared_objects import SharedObjects
 from .._wamr import ffi, lib
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ class CallableBase:
         """Take the address of the host function's handle, which stays the caller's."""
 
 
-_known: WeakValueDictionary[int, Any] = WeakValueDictionary()  # reference number -> Func
+_known = SharedObjects()  # by reference number: the Func
 
 
 def refer(func: Any) -> Any:

@@ -1,7 +1,7 @@
 """Python objects that stand for objects in C, by address: one for each, in all threads.
 
-The references are weak. An address is used again only after its object in C has gone, and that
-lives as long as the Python object that stands for it.
+The references are weak. An address, or the number of a reference, is used again only after its
+object in C has gone, and that lives as long as the Python object that stands for it.
 """
 
 from __future__ import annotations
