@@ -11,6 +11,7 @@ import pytest
 from small_modules import HostError
 
 from wamr import Instance, Module, Store, Trap, WasiConfig
+from wamr._backend.binding import keep_raised, take_raised, throw_raised
 
 TEXT = """(module (import "m" "f" (func $f (param externref)))
     (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
@@ -166,3 +167,16 @@ def test_a_memory_error_of_the_host_is_its_own(store):
         with pytest.raises(MemoryError) as caught:
             call()
         assert caught.value is error
+
+
+@pytest.mark.parametrize("keep", [keep_raised, throw_raised])
+def test_a_failure_without_an_exception_is_a_system_error(keep: Callable[..., int]) -> None:
+    """CPython's `raise` may fail without setting one where it has no memory for it."""
+    error = take_raised(keep(None, None, None))
+    assert isinstance(error, SystemError)
+    assert "without setting an exception" in str(error)
+
+
+@pytest.mark.parametrize("keep", [keep_raised, throw_raised])
+def test_a_class_without_an_object_is_called(keep: Callable[..., int]) -> None:
+    assert isinstance(take_raised(keep(KeyError, None, None)), KeyError)

@@ -114,7 +114,8 @@ int wpy_check_interpreter(void);
 
 /* ---- kept_exceptions.c ---- */
 
-/* Takes the current exception: a reference, or NULL where there is no memory for the object. */
+/* Takes the current exception: a reference, or NULL where there is no memory for the object. If
+ * none is set, this is a SystemError. */
 PyObject *wpy_fetch_exception(void);
 /* Keeps an exception, taking over the reference, and returns its number; WPY_EXCEPTION_LOST of
  * NULL.

@@ -54,6 +54,8 @@ wpy_fetch_exception(void)
 {
     PyObject *type, *value, *traceback;
 
+    if (!PyErr_Occurred()) /* CPython may do that when a `raise` has no memory */
+        PyErr_SetString(PyExc_SystemError, "Python code failed without setting an exception");
     PyErr_Fetch(&type, &value, &traceback);
     PyErr_NormalizeException(&type, &value, &traceback);
     if (value && traceback)
@@ -146,42 +148,60 @@ take_raised(PyObject *module, PyObject *number)
 
 /* The exception of the arguments (kind, error, traceback), as cffi passes them: a reference. */
 static PyObject *
-raised(PyObject *args)
+raised(PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *kind, *error, *traceback;
+    PyObject *error;
 
-    if (!PyArg_ParseTuple(args, "OOO", &kind, &error, &traceback))
+    if (count != 3)
+        return PyErr_Format(PyExc_TypeError, "expected 3 arguments, not %zd", count);
+    if (args[1] != Py_None)
+        Py_INCREF(error = args[1]);
+    else if (!(error = args[0] == Py_None ? wpy_fetch_exception() : PyObject_CallNoArgs(args[0])))
         return NULL;
-    if (error != Py_None)
-        Py_INCREF(error);
-    else if (!(error = PyObject_CallNoArgs(kind)))
-        return NULL;
-    if (traceback != Py_None)
-        PyException_SetTraceback(error, traceback);
+    if (args[2] != Py_None)
+        PyException_SetTraceback(error, args[2]);
     return error;
+}
+
+/* The number of a kept exception as an object. Where there is no memory for that, a MemoryError
+ * takes the exception's place. Its number is WPY_EXCEPTION_LOST, whose object always exists. */
+static PyObject *
+number_object(int number)
+{
+    PyObject *object = PyLong_FromLong(number), *error;
+    int i = find(number);
+
+    if (object || i < 0)
+        return object;
+    if ((error = wpy_fetch_exception()) != NULL) {
+        PyException_SetContext(error, take(i));
+        kept.items[kept.count].error = error;
+        kept.items[kept.count++].number = WPY_EXCEPTION_LOST;
+    }
+    return PyLong_FromLong(WPY_EXCEPTION_LOST);
 }
 
 /* keep_raised(kind, error, traceback): keeps an exception of a function that cffi called for our C,
  * and returns its number. In C, because a signal handler may raise between any two instructions of
  * Python code. */
 static PyObject *
-keep_raised(PyObject *module, PyObject *args)
+keep_raised(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *error = raised(args);
+    PyObject *error = raised(args, count);
 
     (void)module;
-    return error ? PyLong_FromLong(wpy_keep_exception(error)) : NULL;
+    return error ? number_object(wpy_keep_exception(error)) : NULL;
 }
 
 /* throw_raised(kind, error, traceback): the same for an exception of a host function. A
  * WasmException is thrown. */
 static PyObject *
-throw_raised(PyObject *module, PyObject *args)
+throw_raised(PyObject *module, PyObject *const *args, Py_ssize_t count)
 {
-    PyObject *error = raised(args);
+    PyObject *error = raised(args, count);
 
     (void)module;
-    return error ? PyLong_FromLong(wpy_keep_thrown(error)) : NULL;
+    return error ? number_object(wpy_keep_thrown(error)) : NULL;
 }
 
 /* set_thrown(class): sets the class of the exceptions that wasm code may catch. */
@@ -195,9 +215,9 @@ set_thrown(PyObject *module, PyObject *class)
 }
 
 static PyMethodDef functions[] = {
-    {"keep_raised", keep_raised, METH_VARARGS,
+    {"keep_raised", (PyCFunction)(void (*)(void))keep_raised, METH_FASTCALL,
      "Keep an exception in this thread, and return its number."},
-    {"throw_raised", throw_raised, METH_VARARGS,
+    {"throw_raised", (PyCFunction)(void (*)(void))throw_raised, METH_FASTCALL,
      "Keep an exception of a host function, and throw a WasmException in wasm code."},
     {"set_thrown", set_thrown, METH_O, "Set the class of the exceptions that wasm code may catch."},
     {"take_raised", take_raised, METH_O,

@@ -150,12 +150,19 @@ _kept: dict[int, list[tuple[int, BaseException]]] = {}  # by thread, the newest 
 _numbers = count(1 - lib.WPY_EXCEPTION_LOST)
 
 
+def _raised(kind: type[BaseException] | None, error: BaseException | None) -> BaseException:
+    if error is not None:
+        return error
+    if kind is None:
+        return SystemError("Python code failed without setting an exception")
+    return kind()
+
+
 def keep_raised(
-    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+    kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
 ) -> int:
     """Keep the exception of a function that C has called, for this thread; return its number."""
-    if error is None:
-        error = kind()
+    error = _raised(kind, error)
     if traceback is not None:
         error = error.with_traceback(traceback)
     number = -(next(_numbers) & 0x7FFFFFFF)
@@ -190,11 +197,10 @@ def set_suspend(token: object) -> None:
 
 
 def throw_raised(
-    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+    kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
 ) -> int:
     """Keep the exception of a host function; a WasmException is thrown in wasm code."""
-    if error is None:
-        error = kind()
+    error = _raised(kind, error)
     address = store_id = 0
     if isinstance(error, tuple(_thrown)):
         try:
