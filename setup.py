@@ -18,6 +18,7 @@ from typing import Any
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel as _bdist_wheel
 from setuptools.command.build_ext import build_ext as _build_ext
+from setuptools.command.egg_info import egg_info as _egg_info
 from setuptools.command.sdist import sdist as _sdist
 
 ROOT = Path(__file__).resolve().parent
@@ -130,6 +131,14 @@ class bdist_wheel(_bdist_wheel):  # noqa: N801
             reproducible.set_modes(Path(self.bdist_dir))
 
 
+class egg_info(_egg_info):  # noqa: N801
+    """Forget the list of files of a former build: setuptools would add them to the new list."""
+
+    def find_sources(self) -> None:
+        Path(self.egg_info, "SOURCES.txt").unlink(missing_ok=True)
+        super().find_sources()
+
+
 class sdist(_sdist):  # noqa: N801
     """Add WAMR's tree, so that an sdist builds without a network."""
 
@@ -166,6 +175,11 @@ def _arguments() -> dict[str, Any]:
     return {"cffi_modules": ["build_ffi.py:ffibuilder"], "options": options}
 
 
-COMMANDS = {"bdist_wheel": bdist_wheel, "build_ext": build_ext, "sdist": sdist}
+COMMANDS = {
+    "bdist_wheel": bdist_wheel,
+    "build_ext": build_ext,
+    "egg_info": egg_info,
+    "sdist": sdist,
+}
 os.chdir(ROOT)  # cffi_modules and pyproject.toml have relative paths
 setup(cmdclass=COMMANDS, **_arguments())

@@ -170,7 +170,7 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
 @posix
 @pytest.mark.packaging
 def test_two_sdists_are_equal_to_the_byte(root: Path, tmp_path: Path) -> None:
-    """Of another folder, with a space in its name, and with another umask."""
+    """Of another folder, with a space in its name, another umask, and what an old build left."""
     tree = iwasm.sources.resolve(root, iwasm.layout(root).build).path
     left = shutil.ignore_patterns(
         "build", "dist", ".*", "wamr-src", "*.egg-info", "*.so", "__pycache__"
@@ -181,6 +181,9 @@ def test_two_sdists_are_equal_to_the_byte(root: Path, tmp_path: Path) -> None:
         shutil.copy2(root / name, copy / name)
     for path in copy.rglob("*"):
         path.chmod(path.stat().st_mode & 0o700)
+    old = copy / "src" / "wamr.egg-info"
+    old.mkdir()
+    (old / "SOURCES.txt").write_text(f"{copy}/src/native/cpython/memory.c\n")
     environment = os.environ | {"SOURCE_DATE_EPOCH": "1700000000", "WAMR_SRC": str(tree)}
     built = []
     for number, (source, umask) in enumerate([(root, 0o022), (copy, 0o077)]):
