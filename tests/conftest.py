@@ -32,14 +32,25 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:It looks like .register_random. was passed")
 
 
-def pytest_collection_finish():
-    """Exempt the thousands of collected tests from garbage collection.
+def exempt_from_collection():
+    """Exempt all objects that there are now from garbage collection.
 
-    Otherwise each collection visits them, and in a forked process copies their pages.
+    Tests collect garbage thousands of times. Each collection would visit the collected tests and
+    all imported modules, and in a forked process copy their pages.
     """
-    gc.collect()
     if hasattr(gc, "freeze"):  # not in PyPy
+        gc.collect()
         gc.freeze()
+
+
+def pytest_collection_finish():
+    exempt_from_collection()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _exempt_what_a_file_leaves():
+    yield
+    exempt_from_collection()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import threading
 import weakref
 
 import pytest
-from collecting import only_new_garbage
 from small_modules import ALL_KINDS, Referent
 
 from wamr import (
@@ -118,13 +117,6 @@ def test_each_alone_keeps_what_it_needs(kept):
     del junk
     gc.collect()
     USES[kept](obj)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def freeze_existing_objects():
-    gc.collect()
-    with only_new_garbage():
-        yield
 
 
 # ------------------------------------------------------------------ cycles

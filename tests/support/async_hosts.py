@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from collecting import collect, only_new_garbage
+from collecting import collect
 
 import wamr
 from wamr import Instance, Module, Store
@@ -79,10 +79,10 @@ def run(main: Coroutine[Any, Any, Any], *, seconds: float = 60) -> Any:
 def no_warnings() -> Iterator[None]:
     """Fail for warnings, such as that a coroutine was never awaited.
 
-    Only objects of the block are collected: that takes a tenth of the time, and the garbage of
-    earlier tests is not blamed on this one.
+    The garbage of earlier tests is not blamed on this one.
     """
-    with only_new_garbage(), warnings.catch_warnings(record=True) as found:
+    collect()
+    with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         yield
         collect()

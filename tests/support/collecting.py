@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
@@ -38,17 +37,3 @@ def collect_until(done: Callable[[], bool]) -> bool:
             return True
         gc.collect()
     return done()
-
-
-@contextmanager
-def only_new_garbage() -> Iterator[None]:
-    """Let collections in the block find only what was made in it, as far as the Python can."""
-    if hasattr(gc, "freeze"):
-        gc.freeze()
-        try:
-            yield
-        finally:
-            gc.unfreeze()
-    else:
-        collect()
-        yield
