@@ -107,6 +107,7 @@ BINDING = (
     "tests/stress/test_groups.py",
     "tests/typing/test_mypy.py",
     "tests/unit/test_bounded.py",
+    "tests/unit/test_kept_exceptions.py",
     "tests/unit/test_snapshot_memory.py",
     "tests/wasi/test_conformance.py",
     "tests/wasi/test_suspended_programs.py",
