@@ -50,7 +50,7 @@ def test_copies_have_random_numbers_of_their_own():
 
 def test_the_files_of_a_session_can_be_read():
     with python().session(files={"a": "é"}) as session:
-        assert session.files == {"a": "é"}
+        assert session.files == {"a": "é".encode()}
         session.run("open('b', 'w').write('2')")
         assert session.files == {"a": "é".encode(), "b": b"2"}
     with pytest.raises(wamr.ClosedError):

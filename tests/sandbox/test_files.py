@@ -11,7 +11,7 @@ import pytest
 from sandboxes import javascript, python
 from time_units import in_units
 
-from wamr.sandbox import RunLimits, _folder
+from wamr.sandbox import RunLimits, SandboxError, _folder
 
 FILES = {"a.csv": b"1,2\n", "sub/b.txt": "é", "lib.py": "def twice(x): return 2 * x"}
 
@@ -125,14 +125,38 @@ def test_javascript_has_files_through_its_modules():
         ({"a": 1}, TypeError, "files['a'] must be bytes or a str, not int"),
         ({"a": None}, TypeError, "files['a'] must be bytes or a str, not NoneType"),
         ({"a": {"b": b""}}, TypeError, "files['a'] must be bytes or a str, not dict"),
-        ({1: b""}, TypeError, "must be a str, not int"),
-        ({"../a": b""}, ValueError, "'../a'"),
+        ({1: b""}, TypeError, "a name in files must be a str, not int"),
+        ({None: b""}, TypeError, "a name in files must be a str, not NoneType"),
+        (
+            {"../a": b""},
+            ValueError,
+            "a name in files must be a relative path without '.', '..' and empty parts, not '../a'",
+        ),
         ({"/a": b""}, ValueError, "'/a'"),
         ({"": b""}, ValueError, "''"),
-        ({"a\0": b""}, ValueError, "NUL"),
-        ({"a": b"", "a/b": b""}, ValueError, "file and a directory"),
-        ({"a": "\ud800"}, ValueError, "lone surrogate"),
-        ({"a": b"x" * (17 << 20)}, ValueError, "file_bytes"),
+        ({"a\0": b""}, ValueError, "a name in files contains a NUL character"),
+        ({"a": b"", "a/b": b""}, ValueError, "files: 'a' is a file and a directory"),
+        ({"a": "\ud800"}, ValueError, "files['a'] contains a lone surrogate"),
+        (
+            {"a": b"x" * (17 << 20)},
+            ValueError,
+            "files have 17825792 bytes, more than file_bytes=16777216",
+        ),
+        (
+            {"a": "é" * (9 << 20)},
+            ValueError,
+            "files have 18874368 bytes, more than file_bytes=16777216",
+        ),
+        (
+            {"d/" * 65 + "a": b""},
+            ValueError,
+            "a name in files has 65 folders in one another, more than 64",
+        ),
+        (
+            {f"{i % 100}/{i}": b"" for i in range(9901)},
+            ValueError,
+            "there are 10001 files and folders in files, more than 10000",
+        ),
     ],
 )
 def test_wrong_files_are_refused(files, error, text):
@@ -142,6 +166,54 @@ def test_wrong_files_are_refused(files, error, text):
         assert text in str(caught.value)
     with python().session() as session, pytest.raises(error):
         session.run("1", files=files)
+
+
+def test_files_of_the_most_that_is_allowed_are_no_limit():
+    files = {"d/" * 64 + "a": b"1", **{f"{i}/b": b"2" for i in range(300)}}
+    result = python().run("open('c', 'w').write('3')", files=files)
+    assert (result.limit, result.files) == (None, {"c": b"3"})
+
+
+IN_THE_WAY = """import os
+os.makedirs("folder/with/folders")
+open("folder/file", "w").close()
+open("file", "w").close()
+os.symlink("file", "link")
+os.symlink("folder", "link to a folder")
+os.symlink("nothing", "link to nothing")
+"""
+
+
+@pytest.mark.parametrize("name", ["folder", "folder/with", "file", "link", "link to a folder"])
+def test_files_of_the_host_replace_whatever_code_has_left_there(name):
+    with python().session() as session:
+        session.run(IN_THE_WAY).check()
+        assert session.run(f"open({name!r}).read()", files={name: "new"}).value == "new"
+        assert session.files[name] == b"new"
+
+
+@pytest.mark.parametrize("name", ["file", "link", "link to a folder", "link to nothing"])
+def test_folders_of_the_host_replace_files_and_links(name):
+    with python().session() as session:
+        session.run(IN_THE_WAY).check()
+        path = f"{name}/a/b"
+        assert session.run(f"open({path!r}).read()", files={path: "new"}).value == "new"
+        inside = session.run("import os; os.listdir('folder')").value
+        assert sorted(inside) == ["file", "with"]
+
+
+def test_more_files_than_a_session_may_have_cannot_be_read_or_copied():
+    text = "the files of the session have more than file_bytes=1000"
+    with python().session(limits=RunLimits(file_bytes=1000)) as session:
+        code = "with open('a', 'w') as file: file.write('x' * 2000)"
+        assert session.run(code).limit == "files"
+        for read in (lambda: session.files, session.copy):
+            with pytest.raises(SandboxError, match=text):
+                read()
+        session.run("1", limits=RunLimits(file_bytes=2000)).check()
+        assert (len(session.files["a"]), len(session.copy().files["a"])) == (2000, 2000)
+        assert session.run("import os; os.remove('a')").limit is None
+        assert session.copy().files == {}
 
 
 @pytest.mark.parametrize("times", ["(1, 1)", "(0, 0)"])

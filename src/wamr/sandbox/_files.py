@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from .. import WasiConfig
-from ._folder import Folder, has_folders, no_files
+from ._folder import DEEPEST, MOST_ENTRIES, Folder, TooManyFiles, has_folders, no_files
+from ._results import SandboxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,40 +19,66 @@ if TYPE_CHECKING:
 FOLDER = "/work"
 
 
-def checked_files(files: object) -> dict[str, bytes | str]:
+def checked_files(files: object) -> dict[str, bytes]:
     """Return a copy of a mapping of files. Raises TypeError, ValueError, UnavailableError."""
     if files is None:
         return {}
     if not isinstance(files, Mapping):
         raise TypeError(f"files must be a mapping or None, not {type(files).__name__}")
-    copy: dict[str, bytes | str] = {}
+    copy: dict[str, bytes] = {}
     for name, data in files.items():
-        if isinstance(data, (bytearray, memoryview)):
-            data = bytes(data)
-        if not isinstance(data, (bytes, str)):
+        if not isinstance(data, (bytes, bytearray, memoryview, str)):
             raise TypeError(f"files[{name!r}] must be bytes or a str, not {type(data).__name__}")
-        copy[name] = data
+        try:
+            copy[name] = data.encode() if isinstance(data, str) else bytes(data)
+        except UnicodeEncodeError:
+            raise ValueError(f"files[{name!r}] contains a lone surrogate") from None
     if copy and not has_folders():
         raise no_files(next(iter(copy)))
     if copy:
-        WasiConfig(dirs={FOLDER: copy})  # checks names and texts
+        try:
+            WasiConfig(dirs={FOLDER: copy})  # checks names
+        except (TypeError, ValueError) as error:  # whose text names the argument of WasiConfig
+            raise type(error)(str(error).replace(f"dirs[{FOLDER!r}]", "files")) from None
     return copy
+
+
+def check_amount(files: Mapping[str, bytes], most: int) -> None:
+    """Raise ValueError if files have more than `most` bytes, or are too many, or too deep."""
+    size = sum(len(data) for data in files.values())
+    if size > most:
+        raise ValueError(f"files have {size} bytes, more than file_bytes={most}")
+    folders: set[str] = set()
+    for name in files:
+        depth = name.count("/")
+        if depth > DEEPEST:
+            raise ValueError(
+                f"a name in files has {depth} folders in one another, more than {DEEPEST}: "
+                f"{name[:40]!r}…"
+            )
+        while depth and (name := name.rpartition("/")[0]) not in folders:
+            folders.add(name)
+            depth -= 1
+    count = len(files) + len(folders)
+    if count > MOST_ENTRIES:
+        raise ValueError(f"there are {count} files and folders in files, more than {MOST_ENTRIES}")
 
 
 class Files:
     """The files in the folder of a machine, which stands still."""
 
-    def __init__(self, folder: Folder, files: Contents, folders: Iterable[str] = ()) -> None:
+    def __init__(
+        self, folder: Folder, files: Mapping[str, bytes], folders: Iterable[str] = ()
+    ) -> None:
         self._folder = folder
         self._seen: dict[str, bytes] = {}
         for name in folders:
             folder.make(name)
         self.put(files)
 
-    def put(self, files: Contents) -> None:
+    def put(self, files: Mapping[str, bytes]) -> None:
         """Write files. Raises OSError."""
         for name, data in files.items():
-            data = data.encode() if isinstance(data, str) else data
             self._folder.write(name, data)
             self._seen[name] = _digest(data)
 
@@ -59,9 +86,15 @@ class Files:
         """Return all files. Raises TooManyFiles."""
         return dict(sorted(self._folder.read(most).items()))
 
-    def folders(self, most: int) -> list[str]:
-        """Return the names of all folders. Raises TooManyFiles."""
-        return self._folder.folders(most)
+    def all_with_folders(self, most: int) -> tuple[dict[str, bytes], list[str]]:
+        """Return all files, and the names of all folders. Raises SandboxError."""
+        try:
+            return self.all(most), self._folder.folders(most)
+        except TooManyFiles:
+            raise SandboxError(
+                f"the files of the session have more than file_bytes={most}, or are more than "
+                f"{MOST_ENTRIES}, or more than {DEEPEST} folders deep"
+            ) from None
 
     def check(self, most: int) -> None:
         """Raise TooManyFiles if the files have more than `most` bytes."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from errno import ELOOP, ENOTDIR
 from stat import S_ISREG
 from threading import Lock
 from weakref import finalize
@@ -23,7 +24,7 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW"
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 MOST_ENTRIES = 10_000
-_DEEPEST = 64
+DEEPEST = 64  # folders in one another
 _MOST_KEPT = 64
 _UNTOUCHED = 1  # the modification time of a new directory: nanoseconds after 1970
 _TICK = (
@@ -58,12 +59,14 @@ class Folder:
         return not os.listdir(self.path)  # noqa: PTH208
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file; name: a relative path that was checked. Raises OSError."""
+        """Write a file, in place of what is there; name: a relative path that was checked.
+
+        Raises OSError.
+        """
         *parts, last = name.split("/")
         folder = self._open(parts, make=True)
         try:
-            with suppress(FileNotFoundError):  # it may be a link
-                os.unlink(last, dir_fd=folder)
+            _remove_entry(folder, last)
             file = os.open(last, _CREATE, 0o600, dir_fd=folder)
             with open(file, "wb") as stream:  # noqa: PTH123
                 stream.write(data)
@@ -97,10 +100,7 @@ class Folder:
         for part in parts:
             above = folder
             try:
-                if make:
-                    with suppress(FileExistsError):
-                        os.mkdir(part, 0o700, dir_fd=above)
-                folder = os.open(part, _FOLDER, dir_fd=above)
+                folder = _made_folder(part, above) if make else os.open(part, _FOLDER, dir_fd=above)
             finally:
                 os.close(above)
         return folder
@@ -110,31 +110,36 @@ class Folder:
     ) -> None:
         """Count all files, read them into `found`, and list folders. Raises TooManyFiles."""
         count = size = 0
-        todo = [(self._open([]), "", 0)]
+        path: list[tuple[int, str, list[str]]] = []  # open folders, and those to open in them
+        folder, prefix = self._open([]), ""
         try:
-            while todo:
-                folder, prefix, depth = todo.pop()
-                try:
-                    with os.scandir(folder) as entries:
-                        for entry in entries:
-                            count += 1
-                            if entry.is_dir(follow_symlinks=False):
-                                if depth == _DEEPEST:
-                                    raise TooManyFiles
-                                if folders is not None:
-                                    folders.append(prefix + entry.name)
-                                below = os.open(entry.name, _FOLDER, dir_fd=folder)
-                                todo.append((below, f"{prefix}{entry.name}/", depth + 1))
-                            elif entry.is_file(follow_symlinks=False):
-                                size += entry.stat(follow_symlinks=False).st_size
-                                if found is not None and size <= most:
-                                    _read(folder, entry.name, prefix + entry.name, found)
-                            if size > most or count > MOST_ENTRIES or len(todo) > _DEEPEST * 4:
+            while True:
+                below: list[str] = []
+                path.append((folder, prefix, below))
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        count += 1
+                        if entry.is_dir(follow_symlinks=False):
+                            if len(path) > DEEPEST:
                                 raise TooManyFiles
-                finally:
-                    os.close(folder)
+                            below.append(entry.name)
+                            if folders is not None:
+                                folders.append(prefix + entry.name)
+                        elif entry.is_file(follow_symlinks=False):
+                            size += entry.stat(follow_symlinks=False).st_size
+                            if found is not None and size <= most:
+                                _read(folder, entry.name, prefix + entry.name, found)
+                        if size > most or count > MOST_ENTRIES:
+                            raise TooManyFiles
+                while not path[-1][2]:
+                    os.close(path.pop()[0])
+                    if not path:
+                        return
+                above, prefix, names = path[-1]
+                name = names.pop()
+                folder, prefix = os.open(name, _FOLDER, dir_fd=above), f"{prefix}{name}/"
         finally:
-            for folder, _, _ in todo:
+            for folder, _, _ in path:
                 os.close(folder)
 
     def release(self) -> None:
@@ -193,6 +198,35 @@ def _read(folder: int, name: str, path: str, found: dict[str, bytes]) -> None:
         with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
             if S_ISREG(os.fstat(file).st_mode):
                 found[path] = stream.readall()
+
+
+def _made_folder(name: str, above: int) -> int:
+    """Open a folder, which is made if there is none. Raises OSError."""
+    for _ in range(2):
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=above)
+        try:
+            return os.open(name, _FOLDER, dir_fd=above)
+        except OSError as error:
+            if error.errno not in (ENOTDIR, ELOOP):
+                raise
+        os.unlink(name, dir_fd=above)  # a file or a link
+    raise AssertionError("something else uses the folder")
+
+
+def _remove_entry(folder: int, name: str) -> None:
+    """Remove a file, a link, or a folder with all that is in it; or nothing. Raises OSError."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except OSError:  # it is a folder
+        below = os.open(name, _FOLDER, dir_fd=folder)
+        try:
+            _clear(below)
+        finally:
+            os.close(below)
+        os.rmdir(name, dir_fd=folder)
 
 
 def _clear(folder: int) -> None:

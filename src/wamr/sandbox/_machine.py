@@ -35,11 +35,10 @@ from ._results import SandboxError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from .. import Execution, Module
-    from ._files import Contents
     from ._limits import LimitName, RunLimits
 
 SLICE = 0.02  # seconds
@@ -92,7 +91,7 @@ class Machine:
         self,
         made_by: Interpreter | Snapshot,
         limits: RunLimits,
-        files: Contents | None = None,
+        files: Mapping[str, bytes] | None = None,
         folders: Iterable[str] = (),
     ) -> None:
         folder = new_folder()

@@ -6,7 +6,7 @@ from _thread import allocate_lock
 
 from .. import ClosedError, Snapshot, SnapshotError, Trap
 from ._drive import drive, drive_async
-from ._files import FOLDER, checked_files
+from ._files import FOLDER, check_amount, checked_files
 from ._folder import has_folders
 from ._json import MAX_DEPTH, encode
 from ._limits import RunLimits, checked_limits
@@ -127,7 +127,9 @@ class Sandbox:
 
         files, limits: as in `run`. Raises TypeError, ValueError.
         """
-        return Session(self, checked_files(files), checked_limits(limits, self.limits))
+        contents, limits = checked_files(files), checked_limits(limits, self.limits)
+        check_amount(contents, limits.file_bytes)
+        return Session(self, contents, limits)
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -179,9 +181,9 @@ class Sandbox:
         files: of the session, which the file doesn't have. limits: in place of the sandbox's own.
         trusted: as in `load`. Raises SnapshotError, OSError, TypeError, ValueError.
         """
-        limits = checked_limits(limits, self.limits)
+        session = self.session(files=files, limits=limits)
+        limits = session.limits
         saved = Snapshot.load(path, self._interpreter.module, trusted=trusted)
-        session = Session(self, checked_files(files), limits)
         session._machine = machine = Machine(saved, limits, session._files)
         try:
             machine.prepare(self._preparation([]))
@@ -199,8 +201,7 @@ class Session:
     missing. A context manager, also an asynchronous one, which closes it.
     """
 
-    def __init__(self, sandbox: Sandbox, files: dict[str, bytes | str], limits: RunLimits) -> None:
-        _check_size(files, limits)
+    def __init__(self, sandbox: Sandbox, files: dict[str, bytes], limits: RunLimits) -> None:
         self._files = files
         self.limits = limits
         self._sandbox = sandbox
@@ -246,33 +247,44 @@ class Session:
     def copy(self) -> Session:
         """Return a new session in the same state, with copies of the files and folders.
 
-        Raises ClosedError, and RuntimeError while code runs.
+        Raises ClosedError, SnapshotError if the code has files open, SandboxError if there are more
+        files than the limits allow, and RuntimeError while code runs.
         """
         with _Quiet(self) as machine:
-            copy = Session(self._sandbox, self._all_files(), self.limits)
+            files, folders = self._contents()
+            copy = Session(self._sandbox, files, self.limits)
             if machine is not None:
-                folders = machine.files.folders(self.limits.file_bytes)
-                copy._machine = Machine(machine.snapshot(), self.limits, copy._files, folders)
+                copy._machine = Machine(machine.snapshot(), self.limits, files, folders)
+                copy._machine.limits = machine.limits
         return copy
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the session to a file, without its files; `Sandbox.load_session` reads it.
 
-        Raises ClosedError, OSError, and RuntimeError while code runs.
+        Raises ClosedError, OSError, SnapshotError if the code has files open, and RuntimeError
+        while code runs.
         """
         with _Quiet(self) as machine:
             snapshot = self._sandbox._snapshot if machine is None else machine.snapshot()
             snapshot.save(path)
 
     @property
-    def files(self) -> dict[str, bytes | str]:
-        """The files of the session. Raises ClosedError, and RuntimeError while code runs."""
-        with _Quiet(self):
-            return self._all_files()
+    def files(self) -> dict[str, bytes]:
+        """The files of the session, by their paths.
 
-    def _all_files(self) -> dict[str, bytes | str]:
+        Raises ClosedError, SandboxError if there are more than the limits allow, and RuntimeError
+        while code runs.
+        """
+        with _Quiet(self):
+            return self._contents()[0]
+
+    def _contents(self) -> tuple[dict[str, bytes], list[str]]:
+        """Return the files, and the names of all folders. Raises SandboxError."""
         machine = self._machine
-        return {**(self._files if machine is None else machine.files.all(self.limits.file_bytes))}
+        if machine is None:
+            return {**self._files}, []
+        most = max(self.limits.file_bytes, machine.limits.file_bytes)  # the last run's
+        return machine.files.all_with_folders(most)
 
     def close(self) -> None:
         """End the session; a run in another thread is stopped. Idempotent."""
@@ -341,7 +353,7 @@ class _Run:
         self._session = session
         self._limits = checked_limits(limits, session.limits)
         self._files = checked_files(files)
-        _check_size(self._files, self._limits)
+        check_amount(self._files, self._limits.file_bytes)
         self._request = {"code": code, "stdin": stdin} if stdin else {"code": code}
 
     def __enter__(self) -> Turn:
@@ -376,9 +388,3 @@ class _Run:
         session._busy.release()
         if interrupted and isinstance(error, Trap):
             raise ClosedError("this session was closed while it ran code") from error
-
-
-def _check_size(files: dict[str, bytes | str], limits: RunLimits) -> None:
-    size = sum(len(data) for data in files.values())
-    if size > limits.file_bytes:
-        raise ValueError(f"files have {size} bytes, more than file_bytes={limits.file_bytes}")
