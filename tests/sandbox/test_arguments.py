@@ -10,7 +10,7 @@ import pytest
 from sandboxes import SMALL, python
 
 import wamr
-from wamr.sandbox import Python, RunLimits
+from wamr.sandbox import JavaScript, Python, RunLimits
 
 
 @pytest.mark.parametrize("code", [None, b"1", 1, ["1"]])
@@ -108,6 +108,18 @@ def test_wrong_limits_are_refused(named, error):
         RunLimits(1)
 
 
+async def _asynchronous():
+    return 1
+
+
+def _generator():
+    yield 1
+
+
+async def _asynchronous_generator():
+    yield 1
+
+
 @pytest.mark.parametrize(
     ("tools", "error", "text"),
     [
@@ -116,14 +128,28 @@ def test_wrong_limits_are_refused(named, error):
         ("len", TypeError, "tools must be functions, in a list or a mapping, not str"),
         (len, TypeError, "not builtin_function_or_method"),
         ([None], TypeError, "a tool must be a function, not NoneType"),
-        ([lambda: 1], ValueError, "'<lambda>' can't be the name of a tool"),
+        (
+            [lambda: 1],
+            ValueError,
+            "'<lambda>' can't be the name of a tool, since it is no identifier",
+        ),
         ([functools.partial(len)], TypeError, "has no name"),
         ([len, len], ValueError, "two tools have the name 'len'"),
-        ({"a b": len}, ValueError, "'a b' can't be the name of a tool"),
-        ({"def": len}, ValueError, "'def' can't be the name"),
+        ({"a b": len}, ValueError, "'a b' can't be the name of a tool, since it is no identifier"),
+        ({"": len}, ValueError, "'' can't be the name of a tool, since it is no identifier"),
+        ({"é": len}, ValueError, "'é' can't be the name of a tool, since it is not ASCII"),
+        (
+            {"def": len},
+            ValueError,
+            "'def' can't be the name of a tool, since it is a reserved word",
+        ),
+        ({"__builtins__": len}, ValueError, "since it is a name of the interpreter"),
         ({"x(): import os #": len}, ValueError, "can't be the name"),
         ({1: len}, TypeError, "the name of a tool must be a str, not int"),
         ({"f": 1}, TypeError, "a tool must be a function, not int"),
+        ([_generator], TypeError, "tool _generator is a generator function"),
+        ({"f": _asynchronous_generator}, TypeError, "tool f is a generator function"),
+        ({"f": functools.partial(_generator)}, TypeError, "tool f is a generator function"),
     ],
 )
 def test_wrong_tools_are_refused(tools, error, text):
@@ -132,8 +158,15 @@ def test_wrong_tools_are_refused(tools, error, text):
     assert text in str(caught.value)
 
 
-async def _asynchronous():
-    return 1
+@pytest.mark.parametrize("name", ["new", "undefined", "async", "if"])
+def test_tools_of_javascript_may_not_have_its_reserved_words_as_names(name):
+    with pytest.raises(ValueError, match="since it is a reserved word"):
+        JavaScript(tools={name: len})
+
+
+def test_tools_of_python_may_have_reserved_words_of_javascript_as_names():
+    sandbox = Python(tools={"new": lambda: 1, "undefined": lambda: 2}, limits=SMALL)
+    assert sandbox.run("[new(), undefined()]").value == [1, 2]
 
 
 def test_run_refuses_an_async_tool_when_it_is_called():
@@ -156,3 +189,20 @@ def test_run_refuses_an_async_tool_when_it_is_called():
         assert sandbox.run("plain(4); 5").value == 5
         assert asyncio.run(sandbox.run_async("plain(5); tool()")).value == 1
     assert called == [1, 3, 4, 5] * 3
+
+
+class _Awaitable:
+    def __await__(self):
+        return iter(())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("tool", "kind"), [(lambda: _asynchronous(), "a coroutine"), (_Awaitable, "a _Awaitable")]
+)
+def test_run_refuses_what_a_tool_returns_to_be_awaited(tool, kind):
+    sandbox = Python(tools={"tool": tool}, limits=SMALL)
+    text = f"^tool tool has returned {kind}, which has to be awaited: use run_async$"
+    with pytest.raises(RuntimeError, match=text):
+        sandbox.run("try:\n  tool()\nexcept BaseException: pass")
+    assert asyncio.run(sandbox.run_async("tool()")).value in (1, None)

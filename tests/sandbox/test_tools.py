@@ -329,6 +329,27 @@ def test_names_of_parameters_may_be_any():
     ).value == [1, 2, 3, 4, 5, 6, 7]
 
 
+OWN = ["_wamr_args", "_wamr_call", "_wamr_kwargs", "_wamr_defaults", "_wamr_Default", "_wamr__args"]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_names_of_tools_and_parameters_may_be_those_that_the_sandbox_uses_itself(name):
+    scope: dict = {}
+    exec(f"def first({name}, *, b=[2], **c): return [{name}, b, c]", scope)
+    exec(f"def second({name}=[1], *b): return [{name}, b]", scope)
+    exec(f"def third(a=[3], *{name}, **d): return [a, {name}, d]", scope)
+    tools = {name: scope["first"], "second": scope["second"], "third": scope["third"]}
+    code = f"[{name}(1, b=3, c=4), {name}({name}=5), second(), second(1, 2), third(), third(4, 5, d=6)]"
+    assert Python(tools=tools, limits=SMALL).run(code).check().value == [
+        [1, 3, {"c": 4}],
+        [5, [2], {}],
+        [[1], []],
+        [1, [2]],
+        [[3], [], {}],
+        [4, [5], {"d": 6}],
+    ]
+
+
 def test_code_may_replace_tools_and_builtins():
     code = "len = greet = print\nimport json, os\njson.dumps = json.loads = os.read = os.write = None\n[echo(1), 2]"
     assert run(code).check().value == [1, 2]

@@ -24,7 +24,7 @@ def drive(turn: Turn) -> Result:
     """Run a turn to its end in this thread.
 
     Raises what a tool raises if it isn't an Exception, and RuntimeError where the code calls a tool
-    that is an `async def` function.
+    whose result has to be awaited.
     """
     machine = turn.machine
     while turn.result is None:
@@ -40,7 +40,11 @@ def drive(turn: Turn) -> Result:
             except Exception as error:  # noqa: BLE001 - the code gets it
                 turn.failed(error)
             else:
-                turn.answer(value)
+                try:
+                    turn.answer(value)
+                except TypeError:
+                    turn.refuse_awaitable(value)
+                    raise
     return turn.result
 
 
@@ -71,7 +75,11 @@ async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
             except Exception as error:  # noqa: BLE001 - the code gets it
                 turn.failed(error)
             else:
-                turn.answer(value)
+                try:
+                    turn.answer(value)
+                except TypeError:
+                    turn.refuse_awaitable(value)
+                    raise
     return turn.result
 
 

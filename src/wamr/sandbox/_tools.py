@@ -16,7 +16,7 @@ from ._json import MessageError, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
     from typing import Any, TypeAlias
 
     Functions: TypeAlias = Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
@@ -27,10 +27,12 @@ _ANY = [("args", "VAR_POSITIONAL"), ("kwargs", "VAR_KEYWORD")]
 class Tools:
     """The tools of a sandbox.
 
-    tools: functions, or a mapping from names to functions. Raises TypeError, ValueError.
+    tools: functions, or a mapping from names to functions. reserved: words of the code's language
+    that can't be names. Raises TypeError, ValueError.
     """
 
-    def __init__(self, tools: object) -> None:
+    def __init__(self, tools: object, reserved: Container[str] = ()) -> None:
+        self._reserved = reserved
         self.functions: dict[str, Callable[..., Any]] = {}
         if isinstance(tools, Mapping):
             named = list(tools.items())
@@ -52,14 +54,30 @@ class Tools:
             raise TypeError(f"{tool!r} has no name: pass tools as a mapping, {{'name': function}}")
         if not isinstance(name, str):
             raise TypeError(f"the name of a tool must be a str, not {type(name).__name__}")
-        if not name.isidentifier() or not name.isascii() or iskeyword(name):
+        problem = self._problem(name)
+        if problem:
             raise ValueError(
-                f"{name!r} can't be the name of a tool: pass tools as a mapping, "
-                "{'name': function}"
+                f"{name!r} can't be the name of a tool, since it is {problem}: pass tools as a "
+                "mapping with other names, {'name': function}"
             )
         if name in self.functions:
             raise ValueError(f"two tools have the name {name!r}")
+        if _is(tool, inspect.isgeneratorfunction) or _is(tool, inspect.isasyncgenfunction):
+            raise TypeError(
+                f"tool {name} is a generator function: a call of it gives a generator, and runs "
+                "nothing. Return a list instead of using `yield`"
+            )
         self.functions[name] = tool
+
+    def _problem(self, name: str) -> str:
+        """Return why this can't be the name of a tool, or ""."""
+        if not name.isidentifier():
+            return "no identifier"
+        if not name.isascii():
+            return "not ASCII"
+        if iskeyword(name) or name in self._reserved:
+            return "a reserved word"
+        return "a name of the interpreter" if name[:2] == name[-2:] == "__" else ""
 
     def check_synchronous(self, message: dict[str, Any]) -> None:
         """Raise RuntimeError if the tool that a message names is an `async def` function."""
@@ -77,14 +95,31 @@ class Tools:
         return self.functions[name](*args, **kwargs)
 
 
+def refuse_awaitable(name: str, value: object) -> None:
+    """Raise RuntimeError if a tool has returned what would have to be awaited."""
+    if not inspect.isawaitable(value):
+        return
+    if inspect.iscoroutine(value):
+        value.close()  # otherwise Python warns that it was never awaited
+    raise RuntimeError(
+        f"tool {name} has returned {_a(type(value).__name__)}, which has to be awaited: use "
+        "run_async"
+    )
+
+
 def _a(noun: str) -> str:
     return f"{'an' if noun[:1] in 'aeiouAEIOU' else 'a'} {noun}"
 
 
 def _is_async(tool: object) -> bool:
+    return _is(tool, inspect.iscoroutinefunction)
+
+
+def _is(tool: object, kind: Callable[[object], bool]) -> bool:
+    """Tell whether calling a tool calls a function of a kind."""
     call = getattr(tool, "__call__", None)  # noqa: B004 - the method of an object
     inner = getattr(tool, "func", None)  # of a functools.partial
-    return any(inspect.iscoroutinefunction(function) for function in (tool, call, inner))
+    return any(kind(function) for function in (tool, call, inner))
 
 
 # ------------------------------------------------------------------ descriptions

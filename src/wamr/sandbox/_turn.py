@@ -11,7 +11,7 @@ from ._folder import TooManyFiles
 from ._json import MessageError, encode
 from ._machine import Ended, Machine
 from ._results import ExceptionInfo, Result
-from ._tools import Tools, answer_to, error_answer
+from ._tools import Tools, answer_to, error_answer, refuse_awaitable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +84,10 @@ class Turn:
     def check_synchronous(self) -> None:
         """Raise RuntimeError if the tool is an `async def` function, which has to be awaited."""
         self._tools.check_synchronous(self._call)
+
+    def refuse_awaitable(self, value: object) -> None:
+        """Raise RuntimeError if the tool has returned what would have to be awaited."""
+        refuse_awaitable(self._call["call"], value)
 
     def call(self) -> Any:
         """Call the tool; its result may be awaitable. Raises what the tool raises."""

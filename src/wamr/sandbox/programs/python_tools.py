@@ -49,7 +49,12 @@ def tool_maker(send, receive, to_json, state):
     def make_tool(tool):
         """Return the function with which code calls a tool of the host."""
         name, parameters = tool["name"], tool["parameters"]
-        inner = {"_wamr_Default": Default, "_wamr_call": call, "_wamr_defaults": []}
+        of_tool = [name, *(parameter["name"] for parameter in parameters)]
+        own = "_wamr_"  # with which no name of the tool begins
+        while any(of.startswith(own) for of in of_tool):
+            own += "_"
+        defaults = []
+        inner = {own + "Default": Default, own + "call": call, own + "defaults": defaults}
         before, named, signature, star = [], [], [], False
         kinds = [parameter["kind"] for parameter in parameters]
         for i, parameter in enumerate(parameters):
@@ -73,24 +78,24 @@ def tool_maker(send, receive, to_json, state):
                 value = parameter.get("default")
                 if "shown" in parameter:
                     value = Default(parameter["shown"])
-                inner["_wamr_defaults"].append(value)
-                text += f"=_wamr_defaults[{len(inner['_wamr_defaults']) - 1}]"
+                defaults.append(value)
+                text += f"={own}defaults[{len(defaults) - 1}]"
             signature.append(text)
             if kind == "POSITIONAL_ONLY" and kinds[i + 1 : i + 2] != [kind]:
                 signature.append("/")
         body = []
         for of, many in before:
-            given = f"_wamr_args.extend({of})" if many else f"_wamr_args.append({of})"
-            body.append(f"if {of}.__class__ is not _wamr_Default: {given}")
+            body.append(f"if {of}.__class__ is not {own}Default:")
+            body.append(f"  {own}args.extend({of})" if many else f"  {own}args.append({of})")
         for of in named:
-            body.append(f"if {of}.__class__ is not _wamr_Default: _wamr_kwargs[{of!r}] = {of}")
+            body.append(f"if {of}.__class__ is not {own}Default: {own}kwargs[{of!r}] = {of}")
         if kinds[-1:] == ["VAR_KEYWORD"]:
-            body.append(f"_wamr_kwargs.update({parameters[-1]['name']})")
+            body.append(f"{own}kwargs.update({parameters[-1]['name']})")
         lines = [
             f"def {name}({', '.join(signature)}):",
-            "  _wamr_args, _wamr_kwargs = [], {}",
+            f"  {own}args, {own}kwargs = [], {{}}",
             *("  " + line for line in body),
-            f"  return _wamr_call({name!r}, _wamr_args, _wamr_kwargs)",
+            f"  return {own}call({name!r}, {own}args, {own}kwargs)",
         ]
         exec(compile("\n".join(lines), _HIDDEN, "exec"), inner)
         function = inner[name]
