@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from sandboxes import python
+from sandboxes import javascript, python
 from time_units import in_units
 
 import wamr
@@ -168,6 +168,17 @@ def test_limits_that_are_too_small_to_begin_with_are_refused():
         python().run("1", limits=RunLimits(memory=1 << 20))
     assert python().run("1", limits=RunLimits(fuel=10)).limit == "fuel"
     assert python().run("1", limits=RunLimits(time=1e-9)).limit in ("time", None)
+
+
+@pytest.mark.parametrize("sandbox", [python, javascript])
+def test_too_little_memory_is_refused_in_the_same_way_before_the_first_start(sandbox):
+    data = sandbox()._interpreter.module.serialize()
+    module = wamr.Module.deserialize(wamr.Engine(), data)  # nobody has started it yet
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=r"^memory is 1048576, and the interpreter alone takes "
+        ):
+            type(sandbox())(module, limits=RunLimits(memory=1 << 20))
 
 
 def test_without_limits_code_runs_on():

@@ -3,14 +3,24 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import time
 
 import pytest
 from sandboxes import SMALL, python
 
 import wamr
-from wamr.sandbox import CodeError, ExceptionInfo, LimitError, Python, Result, RunLimits
+from wamr.sandbox import (
+    CodeError,
+    ExceptionInfo,
+    LimitError,
+    Python,
+    Result,
+    ResultError,
+    RunLimits,
+)
 
 
 def run(code: str, **rest: object) -> Result:
@@ -134,6 +144,24 @@ def test_input_is_what_stdin_has():
     assert run("import sys; sys.stdin.read()", stdin="é\n").value == "é\n"
 
 
+def test_input_can_be_read_as_bytes():
+    code = "import sys\n[sys.stdin.buffer.readline().decode(), list(map(int, sys.stdin.buffer.read().split())), sys.stdin.encoding]"
+    assert run(code, stdin="é\n1 2\n3").value == ["é\n", [1, 2, 3], "utf-8"]
+    assert run("import sys\nsys.stdin.buffer.read()").value == "b''"
+    rest = "import sys\n[input(), sys.stdin.buffer.read().decode(), sys.stdin.read()]"
+    assert run(rest, stdin="one\ntwo\n").value == ["one", "two\n", ""]
+
+
+def test_code_that_reads_the_descriptor_of_the_interpreter_is_told_what_to_read():
+    for code in ("open(0).read()", "import os\nos.read(0, 1)"):
+        result = run(code, stdin="one\n")
+        assert result.exception.type == "SystemExit"
+        assert result.exception.message == (
+            "the code has read from descriptor 0, through which the interpreter gets what it runs: "
+            "the code's input is sys.stdin in Python, readline() in JavaScript"
+        )
+
+
 # ---- exceptions
 def test_a_traceback_has_the_lines_of_the_code_and_no_other_frames():
     result = run("def f(x):\n    return 1 / x\n\nfor i in range(1):\n    f(i)")
@@ -210,6 +238,15 @@ def test_check_raises_for_exceptions_and_limits():
 
 
 # ---- sessions
+def test_errors_of_checks_can_be_pickled_and_copied():
+    for code, limits in (("1/0", None), ("while True: pass", RunLimits(fuel=10**6))):
+        with pytest.raises(ResultError) as caught:
+            run(code, limits=limits).check()
+        for same in (pickle.loads(pickle.dumps(caught.value)), copy.copy(caught.value)):
+            assert (type(same), str(same)) == (caught.type, str(caught.value))
+            assert same.result == caught.value.result
+
+
 def test_a_session_keeps_its_state():
     with python().session() as session:
         assert session.run("x = [1]\ndef f(): return x").ok

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
+_ENOUGH = 256 << 20  # bytes of memory, for an interpreter to start
 _NEARLY = 1 << 20  # bytes: with less memory than this left, an interpreter that dies has no memory
 
 
@@ -70,7 +71,9 @@ class Interpreter:
         """Return a snapshot of the interpreter, started up, which is taken once."""
         with self._lock:
             if self._snapshot is None:
-                with Machine(self, limits) as machine:
+                # A limit that is too small is found when the snapshot is copied, every time.
+                memory = max(limits.memory or 0, _ENOUGH)
+                with Machine(self, replace(limits, memory=memory)) as machine:
                     machine.prepare(b"")
                     self._snapshot = machine.snapshot()
             return self._snapshot

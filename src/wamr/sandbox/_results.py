@@ -28,6 +28,9 @@ class ResultError(SandboxError):
         super().__init__(message)
         self.result = result
 
+    def __reduce__(self) -> tuple[type[ResultError], tuple[object, Result]]:
+        return type(self), (*self.args, self.result)
+
 
 class CodeError(ResultError):
     """The code has raised an exception, and not caught it."""

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
     Next = Literal["run", "sleep", "call", "done"]
 
+_READS = (
+    "the code has read from descriptor 0, through which the interpreter gets what it runs: the "
+    "code's input is sys.stdin in Python, readline() in JavaScript"
+)
+
 
 class Turn:
     """One run in a machine. `result` is set when `advance` has returned "done"."""
@@ -61,7 +66,7 @@ class Turn:
             if not machine.step():
                 return "sleep" if machine.nap() else "run"
             if not machine.channel.messages:
-                raise MessageError("it waits for an answer, and has asked nothing")
+                raise Ended(_READS)
             return self._next(machine.channel.messages.pop())
         except Ended as ended:
             self._end(str(ended), ended.limit)

@@ -51,6 +51,18 @@ Nothing = object()  # no value
 _HIDDEN = "<sandbox>"  # the file name of the code that is left out of tracebacks
 
 
+class Input(io.StringIO):
+    """What code finds as sys.stdin."""
+
+    name, encoding, _bytes = "<stdin>", "utf-8", None
+
+    @property
+    def buffer(self):
+        if self._bytes is None:
+            self._bytes = io.BytesIO(self.read().encode())
+        return self._bytes
+
+
 def _serve(
     # What this uses is bound here, so that code may replace it elsewhere, as tests do.
     os_read=os.read,
@@ -129,7 +141,7 @@ def _serve(
         state["marker"] = f"\0{request['marker']}\0".encode()
         filename = f"<run {state['runs']}>"
         source = request["code"]
-        sys.stdin = io.StringIO(request.get("stdin", ""))
+        sys.stdin = Input(request.get("stdin", ""))
         lines = source.splitlines(keepends=True)
         linecache.cache[filename] = (len(source), None, lines, filename)
         limit = request.get("result_bytes", state["result_bytes"])
