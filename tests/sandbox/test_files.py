@@ -117,6 +117,27 @@ def test_javascript_has_files_through_its_modules():
     assert (result.files, result.value) == ({"out": b"text!"}, None)
 
 
+def test_files_and_streams_that_javascript_has_not_flushed_are_complete():
+    code = """
+    const std = await import("qjs:std");
+    const file = std.open("a", "w");
+    file.puts("one "); file.printf("%d ", 2); file.write(new Uint8Array([51]).buffer, 0, 1); file.putByte(33);
+    std.out.puts("output");
+    std.open("b", "w").puts("4");
+    const closed = std.open("c", "w");
+    closed.puts("5"); closed.close();
+    null
+    """
+    with javascript().session() as session:
+        result = session.run(code).check()
+        assert result.files == {"a": b"one 2 3!", "b": b"4", "c": b"5"}
+        assert result.stdout == "output"
+        assert session.run("file.puts('6'); null").files == {"a": b"one 2 3!6"}
+        result = session.run("file.puts('7'); throw new Error('x')")
+        assert (result.files, result.exception.message) == ({"a": b"one 2 3!67"}, "x")
+        assert session.run("closed.puts('8')").exception.message == "invalid file handle"
+
+
 @pytest.mark.parametrize(
     ("files", "error", "text"),
     [

@@ -198,8 +198,9 @@ class Sandbox:
 class Session:
     """An interpreter that keeps its state from run to run. `Sandbox.session` makes it.
 
-    A run that reaches a limit ends the session, except where only memory for one object was
-    missing. A context manager, also an asynchronous one, which closes it.
+    A run that a limit has stopped ends the session. It goes on if the code ran to its end: memory
+    for an object was missing, the value was too long, or there were too many files. A context
+    manager, also an asynchronous one, which closes it.
     """
 
     def __init__(self, sandbox: Sandbox, files: dict[str, bytes], limits: RunLimits) -> None:

@@ -7,7 +7,7 @@ import * as std from "qjs:std";
 import * as os from "qjs:os";
 
 const { parse, stringify } = JSON;
-const { getPrototypeOf } = Reflect;
+const { apply, getPrototypeOf } = Reflect;
 const { keys, defineProperty } = Object;
 const { isArray } = Array;
 const { isFinite } = Number;
@@ -48,6 +48,8 @@ function toJSON(value, left = depth) {
       return stringify(value);
     case "object":
       break;
+    case "undefined":
+      throw new TypeError("undefined is not JSON");
     default:
       throw new TypeError(`a ${typeof value} is not JSON`);
   }
@@ -208,6 +210,28 @@ async function run(request) {
 }
 
 // ---- what scripts find
+// Files that scripts have written to: what they have buffered is written at the end of a run.
+const written = new Set();
+for (const name of ["puts", "printf", "write", "putByte"]) {
+  const prototype = getPrototypeOf(stdin);
+  const original = prototype[name];
+  prototype[name] = function (...args) {
+    written.add(this);
+    return apply(original, this, args);
+  };
+}
+
+function flushFiles() {
+  for (const file of written) {
+    try {
+      flush.call(file);
+    } catch {
+      // it is closed
+    }
+  }
+  written.clear();
+}
+
 let input = [];
 let seeds = null;
 
@@ -269,5 +293,7 @@ for (;;) {
     continue;
   }
   if (request.new) seeds = null;
-  send(await run(request));
+  const result = await run(request);
+  if (written.size) flushFiles();
+  send(result);
 }
