@@ -272,7 +272,9 @@ def test_a_coroutine_that_a_coroutine_returns_is_no_result(mode: Any) -> None:
         return fetch(number)
 
     for host in (wait, at_once):
-        with pytest.raises(TypeError, match="returned a coroutine of fetch"):
+        with pytest.raises(
+            TypeError, match="returned a coroutine of fetch: await it in the function"
+        ):
             run(exports_with(host).run.call_async(1, **mode))
 
 

@@ -304,7 +304,7 @@ def test_the_same_of_many_results_and_of_a_func_that_python_calls() -> None:
     with pytest.raises(RuntimeError, match="is async: only a call that can be suspended"):
         func()
     func = Func(Store(), FuncType.parse("() -> (i32, f64)"), lambda: (1, fetch(1)))
-    with pytest.raises(TypeError, match="returned a coroutine of fetch"):
+    with pytest.raises(TypeError, match="returned a coroutine of fetch: await it in the function"):
         func()
     func = Func(Store(), FuncType.parse("() -> funcref"), lambda: fetch(1))
     with pytest.raises(RuntimeError, match="is async: only a call that can be suspended"):

@@ -265,6 +265,7 @@ def test_limit_replaces_the_limits_of_a_call():
         ({"timeout": -1}, ValueError, "timeout must not be negative: -1"),
         ({"timeout": "1"}, TypeError, "timeout must be a number of seconds or None, not str"),
         ({"slice": -1}, ValueError, "slice must not be negative: -1"),
+        ({"slice": float("nan")}, ValueError, "slice must not be NaN"),
         ({"slice": True}, TypeError, "slice must be a number of seconds or None, not bool"),
     ],
 )

@@ -325,7 +325,7 @@ def test_a_plain_host_function_of_an_awaited_call(make, unit):
         (1j, TypeError, "seconds must be a number, not complex"),
         (-1, ValueError, "seconds must not be negative: -1"),
         (-math.inf, ValueError, "seconds must not be negative: -inf"),
-        (math.nan, ValueError, "seconds must not be negative: nan"),
+        (math.nan, ValueError, "seconds must not be NaN"),
     ],
 )
 def test_bad_extensions(make, seconds, error, message):

@@ -54,7 +54,7 @@ def test_repr_and_attributes():
         ({"timeout": "1"}, TypeError, "timeout must be a number of seconds or None, not str"),
         ({"timeout": True}, TypeError, "timeout must be a number .* not bool"),
         ({"timeout": -1}, ValueError, "timeout must not be negative: -1"),
-        ({"timeout": float("nan")}, ValueError, "timeout must not be negative: nan"),
+        ({"timeout": float("nan")}, ValueError, "timeout must not be NaN"),
         ({"fuel": 1.0}, TypeError, "fuel must be an int or None, not float"),
         ({"fuel": "1"}, TypeError, "fuel must be an int or None, not str"),
         ({"fuel": -1}, ValueError, "fuel must be from 0 to .* not -1"),

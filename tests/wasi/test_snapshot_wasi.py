@@ -101,7 +101,7 @@ def test_directories_have_the_same_guest_paths_in_the_same_order(directory, dirs
     snapshot = program(directory).snapshot()
     reason, text = reason_of(snapshot.instantiate, wasi=WasiConfig(dirs=dirs))
     assert reason == "preopens-differ"
-    assert "must be '/d'" in text
+    assert "has the directories '/d', in this order, and is given " in text
     path = directory / "saved"
     snapshot.save(path)
     loaded = Snapshot.load(path, snapshot.module)

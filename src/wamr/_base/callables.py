@@ -29,6 +29,7 @@ _AWAIT = (
     "nothing awaits a coroutine here. Give a plain function; it can run the coroutine in an event "
     "loop of another thread, as in `asyncio.run_coroutine_threadsafe({name}(…), loop).result()`"
 )
+_AWAIT_THERE = "await it in the function, an `async def`, and return what that gives"
 _COROUTINES = _COROUTINE | _ITERABLE_COROUTINE
 
 
@@ -77,10 +78,10 @@ def _refuse_generators(label: str, name: str, flags: int, *, generators: bool) -
         )
 
 
-def refuse_unrun(label: object, value: object) -> None:
+def refuse_unrun(label: object, value: object, *, may_await: bool = False) -> None:
     """Raise TypeError if the result of a call is, or contains, a coroutine, generator or awaitable.
 
-    label: how the message names the function.
+    label: how the message names the function. may_await: whether the function may be `async def`.
     """
     items = value if isinstance(value, (tuple, list)) else (value,)
     for item in items:
@@ -90,12 +91,15 @@ def refuse_unrun(label: object, value: object) -> None:
         kind = type(item)
         name = str(getattr(item, "__name__", kind.__name__))
         if isinstance(item, CoroutineType):
-            problem = f"a coroutine of {name}: {_AWAIT.format(name=name)}"
+            problem = f"a coroutine of {name}: "
+            problem += _AWAIT_THERE if may_await else _AWAIT.format(name=name)
         elif isinstance(item, (GeneratorType, AsyncGeneratorType)):
             problem = (
                 f"a generator of {name}, which nobody runs: it must return its result instead of "
                 "using `yield`"
             )
+        elif hasattr(kind, "__await__") and may_await:
+            problem = f"something to be awaited, {kind.__name__}: {_AWAIT_THERE}"
         elif hasattr(kind, "__await__"):
             problem = (
                 f"something to be awaited, {kind.__name__}, which nothing awaits here. Outside of "

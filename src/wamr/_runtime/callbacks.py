@@ -165,7 +165,7 @@ class HostFunction(HostFunctionBase):
         try:
             self._codec.pack_results(cells, result, context, self)
         except TypeError:
-            refuse_unrun(self, result)
+            refuse_unrun(self, result, may_await=True)
             raise
 
     def refusal(self) -> RuntimeError:

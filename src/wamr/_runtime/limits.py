@@ -28,17 +28,21 @@ def checked_timeout(timeout: object) -> int:
         raise TypeError(
             f"timeout must be a number of seconds or None, not {type(timeout).__name__}"
         )
-    if not timeout >= 0:  # negative or NaN
-        raise ValueError(f"timeout must not be negative: {timeout}")
+    if not timeout >= 0:
+        raise ValueError(f"timeout must not be {_below_zero(timeout)}")
     return max(1, int(min(timeout, MAX_SECONDS) * 1e9))
+
+
+def _below_zero(number: float) -> str:
+    return "NaN" if number != number else f"negative: {number}"
 
 
 def checked_extension(seconds: object) -> int:
     """Return an extension of a timeout in seconds as microseconds; TypeError, ValueError."""
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         raise TypeError(f"seconds must be a number, not {type(seconds).__name__}")
-    if not seconds >= 0:  # negative or NaN
-        raise ValueError(f"seconds must not be negative: {seconds}")
+    if not seconds >= 0:
+        raise ValueError(f"seconds must not be {_below_zero(seconds)}")
     from math import ceil
 
     return ceil(min(seconds, MAX_SECONDS) * 1e6)
@@ -50,8 +54,8 @@ def checked_slice(slice: object) -> int:  # noqa: A002
         return NO_LIMIT
     if not isinstance(slice, (int, float)) or isinstance(slice, bool):
         raise TypeError(f"slice must be a number of seconds or None, not {type(slice).__name__}")
-    if not slice >= 0:  # negative or NaN
-        raise ValueError(f"slice must not be negative: {slice}")
+    if not slice >= 0:
+        raise ValueError(f"slice must not be {_below_zero(slice)}")
     return int(min(slice, MAX_SECONDS) * 1e9)
 
 

@@ -303,8 +303,8 @@ class Snapshot:
         if before != now:
             raise SnapshotError(
                 "preopens-differ",
-                f"the directories of the WasiConfig must be {names(before)}, in this order, as "
-                f"in the snapshot, not {names(now)}",
+                f"the program in the snapshot has the directories {names(before)}, in this order, "
+                f"and is given {names(now)}: an instance needs the same guest paths",
             )
 
     def _restored(self, instance: Instance) -> None:
