@@ -250,25 +250,106 @@ def test_a_session_is_used_by_one_thread_at_a_time_but_by_any():
     assert results == [2, True]
 
 
-def test_closing_a_session_stops_its_code():
+CLOSED = "^this session was closed while it ran code$"
+
+
+@pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(10**6)"])
+def test_closing_a_session_stops_its_code(code):
     python()  # skips without the package
     begun = threading.Event()
     session = Python(tools={"begin": begun.set}).session(limits=RunLimits(time=None))
-    errors = []
-
-    def work():
-        try:
-            session.run("begin()\nwhile True: pass")
-        except wamr.ClosedError as error:
-            errors.append(str(error))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    begun.wait(60)
-    session.close()
-    thread.join(30)
-    assert errors == ["this session was closed while it ran code"]
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(session.run, f"begin()\n{code}")
+        assert begun.wait(60)
+        session.close()
+        with pytest.raises(wamr.ClosedError, match=CLOSED):
+            future.result(60)
     assert session.closed
+
+
+@pytest.mark.parametrize(
+    "code", ["while True: pass", "import time; time.sleep(10**6)", "wait()", "stubborn()"]
+)
+def test_closing_a_session_stops_its_code_and_tools_on_the_loop(code):
+    cancelled = []
+
+    async def main():
+        begun = asyncio.Event()
+
+        async def wait() -> None:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append("wait")
+                raise
+
+        async def stubborn() -> int:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append("stubborn")
+            return 1
+
+        sandbox = Python(tools={"begin": begun.set, "wait": wait, "stubborn": stubborn})
+        session = sandbox.session(limits=RunLimits(time=None))
+        task = asyncio.ensure_future(session.run_async(f"begin()\n{code}"))
+        await begun.wait()
+        for _ in range(20):  # to where it awaits the tool
+            await asyncio.sleep(0.001)
+        session.close()
+        with pytest.raises(wamr.ClosedError, match=CLOSED):
+            await asyncio.wait_for(task, 60)
+        assert session.closed
+        assert not task.cancelled()
+        session.close()
+
+    python()
+    asyncio.run(main())
+    assert cancelled in ([], [code[:-2]])
+
+
+def test_cancelling_the_task_of_a_session_that_is_closed_at_the_same_time_cancels_it():
+    async def main():
+        begun = asyncio.Event()
+
+        async def wait() -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        session = Python(tools=[wait], limits=SMALL).session()
+        task = asyncio.ensure_future(session.run_async("wait()"))
+        await begun.wait()
+        session.close()
+        task.cancel()
+        with pytest.raises((asyncio.CancelledError, wamr.ClosedError)):
+            await task
+        assert (await python().run_async("1")).value == 1
+
+    python()
+    asyncio.run(main())
+
+
+def test_a_session_whose_loop_is_closed_can_be_closed():
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    python()
+    session = Python(tools=[wait], limits=SMALL).session()
+    loop = asyncio.new_event_loop()
+    running = session.run_async("wait()")
+    task = loop.create_task(running)
+    loop.run_until_complete(asyncio.wait([task], timeout=0.2))
+    loop.close()
+    session.close()
+    task._log_destroy_pending = False
+    running.close()
+    assert session.closed
+
+
+def test_without_a_loop_of_asyncio_a_run_says_what_it_needs():
+    running = python().run_async("1")
+    with pytest.raises(RuntimeError, match=r"^run_async needs an event loop of asyncio"):
+        running.send(None)
 
 
 def test_javascript_awaits_async_tools_too():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from _thread import allocate_lock
 from contextlib import suppress
 from threading import Event
@@ -11,9 +10,10 @@ from threading import Event
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Any, TypeVar
 
+    from ._machine import Machine
     from ._results import Result
     from ._turn import Next, Turn
 
@@ -31,7 +31,7 @@ def drive(turn: Turn) -> Result:
         then = turn.advance()
         if then == "sleep":
             seconds = machine.nap()
-            time.sleep(seconds)
+            _sleep(machine, seconds)
             machine.slept(seconds)
         elif then == "call":
             turn.check_synchronous()
@@ -51,9 +51,17 @@ def drive(turn: Turn) -> Result:
 async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
     """Run a turn to its end: code in threads of the loop's executor, tools on the loop.
 
-    first: called in the thread before the code runs.
+    first: called in the thread before the code runs. Raises RuntimeError without an event loop.
     """
     import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "run_async needs an event loop of asyncio, and none runs here: call `run`, in other "
+            "frameworks in a thread"
+        ) from None
 
     def begin() -> Next:
         first()
@@ -65,13 +73,13 @@ async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
         step = turn.advance
         if then == "sleep":
             seconds = turn.machine.nap()
-            await asyncio.sleep(seconds)
+            await _until_woken(turn.machine, asyncio.sleep(seconds))
             turn.machine.slept(seconds)
         elif then == "call":
             try:
                 value = turn.call()
                 if inspect.isawaitable(value):
-                    value = await value
+                    value = await _until_woken(turn.machine, value)
             except Exception as error:  # noqa: BLE001 - the code gets it
                 turn.failed(error)
             else:
@@ -81,6 +89,61 @@ async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
                     turn.refuse_awaitable(value)
                     raise
     return turn.result
+
+
+def _sleep(machine: Machine, seconds: float) -> None:
+    """Sleep, unless the machine is interrupted."""
+    woken = Event()
+    machine.wake = woken.set
+    try:
+        if not machine.interrupted:
+            woken.wait(seconds)
+    finally:
+        machine.wake = None
+
+
+async def _until_woken(machine: Machine, awaitable: Awaitable[T]) -> T | None:
+    """Await in this task; if the machine is interrupted, cancel what is awaited and return None."""
+    import asyncio
+
+    task: asyncio.Task[Any] | None = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    waits, woken = True, False
+
+    def cancel() -> None:
+        nonlocal woken
+        if waits and not woken and task is not None:
+            woken = True
+            task.cancel()
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(cancel)
+
+    machine.wake = wake
+    try:
+        if machine.interrupted:
+            if inspect.iscoroutine(awaitable):
+                awaitable.close()
+            return None
+        return await awaitable
+    except asyncio.CancelledError:
+        if not woken:
+            raise
+        woken = False
+        if _uncancelled(task):  # somebody else has cancelled the task, too
+            raise
+        return None
+    finally:
+        machine.wake, waits = None, False
+        if woken:
+            _uncancelled(task)
+
+
+def _uncancelled(task: asyncio.Task[Any] | None) -> int:
+    """Take back one cancellation; return how many there are besides. 0 before Python 3.11."""
+    uncancel = getattr(task, "uncancel", None)
+    return 0 if uncancel is None else int(uncancel())
 
 
 async def _in_thread(function: Callable[[], T], interrupt: Callable[[], object]) -> T:

@@ -102,6 +102,7 @@ class Machine:
         self.channel = channel = Channel()
         self.limits = limits
         self.interrupted = False
+        self.wake: Callable[[], object] | None = None  # ends a wait, from any thread
         self.is_new = True  # no code has run since it was made
         self.seconds = 0.0  # in which it ran or slept since `begin`
         self._memory_limit = limits.memory
@@ -164,8 +165,9 @@ class Machine:
         return seconds if left is None else min(seconds, left)
 
     def slept(self, seconds: float) -> None:
-        """Count a sleep."""
-        self.seconds += seconds
+        """Count a sleep, which `interrupt` ends early."""
+        if not self.interrupted:
+            self.seconds += seconds
 
     def _time_left(self) -> float | None:
         limit = self.limits.time
@@ -230,9 +232,12 @@ class Machine:
         return len(memory) > (1 << 32 if limit is None else limit) - _NEARLY
 
     def interrupt(self) -> None:
-        """Stop what runs in another thread, or will run."""
+        """Stop what runs or waits in another thread, or will run."""
         self.interrupted = True
         self._instance.interrupt()
+        wake = self.wake
+        if wake is not None:
+            wake()
 
     def close(self) -> None:
         """End it. Idempotent."""

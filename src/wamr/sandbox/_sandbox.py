@@ -289,7 +289,10 @@ class Session:
         return machine.files.all_with_folders(most)
 
     def close(self) -> None:
-        """End the session; a run in another thread is stopped. Idempotent."""
+        """End the session; a run in another thread or task is stopped, and raises ClosedError.
+
+        An async tool that the run awaits is cancelled. Idempotent.
+        """
         self._closed = True
         machine = self._machine
         if self._busy.acquire(blocking=False):
