@@ -158,6 +158,35 @@ def test_trio_drives_executions() -> None:
 
 
 @needs_ssl
+def test_programs_say_that_trio_cannot_await_them() -> None:
+    import trio
+
+    module = wamr.Module(
+        wamr.Engine(), '(module (memory (export "memory") 1) (func (export "_start")))'
+    )
+    text = "^awaiting a program needs an event loop of asyncio, and trio runs here. Call `run`, "
+
+    async def main() -> None:
+        with wamr.Session([module]) as session:
+            for mode in ({}, {"slice": 0.001}):
+                for awaitable in (
+                    session.feed_async(b"", **mode),
+                    session.end_async(**mode),
+                    wamr.run_async([module], **mode),
+                ):
+                    with pytest.raises(RuntimeError, match=text):
+                        await awaitable
+            assert session.end().returncode == 0
+        with pytest.raises(RuntimeError, match=text):
+            await wamr.run_async([__file__])
+        done = await trio.to_thread.run_sync(wamr.run, [module])
+        assert done.returncode == 0
+
+    with no_warnings():
+        trio.run(main)
+
+
+@needs_ssl
 def test_anyio_on_asyncio_is_asyncio() -> None:
     import anyio
 

@@ -14,6 +14,7 @@ from functools import partial
 
 from .._base.clock import monotonic
 from .._runtime.event import Event
+from .._runtime.event_loops import running_loop
 from .._runtime.event_waits import wait_for_event
 from .._runtime.executor import Work, outcome
 from .._runtime.limits import checked_slice
@@ -31,13 +32,22 @@ _PAUSE = 0.02  # seconds until a stream of Python is tried again
 _SLICE_NS = 20_000_000  # in a thread: a cancelled task waits for the end of a slice
 
 
+def check_loop() -> None:
+    """Raise RuntimeError if another framework than asyncio runs."""
+    running_loop(
+        "awaiting a program",
+        "Call `run`, `feed` or `end` in a thread there, as `trio.to_thread.run_sync` does",
+    )
+
+
 async def drive_async(turn: Turn, slice: float | None = None) -> None:  # noqa: A002
     """Run the program to the end of the turn, which has begun.
 
     slice: None to run code in the executor; otherwise seconds: code runs in the thread of the event
     loop, which runs once after each slice. Raises CancelledError when no code runs any more; the
-    program stays where it is.
+    program stays where it is. Raises RuntimeError if no event loop of asyncio runs.
     """
+    check_loop()
     step: Callable[[], Event | None]
     if slice is None:
         step = partial(copy_context().run, turn.step, _SLICE_NS)

@@ -9,7 +9,7 @@ from .._runtime.instance import Instance
 from .._runtime.limits import checked_slice
 from .._runtime.module import Module
 from .arguments import timeout_ns
-from .async_turns import drive_async, in_executor
+from .async_turns import check_loop, drive_async, in_executor
 from .one_turn import ExceptionsOfRun
 from .request import Request
 from .running import Running
@@ -76,6 +76,7 @@ async def run_async(
     if args and isinstance(args[0], Module):
         store = request.load()
     else:
+        check_loop()
         store = await in_executor(request.load)
 
     def start() -> Running:

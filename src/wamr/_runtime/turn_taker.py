@@ -6,8 +6,6 @@ runs, or has started the task that runs, so that calls for its sake run above it
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from contextlib import suppress
 from contextvars import ContextVar
 
@@ -17,6 +15,7 @@ from .._base.per_thread import PerThread
 from ..errors import trap_from_text
 from .awaiter import Awaiter
 from .deadline_timer import DeadlineTimer
+from .event_loops import running_loop
 from .turns import Line, line_of, lock
 
 TYPE_CHECKING = False
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from .execution import Execution
 
+_DRIVE = "Drive Func.execution instead: its events have what to await"
 serving: ContextVar[TurnTaker | None] = ContextVar("wamr call", default=None)
 running = PerThread()  # of each thread: the innermost TurnTaker whose code it runs
 
@@ -47,7 +47,7 @@ class TurnTaker(Awaiter):
 
     def __init__(self, execution: Execution) -> None:
         super().__init__()
-        self.loop = _running_loop(execution)
+        self.loop = running_loop("call_async", _DRIVE, execution)
         self.execution: Any = execution  # None: it has ended
         self._abandoned = False
         self._address = execution._address
@@ -192,29 +192,3 @@ class TurnTaker(Awaiter):
     def check_time(self) -> None:
         if self._is_late():
             raise trap_from_text("timed out")
-
-
-def _running_loop(execution: Execution) -> asyncio.AbstractEventLoop:
-    """Return the running event loop; RuntimeError, which names another framework that runs."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        name = _framework()
-        if name in (None, "asyncio"):
-            raise
-    raise RuntimeError(
-        f"{execution}: call_async needs an event loop of asyncio, and {name} runs here. Drive "
-        "Func.execution instead: its events have what to await"
-    )
-
-
-def _framework() -> str | None:
-    """Return the name of the async framework that runs, if one of them tells it to sniffio."""
-    sniffio = sys.modules.get("sniffio")
-    if sniffio is None:
-        return None
-    try:
-        name: str = sniffio.current_async_library()
-    except sniffio.AsyncLibraryNotFoundError:
-        return None
-    return name
