@@ -127,3 +127,23 @@ def smallest_stack() -> int:
         threading.stack_size(before)
         return kib << 10
     raise AssertionError("no thread can have a stack of 256 KiB")
+
+
+def directory_descriptor(path: os.PathLike[str]) -> int:
+    """Return a new descriptor of a directory, for which Windows' `os.open` has no flag."""
+    if sys.platform != "win32":
+        return os.open(path, os.O_RDONLY)
+    import _winapi
+    import msvcrt
+
+    all_share, backup_semantics = 7, 0x02000000
+    handle = _winapi.CreateFile(
+        os.fspath(path),
+        _winapi.GENERIC_READ,
+        all_share,
+        0,
+        _winapi.OPEN_EXISTING,
+        backup_semantics,
+        0,
+    )
+    return msvcrt.open_osfhandle(handle, os.O_RDONLY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from wasm_fixtures import WasiFunctions
 
-from wamr import WasiConfig
+from wamr import WasiConfig, load
 from wamr._wasi import config, console, stdio
 
 pytestmark = pytest.mark.usefixtures("wat")
@@ -68,6 +69,28 @@ def test_another_class_is_no_console(
     monkeypatch.setattr(console, "CONSOLE", io.BytesIO)
     assert console.console_writer(pipe[1]) is None
     assert console.console_reader(pipe[0]) is None
+
+
+@pytest.mark.usefixtures("consoles")
+def test_a_closed_descriptor_is_no_console(pipe: tuple[int, int]) -> None:
+    closed = os.dup(pipe[0])
+    os.close(closed)
+    assert console.console_writer(closed) is None
+    assert console.console_reader(closed) is None
+    for stream in ({"stdin": closed}, {"stdout": closed}):
+        with pytest.raises(OSError) as caught:
+            WasiConfig(**stream)
+        assert caught.value.errno == errno.EBADF
+
+
+@pytest.mark.usefixtures("consoles")
+@pytest.mark.parametrize("stream", ["stdin", "stdout"])
+def test_a_descriptor_that_is_closed_later_is_an_error(pipe: tuple[int, int], stream: str) -> None:
+    copy = os.dup(pipe[0 if stream == "stdin" else 1])
+    wasi = WasiConfig(**{stream: copy})
+    os.close(copy)
+    with pytest.raises(OSError, match=f"descriptor {copy}"):
+        load("(module)", wasi=wasi)
 
 
 def test_a_directory_is_none_where_opening_is_denied(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import wasm_fixtures
-from platforms import needs_terminals
+from platforms import directory_descriptor, needs_terminals
 from wasm_fixtures import WasiFunctions, program
 
 import wamr
@@ -65,10 +65,14 @@ def test_output_goes_to_files_of_every_kind(tmp_path: Path) -> None:
     memory, text_memory = io.BytesIO(), io.StringIO()
     start(BOTH, stdout=memory, stderr=text_memory)
     assert (memory.getvalue(), text_memory.getvalue()) == (b"out\nout\n", "err\n")
-    wrapper = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    wrapper.write("before\n")
-    start(BOTH, stdout=wrapper, stderr=subprocess.STDOUT)
-    assert wrapper.buffer.getvalue() == b"before\nout\nerr\nout\n"
+    for newline in (
+        "\n",
+        "\r\n",
+    ):  # only what Python writes is converted
+        wrapper = io.TextIOWrapper(io.BytesIO(), "utf-8", newline=newline)
+        wrapper.write("before\n")
+        start(BOTH, stdout=wrapper, stderr=subprocess.STDOUT)
+        assert wrapper.buffer.getvalue() == b"before" + newline.encode() + b"out\nerr\nout\n"
 
 
 def test_a_character_may_come_in_two_pieces() -> None:
@@ -296,7 +300,7 @@ def test_directions_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_no_way_out(tmp_path: Path) -> None:
-    descriptor = os.open(tmp_path, os.O_RDONLY)
+    descriptor = directory_descriptor(tmp_path)
     try:
         wasi = WasiFunctions(stdin=descriptor)
         assert wasi.open("x", dir=0)[0] == wasm_fixtures.NOTCAPABLE

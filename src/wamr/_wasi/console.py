@@ -12,6 +12,7 @@ import io
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO, Any
 
 # The class of Python's files for consoles; None on other systems.
 CONSOLE: type[io.RawIOBase] | None = getattr(io, "_WindowsConsoleIO", None)
@@ -19,10 +20,8 @@ CONSOLE: type[io.RawIOBase] | None = getattr(io, "_WindowsConsoleIO", None)
 
 def console_writer(descriptor: int) -> Callable[[bytes], None] | None:
     """Return a function that writes UTF-8 to a console; None if the descriptor is none."""
-    if CONSOLE is None:
-        return None
-    file = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115
-    if type(file) is not CONSOLE:
+    file: Any = _opened(descriptor, "wb", 0)
+    if file is None or type(file) is not CONSOLE:
         return None
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -36,7 +35,15 @@ def console_writer(descriptor: int) -> Callable[[bytes], None] | None:
 
 def console_reader(descriptor: int) -> Callable[[int], bytes] | None:
     """Return a function that reads UTF-8 from a console; None if the descriptor is none."""
+    file: Any = _opened(descriptor, "rb", -1)
+    return file.read1 if file is not None and type(file.raw) is CONSOLE else None
+
+
+def _opened(descriptor: int, mode: str, buffering: int) -> IO[Any] | None:
+    """Return a file for the descriptor; None where there are no consoles, or it isn't open."""
     if CONSOLE is None:
         return None
-    file = open(descriptor, "rb", closefd=False)  # noqa: SIM115
-    return file.read1 if type(file.raw) is CONSOLE else None
+    try:
+        return open(descriptor, mode, buffering, closefd=False)
+    except OSError:  # duplicating the descriptor reports it
+        return None
