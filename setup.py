@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT), str(ROOT / "cmake")]
 
 import iwasm  # noqa: E402
+import module_options  # noqa: E402
 import reproducible  # noqa: E402
 import sources  # noqa: E402
 import toolchain  # noqa: E402
@@ -79,31 +80,26 @@ class build_ext(_build_ext):  # noqa: N801
         extension.include_dirs += [str(path) for path in built.include_dirs]
         extension.define_macros += built.define_macros
         if sys.implementation.name == "cpython":
-            ours = sorted((paths.native / "cpython").glob("*.c"))
+            ours = module_options.own_sources(paths.native)
             extension.sources = [*extension.sources, *map(str, ours)]
         if ABI3:
-            extension.define_macros.append(("Py_LIMITED_API", "0x030A0000"))
-            first = ["/FI"] if os.name == "nt" else ["-include"]  # before cffi's functions
-            extension.extra_compile_args += [*first, "cpython/refcounts.h"]
+            extension.define_macros.append(module_options.STABLE_ABI)
+        extension.extra_compile_args += module_options.for_all(abi3=ABI3, cl=os.name == "nt")
         extension.libraries += built.system_libraries
         if os.name == "nt":
             return
-        # cffi's source has hundreds of functions. It compiles in half the time without -O3.
-        extension.extra_compile_args += [
-            *("-O1", "-fvisibility=hidden", "-Werror=implicit-function-declaration"),
-            *built.compile_args,
-        ]
+        extension.extra_compile_args += built.compile_args
         extension.extra_link_args += [*_link_args(), *built.link_args]
 
 
 def _with_warnings(compile_one: Callable[..., None]) -> Callable[..., None]:
-    """Compile src/native/cpython with -O2 and warnings, like the rest of our C."""
+    """Add the options for src/native/cpython."""
 
     def compile_(
         target: str, source: str, ext: str, args: list[str], more: list[str], *rest: Any
     ) -> None:
         if Path(source).parent.name == "cpython":
-            more = [*more, "-O2", "-Wall", "-Wextra", *(["-Werror"] if iwasm.strict(ROOT) else [])]
+            more = [*more, *module_options.for_own(strict=iwasm.strict(ROOT))]
         compile_one(target, source, ext, args, more, *rest)
 
     return compile_

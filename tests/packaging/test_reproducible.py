@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import iwasm
+import module_options
 import reproducible
 
 posix = pytest.mark.skipif(os.name == "nt", reason="file modes and compilers of POSIX")
@@ -91,13 +92,33 @@ shared = pytest.mark.skipif(
 @posix
 @shared
 def test_reference_counts_do_not_come_from_pythons_headers(root: Path) -> None:
-    first = ["-include", "cpython/refcounts.h"]
+    first = module_options.for_all(abi3=True)[:2]
     file = root / "tests" / "support" / "reference_counts.c"
     assert foreign_counts(root, file, *first) == []
     assert foreign_counts(root, file)  # without the header they do
     wamr = iwasm.layout(root).include_dirs[1]
     for path in (root / "src" / "native" / "cpython").glob("*.c"):
         assert foreign_counts(root, path, *first, f"-I{wamr}") == [], path.name
+
+
+def test_only_one_place_has_the_options_of_the_module(root: Path) -> None:
+    """setup.py, and the scripts that build for Windows elsewhere, compile with the same ones."""
+    scripts = [root / "setup.py", *(root / "cmake").glob("*.py"), *(root / "tools").rglob("*.py")]
+    words = ("refcounts.h", "0x030A0000", "-fvisibility")
+    having = {path.name for path in scripts if any(word in path.read_text() for word in words)}
+    assert having == {"module_options.py"}
+    for script in (root / "setup.py", root / "tools" / "prove" / "windows" / "build.py"):
+        for name in ("STABLE_ABI", "own_sources", "for_all", "for_own"):
+            assert f"module_options.{name}" in script.read_text(), script
+
+
+def test_each_driver_includes_the_counts_first() -> None:
+    assert module_options.for_all(abi3=True)[:2] == ["-include", "cpython/refcounts.h"]
+    assert module_options.for_all(abi3=True, cl=True) == ["/FI", "cpython/refcounts.h"]
+    for cl in (False, True):
+        assert "cpython/refcounts.h" not in module_options.for_all(abi3=False, cl=cl)
+    assert "-Werror" in module_options.for_own(strict=True)
+    assert "-Werror" not in module_options.for_own(strict=False)
 
 
 # -- archives --------------------------------------------------------------------------------------

@@ -63,22 +63,23 @@ def main() -> None:
 def _compile(
     paths: iwasm.Layout, built: iwasm.Iwasm, includes: Path, generated: Path, folder: Path
 ) -> list[str]:
-    """Compile cffi's source and src/native/cpython, as setup.py does."""
-    command = [str(paths.build / "zig" / "cc"), "-c", "-DPy_LIMITED_API=0x030A0000"]
-    command += [f"-D{name}={value}" for name, value in built.define_macros]
+    """Compile cffi's source and src/native/cpython, with the options of setup.py."""
+    import module_options
+
+    command = [str(paths.build / "zig" / "cc"), "-c"]
+    macros = [module_options.STABLE_ABI, *built.define_macros]
+    command += [f"-D{name}={value}" for name, value in macros]
     command += [f"-I{path}" for path in (includes, *built.include_dirs)]
-    command += ["-fvisibility=hidden", "-Werror=implicit-function-declaration"]
+    command += [*module_options.for_all(abi3=True), *built.compile_args]
 
     def compile_one(file: Path) -> str:
         made = str(folder / f"{file.stem}.o")
-        how = ["-O1", "-w"] if file == generated else ["-O2", "-Wall", "-Wextra"]
-        _run([*command, *how, str(file), "-o", made])
+        more = [] if file == generated else module_options.for_own(strict=True)
+        _run([*command, *more, str(file), "-o", made])
         return made
 
     with ThreadPoolExecutor(int(os.environ.get("MAX_JOBS") or os.cpu_count() or 1)) as pool:
-        return [
-            *pool.map(compile_one, [generated, *sorted((paths.native / "cpython").glob("*.c"))])
-        ]
+        return [*pool.map(compile_one, [generated, *module_options.own_sources(paths.native)])]
 
 
 def _make_wheel(linux_wheel: Path, extension: Path, platform: str, out: Path) -> None:
