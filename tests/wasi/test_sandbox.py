@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import wasm_fixtures
+from sandboxed_trees import SECRET, content, make_tree, snapshot
 from wasm_fixtures import (
     CREAT,
     DIRECTORY,
@@ -32,49 +33,20 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="about links and descriptors of POSIX"),
 ]
 
-SECRET = "the host's secret"
-
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A directory for the program (`in`), and next to it files that it must never see."""
-    inside = tmp_path / "in"
-    (inside / "sub" / "deep").mkdir(parents=True)
-    (inside / "file").write_text("content")
-    (inside / "sub" / "deep" / "file").write_text("deep content")
+    inside = make_tree(tmp_path)
     (inside / "link").symlink_to("file")
     (inside / "sub" / "up").symlink_to("../file")
     (inside / "circle").symlink_to("circle")
-    (tmp_path / "secret").write_text(SECRET)
     (inside / "out").symlink_to("../secret")
     (inside / "absolute").symlink_to(tmp_path / "secret")
     (inside / "outdir").symlink_to("..")
     (inside / "rootdir").symlink_to("/")
     (inside / "dangling").symlink_to("../made by the program")
     return inside
-
-
-def snapshot(tree: Path) -> dict[str, tuple[float, int, bytes]]:
-    """Return all names, times and contents in the tree and next to it."""
-    found = {}
-    for folder, dirs, files in os.walk(tree.parent):
-        for name in [*dirs, *files]:
-            path = Path(folder, name)
-            status = path.lstat()
-            content = os.fsencode(path.readlink()) if path.is_symlink() else b""
-            if path.is_file() and not path.is_symlink():
-                content = path.read_bytes()
-            found[str(path)] = (status.st_mtime, status.st_nlink, content)
-    return found
-
-
-def content(wasi: WasiFunctions, path: str, **how: int) -> bytes | int:
-    error, fd = wasi.open(path, **how)
-    if error:
-        return error
-    data = wasi.read(fd)
-    wasi.fd_close(fd)
-    return data
 
 
 # ------------------------------------------------------------------ allowed operations

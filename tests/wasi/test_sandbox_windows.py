@@ -7,7 +7,6 @@ Wine has no junctions, and its short names depend on the file system below.
 from __future__ import annotations
 
 import ctypes
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 import wasm_fixtures
 from platforms import needs_windows
+from sandboxed_trees import SECRET, content, make_tree, snapshot
 from wasm_fixtures import (
     BADF,
     CREAT,
@@ -38,7 +38,6 @@ from wamr._wasi import config
 
 pytestmark = [pytest.mark.usefixtures("wat", "lifted"), needs_windows]
 
-SECRET = "the host's secret"
 EXIST, ISDIR, LOOP, NAMETOOLONG, NOENT, NOTEMPTY, NOTSUP = 20, 31, 32, 37, 44, 55, 58
 
 
@@ -50,31 +49,7 @@ def lifted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A directory for the program (`in`), and next to it a file that it must never see."""
-    inside = tmp_path / "in"
-    (inside / "sub" / "deep").mkdir(parents=True)
-    (inside / "file").write_text("content")
-    (inside / "sub" / "deep" / "file").write_text("deep content")
-    (tmp_path / "secret").write_text(SECRET)
-    return inside
-
-
-def snapshot(tree: Path) -> dict[str, tuple[float, bytes]]:
-    """Return all names, times and contents in the tree and next to it."""
-    found = {}
-    for folder, dirs, files in os.walk(tree.parent):
-        for name in [*dirs, *files]:
-            path = Path(folder, name)
-            found[str(path)] = (path.stat().st_mtime, path.read_bytes() if name in files else b"")
-    return found
-
-
-def content(wasi: WasiFunctions, path: str, **how: int) -> bytes | int:
-    error, fd = wasi.open(path, **how)
-    if error:
-        return error
-    data = wasi.read(fd)
-    wasi.fd_close(fd)
-    return data
+    return make_tree(tmp_path)
 
 
 # ------------------------------------------------------------------ allowed operations
