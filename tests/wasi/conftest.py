@@ -1,14 +1,17 @@
-"""The program of the conformance tests (program/*.c), and private directories.
+"""The program of the conformance tests (program/*.c), private directories, and full pipes.
 
 The program is built once a session, with zig's compiler.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +57,27 @@ def wasi():
     yield make
     for each in made:
         each.instance.close()
+
+
+@pytest.fixture(params=["blocking", "non-blocking"])
+def full(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
+    """A pipe without room; its owner may have made it non-blocking, which no program notices."""
+    ours, theirs = os.pipe()
+    set_blocking(theirs, False)
+    for size in (4096, 512, 1):
+        with contextlib.suppress(OSError):  # BlockingIOError; from Wine's C library, EINVAL
+            while os.write(theirs, b"x" * size):
+                pass
+    set_blocking(theirs, request.param == "blocking")
+    yield ours, theirs
+    for descriptor in (ours, theirs):
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def set_blocking(descriptor: int, blocking: bool) -> None:
+    """As os.set_blocking, which takes pipes on Windows since Python 3.12."""
+    try:
+        os.set_blocking(descriptor, blocking)
+    except (AttributeError, OSError):
+        pytest.skip("this Python can't make pipes non-blocking")

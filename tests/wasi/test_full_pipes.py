@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections.abc import Iterator
 
 import pytest
 from thread_helpers import repeatedly
@@ -14,30 +12,6 @@ from wasm_fixtures import WasiFunctions
 import wamr
 
 pytestmark = pytest.mark.usefixtures("wat")
-
-
-@pytest.fixture(params=["blocking", "non-blocking"])
-def full(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
-    """A pipe without room; its owner may have made it non-blocking, which no program notices."""
-    ours, theirs = os.pipe()
-    set_blocking(theirs, False)
-    for size in (4096, 512, 1):
-        with contextlib.suppress(OSError):  # BlockingIOError; from Wine's C library, EINVAL
-            while os.write(theirs, b"x" * size):
-                pass
-    set_blocking(theirs, request.param == "blocking")
-    yield ours, theirs
-    for descriptor in (ours, theirs):
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-
-
-def set_blocking(descriptor: int, blocking: bool) -> None:
-    """As os.set_blocking, which takes pipes on Windows since Python 3.12."""
-    try:
-        os.set_blocking(descriptor, blocking)
-    except (AttributeError, OSError):
-        pytest.skip("this Python can't make pipes non-blocking")
 
 
 @pytest.mark.parametrize("size", [1, 5000])

@@ -266,8 +266,10 @@ set_stop(wpy_execution *execution, const wpy_resumption *how)
                                                       : "thrown in");
     } else if (execution->reason == WPY_REASON_CALL)
         execution->mode = WPY_MODE_ANSWER;
-    if (execution->mode != WPY_MODE_GO_ON)
+    if (execution->mode != WPY_MODE_GO_ON) {
         execution->called_at = 0;
+        wpy_drop_kept(execution);
+    }
 }
 
 /* The slice is used up by what the code has to pay: it stays where it is. */

@@ -41,7 +41,9 @@ struct wpy_execution {
     int32_t back;       /* of a slice: see WamrPyHooks.checkpoint */
     uint64_t until;     /* see wpy_stop */
     uint64_t called_at; /* see wpy_keep_called_at; 0: not known */
-    uint32_t *args;     /* of the host function, owned */
+    void *kept;         /* see wpy_keep */
+    void (*drop_kept)(void *kept);
+    uint32_t *args; /* of the host function, owned */
     wpy_descriptor *descriptors;
     uint32_t arg_count, descriptor_count;
     /* how it is resumed: */
@@ -73,6 +75,12 @@ bool wpy_suspend_poll(WASMExecEnv *env, const wpy_descriptor *descriptors, uint3
    suspended, or `now`. */
 uint64_t wpy_called_at(uint64_t now);
 void wpy_keep_called_at(uint64_t time);
+/* The WASI function that is executed is going to be suspended, and leaves something for when it is
+   executed again. `drop` frees it if it never is; it is called without the GIL. */
+void wpy_keep(void *kept, void (*drop)(void *kept));
+/* What was kept, for the caller to own; NULL: nothing. */
+void *wpy_take_kept(void);
+void wpy_drop_kept(wpy_execution *execution);
 
 /* ---- slices.c ---- */
 

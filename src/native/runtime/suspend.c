@@ -125,3 +125,33 @@ wpy_keep_called_at(uint64_t time)
     if (execution)
         execution->called_at = time;
 }
+
+void
+wpy_keep(void *kept, void (*drop)(void *kept))
+{
+    wpy_execution *execution = wpy_current_execution(&wpy_self);
+
+    execution->kept = kept;
+    execution->drop_kept = drop;
+}
+
+void *
+wpy_take_kept(void)
+{
+    wpy_execution *execution = wpy_current_execution(&wpy_self);
+    void *kept = execution ? execution->kept : NULL;
+
+    if (kept)
+        execution->kept = NULL;
+    return kept;
+}
+
+void
+wpy_drop_kept(wpy_execution *execution)
+{
+    void *kept = execution->kept;
+
+    execution->kept = NULL;
+    if (kept)
+        execution->drop_kept(kept);
+}

@@ -27,8 +27,14 @@ extern int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, u
 
 #define PIECE (1u << 20) /* the most bytes of one transfer, to a stream of Python or a file */
 #define MOST 0x7ffff000u /* the most bytes of one call, as on Linux; WASI's size has 32 bits */
-#if !defined(PIPE_BUF)
-#define PIPE_BUF 4096
+/* The most bytes of one write to a pipe: on POSIX, what a pipe that poll() calls writable takes
+ * without blocking; on Windows, what a thread writes meanwhile (windows_wait.c). */
+#if defined(BH_PLATFORM_WINDOWS)
+#define PIPE_PIECE 65536
+#elif defined(PIPE_BUF)
+#define PIPE_PIECE PIPE_BUF
+#else
+#define PIPE_PIECE 4096
 #endif
 
 /* The standard stream with that handle; NULL for a file that the program has opened. */
@@ -240,8 +246,8 @@ read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_
     return error;
 }
 
-/* Writes everything, as a blocking descriptor would, in pieces of PIPE_BUF: a pipe that poll()
- * calls writable takes so many bytes without blocking. */
+/* Writes everything, as a blocking descriptor would, in pieces. In an execution, as much as there
+ * is room for: the call is suspended only before it has written anything. */
 static __wasi_errno_t
 write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov, int count,
               size_t *size)
@@ -253,7 +259,7 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
 
         while (rest.buf_len) {
             struct __wasi_ciovec_t piece = {rest.buf,
-                                            rest.buf_len < PIPE_BUF ? rest.buf_len : PIPE_BUF};
+                                            rest.buf_len < PIPE_PIECE ? rest.buf_len : PIPE_PIECE};
             size_t written;
             __wasi_errno_t error;
 
@@ -261,9 +267,11 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
                 return 0; /* the program goes on with the rest */
             if (!wpy_wait_ready(env, handle, true))
                 return __WASI_EINTR;
-            error = wpy_write_ready(env, handle, &piece, 1, &written);
+            error = wpy_write_ready(env, handle, &piece, 1, *size > 0, &written);
             if (error == __WASI_EINTR && ((WASMModuleInstance *)env->module_inst)->cur_exception[0])
                 return error; /* the code was stopped */
+            if (error == __WASI_EAGAIN && *size && wpy_may_suspend())
+                return 0;
             if (error == __WASI_EAGAIN || error == __WASI_EINTR)
                 continue; /* the descriptor may be non-blocking on the host, and not in WASI */
             if (error)

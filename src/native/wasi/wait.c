@@ -97,9 +97,10 @@ wpy_read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int coun
 
 __wasi_errno_t
 wpy_write_ready(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov,
-                int count, size_t *size)
+                int count, bool begun, size_t *size)
 {
     (void)env;
+    (void)begun;
 #if defined(RWF_NOWAIT)
     ssize_t put = pwritev2(handle, (const struct iovec *)iov, count, -1, RWF_NOWAIT);
 

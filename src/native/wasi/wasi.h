@@ -84,12 +84,14 @@ bool wpy_wait_ready(WASMExecEnv *env, os_file_handle handle, bool output);
 /* Whether reading or writing may block: the descriptor is a FIFO or a device, and the program has
  * not set it non-blocking. */
 bool wpy_may_block(os_file_handle handle);
-/* Read or write a descriptor that is ready. EINTR: the code was stopped meanwhile. EAGAIN, on
- * systems that can tell, where it is no longer ready. */
+/* Read or write a descriptor that is ready. EINTR: the code was stopped or suspended meanwhile.
+ * EAGAIN, on systems that can tell, where it is no longer ready. `begun`: the call has written
+ * something already, so it can't be suspended any more. */
 __wasi_errno_t wpy_read_ready(os_file_handle handle, const struct __wasi_iovec_t *iov, int count,
                               size_t *size);
 __wasi_errno_t wpy_write_ready(WASMExecEnv *env, os_file_handle handle,
-                               const struct __wasi_ciovec_t *iov, int count, size_t *size);
+                               const struct __wasi_ciovec_t *iov, int count, bool begun,
+                               size_t *size);
 
 /* Waits for the subscribed files, and for at most `wait` nanoseconds: writes the events of those
  * that are ready or have an error, and perhaps one of a clock. `files` has room for one more. EINTR

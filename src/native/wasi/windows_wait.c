@@ -3,7 +3,8 @@
  * Neither pipes nor consoles tell when they can be read, so they are looked at every few
  * milliseconds. Nothing tells whether a pipe has room: its quota also counts what a reader waits
  * for. So what may block is written by a thread of its own, and this thread waits for that one in
- * slices. If the code is stopped meanwhile, the write is cancelled.
+ * slices. If the code is stopped meanwhile, the write is cancelled. An execution is suspended
+ * instead, and keeps the write: the call is executed again until the write has ended.
  */
 #include "runtime/segments.h"
 #include "wasi/wasi.h"
@@ -11,7 +12,8 @@
 #if defined(BH_PLATFORM_WINDOWS)
 #include <winternl.h>
 
-#define LOOK_NS 5000000u /* between two looks at a pipe */
+#define LOOK_NS 5000000u    /* between two looks at a pipe */
+#define AT_ONCE_NS 1000000u /* an execution isn't suspended for writes that take less */
 
 bool
 wpy_sleep(uint64_t ns)
@@ -119,6 +121,8 @@ static uint32_t pending_writes;
 typedef struct {
     uint32_t refs; /* atomic */
     HANDLE handle; /* a duplicate, owned */
+    HANDLE thread; /* owned by the thread that has asked for the write */
+    const uint8_t *source;
     __wasi_errno_t error;
     size_t size, written;
     uint8_t data[]; /* a copy: the program's memory may be gone when the write ends */
@@ -154,7 +158,7 @@ new_write(HANDLE handle, const struct __wasi_ciovec_t *piece)
 
     if (!write)
         return NULL;
-    *write = (pending_write){.refs = 2, .size = piece->buf_len};
+    *write = (pending_write){.refs = 2, .source = piece->buf, .size = piece->buf_len};
     memcpy(write->data, piece->buf, piece->buf_len);
     if (DuplicateHandle(process, handle, process, &write->handle, 0, FALSE, DUPLICATE_SAME_ACCESS))
         return write;
@@ -162,47 +166,93 @@ new_write(HANDLE handle, const struct __wasi_ciovec_t *piece)
     return NULL;
 }
 
+/* Begins a write; NULL: no memory, or no thread. */
+static pending_write *
+begin_write(HANDLE handle, const struct __wasi_ciovec_t *piece)
+{
+    pending_write *write = new_write(handle, piece);
+
+    if (!write)
+        return NULL;
+    REFS_UP(&pending_writes);
+    if ((write->thread = CreateThread(NULL, 64 * 1024, write_all, write, 0, NULL)))
+        return write;
+    REFS_DOWN(&pending_writes);
+    give_up(write);
+    give_up(write);
+    return NULL;
+}
+
+static void
+end_write(pending_write *write)
+{
+    CloseHandle(write->thread);
+    give_up(write);
+}
+
 /* Cancels the write until its thread ends, for at most a second: the thread may not have begun to
    write yet. */
 static void
-cancel(HANDLE thread)
+cancel(void *argument)
 {
+    pending_write *write = argument;
     int tries;
 
     for (tries = 0; tries < 100; tries++) {
-        CancelSynchronousIo(thread);
-        if (WaitForSingleObject(thread, 10) == WAIT_OBJECT_0)
-            return;
+        CancelSynchronousIo(write->thread);
+        if (WaitForSingleObject(write->thread, 10) == WAIT_OBJECT_0)
+            break;
     }
+    end_write(write);
+}
+
+/* The write that this call had begun when it was suspended. Another call can follow if the host has
+   closed the descriptor meanwhile. */
+static pending_write *
+kept_write(const struct __wasi_ciovec_t *piece)
+{
+    pending_write *write = wpy_take_kept();
+
+    if (!write || (write->source == piece->buf && write->size == piece->buf_len))
+        return write;
+    cancel(write);
+    return NULL;
+}
+
+/* Waits for the write's thread. False: the code was stopped, or suspended; `write` isn't the
+   caller's any more. */
+static bool
+wait_for_write(WASMExecEnv *env, pending_write *write)
+{
+    bool suspends = wpy_may_suspend();
+    uint64_t ns;
+
+    do {
+        ns = suspends ? AT_ONCE_NS : wpy_wait_ns(UINT64_MAX);
+        if (WaitForSingleObject(write->thread, (DWORD)(ns / 1000000 + 1)) != WAIT_TIMEOUT)
+            return true;
+        if (!wpy_wait_check(env, false)) {
+            cancel(write);
+            return false;
+        }
+    } while (!suspends);
+    wpy_keep(write, cancel);
+    return wpy_suspend(env, WPY_REASON_WRITE, UINT64_MAX);
 }
 
 static __wasi_errno_t
-write_by_thread(WASMExecEnv *env, HANDLE handle, const struct __wasi_ciovec_t *piece, size_t *size)
+write_by_thread(WASMExecEnv *env, HANDLE handle, pending_write *write,
+                const struct __wasi_ciovec_t *piece, size_t *size)
 {
-    pending_write *write = new_write(handle, piece);
-    HANDLE thread = NULL;
-    __wasi_errno_t error = 0;
+    __wasi_errno_t error;
 
-    if (write) {
-        REFS_UP(&pending_writes);
-        if (!(thread = CreateThread(NULL, 64 * 1024, write_all, write, 0, NULL)))
-            REFS_DOWN(&pending_writes), give_up(write), give_up(write);
-    }
-    if (!thread)
+    if (!write && !(write = begin_write(handle, piece)))
         return __WASI_ENOMEM;
-    while (WaitForSingleObject(thread, (DWORD)(wpy_wait_ns(UINT64_MAX) / 1000000 + 1)) ==
-           WAIT_TIMEOUT)
-        if (!wpy_wait_check(env, false)) {
-            cancel(thread);
-            error = __WASI_EINTR;
-            break;
-        }
-    if (!error) {
-        error = write->error;
-        *size = write->written;
-    }
-    CloseHandle(thread);
-    give_up(write);
+    if (!wait_for_write(env, write))
+        return __WASI_EINTR;
+    error = write->error;
+    *size = write->written;
+    end_write(write);
     return error;
 }
 
@@ -243,25 +293,35 @@ takes_at_once(HANDLE handle, size_t size)
                                              room_of(handle) >= size || is_nonblocking(handle));
 }
 
-/* `count` is 1: stdio.c writes what may block in small pieces. A non-blocking pipe that has no room
+/* `count` is 1: stdio.c writes what may block in pieces. A non-blocking pipe that has no room
  * for all takes 0 bytes, without an error: it is asked to take less, and then tried again after a
  * while. */
 __wasi_errno_t
 wpy_write_ready(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciovec_t *iov,
-                int count, size_t *size)
+                int count, bool begun, size_t *size)
 {
     struct __wasi_ciovec_t piece = *iov;
+    pending_write *kept = begun ? NULL : kept_write(&piece);
+    bool suspends = wpy_may_suspend();
     __wasi_errno_t error;
 
     (void)count;
     do {
         *size = 0;
-        error = takes_at_once(handle->raw, piece.buf_len)
-                    ? os_writev(handle, &piece, 1, size)
-                    : write_by_thread(env, handle->raw, &piece, size);
+        if (!kept && takes_at_once(handle->raw, piece.buf_len))
+            error = os_writev(handle, &piece, 1, size);
+        else if (begun && suspends)
+            return __WASI_EAGAIN;
+        else
+            error = write_by_thread(env, handle->raw, kept, &piece, size);
         if (error || *size)
             return error;
+        kept = NULL;
     } while (piece.buf_len /= 2);
+    if (begun && suspends)
+        return __WASI_EAGAIN;
+    if (suspends)
+        return wpy_suspend(env, WPY_REASON_WRITE, UINT64_MAX) ? 0 : __WASI_EINTR;
     wpy_sleep(wpy_wait_ns(wpy_now() + LOOK_NS));
     return wpy_wait_check(env, false) ? __WASI_EAGAIN : __WASI_EINTR;
 }
