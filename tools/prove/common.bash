@@ -179,7 +179,7 @@ make_sdist() {
   (cd "$ROOT" && .venv/bin/python -m build --sdist --no-isolation --outdir "$made" . >"$WORK/logs/sdist.log" 2>&1) ||
     { tail "$WORK/logs/sdist.log" >&2; return 1; }
   (cd "$made" && tar -xzf wamr-*.tar.gz && rm wamr-*.tar.gz && mv wamr-* unpacked)
-  rsync --archive --checksum --delete --out-format=%n --no-times --exclude=/build \
+  rsync --archive --checksum --delete --out-format=%n --no-times --exclude=/build --exclude=__pycache__ \
     "$made/unpacked/" "$WORK/source/" >"$WORK/logs/changed.txt"
   SOURCE_CHANGED=$(grep -v '/$' "$WORK/logs/changed.txt" |
     grep -cE '^(deleting )?(cmake|codegen|src/native|src/wamr|wamr-src)/|^(setup|build_ffi).py|^pyproject' || true)
