@@ -46,9 +46,10 @@ extern "Python+C" {
     int wpy_py_cannot_suspend(int host_id);
     int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
     int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, uint32_t size);
+    int wpy_py_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results,
+                            wasm_trap_t **trap);
 }
 extern "Python" {
-    wasm_trap_t *wpy_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
     void wpy_api_finalizer(void *info);
 }
 """

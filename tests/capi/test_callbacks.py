@@ -1,11 +1,14 @@
 """Callbacks that delete, keep, call and raise; threads that take turns in a store."""
 
 import gc
+import sys
 import threading
 import time
 
 import pytest
 from capi import api, ffi
+
+from wamr._capi import callbacks
 
 
 def call_inside(world, action):
@@ -133,6 +136,32 @@ def test_calls_are_checked_against_the_type(world):
     assert text(values(one * 2), values([])) == "room for 1 results is needed, not 0"
     with pytest.raises(ValueError, match="wasm_func_call: func must not be NULL"):
         api.wasm_func_call(None, room, room)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_callback_that_python_can_make_no_trap_of_is_a_trap(world, monkeypatch, kept):
+    """Without stack the handlers of an exception raise another one, and cffi gets that."""
+
+    def fail(*_):
+        raise RecursionError("no stack")
+
+    class Full(dict):
+        __setitem__ = fail
+
+    monkeypatch.setattr(callbacks, "describe", fail)
+    if not kept:  # nor can the last exception be kept
+        monkeypatch.setattr(callbacks, "_raised", Full())
+        monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+
+    def action(args, results):
+        raise KeyError("oh")
+
+    assert call_inside(world, action) == (
+        "Exception: a host function failed where Python could make no trap"
+    )
+    if kept:
+        trap = api.wasm_func_call(*world.inside)
+        assert isinstance(api.wasm_trap_exception(trap), RecursionError)
 
 
 def test_exceptions_of_callbacks_are_traps_that_remember_them(world):

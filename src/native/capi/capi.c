@@ -11,6 +11,11 @@
  */
 #include "capi/internal.h"
 
+/* In Python (src/wamr/_capi/callbacks.py): writes the trap or NULL to *trap and returns 0. Returns
+ * WPY_EXCEPTION_LOST where Python failed before it had a trap, for example without stack. */
+extern int wpy_py_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results,
+                               wasm_trap_t **trap);
+
 /* ---- engines ---- */
 
 /* The C API and the object API share one runtime, and so one allocator. The object API's memories
@@ -337,4 +342,14 @@ wasm_trap_t *
 wpy_api_forward(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results)
 {
     return wpy_api_func_call(env, args, results);
+}
+
+wasm_trap_t *
+wpy_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results)
+{
+    wasm_trap_t *trap = NULL;
+
+    if (wpy_py_api_callback(env, args, results, &trap) != 0)
+        return wpy_api_trap(NULL, "a host function failed where Python could make no trap");
+    return trap;
 }

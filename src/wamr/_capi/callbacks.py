@@ -1,6 +1,6 @@
 """Python functions that C calls: imports of a module, and finalizers.
 
-One C function serves all callbacks; its `env` is a handle of a `HostFunction`. Arguments are
+One C function, wpy_api_callback, serves all callbacks; its `env` is a handle of a `HostFunction`. Arguments are
 copies, so that a callback may keep them after the call. An exception becomes a trap and is stored;
 the wasm_func_call that returns the trap attaches the exception to it (`wasm_trap_exception`).
 """
@@ -123,14 +123,28 @@ def _released_trap(pointer: Any, tracked: TrackedHandle) -> Any:
     return pointer
 
 
-@ffi.def_extern(name="wpy_api_callback")  # type: ignore[untyped-decorator, unused-ignore]
-def _call(env: Any, args: Any, results: Any) -> Any:
+CALLED_BY_C = ffi.addressof(lib, "wpy_api_callback")  # it calls the next function
+_LOST: int = lib.WPY_EXCEPTION_LOST
+
+
+def _lost(kind: type[BaseException], error: BaseException | None, _traceback: object) -> int:
+    """Keep an exception that there was no room to make a trap of; C makes one."""
+    _raised[threading.get_ident()] = kind() if error is None else error
+    return _LOST
+
+
+@ffi.def_extern(error=_LOST, onerror=_lost)  # type: ignore[untyped-decorator, unused-ignore]
+def wpy_py_api_callback(env: Any, args: Any, results: Any, trap: Any) -> int:
+    """Call a host function; write the trap that it returns, or of its exception, to `trap`."""
     host: HostFunction = ffi.from_handle(env)
     try:
-        return host.call(args, results)
+        made = host.call(args, results)
+        if made is not NULL:
+            trap[0] = made
     except BaseException as error:  # noqa: BLE001 - wasm_func_call raises it
         _raised[threading.get_ident()] = error
-        return lib.wpy_api_trap(host.store, describe(error).encode(errors="replace"))
+        trap[0] = lib.wpy_api_trap(host.store, describe(error).encode(errors="replace"))
+    return 0
 
 
 def describe(error: BaseException) -> str:

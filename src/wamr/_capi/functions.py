@@ -11,7 +11,7 @@ from typing import Any
 
 from .._backend.binding import ffi, lib
 from . import arguments, callbacks, handles, vectors
-from .callbacks import Callback, HostFunction
+from .callbacks import CALLED_BY_C, Callback, HostFunction
 from .engines import STORE, Store
 from .handles import NULL, CData, TrackedHandle, find, kind, own_in, typeof
 
@@ -110,7 +110,7 @@ def _func_new(
         host: Any = HostFunction(callback, env_or_null, kinds_of(described), store_pointer)
         finalize = _env_finalizer(finalizer, env, function)
         pointer = lib.wasm_func_new_with_env(
-            store_pointer, described, lib.wpy_api_callback, host.handle, NULL
+            store_pointer, described, CALLED_BY_C, host.handle, NULL
         )
     else:
         host = _c_callback(callback, with_env, function)
