@@ -106,6 +106,14 @@ def test_a_file_that_could_not_be_imported_is_a_failure_until_it_can(folder):
             [("--ignore=tests/spec", 2), ("tests/unit", 0), ("tests/spec", 0)],
             "all but 1 folders, stopped before the end; `tests/spec`, in 3 runs",
         ),
+        (
+            [("--ignore=tests/spec --ignore=tests/perf", 0), ("--ignore=tests/perf", 2)],
+            "all but 1 folders, stopped before the end, in 2 runs",
+        ),
+        (
+            [("--ignore=tests/spec", 0), ("--ignore=tests/perf", 0)],
+            "all but 1 folders; all but 1 folders, in 2 runs",
+        ),
     ],
 )
 def test_a_row_says_what_was_run(runs, shown):

@@ -25,7 +25,8 @@ import values
 import wamr
 from wamr._backend.binding import lib
 
-TIMEOUT = 200  # seconds for one script
+# Seconds for one script.
+TIMEOUT = 200 * (10 if os.environ.get("PROVE_EMULATED") else 1)
 # After so many stops at each check a script stops at every 997th only, or else at each.
 MANY = None if os.environ.get("WAMR_SUSPEND_EVERYTHING") else 20_000
 SUSPENDING = sys.argv[1:] == ["suspend"]

@@ -2,8 +2,10 @@
 
 The .wast files are data of a crate, which cargo fetches, in two versions; `wasm-tools
 json-from-wast` splits each into modules and a list of commands. The results are kept in build/spec,
-in folders named after the versions, and are never committed. This module does not interpret the
-scripts (`runner` does), and knows no failures (`known` does).
+in folders named after the versions, and are never committed. A machine without cargo or wasm-tools
+takes what another one has converted, from the folder that WAMR_SPEC names:
+`PYTHONPATH=tests/support python tests/spec/suite.py FOLDER`.
+This module does not interpret the scripts (`runner` does), and knows no failures (`known` does).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,10 +34,16 @@ class SuiteError(Exception):
 
 def scripts(folders: tuple[str, ...]) -> dict[str, Path]:
     """Return the converted scripts of all files in `folders`, in order, by "folder/name"."""
+    if "WAMR_SPEC" in os.environ:
+        place = Path(os.environ["WAMR_SPEC"])
+        found: list[Path] = []
+        for folder in folders:
+            found += sorted((place / folder).rglob("script.json"))
+        return {path.parent.relative_to(place).as_posix(): path for path in found}
     with exclusive(CACHE / "lock"):  # each test process asks when it collects the tests
         versions = _data()
         tools = _tools_version()
-        found = {}
+        converted = {}
         for folder in folders:
             data = next((data for data in versions if (data / folder).is_dir()), versions[0])
             sources = {
@@ -44,8 +53,8 @@ def scripts(folders: tuple[str, ...]) -> dict[str, Path]:
             place = CACHE / f"{data.parent.name}-wasm-tools-{tools}"
             missing = {name: path for name, path in sources.items() if not (place / name).is_dir()}
             _convert(missing, place)
-            found |= {name: place / name / "script.json" for name in sources}
-    return found
+            converted |= {name: place / name / "script.json" for name in sources}
+    return converted
 
 
 def _data() -> list[Path]:
@@ -117,3 +126,22 @@ def _convert(sources: dict[str, Path], place: Path) -> None:
         failures = [text for text in pool.map(convert, sources, sources.values()) if text]
     if failures:
         raise SuiteError("wasm-tools could not convert:\n" + "\n".join(failures))
+
+
+def export(folder: Path) -> None:
+    """Put all converted scripts into the folder, for another machine: hard links, if it can be."""
+    from known import COMPLETE, FOREIGN
+
+    def link(source: str, target: str) -> None:
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, script in scripts((*COMPLETE, *FOREIGN)).items():
+        shutil.copytree(script.parent, folder / name, copy_function=link)
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]))

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import suite
 from known import COMPLETE, FOREIGN, KNOWN
+from platforms import EMULATED
 
 WORKER = Path(__file__).with_name("runner.py")
-PATIENCE = 240  # seconds: the worker stops a script itself, somewhat earlier
+# Seconds: the worker stops a script itself, somewhat earlier.
+PATIENCE = 240 * (10 if EMULATED else 1)
 
 try:
     SCRIPTS, MISSING = suite.scripts((*COMPLETE, *FOREIGN)), ""

@@ -6,7 +6,7 @@
 #     need PACKAGE…          install Debian packages on this machine
 #     make_chroot SUITE ARCHITECTURE PACKAGE…, inside COMMAND…
 #     register_emulator ARCHITECTURE
-#     make_sdist, copy_tests, record WHEEL, run_suite COMMAND… (see each)
+#     make_sdist, copy_tests, spec_suite, record WHEEL, run_suite COMMAND… (see each)
 # Mirrors are those of this machine's apt and pip. Nothing outside of WORK changes, except for the
 # packages of `need` and the emulators of `register_emulator`; both say what they do.
 set -euo pipefail
@@ -202,6 +202,11 @@ build_and_install() { # BUILD INSTALL: functions
 copy_tests() {
   (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard |
     rsync --archive --from0 --files-from=- --ignore-missing-args . "$WORK/tree/")
+}
+
+# Puts the official suite, converted here, into WORK/spec: a chroot has neither cargo nor wasm-tools.
+spec_suite() {
+  PYTHONPATH=$ROOT/tests/support "$ROOT/.venv/bin/python" "$ROOT/tests/spec/suite.py" "$WORK/spec"
 }
 
 # Text modules need wasmtime, which has no package for some processors: there, a module of the same

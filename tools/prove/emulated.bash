@@ -3,9 +3,9 @@
 
 TOOLS=$ROOT/build/prove/x86-tools # a chroot of x86-64 that the targets share
 # Left out where an emulator or an unusual machine runs the tests: stress and timing; what builds
-# packages or checks the checkout, which this machine does; the official suite, which cargo fetches.
+# packages or checks the checkout, which this machine does.
 MOST_TESTS="--ignore=tests/stress --ignore=tests/perf --ignore=tests/packaging --ignore=tests/typing
-  --ignore=tests/project --ignore=tests/spec"
+  --ignore=tests/project"
 
 use_emulator() {
   register_emulator "$emulator"

@@ -52,9 +52,9 @@ run_tests() {
     PROVE_MACHINE="Debian 13 $debian${emulator:+, qemu-$emulator $(emulator_version)}" \
     PROVE_COMPILER="$(inside gcc --version | head -n 1)" PROVE_EMULATED="$emulator" \
     PYTHONPATH=/work/tree/tools/prove WAMR_WAT_SOCKET=/work/wat.socket \
-    PYTHONPYCACHEPREFIX=/work/pycache WAMR_SRC=/work/source/wamr-src \
+    PYTHONPYCACHEPREFIX=/work/pycache WAMR_SRC=/work/source/wamr-src WAMR_SPEC=/work/spec \
     /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
-    -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 \
+    -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 ${emulator:+--hypothesis-profile=few} \
     ${TESTS:-$MOST_TESTS}
 }
 
@@ -62,5 +62,6 @@ need mmdebstrap rsync
 [ -z "$emulator" ] || use_emulator
 step set-up set_up
 step extras install_extras
+step spec spec_suite
 always wheel build_and_install build_wheel install_built
 run_tests

@@ -77,9 +77,9 @@ run_tests() {
     PROVE_LIBC="$(inside /bin/sh -c "/lib/ld-musl-$cpu.so.1 2>&1" | awk '/Version/ { print "musl", $2 }')" \
     PROVE_COMPILER="$(inside gcc --version | head -n 1)" CC=musl-cc \
     PYTHONPATH=/work/tree/tools/prove WAMR_WAT_SOCKET=/work/wat.socket \
-    PYTHONPYCACHEPREFIX=/work/pycache WAMR_SRC=/work/source/wamr-src \
+    PYTHONPYCACHEPREFIX=/work/pycache WAMR_SRC=/work/source/wamr-src WAMR_SPEC=/work/spec \
     /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
-    -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 ${TESTS:-$MOST_TESTS}
+    -q -n "${PROCESSES:-2}" --tb=short --seconds=3000 ${emulator:+--hypothesis-profile=few} ${TESTS:-$MOST_TESTS}
 }
 
 need mmdebstrap rsync
@@ -89,5 +89,6 @@ step zlib build_zlib
 step libffi build_libffi
 step python build_python
 step extras install_extras
+step spec spec_suite
 always wheel build_and_install build_wheel install_built
 run_tests

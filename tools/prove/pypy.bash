@@ -41,7 +41,7 @@ run_tests() {
   RECORD_IN=/work run_suite inside \
     PROVE_MACHINE="Debian 13 amd64" PROVE_COMPILER="$(inside gcc --version | head -n 1)" \
     PYTHONPATH=/work/tree/tools/prove PYTHONPYCACHEPREFIX=/work/pycache \
-    WAMR_SRC=/work/source/wamr-src timeout "${LIMIT:-100000}" \
+    WAMR_SRC=/work/source/wamr-src WAMR_SPEC=/work/spec timeout "${LIMIT:-100000}" \
     /bin/sh -c 'cd /work/tree && exec /work/venv/bin/python -m pytest "$@"' sh \
     -q -n "${PROCESSES:-2}" --tb=short --seconds=1200 ${TESTS:-$MOST_TESTS}
 }
@@ -49,5 +49,6 @@ run_tests() {
 need mmdebstrap rsync
 step set-up set_up
 step extras install_extras
+step spec spec_suite
 always wheel build_and_install build_wheel install_wheel
 run_tests

@@ -1,7 +1,8 @@
 """A pytest plugin: appends the outcome of each test to a file of JSON lines, as they arrive.
 
 The first line of a run has the facts about the machine that the tests run on, and the last one
-pytest's status, unless the run was killed. table.py counts the file. Knows nothing of the targets.
+pytest's status, unless the run was killed. table.py counts the file. A run of limited time takes a
+few tests of each file in turn, so that it covers all files. Knows nothing of the targets.
 """
 
 from __future__ import annotations
@@ -12,10 +13,17 @@ import platform
 import sys
 import sysconfig
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+TURN = 4  # tests of a file at a time
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +44,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if path:
         passed = set(Path(path).read_text(encoding="utf-8").split("\n"))
         items[:] = [item for item in items if item.nodeid not in passed]
+    if config.getoption("--record-minutes"):
+        order = turns([item.nodeid for item in items])
+        items[:] = [items[number] for number in order]
+
+
+def turns(names: Sequence[str]) -> list[int]:
+    """Return the numbers of the tests: the first few of each file, then the next few, and so on."""
+    seen: Counter[str] = Counter()
+    rounds = []
+    for name in names:
+        file = name.partition("::")[0]
+        rounds.append(seen[file] // TURN)
+        seen[file] += 1
+    return sorted(range(len(names)), key=rounds.__getitem__)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Return a scheduler that keeps the order of `turns`; None where the time has no limit."""
+    if not config.getoption("--record-minutes"):
+        return None
+    from distribution import plain
+    from xdist.scheduler import LoadScheduling
+
+    class Turns(LoadScheduling):  # type: ignore[misc]
+        def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
+            super().add_node_collection(node, plain(collection))
+
+    config.option.maxschedchunk = TURN
+    return Turns(config, log)
 
 
 class Recorder:

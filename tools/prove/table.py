@@ -39,7 +39,7 @@ COLUMNS = (
 WHEEL = ("wheel.name", "wheel.size", "commit")
 LONGEST = 100  # characters of a reason that the table shows
 OWN_ARGUMENTS = re.compile(
-    r"-p|record|--record.*|no:cacheprovider|--tb=.*|--seconds=.*|-q|-n\d*|\d+"
+    r"-p|record|--record.*|no:cacheprovider|--tb=.*|--seconds=.*|--hypothesis-profile=.*|-q|-n\d*|\d+"
 )
 
 
@@ -80,9 +80,14 @@ def selections(runs: list[dict[str, Any]]) -> list[list[Any]]:
     """
     found = {selection(run["arguments"]): run.get("status") in {0, 1} for run in runs}
     for wide in [text for text in found if text == "all tests" or text.startswith("--ignore")]:
-        left_out = re.findall(r"--ignore=(\S+)", wide)
+        left_out = {*re.findall(r"--ignore=(\S+)", wide)}
         for text in [*found]:
-            if text != wide and not any(folder in text for folder in left_out):
+            narrow = {*re.findall(r"--ignore=(\S+)", text)}
+            if text.startswith("--ignore"):
+                covered = left_out < narrow
+            else:
+                covered = text != "all tests" and not any(folder in text for folder in left_out)
+            if text != wide and covered:
                 del found[text]
     parts = [{*text.split()} for text in found]
     return [
