@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROVE = ROOT / "tools" / "prove"
 sys.path.insert(0, str(PROVE))
+import record  # noqa: E402
 import table  # noqa: E402
 
 sys.path.remove(str(PROVE))
@@ -120,3 +122,29 @@ def test_a_row_says_what_was_run(runs, shown):
     lines = [{"arguments": text.split(), "status": status} for text, status in runs]
     result = {"selections": table.selections(lines), "runs": len(runs)}
     assert table.shown_runs(result) == shown
+
+
+def test_a_run_of_some_minutes_takes_a_few_tests_of_each_file_in_turn():
+    names = [f"a.py::{i}" for i in range(6)] + ["b.py::0"] + [f"c.py::x[{i}]" for i in range(5)]
+    order = [names[number] for number in record.turns(names)]
+    assert order == [*names[:4], "b.py::0", *names[7:11], *names[4:6], names[11]]
+
+
+def test_minutes_end_a_run_and_the_next_one_goes_on(tmp_path):
+    """The first run ends after its first test, and the second one runs the other tests."""
+    for name in ("a", "b"):
+        (tmp_path / f"test_{name}.py").write_text("def test_1(): pass\ndef test_2(): pass\n")
+    file, passed = tmp_path / "outcomes.jsonl", tmp_path / "passed.txt"
+    passed.write_text("")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "record", f"--record={file}"]
+    command += [f"--record-passed={passed}", "-p", "no:cacheprovider", "-c", os.devnull]
+    command += [f"--rootdir={tmp_path}"]
+    for minutes, status, expected in (("0.0000001", 2, 1), ("60", 0, 4)):
+        more = [f"--record-minutes={minutes}", str(tmp_path)]
+        environment = {**os.environ, "PYTHONPATH": str(PROVE)}
+        done = subprocess.run(command + more, check=False, env=environment, capture_output=True)
+        assert done.returncode == status, done.stdout
+        tests, runs = table.outcomes(tmp_path)
+        assert [t["outcome"] for t in tests.values()] == ["passed"] * expected
+        assert runs[-1]["status"] == status
+        passed.write_text("\n".join(tests))

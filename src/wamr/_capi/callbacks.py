@@ -1,8 +1,9 @@
 """Python functions that C calls: imports of a module, and finalizers.
 
-One C function, wpy_api_callback, serves all callbacks; its `env` is a handle of a `HostFunction`. Arguments are
-copies, so that a callback may keep them after the call. An exception becomes a trap and is stored;
-the wasm_func_call that returns the trap attaches the exception to it (`wasm_trap_exception`).
+One C function, wpy_api_callback, serves all callbacks; its `env` is a handle of a `HostFunction`.
+Arguments are copies, so that a callback may keep them after the call. An exception becomes a trap
+and is stored; the wasm_func_call that returns the trap attaches the exception to it
+(`wasm_trap_exception`).
 """
 
 from __future__ import annotations
