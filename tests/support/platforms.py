@@ -55,6 +55,9 @@ needs_terminals = pytest.mark.skipif(
     os.name == "nt", reason="Windows has no pseudo-terminals that Python can make"
 )
 CPYTHON = sys.implementation.name == "cpython"
+# How deep calls of host functions can surely be nested: PyPy's stack has 768 KiB, unless
+# sys.setrecursionlimit says more, and CPython counts to 1000.
+NESTED_CALLS = 150 if CPYTHON else 90
 # CPython 3.12 and later don't count references to None, but a wheel for 3.10 and later does.
 COUNTS_NONE = sys.version_info < (3, 12)
 has_c_types = pytest.mark.skipif(

@@ -6,6 +6,7 @@ import pickle
 import weakref
 
 import pytest
+from platforms import NESTED_CALLS
 
 from wamr import Instance, Module, Store, Trap, TrapCode, load
 
@@ -81,8 +82,8 @@ def test_many_levels_are_no_deep_recursion():
 
     exports = load(TEXT, {"m": {"f": again}}).exports
     with pytest.raises(Trap) as caught:
-        exports.outer(150)
-    assert names(caught.value) == ["inner", "outer"] * 151
+        exports.outer(NESTED_CALLS)
+    assert names(caught.value) == ["inner", "outer"] * (NESTED_CALLS + 1)
 
 
 def test_frames_outlive_what_they_are_of():
