@@ -29,7 +29,7 @@ TURN = 4  # tests of a file at a time
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", help="the file that outcomes are appended to")
     parser.addoption("--record-passed", help="a file with names of tests that are not run again")
-    parser.addoption("--record-minutes", type=float, help="the run stops after these minutes")
+    parser.addoption("--record-minutes", type=float, help="the run stops after these minutes of tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,12 +82,17 @@ class Recorder:
     def __init__(self, path: Path, config: pytest.Config) -> None:
         self._file = path.open("a", encoding="utf-8")
         self._write({"facts": facts(), "arguments": [*config.invocation_params.args]})
-        minutes = config.getoption("--record-minutes")
-        self._end = time.monotonic() + 60 * minutes if minutes else float("inf")
+        self._minutes = config.getoption("--record-minutes")
+        self._end: float | None = None
 
     def _write(self, line: dict[str, Any]) -> None:
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
+
+    def pytest_runtest_logstart(self) -> None:
+        """Begin to count the minutes: an emulator takes long to collect the tests."""
+        if self._minutes and self._end is None:
+            self._end = time.monotonic() + 60 * self._minutes
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when in {"setup", "teardown"} and report.outcome == "passed":
@@ -102,7 +107,7 @@ class Recorder:
             why = crash.message if crash else str(report.longrepr).rstrip().rpartition("\n")[2]
         line = {"test": report.nodeid, "outcome": report.outcome, "why": why[:2000]}
         self._write({**line, "seconds": round(report.duration, 2)})
-        if time.monotonic() > self._end:
+        if self._end is not None and time.monotonic() > self._end:
             pytest.exit("the minutes of the run are over", returncode=2)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
