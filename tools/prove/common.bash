@@ -6,7 +6,7 @@
 #     need PACKAGE…          install Debian packages on this machine
 #     make_chroot SUITE ARCHITECTURE PACKAGE…, inside COMMAND…
 #     register_emulator ARCHITECTURE
-#     make_sdist, copy_tests, spec_suite, record WHEEL, run_suite COMMAND… (see each)
+#     find_python VERSION, make_sdist, copy_tests, spec_suite, record WHEEL, run_suite COMMAND… (see each)
 # Mirrors are those of this machine's apt and pip. Nothing outside of WORK changes, except for the
 # packages of `need` and the emulators of `register_emulator`; both say what they do.
 set -euo pipefail
@@ -165,6 +165,17 @@ register_emulator() { # ARCHITECTURE as qemu calls it: aarch64, arm, riscv64
     { say "telling the kernel to run programs of $1 by qemu: $entry"
       # F: the emulator is opened now, so a chroot needs none. P: argv[0] is kept.
       echo ":wamr-prove-$1:M::$magic:$mask:/usr/bin/qemu-$1-static:FP" >/proc/sys/fs/binfmt_misc/register; }
+}
+
+# Prints the path of a CPython of this version: of PATH, or of pyenv.
+find_python() { # VERSION
+  local one
+  for one in "$(command -v "python$1" || true)" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python3; do
+    if [ -x "$one" ] && "$one" -c "import sys, venv, ensurepip; assert '%d.%d' % sys.version_info[:2] == '$1'" 2>/dev/null; then
+      echo "$one" && return
+    fi
+  done
+  return 1
 }
 
 # -- sources and results ----------------------------------------------------------------------------

@@ -7,16 +7,6 @@ version=${TARGET#cpython-}
 [ "$version" = "$TARGET" ] && version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ABI3=$ROOT/build/prove/abi3${WAMR_LABELS:+-switch}
 
-find_python() { # VERSION
-  local one
-  for one in "$(command -v "python$1" || true)" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python3; do
-    if [ -x "$one" ] && "$one" -c "import sys, venv, ensurepip; assert '%d.%d' % sys.version_info[:2] == '$1'" 2>/dev/null; then
-      echo "$one" && return
-    fi
-  done
-  return 1
-}
-
 get_python() {
   if [ "$version" != 3.14 ]; then
     say "Python $version is neither in PATH nor in pyenv"

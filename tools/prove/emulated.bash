@@ -78,6 +78,14 @@ install_built() {
   python3 -m zipfile -e "$WORK"/wheels/*.whl "$site"
 }
 
+# Compiles what the tests import by this machine's Python of the same version, if there is one: an
+# emulated one takes minutes for it.
+precompile() { # VERSION
+  local python
+  [ -n "$emulator" ] && python=$(find_python "$1") || return 0
+  "$python" "$PROVE/precompile.py" "$WORK"
+}
+
 # qemu keeps a record of each page that a program reserves, so memories of 4 GiB take much of this
 # machine's memory there. A process may have fewer.
 limited() { # COMMAND…

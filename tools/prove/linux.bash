@@ -47,6 +47,7 @@ build_wheel() {
 
 run_tests() {
   copy_tests
+  always precompile precompile 3.13
   record "$WORK"/wheels/*.whl
   RECORD_IN=/work run_suite with_wat_server limited inside \
     PROVE_MACHINE="Debian 13 $debian${emulator:+, qemu-$emulator $(emulator_version)}" \

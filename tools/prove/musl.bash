@@ -71,6 +71,7 @@ build_wheel() {
 
 run_tests() {
   copy_tests
+  always precompile precompile $VERSION
   record "$WORK"/wheels/*.whl
   RECORD_IN=/work run_suite with_wat_server limited inside \
     PROVE_MACHINE="Linux $cpu${emulator:+, qemu-$emulator $(emulator_version)}" PROVE_EMULATED="$emulator" \
