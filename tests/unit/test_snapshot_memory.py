@@ -19,8 +19,15 @@ pytestmark = pytest.mark.usefixtures("wat")
 
 PAGE = 4096
 # How memories are copied and cleaned: with a memfd and PAGEMAP_SCAN, with a memfd and the page map,
-# with a memfd whose pages are all dropped, with a copy.
-WAYS = {"scan": (True, 0), "page map": (True, 1), "dropped": (True, 2), "copied": (False, 0)}
+# with a memfd that is mapped again, because the way isn't known or the page map is another one's,
+# with a copy.
+WAYS = {
+    "scan": (True, 0),
+    "page map": (True, 1),
+    "mapped again": (True, 2),
+    "another page map": (True, 3),
+    "copied": (False, 0),
+}
 
 
 @pytest.fixture(params=WAYS)

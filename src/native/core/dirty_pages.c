@@ -6,7 +6,8 @@
  *
  * A descriptor of that file belongs to the process that has opened it, also in a child of a fork.
  * There it would tell of the parent's pages, and a memory of the child would be taken for clean. So
- * the descriptor is opened again where the process is another one.
+ * the descriptor is opened again where the process is another one. An emulator may show the map of
+ * its own addresses, which aren't ours: so the map is used only if it shows a page that we touch.
  */
 #include "core/dirty_pages.h"
 
@@ -16,27 +17,80 @@ int wpy_dirty_pages_way;
 #include "core/descriptors.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define SYSTEM_PAGE 4096u
 
+#define WORD_PRESENT ((uint64_t)1 << 63)
+#define WORD_SWAPPED ((uint64_t)1 << 62)
+#define WORD_OF_FILE ((uint64_t)1 << 61)
+
 static int descriptor = -1;
 static pid_t opened_by;
+
+/* Whether a page of this process is one of its own, as the map has it; -1: the map does not say. */
+static int
+is_own(int fd, const uint8_t *page)
+{
+    uint64_t word;
+    off_t at = (off_t)((uintptr_t)page / SYSTEM_PAGE * sizeof word);
+
+    if (pread(fd, &word, sizeof word, at) != (ssize_t)sizeof word)
+        return -1;
+    return (word & (WORD_PRESENT | WORD_SWAPPED)) != 0 && !(word & WORD_OF_FILE);
+}
+
+/* Whether the map is that of the addresses that we see. */
+static bool
+is_ours(int fd)
+{
+    uint8_t *page =
+        mmap(NULL, SYSTEM_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool ours;
+
+    if (page == MAP_FAILED)
+        return false;
+    ours = is_own(fd, page) == 0;
+    *(volatile uint8_t *)page = 1;
+    ours = ours && is_own(fd, page) == 1;
+    munmap(page, SYSTEM_PAGE);
+    return ours;
+}
+
+static int
+open_page_map(void)
+{
+    char path[40] = "/proc/self/pagemap";
+    int fd;
+
+    if (wpy_dirty_pages_way == WPY_OTHER_PAGE_MAP)
+        snprintf(path, sizeof path, "/proc/%ld/pagemap", (long)getppid());
+    fd = wpy_above_stdio(open(path, O_RDONLY | O_CLOEXEC));
+    if (fd >= 0 && !is_ours(fd)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
 
 /* The descriptor of this process's page map; -1: there is none. It stays open. */
 static int
 page_map(void)
 {
+    static int opened_way;
     pid_t here = getpid();
     int found;
 
     wpy_registry_lock();
-    if (opened_by != here) {
+    if (opened_by != here || opened_way != wpy_dirty_pages_way) {
         if (descriptor >= 0)
             close(descriptor);
-        descriptor = wpy_above_stdio(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+        descriptor = open_page_map();
         opened_by = here;
+        opened_way = wpy_dirty_pages_way;
     }
     found = descriptor;
     wpy_registry_unlock();
@@ -78,10 +132,6 @@ scan(int fd, uint64_t base, uint64_t size, wpy_page_run *runs, int room, uint64_
         runs[i] = (wpy_page_run){found[i].start, found[i].end};
     return count;
 }
-
-#define WORD_PRESENT ((uint64_t)1 << 63)
-#define WORD_SWAPPED ((uint64_t)1 << 62)
-#define WORD_OF_FILE ((uint64_t)1 << 61)
 
 static int
 read_map(int fd, uint64_t base, uint64_t size, wpy_page_run *runs, int room)

@@ -14,7 +14,9 @@ typedef struct {
 int wpy_find_dirty_pages(const uint8_t *base, uint64_t size, wpy_page_run *runs, int room,
                          uint64_t most);
 
-/* For tests: 0: the best way, 1: without PAGEMAP_SCAN, 2: not known. */
+/* For tests: 0: the best way, 1: without PAGEMAP_SCAN, 2: not known, 3: by the parent's map, as an
+   emulator shows another one. */
 extern int wpy_dirty_pages_way;
+enum { WPY_OTHER_PAGE_MAP = 3 };
 
 #endif

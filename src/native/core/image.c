@@ -243,8 +243,8 @@ copy_back(const wpy_image *image, wpy_region *region)
     wpy_page_run runs[MOST_RUNS];
     int count = wpy_find_dirty_pages(region->base, image->size, runs, MOST_RUNS, MOST_COPIED), i;
 
-    if (count < 0)
-        return wpy_memfd_drop_pages(region->base, image->size);
+    if (count < 0) /* not by MADV_DONTNEED, which emulators may take for advice */
+        return wpy_memfd_map(&image->file, region->base);
     for (i = 0; i < count; i++) {
         uint64_t offset = runs[i].start - (uintptr_t)region->base;
 

@@ -150,12 +150,4 @@ wpy_memfd_map(const wpy_memfd *file, uint8_t *base)
     (void)base;
     return false;
 }
-
-bool
-wpy_memfd_drop_pages(uint8_t *base, uint64_t size)
-{
-    (void)base;
-    (void)size;
-    return false;
-}
 #endif

@@ -19,7 +19,5 @@ bool wpy_memfd_seal(wpy_memfd *file);
 void wpy_memfd_close(wpy_memfd *file);
 /* Maps the file at an address of a reserved range, privately. */
 bool wpy_memfd_map(const wpy_memfd *file, uint8_t *base);
-/* Gives up the private pages of such a mapping: it shows the file again. */
-bool wpy_memfd_drop_pages(uint8_t *base, uint64_t size);
 
 #endif
