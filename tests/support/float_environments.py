@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import platform
 import struct
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from platforms import BITS, MACHINE, X87
 
 _X86 = {  # MXCSR: flags, DAZ, masks, rounding, FTZ
     "standard": 0x1F80,
@@ -28,7 +29,7 @@ _X86 = {  # MXCSR: flags, DAZ, masks, rounding, FTZ
     "to zero": 0x7F80,
     "up, daz+ftz": 0xDFC0,
 }
-_ARM = {  # FPCR: rounding from bit 22 on, FZ, DN
+_ARM = {  # FPCR, and with 32 bits FPSCR: rounding from bit 22 on, FZ, DN
     "standard": 0,
     "ftz": 1 << 24,
     "default nan": 1 << 25,
@@ -36,17 +37,38 @@ _ARM = {  # FPCR: rounding from bit 22 on, FZ, DN
     "down": 2 << 22,
     "to zero": 3 << 22,
 }
-_machine = platform.machine().lower() if sys.platform == "linux" else ""
-# the control words, and their offset in the C library's fenv_t
-_WORDS, _AT = {"x86_64": (_X86, 28), "aarch64": (_ARM, 0)}.get(_machine, ({"standard": 0}, 0))
+_RISCV = {"standard": 0, "to zero": 1 << 5, "down": 2 << 5, "up": 3 << 5}  # FCSR: flags, rounding
+_UNKNOWN = {"standard": 0}
+
+
+def _processor() -> str:
+    """Return the processor that programs of this process see: the kernel may have 64 bits."""
+    if sys.platform != "linux":
+        return ""
+    if X87:
+        return "i686"
+    return "arm" if MACHINE.startswith("arm") or (MACHINE, BITS) == ("aarch64", 32) else MACHINE
+
+
+_processor_name = _processor()
+# The control words, their offset in the C library's fenv_t, and the bits that aren't sticky flags.
+_WORDS, _AT, _MASK = {
+    "x86_64": (_X86, 28, 0xFFC0),
+    "i686": (_X86, 12, 0xFFC0),  # where the C library keeps MXCSR
+    "aarch64": (_ARM, 0, 0xFFFFFFFF),
+    "arm": (_ARM, 0, 0x07F79F00),
+    "riscv64": (_RISCV, 0, 0xE0),
+}.get(_processor_name, (_UNKNOWN, 0, 0xFFFFFFFF))
 
 ENVIRONMENTS = tuple(_WORDS)
-UNMASKED = {"x86_64": 0, "aarch64": 0x9F00}.get(_machine)  # exceptions raise signals; None: unknown
-_MASK = {"x86_64": 0xFFC0}.get(_machine, 0xFFFFFFFF)
+# Exceptions raise signals; None: it is not known how, or the processor has no such signals.
+UNMASKED = {"x86_64": 0, "i686": 0, "aarch64": 0x9F00}.get(_processor_name)
 
 
 def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL("libm.so.6") if sys.platform == "linux" else ctypes.CDLL(None)
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "fegetenv"):  # musl has the functions in its only library
+        library = ctypes.CDLL("libm.so.6")
     for function in (library.fegetenv, library.fesetenv):
         function.argtypes = [ctypes.c_char_p]
     return library

@@ -64,6 +64,25 @@ wpy_floats_set(uint32_t word)
     __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)word) : "memory");
 }
 
+#elif defined(__arm__) && defined(__ARM_FP)
+
+/* FPSCR, which has the sticky flags (0 to 4, 7, 27) and the results of comparisons (28 to 31), too.
+ * Bit 31 is left out: WPY_FLOATS_CHANGED. */
+#define WPY_FLOATS_STANDARD 0u
+#define WPY_FLOATS_CONTROL 0x07F79F00u
+
+static ALWAYS_INLINE uint32_t
+wpy_floats_word(void)
+{
+    return __builtin_arm_get_fpscr() & 0x7FFFFFFFu;
+}
+
+static ALWAYS_INLINE void
+wpy_floats_set(uint32_t word)
+{
+    __builtin_arm_set_fpscr(word);
+}
+
 #elif defined(__riscv_flen)
 
 /* frm: only the rounding mode can be set. */
@@ -110,7 +129,7 @@ wpy_floats_other(uint32_t word)
     return UNLIKELY((word & WPY_FLOATS_CONTROL) != WPY_FLOATS_STANDARD);
 }
 
-/* Marks a saved word, which may be 0. No processor uses this bit. */
+/* Marks a saved word, which may be 0. No processor has a control bit here. */
 #define WPY_FLOATS_CHANGED 0x80000000u
 
 /* Sets the control word for wasm code. Returns the argument for wpy_floats_leave: the saved word,
