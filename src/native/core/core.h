@@ -57,9 +57,9 @@ struct wpy_group {
                         with bit 2 an object that keeps the lock, see wpy_group_hold */
     korp_mutex mutex;
     korp_cond cond;
-    uint32_t waiting;   /* under `mutex` */
-    uint32_t recursion; /* the owner's: how many calls more than one it has open in the group */
-    bool orphaned;      /* the owner is a thread of the parent process of this fork */
+    wpy_thread *sleepers; /* those that wait, under `mutex`; the one that waits longest first */
+    uint32_t recursion;   /* the owner's: how many calls more than one it has open in the group */
+    bool orphaned;        /* the owner is a thread of the parent process of this fork */
     /* under the registry's lock: */
     wpy_group *next_group, **link_group; /* in the list of all groups */
     uint32_t handles;
@@ -181,6 +181,9 @@ struct wpy_thread {
     bool host_suspends; /* the host function that ends has returned SUSPEND */
     uint32_t record_count;
     wpy_error_record records[WPY_ERROR_RECORDS]; /* oldest first */
+    const wpy_group *sleeps_for; /* the lock that it waits for, or did before; may dangle */
+    uint64_t sleeps_since;
+    struct wpy_thread *next_sleeper; /* under the group's mutex */
 #if defined(WPY_CHECKED)
     uint32_t locks; /* those of lock_order.h that it has */
 #endif

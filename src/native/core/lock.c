@@ -7,6 +7,10 @@
  * thread returns WPY_DEADLOCK. For this to be exact, no thread sleeps while it has a lock that it
  * would release without waiting for anything: see wpy_group_enter_both.
  *
+ * Who gives the lock back may acquire it again at once, before a thread that sleeps has woken up.
+ * This is fast, but a thread that calls in a loop would keep the others waiting. So a thread that
+ * has waited for FAIR_NS gets the lock from who gives it back, in the order of waiting.
+ *
  * An instance that can't be closed while a thread is in its group is closed by the thread that
  * gives the lock back.
  */
@@ -14,6 +18,7 @@
 
 #define SPINS 200
 #define WAIT_US 50000
+#define FAIR_NS 1000000u
 #define TRIES 20                /* to acquire two locks */
 #define ORPHANED ((uintptr_t)2) /* an owner that is no thread */
 #define HELD ((uintptr_t)4)     /* a bit of an owner that is no thread */
@@ -86,32 +91,85 @@ try_lock(wpy_group *group, uintptr_t mine)
     return ATOMIC_LOAD(&group->owner) == 0 && ATOMIC_SWAP_ACQUIRE(&group->owner, &free_, mine);
 }
 
+/* Adds this thread to those that sleep for the lock, the one that has waited longest first. Under
+   the group's mutex, as are the next two. */
+static void
+add_sleeper(wpy_group *group, wpy_thread *me)
+{
+    wpy_thread **link;
+
+    if (me->sleeps_for != group) { /* else it waits on after WPY_BUSY */
+        me->sleeps_for = group;
+        me->sleeps_since = wpy_now();
+    }
+    for (link = &group->sleepers; *link && (*link)->sleeps_since <= me->sleeps_since;
+         link = &(*link)->next_sleeper)
+        ;
+    me->next_sleeper = *link;
+    *link = me;
+}
+
+static void
+remove_sleeper(wpy_group *group, const wpy_thread *me)
+{
+    wpy_thread **link;
+
+    for (link = &group->sleepers; *link != me; link = &(*link)->next_sleeper)
+        ;
+    *link = me->next_sleeper;
+}
+
+/* Gives the lock, which is free, to the thread that has waited longest, if it has waited for
+   FAIR_NS. False: it has not, or another thread has the lock, and wakes one when it gives the lock
+   back. */
+static bool
+hand_over(wpy_group *group)
+{
+    const wpy_thread *first = group->sleepers;
+    uintptr_t owner = 0;
+
+    if (!first || wpy_now() - first->sleeps_since < FAIR_NS)
+        return false;
+    while (!ATOMIC_SWAP_ACQUIRE(&group->owner, &owner, (uintptr_t)first | 1)) {
+        if (owner && ((owner & 1) || ATOMIC_SWAP(&group->owner, &owner, owner | 1)))
+            return false;
+        owner = 0;
+    }
+    return true;
+}
+
 /* Sleeps for at most WAIT_US. True: this thread has acquired the lock. */
 static bool
-sleep_for_lock(wpy_group *group, uintptr_t mine)
+sleep_for_lock(wpy_group *group, wpy_thread *me)
 {
-    bool acquired = false, slept = false;
+    uintptr_t mine = (uintptr_t)me;
+    uint64_t until = wpy_now() + WAIT_US * 1000u;
+    bool acquired = false;
 
     ACQUIRES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_lock(&group->mutex);
-    group->waiting++;
+    add_sleeper(group, me);
     for (;;) {
         uintptr_t owner = ATOMIC_LOAD(&group->owner);
+        uint64_t now;
+        if ((acquired = (owner & ~(uintptr_t)1) == mine)) /* handed over */
+            break;
         if (owner == 0) {
             /* bit 0 stays set for the other threads that wait */
-            if (ATOMIC_SWAP_ACQUIRE(&group->owner, &owner, mine | (group->waiting > 1))) {
-                acquired = true;
+            bool others = group->sleepers != me || me->next_sleeper;
+            if ((acquired = ATOMIC_SWAP_ACQUIRE(&group->owner, &owner, mine | others)))
                 break;
-            }
             continue;
         }
         if (!(owner & 1) && !ATOMIC_SWAP(&group->owner, &owner, owner | 1))
             continue;
-        if (slept)
+        if ((now = wpy_now()) >= until)
             break;
-        slept = os_cond_reltimedwait(&group->cond, &group->mutex, WAIT_US) != 0;
+        os_cond_reltimedwait(&group->cond, &group->mutex, (until - now) / 1000 + 1);
     }
-    group->waiting--;
+    remove_sleeper(group, me);
+    if (acquired)
+        me->sleeps_for = NULL;
     RELEASES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_unlock(&group->mutex);
     return acquired;
@@ -184,7 +242,10 @@ wpy_group_wake(wpy_group *group)
 {
     ACQUIRES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_lock(&group->mutex);
-    os_cond_signal(&group->cond);
+    if (hand_over(group))
+        os_cond_broadcast(&group->cond); /* a signal may wake another one */
+    else
+        os_cond_signal(&group->cond);
     RELEASES_LOCK(WPY_GROUP_MUTEX);
     os_mutex_unlock(&group->mutex);
     close_pending(group);
@@ -223,7 +284,7 @@ wpy_group_wait(wpy_object *object, wpy_thread *me)
                 return WPY_HELD;
             if (!start_waiting(group, me))
                 return WPY_DEADLOCK;
-            acquired = sleep_for_lock(group, mine);
+            acquired = sleep_for_lock(group, me);
             stop_waiting(me);
         }
         if (!acquired) {
@@ -316,7 +377,7 @@ wpy_group_reset_after_fork(wpy_group *group)
     ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
     os_mutex_init(&group->mutex); /* a thread of the parent may have it */
     os_cond_init(&group->cond);
-    group->waiting = 0;
+    group->sleepers = NULL;
     group->orphaned = owner && owner != (uintptr_t)&wpy_self && !(owner & HELD);
     if (group->orphaned)
         group->owner = ORPHANED; /* a new thread may get the address of that one */
