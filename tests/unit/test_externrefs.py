@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -159,6 +160,162 @@ def test_threads_pass_objects_while_others_collect(host: ReferenceInstance) -> N
         thread.join(200)
     assert not wrong
     assert not collector.is_alive()
+
+
+def test_threads_that_always_pass_objects_do_not_keep_all_of_them(host: ReferenceInstance) -> None:
+    """There may be no moment in which no thread passes a reference."""
+    first = Referent()
+    gone = weakref.ref(first)
+    assert host.exports.through(first) is first
+    del first
+
+    def work() -> None:
+        for _ in range(100_000):
+            host.exports.through(Referent())
+            if gone() is None:
+                break
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for thread in workers:
+        thread.start()
+    for thread in workers:
+        thread.join()
+    assert gone() is None
+
+
+class Passing:
+    """A thread that passes references while it is told to."""
+
+    def __init__(self, host: ReferenceInstance) -> None:
+        self.table = host.instance.store._objects
+        self.thread = ThreadPoolExecutor(1)
+
+    def enter(self) -> None:
+        self.thread.submit(self.table.__enter__).result()
+
+    def exit(self) -> None:
+        self.thread.submit(self.table.__exit__, None, None, None).result()
+
+    def number(self, obj: object) -> int:
+        return self.thread.submit(self.table.number, obj).result()
+
+
+def test_a_collection_waits_for_calls_that_had_begun_and_for_no_others(
+    host: ReferenceInstance,
+) -> None:
+    one, other = Passing(host), Passing(host)
+    obj = Referent()
+    gone = weakref.ref(obj)
+    host.exports.id(obj)
+    del obj
+    one.enter()
+    host.collect()  # waits for `one`
+    other.enter()
+    assert gone() is not None
+    one.exit()
+    one.enter()
+    host.collect()  # has marked, waits for `other` and for `one`, which began before
+    other.exit()
+    other.enter()
+    assert gone() is not None
+    one.exit()
+    one.enter()
+    assert one.table.passing == 2
+    host.collect()
+    assert gone() is None
+    one.exit()
+    other.exit()
+    assert one.table.passing == 0
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "after"])
+def test_what_a_call_has_on_its_way_is_not_dropped(host: ReferenceInstance, begun: bool) -> None:
+    """Whether the call began before the collection or after, and long after the marking."""
+    first, call = Passing(host), Passing(host)
+    first.enter()
+    if begun:
+        host.collect()
+    call.enter()
+    obj = Referent()
+    gone, number = weakref.ref(obj), call.number(obj)
+    del obj
+    for _ in range(3):
+        host.collect()
+    first.exit()
+    for _ in range(3):
+        host.collect()
+    assert gone() is not None
+    assert call.table.object(number) is gone()
+    call.exit()
+    host.collect()
+    assert gone() is None
+
+
+def test_what_a_call_has_taken_out_of_a_table_is_not_dropped(host: ReferenceInstance) -> None:
+    """Its number was asked for long before the collection, and marking does not find it."""
+    first, call = Passing(host), Passing(host)
+    obj = Referent()
+    gone = weakref.ref(obj)
+    host.exports.put(0, obj)
+    del obj
+    first.enter()
+    host.collect()
+    call.enter()
+    host.exports.put(0, None)
+    first.exit()
+    for _ in range(3):
+        host.collect()
+    assert gone() is not None
+    call.exit()
+    host.collect()
+    assert gone() is None
+
+
+def test_what_is_passed_during_the_marking_is_not_dropped(host: ReferenceInstance) -> None:
+    """It may have come into a table that was marked already."""
+    table, obj = host.instance.store._objects, Referent()
+    table.number(obj)
+
+    def mark(count: int) -> bytes:
+        table.number(obj)
+        return bytes(count)
+
+    assert table.collection(mark) == []
+    assert table.collection(bytes) == [obj]
+
+
+def test_a_call_that_takes_long_puts_collections_off(host: ReferenceInstance) -> None:
+    """Meanwhile others' calls don't try each time."""
+    long = Passing(host)
+    long.enter()
+    trying = []
+    for _ in range(5000):
+        host.exports.id(Referent())
+        trying.append(long.table.collecting)
+    assert len(long.table) == 5000
+    first = trying.index(True)
+    assert 1000 < trying[first:].count(False) < 4000
+    long.exit()
+    for _ in range(20_000):
+        host.exports.id(Referent())
+    assert len(long.table) < 12_000
+
+
+def test_a_collection_whose_marking_fails_is_over(host: ReferenceInstance) -> None:
+    table = host.instance.store._objects
+
+    def fail(count: int) -> None:
+        raise KeyError(count)
+
+    host.exports.id(Referent())
+    with pytest.raises(KeyError):
+        table.collection(fail)
+    with pytest.raises(TypeError, match="bytes or None"):
+        table.collection(lambda count: 5)  # type: ignore[arg-type, return-value]
+    assert table.collection(lambda count: None) is None
+    assert not table.collecting
+    host.collect()
+    assert not len(table)
 
 
 def test_an_exception_in_between_leaves_nothing_behind(host: ReferenceInstance) -> None:

@@ -1,77 +1,121 @@
 /* externref_collection.c: drops the objects behind externrefs that nothing refers to any more.
  *
- * A collection consists of `begin`, marking by our C (src/native/runtime/externrefs.c), `sweep`,
- * which drops the objects that were neither marked nor asked for meanwhile, and `end`. It waits
- * while references are passed (passing_refs.c). src/wamr/_values/externrefs.py decides when to
- * collect.
+ * A reference that a call passes is in neither Python's nor wasm's hands for a moment, and marking
+ * (src/native/runtime/externrefs.c) does not find it. A collection stops no call. It waits for
+ * some, and new calls belong to those that it does not wait for (passing_refs.c):
+ *
+ * - DRAINING: until no call is in `passing`. What these calls passed when the collection began is
+ *   then where marking finds it. What is passed from then on is noted in `touched`.
+ * - MARKING: by one thread.
+ * - MARKED: until no call is in `late`. Such a call may have taken a reference out of a table
+ * before the table was marked.
+ *
+ * Then the objects are dropped that were neither marked nor touched. Each call that passes
+ * references while a collection is due goes on with it, if it can, and never sleeps for it. A call
+ * that takes long can hold up a collection. After PATIENCE tries the collection is given up, so
+ * that others' calls are fast again, and is due later. src/wamr/_values/externrefs.py decides when
+ * to collect.
  */
 #include "cpython/externref_collection.h"
-#include "cpython/externref_slots.h"
 
 #include <string.h>
 
-/* begin(): begins a collection. Returns the number of references, which the caller marks; -1 where
- * another collection runs or references are being passed. */
-PyObject *
-wpy_externrefs_begin(PyObject *self, PyObject *args)
+void
+wpy_externrefs_set_limit(ExternrefTableBase *table, uint32_t limit)
 {
-    ExternrefTableBase *table = (ExternrefTableBase *)self;
+    bool due = table->counts.state == DRAINING || table->counts.state == MARKING;
 
-    bool begun;
-    uint32_t count;
-
-    (void)args;
-    LOCK(&table->counts.lock);
-    if ((begun = !table->collecting && !table->counts.passing)) {
-        table->collecting = true;
-        if (table->touched)
-            memset(table->touched, 0, table->room);
-    }
-    count = table->count;
-    UNLOCK(&table->counts.lock);
-    return begun ? PyLong_FromUnsignedLong(count) : PyLong_FromLong(-1);
+    table->limit = limit;
+    table->counts.limit = due ? 0 : limit;
 }
 
-PyObject *
-wpy_externrefs_end(PyObject *self, PyObject *args)
+/* Under the lock, as is the next one. */
+static void
+set_state(ExternrefTableBase *table, CollectionState state)
 {
-    ExternrefTableBase *table = (ExternrefTableBase *)self;
+    table->counts.state = (uint8_t)state;
+    table->tries = 0;
+    wpy_externrefs_set_limit(table, table->limit);
+}
 
-    (void)args;
+/* No collection is due before the objects have doubled. One that has not marked is given up. */
+static void
+postpone(ExternrefTableBase *table)
+{
+    if (table->counts.state != MARKED)
+        set_state(table, NOT_COLLECTING);
+    table->tries = 0;
+    wpy_externrefs_set_limit(table, 2 * table->counts.held);
+}
+
+/* A call could not go on with the collection. */
+static void
+count_try(ExternrefTableBase *table)
+{
+    if (++table->tries > table->limit)
+        postpone(table);
+}
+
+/* Begins a collection, or goes on with one that drains. True: it is MARKING, by this thread. */
+static bool
+begin_marking(ExternrefTableBase *table, uint32_t *count)
+{
+    bool begun = false;
+
     LOCK(&table->counts.lock);
-    table->collecting = false;
+    /* after a collection that was given up, calls may still be in `late` */
+    if (table->counts.state == NOT_COLLECTING && !table->counts.late) {
+        if (table->touched)
+            memset(table->touched, 0, table->room);
+        set_state(table, DRAINING);
+    }
+    if (table->counts.state == DRAINING && !table->counts.passing) {
+        set_state(table, MARKING);
+        begun = true;
+        *count = table->count;
+    } else if (table->counts.state != MARKED && table->counts.state != MARKING)
+        count_try(table);
     UNLOCK(&table->counts.lock);
-    Py_RETURN_NONE;
+    return begun;
+}
+
+/* Ends the marking. `marks`, which is taken over, is NULL if it has failed. */
+static void
+end_marking(ExternrefTableBase *table, PyObject *marks)
+{
+    LOCK(&table->counts.lock);
+    if (marks) {
+        table->marks = marks;
+        set_state(table, MARKED);
+    } else
+        postpone(table);
+    UNLOCK(&table->counts.lock);
 }
 
 static bool
-is_garbage(const ExternrefTableBase *table, const uint8_t *marks, uint32_t ref)
+is_garbage(const ExternrefTableBase *table, const char *marks, uint32_t ref)
 {
     return table->items[ref] && !marks[ref] && !table->touched[ref];
 }
 
-/* How many of the first `size` references are garbage; `size` is set to how many there are. Under
- * the lock. */
+/* How many of the references that were marked are garbage. Under the lock, as is the next one. */
 static uint32_t
-count_garbage(const ExternrefTableBase *table, const uint8_t *marks, Py_ssize_t *size)
+count_garbage(const ExternrefTableBase *table, const char *marks, uint32_t size)
 {
     uint32_t i, found = 0;
 
-    if ((size_t)*size > table->count)
-        *size = table->count;
-    for (i = 0; i < *size; i++)
+    for (i = 0; i < size && i < table->count; i++)
         found += is_garbage(table, marks, i);
     return found;
 }
 
-/* Moves the garbage, `count` objects, into a new list: it takes over the table's references. Under
- * the lock. */
+/* Moves the garbage, `count` objects, into a new list: it takes over the table's references. */
 static void
-move_garbage(ExternrefTableBase *table, const uint8_t *marks, Py_ssize_t size, PyObject *list)
+move_garbage(ExternrefTableBase *table, const char *marks, uint32_t size, PyObject *list)
 {
     uint32_t i, count = 0;
 
-    for (i = 0; i < size; i++)
+    for (i = 0; i < size && i < table->count; i++)
         if (is_garbage(table, marks, i)) {
 #ifdef Py_GIL_DISABLED
             PyList_SET_ITEM(list, count++, table->items[i]); /* the other one acquires a lock */
@@ -86,38 +130,65 @@ move_garbage(ExternrefTableBase *table, const uint8_t *marks, Py_ssize_t size, P
         wpy_externref_rehash(table, 0);
 }
 
-/* sweep(marks): drops the objects whose mark is zero and that were not asked for since begin().
- * Returns a list of them, so that their destructors run in the caller; None where references are
- * being passed. */
+/* Drops the garbage of a collection that has MARKED, if no call is in `late`. A list of the
+ * objects; NULL without an exception: not now. */
+static PyObject *
+sweep(ExternrefTableBase *table)
+{
+    PyObject *dropped = NULL, *marks;
+    Py_ssize_t room = 0;
+
+    for (;;) { /* making the list may run Python's garbage collector, and so any code */
+        uint32_t count = 0, size;
+        bool ready, swept = false;
+        char *bytes;
+
+        LOCK(&table->counts.lock);
+        marks = table->marks;
+        ready = table->counts.state == MARKED && !table->counts.late;
+        if (ready) {
+            bytes = PyBytes_AsString(marks);
+            size = (uint32_t)PyBytes_Size(marks);
+            count = count_garbage(table, bytes, size);
+            if ((swept = dropped && count == room)) {
+                move_garbage(table, bytes, size, dropped);
+                table->marks = NULL;
+                set_state(table, NOT_COLLECTING);
+            }
+        } else if (table->counts.state == MARKED)
+            count_try(table);
+        UNLOCK(&table->counts.lock);
+        if (swept) {
+            Py_DECREF(marks);
+            return dropped;
+        }
+        Py_XDECREF(dropped);
+        if (!ready || !(dropped = PyList_New(room = count)))
+            return NULL;
+    }
+}
+
 PyObject *
-wpy_externrefs_sweep(PyObject *self, PyObject *args)
+wpy_externrefs_collection(PyObject *self, PyObject *mark)
 {
     ExternrefTableBase *table = (ExternrefTableBase *)self;
-    const uint8_t *marks;
-    Py_ssize_t size;
+    PyObject *dropped;
     uint32_t count;
-    PyObject *dropped, *bytes;
-    bool passing, same;
 
-    if (!PyArg_ParseTuple(args, "S:sweep", &bytes) ||
-        PyBytes_AsStringAndSize(bytes, (char **)&marks, &size))
-        return NULL;
-    for (;;) { /* making the list may run Python's garbage collector, and so any code */
-        LOCK(&table->counts.lock);
-        count = count_garbage(table, marks, &size);
-        UNLOCK(&table->counts.lock);
-        if (!(dropped = PyList_New(count)))
+    if (begin_marking(table, &count)) {
+        PyObject *marks = PyObject_CallFunction(mark, "I", count);
+        if (marks && !PyBytes_Check(marks)) {
+            if (marks != Py_None)
+                PyErr_SetString(PyExc_TypeError, "mark() must return bytes or None");
+            Py_DECREF(marks);
+            marks = NULL;
+        }
+        end_marking(table, marks);
+        if (!marks && PyErr_Occurred())
             return NULL;
-        LOCK(&table->counts.lock);
-        passing = table->counts.passing != 0;
-        same = count_garbage(table, marks, &size) == count;
-        if (!passing && same)
-            move_garbage(table, marks, size, dropped);
-        UNLOCK(&table->counts.lock);
-        if (!passing && same)
-            return dropped;
-        Py_DECREF(dropped);
-        if (passing)
-            Py_RETURN_NONE;
     }
+    dropped = sweep(table);
+    if (!dropped && !PyErr_Occurred())
+        Py_RETURN_NONE;
+    return dropped;
 }

@@ -15,7 +15,9 @@ typedef struct {
     uint32_t count, room, spare_count;
     uint32_t *slots; /* a hash table by address, of reference + 1; 0 where a slot is empty */
     uint32_t mask;   /* the number of slots - 1 */
-    bool collecting;
+    uint32_t limit;  /* counts.limit, where no collection is draining or marking */
+    uint32_t tries;  /* calls that could not go on with the collection */
+    PyObject *marks; /* bytes, by reference; NULL unless the state is MARKED */
 } ExternrefTableBase;
 
 /* The slot of the object, or the empty one where it belongs. There is an empty slot always. Under

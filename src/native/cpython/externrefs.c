@@ -2,9 +2,8 @@
  *
  * `ExternrefTableBase` is the base of ExternrefTable (src/wamr/_values/externrefs.py, which
  * explains the design and decides when to collect). It gives an object a reference, holds the
- * object, and gives the same reference for the same object. A collection consists of `begin`,
- * marking by our C (src/native/runtime/externrefs.c), `sweep`, which drops the objects that were
- * neither marked nor asked for meanwhile, and `end`.
+ * object, and gives the same reference for the same object. externref_collection.c drops the
+ * objects that wasm code can't reach any more.
  *
  * All of it runs with the GIL held, and calls no other Python code in between. So it needs no lock
  * but that of the table on free-threaded builds, one for each store: threads that use different
@@ -83,7 +82,7 @@ find_or_add(ExternrefTableBase *table, PyObject *value, uint32_t *ref)
         table->counts.held++;
     }
     *ref = table->slots[slot] - 1;
-    if (UNLIKELY(table->collecting))
+    if (UNLIKELY(table->counts.state != NOT_COLLECTING))
         table->touched[*ref] = 1;
     return true;
 }
@@ -220,6 +219,7 @@ clear_and_free(PyObject *self)
     ExternrefTableBase *table = (ExternrefTableBase *)self;
 
     clear(self);
+    Py_XDECREF(table->marks);
     free(table->touched);
     free(table->spare);
     return 0;
@@ -235,17 +235,15 @@ static PyMethodDef methods[] = {
     {"number", number, METH_O, "Return the number of an object, and hold the object."},
     {"object", object, METH_O, "Return the object of a number that came from wasm."},
     {"__enter__", wpy_passing_enter, METH_NOARGS,
-     "Begin to pass references in this thread: no collection begins or frees anything."},
+     "Begin to pass references in this thread: collections wait."},
     {"__exit__", (PyCFunction)(void (*)(void))wpy_passing_exit, METH_FASTCALL,
      "End what __enter__ began."},
     {"suspend", wpy_passing_suspend, METH_NOARGS,
      "Allow collections although this thread passes references; return a count for resume."},
     {"resume", wpy_passing_resume, METH_O, "End what suspend allowed."},
-    {"begin", wpy_externrefs_begin, METH_NOARGS,
-     "Begin a collection; return how many references are to be marked, or -1: not now."},
-    {"sweep", wpy_externrefs_sweep, METH_VARARGS,
-     "Drop the objects that were not marked; return a list of them, or None: not now."},
-    {"end", wpy_externrefs_end, METH_NOARGS, "End a collection."},
+    {"collection", wpy_externrefs_collection, METH_O,
+     "Go on with a collection, or begin one; return the objects that it dropped at its end, or "
+     "None."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -261,9 +259,34 @@ get_count(PyObject *self, void *closure)
     return PyLong_FromUnsignedLong(count);
 }
 
+static PyObject *
+get_passing(PyObject *self, void *closure)
+{
+    uint32_t count;
+
+    (void)closure;
+    LOCK(&((ExternrefCounts *)self)->lock);
+    count = ((ExternrefCounts *)self)->passing + ((ExternrefCounts *)self)->late;
+    UNLOCK(&((ExternrefCounts *)self)->lock);
+    return PyLong_FromUnsignedLong(count);
+}
+
+static PyObject *
+get_collecting(PyObject *self, void *closure)
+{
+    uint8_t state;
+
+    (void)closure;
+    LOCK(&((ExternrefCounts *)self)->lock);
+    state = ((ExternrefCounts *)self)->state;
+    UNLOCK(&((ExternrefCounts *)self)->lock);
+    return PyBool_FromLong(state != NOT_COLLECTING);
+}
+
 static int
 set_limit(PyObject *self, PyObject *value, void *closure)
 {
+    ExternrefTableBase *table = (ExternrefTableBase *)self;
     long long limit = value ? wpy_natural(value, UINT32_MAX) : -1;
 
     (void)closure;
@@ -271,18 +294,19 @@ set_limit(PyObject *self, PyObject *value, void *closure)
         PyErr_SetString(PyExc_ValueError, "a limit is an int of 32 bits, 0 or more");
         return -1;
     }
-    LOCK(&((ExternrefCounts *)self)->lock);
-    ((ExternrefCounts *)self)->limit = (uint32_t)limit;
-    UNLOCK(&((ExternrefCounts *)self)->lock);
+    LOCK(&table->counts.lock);
+    wpy_externrefs_set_limit(table, (uint32_t)limit);
+    UNLOCK(&table->counts.lock);
     return 0;
 }
 
 /* No members, since those are read without the lock. */
 static PyGetSetDef getset[] = {
-    {"limit", get_count, set_limit, "The number of objects at which a collection is due.",
+    {"limit", get_count, set_limit,
+     "The number of objects at which a collection is due; 0: calls are to go on with one.",
      (void *)offsetof(ExternrefTableBase, counts.limit)},
-    {"passing", get_count, NULL, "How many calls pass references.",
-     (void *)offsetof(ExternrefTableBase, counts.passing)},
+    {"passing", get_passing, NULL, "How many calls pass references.", NULL},
+    {"collecting", get_collecting, NULL, "Whether a collection has begun and not ended.", NULL},
     {"count", get_count, NULL, "How many references there are, free ones among them.",
      (void *)offsetof(ExternrefTableBase, count)},
     {NULL, NULL, NULL, NULL, NULL},

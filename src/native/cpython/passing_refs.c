@@ -1,11 +1,15 @@
 /* passing_refs.c: counts, for each thread and store, the calls that pass externrefs.
  *
  * Between Python and wasm a reference is only a number in a cell. A collection would not find it,
- * so it must not take place while any thread passes references (ExternrefCounts.passing).
+ * so it waits for the calls that pass references. Threads that call all the time would keep it
+ * waiting for ever, if all calls had one count. So there are two, ExternrefCounts.passing and
+ * `late`, and a collection waits for each of them while new calls go into the other one.
  *
  * The counts are kept for each thread, because a host function suspends the calls of its own thread
- * only. They are counts, not a list of calls, because greenlets end in any order. What all threads
- * pass, ExternrefCounts.passing, is changed under the table's lock.
+ * only. They are counts, not a list of calls, because greenlets end in any order. A call that
+ * begins inside of another one of its thread goes into the same count, so a thread may keep a
+ * collection waiting longer than it must, but none ends too early. What all threads pass is changed
+ * under the table's lock.
  */
 #include "cpython/passing_refs.h"
 
@@ -14,8 +18,10 @@
 /* What one thread passes of one store. */
 typedef struct wpy_passing {
     struct wpy_passing *next;
-    PyObject *table; /* borrowed; dangling where `all` is 0 */
-    uint32_t all, suspended;
+    PyObject *table;    /* borrowed; dangling where `all` is 0 */
+    uint32_t all;       /* calls */
+    uint32_t uncounted; /* those that are not in ExternrefCounts.passing: suspended, or late */
+    uint32_t late;      /* those that are in ExternrefCounts.late */
 } wpy_passing;
 
 /* The head of the list. Others are made only in a thread that is in calls of several stores. */
@@ -58,6 +64,14 @@ remove_passing(wpy_passing *passing)
     free(passing);
 }
 
+/* Whether calls of this thread that begin or go on belong to `late`. Under the table's lock. */
+static inline bool
+are_late(const wpy_passing *passing, const ExternrefCounts *counts)
+{
+    return (counts->state == DRAINING || counts->state == MARKING) &&
+           passing->uncounted == passing->all;
+}
+
 /* Begins to pass references, unless that `adds` objects and a collection is due. False then, and
  * where there is no memory. */
 static inline bool
@@ -74,8 +88,18 @@ begin_passing(PyObject *table, bool adds)
             return false;
     }
     LOCK(&counts->lock);
-    if (LIKELY(begun = !(adds && wpy_collection_is_due(table))))
-        counts->passing++;
+    if (adds) {
+        if (LIKELY(begun = !wpy_collection_is_due(table)))
+            counts->passing++;
+    } else {
+        begun = true;
+        if (UNLIKELY(are_late(passing, counts))) {
+            passing->uncounted++;
+            passing->late++;
+            counts->late++;
+        } else
+            counts->passing++;
+    }
     UNLOCK(&counts->lock);
     if (LIKELY(begun))
         passing->all++;
@@ -85,14 +109,20 @@ begin_passing(PyObject *table, bool adds)
 }
 
 static inline void
-end_passing(wpy_passing *passing, ExternrefCounts *table)
+end_passing(wpy_passing *passing, ExternrefCounts *counts)
 {
-    if (UNLIKELY(passing->suspended == passing->all))
-        passing->suspended--;
-    else {
-        LOCK(&table->lock);
-        table->passing--;
-        UNLOCK(&table->lock);
+    if (UNLIKELY(passing->uncounted == passing->all)) {
+        passing->uncounted--;
+        if (passing->late) {
+            passing->late--;
+            LOCK(&counts->lock);
+            counts->late--;
+            UNLOCK(&counts->lock);
+        }
+    } else {
+        LOCK(&counts->lock);
+        counts->passing--;
+        UNLOCK(&counts->lock);
     }
     passing->all--;
     if (UNLIKELY(passing != &passing_here) && !passing->all)
@@ -153,15 +183,19 @@ wpy_passing_exit(PyObject *table, PyObject *const *args, Py_ssize_t count)
 PyObject *
 wpy_passing_suspend(PyObject *table, PyObject *args)
 {
+    ExternrefCounts *counts = (ExternrefCounts *)table;
     wpy_passing *passing = find_passing(table);
-    uint32_t count = passing ? passing->all - passing->suspended : 0;
+    uint32_t count = passing ? passing->all - passing->uncounted : 0;
 
     (void)args;
-    if (count) {
-        passing->suspended += count;
-        LOCK(&((ExternrefCounts *)table)->lock);
-        ((ExternrefCounts *)table)->passing -= count;
-        UNLOCK(&((ExternrefCounts *)table)->lock);
+    if (count || (passing && passing->late)) {
+        LOCK(&counts->lock);
+        counts->passing -= count;
+        counts->late -= passing->late;
+        UNLOCK(&counts->lock);
+        count += passing->late;
+        passing->uncounted = passing->all;
+        passing->late = 0;
     }
     return PyLong_FromUnsignedLong(count);
 }
@@ -169,19 +203,25 @@ wpy_passing_suspend(PyObject *table, PyObject *args)
 PyObject *
 wpy_passing_resume(PyObject *table, PyObject *value)
 {
+    ExternrefCounts *counts = (ExternrefCounts *)table;
     wpy_passing *passing = find_passing(table);
     long count = PyLong_AsLong(value);
 
     if (count == -1 && PyErr_Occurred())
         return NULL;
     if (passing && count > 0) {
+        uint32_t suspended = passing->uncounted - passing->late;
         /* fewer where calls ended meanwhile, in another greenlet */
-        uint32_t resumed =
-            (unsigned long)count < passing->suspended ? (uint32_t)count : passing->suspended;
-        passing->suspended -= resumed;
-        LOCK(&((ExternrefCounts *)table)->lock);
-        ((ExternrefCounts *)table)->passing += resumed;
-        UNLOCK(&((ExternrefCounts *)table)->lock);
+        uint32_t resumed = (unsigned long)count < suspended ? (uint32_t)count : suspended;
+        LOCK(&counts->lock);
+        if (are_late(passing, counts)) {
+            passing->late += resumed;
+            counts->late += resumed;
+        } else {
+            passing->uncounted -= resumed;
+            counts->passing += resumed;
+        }
+        UNLOCK(&counts->lock);
     }
     Py_RETURN_NONE;
 }

@@ -33,7 +33,6 @@ try:
 except ImportError:  # PyPy
     from .portable import (  # type: ignore[assignment]
         CallableBase,
-        ExternrefTableBase,
         GlobalBase,
         HostFunctionBase,
         MemoryBase,
@@ -52,6 +51,7 @@ except ImportError:  # PyPy
         take_raised,
         throw_raised,
     )
+    from .portable_externrefs import ExternrefTableBase  # type: ignore[assignment]
 
 __all__ = [
     "CallableBase",

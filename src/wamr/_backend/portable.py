@@ -6,8 +6,7 @@ the slow path of its subclass, which PyPy compiles.
 
 from __future__ import annotations
 
-import builtins
-from _thread import RLock, get_ident
+from _thread import get_ident
 from itertools import count
 from struct import pack
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from typing_extensions import Buffer
-
-
-NULL_REF = 0xFFFFFFFF
 
 
 class Signature:
@@ -215,105 +211,6 @@ def throw_raised(
 
 def set_wrapped(classes: tuple[type, ...]) -> None:
     """Do nothing: here every value passes the check for `Wrapped`."""
-
-
-class ExternrefTableBase:
-    """The base of ExternrefTable: objects by number."""
-
-    __slots__ = ("_indices", "_lock", "_objects", "_spare", "_threads", "_touched", "limit")
-
-    def __init__(self) -> None:
-        self._objects: list[Any] = []
-        self._indices: dict[int, int] = {}  # id(object) -> number
-        self._spare: list[int] = []
-        self._touched: set[int] | None = None  # numbers that were asked for during a collection
-        self._lock = RLock()  # reentrant, for signal handlers
-        self._threads: dict[int, int] = {}  # thread -> how many of its operations pass references
-        self.limit = 0
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    @property
-    def count(self) -> int:
-        """The number of numbers, free ones included."""
-        return len(self._objects)
-
-    @property
-    def passing(self) -> int:
-        """The number of operations that are passing references."""
-        return sum(self._threads.values())
-
-    def number(self, value: object) -> int:
-        """Return the number of an object, and hold the object."""
-        if value is None:
-            return NULL_REF
-        with self._lock:
-            number = self._indices.get(id(value))
-            if number is None:
-                if self._spare:
-                    number = self._spare.pop()
-                    self._objects[number] = value
-                else:
-                    number = len(self._objects)
-                    self._objects.append(value)
-                self._indices[id(value)] = number
-            if self._touched is not None:
-                self._touched.add(number)
-            return number
-
-    def object(self, number: int) -> Any:
-        """Return the object of a number that came from wasm."""
-        return None if number == NULL_REF else self._objects[number]
-
-    def __enter__(self) -> None:
-        """Begin to pass references in this thread: no collection begins or frees anything."""
-        thread = get_ident()
-        self._threads[thread] = self._threads.get(thread, 0) + 1
-
-    def __exit__(self, *args: builtins.object) -> None:
-        """End what `__enter__` began."""
-        thread = get_ident()
-        left = self._threads[thread] - 1
-        if left:
-            self._threads[thread] = left
-        else:
-            del self._threads[thread]
-
-    def suspend(self) -> int:
-        """Allow collections although this thread passes references; return a count for `resume`."""
-        return self._threads.pop(get_ident(), 0)
-
-    def resume(self, count: int) -> None:
-        """End what `suspend` allowed."""
-        if count:
-            self._threads[get_ident()] = count
-
-    def begin(self) -> int:
-        """Begin a collection; return how many numbers to mark, -1 if it can't begin now."""
-        with self._lock:
-            if self._touched is not None or self._threads:
-                return -1
-            self._touched = set()
-            return len(self._objects)
-
-    def sweep(self, reached: bytes) -> list[Any] | None:
-        """Drop the unmarked objects and return them; None if references are being passed."""
-        gone = []
-        with self._lock:
-            if self._threads:
-                return None
-            for identity, number in list(self._indices.items()):
-                if number < len(reached) and not reached[number] and number not in self._touched:  # type: ignore[operator]
-                    del self._indices[identity]
-                    gone.append(self._objects[number])
-                    self._objects[number] = None
-                    self._spare.append(number)
-        return gone
-
-    def end(self) -> None:
-        """End a collection."""
-        self._touched = None
 
 
 class TableBase:

@@ -119,8 +119,9 @@ class Store:
     def gc(self) -> None:
         """Drop the objects behind externrefs that no table, global or running call refers to.
 
-        This happens automatically when their number has doubled. It does nothing while another
-        thread passes references.
+        This happens automatically when their number has doubled. Where other threads pass
+        references, their next calls end what this method has begun. While another thread is in a
+        call of the store for longer than 50 ms, it does nothing.
 
         >>> import wamr, weakref
         >>> class Resource: pass
@@ -135,7 +136,10 @@ class Store:
         >>> alive() is None
         True
         """
-        self._objects.collect(self._handles())
+        objects = self._objects
+        if objects.collecting:  # it keeps what was passed since it began
+            objects.collect(self._handles)
+        objects.collect(self._handles)
 
     def __enter__(self) -> Self:
         return self
@@ -161,11 +165,11 @@ class Store:
     def _passing_refs(self) -> ExternrefTable:
         """Return a context manager for code that passes references between Python and wasm.
 
-        No collection happens within its block. One that is due is made before.
+        A collection waits for its block. One that is due is made before, or goes on.
         """
         objects = self._objects
-        if len(objects) >= objects.limit and not objects.collect(self._handles()):
-            objects.postpone()
+        if len(objects) >= objects.limit:
+            objects.collect(self._handles)
         return objects
 
 

@@ -8,7 +8,9 @@ reach (src/native/runtime/externrefs.c), and the table drops the other objects.
 
 A number on its way between Python and wasm, packed but not yet passed, or returned but not yet
 looked up, would not be marked. Code that handles such numbers therefore does so in a `with` block
-of the table (`Store._passing_refs`), and collections are deferred until no thread is in one.
+of the table (`Store._passing_refs`). A collection waits for the blocks that are open, not for those
+that begin meanwhile, so threads that pass references all the time can't keep it from its end
+(src/native/cpython/externref_collection.c).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from .._backend.binding import ExternrefTableBase, ffi, lib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 NULL_REF = 0xFFFFFFFF
@@ -33,32 +35,26 @@ class ExternrefTable(ExternrefTableBase):
         super().__init__()
         self.limit = FIRST_COLLECTION
 
-    def postpone(self) -> None:
-        """Raise the limit after a collection that was deferred, so that not every object tries."""
-        self.limit = len(self) + len(self) // 4
+    def collect(self, handles: Callable[[], Iterable[Any]]) -> None:
+        """Drop the objects that none of `handles()`, which must cover all groups, can reach.
 
-    def collect(self, handles: Iterable[Any]) -> bool:
-        """Drop the objects that none of `handles`, which must cover all groups, can reach.
-
-        Return False, and change nothing, if references are being passed or another thread is in a
-        call.
+        Where references are being passed, later calls of this method go on. Where another thread is
+        in a call, the collection is postponed.
         """
-        count = self.begin()
-        if count < 0:
-            return False
-        try:
-            marks = ffi.new("uint8_t[]", count or 1)
-            seen = set()
-            for c in handles:
-                group = lib.wpy_group_id(c)
-                if group not in seen:
-                    seen.add(group)
-                    if lib.wpy_mark_externrefs(c, marks, count):
-                        return False
-            dropped = self.sweep(bytes(ffi.buffer(marks, count)))
-        finally:
-            self.end()
-        if dropped is None:
-            return False
-        self.limit = max(FIRST_COLLECTION, 2 * len(self))
-        return True  # `dropped` goes here, which may run destructors
+        dropped = self.collection(lambda count: marks(handles(), count))
+        if dropped is not None:
+            self.limit = max(FIRST_COLLECTION, 2 * len(self))
+        # `dropped` goes here, which may run destructors
+
+
+def marks(handles: Iterable[Any], count: int) -> bytes | None:
+    """Return which of the first `count` numbers the handles' groups can reach; None: not now."""
+    reached = ffi.new("uint8_t[]", count or 1)
+    seen = set()
+    for c in handles:
+        group = lib.wpy_group_id(c)
+        if group not in seen:
+            seen.add(group)
+            if lib.wpy_mark_externrefs(c, reached, count):
+                return None
+    return bytes(ffi.buffer(reached, count))

@@ -1,0 +1,203 @@
+"""The table of a store's externrefs, for implementations of Python without CPython's C API.
+
+src/native/cpython/externrefs.c has the same in C, externref_collection.c explains the collection.
+"""
+
+from __future__ import annotations
+
+import builtins
+from _thread import RLock, get_ident
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+NULL_REF = 0xFFFFFFFF
+NOT_COLLECTING, DRAINING, MARKING, MARKED = range(4)
+
+
+class ExternrefTableBase:
+    """The base of ExternrefTable: objects by number."""
+
+    __slots__ = (
+        "_indices",
+        "_limit",
+        "_lock",
+        "_marks",
+        "_objects",
+        "_passing",
+        "_spare",
+        "_state",
+        "_touched",
+        "_tries",
+    )
+
+    def __init__(self) -> None:
+        self._objects: list[Any] = []
+        self._indices: dict[int, int] = {}  # id(object) -> number
+        self._spare: list[int] = []
+        self._lock = RLock()  # reentrant, for signal handlers
+        self._limit = 0
+        self._state = NOT_COLLECTING
+        self._tries = 0
+        self._touched: set[int] = set()  # numbers that were asked for since the collection began
+        self._marks = b""  # of a collection that has MARKED
+        # thread -> how many of its operations pass references: those that began while a collection
+        # was draining or marking, and the others
+        self._passing: dict[int, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @property
+    def count(self) -> int:
+        """The number of numbers, free ones included."""
+        return len(self._objects)
+
+    @property
+    def passing(self) -> int:
+        """The number of operations that are passing references."""
+        with self._lock:
+            return sum(late + other for late, other in self._passing.values())
+
+    @property
+    def collecting(self) -> bool:
+        """Whether a collection has begun and not ended."""
+        return self._state != NOT_COLLECTING
+
+    @property
+    def limit(self) -> int:
+        """The number of objects at which a collection is due; 0: calls are to go on with one."""
+        return 0 if self._state in {DRAINING, MARKING} else self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+
+    def number(self, value: object) -> int:
+        """Return the number of an object, and hold the object."""
+        if value is None:
+            return NULL_REF
+        with self._lock:
+            number = self._indices.get(id(value))
+            if number is None:
+                if self._spare:
+                    number = self._spare.pop()
+                    self._objects[number] = value
+                else:
+                    number = len(self._objects)
+                    self._objects.append(value)
+                self._indices[id(value)] = number
+            if self._state != NOT_COLLECTING:
+                self._touched.add(number)
+            return number
+
+    def object(self, number: int) -> Any:
+        """Return the object of a number that came from wasm."""
+        return None if number == NULL_REF else self._objects[number]
+
+    # -- operations that pass references -----------------------------------------------------------
+
+    def __enter__(self) -> None:
+        """Begin to pass references in this thread: collections wait."""
+        self.resume(1)
+
+    def __exit__(self, *args: builtins.object) -> None:
+        """End what `__enter__` began."""
+        with self._lock:
+            late, other = self._passing.pop(get_ident())
+            late, other = (late, other - 1) if other else (late - 1, other)
+            if late or other:
+                self._passing[get_ident()] = late, other
+
+    def suspend(self) -> int:
+        """Allow collections although this thread passes references; return a count for `resume`."""
+        with self._lock:
+            return sum(self._passing.pop(get_ident(), ()))
+
+    def resume(self, count: int) -> None:
+        """End what `suspend` allowed."""
+        if count:
+            with self._lock:
+                late, other = self._passing.get(get_ident(), (0, 0))
+                if self._state in {DRAINING, MARKING} and not other:
+                    late += count
+                else:
+                    other += count
+                self._passing[get_ident()] = late, other
+
+    def _late(self) -> bool:
+        return any(late for late, _ in self._passing.values())
+
+    # -- collections -------------------------------------------------------------------------------
+
+    def collection(self, mark: Callable[[int], bytes | None]) -> list[Any] | None:
+        """Go on with a collection, or begin one.
+
+        Return the objects that it dropped at its end, or None. `mark` returns None, too: not now.
+        """
+        count = self._begin_marking()
+        if count >= 0:
+            marks = None
+            try:
+                marks = mark(count)
+                if not isinstance(marks, (bytes, type(None))):
+                    marks = None
+                    raise TypeError("mark() must return bytes or None")
+            finally:
+                self._end_marking(marks)
+        return self._sweep()
+
+    def _begin_marking(self) -> int:
+        with self._lock:
+            if self._state == NOT_COLLECTING and not self._late():
+                self._touched.clear()
+                self._set_state(DRAINING)
+            if self._state == DRAINING and not any(other for _, other in self._passing.values()):
+                self._set_state(MARKING)
+                return len(self._objects)
+            if self._state in {NOT_COLLECTING, DRAINING}:
+                self._have_tried()
+            return -1
+
+    def _end_marking(self, marks: bytes | None) -> None:
+        with self._lock:
+            if marks is None:
+                self._postpone()
+            else:
+                self._marks = marks
+                self._set_state(MARKED)
+
+    def _sweep(self) -> list[Any] | None:
+        gone = []
+        with self._lock:
+            if self._state != MARKED:
+                return None
+            if self._late():
+                self._have_tried()
+                return None
+            for identity, number in list(self._indices.items()):
+                marked = number >= len(self._marks) or self._marks[number]
+                if not marked and number not in self._touched:
+                    del self._indices[identity]
+                    gone.append(self._objects[number])
+                    self._objects[number] = None
+                    self._spare.append(number)
+            self._set_state(NOT_COLLECTING)
+        return gone
+
+    def _set_state(self, state: int) -> None:
+        self._state = state
+        self._tries = 0
+
+    def _have_tried(self) -> None:
+        self._tries += 1
+        if self._tries > self._limit:
+            self._postpone()
+
+    def _postpone(self) -> None:
+        if self._state != MARKED:
+            self._state = NOT_COLLECTING
+        self._tries = 0
+        self._limit = 2 * len(self)
