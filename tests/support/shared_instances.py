@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from typing import Any
 
 import pytest
@@ -69,25 +70,26 @@ def closed_memories(threads: int, times: int) -> None:
         store = Store()
         memory = Memory(store, MemoryType(Limits(1, 2)))
         memory.write(0, b"wasm")
+        reading = set[int]()  # each thread closes or reads
 
-        def work(n: int, store: Store = store, memory: Memory = memory) -> None:
+        def work(
+            n: int, store: Store = store, memory: Memory = memory, reading: set[int] = reading
+        ) -> None:
             if n == 0:
+                while len(reading) < threads - 1:
+                    time.sleep(0)
                 store.close()
                 return
-            try:
-                for _ in range(50):
+            with pytest.raises(wamr.ClosedError):
+                while True:
                     assert memory.read(0, 4) == b"wasm"
                     assert memory[0] == ord("w")
                     memory[4 + n] = n
-            except wamr.ClosedError:
-                pass
+                    reading.add(n)
 
         in_threads(threads, work)
-        try:
+        with pytest.raises(wamr.ClosedError):
             memory[0]
-        except wamr.ClosedError:
-            continue
-        raise AssertionError("a memory of a closed store can be read")
 
 
 def modules(threads: int, times: int) -> None:

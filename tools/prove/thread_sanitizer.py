@@ -69,6 +69,8 @@ def outcome(python: str, tree: str, path: list[str], logs: str, name: str) -> st
     text = log.read_text(encoding="utf-8", errors="replace")
     races = [report for report in text.split("WARNING: ThreadSanitizer: ")[1:] if ours(report)]
     result = "right" if done.returncode == 0 else "wrong" if done.returncode > 0 else "crash"
+    if "ThreadSanitizer:DEADLYSIGNAL" in text:  # its exit code is 0, too
+        result = "crash"
     if not races:
         return f"{result}, no race"
     places = {found[0] for report in races if (found := re.search(r"\w+\.c:\d+", ours(report)))}
