@@ -163,3 +163,58 @@ def test_waiting_goes_on_while_the_interpreter_does(outcome):
         print(one.exports.seven())
         """
     assert outcome(program) == "7\n"
+
+
+KINDS = """
+import wamr.ffi
+data = {data!r}
+
+async def later(value):
+    return value
+
+def kinds():
+    engine = wamr.Engine()
+    store = wamr.Store(engine, limits=wamr.ResourceLimits())
+    module = wamr.Module(store, data)
+    def made(back):
+        return wamr.Instance(store, module, {{"m": {{"back": back}}}})
+    one, other = made(lambda value: wamr.SUSPEND), made(later)
+    exports = one.exports
+    exports.table[0] = exports.g.value = object()
+    yield from (engine, store, module, one, exports, exports.table, exports.g, exports.t)
+    yield from (exports.one, exports.memory, exports.memory.view(), wamr.WasiConfig())
+    for instance in one, other:
+        execution = instance.exports.one.execution(1)
+        yield next(execution)
+        yield execution
+    yield wamr.Snapshot(wamr.load("(module (memory 1))"))
+    try:
+        exports.throw(object())
+    except wamr.WasmException as error:
+        yield error
+    yield wamr.ffi.WASM_ARRAY_VEC("val", [])
+
+objects = list(kinds())
+modules = [vars(module) for name, module in sys.modules.items() if name.startswith("wamr")]
+
+def drop(objects=objects, modules=modules):
+    '''As the interpreter does where the modules live on; then nothing has let go of the objects.'''
+    for names in modules:
+        names.update(dict.fromkeys(names))
+    return len(objects), objects.clear()
+
+at_the_end(drop)
+"""
+
+
+@finalizes_before_modules_go
+def test_objects_of_each_kind_may_outlive_the_package(outcome, wat):
+    """Free-threaded builds empty the modules first, and let go of the objects then."""
+    data = wat(
+        """(module (import "m" "back" (func $back (param i32) (result i32)))
+        (tag $t (export "t") (param externref)) (memory (export "memory") 1)
+        (table (export "table") 2 externref) (global (export "g") (mut externref) (ref.null extern))
+        (func (export "one") (param i32) (result i32) (call $back (local.get 0)))
+        (func (export "throw") (param externref) (throw $t (local.get 0))))"""
+    )
+    assert outcome(KINDS.format(data=data)) == "(19, None)"

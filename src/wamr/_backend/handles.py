@@ -65,10 +65,11 @@ atexit.register(_releases.exiting)
 
 def deferrable(release: Callable[[Any], object]) -> Callable[[Any], None]:
     """Return a destructor for `ffi.gc` that calls `release`, as soon as that is safe."""
+    releases, ident = _releases, get_ident  # the interpreter may have cleared this module at exit
 
     def release_when_safe(pointer: Any) -> None:
-        if _releases.exited or _releases.deferring == get_ident():
-            _releases.deferred.append((release, pointer))
+        if releases.exited or releases.deferring == ident():
+            releases.deferred.append((release, pointer))
         else:
             release(pointer)
 

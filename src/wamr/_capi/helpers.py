@@ -7,6 +7,7 @@ them; they make new programs shorter.
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
@@ -191,7 +192,8 @@ def _array_vec(type_: vectors.Vec, items: Iterable[Any], function: str, paramete
         vec.data = data
     struct = vec[0]  # always the same object, and alive as long as anything refers to it
     key = id(struct)
-    _arrays[key] = (weakref.ref(struct, lambda _: _arrays.pop(key, None)), data)
+    # a bound method, since global names may be gone when Python exits
+    _arrays[key] = (weakref.ref(struct, partial(_arrays.pop, key)), data)
     return vec
 
 

@@ -8,6 +8,7 @@ here, with the address of their data, until C fills them again.
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from typing import Any
 
 from .._backend.binding import ffi
@@ -21,7 +22,8 @@ def note(struct: Any, data: Any, reason: str) -> None:
     """Record that the data of a struct was freed."""
     if struct.data == data:
         key = _key(struct)
-        structs[key] = (data, reason, weakref.ref(struct[0], lambda _: structs.pop(key, None)))
+        # a bound method, since global names may be gone when Python exits
+        structs[key] = (data, reason, weakref.ref(struct[0], partial(structs.pop, key)))
 
 
 def forget(struct: Any) -> None:

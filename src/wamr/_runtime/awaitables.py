@@ -83,38 +83,23 @@ def awaiting(
 
 def close_unstarted(awaitable: Any) -> None:
     """Close a coroutine that nobody has begun to await, so that Python doesn't warn about it."""
-    if isinstance(awaitable, Unawaited) or (
-        isinstance(awaitable, CoroutineType) and _is_unstarted(awaitable)
-    ):
+    if isinstance(awaitable, Unawaited):
         awaitable.close()
+    else:
+        _close(awaitable)
 
 
-def _is_unstarted(coroutine: CoroutineType[Any, Any, Any]) -> bool:
-    """Tell whether inspect.getcoroutinestate would say CORO_CREATED; also at the process's end."""
-    if coroutine.cr_running or coroutine.cr_frame is None:
-        return False
-    suspended: bool | None = getattr(coroutine, "cr_suspended", None)  # since 3.11
-    return coroutine.cr_frame.f_lasti < 0 if suspended is None else not suspended
-
-
-class Unawaited:
-    """Holds the awaitable of a suspended execution, and closes it if nobody has awaited it."""
-
-    __slots__ = ("_awaitable",)
-
-    def __init__(self, awaitable: Any) -> None:
-        self._awaitable = awaitable
-
-    def close(self) -> None:
-        """Close the coroutine unless it was begun."""
-        awaitable, self._awaitable = self._awaitable, None
-        if isinstance(awaitable, Begun):
-            awaitable.close()
-        else:
-            close_unstarted(awaitable)
-
-    def __del__(self) -> None:
-        self.close()
+def _close(
+    awaitable: Any,
+    # for Unawaited.__del__: global names may be gone when Python exits
+    coroutine: type[CoroutineType[Any, Any, Any]] = CoroutineType,
+) -> None:
+    """Close a coroutine that inspect.getcoroutinestate would call CORO_CREATED."""
+    if not isinstance(awaitable, coroutine) or awaitable.cr_running or awaitable.cr_frame is None:
+        return
+    suspended: bool | None = getattr(awaitable, "cr_suspended", None)  # since 3.11
+    if awaitable.cr_frame.f_lasti < 0 if suspended is None else not suspended:
+        awaitable.close()
 
 
 class Begun:
@@ -136,6 +121,28 @@ class Begun:
         """End the coroutine where it waits, unless it was taken."""
         if self.coroutine is not None:
             self.take()[0].close()
+
+
+class Unawaited:
+    """Holds the awaitable of a suspended execution, and closes it if nobody has awaited it."""
+
+    __slots__ = ("_awaitable",)
+
+    def __init__(self, awaitable: Any) -> None:
+        self._awaitable = awaitable
+
+    def close(
+        self, begun: type[Begun] = Begun, close_unstarted: Callable[[Any], None] = _close
+    ) -> None:
+        """Close the coroutine unless it was begun."""
+        awaitable, self._awaitable = self._awaitable, None
+        if isinstance(awaitable, (begun, type(self))):
+            awaitable.close()
+        else:
+            close_unstarted(awaitable)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def coroutine_of(awaitable: Any) -> Any:
