@@ -76,6 +76,9 @@ only_free_threaded = pytest.mark.skipif(
 only_with_gil = pytest.mark.skipif(
     FREE_THREADED, reason="this build of CPython has no GIL that a call could keep"
 )
+frees_late = pytest.mark.skipif(
+    CPYTHON and not FREE_THREADED, reason="CPython with a GIL frees what nothing refers to at once"
+)
 finalizes_before_modules_go = pytest.mark.skipif(
     FREE_THREADED,
     reason="without a GIL, CPython clears the modules at exit before it runs the last finalizers",

@@ -1,11 +1,12 @@
 """Errors for a memory or a table that exceeds a limit: which limit, its size, and its use."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
 from bounds import SANITIZED
-from platforms import needs_address_limit
+from platforms import frees_late, needs_address_limit
 
 from wamr import (
     Func,
@@ -37,6 +38,32 @@ def refused(make, error=MemoryLimitError):
 @pytest.fixture
 def limited():
     return Store(limits=ResourceLimits(memory_bytes=3 * PAGE, table_elements=5))
+
+
+@frees_late
+@pytest.mark.parametrize("enabled", [False, True], ids=["disabled", "enabled"])
+def test_what_waits_for_the_collector_makes_room(enabled, limited):
+    """Even where the program has turned the collector off."""
+
+    def in_cycle(obj):
+        cycle = [obj]
+        cycle.append(cycle)
+
+    was, module = gc.isenabled(), Module(limited, "(module (memory 2))")
+    (gc.enable if enabled else gc.disable)()
+    try:
+        for _ in range(10):
+            in_cycle(Memory(limited, MemoryType(Limits(1))))
+            in_cycle(Instance(limited, module))
+            memory = Memory(limited, MemoryType(Limits(1)))
+            assert memory.grow(2) == 1
+            in_cycle(memory)
+            table = Table(limited, TableType(FUNCREF, Limits(2)))
+            assert table.grow(3) == 2
+            in_cycle(table)
+            del memory, table
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 def test_a_memory_beyond_the_instances_limit():

@@ -42,17 +42,20 @@ set_state(ExternrefTableBase *table, CollectionState state)
 static void
 postpone(ExternrefTableBase *table)
 {
+    uint32_t limit = 2 * table->counts.held;
+
     if (table->counts.state != MARKED)
         set_state(table, NOT_COLLECTING);
     table->tries = 0;
-    wpy_externrefs_set_limit(table, 2 * table->counts.held);
+    wpy_externrefs_set_limit(table, limit > table->limit ? limit : table->limit);
 }
 
-/* A call could not go on with the collection. */
+/* A call could not go on with the collection. `weight`: it counts as so many. */
 static void
-count_try(ExternrefTableBase *table)
+count_try(ExternrefTableBase *table, uint32_t weight)
 {
-    if (++table->tries > table->limit)
+    table->tries += weight;
+    if (table->tries > table->limit)
         postpone(table);
 }
 
@@ -70,26 +73,34 @@ begin_marking(ExternrefTableBase *table, uint32_t *count)
         set_state(table, DRAINING);
     }
     if (table->counts.state == DRAINING && !table->counts.passing) {
-        set_state(table, MARKING);
+        table->counts.state = MARKING; /* and the tries stay */
         begun = true;
         *count = table->count;
     } else if (table->counts.state != MARKED && table->counts.state != MARKING)
-        count_try(table);
+        count_try(table, 1);
     UNLOCK(&table->counts.lock);
     return begun;
 }
 
-/* Ends the marking. `marks`, which is taken over, is NULL if it has failed. */
+/* Ends the marking. `marks`, which is taken over, are bytes, None: another thread was in a call,
+ * for which the marking has waited 50 ms, or NULL: an exception. */
 static void
 end_marking(ExternrefTableBase *table, PyObject *marks)
 {
     LOCK(&table->counts.lock);
-    if (marks) {
+    if (marks == Py_None) {
+        uint32_t tries = table->tries;
+        set_state(table, DRAINING);
+        table->tries = tries;
+        count_try(table, table->limit / 8 + 1);
+    } else if (marks) {
         table->marks = marks;
         set_state(table, MARKED);
     } else
         postpone(table);
     UNLOCK(&table->counts.lock);
+    if (marks == Py_None)
+        Py_DECREF(marks);
 }
 
 static bool
@@ -156,7 +167,7 @@ sweep(ExternrefTableBase *table)
                 set_state(table, NOT_COLLECTING);
             }
         } else if (table->counts.state == MARKED)
-            count_try(table);
+            count_try(table, 1);
         UNLOCK(&table->counts.lock);
         if (swept) {
             Py_DECREF(marks);
@@ -177,14 +188,13 @@ wpy_externrefs_collection(PyObject *self, PyObject *mark)
 
     if (begin_marking(table, &count)) {
         PyObject *marks = PyObject_CallFunction(mark, "I", count);
-        if (marks && !PyBytes_Check(marks)) {
-            if (marks != Py_None)
-                PyErr_SetString(PyExc_TypeError, "mark() must return bytes or None");
+        if (marks && marks != Py_None && !PyBytes_Check(marks)) {
+            PyErr_SetString(PyExc_TypeError, "mark() must return bytes or None");
             Py_DECREF(marks);
             marks = NULL;
         }
         end_marking(table, marks);
-        if (!marks && PyErr_Occurred())
+        if (!marks)
             return NULL;
     }
     dropped = sweep(table);

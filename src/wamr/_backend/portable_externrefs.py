@@ -139,14 +139,15 @@ class ExternrefTableBase:
         """
         count = self._begin_marking()
         if count >= 0:
-            marks = None
+            marks: bytes | None = b""
+            failed = True
             try:
                 marks = mark(count)
                 if not isinstance(marks, (bytes, type(None))):
-                    marks = None
                     raise TypeError("mark() must return bytes or None")
+                failed = False
             finally:
-                self._end_marking(marks)
+                self._end_marking(marks, failed)
         return self._sweep()
 
     def _begin_marking(self) -> int:
@@ -155,16 +156,19 @@ class ExternrefTableBase:
                 self._touched.clear()
                 self._set_state(DRAINING)
             if self._state == DRAINING and not any(other for _, other in self._passing.values()):
-                self._set_state(MARKING)
+                self._state = MARKING  # and the tries stay
                 return len(self._objects)
             if self._state in {NOT_COLLECTING, DRAINING}:
-                self._have_tried()
+                self._have_tried(1)
             return -1
 
-    def _end_marking(self, marks: bytes | None) -> None:
+    def _end_marking(self, marks: bytes | None, failed: bool) -> None:
         with self._lock:
-            if marks is None:
+            if failed:
                 self._postpone()
+            elif marks is None:  # it has waited 50 ms for another thread's call
+                self._state = DRAINING
+                self._have_tried(self._limit // 8 + 1)
             else:
                 self._marks = marks
                 self._set_state(MARKED)
@@ -175,7 +179,7 @@ class ExternrefTableBase:
             if self._state != MARKED:
                 return None
             if self._late():
-                self._have_tried()
+                self._have_tried(1)
                 return None
             for identity, number in list(self._indices.items()):
                 marked = number >= len(self._marks) or self._marks[number]
@@ -191,8 +195,8 @@ class ExternrefTableBase:
         self._state = state
         self._tries = 0
 
-    def _have_tried(self) -> None:
-        self._tries += 1
+    def _have_tried(self, weight: int) -> None:
+        self._tries += weight
         if self._tries > self._limit:
             self._postpone()
 
@@ -200,4 +204,4 @@ class ExternrefTableBase:
         if self._state != MARKED:
             self._state = NOT_COLLECTING
         self._tries = 0
-        self._limit = 2 * len(self)
+        self._limit = max(self._limit, 2 * len(self))

@@ -229,21 +229,22 @@ class Memory(MemoryBase, Extern):
         status = wait_for(attempt, "growing this Memory")
         if status == lib.WPY_CLOSED:
             raise ClosedError("this Memory is closed")
-        if status and reclaim():
+        problem = status and self._maximum_error(old[0], delta)
+        if status and not problem and reclaim():
             status = wait_for(attempt, "growing this Memory")
         if status:
-            raise MemoryLimitError(self._grow_error(old[0], delta))
+            problem = problem or no_room(self.store._budget)
+            raise MemoryLimitError(f"can't grow from {old[0]} by {delta} pages: {problem}")
         return int(old[0])
 
-    def _grow_error(self, old: int, delta: int) -> str:
-        """Return the message for a failure to grow."""
+    def _maximum_error(self, old: int, delta: int) -> str:
+        """Return what to say if a memory may never have so many pages; "": this one may."""
         maximum = self.type.limits.max
-        problem = f"can't grow from {old} by {delta} pages"
         if maximum is not None and old + delta > maximum:
-            return f"{problem}: at most {maximum} pages"
+            return f"at most {maximum} pages"
         if old + delta > MAX_PAGES:
-            return f"{problem}: no more room, it can have at most {MAX_PAGES} pages, 4 GiB"
-        return f"{problem}: {no_room(self.store._budget)}"
+            return f"no more room, it can have at most {MAX_PAGES} pages, 4 GiB"
+        return ""
 
     def _detach(self) -> None:
         """Let go of the bytes, since the memory is being closed."""

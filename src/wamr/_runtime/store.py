@@ -120,8 +120,8 @@ class Store:
         """Drop the objects behind externrefs that no table, global or running call refers to.
 
         This happens automatically when their number has doubled. Where other threads pass
-        references, their next calls end what this method has begun. While another thread is in a
-        call of the store for longer than 50 ms, it does nothing.
+        references, or are in a call of the store for longer than 50 ms, later calls end what this
+        method has begun.
 
         >>> import wamr, weakref
         >>> class Resource: pass

@@ -123,19 +123,15 @@ class Table(TableBase, Extern, ReferenceContext):
                 return int(lib.wpy_table_grow(self._c, min(amount, MAX_TABLE), ref, old))
 
             status = wait_for(attempt, "growing this Table")
-            if status and reclaim():
+            maximum = self.type.limits.max if status else None
+            beyond = maximum is not None and old[0] + amount > maximum
+            if status and not beyond and reclaim():
                 status = wait_for(attempt, "growing this Table")
         if status:
-            raise ValueError(self._grow_error(old[0], amount))
+            reason = no_room(self.store._budget, elements=True)
+            problem = f"{self.type}, by its type" if beyond else reason
+            raise ValueError(f"can't grow from {old[0]} by {amount} elements: {problem}")
         return int(old[0])
-
-    def _grow_error(self, old: int, delta: int) -> str:
-        """Return the message for a failure to grow."""
-        maximum = self.type.limits.max
-        problem = f"can't grow from {old} by {delta} elements"
-        if maximum is not None and old + delta > maximum:
-            return f"{problem}: {self.type}, by its type"
-        return f"{problem}: {no_room(self.store._budget, elements=True)}"
 
     def _position(self, index: int) -> int:
         size = self._size()

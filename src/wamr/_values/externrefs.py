@@ -38,8 +38,8 @@ class ExternrefTable(ExternrefTableBase):
     def collect(self, handles: Callable[[], Iterable[Any]]) -> None:
         """Drop the objects that none of `handles()`, which must cover all groups, can reach.
 
-        Where references are being passed, later calls of this method go on. Where another thread is
-        in a call, the collection is postponed.
+        Where references are being passed, or another thread is in a call, later calls of this
+        method go on.
         """
         dropped = self.collection(lambda count: marks(handles(), count))
         if dropped is not None:
