@@ -48,8 +48,8 @@ def test_a_module_with_exceptions_is_refused(world, wat, tmp_path, text):
                 "the module uses exceptions (tags or exnref), for which wasm-c-api has no "
                 "functions; wamr.Module loads it"
             )
-    wamr.Module(wamr.Engine(), data)  # as the text says
-    api.wasm_byte_vec_delete(binary)  # it was not given away
+    wamr.Module(wamr.Engine(), data)  # as the text of the error says
+    api.wasm_byte_vec_delete(binary)  # the failed call has not taken the vector
     assert c.wasm_module_validate(world.store, world.binary)
     assert api.wasm_module_new(world.store, world.binary)  # the store is usable
     del name
@@ -80,7 +80,7 @@ def test_no_bytes_are_no_module(world):
 )
 @positive("wasm_module_new", "wasm_module_validate")
 def test_a_module_that_cannot_throw_loads(world, wat, text):
-    """Its try blocks catch nothing: a trap passes by them."""
+    """Its try blocks have no clause that can catch: traps pass through them."""
     text = f'(module {text} (func (export "boom") (unreachable)) (export "f" (func 0)))'
     binary = api.wasm_byte_vec_from_bytes(wat(text))
     assert c.wasm_module_validate(world.store, binary)
@@ -98,8 +98,7 @@ def test_a_module_that_cannot_throw_loads(world, wat, text):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_refused_modules_leave_nothing(world, wat):
-    """The code of a module is freed when the module is refused, and not with its store."""
-
+    """The code of a refused module is freed at once, not only with its store."""
     import resource
 
     def resident() -> int:
@@ -121,7 +120,7 @@ def test_refused_modules_leave_nothing(world, wat):
 
 @negative("wasm_module_share", "wasm_module_obtain")
 def test_a_refused_module_is_not_shared(world, wat):
-    """A module is shared after it was loaded: one with exceptions never is."""
+    """Only a loaded module can be shared, and a module with exceptions is never loaded."""
     binary = api.wasm_byte_vec_from_bytes(wat("(module (tag))"))
     refused = api.wasm_module_new(world.store, binary)
     assert refused == NULL

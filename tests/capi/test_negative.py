@@ -10,7 +10,7 @@ import contextlib
 import pytest
 from capi import NEGATIVE, NULL, World, api, ffi, header, in_child
 
-# What a function may return for NULL: what it returns when it fails.
+# The results of a function that fails; a function may return them for NULL.
 FAILED = (None, False, 0, 0.0, -1.0)
 # Functions for which NULL is a valid value, so they may also succeed.
 NULL_IS_FINE = {
@@ -119,7 +119,7 @@ def dead_case(wat, function, parameters, kinds, vectors, position, way):
             return ffi.cast(f"wasm_{kind}_t *", 0x1234560)
         victim = world.new(kind)
         if kind == "engine":
-            # Other references count it, too: it is deleted with the last one.
+            # Other objects hold references to the engine, so it is deleted until the last is gone.
             while not api.wasm_repr(victim).startswith("dead"):
                 api.wasm_engine_delete(victim)
             return victim
@@ -154,7 +154,7 @@ def cases(wat, function, parameters, kinds, vectors):
         if parameter.type.name != "char":
             yield case(null_case, "NULL", NULL)
         if parameter.name == "env":
-            continue  # any Python object will do
+            continue  # any Python object is a valid env
         yield case(wrong_case, "an int", 5)
         yield case(wrong_case, "a float", 2.5)
         if parameter.type.name not in ("char", "void"):
@@ -200,7 +200,6 @@ def register():
         NEGATIVE.setdefault(signature[0].name, []).extend(names or ["one argument more"])
 
 
-with contextlib.suppress(
-    pytest.skip.Exception
-):  # without the header there are no functions to call
+# Without the header there are no functions to call: register() skips.
+with contextlib.suppress(pytest.skip.Exception):
     register()

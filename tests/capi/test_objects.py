@@ -310,7 +310,7 @@ def test_host_info(world, name):
     assert seen == []
     function("delete")(one)
     assert seen == [info]
-    # Those not yet deleted are finalized with the store; replaced ones are not finalized.
+    # The store finalizes objects that are not deleted. A finalizer that was replaced never runs.
     two = world.new(name)
     function("set_host_info_with_finalizer")(two, info, finalizer)
     function("set_host_info")(two, None)

@@ -231,7 +231,8 @@ def test_sizes_that_are_too_large_make_empty_vectors():
             getattr(api, f"wasm_{name}_vec_new_uninitialized")(out, size)
             assert out.data == NULL
             getattr(api, f"wasm_{name}_vec_delete")(out)
-    vals = ffi.new("wasm_val_vec_t *")  # as many bytes wrap around where size_t has 32 bits
+    # Where size_t has 32 bits, the size of this vector in bytes wraps around.
+    vals = ffi.new("wasm_val_vec_t *")
     api.wasm_val_vec_new_uninitialized(vals, 2**32 // ffi.sizeof("wasm_val_t") + 1)
     assert vals.data == NULL
     out = ffi.new("wasm_byte_vec_t *")

@@ -70,7 +70,7 @@ def test_a_vector_that_owns_the_running_function_is_not_deleted(wat, which):
     vec = VECTORS[which](echo)
     func = api.wasm_extern_as_func(vec.data[0])
     assert "wasm_extern_vec_delete: vec holds what is being called" in echo.call(1, func)
-    action(1)  # afterwards it may
+    action(1)  # after the call the vector can be deleted
     with pytest.raises(ReferenceError, match="wasm_func_call: func"):
         echo.call(1, func)
 
@@ -152,7 +152,7 @@ def test_two_threads_that_wait_for_each_other_are_told(wat):
     for thread in threads:
         thread.join(200)
         assert not thread.is_alive()
-    # One of them at least; the other may then go on.
+    # At least one of the two threads gets the error; the other may then go on.
     assert any("would wait for ever" in str(answer) for answer in found), found
     assert [echo.call(0) for echo in echoes] == [0, 0]
 
@@ -186,7 +186,8 @@ def test_of_two_threads_that_delete_the_same_one_is_told(world):
 
     def shared_foreign():
         foreign = world.new("foreign")
-        api.wasm_foreign_set_host_info(foreign, ffi.cast("void *", 64))  # no longer a simple one
+        # With host info the foreign object is deleted on another path.
+        api.wasm_foreign_set_host_info(foreign, ffi.cast("void *", 64))
         return foreign
 
     makers = {

@@ -36,7 +36,7 @@ def test_a_live_vector_of_another_type_may_be_there():
     new = [api.wasm_valtype_vec_from_list([api.wasm_valtype_new_i32()]) for _ in range(100)]
     sweep()
     assert not vectors.blocks
-    assert len(old) + len(new) == 110  # they were alive until here
+    assert len(old) + len(new) == 110  # keeps both lists alive until here
 
 
 def test_elements_that_came_into_a_vector_by_hand_go_with_it():

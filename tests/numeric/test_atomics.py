@@ -1,4 +1,4 @@
-"""Every atomic instruction, on a memory that isn't shared: beside tests/support/atomic_model.py.
+"""Every atomic instruction, on a memory that isn't shared, compared with a model.
 
 The operands are parameters, constants, and results of the instruction before: the loader treats
 them differently. So it does a result that goes into a local, is dropped, or is an operand again.
@@ -203,7 +203,8 @@ def test_nobody_waits_on_a_memory_that_is_not_shared(name: str, wat: Wat) -> Non
             assert exports.f(address, *operands) == 0
             assert exports.f(address, -1) == 0
             continue
-        for values in (operands, [1, 0], [0, -1], [-1, 2**62]):  # equal and not; all timeouts
+        # Equal and unequal values; each kind of timeout.
+        for values in (operands, [1, 0], [0, -1], [-1, 2**62]):
             with pytest.raises(wamr.Trap, match=r"^expected shared memory") as caught:
                 exports.f(address, *values)
             assert caught.value.code is wamr.TrapCode.OTHER
@@ -323,7 +324,7 @@ def test_operands_and_results_have_types(name: str, wat: Wat) -> None:
                 wrong = (*types[:at], other, *types[at + 1 :])
                 with pytest.raises(wamr.CompileError, match="type mismatch"):
                     wamr.load(text(wrong, result, before))
-        if result or not before:  # after `unreachable`, there is any result
+        if result or not before:  # code after `unreachable` may leave any result
             with pytest.raises(wamr.CompileError, match="type mismatch"):
                 wamr.load(text(types, OTHER[result], before))
     with pytest.raises(wamr.CompileError, match="type mismatch"):
@@ -343,7 +344,7 @@ def test_unreachable_code_is_valid_and_harmless(name: str, wat: Wat) -> None:
 
 
 def code_of(wat: Wat, code: bytes) -> bytes:
-    """Return a module with a memory and a function of this code, put in for another."""
+    """Return a module with a memory and a function whose code is replaced with `code`."""
     data = wat("(module (memory 1) (func i32.const 0 i64.const 0 i64.const 0 unreachable))")
     old = data[data.index(b"\x41\0\x42\0\x42\0\0\x0b") :]
     body = b"\0" + old[:6] + code

@@ -30,7 +30,8 @@ OTHERS = ENVIRONMENTS[1:]
 ODD = OTHERS[-1] if OTHERS else "standard"
 needs_others = pytest.mark.skipif(not OTHERS, reason="how to set it here is not known")
 
-# Sums that are rounded upwards and downwards, and a product of subnormals.
+# Sums that round upwards and downwards, and a product of subnormals: their bits differ between
+# environments.
 WITNESS = """(func $witness (result i64)
     (i64.xor
         (i64.reinterpret_f64 (f64.add (f64.const 1) (f64.const 0x1.8p-53)))
@@ -46,7 +47,7 @@ RIGHT = (
 
 @pytest.mark.skipif(X87, reason="32-bit x86: Python computes in x87 registers, wasm code does not")
 def test_the_witness_sees_a_difference() -> None:
-    """Python computes in the environment of its thread, as wasm code would without our care."""
+    """Python computes in its thread's environment, as wasm code would if nothing changed that."""
 
     def seen(name: str) -> list[bytes]:
         one, half, small = 1.0, 2.0**-54, 2.0**-1060
@@ -143,7 +144,7 @@ def test_a_host_function_has_its_own_environment(name: str, wat: Wat) -> None:
 @pytest.mark.parametrize("before", ["standard", ODD])
 @pytest.mark.parametrize("after", ["standard", *OTHERS])
 def test_what_a_host_function_sets_is_for_its_caller(before: str, after: str, wat: Wat) -> None:
-    """The environment is as if there were no wasm code in between."""
+    """The caller of wasm code sees the environment that the host function has set."""
     value = _word_of(after)
     data = wat(CALLING)
 

@@ -120,7 +120,7 @@ CASES = [
 ]
 IDS = [f"{type_}: {name}" for type_, (name, _) in CASES]
 
-# With operands that dead code has of any type. What must follow is `drop` where there is a result.
+# In dead code, operands of these instructions have any type. `drop` removes a result.
 DEAD = {
     "drop": "drop", "select": "select drop", "select with a type": "select (result T) drop",
     "local.set": "local.set 0", "local.tee": "local.tee 3 drop", "global.set": "global.set $mine",
@@ -163,7 +163,7 @@ def zero_of(type_: str) -> str:
 
 
 def text_of(type_: str, *functions: str) -> str:
-    """Return a module with everything that the expressions name, and these functions."""
+    """Return a module with these functions and all items that the expressions refer to."""
     tables = (
         f"(table $t 2 1000 {type_}) (elem $none {type_} (ref.null H))"
         if type_ in REFERENCES
@@ -250,7 +250,7 @@ def test_in_dead_code_it_changes_nothing(type_: str, case: tuple[str, str], wat:
 @pytest.mark.parametrize(("type_", "case"), DEAD_CASES, ids=DEAD_IDS)
 def test_dead_code_has_operands_of_any_type(type_: str, case: tuple[str, str], wat: Wat) -> None:
     bodies = [f"(block (local.set 0 (call $id {A})) {end} {case[1]}) {A}" for end in ENDS]
-    if case[0] in ("br", "return"):  # and with a value that is known
+    if case[0] in ("br", "return"):  # also with an operand whose type is known
         bodies += [f"(block (local.set 0 (call $id {A})) {end} {A} {case[1]}) {A}" for end in ENDS]
     functions = [function(str(i), body) for i, body in enumerate(bodies)]
     instance, one, two = instance_of(type_, wat, *functions)
@@ -264,7 +264,7 @@ def test_dead_code_has_operands_of_any_type(type_: str, case: tuple[str, str], w
 
 # ---- all instructions ----------------------------------------------------------------------------
 
-# Those that test_scalars.py, test_vectors.py and test_vector_memory.py don't run.
+# The instructions that test_scalars.py, test_vectors.py and test_vector_memory.py don't run.
 OTHERS = [
     *(0x00, 0x01, 0x02, 0x03, 0x04),  # unreachable, nop, block, loop, if
     *(0x06, 0x0A, 0x1F),  # try, throw_ref, try_table; the others need a tag, or a try around them

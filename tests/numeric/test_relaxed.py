@@ -1,4 +1,4 @@
-"""Every relaxed SIMD instruction on edge cases and random lanes: beside a model, and its place.
+"""Every relaxed SIMD instruction on edge cases and random lanes, compared with a model.
 
 The model, tests/support/relaxed_model.py, has the results that docs/features.md promises. They are
 the same on all processors. Each value is in each lane once, in each floating-point environment.
@@ -91,16 +91,15 @@ def test_a_product_is_rounded_before_the_sum(wat: Wat) -> None:
             bits = f.rounded(ieee.Fraction(value))
             return bytes(lane.join([bits] * lane.count))
 
-        one = (
-            1.0 + epsilon
-        )  # its square is 1 + 2 * epsilon + epsilon ** 2, the last of which is lost
+        # The square is 1 + 2 * epsilon + epsilon ** 2. Rounding loses the last term.
+        one = 1.0 + epsilon
         square = 1.0 + 2 * epsilon
         assert exports.madd(vector(one), vector(one), vector(-square)) == bytes(16)
         assert exports.nmadd(vector(one), vector(one), vector(square)) == bytes(16)
 
 
 def test_a_model_of_a_fused_operation_would_be_wrong() -> None:
-    """Among the operands that are tried, there are some for which it matters."""
+    """Some of the operands above have different results with a fused operation."""
     for name in relaxed_model.MADD:
         lane = relaxed_model.SHAPES[name[:5]]
         f = lane.format
@@ -173,7 +172,7 @@ def test_each_name_has_its_opcode(wat: Wat) -> None:
     [*(at for at, name in enumerate(FIXED) if name == "-"), 0x114, 0x115, 0x1FF, 0x200, 0x10105],
 )
 def test_an_opcode_without_an_instruction_is_refused(opcode: int, wat: Wat) -> None:
-    """Also those that the loader has for its own instructions."""
+    """The opcodes include those by which the loader marks its own instructions."""
     data = wat("(module (func unreachable i8x16.relaxed_swizzle unreachable))")
     number = bytes([opcode & 0x7F | 0x80, opcode >> 7 & 0x7F | 0x80, opcode >> 14])
     old = b"\xfd\x80\x02"

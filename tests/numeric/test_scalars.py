@@ -87,7 +87,7 @@ def test_a_pair_of_instructions_gives_what_the_model_gives(
 
 @pytest.mark.parametrize("type_", ["f32", "f64"])
 def test_constants_keep_their_bits(type_: str, wat: Wat, compare: Callable[..., None]) -> None:
-    """Also constants that are equal in a thread without subnormals, as 0 and the least number."""
+    """0 and the least subnormal stay different; a thread without subnormals finds them equal."""
     f, bits = scalar_model.FORMATS[type_], "i" + type_[1:]
     tries = scalar_model.values(type_)
     texts = []

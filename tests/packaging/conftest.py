@@ -35,7 +35,7 @@ def _no_switches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run a command; its output is in the failure if it fails."""
+    """Run a command that must succeed; a failure shows its output."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
@@ -57,10 +57,10 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the sdist in an awkward place.
+    """The wheel, built from the sdist under difficult conditions.
 
-    The place: git and cargo do nothing but leave a trace, the path is long and has spaces and
-    letters beyond ASCII, the files can't be written to, and the umask is strict.
+    git and cargo are stand-ins that only record that they were called. The path is long and has
+    spaces and letters beyond ASCII, the files are read-only, and the umask is strict.
     """
     traces = tmp_path_factory.mktemp("bin")
     for tool in ("git", "cargo"):

@@ -9,7 +9,7 @@ import iwasm
 
 
 def test_names_of_the_header_are_none_of_wamrs(root: Path) -> None:
-    """WAMR's files include the header, where a second definition of a macro would be silent."""
+    """WAMR's files include the header. A compiler would not warn of a macro that both define."""
     header = (root / "src/native/compiler.h").read_text(encoding="utf-8")
     define = r"^[ \t]*#[ \t]*define[ \t]+(\w+)"
     names = set(re.findall(define, header, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The local index: what pip asks for, and nothing else of the machine."""
+"""The local index serves the files that pip asks for, and no other file of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The build of the libraries: where it is, its switches, and that doing it again does nothing."""
+"""The build of the libraries: its folder, its switches, and that a second build does nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_also_one_without_many_patches_and_its_name_is_short(
         assert len(build.name) <= iwasm.LONGEST_NAME
         folders.add(build)
     assert len(folders) == len(names) + 1
-    assert len(",".join(names)) > 255  # as a name, what no file system takes
+    assert len(",".join(names)) > 255  # too long for the name of a folder
 
 
 @pytest.mark.parametrize("asked", ["adress", "address,thread"])
@@ -96,7 +96,7 @@ def test_a_failing_build_shows_the_output_and_the_command() -> None:
 def test_patches_compile_as_they_do_elsewhere(
     root: Path, name: str, labels: int, unaligned: int
 ) -> None:
-    """MSVC has no labels as values, some processors only aligned access."""
+    """MSVC lacks labels as values, and some processors lack unaligned access."""
     place = iwasm.layout(root)
     iwasm.build(root, None, place.c_files)
     ninja = [iwasm._tool("ninja"), "-C", place.cmake, "-t", "compdb"]

@@ -50,7 +50,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def written(folder: Path, **diffs: str) -> tuple[patches.Patch, ...]:
-    """Write patches and their series, and read them."""
+    """Write patches with these diffs and a series that lists them; return them as they are read."""
     (folder / "bugs").mkdir(parents=True, exist_ok=True)
     for name, diff in diffs.items():
         (folder / "bugs" / f"{name}.patch").write_text(f"{HEAD}\nBecause.\n---\n{diff}")
@@ -205,7 +205,7 @@ def test_patches_can_be_left_out(
 
 
 def test_git_applies_the_series_as_we_do(root: Path, tmp_path: Path) -> None:
-    """The patches are ordinary ones: git and we make the same tree of WAMR out of them."""
+    """`git apply` and patches.py make the same tree from WAMR and the series."""
     tree = sources.resolve(root, tmp_path).path
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     patches.apply(tree, ours, sources.PARTS)

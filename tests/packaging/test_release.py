@@ -21,7 +21,7 @@ RELEASED = f"# Changelog\n\n## 1.2.0 - 2026-11-30\n\nWAMR 2.4.3, commit `{COMMIT
 
 
 def said(problems: list[str], *words: str) -> None:
-    """One problem, with these words in it."""
+    """Check that there is one problem, and that it contains these words."""
     assert len(problems) == 1, problems
     assert all(word in problems[0] for word in words), problems
 
@@ -48,7 +48,7 @@ def test_a_version_may_not_go_out(name: str) -> None:
         RELEASED.replace("1.2.0 -", "[1.2.0] -"),
         RELEASED.replace("# Changelog\n", "# Changelog\n\n## Unreleased\n\n"),
         RELEASED + "\n## 1.1.0 - 2026-01-01\n\n- Old.\n",
-        RELEASED.replace("2026-11-30", "2026-12-01"),  # it is tomorrow elsewhere
+        RELEASED.replace("2026-11-30", "2026-12-01"),  # already tomorrow in another time zone
     ],
 )
 def test_a_changelog_may_go_out(text: str) -> None:
@@ -234,7 +234,7 @@ KNOWN = [f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 1
 
 def test_metadata_may_go_out() -> None:
     assert decisions.metadata(KNOWN, KNOWN, ">=3.10", 2) == []
-    assert decisions.metadata(KNOWN, [], ">=3.10", 2) == []  # the index's list is not there
+    assert decisions.metadata(KNOWN, [], ">=3.10", 2) == []  # the index's list can't be had
 
 
 @pytest.mark.parametrize(

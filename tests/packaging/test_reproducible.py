@@ -68,7 +68,10 @@ THEIRS = re.compile(r"\b_?Py_(?:X?(?:IN|DE)CREF|X?NewRef|REFCNT|CLEAR)\b|\bob_re
 
 
 def foreign_counts(root: Path, file: Path, *options: str) -> list[str]:
-    """The lines of a preprocessed file, but those of Python's headers, that count Python's way."""
+    """Return the preprocessed lines of a file that count references as Python's headers do.
+
+    Lines of Python's headers themselves are left out.
+    """
     compiler, _ = reproducible.compiler(os.environ)
     include = sysconfig.get_path("include")
     where = [f"-I{include}", f"-I{root / 'src' / 'native'}", *map(str, options)]
@@ -95,7 +98,7 @@ def test_reference_counts_do_not_come_from_pythons_headers(root: Path) -> None:
     first = module_options.for_all(abi3=True)[:2]
     file = root / "tests" / "support" / "reference_counts.c"
     assert foreign_counts(root, file, *first) == []
-    assert foreign_counts(root, file)  # without the header they do
+    assert foreign_counts(root, file)  # without our header there are such lines
     wamr = iwasm.layout(root).include_dirs[1]
     for path in (root / "src" / "native" / "cpython").glob("*.c"):
         assert foreign_counts(root, path, *first, f"-I{wamr}") == [], path.name
@@ -136,7 +139,7 @@ def test_another_epoch_is_refused(text: str) -> None:
 
 
 def make(folder: Path, mode: int, names: list[str]) -> Path:
-    """The same files, with the modes and in the order of a machine."""
+    """Make an archive of these files, which are added in this order and have this mode."""
     for name in names:
         path = folder / "wamr-1" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +194,13 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
 @posix
 @pytest.mark.packaging
 def test_two_sdists_are_equal_to_the_byte(root: Path, tmp_path: Path) -> None:
+<<<<<<< HEAD
     """Of another folder, with a space in its name, another umask, and what an old build left."""
+||||||| parent of 7f77da1b (tests: rewrite the comments that a stranger would stumble at)
+    """Of another folder, with a space in its name, and with another umask."""
+=======
+    """The second one is built in a folder with a space in its name and with another umask."""
+>>>>>>> 7f77da1b (tests: rewrite the comments that a stranger would stumble at)
     tree = iwasm.sources.resolve(root, iwasm.layout(root).build).path
     left = shutil.ignore_patterns(
         "build", "dist", ".*", "wamr-src", "*.egg-info", "*.so", "__pycache__"

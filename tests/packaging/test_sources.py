@@ -1,4 +1,4 @@
-"""The four ways to the sources, their proof, and the error of each that goes wrong."""
+"""The four ways to get the sources, their proof, and the error of each way that fails."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small tree that counts as the pinned one."""
+    """A small tree that is pinned instead of WAMR's."""
     made = make_tree(tmp_path / "tree")
     monkeypatch.setattr(sources, "CORE_TREE", sources.tree_id(made / "core"))
     return made
@@ -61,7 +61,7 @@ def resolve(project: Path) -> sources.Tree:
 
 
 def tool(project: Path, name: str, script: str) -> None:
-    """A stand-in for a tool, the only one on the path."""
+    """Put a stand-in for a tool on the path."""
     path = project.parent / "bin" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!{sys.executable}\nimport sys, time\n{script}\n")
@@ -175,7 +175,7 @@ def test_a_half_populated_submodule_is_an_error(tree: Path, project: Path, check
 def test_git_fetches_the_submodule(
     tree: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.undo()  # the path again; the small tree is made to count below
+    monkeypatch.undo()  # restores the path; the small tree is pinned again below
     upstream = tmp_path / "upstream"
     shutil.copytree(tree, upstream)
     monkeypatch.setattr(sources, "CORE_TREE", sources.tree_id(upstream / "core"))

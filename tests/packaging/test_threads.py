@@ -1,6 +1,8 @@
-"""Our C under ThreadSanitizer, without Python: many threads in tests/support/threads.c, with
-exceptions in throwing_threads.c, with executions in suspending_threads.c, with snapshots in
-copying_threads.c; in locks.c what is to be refused where the order of locks is asserted.
+"""Programs of many threads that use our C without Python, under ThreadSanitizer.
+
+The programs are in tests/support: threads.c, throwing_threads.c (exceptions), suspending_threads.c
+(executions) and copying_threads.c (snapshots). locks.c takes locks in wrong orders, which the
+assertions of the order must refuse.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import iwasm
 
 pytestmark = [
     pytest.mark.packaging,
-    pytest.mark.much_address_space,  # ThreadSanitizer's
+    pytest.mark.much_address_space,  # ThreadSanitizer reserves it
     pytest.mark.skipif(bool(iwasm.missing_tools()), reason="needs cmake and ninja"),
     pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler"),
 ]
@@ -98,7 +100,7 @@ COPIED = """(module
         (i32.const 0))
     (export "memory" (memory 0)))"""
 
-# wpy_memory_size reads the number of pages without the lock that WAMR's growing is under.
+# wpy_memory_size reads the number of pages without the lock under which WAMR grows a memory.
 SUPPRESSIONS = "race:wasm_enlarge_memory_internal\n"
 
 Build = Callable[..., Path]

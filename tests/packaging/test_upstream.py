@@ -38,7 +38,7 @@ def diff(line: int, change: str) -> str:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A small WAMR, which is all that the build takes."""
+    """A small tree in place of WAMR's, with the parts that the build takes."""
     tree = tmp_path / "tree"
     (tree / "core" / "iwasm").mkdir(parents=True)
     (tree / "build-scripts").mkdir()
@@ -54,7 +54,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def repository(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> upstream.Repository:
-    """A checkout of ours with three patches, and its repository of commits."""
+    """The repository of commits of a checkout with three patches."""
     checkout = tmp_path / "checkout"
     folder = checkout / "patches"
     for name, line, area in (("one", 5, "bugs"), ("two", 20, "wasi"), ("three", 35, "bugs")):
@@ -94,7 +94,8 @@ def test_patches_become_commits_and_come_back_the_same(repository: upstream.Repo
     assert order() == ["one", "two", "three"]
     first = texts()
     head = repository.git("rev-parse", "HEAD")
-    upstream.export(upstream.edit(repository.path))  # and the same a second time, commits too
+    # A second round gives the same files and commits.
+    upstream.export(upstream.edit(repository.path))
     assert texts() == first
     assert repository.git("rev-parse", "HEAD") == head
 
@@ -171,7 +172,7 @@ def test_an_upgrade_moves_the_patches_and_the_pin(
     assert pinned["core_tree"] == git
     link = upstream.Repository(upstream.ROOT).git("ls-files", "--stage")
     assert f"160000 {NEW} 0\twamr-src" in link
-    # What was written applies to the new tree.
+    # The exported patches apply to the new tree.
     patches.apply(newer, tmp_path / "copy", sources.PARTS, patches.series(patches.FOLDER))
     assert "int one;" in (tmp_path / "copy" / "core" / "a.c").read_text()
 

@@ -1,4 +1,4 @@
-"""The wheel: its contents, its verdict by auditwheel and abi3audit, and its use in each Python."""
+"""The wheel: its contents, what auditwheel and abi3audit say of it, and its use in each Python."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_it_is_abi3_for_3_10_and_later(wheel: Path) -> None:
 
 
 def test_it_works_in_older_pythons_whichever_built_it(root: Path) -> None:
-    """Formats like "y#" mean different types with the headers of 3.13 and to 3.12."""
+    """Formats like "y#" take another type with the headers of 3.13 than 3.12 and earlier expect."""
     for file in root.glob("src/native/cpython/*.[ch]"):
         text = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
         assert not re.search(r'"[^"\n]*[a-z]#[^"\n]*"', text), file.name
@@ -163,7 +163,7 @@ def test_auditwheel_and_abi3audit_accept_it(wheel: Path, tmp_path: Path, run: Ru
 
 
 def pythons() -> list[Path]:
-    """The interpreters of this machine that the wheel is for, one per version, this one first."""
+    """Return the interpreters here that the wheel supports, one of each version, this one first."""
     found = {sys.version_info[:2]: Path(sys.executable)}
     places = [*Path.home().glob(".pyenv/versions/3.*/bin/python3")]
     places += [Path(path) for minor in range(10, 20) if (path := shutil.which(f"python3.{minor}"))]

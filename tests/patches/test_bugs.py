@@ -208,7 +208,7 @@ MANY = leb(2**26 - 1)
 def test_counts_without_items(module: tuple[str, bytes]) -> None:
     import resource
 
-    wamr.load(HEADER)  # the first load takes memory, too
+    wamr.load(HEADER)  # the first load allocates what later ones reuse
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(wamr.CompileError):
         wamr.load(HEADER + module[1])
@@ -232,7 +232,7 @@ def test_billions_of_locals(kind: int, count: int) -> None:
 def test_threads_with_small_stacks(kib: int, stack_factor: int, wat: Wat) -> None:
     import threading
 
-    # The thread imports nothing: the parser of CPython 3.14 needs more stack.
+    # The thread imports no module: the parser of CPython 3.14 needs more stack than it has.
     text = """(module (import "m" "f" (func $f (param i32) (result i32)))
         (func $deep (export "deep") (param i32) (result i32)
           (if (result i32) (local.get 0)

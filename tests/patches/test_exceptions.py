@@ -1,4 +1,4 @@
-"""One test for each patch that brings exceptions, and the type exnref (cmake/patches/spec/).
+"""One test for each patch that adds exceptions and the type exnref (cmake/patches/spec/).
 
 Each fails without its patch: WAMR_WITHOUT_PATCH=name pip install -e ., then run it. The other tests
 of exceptions are in tests/unit.
@@ -42,8 +42,8 @@ def body(code: bytes, locals_: bytes = b"\0") -> bytes:
 def passing(t: bytes, code: bytes, locals_: bytes = b"\0", *more: bytes) -> bytes:
     """Return a module whose function `f` takes an exnref and returns one.
 
-    Type 0 is its type, type 1 that of a block which takes one, type 2 that of a tag. `more`:
-    sections, whole; where they go is their number.
+    Type 0 is the type of `f`, type 1 that of a block that takes an exnref, type 2 that of a tag.
+    `more` has whole sections, which are put where their numbers belong.
     """
     types = vec([b"\x60\1" + t + b"\1" + t, b"\x60\1" + t + b"\1" + t, b"\x60\1" + t + b"\0"])
     sections = [
@@ -63,7 +63,7 @@ GLOBAL_IMPORT = b"\1m\1g\3"
 
 
 def places(t: bytes) -> dict[str, bytes]:
-    """Return a module for each place where this type may stand."""
+    """Return a module for each place where the type `t` may stand, by the name of the place."""
     imported = section(2, vec([GLOBAL_IMPORT + t + b"\0"]))
     return {
         "parameter and result": passing(t, GET),
@@ -98,7 +98,7 @@ def places(t: bytes) -> dict[str, bytes]:
 
 
 def nullable_places(t: bytes) -> dict[str, bytes]:
-    """Return a module for each place where a null must be of the type."""
+    """Return a module for each place whose value begins as a null of the type `t`."""
     return {
         "null local": passing(t, b"\x20\1\x1a" + GET, b"\1\1" + t),
         "table": passing(t, GET, b"\0", section(4, b"\1" + t + b"\0\1")),
@@ -159,7 +159,7 @@ except Exception as error:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs RLIMIT_AS")
 @pytest.mark.parametrize("count", [2**32 - 1, 2**29, 2**27])
 def test_more_tags_than_bytes(count: int) -> None:
-    """The loader refuses the module before it allocates the tags: here, 1 GiB is too much."""
+    """The loader refuses the module before it allocates the tags: 1 GiB of addresses is enough."""
     data = HEADER + section(1, b"\1\x60\0\0") + section(13, leb(count) + b"\0\0")
     command = [sys.executable, "-c", MANY_TAGS, data.hex()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -344,7 +344,8 @@ class Referent:
     """An object that can be weakly referenced."""
 
 
-# `nothing` and `another` have null locals where the frames of the other functions were.
+# The frames of `nothing` and `another` lie where those of the other functions were, and have null
+# locals there.
 LOCALS = "(local externref)" * 40
 RETURNING = f"""(module (import "m" "collect" (func $collect))
     (func (export "one") (param externref) (result externref) (local.get 0))
@@ -357,7 +358,7 @@ RETURNING = f"""(module (import "m" "collect" (func $collect))
 @pytest.mark.parametrize("later", ["nothing", "another"])
 @pytest.mark.parametrize("name", ["one", "three"])
 def test_what_a_call_has_returned_is_let_go(wat: Wat, name: str, later: str) -> None:
-    """Also while a later call runs, whose frame lies where that of the first call did."""
+    """The object is let go while a later call runs, whose frame lies where the first one did."""
     store = Store()
 
     def collect() -> None:
@@ -367,7 +368,8 @@ def test_what_a_call_has_returned_is_let_go(wat: Wat, name: str, later: str) -> 
     exports = Instance(store, Module(store, wat(RETURNING)), [collect]).exports
     others = wamr.Table(store, wamr.TableType(ValType.EXTERNREF, wamr.Limits(500)))
     for number in range(500):
-        others[number] = Referent()  # so that no cell has the number of `referent` by chance
+        # So the number of `referent` is large, and in no cell by chance.
+        others[number] = Referent()
     referent = Referent()
     gone = weakref.ref(referent)
     result = exports[name](referent)

@@ -167,7 +167,7 @@ ALL = "i32 i64 f32 f64 v128 externref funcref"
 
 
 def test_host_function_of_every_type(wat: Wat) -> None:
-    """Results come in another order than parameters, so that each value moves."""
+    """The results are the parameters in reverse order, so each value moves to another cell."""
     names = ALL.split()
     back = " ".join(reversed(names))
     text = f"""(module
@@ -313,7 +313,7 @@ def test_table_init_into_a_shared_table(wat: Wat) -> None:
 
 
 def test_functions_of_a_failed_instance_stay_callable(wat: Wat) -> None:
-    """The first segment fits, the second doesn't: the specification keeps what the first wrote."""
+    """Only the first segment fits. As the specification says, the table keeps its functions."""
     store = Store()
     table = wamr.Table(store, TableType(ValType.FUNCREF, Limits(10)))
     text = SHARED.format(a=1, b=2, segment="(elem (i32.const 0) $b) (elem (i32.const 9) $a $b)")

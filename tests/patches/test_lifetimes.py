@@ -103,7 +103,7 @@ def test_what_is_collected_is_given_back(wat: Wat) -> None:
             imports = {"m": {"f": lambda c=cycle: None}}
             cycle.append(wamr.Instance(wamr.Store(), module, imports).exports.memory)
 
-    gc.disable()  # the collector would decide how many live at once, and so how many are pooled
+    gc.disable()  # otherwise the collector decides how many instances live at once
     module = wamr.Module(wamr.Store(), wat(TEXT))
     cycles()
     before = address_space()

@@ -164,7 +164,7 @@ def test_vectors_and_references_keep_their_old_value(wat: Wat) -> None:
 
 
 def test_loading_a_deep_stack_ends_soon() -> None:
-    wamr.Module(wamr.Engine(), binaries.deep(12_000))  # it took seconds
+    wamr.Module(wamr.Engine(), binaries.deep(12_000))  # without the patch: seconds
 
 
 # -- one pass --------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class Random32:
         self.code += (
             b"\x41\x01\x04\x7f" if kind == 1 else b"\x41\0\x04\x7f" if kind == 2 else b"\x02\x7f"
         )
-        if kind == 2:  # what is not run changes nothing
+        if kind == 2:  # this branch does not run, so the locals stay as they are
             self.close(self.steps([], 6), branch=False)
             self.locals = before
             self.code += b"\x05"
@@ -272,7 +272,7 @@ def test_more_kept_locals_than_slots_are_refused() -> None:
 
 
 def test_code_that_grows_more_than_thought() -> None:
-    """Branches with results emit many bytes for two bytes of code."""
+    """A branch with results is two bytes in the module, and many in the emitted code."""
     results = b"\x41\x07" * 1000
     code = b"\x41\x01" + b"\x41\x01\x04\x40" * 50 + b"\x0b" * 50 + b"\x1a" + b"\x41\x00"
     assert run(module(code)) == 0

@@ -20,7 +20,7 @@ PAGES = 64
 LONG = PAGES * 65536
 ELEMENTS = 10_000_000
 
-# What each loop does before it branches.
+# The instruction that each loop executes before it branches.
 BULK = {
     "memory.fill": f"(memory.fill (i32.const 0) (i32.const 1) (i32.const {LONG}))",
     "memory.copy": f"(memory.copy (i32.const 0) (i32.const {LONG // 2}) (i32.const {LONG // 2}))",
@@ -110,7 +110,7 @@ def test_a_bulk_instruction_counts_by_its_length(
         instance.exports.go(length)
         return instance.fuel
 
-    assert left(0) == left(of - 1) == 999  # the function's entry
+    assert left(0) == left(of - 1) == 999  # only the check of the function's entry
     assert left(of) == left(2 * of - 1) == 998
     assert left(units * of) == 999 - units
     assert left(units * of, units + 1) == 0
@@ -120,7 +120,7 @@ def test_a_bulk_instruction_counts_by_its_length(
     assert instance.fuel == 0
     assert bytes(instance.exports.memory.view()) == before
     with pytest.raises(wamr.Trap, match="out of bounds"):
-        left(-1)  # and not an error because the work exceeds the fuel
+        left(-1)  # the bounds are checked before the fuel
     assert instance.fuel == 999
 
 
@@ -146,7 +146,7 @@ def test_checks_in_branches_that_do_not_run_do_not_count(
     straight, long = "(nop)" * 200, "(nop)" * 300
     branch = f"(if (i32.const {condition}) (then {long}) {otherwise.format(long=long)})"
     instance = wamr.load(wat(f'(module (func (export "go") {(straight + branch) * 100}))'))
-    # of 200 to 500 bytes that run each time
+    # each of the 100 pieces executes 200 to 500 bytes of code
     assert fuel_of(instance, "go") >= 200 * 100 // 256
 
 

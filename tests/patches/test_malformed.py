@@ -103,7 +103,7 @@ def test_sections_in_any_order_and_number(everything: bytes, record_attempt: Rec
         assert exercise(module(*chosen)) in OUTCOMES, number
 
 
-# ------------------------------------------------------------------ no modules at all
+# ------------------------------------------------------------------ bytes that are no module
 
 
 @pytest.mark.parametrize(
@@ -238,8 +238,8 @@ def test_functions_with_large_frames_overflow_the_stack_cleanly() -> None:
 
 
 def test_chain_of_instances_with_large_frames_is_off_the_native_stack(stack_factor: int) -> None:
-    """Each call has a wasm stack of its own; the native stack has no room for all calls."""
-    count = 8000  # v128 parameters: 128 KB, in wasm and in C
+    """The frames of all calls together would not fit on the native stack."""
+    count = 8000  # v128 parameters: 128 KB, on the wasm stack and in C
     params = b"\x7b" * count
     signature = section(1, b"\1\x60" + leb(count) + params + b"\0")
     body = b"\0" + b"".join(b"\x20" + leb(i) for i in range(count)) + b"\x10\0\x0b"

@@ -115,7 +115,7 @@ def test_recursion_without_end_is_a_trap(wat: Wat, pushed: str, stack: int) -> N
         depths.append(instance.exports.depth.value)
         assert instance.exports.fine() == 42
     assert depths[0] == depths[1] == depths[2]
-    least = 60 if BITS == 64 else 36  # a frame's head has pointers
+    least = 60 if BITS == 64 else 36  # bytes of a frame without values
     assert depths[0] * (least + 8 * pushed.count("i64")) <= stack
 
 

@@ -73,7 +73,7 @@ def test_names_that_differ_after_nul() -> None:
     ]
     with pytest.raises(wamr.CompileError, match="duplicate export name"):
         load(exporting("a\0b", "a", "a\0b"))
-    # An import that begins like one of WASI's is not WASI's.
+    # An import whose name has one of WASI's names before its NUL is not WASI's.
     for module, field in (("wasi_snapshot_preview1\0", "proc_exit"), ("wasi_unstable", "x\0y")):
         imports = vec(name(module) + name(field) + b"\0\0")
         with pytest.raises(wamr.LinkError, match="is missing"):

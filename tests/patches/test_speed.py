@@ -59,7 +59,7 @@ ALONE = {
 
 def pairs(wat: Wat, body: str) -> int:
     text = f'(module (memory 1) (func (export "f") (param i32 i32) {body}))'
-    func = wamr.load(wat(text)).exports.f  # which keeps what `_c` points to
+    func = wamr.load(wat(text)).exports.f  # the variable keeps alive what `_c` points to
     found: int = lib.wpy_func_superinstructions(func._c)
     return found
 
@@ -139,7 +139,7 @@ COMPARE_F64: dict[str, Callable[[float, float], bool]] = {
     **ORDERS,
 }
 
-# Instructions that work with a and b, the same numbers as i64 and f64 -> their value.
+# The first instruction: its value. $A, $B are $a and $b as i64, and $x, $y are $a and $b as f64.
 FIRSTS: dict[str, Callable[[int, int], int]] = {
     **{f"(i32.{op} (local.get $a) (local.get $b))": how for op, how in I32.items()},
     "(i32.eqz (local.get $a))": lambda a, b: a == 0,
@@ -157,7 +157,7 @@ FIRSTS: dict[str, Callable[[int, int], int]] = {
     "(i32.load8_u offset=3 (local.get $b))": lambda a, b: loaded(b + 3, 1),
     "(i32.load16_u offset=3 (local.get $b))": lambda a, b: loaded(b + 3, 2),
 }
-# Instructions that work with a first, V, and c -> the result of the function.
+# The second instruction: the result of the function. V is the first instruction, v is its value.
 SECONDS: dict[str, Callable[[int, int], int]] = {
     "(local.set $t V) (local.get $t)": lambda v, c: v,
     "(i32.mul (local.tee $t V) (i32.add (local.get $t) (local.get $c)))": lambda v, c: (
@@ -344,7 +344,7 @@ def test_a_pair_uses_as_much_fuel_as_its_branch(wat: Wat, loop: str, each: int) 
         (loop $l (local.set 1 (i32.add (local.get 1) (i32.const 1))) {loop})))""")
     ).exports.f
     rounds = 1000
-    last = 0 if "then" in loop else 1  # the last round's branch: tried, or not reached
+    last = 0 if "then" in loop else 1  # the check of the branch in the last round, if it is reached
     needed = 1 + (rounds - 1) * each + last
     f.call(rounds, fuel=needed)
     with pytest.raises(wamr.FuelTrap):

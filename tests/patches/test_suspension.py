@@ -76,7 +76,7 @@ CHECKS = CHECKS.replace("STRAIGHT", "(local.set 1 (i32.add (local.get 1) (local.
 
 @pytest.fixture
 def every_check():
-    """Let the checkpoint be visited at each check."""
+    """Make slices one check long, so the checkpoint is visited at each check."""
     lib.wpy_debug_set_slice(1)
     yield
     lib.wpy_debug_set_slice(0)
@@ -133,7 +133,7 @@ def test_code_goes_on_behind_an_import():
 
 @pytest.mark.parametrize("size", range(6))
 def test_code_goes_on_where_the_stack_is_full(every_check, size):
-    """The deepest frame is not followed by room for another one."""
+    """Behind the deepest frame there is no room for another one."""
     module = Module(
         Store(),
         f"""(module (global (export "depth") (mut i32) (i32.const 0))

@@ -126,7 +126,7 @@ def test_directories_tell_of_writing_so_that_it_is_asked_for(tmp_path: Path) -> 
         assert error == 0
         assert wasi.rights(file)[0] & WRITE == 0
         assert wasi.write(file, b"y") == wasm_fixtures.NOTCAPABLE
-        # the rights that it has, which changes nothing
+        # setting the rights that the file has changes nothing
         assert wasi.fd_fdstat_set_rights(fd, base, told) == 0
         assert wasi.open(path, dir=fd, rights=WRITE)[0] == wasm_fixtures.NOTCAPABLE
         assert wasi.fd_fdstat_set_rights(fd, base, told | SET_TIMES) == wasm_fixtures.NOTCAPABLE
@@ -168,7 +168,8 @@ def test_opening_a_huge_file_takes_no_memory(tmp_path: Path) -> None:
 
 
 def test_empty_path_at_the_end_of_the_memory(tmp_path: Path) -> None:
-    wasi = WasiFunctions(dirs={"/": tmp_path})  # the patch: only UndefinedBehaviorSanitizer sees it
+    # Without the patch only UndefinedBehaviorSanitizer reports an error here.
+    wasi = WasiFunctions(dirs={"/": tmp_path})
     assert wasi.path_filestat_get(3, 0, 65536, 0, wasi.OUT) == 44
     assert wasi.path_readlink(3, 65536, 0, 65536, 0, wasi.OUT) == 44
 

@@ -100,7 +100,7 @@ def test_entries_tell_nothing_of_the_host(tmp_path: Path) -> None:
         (tmp_path / str(i)).mkdir()
     wasi = WasiFunctions(dirs={"/": tmp_path})
     for path in ("", "0/" * 119 + "x", "1", "2/../" * 50):
-        if path:  # something else lies on the stack each time
+        if path:  # leaves other bytes on the native stack each time
             wasi.path_filestat_get(3, FOLLOW, path, wasi.OUT)
         assert wasi.fd_readdir(3, 8192, 4096, 0, wasi.OUT) == 0
         data, seen = wasi.memory.read(8192, wasi.u32()), 0
@@ -160,7 +160,7 @@ def test_an_instance_has_a_limited_number_of_descriptors(tmp_path: Path) -> None
     )
 
 
-# Makes fallocate return EOPNOTSUPP, as on file systems without it.
+# Lets fallocate fail with EOPNOTSUPP, as on file systems that lack it.
 _WITHOUT_FALLOCATE = """
 import ctypes, platform, struct
 numbers = {"x86_64": 285, "aarch64": 47, "riscv64": 47, "i686": 324, "armv7l": 352}

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 def run(*arguments):
     command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
-    paths = os.pathsep.join(filter(None, sys.path))  # where this process finds wamr
+    paths = os.pathsep.join(filter(None, sys.path))  # the folders where this process finds wamr
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -109,7 +109,8 @@ def test_a_run_is_drawn(tmp_path):
     image = ET.parse(file).getroot()
     assert any("times as fast as wasmtime-py" in tip for tip in tips(image))
     assert "add.callable(2, 3), held" in words(image)
-    assert "what a limit's timeout adds" not in words(image)  # no other engine has this line
+    # The row has no other engine to compare with.
+    assert "what a limit's timeout adds" not in words(image)
 
 
 def test_how_many_times_as_fast_we_are_is_where_the_dot_is():

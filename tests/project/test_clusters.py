@@ -1,6 +1,6 @@
 """Samples of clusters: a worker is killed and nothing is lost; a module is sent once.
 
-The machine has no more cores for it than for other tests, so nothing here depends on time.
+Other tests run on the same cores meanwhile, so no test here depends on time.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def test_ray_loses_nothing_when_a_worker_is_killed(steps: str) -> None:
 # ------------------------------------------------------------------ a scheduler and workers
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Start a scheduler and two workers, as on other machines; return the scheduler's address."""
+    """Start a scheduler and two workers as processes; return the scheduler's address."""
     needs("distributed", "cluster")
     tmp_path = tmp_path_factory.mktemp("dask")
     place = tmp_path / "scheduler.json"
@@ -99,8 +99,8 @@ def test_the_same_code_runs_with_the_address_of_a_scheduler(scheduler: str, step
     assert shown == steps + ONE_EACH + TOO_LONG
 
 
-# The sample is part of the program that is started, as where it is started itself: then its
-# functions are sent to the workers with their code.
+# The code of the sample is part of the program, as if the sample were the program: Dask sends
+# functions of the main module to the workers with their code.
 CLIENT = """
 import sys
 import cloudpickle

@@ -1,4 +1,4 @@
-"""docs/coming-from.md: the code of both columns runs, the other packages' where they install."""
+"""docs/coming-from.md: the code of both columns runs, as far as the packages are installed."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_wasmtime(files: Path) -> None:
             elif piece.startswith("Config."):
                 assert hasattr(w.Config, piece.partition(".")[2])
             elif piece in {"access_caller=True", 'caller["memory"]'}:
-                skipped.add(piece)  # together, below
+                skipped.add(piece)  # the two are run together below
             else:
                 run([piece.replace("…", "['name']")], names)
     assert len(skipped) == 2
@@ -155,7 +155,7 @@ def test_pywasm3(wat: Any) -> None:
 
 
 def test_wasmer(files: Path) -> None:
-    needs_large("wasmer-compiler-cranelift", "bench")  # whose newest wheels are for CPython 3.10
+    needs_large("wasmer-compiler-cranelift", "bench")  # its newest wheels are for CPython 3.10
     import wasmer
     from wasmer_compiler_cranelift import Compiler
 
@@ -190,7 +190,7 @@ def test_c_functions_exist() -> None:
                 assert hasattr(wamr.ffi, name), name
 
 
-# ------------------------------------------------------------------ the right columns: ours
+# ------------------------------------------------------------------ the right columns: wamr
 def nothing(value: int) -> None:
     pass
 

@@ -15,7 +15,7 @@ import rules
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "src/native/compiler.h"
-# Files that spell an extension of a compiler for another reason than that header's.
+# Files that use an extension of a compiler for a reason that doesn't concern the header.
 ALLOWED = {
     "src/native/interp/floating.h": "instructions of processors, which no builtin has",
 }
@@ -34,9 +34,9 @@ EXTENSIONS = re.compile(
 
 
 def compiler_extensions(files: Mapping[str, str]) -> list[str]:
-    """Return a line for each extension of a compiler, and each question which compiler it is.
+    """Return a line for each use of a compiler's extension, and each test for a certain compiler.
 
-    Of patches, the added lines are read.
+    Of a patch, only the added lines are read.
     """
     wrong = []
     for name, text in files.items():

@@ -111,7 +111,7 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "samples/*.md")
     for path in ROOT.glob(pattern)
 )
-# For those who work on the package. The others name what users have: their files and modules.
+# Pages for developers of the package. The other pages name files and modules of users.
 PAGES_ON_CODE = [
     page
     for page in PAGES
@@ -126,7 +126,7 @@ FOLDERS = (
 FILE = re.compile(r"[\w./-]+\.(?:c|h|def|pyi?|patch|json|toml|txt|cmake|svg)")
 FOLDER = re.compile(r"[\w.-]+(?:/[\w.-]+)*/")
 IDENTIFIER = re.compile(r"_?(?:[A-Z]+[a-z]\w+|wpy_\w+|WPY_[A-Z_]+[A-Z])")
-# Of WAMR, CPython or the system, and what a build or a recipe makes.
+# Files of WAMR, CPython or the system, and files that a build or a recipe makes.
 FOREIGN = {
     *("wasm_c_api.c", "wasm_c_api.h", "wasm_interp_fast.c"),
     *("build/", "build/prove/", "dist/", "features.py", "build/docs/external-links.txt"),
@@ -136,7 +136,7 @@ FOREIGN = {
 
 
 def code_in(page):
-    """Return what stands between backticks on a page, blocks excepted."""
+    """Return each text between backticks on a page; code blocks are left out."""
     text = (ROOT / page).read_text(encoding="utf-8")
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.findall(r"`([^`\n]+)`", text)
@@ -169,7 +169,7 @@ def places():
 
 @pytest.fixture(scope="module")
 def words():
-    """Return all identifiers of the code that is ours."""
+    """Return all identifiers of our code and of the patches."""
     files = [path for folder in FOLDERS[:4] for path in (ROOT / folder).rglob("*")]
     files += ROOT.glob("*.py")
     files = [path for path in files if path.suffix in {".py", ".c", ".h", ".def", ".patch"}]
@@ -221,7 +221,7 @@ def test_names_of_files_are_told_from_other_code(code, names):
 
 def test_a_name_that_is_not_there_is_not_found(places, words):
     assert not any(place.endswith("/gone.c") for place in places)
-    gone = "goneclass".title()  # this file is among those that are read
+    gone = "goneclass".title()  # made here, because this file is read, too
     assert IDENTIFIER.fullmatch(gone)
     assert gone not in words
     assert "a-heading" not in anchors(ROOT / "CONTRIBUTING.md")
@@ -231,7 +231,7 @@ def test_the_pages_with_the_most_examples_are_among_those_that_run():
     assert {"README.md", "docs/exceptions.md", "docs/c-api.md"} <= {*PAGES_WITH_EXAMPLES}
 
 
-# Annotations and constants, which docs/api.md tells of.
+# Annotations and constants, which docs/api.md describes.
 NOT_IN_THE_REFERENCE = {
     *("ExternType", "ImportItem", "Imports", "Source", "Stdio", "Value"),
     *("exnref", "externref", "f32", "f64", "funcref", "i32", "i64", "v128"),
@@ -248,7 +248,7 @@ def test_the_reference_has_every_public_name():
     assert sorted(listed ^ public) == []
 
 
-TASKS = {  # what the manual has a page for, and words that a reader would look for
+TASKS = {  # the pages of the manual, and words that a reader would search for
     "calls": ("load", "link"),
     "programs": ("WASI", "subprocess.run"),
     "plugins": ("limits", "store"),

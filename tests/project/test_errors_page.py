@@ -202,7 +202,7 @@ def execution_within_itself():
     next(execution)
 
 
-# Each exception holds the one before.
+# Each exception holds the one thrown before it.
 KEEP = """(loop $l
     (global.set $g (block $h (result exnref)
         (try_table (catch_all_ref $h) (throw $pair (global.get $g))) (unreachable))) (br $l))"""
@@ -325,7 +325,7 @@ MAKERS = [
 
 @pytest.fixture(scope="module")
 def raised(wat):
-    """Return the texts of all these errors."""
+    """Return the text of each error that a function in MAKERS raises."""
     texts = []
     for make in MAKERS:
         with pytest.raises(BaseException) as caught:
@@ -349,7 +349,8 @@ def test_what_is_not_raised_here_stands_in_the_code():
     assert set(ROWS) >= ELSEWHERE
     files = [*ROOT.glob("src/wamr/**/*.py"), *ROOT.glob("src/native/**/*.[ch]")]
     code = "".join(path.read_text(encoding="utf-8") for path in files)
-    code = re.sub(r'"\s*f?"', "", code)  # pieces of one text
+    # Joins the pieces of a text that is written on several lines.
+    code = re.sub(r'"\s*f?"', "", code)
     for row in ELSEWHERE:
         for part in row.split("…"):
             words = part.replace('"wat"', "").strip(' :"')

@@ -28,7 +28,7 @@ LAYERS = (
 )
 ORDER = {name: i for i, names in enumerate(LAYERS) for name in names.split()}
 
-# The imports that lead up or round, for type checkers only, and why.
+# The imports for type checkers that lead up or close a cycle, and the reason of each.
 EXPLAINED = {
     (
         "_base.frame",
@@ -83,7 +83,7 @@ def test_no_import_leads_up():
     assert not up, "imports from a layer above:\n" + "\n".join(up)
 
 
-def test_no_imports_form_a_cycle():  # depth() fails and names it
+def test_no_imports_form_a_cycle():  # depth() fails and names the cycle
     print(f"{len(MODULES)} modules on {depth(EDGES)} levels,", end=" ")
     print(f"{len({e[:2] for e in ALL})} imports, {len(EXPLAINED)} of them up")
 

@@ -70,7 +70,7 @@ def used(code: str, header: bool) -> set[str]:
 
 
 def dependencies_of(folder: Path) -> dict[tuple[str, str], set[str]]:
-    """Return, for each pair of files (user, used), by what the first depends on the second."""
+    """Return for each pair of files (user, used) the names that the first uses of the second."""
     paths = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*.[ch]")}
     codes = {file: code_of(path) for file, path in paths.items()}
     owners: dict[str, str] = {}
@@ -159,7 +159,8 @@ def test_known_dependencies_are_found():
     assert "wpy_instance_ops()" in found["runtime/instantiate.c", "runtime/instance.c"]
     assert "wpy_call_now()" in found["cpython/function.c", "runtime/call.c"]
     assert "wpy_self()" in found["runtime/backtrace.c", "core/thread.c"]
-    assert ("core/core.h", "core/lock.c") not in found  # core.h declares, and calls nothing
+    # core.h declares functions of lock.c, but calls none.
+    assert ("core/core.h", "core/lock.c") not in found
 
 
 def declarations(header: Path) -> list[tuple[str, str]]:

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - lists of code
-"""Attacks: what code may do to its own interpreter, and that nobody else notices.
+"""Attacks: code may do anything to its own interpreter, and other runs don't notice.
 
 Code shares the interpreter with the program that serves the host's requests, so it can do anything
 to it. It may then lie about its own results. It must not reach the host, exceed limits, change
@@ -14,7 +14,7 @@ from wasm_fixtures import descriptors
 
 from wamr.sandbox import Python, Result, RunLimits
 
-# Find the function that serves requests, and the marker of this run, as an attacker does.
+# As an attacker would, find the function that serves requests and the marker of this run.
 FIND = """
 import gc, sys, os, types
 frame = sys._getframe()

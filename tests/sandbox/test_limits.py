@@ -87,7 +87,8 @@ def test_a_memory_error_that_is_caught_is_no_limit():
     with python().session(limits=RunLimits(memory=48 << 20)) as session:
         assert session.run("try:\n  x = bytearray(10**9)\nexcept MemoryError: x = 1\nx").value == 1
         assert session.run("bytearray(10**9)").limit == "memory"
-        assert session.run("1 + 1").value == 2  # there was no room for that one object only
+        # Only that object had no room, so the session goes on.
+        assert session.run("1 + 1").value == 2
 
 
 @pytest.mark.parametrize("code", ["'(' * 150 + ')' * 150", "'-' * 90000 + '1'"])
@@ -116,7 +117,8 @@ def test_too_complex_source_is_no_limit(code):
 def test_too_much_output_is_a_limit(code):
     result = python().run(code, limits=RunLimits(output=10_000, time=60))
     if code.startswith("raise"):
-        assert (result.exception.type, result.limit) == ("ValueError", None)  # cut
+        # The message is cut, and no limit ends the run.
+        assert (result.exception.type, result.limit) == ("ValueError", None)
         assert len(result.exception.message) < 10_000
         return
     assert result.limit == "output"

@@ -18,7 +18,7 @@ def without_directories(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @lru_cache
 def python() -> Python:
-    """A sandbox whose interpreter was started without directories, so it is no other test's."""
+    """Return a sandbox of this file's own: its interpreter was started without directories."""
     module = sandboxes.python()._interpreter.module
     return Python(module)
 

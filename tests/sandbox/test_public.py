@@ -23,7 +23,7 @@ def test_it_imports_public_names_only():
     for file in FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level == 2:
-                if node.module == "_base.clock":  # that of Event.until: a function of `time`
+                if node.module == "_base.clock":  # the clock of Event.until is a function of `time`
                     continue
                 assert node.module is None, f"{file.name}:{node.lineno} imports from {node.module}"
                 names |= {alias.name for alias in node.names}

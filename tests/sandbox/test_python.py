@@ -58,7 +58,7 @@ def test_a_value_that_is_json_comes_back_as_it_is(value):
     result = run(f"x = 1\n{value!r}")
     assert (result.value, result.value_is) == (value, "json")
     assert type(result.value) is type(value)
-    assert run(repr(value)).value == value  # as the only line, too
+    assert run(repr(value)).value == value  # also where the expression is the only line
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_long_numbers_and_texts_with_many_digits():
     assert run("echo('7' * 4900)").value == "7" * 4900
     result = run("import sys\nsys.set_int_max_str_digits(0)\n10**6000")
     assert (result.value, result.value_is) == ("1" + "0" * 6000, "repr")
-    assert run("10**6000").exception.type == "ValueError"  # as str() says
+    assert run("10**6000").exception.type == "ValueError"  # as of str()
 
 
 def test_an_int_that_is_too_long_for_json_comes_back_as_its_repr():
@@ -314,7 +314,7 @@ def test_random_numbers_differ_between_runs():
 
 
 def test_the_hash_seed_is_the_same_in_all_runs():
-    """A snapshot has one: docs/sandboxing.md says so."""
+    """All runs are copies of one snapshot, which has one seed (docs/sandboxing.md)."""
     assert run("hash('text')").value == run("hash('text')").value
 
 
@@ -338,7 +338,7 @@ def test_a_run_tells_what_it_used():
     assert 0 < first.duration < 20
     with python().session() as session:
         fuel = [session.run("sum(range(1000))").fuel for _ in range(3)]
-    assert max(fuel) < 2 * min(fuel) + 100_000  # each run counts for itself
+    assert max(fuel) < 2 * min(fuel) + 100_000  # the fuel of a run is that of this run alone
 
 
 def test_nothing_of_the_host_is_there():

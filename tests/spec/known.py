@@ -14,7 +14,7 @@ COMPLETE = {
     "wasm-v1": 73,
     "wasm-v2": 90,
     "proposals/bulk-memory": 8,
-    "proposals/exception-handling": 8,  # of an earlier state of the proposal
+    "proposals/exception-handling": 8,  # of an earlier version of the proposal
     "proposals/exceptions": 5,
     "proposals/extended-const": 3,
     "proposals/multi-value": 10,
@@ -84,7 +84,7 @@ KNOWN = (
         (420, 464, 465, 466, 467, 468),
         "a tag with a (ref $t): typed function references, which this build has not",
     ),
-    # Old scripts that contradict the specification as it is.
+    # Old scripts that contradict the present specification.
     Known(
         "proposals/mutable-global/linking",
         (207, 228, 236, 239, 248, 299, 335, 342, 345, 354),
@@ -103,7 +103,7 @@ KNOWN = (
         (310, 314, 318),
         "it wants two tables refused; reference types allow them (wasm-v2/imports)",
     ),
-    # Consequences of a refused module: its data are missing.
+    # These fail because an earlier module was refused: its data are missing.
     Known(
         "proposals/multi-memory/linking0",
         (42,),

@@ -6,7 +6,7 @@ error names them (`wamr.FEATURES` has the names). So the table tells why each li
 was refused, or it comes after such a module.
 """
 
-# By features: the folders, and the names of their files.
+# Feature: {folder: names of files}.
 LACKING: dict[str, dict[str, str]] = {
     "compact-imports": {
         "proposals/compact-import-section": "binary-compact-imports",

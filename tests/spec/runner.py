@@ -25,9 +25,17 @@ import values
 import wamr
 from wamr._backend.binding import lib
 
+<<<<<<< HEAD
 # Seconds for one script.
 TIMEOUT = 200 * (10 if os.environ.get("PROVE_EMULATED") else 1)
 # After so many stops at each check a script stops at every 997th only, or else at each.
+||||||| parent of 7f77da1b (tests: rewrite the comments that a stranger would stumble at)
+TIMEOUT = 200  # seconds for one script
+# After so many stops at each check a script stops at every 997th only, or else at each.
+=======
+TIMEOUT = 200  # seconds for one script
+# After so many stops a script stops only at every 997th check; None: at each check to the end.
+>>>>>>> 7f77da1b (tests: rewrite the comments that a stranger would stumble at)
 MANY = None if os.environ.get("WAMR_SUSPEND_EVERYTHING") else 20_000
 SUSPENDING = sys.argv[1:] == ["suspend"]
 
@@ -90,7 +98,7 @@ class Runner:
 
     # ---- modules
     def do_module(self, command: dict[str, Any]) -> None:
-        self.current = None  # if this fails, later commands must not use the module before
+        self.current = None  # later commands must not use the previous module if this one fails
         if "name" in command:
             self.named.pop(command["name"], None)
         self.current = self._instance(self._module(command))
@@ -135,7 +143,7 @@ class Runner:
         return result if isinstance(result, tuple) else (result,)
 
     def _suspended(self, export: wamr.Func, arguments: list[Any]) -> Any:
-        """Call as an execution; count where it stops."""
+        """Call a function as an execution, and count its stops."""
         execution = export.execution(*arguments, slice=0)
         try:
             while True:

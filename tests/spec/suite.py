@@ -118,7 +118,7 @@ def _convert(sources: dict[str, Path], place: Path) -> None:
             try:
                 made.rename(target)
             except OSError:
-                if not target.is_dir():  # otherwise another process was first
+                if not target.is_dir():  # if it exists, another process has made it
                     raise
         return None
 

@@ -27,7 +27,7 @@ NEEDS = {
 # A memory section with (memory 1 1 shared), and with (memory 1 1).
 SHARED, UNSHARED = b"\5\4\1\3\1\1", b"\5\4\1\1\1\1"
 
-# Why a command fails that refuses a module, or comes after a refused module.
+# The reasons of a command that fails because its module, or an earlier one, was refused.
 REFUSED = ("CompileError: ", "LinkError: ", "LookupError: there is no module", "KeyError: ")
 
 
@@ -78,7 +78,7 @@ def test_atomic_instructions_do_all_that_the_suite_says_on_a_memory_that_is_not_
         path.write_bytes(module.replace(SHARED, UNSHARED))
     assert changed == 2
     answer = worker.run(tmp_path / "made" / script.name)
-    # These lines wait.
+    # These lines have a wait instruction.
     wrong = "Trap: expected shared memory"
     assert [(line, reason) for line, _, reason in answer["failures"]] == [
         (434, wrong),

@@ -15,7 +15,7 @@ from wamr import Instance, Module, Store
 
 pytestmark = pytest.mark.usefixtures("wat")
 
-# Whatever else has happened to the instance of a call.
+# The errors of a call whose instance other threads close, interrupt or link meanwhile.
 EXPECTED = (KeyError, wamr.ClosedError, wamr.Trap, RuntimeError)
 
 
@@ -42,7 +42,7 @@ class World:
             await asyncio.sleep(number % 7 / 5000)
         if number > 90 and number % 2:
             inst = self.instances[number % 3]
-            # of another group, it may wait for a call that waits for this one
+            # a call in another group may wait for a call that waits for this one
             number = await inst.exports.run.call_async(number // 2, timeout=0.05, slice=0.001)
         if number % 11 == 10:
             raise KeyError(number)

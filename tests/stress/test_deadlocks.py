@@ -40,7 +40,8 @@ def test_two_instances_that_call_each_other_from_two_threads(times):
                 outcomes[n].append(pair[n].exports.go(i) == i)
             except RuntimeError as error:
                 outcomes[n].append(None if "would wait for ever" in str(error) else error)
-                time.sleep(0.0002)  # otherwise it blocks the other again before that wakes up
+                # Otherwise this thread blocks the other one again before that wakes up.
+                time.sleep(0.0002)
 
     in_threads(2, work)
     for seen in outcomes.values():

@@ -146,7 +146,7 @@ def test_cycles_through_python_objects_are_freed():
 
 
 def collect(store, exports):
-    """Collect exceptions, by making many, and externrefs."""
+    """Collect exceptions, by making many of them, then externrefs."""
     for _ in range(3):
         exports.catch_ref(500_000)
         gc.collect()
@@ -207,7 +207,7 @@ def test_an_exception_that_unwinds_holds_its_externref(store):
 
 
 def test_many_externrefs(store, times):
-    """Each exception keeps its own object, at any number of collections."""
+    """Each exception keeps its own object, however many collections there are."""
     exports = instantiated(store)
     exports.keep(100)
     chosen = random.Random(5)

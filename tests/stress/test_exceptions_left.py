@@ -1,4 +1,4 @@
-"""No exception is left: each holds an object of Python, and the objects are counted."""
+"""No exception is left over. Each holds an object of Python, and the test counts the objects."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_no_exception_is_left(store: Store, way: str) -> None:
 
 
 def test_one_that_is_kept_is_left(store: Store) -> None:
-    """The count would tell."""
+    """The count finds an exception that is left over."""
     counting = Counting(store)
     kept = counting.exports.ref()
     assert counting.left() == 1

@@ -17,7 +17,7 @@ from wamr import SUSPEND, ClosedError, Instance, Module, Store, Trap, TrapCode
 
 pytestmark = pytest.mark.usefixtures("wat")
 
-# Calls `ask` with n to 1 and adds the answers up; works in between.
+# `sum` calls `ask` with n, n - 1, …, 1, adds up the answers, and works in between.
 TEXT = """(module
     (import "m" "ask" (func $ask (param i32) (result i32)))
     (memory 1)
@@ -30,17 +30,17 @@ TEXT = """(module
             (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
         (local.get $s))
     (func (export "plus") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))"""
-LENGTH = 3  # of a chain of instances, in which each asks the next, and the last one the host
+LENGTH = 3  # of a chain of instances: each asks the next one, and the last asks the host
 REFUSED = ("goes on first", "suspended in the middle of", "runs already")
 
 
 def total(n: int, depth: int) -> int:
-    """Return the result of `sum` in an instance that has so many others behind it."""
+    """Return the result of `sum` in an instance that has `depth` others behind it in the chain."""
     return sum(total(i, depth - 1) if depth else 3 * i for i in range(1, n + 1))
 
 
 class Stopped(Exception):
-    """What `throw` raises."""
+    """The exception that the test throws into executions."""
 
 
 class Call:
@@ -53,7 +53,7 @@ class Call:
         self.chain = chain
         self.answer: int | None = None
         self.doomed = False  # its outermost instance was closed or interrupted meanwhile
-        self.endangered = False  # the same of another one, in which it may have been
+        self.endangered = False  # so was another instance of its chain, in which it may have been
         self.execution = chain[self.depth].exports.sum.execution(
             n,
             slice_fuel=pick.choice([None, None, 1, 7, 150]),
@@ -149,7 +149,7 @@ class World:
             self.ended(call, error, Stopped)
 
     def ended(self, call: Call, error: BaseException, usual: type[BaseException]) -> None:
-        """An execution has ended with an exception; usual: the class unless it was doomed."""
+        """Check how an execution failed; `usual`: the exception's class unless it is doomed."""
         if isinstance(error, (ClosedError, Trap)):
             assert call.endangered, error
             assert getattr(error, "code", TrapCode.INTERRUPTED) is TrapCode.INTERRUPTED
@@ -192,7 +192,7 @@ class World:
         assert os.waitpid(child, 0)[1] == 0
 
     def end(self) -> None:
-        """Run everything to its end, the last one first."""
+        """Run all executions to their end, the last one first."""
         for _ in range(10**6):
             if not self.calls:
                 break

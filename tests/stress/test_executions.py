@@ -36,7 +36,7 @@ def run_in_threads(*functions):
 
 
 def test_executions_of_one_instance_in_many_threads():
-    """Each thread goes on with what it can; what is refused is refused in words."""
+    """Threads continue executions; each refusal is an error with the expected text."""
     inst = instance()
     e = inst.exports
     done, refused = [], []

@@ -89,7 +89,7 @@ def test_who_links_two_instances_does_not_deadlock_a_thread_that_goes_from_one_t
 
     def nested():
         linking.start()
-        for _ in range(20):  # the other thread waits for the instance that this one is in
+        for _ in range(20):  # the linking thread waits for the instance in which this thread is
             assert other.exports.f() == 7
             threading.Event().wait(0.01)
 
@@ -156,7 +156,7 @@ def test_what_is_closed_while_another_thread_is_in_its_group_is_closed_when_that
         with running:
             big.close()
             with pytest.raises(MemoryLimitError):
-                Memory(store, MemoryType(Limits(6)))  # it still has its memory
+                Memory(store, MemoryType(Limits(6)))  # the instance still has its memory
         assert Memory(store, MemoryType(Limits(6))).pages == 6
         assert running.instance.exports.f() == 7
 
@@ -270,7 +270,8 @@ def test_instances_that_fail_in_a_group_give_back_at_once_what_they_had(resident
             Instance(store, bad, [shared])
     assert resident() - before < 2**20
     Instance(store, good, [shared])
-    with pytest.raises(MemoryLimitError):  # this one has written its functions to the table
+    # The failed instance has its functions in the table, so it keeps its memory.
+    with pytest.raises(MemoryLimitError):
         Instance(store, good, [shared])
 
 
@@ -295,7 +296,7 @@ def taken(func):
 
 
 def test_an_error_that_nobody_took_is_in_nobodys_way():
-    """As when a signal handler raises between the end of a call and the raising of its error."""
+    """A signal handler that raises before the error of a call is raised leaves such an error."""
     first, second = load(TRAPS).exports.t, load(TRAPS).exports.d
     cells = ffi.new("uint32_t[]", 4)
     assert lib.wpy_call_cells(first._c, cells, 0, -1, ffi.NULL) == lib.WPY_TRAP
@@ -317,9 +318,8 @@ def test_old_errors_that_nobody_took_are_not_a_later_calls(store):
         load(TRAPS).exports.d()
     host = Func(store, FuncType([], []), lambda: None)
     assert lib.wpy_call_cells(host._c, cells, 0, -1, ffi.NULL) == lib.WPY_CLOSED
-    assert (
-        taken(host)[0] == lib.WPY_CLOSED
-    )  # its own record, not that of the instance at its address before
+    # The record of the host function, not that of an instance that had its address before.
+    assert taken(host)[0] == lib.WPY_CLOSED
     while taken(first)[0]:
         lib.wpy_take_frames(first._c, ffi.NULL, 0)
 

@@ -107,7 +107,7 @@ def test_types_of_functions_are_collected():
 
 
 def test_a_refused_constant_is_freed(grows_by):
-    """A global of type i64 with a long sum of i32s: without the patch each leaks 70 KB."""
+    """An i64 global has a long sum of i32 constants. Without the patch each one leaks 70 KB."""
     sums = b"\x41\0" + b"\x41\1\x6a" * 1000 + b"\x0b"
     binary = b"\0asm\1\0\0\0" + section(6, b"\1\x7e\0" + sums)
 

@@ -73,7 +73,7 @@ def run_with_faults(tmp_path_factory, unsanitized, wat):
 def test_each_allocation_fails_once_and_then_all_after_it(run_with_faults, scenario):
     name, succeeded, raised, wrong = run_with_faults(scenario)
     assert name == scenario
-    assert int(succeeded) + int(raised) > 0  # it did fail
+    assert int(succeeded) + int(raised) > 0  # an allocation did fail
     assert wrong == "0"
 
 

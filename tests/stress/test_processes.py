@@ -356,7 +356,7 @@ def test_recursion_between_python_and_wasm_in_a_fresh_process(script):
         thread.start()
         thread.join()
         """,
-        stderr=None,  # cffi prints exceptions that Python can't keep for want of stack
+        stderr=None,  # cffi prints exceptions for which there is no stack left
     )
     assert len(out.split()) == 9
     assert set(out.split()) <= {"RecursionError", "StackOverflowTrap"}

@@ -1,4 +1,4 @@
-"""What an instance had in its stack and globals is not in the process any more when it is closed.
+"""Values of the stack and globals of a closed instance are nowhere in the process.
 
 A script calls code that has two adjacent 64-bit values, which depend on its argument, in its locals
 or globals. They are looked for in the whole writable memory of the process. The native stack may

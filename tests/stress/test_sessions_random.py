@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.usefixtures("wat"), pytest.mark.slow]
 
 
 class Live:
-    """A session, how often it has counted, and the output that it has not returned yet."""
+    """A session, its count, and the output that no call has returned yet."""
 
     def __init__(self, session: wamr.Session, count: int = 0, due: bytes = b"ready\n") -> None:
         self.session = session
@@ -36,7 +36,7 @@ class Live:
         self.due = b""
 
     def sleep(self, timeout: float) -> None:
-        """Let it begin to sleep; the next feed waits for the end."""
+        """Let the program begin to sleep; the next feed waits until the program wakes."""
         self.due += b"."
         try:
             got = self.session.feed(b"s", timeout=timeout)
@@ -44,10 +44,11 @@ class Live:
         except TimeoutExpired as error:
             got, timed_out = error.stdout or b"", True
         assert self.due.startswith(got)
-        if not timed_out:  # this process has stopped for longer than the program sleeps
+        if not timed_out:  # this process was suspended for longer than the program sleeps
             assert got == self.due
             self.due = b""
-        elif self.session.waiting != "sleep":  # it was stopped before; the input may be unread
+        # The timeout came before the sleep; the input may be unread.
+        elif self.session.waiting != "sleep":
             self.feed(b"")
 
 
@@ -83,7 +84,7 @@ class World:
     def copy(self) -> None:
         live = self.pick()
         program = wamr.Program.from_session(live.session)
-        # what it has written, and not returned yet, isn't written again
+        # output that the session has written and not returned is not written again
         written = live.session._transcript.bytes_of("stdout") or b""
         due = live.due[len(written) :]
         self.programs.append((program, live.count, due))

@@ -25,7 +25,7 @@ assert not sys._is_gil_enabled(), 'before'
 import wamr, wamr.ffi, wamr.sandbox
 print(sys._is_gil_enabled())"""
     environment = {**os.environ}
-    environment.pop("PYTHON_GIL", None)  # which would keep it off in any case
+    environment.pop("PYTHON_GIL", None)  # the variable would keep the GIL off in any case
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True,

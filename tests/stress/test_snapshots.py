@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("wat")
 
 
 def resources():
-    """Return descriptors, mappings and resident KiB of this process."""
+    """Return the numbers of descriptors, of mappings and of resident KiB of this process."""
     gc.collect()
     status = Path("/proc/self/status").read_text()
     resident = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
@@ -33,7 +33,7 @@ def resources():
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 @pytest.mark.parametrize("kind", ["at rest", "suspended", "host functions", "reset"])
 def test_many_clones_leave_nothing(kind):
-    """10^5 clones of the first kind; the others have more Python in them."""
+    """10^5 clones at rest, and fewer of the other kinds, which take more time in Python."""
     instance = state_instance()
     execution = None
     if kind == "suspended":
@@ -72,7 +72,7 @@ def test_many_clones_leave_nothing(kind):
         step(number)
     after = resources()
     assert after[0] <= before[0]
-    assert after[1] <= before[1] + 8  # the heap's own
+    assert after[1] <= before[1] + 8  # the heap of the process may map a little
     assert after[2] <= before[2] + 4096
     assert snapshot.alive == (1 if made else 0)
 
@@ -194,7 +194,7 @@ MODEL = """(module (import "env" "ask" (func $ask (param i32) (result i32)))
 
 
 class Twin:
-    """An instance, and what it has to be."""
+    """An instance and the state that it must have."""
 
     def __init__(self, instance, n, pages, digest, execution=None, base=0):
         self.instance, self.n, self.pages, self.digest = instance, n, pages, digest

@@ -106,7 +106,7 @@ def test_what_can_not_be_decoded_hides_no_trap() -> None:
     with pytest.raises(wamr.Trap) as caught:
         wamr.run([source], capture_output=True, text=True)
     assert caught.value.stdout == "a\\xff"
-    with pytest.raises(UnicodeDecodeError):  # without a trap, this is the error
+    with pytest.raises(UnicodeDecodeError):  # if the program does not trap, decoding fails
         wamr.run([source.replace("unreachable", "")], capture_output=True, text=True)
 
 
@@ -148,7 +148,8 @@ def test_what_a_callable_raised_has_them_too() -> None:
     error = raised_by_a_callable(KeyboardInterrupt(), stdout=PIPE, text=True)
     assert (error.stdout, error.stderr) == ("out\n", None)
     assert not getattr(error, "__notes__", [])
-    again = raised_by_a_callable(error, stderr=PIPE)  # a later run has its own
+    # The same exception from a later run has the output of that run.
+    again = raised_by_a_callable(error, stderr=PIPE)
     assert (again.stdout, again.stderr) == (None, b"")
 
 

@@ -1,4 +1,4 @@
-"""The clocks of WASI: all functions agree on which exist."""
+"""The clocks of WASI: all functions accept the same clocks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ABSOLUTE = 1
 
 
 def clock(abi: str, clock_id: int, timeout: int = 1, flags: int = 0) -> bytes:
-    """Return a subscription."""
+    """Return a subscription of a clock."""
     body = struct.pack("<I4xQQH6x", clock_id, timeout, 0, flags)
     return struct.pack("<QB7x", 42, 0) + (bytes(8) if abi == UNSTABLE else b"") + body
 
@@ -30,7 +30,7 @@ def abi(request: pytest.FixtureRequest) -> str:
 
 
 def poll(wasi: WasiFunctions, *subscriptions: bytes) -> tuple[int, int]:
-    """Return the errno, and how many events there are."""
+    """Return the errno and the number of events."""
     wasi.memory.write(1024, b"".join(subscriptions))
     wasi.memory.write(wasi.OUT, bytes(8))
     error = wasi.poll_oneoff(1024, 8192, len(subscriptions), wasi.OUT)
@@ -119,6 +119,6 @@ def test_clocks_in_the_c_api(wat: Any, clock_id: int) -> None:
         assert wasi.call("clock_time_get", clock_id, 0, 512) == INVAL
         assert wasi.call("poll_oneoff", 1024, 8192, 1, 512) == INVAL
         wasi.memory()[1024 : 1024 + 48] = clock(PREVIEW1, THREAD)
-        assert wasi.call("poll_oneoff", 1024, 8192, 1, 512) in (INVAL, 58)  # the system's
+        assert wasi.call("poll_oneoff", 1024, 8192, 1, 512) in (INVAL, 58)  # depends on the system
     finally:
         wasi.close()

@@ -22,7 +22,7 @@ from needs import needs_engine
 import wamr
 from wamr._backend.binding import lib
 
-MANY = 200_000  # stops at each check; then it stops at every 997th
+MANY = 200_000  # stops at each check; after these, the program stops at every 997th check
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,16 +52,17 @@ GROUPS = [
     "libc",
     "meaningless",
 ]
-# wasmtime has no rights, and traps for invalid numbers.
+# wasmtime knows no rights, and traps where a number is invalid.
 TRAPS = ["rights", "meaningless"]
 
-# So its errors have other reasons: the access mode, or a path that leads out.
+# So its errors come from the access mode or from a path that leads out of the directory.
 BADF, INVAL, PERM, NOTSUP, NOTCAPABLE = 8, 28, 63, 58, 76
 FOR_RIGHTS = {BADF, INVAL, PERM, NOTSUP}
 
-# Other differences of wasmtime: one vector at a time (as allowed), no fd_allocate, no flags for
-# synchronous writing, pwrite at its offset in spite of appending, an errno for polling no
-# descriptor, and for a slash after a directory that is to be removed.
+# Other differences of wasmtime: it reads and writes one vector at a time, which is allowed. It
+# lacks fd_allocate and the flags of synchronous writing. pwrite uses its offset in a file that is
+# opened for appending. Polling no descriptor is an error, and so is a slash after a directory that
+# is to be removed.
 OTHERWISE: dict[str, dict[str, int]] = {
     "positions": {
         "read so many": 3,
@@ -242,7 +243,7 @@ def test_a_wrong_answer_is_seen(module: wamr.Module, work: Path) -> None:
 
 
 def test_what_a_group_needs_it_must_get(module: wamr.Module, work: Path) -> None:
-    (work / "file").mkdir()  # where it expects a file
+    (work / "file").mkdir()  # the program expects a file of this name
     done = run(module, work, "positions")
     assert done.returncode == 2
     assert done.stdout.startswith(b"can't create file: errno 31")

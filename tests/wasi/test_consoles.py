@@ -36,7 +36,7 @@ def test_characters_are_written_whole(pipe: tuple[int, int]) -> None:
     data = "é€😀".encode()
     for i in range(len(data)):
         assert wasi.write(1, data[i : i + 1]) == 0
-        if i in (0, 2, 4, 7):  # within a character
+        if i in (0, 2, 4, 7):  # in the middle of a character
             os.write(pipe[1], b"|")
     assert os.read(pipe[0], 100).decode().replace("|", "") == "é€😀"
 
@@ -96,7 +96,7 @@ def test_a_descriptor_that_is_closed_later_is_an_error(pipe: tuple[int, int], st
 def test_a_directory_is_none_where_opening_is_denied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows denies to open a directory; other files that are denied stay so."""
+    """Opening a directory fails on Windows. The error for any other denied file is unchanged."""
 
     def deny(path: str, flags: int, mode: int = 0) -> int:
         raise PermissionError(13, "Permission denied", path)

@@ -32,7 +32,7 @@ I32 = (0, 1, 65535, 65536, 1 << 29, 0x7FFFFFFF, 1 << 31, 0xFFFFFFFF)
 I64 = (0, 1, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 BASES = (0, 3, 1024)  # a stream, a directory, an address
 
-# Contents of memory: zeros, a name, vectors of sixteen bytes at 1024.
+# Contents of the memory: zeros, a name, vectors that each have sixteen bytes at 1024.
 FILLS = (bytes(65536), b"a" * 65536, struct.pack("<II", 1024, 16) * 8192)
 
 
@@ -52,7 +52,7 @@ def arguments(signature: str) -> Iterator[tuple[int, ...]]:
 
 
 def answers(abi: str, name: str, home: Path) -> set[object]:
-    """Return all results of a function; those that are no errno with their arguments."""
+    """Return all results of a function; a result that is no errno comes with its arguments."""
     seen: set[object] = set()
     (home / name).mkdir()
     for fill in FILLS:
@@ -63,7 +63,7 @@ def answers(abi: str, name: str, home: Path) -> set[object]:
             wasi.memory.write(0, fill)
             try:
                 error = function.call(*given, timeout=0.01 if name == "poll_oneoff" else None)
-            except wamr.TimeoutTrap:  # it may have waited
+            except wamr.TimeoutTrap:  # poll_oneoff may wait
                 seen.add("timeout")
             except wamr.Trap as trap:
                 bounds = trap.code is wamr.TrapCode.MEMORY_OUT_OF_BOUNDS
@@ -127,7 +127,7 @@ class Large(WasiFunctions):
         self.memory = self.instance.exports.memory
 
     def vectors(self, name: str, fd: int, count: int) -> int:
-        """Call one of VECTORS with the array at 65536."""
+        """Call one of VECTORS; its array of `count` vectors is at 65536."""
         at = [0] if name in ("fd_pread", "fd_pwrite") else []
         self.memory.write(self.OUT, b"\xee" * 4)
         error: int = getattr(self, name)(fd, 65536, count, *at, self.OUT)
@@ -150,7 +150,7 @@ def test_vectors_without_number(name: str, large: Large) -> None:
         with pytest.raises(wamr.Trap, match="out of bounds memory access"):
             large.vectors(name, fd, count)
     assert large.vectors(name, fd, (1 << 20) + 1) == INVAL
-    assert large.vectors(name, fd, 1 << 20) == 0  # all of nothing
+    assert large.vectors(name, fd, 1 << 20) == 0  # all vectors are empty
     assert large.u32() == 0
     assert large.vectors(name, fd, 0) == 0
     assert large.u32() == 0
@@ -183,7 +183,8 @@ def test_more_than_32_bits_at_once() -> None:
     wasi = Large()
     size = 8 << 20
     wasi.memory.write(65536, struct.pack("<II", 1 << 20, size) * 1024)
-    assert wasi.vectors("fd_write", 1, 512) == 0  # 4 GiB, and its count has 32 bits
+    # 4 GiB, more than the count of written bytes can say.
+    assert wasi.vectors("fd_write", 1, 512) == 0
     assert 0x7FFFF000 <= wasi.u32() < 0x7FFFF000 + size
 
 
@@ -203,7 +204,7 @@ def test_long_paths(large: Large) -> None:
     for size, wanted in ((65537, toolong), (1 << 20, toolong), (65536, toolong), (100, 44)):
         large.memory.write(1 << 20, b"a" * size)
         assert large.path_unlink_file(3, 1 << 20, size) == wanted, size
-    large.memory.write(1 << 20, b"./" * 32768)  # of the maximal length, and names one file
+    large.memory.write(1 << 20, b"./" * 32768)  # a path of the maximal length
     large.memory.write((1 << 20) + 65532, b"file")
     assert large.path_filestat_get(3, 1, 1 << 20, 65536, large.OUT) == 0
     large.memory.write(1 << 20, b"./" * 32768 + b"file")

@@ -158,7 +158,7 @@ def test_a_method_that_was_replaced(echo: wamr.Module, tmp_path: Path, mode: str
 
 
 def opened(path: Path, mode: str, encoding: str) -> codecs.StreamReaderWriter:
-    """As codecs.open, which is deprecated from Python 3.14 on."""
+    """Return what codecs.open returns, which is deprecated from Python 3.14 on."""
     info = codecs.lookup(encoding)
     return codecs.StreamReaderWriter(path.open(mode), info.streamreader, info.streamwriter)
 
@@ -257,7 +257,7 @@ def test_pipes_that_were_read_partly(echo: wamr.Module, mode: str) -> None:
         assert wasi.read(0) == b"two\n"
         threading.Timer(0.05, os.write, (theirs, b"three\n")).start()
         assert wasi.read(0) == b"three\n"
-        with pytest.raises(wamr.TimeoutTrap):  # not blocked in Python
+        with pytest.raises(wamr.TimeoutTrap):  # the call does not block in Python
             wasi.read(0, timeout=0.05)
         os.write(theirs, b"four\n")
         os.close(theirs)
@@ -274,7 +274,7 @@ def test_files_of_sockets(echo: wamr.Module) -> None:
         theirs.shutdown(socket.SHUT_WR)
         assert descriptor_of(given, False) == ours.fileno()
         assert read_by(echo, given) == LINES[:1000]
-        assert descriptor_of(ours, False) == ours.fileno()  # it has no read
+        assert descriptor_of(ours, False) == ours.fileno()  # a socket has no method `read`
         ours.settimeout(5)
         assert descriptor_of(given, False) is None
 

@@ -117,7 +117,7 @@ def test_a_linker_hands_it_on() -> None:
 
 
 def test_a_host_function_that_runs_meanwhile_calls_nothing() -> None:
-    """It has not run yet during the start function, and is running within itself."""
+    """Calls within the start function come before `_initialize`, and calls within it are nested."""
     depth: list[str] = []
 
     def early(caller: Instance) -> None:
@@ -165,7 +165,7 @@ def test_without_wasi_and_beside_a_start_it_is_the_same() -> None:
     assert seen == [1]
     inst.exports._start()
     inst.exports._start()
-    assert seen == [1, 2, 2]  # that is never ours
+    assert seen == [1, 2, 2]  # the package never runs `_start` itself
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ AFTER_2038 = 1 << 33  # seconds; ext4 can keep it
 
 @pytest.fixture
 def wasi(tmp_path: Path) -> WasiFunctions:
-    """A directory with a sparse file of 5 GiB that ends with `end`."""
+    """WASI functions with a directory, which has a sparse file of 5 GiB that ends with `end`."""
     with (tmp_path / "large").open("wb") as file:
         try:
             file.truncate(SIZE)

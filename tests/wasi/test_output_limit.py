@@ -137,7 +137,7 @@ def test_vectors_are_cut_at_the_limit_wherever_it_is(module):
         with pytest.raises(OutputLimitTrap, match=TEXT.format(limit)):
             write(inst, 1, b"ab", b"", b"cde", b"fghij")
         assert b"".join(pieces) == b"abcdefghij"[:limit]
-        with pytest.raises(OutputLimitTrap):  # the program can't go on with more output
+        with pytest.raises(OutputLimitTrap):  # after the trap, more output traps again
             write(inst, 2, b"x")
         assert write(inst, 1) == write(inst, 1, b"", b"") == 0
 

@@ -165,7 +165,7 @@ def test_links_that_the_program_makes_are_not_followed(wasi, tmp_path):
         assert name not in files
         with pytest.raises(KeyError):
             files[name]
-    files["link"] = b"mine"  # in place of the link
+    files["link"] = b"mine"  # replaces the link
     assert files["link"] == b"mine"
     with pytest.raises(OSError, match="dir"):
         files["dir/made"] = b"x"

@@ -122,7 +122,7 @@ print(0.05 <= time.monotonic() - begin < 60, len(set(os.urandom(100))) > 20, int
 
 
 def test_output_comes_as_it_is_printed(python: wamr.Module) -> None:
-    printed: list[str] = []  # run, as it is here, is in text mode
+    printed: list[str] = []  # `run` is in text mode here
     seen: list[str] = []
 
     def answer(size: int) -> str:

@@ -62,7 +62,7 @@ def test_reading(tree: Path) -> None:
     for path in ("file", "link", "./file", "sub/../file", "sub/up", "sub/deep/../../link"):
         assert content(wasi, path) == b"content"
     assert content(wasi, "deep/file", dir=4) == b"deep content"
-    assert content(wasi, "up", dir=4) == NOTCAPABLE  # leads out of that one
+    assert content(wasi, "up", dir=4) == NOTCAPABLE  # the link leads out of directory 4
     assert wasi.names(4) == {"deep", "up"}
     error, fd = wasi.open("sub", oflags=DIRECTORY, **wasm_fixtures.LISTING)
     assert error == 0
@@ -232,7 +232,7 @@ def test_paths_that_lead_out(path: str, writable: bool, tree: Path) -> None:
         assert wasi.open(path, rights=WRITE, oflags=TRUNC)[0] in refused
         assert wasi.open(path, rights=WRITE, oflags=CREAT)[0] in refused
         assert wasi.path_filestat_set_times(3, FOLLOW, path, 0, 0, 8) in refused
-    if "/" in path:  # else it is about the link itself
+    if "/" in path:  # without a slash, readlink reads the link itself
         assert wasi.path_readlink(3, path, 8192, 100, wasi.OUT) in {*refused, wasm_fixtures.INVAL}
     if writable and "/" in path:
         assert wasi.path_unlink_file(3, path) in refused
@@ -261,7 +261,7 @@ def test_links_made_by_the_program_do_not_lead_out(tree: Path) -> None:
         assert content(wasi, f"l{i}/secret") in (NOTCAPABLE, wasm_fixtures.NOTDIR)
     assert wasi.path_symlink("/etc/passwd", 3, "l3") == NOTCAPABLE
     assert wasi.path_link(3, FOLLOW, "out", 3, "hard") == NOTCAPABLE
-    assert wasi.path_link(3, 0, "out", 3, "hard") == SUCCESS  # of the link itself
+    assert wasi.path_link(3, 0, "out", 3, "hard") == SUCCESS  # a hard link to the link itself
     assert content(wasi, "hard") == NOTCAPABLE
     # a chain, and one that changes while it is in use
     assert wasi.path_symlink("l0", 3, "chain") == SUCCESS

@@ -178,7 +178,7 @@ WAYS_OUT = [
     *("\\\\?\\C:\\windows", "\\\\.\\C:", "//?/C:/windows", "\\??\\C:\\windows", "\\Device\\Null"),
     *("//server/share/file", "\\\\localhost\\c$\\windows", "GLOBALROOT:", "sub/..:/secret"),
 ]
-# What Win32 understands as another name, and NT as a stream.
+# Names that Win32 takes for other names, and NT for streams.
 MISUNDERSTOOD = [
     *("file:", "file:stream", "file::$DATA", "sub:stream", "sub::$INDEX_ALLOCATION", ":x", "::"),
     *(
@@ -241,7 +241,7 @@ def short_name(path: Path) -> str:
 
 
 def test_short_names_are_no_names(tree: Path) -> None:
-    """A file system that gives none has nothing to refuse: then a name like one is absent."""
+    """Short names are refused. Where there are none, a name of that form does not exist."""
     (tree / "a rather long name.text").write_text("long")
     alias = short_name(tree / "a rather long name.text")
     if alias.lower() == "a rather long name.text":
@@ -263,7 +263,7 @@ def test_a_directory_moved_while_it_is_open(tree: Path) -> None:
     assert wasi.path_rename(3, "sub/deep", 3, "moved") == SUCCESS
     assert content(wasi, "../secret", dir=fd) == NOTCAPABLE
     assert content(wasi, "moved/file") == b"deep content"
-    # In Wine 8 the handle of a directory is of no use when another one has renamed the directory.
+    # In Wine 8 the handle of a directory fails after a rename through another handle.
     assert content(wasi, "file", dir=fd) in (b"deep content", BADF)
 
 
@@ -314,7 +314,7 @@ def test_a_file_that_is_read_only(tree: Path) -> None:
     wasi = WasiFunctions(dirs={"/": Dir(tree, writable=True)})
     try:
         (tree / "file").open("a").close()
-        denied = 0  # Wine, as root
+        denied = 0  # as root in Wine
     except PermissionError:
         denied = 2
     assert wasi.open("file", rights=WRITE)[0] == denied

@@ -14,7 +14,7 @@ import wamr
 
 pytestmark = pytest.mark.slow
 
-# A loop that runs blocks of code which end with an empty line, and writes a line after each.
+# A loop that runs blocks of code and writes a line after each. An empty line ends a block.
 SERVER = r"""
 import sys
 names = {}

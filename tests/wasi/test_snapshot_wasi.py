@@ -133,7 +133,7 @@ def test_reset_closes_the_files_that_were_opened(directory):
     view = instance.exports.memory.view()
     with pytest.raises(BufferError):
         instance.reset()
-    assert instance.exports.read(fd) == 8  # a reset that is refused closes nothing
+    assert instance.exports.read(fd) == 8  # a refused reset leaves files open
     del view
     instance.reset()
     assert instance.exports.read(fd) == -1

@@ -323,7 +323,7 @@ def test_a_terminal_is_one() -> None:
     ours, theirs = pty.openpty()
     try:
         wasi = WasiFunctions(stdin=theirs, stdout=theirs)
-        for fd in (0, 1):  # libc detects a terminal so
+        for fd in (0, 1):  # by these, libc detects a terminal
             assert wasi.filetype(fd) == 2
             assert wasi.rights(fd)[0] & (wasm_fixtures.SEEK | wasm_fixtures.TELL) == 0
         assert wasi.write(1, b"prompt> ") == 0

@@ -240,7 +240,7 @@ def test_characters_and_line_endings_in_pieces() -> None:
     assert all(got)
     assert got[0] == "é"
     got.clear()
-    with pytest.raises(UnicodeDecodeError):  # as for what is captured
+    with pytest.raises(UnicodeDecodeError):  # as for captured output
         wamr.run([PIECES], stdout=got.append, text=True)
     got.clear()
     wamr.run([PIECES], stdout=got.append, encoding="latin-1")

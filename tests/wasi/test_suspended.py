@@ -1,4 +1,4 @@
-"""WASI functions that wait, in executions: they stop there, and go on when it makes sense."""
+"""WASI functions that wait stop an execution, which can go on when the wait is over."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_writing_stops_while_a_raw_file_takes_nothing(start):
 
 
 def until(execution):
-    """Go on when the program wants to; return the events and the result."""
+    """Continue an execution whenever its event says; return the events and the result."""
     found = []
     try:
         while True:
@@ -253,7 +253,7 @@ def test_a_sleep_stops_until_its_end(start, unit):
     execution = inst.exports.sleep.execution(int(unit * 10**9))
     event = next(execution)
     assert event.kind == "sleep"
-    again = next(execution)  # executed again before its end: the clock isn't started again
+    again = next(execution)  # continued too early: the clock isn't started again
     assert again.until == event.until
     found, result = until(execution)
     assert result == 0

@@ -46,7 +46,10 @@ def world(tmp_path):
 
 
 def poll(wasi: WasiFunctions, *subscriptions: tuple[int, int]) -> wamr.Execution:
-    """Return an execution of poll_oneoff; userdata are the positions. A clock: nanoseconds."""
+    """Return an execution of poll_oneoff.
+
+    A subscription is (kind, descriptor), or (clock, nanoseconds); its userdata is its position.
+    """
     for i, (kind, value) in enumerate(subscriptions):
         data = bytearray(48)
         data[0:8] = i.to_bytes(8, "little")
@@ -69,7 +72,7 @@ def ready(wasi: WasiFunctions, execution: wamr.Execution) -> list[int]:
 
 
 def waits_for(event: wamr.Event, *descriptors: int) -> bool:
-    """Tell whether the event has descriptors of the same files as these ones."""
+    """Return whether the descriptors of the event refer to the same files as `descriptors`."""
     return [os.fstat(fd).st_ino for fd, _ in event._descriptors] == [
         os.fstat(fd).st_ino for fd in descriptors
     ]

@@ -105,7 +105,8 @@ def test_filestats_that_can_not_be(tmp_path: Path) -> None:
     assert old.fd_filestat_get(99, old.OUT) == wasm_fixtures.BADF
     assert old.path_filestat_get(3, 1, "no such", old.OUT) == 44
     assert old.path_filestat_get(fd, 1, "file", old.OUT) == wasm_fixtures.NOTDIR
-    assert old.fd_filestat_get(fd, 65536 - 56) == 0  # 64 would not fit
+    # A filestat of preview 1 has 64 bytes, which would not fit.
+    assert old.fd_filestat_get(fd, 65536 - 56) == 0
     assert old.path_filestat_get(3, 1, "file", 65536 - 56) == 0
     for call in (
         lambda: old.fd_filestat_get(fd, 65536 - 55),

@@ -125,7 +125,8 @@ def test_clocks_and_random() -> None:
     wasi = WasiFunctions()
     before = time.time_ns()
     assert wasi.clock_time_get(0, 0, wasi.OUT) == 0
-    assert before - 10**8 <= wasi.u64() <= time.time_ns() + 10**8  # clocks of their own grain
+    # The clocks may have different resolutions.
+    assert before - 10**8 <= wasi.u64() <= time.time_ns() + 10**8
     assert wasi.clock_time_get(1, 0, wasi.OUT) == 0
     first = wasi.u64()
     assert wasi.clock_time_get(1, 0, wasi.OUT) == 0
@@ -208,7 +209,7 @@ def test_start_functions_and_initialize_have_wasi() -> None:
 
 
 def test_half_made_instance_has_wasi() -> None:
-    """A table that outlives the instance has its functions, which must still use its WASI."""
+    """A failed instance leaves functions in a table. They must still be able to use its WASI."""
     store = wamr.Store()
     table = wamr.Table(store, wamr.TableType(wamr.ValType.FUNCREF, wamr.Limits(2)))
     text = f"""(module {wasm_fixtures.imports()} (import "m" "t" (table 2 funcref))

@@ -40,7 +40,7 @@ def test_other_abis_are_named(
     assert words in str(caught.value)
     with pytest.raises(wamr.LinkError, match="is missing"):
         wamr.run([source])
-    seen: list[int] = []  # a host that has such functions may pass them
+    seen: list[int] = []  # a host may pass functions of its own under such names
     wamr.load(source, {module: {name: lambda: seen.append(1)}}, wasi=wasi).exports._start()
     assert seen == [1]
 

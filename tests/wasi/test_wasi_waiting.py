@@ -201,13 +201,12 @@ def fifo(tmp_path: Path) -> WasiFunctions:
 
 
 NONBLOCK = 4
-BOTH_ENDS = (
-    wasm_fixtures.READ | wasm_fixtures.WRITE | wasm_fixtures.SEEK | wasm_fixtures.SET_FLAGS
-)  # so that it has a reader
+# With these rights a descriptor is itself the reader that opening a FIFO for writing needs.
+BOTH_ENDS = wasm_fixtures.READ | wasm_fixtures.WRITE | wasm_fixtures.SEEK | wasm_fixtures.SET_FLAGS
 
 
 def fill(wasi: WasiFunctions, fd: int) -> None:
-    """Write without waiting until the pipe is full."""
+    """Write to the pipe until it is full; no write waits."""
     assert wasi.fd_fdstat_set_flags(fd, NONBLOCK) == 0
     while wasi.write(fd, b"x" * 8192) == 0:
         pass
@@ -262,9 +261,8 @@ def test_a_large_write_to_a_fifo_arrives_whole(fifo: WasiFunctions, tmp_path: Pa
 
 def test_a_fifo_that_shall_not_block_does_not(fifo: WasiFunctions) -> None:
     again = 6
-    assert (
-        fifo.open("fifo", rights=wasm_fixtures.WRITE | wasm_fixtures.SEEK)[0] == 60
-    )  # nobody reads
+    # The FIFO has no reader.
+    assert fifo.open("fifo", rights=wasm_fixtures.WRITE | wasm_fixtures.SEEK)[0] == 60
     error, fd = fifo.open("fifo", rights=BOTH_ENDS, flags=NONBLOCK)
     assert error == 0
     with took(10):
@@ -285,7 +283,7 @@ def test_a_fifo_that_shall_not_block_does_not(fifo: WasiFunctions) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("reading", [True, False], ids=["read", "write"])
 def test_what_another_program_took_first_is_waited_for(reading: bool) -> None:
-    """Several wake up for one byte, or for room for one; the timeouts of the others continue."""
+    """One byte, or room for one, wakes several calls. Those that miss it keep their timeouts."""
     ours, theirs = os.pipe()
     ended: list[object] = []
 
