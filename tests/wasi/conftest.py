@@ -76,7 +76,7 @@ def full(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
 
 
 def set_blocking(descriptor: int, blocking: bool) -> None:
-    """As os.set_blocking, which takes pipes on Windows since Python 3.12."""
+    """Do as os.set_blocking, which accepts pipes on Windows only since Python 3.12."""
     try:
         os.set_blocking(descriptor, blocking)
     except (AttributeError, OSError):
