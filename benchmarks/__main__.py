@@ -51,7 +51,7 @@ def _named(line: Line, names: list[str]) -> bool:
 
 
 def _run(line: Line, pace: Pace) -> report.Result:
-    """Measure a line; an error is recorded, and the other lines go on."""
+    """Measure a line; an error is recorded, and does not stop the other lines."""
     try:
         return report.Result(line, line.measure(pace))
     except Exception as error:

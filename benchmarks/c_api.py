@@ -69,7 +69,7 @@ def import_seconds(count: int) -> tuple[float, float]:
         "print(b - a, t() - b)"
     )
     best = [1.0, 1.0]
-    # Installed packages have their bytecode; a checkout writes it the first time, if it may.
+    # An installed package has bytecode. A checkout gets it by a first import, if it is writable.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     for _ in range(count):
         done = subprocess.run(

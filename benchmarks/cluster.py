@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 ROUNDS = 5
 KINDS = ("nothing", "Python", "wasm")
 
-# Sends as many tasks of a kind as it is told to, and waits for their results.
+# A function that sends so many tasks of a kind and waits for their results.
 Send = Callable[[str, int], list[Any]]
 
 
@@ -123,7 +123,7 @@ def ray() -> Iterator[Send]:
 
 
 def added() -> float:
-    """Return the least time of what the sample does in a task of Dask but the work itself."""
+    """Return the least time that a task of Dask in the sample takes, without the work itself."""
     sample = runpy.run_path(str(SAMPLES / "dask_cluster.py"))
     shipped = sample["Shipped"](code())
     shipped.setup(None)

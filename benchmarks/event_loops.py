@@ -101,7 +101,7 @@ def _measured(pace: Pace, batches: dict[str, Batch]) -> Samples:
                 if perf_counter() - start >= pace.round_seconds / 10:
                     break
                 counts[name] *= 2
-        for _ in range(10 * pace.rounds):  # short ones, since each wakes other threads
+        for _ in range(10 * pace.rounds):  # many short rounds, since each one wakes other threads
             for name, batch in batches.items():
                 start = perf_counter()
                 await batch(counts[name])

@@ -31,7 +31,7 @@ TWO_RESULTS = """(module
 
 
 def add(a: int, b: int) -> int:
-    """Return what most callbacks of these lines return."""
+    """Add two numbers, as most callbacks of these lines do."""
     return a + b
 
 

@@ -97,7 +97,8 @@ class Extism:
     name = EXTISM
 
     def __init__(self) -> None:
-        os.environ["EXTISM_CACHE_CONFIG"] = ""  # other engines don't cache compiled modules
+        # No cache: other engines don't cache compiled modules.
+        os.environ["EXTISM_CACHE_CONFIG"] = ""
         import extism
         import extism.extism
 

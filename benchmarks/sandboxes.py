@@ -27,7 +27,7 @@ Run = Callable[[str], Any]
 
 
 class Sandbox:
-    """A sandbox, which a subclass starts: `fresh` and `again` run code; None: it can't."""
+    """A sandbox, which a subclass starts. `fresh` and `again` run code; None: it can't."""
 
     fresh: Run
     again: Run | None = None
@@ -201,7 +201,7 @@ def _memory() -> float:
 
 # ------------------------------------------------------------------ all of them
 def figures_of(name: str, python: str, rounds: int) -> dict[str, float] | str:
-    """Measure a sandbox in a process of its own; return what was wrong if that fails."""
+    """Measure a sandbox in a process of its own; return its figures, or the reason of a failure."""
     command = [python, str(Path(__file__).resolve()), "--child", name, "--rounds", str(rounds)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)

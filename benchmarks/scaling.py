@@ -31,7 +31,7 @@ BYTES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 30_000_000)
 COUNTS = (100, 1_000, 10_000, 100_000)
 THREADS = (1, 2, 4, 8, 16)
 
-# Compilers would take minutes for these.
+# Engines that compile to machine code would take minutes for these.
 MOST_TO_COMPILE = 1_000_000
 STATM = Path("/proc/self/statm")
 PAGE = 4096
@@ -126,7 +126,7 @@ def _live(what: str, count: int, pace: Pace) -> Samples:
     times = 1 if pace.quick else 3
     for peer in peers():
         if peer.name == WASM3 and what == "end":
-            continue  # it doesn't free memory
+            continue  # this engine doesn't free memory
         if peer.name in (US, WASMTIME, WASM3):
             sample = _living(peer.name, count, times)[what]
             if sample.best > 0:  # a single instance may reuse pooled memory

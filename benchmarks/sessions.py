@@ -235,7 +235,7 @@ def _descriptors() -> int:
 
 @contextmanager
 def _growth() -> Iterator[dict[str, float]]:
-    """Give what this process has more at the end of the block: bytes, descriptors, threads."""
+    """Give how many bytes, descriptors and threads the process gains in the block."""
     figures: dict[str, float] = {}
     gc.collect()
     before, files = int(STATM.read_text().split()[1]), _descriptors()
@@ -248,7 +248,7 @@ def _growth() -> Iterator[dict[str, float]]:
 
 
 def alive(kind: str, count: int) -> dict[str, float]:
-    """Return what `count` sessions take: untouched ones, or `fed` ones, or threads of ours."""
+    """Return what `count` sessions take: fresh ones, ones that were fed, or threads instead."""
     import resource
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -292,7 +292,7 @@ def _alive(kind: str, count: int, figure: str = "bytes") -> Callable[[Pace], Sam
         number = max(10, count // 50) if pace.quick else count
         samples = {US: Sample.one(_of_process(kind, number)[figure] / number)}
         if kind == "fed":
-            few = max(5, number // 50)  # each is a CPython that has started up
+            few = max(5, number // 50)  # fewer, because each is a CPython that has started up
             samples[THREAD] = Sample.one(_of_process("thread", few)[figure] / few)
         return samples
 

@@ -56,7 +56,7 @@ def _reset() -> dict[str, Case]:
 
 
 def _nothing(size: int) -> None:
-    """Be an input that has nothing yet."""
+    """Stand for an input that has no data yet."""
 
 
 def python_snapshot() -> wamr.Snapshot | None:
@@ -93,7 +93,7 @@ def quickjs_snapshot() -> wamr.Snapshot | None:
 
 
 def request(snapshot: wamr.Snapshot, line: bytes) -> Callable[[], bytes]:
-    """Return a function that runs a line in a fresh copy, which stops then."""
+    """Return a function that runs a line in a fresh copy until the copy waits for the next line."""
     store = wamr.Store(snapshot.module.engine)
 
     def run() -> bytes:

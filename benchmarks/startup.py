@@ -30,7 +30,7 @@ def _seconds(statement: str) -> float:
 
 @cache
 def _compiled() -> None:
-    """Compile our modules to bytecode, as an installation does: a checkout may have none."""
+    """Compile our modules to bytecode, as an installation does; a checkout may lack bytecode."""
     home = Path(str(importlib.import_module("wamr").__file__)).parent
     command = [sys.executable, "-m", "compileall", "-q", str(home)]
     subprocess.run(command, check=False, capture_output=True)
@@ -68,7 +68,7 @@ def _size(pace: Pace) -> Samples:
 
 
 def _stripped(library: Path) -> int:
-    """Return the library's size without symbols, where there is a `strip`."""
+    """Return the library's size without symbols, if `strip` is installed."""
     with TemporaryDirectory() as folder:
         copy = Path(folder, library.name)
         shutil.copy(library, copy)

@@ -37,7 +37,7 @@ def _forked(works: Iterable[Callable[[], object]]) -> float:
         child = os.fork()
         if child == 0:
             os.close(opener)
-            os.read(gate, 1)  # until the parent has closed its end
+            os.read(gate, 1)  # returns when the parent has closed its end
             work()
             os._exit(0)
         children.append(child)

@@ -45,7 +45,7 @@ class Sample:
 
     @staticmethod
     def of(values: list[float], *, more: bool = False) -> Sample:
-        """Summarise rounds. `more`: larger values are better."""
+        """Summarise the rounds; `more` says that larger values are better."""
         return Sample((max if more else min)(values), statistics.median(values), len(values))
 
     @staticmethod

@@ -47,7 +47,8 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", 
 
 # As in pyproject.toml.
 SETUPTOOLS, SIMDE = "setuptools>=77", "simde-py>=0.8.2,<0.9"
-CFFI = ["cffi>=1.17", "pycparser>=2.22"]  # code generation; free-threaded: cffi 2, the newest
+# For code generation; free-threaded CPython needs cffi 2, the newest.
+CFFI = ["cffi>=1.17", "pycparser>=2.22"]
 
 Settings = dict[str, Any] | None
 
@@ -121,7 +122,7 @@ def build_editable(
 
 
 def _check_installed() -> None:
-    """Raise BuildError where --no-build-isolation left something out; pip does not look."""
+    """Raise BuildError where a requirement is missing: --no-build-isolation does not check them."""
     check_interpreter()
     _check_toolchain()
     found = tuple(int(part) for part in re.findall(r"\d+", setuptools.__version__)[:1])
@@ -140,7 +141,7 @@ def _check_installed() -> None:
 def check_interpreter() -> None:
     """Raise BuildError where there is no cffi: on free-threaded CPython before 3.14.
 
-    A cffi that is installed all the same is taken, as the build of one without the check.
+    If cffi is installed all the same, such as a build of it without its check, it is used.
     """
     free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     if free_threaded and sys.version_info < (3, 14) and not find_spec("cffi"):

@@ -39,10 +39,10 @@ CMAKE_AT_LEAST = (3, 16)
 NOT_IN_WPY = {"cpython", "interp"}  # setup.py compiles the first; WAMR's files include the second
 # The targets that can be cross-compiled, as zig names them.
 CROSS = {"x86_64-windows": "x86_64-windows-gnu", "aarch64-windows": "aarch64-windows-gnu"}
-# Of a variant's folder. Windows limits paths to 260 characters, and there are long ones below it.
+# Characters of the name of a variant's folder: Windows limits whole paths to 260.
 LONGEST_NAME = 100
 DEBIAN_SIMDE = Path("/usr/include/simde")  # of libsimde-dev
-LONGEST_WORD = 500  # of a command that is shown
+LONGEST_WORD = 500  # of a command that an error shows
 
 
 class BuildError(SystemExit):
@@ -155,7 +155,7 @@ def describe(paths: Layout) -> Iwasm:
         return Iwasm(
             libraries=paths.libraries,
             include_dirs=paths.include_dirs,
-            # The headers say dllimport there; we link statically.
+            # On Windows the headers say dllimport, but we link statically.
             define_macros=[("WASM_API_EXTERN", ""), ("WASM_RUNTIME_API_EXTERN", "")],
             system_libraries=["ntdll", "bcrypt", "ws2_32"],
         )

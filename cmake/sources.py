@@ -36,7 +36,7 @@ PARTS = ("core", "build-scripts", "CMakeLists.txt", "LICENSE")
 # Files that editors, Python and operating systems leave in a folder.
 STRAY = ("*~", ".*", "*.orig", "*.rej", "*.sw?", "*.bak", "*.o", "*.pyc", "__pycache__")
 
-NETWORK_TIMEOUT = 15  # seconds without an answer until there is no network
+NETWORK_TIMEOUT = 15  # seconds without an answer; then there is no network
 DOWNLOAD_TIMEOUT = 600
 
 

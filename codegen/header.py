@@ -232,7 +232,7 @@ class _Reader:
         self.lines.append(re.sub(rf"\b{OWN} ", "", self._text(declared, node.name)) + ";")
 
     def _text(self, node: c_ast.Node, name: str) -> str:
-        # Without the storage class: `static inline` and `extern` tell a reader nothing.
+        # `static inline` and `extern` tell a reader nothing, so they are left out.
         declaration = c_ast.Decl(name, [], [], [], [], node, None, None)
         return str(self.generator.visit(declaration))
 

@@ -162,7 +162,7 @@ def write(folder: Path, ffi: cffi.FFI) -> Path:
 def stub(ffi: cffi.FFI) -> str:
     """Return the stub's text."""
     lines = []
-    # Private: the public interface lists declarations only once they are compiled.
+    # A private attribute of cffi, whose public interface lists declarations only after compiling.
     parser = cast("Any", ffi)._parser
     for key, (kind, _) in sorted(parser._declarations.items()):
         tag, _, name = key.partition(" ")

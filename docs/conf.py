@@ -30,7 +30,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 default_role = "code"
-nitpicky = True  # and `make docs` makes each warning an error
+nitpicky = True  # warns of each unknown reference; `make docs` makes warnings errors
 # Names in signatures that are no part of this manual: without network, they can't be looked up.
 nitpick_ignore_regex = [
     ("py:class", r"(?:.*\.)?_\w+"),  # private
@@ -78,7 +78,7 @@ copybutton_prompt_is_regexp = True
 
 
 class RepositoryLinks(SphinxTransform):
-    """Lead links to files that are no pages of the manual to the repository.
+    """Change links to files that are no pages of the manual into links to the repository.
 
     Where its address is not known, the text of such a link stays, without the link.
     """

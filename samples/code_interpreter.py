@@ -19,7 +19,7 @@ PRICES = {"apple": 3, "pear": 4}
 
 async def price(item: str, *, currency: str = "EUR") -> str:
     """Return the price of an item."""
-    await asyncio.sleep(0.01)  # as if it asked a database
+    await asyncio.sleep(0.01)  # stands for a query of a database
     return f"{PRICES[item]} {currency}"
 
 
@@ -67,7 +67,7 @@ async def main() -> None:
         done = await post("open('out', 'w').write(open('in').read().upper())", **{"in": "text"})
         print(done["files"])
 
-        # 500 at once. Each looks for what others may have left.
+        # 500 requests at once. Each looks for files and names that others may have left.
         code = "import sys\nfound = getattr(sys, 'mine', None)\nsys.mine = {0}\n[found, {0}]"
         codes = [code.format(number) for number in range(498)]
         codes += ["while True: pass", "x = []\nwhile True: x.append(bytes(10**6))"]

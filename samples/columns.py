@@ -35,7 +35,7 @@ size = 8 * ROWS
 at = exports.reserve(-(-size // 65_536))
 place = memory.view(at, size)
 
-# Three faces of the same bytes. Whoever fills them (a file, a socket) does it once, here.
+# Three objects show the same bytes. Data from a file or a socket are written here once.
 numbers = np.frombuffer(place, np.float64)
 arrow = pa.Array.from_buffers(pa.float64(), ROWS, [None, pa.py_buffer(place)])
 frame = pd.DataFrame({"temperature": numbers}, copy=False)

@@ -27,14 +27,14 @@ LIMITS = wamr.ResourceLimits(memory_bytes=16 << 20, stack_bytes=64 << 10)  # of 
 class Shipped(WorkerPlugin):
     """A module on a worker: sent once, compiled once, with an instance for each thread."""
 
-    idempotent = True  # where a worker has the module already, it keeps that
+    idempotent = True  # a worker that has the module already keeps it
 
     def __init__(self, code: bytes) -> None:
         self.code = code
         self.name = f"wasm-{sha256(code).hexdigest()}"
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's interface
-        """Compile the module, on each worker that there is, and on each that will come."""
+        """Compile the module; Dask calls this on each present and future worker."""
         if self.name != f"wasm-{sha256(self.code).hexdigest()}":
             raise ValueError("these are the bytes of another module")
         self.module = wamr.Module(wamr.Store(), self.code)
@@ -53,7 +53,7 @@ class Shipped(WorkerPlugin):
 
 
 def task(module: str, function: str, *args: int) -> tuple[int | None, str]:
-    """Return a result, or why there is none. A task may run twice: it changes nothing outside."""
+    """Return a result, or why there is none. A task may run twice: it has no effects."""
     try:
         return get_worker().plugins[module].call(function, *args), ""
     except wamr.Trap as trap:  # trying again would end in the same way
@@ -90,7 +90,7 @@ if __name__ == "__main__":
         with Client(sys.argv[1]) as client:
             work(client, kill=False)
     else:
-        for name in ("client", "nanny", "scheduler"):  # which would tell of the killed worker
+        for name in ("client", "nanny", "scheduler"):  # they would log the end of the killed worker
             logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
         with (
             LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as cluster,

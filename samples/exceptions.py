@@ -26,7 +26,7 @@ class OutOfStockError(Exception):
 
 def lookup(item: int) -> int:
     if item == 0:
-        # A trap of one's own: for reasons that belong to the wasm code, not to Python.
+        # A host function may raise a trap itself, for a fault of the wasm code.
         raise wamr.Trap("item 0 is reserved")
     if item not in PRICES:
         raise OutOfStockError(item)
@@ -59,7 +59,7 @@ except wamr.Trap as trap:
 print("item 2:", run(2))
 
 
-# A callback may call wasm itself, and catch what fails in there.
+# A callback may call wasm code itself, and catch the traps of that call.
 def careful(item: int) -> int:
     try:
         return run(item)

@@ -48,7 +48,7 @@ class Graphviz:
     def render(self, graph: str, form: str = "svg", engine: str = "dot") -> str:
         """Return a picture of a graph in the language DOT."""
         given = [self.put(text) for text in (graph, form, engine)]
-        size = self.exports.malloc(4)  # where the size of the result will be
+        size = self.exports.malloc(4)  # the address at which C writes the size of the result
         picture = self.exports.graphviz_render(*given, size)
         try:
             if not picture:

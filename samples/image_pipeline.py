@@ -67,7 +67,7 @@ with ThreadPoolExecutor(4) as pool:
         except ValueError as error:
             print(f"{name} is refused: {error}")
 
-# The last stage puts those on a sheet that the first one has accepted.
+# The last stage puts the accepted pictures on a sheet.
 accepted = [jobs[name] for name in pictures]
 images = "".join(
     f'<svg x="{4 + at % 3 * 164}" y="{4 + at // 3 * 124}" {svg.removeprefix("<svg")}'

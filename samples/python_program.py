@@ -44,7 +44,7 @@ with TemporaryDirectory() as code, TemporaryDirectory() as results:
     print("written:", Path(results, "9").read_text())
     print("left beside the script:", sorted(path.name for path in Path(code).iterdir()))
 
-# There is nothing else.
+# The script sees no other files.
 for attempt in ("open('/etc/passwd')", "import socket; socket.socket()", "import os; os.fork()"):
     done = wamr.run([python, "-c", attempt], capture_output=True, text=True)
     print(f"{attempt}: {done.stderr.splitlines()[-1]}")

@@ -25,7 +25,7 @@ class JavaScript:
     def __init__(self, **limits: float) -> None:
         self.printed, self.errors = bytearray(), bytearray()
         wasi = wamr.WasiConfig(stdout=self.printed.extend, stderr=self.errors.extend)
-        # The instance has run `_initialize` when it is there: that makes a reactor ready.
+        # Instance() has run `_initialize`, which prepares a reactor.
         inst = wamr.Instance(
             wamr.Store(quickjs.engine),
             quickjs,
@@ -39,7 +39,7 @@ class JavaScript:
         """Run a script as `qjs -e code` does; return what it printed."""
         self.printed.clear()
         self.errors.clear()
-        # The arguments, as C has them: strings that end with a NUL, and a list of their addresses.
+        # The arguments as in C: strings that end with a NUL, and an array of their addresses.
         strings = [word.encode() + b"\0" for word in ("qjs", "-e", code)]
         addresses = []
         for data in (*strings, b"\0" * 4 * len(strings)):
@@ -55,7 +55,7 @@ class JavaScript:
         return self.printed.decode()
 
     def evaluate(self, expression: str, **names: object) -> object:
-        """Return the value of an expression with these names in it: both ways as JSON."""
+        """Return the value of an expression that uses these names; all values pass as JSON."""
         constants = "".join(f"const {name} = {json.dumps(names[name])};" for name in names)
         return json.loads(self.run(f"{constants} print(JSON.stringify({expression}))"))
 

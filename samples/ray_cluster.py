@@ -50,9 +50,9 @@ def call(digest: str, where: list[ray.ObjectRef], function: str, *args: int) -> 
         raise
 
 
-@ray.remote(max_retries=5)  # where its worker is killed: a task changes nothing outside
+@ray.remote(max_retries=5)  # if its worker is killed: a task has no effects
 def task(digest: str, where: list[ray.ObjectRef], function: str, *args: int):
-    """Return a result, or why there is none; and who computed it."""
+    """Return a result, or why there is none, and the worker that computed it."""
     try:
         return call(digest, where, function, *args), "", os.getpid()
     except wamr.Trap as trap:  # trying again would end in the same way
@@ -88,7 +88,7 @@ if __name__ == "__main__":
             num_cpus=2,
             include_dashboard=False,
             object_store_memory=80 << 20,
-            log_to_driver=False,  # which would tell of the killed worker
+            log_to_driver=False,  # Ray would log the end of the killed worker
         )
         work(kill=True)
     ray.shutdown()

@@ -48,7 +48,7 @@ with TemporaryDirectory() as pictures, TemporaryDirectory() as results:
     wamr.run([resvg, "-z", "3", "/in/sky.svg", "/out/sky.png"], dirs=dirs, check=True)
     print("in a file:", size_of(Path(results, "sky.png").read_bytes()))
 
-    # What it says about a failure is on stderr.
+    # The message of a failure is on stderr.
     for arguments in (["/in/rain.svg", "/out/rain.png"], ["/in/sky.svg", "/in/sky.png"]):
         done = wamr.run([resvg, *arguments], dirs=dirs, capture_output=True, text=True)
         print(f"{' '.join(arguments)}: exit code {done.returncode}, {done.stderr.strip()}")

@@ -39,7 +39,7 @@ print("value:", result.value, "- calls:", result.tool_calls)
 # The code sees names, signatures and docstrings, as of any function.
 print(python.run("help(order)").stdout.splitlines()[2])
 
-# Mistakes are the code's own, and it is told.
+# A wrong call of a tool is an exception in the code.
 for code in ("order()", "order('apple', {1, 2})", "stock('plum')", "import os; os.listdir('/')"):
     told = python.run(code).exception
     print(f"{code}: {told.type}: {told.message}")

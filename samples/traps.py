@@ -27,10 +27,10 @@ try:
     exports.mean(10, 0)
 except wamr.Trap as trap:
     print(trap)
-    # The same for programs.
+    # For programs, the frames have the same.
     print("innermost:", trap.frames[0].func_name, "of", trap.frames[0].module_name)
 
-# The code tells the reasons apart.
+# The trap's code tells the reasons apart.
 attempts = {
     "peek": (70_000,),
     "call": (5,),

@@ -1,4 +1,4 @@
-"""Host information with a finalizer: run once an object, at its delete or with its store."""
+"""Host information with a finalizer, which runs once: when the object or its store is deleted."""
 
 # ruff: noqa: F403, F405
 from wamr.ffi import *

@@ -45,7 +45,7 @@ print("grown:", wasm_memory_grow(memory, 1), wasm_memory_size(memory))
 print("there now:", call(load, 0x20000, results=1), wasm_memory_data_size(memory))
 print("beyond its maximum:", wasm_memory_grow(memory, 1))
 
-# One that belongs to no module.
+# A memory that belongs to no module.
 type_ = wasm_memorytype_new(ffi.new("wasm_limits_t *", [5, 5]))
 alone = wasm_memory_new(store, type_)
 wasm_memorytype_delete(type_)

@@ -46,7 +46,7 @@ print("grown:", wasm_table_grow(table, 3, wasm_func_as_ref(f)), wasm_table_size(
 print("f(5) =", call(5, 4), "- beyond the end:", call(5, 5))
 print("beyond its maximum:", wasm_table_grow(table, 10, None))
 
-# One that belongs to no module.
+# A table that belongs to no module.
 type_ = wasm_tabletype_new(wasm_valtype_new_funcref(), ffi.new("wasm_limits_t *", [5, 5]))
 alone = wasm_table_new(store, type_, None)
 wasm_tabletype_delete(type_)

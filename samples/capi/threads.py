@@ -1,4 +1,4 @@
-"""One module in several threads: shared, and obtained by a store of each thread's own."""
+"""One module in several threads: it is shared, and each thread obtains it in a store of its own."""
 
 # ruff: noqa: F403, F405
 import threading

@@ -203,8 +203,7 @@ def test_nobody_waits_on_a_memory_that_is_not_shared(name: str, wat: Wat) -> Non
             assert exports.f(address, *operands) == 0
             assert exports.f(address, -1) == 0
             continue
-        # Equal and unequal values; each kind of timeout.
-        for values in (operands, [1, 0], [0, -1], [-1, 2**62]):
+        for values in (operands, [1, 0], [0, -1], [-1, 2**62]):  # equal or not; timeouts
             with pytest.raises(wamr.Trap, match=r"^expected shared memory") as caught:
                 exports.f(address, *values)
             assert caught.value.code is wamr.TrapCode.OTHER

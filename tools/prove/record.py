@@ -100,7 +100,7 @@ class Recorder:
         why = ""
         if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
             why = report.longrepr[2].removeprefix("Skipped: ")
-        elif report.outcome == "skipped":  # expected to fail
+        elif report.outcome == "skipped":  # a test that is expected to fail
             why = f"xfail: {getattr(report, 'wasxfail', '')}"
         elif report.outcome == "failed":
             crash = getattr(report.longrepr, "reprcrash", None)
@@ -133,7 +133,7 @@ def facts() -> dict[str, str]:
 
 
 def python_version() -> str:
-    """Return the version of the interpreter: PyPy has one beside that of the language."""
+    """Return the version of the interpreter; PyPy's differs from that of the language."""
     pypy = getattr(sys, "pypy_version_info", None)
     return platform.python_version() + (" (" + ".".join(map(str, pypy[:3])) + ")" if pypy else "")
 

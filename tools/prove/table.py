@@ -74,9 +74,9 @@ def outcomes(folder: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, An
 
 
 def selections(runs: list[dict[str, Any]]) -> list[list[Any]]:
-    """Return what was selected, each with whether the last run of it came to its end.
+    """Return each selection of tests, and whether its last run came to its end.
 
-    What another one of them selects as well is left out.
+    A selection that is part of another one is left out.
     """
     found = {selection(run["arguments"]): run.get("status") in {0, 1} for run in runs}
     for wide in [text for text in found if text == "all tests" or text.startswith("--ignore")]:
@@ -172,7 +172,7 @@ def listed() -> str:
 
 def shown_runs(result: dict[str, Any]) -> str:
     """Return which tests were run, and whether all of them were."""
-    if "selections" not in result:  # kept before there was more than one
+    if "selections" not in result:  # from before results had more than one selection
         result = {**result, "selections": [[result["run"], result["pytest_status"] in {0, 1}]]}
     text = "; ".join(shown_selection(*one) for one in result["selections"])
     return f"{text}, in {result['runs']} runs" if result.get("runs", 1) > 1 else text

@@ -1,4 +1,4 @@
-"""What macos.bash has built: warnings, exports, and that each symbol exists that is asked for.
+"""What macos.bash has built: warnings, exports, and that each symbol which is looked up exists.
 
 The linker takes libSystem's symbols from the SDK's list, and leaves what is not in it to be looked
 up at run time (-undefined dynamic_lookup). These must be functions and objects of CPython's stable
@@ -121,4 +121,4 @@ def test_what_exists_nowhere_is_found(arch: str, tmp_path: Path) -> None:
 def test_no_path_of_this_machine_is_inside(arch: str, module: Path) -> None:
     data = module.read_bytes()
     assert str(WORK).encode() not in data
-    assert b"unreachable" in data  # a text of the interpreter: it was read
+    assert b"unreachable" in data  # a text of the interpreter, so the right file was read

@@ -1,6 +1,6 @@
-"""Installed as `wasmtime` where that has no package: only the parser of module text, by a socket.
+"""Installed as `wasmtime` where wasmtime has no package; has only the parser of module text.
 
-The socket's path is in WAMR_WAT_SOCKET; wat_server.py answers on the machine that proves.
+The parser runs on the machine that proves: wat_server.py, behind the socket WAMR_WAT_SOCKET.
 """
 
 from __future__ import annotations

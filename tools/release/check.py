@@ -37,7 +37,7 @@ STRINGS = re.compile(rb"[\x20-\x7e]{6,}")
 
 
 class Release:
-    """What the questions are about: the commit, and the files that were built from it."""
+    """The subject of the questions: the commit, and the files that were built from it."""
 
     def __init__(self, dist: Path, given: argparse.Namespace) -> None:
         self.dist, self.given = dist, given
