@@ -194,13 +194,7 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
 @posix
 @pytest.mark.packaging
 def test_two_sdists_are_equal_to_the_byte(root: Path, tmp_path: Path) -> None:
-<<<<<<< HEAD
-    """Of another folder, with a space in its name, another umask, and what an old build left."""
-||||||| parent of 7f77da1b (tests: rewrite the comments that a stranger would stumble at)
-    """Of another folder, with a space in its name, and with another umask."""
-=======
-    """The second one is built in a folder with a space in its name and with another umask."""
->>>>>>> 7f77da1b (tests: rewrite the comments that a stranger would stumble at)
+    """The second is built in another folder, with another umask, where an old build left a list."""
     tree = iwasm.sources.resolve(root, iwasm.layout(root).build).path
     left = shutil.ignore_patterns(
         "build", "dist", ".*", "wamr-src", "*.egg-info", "*.so", "__pycache__"

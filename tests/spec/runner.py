@@ -25,17 +25,9 @@ import values
 import wamr
 from wamr._backend.binding import lib
 
-<<<<<<< HEAD
 # Seconds for one script.
 TIMEOUT = 200 * (10 if os.environ.get("PROVE_EMULATED") else 1)
-# After so many stops at each check a script stops at every 997th only, or else at each.
-||||||| parent of 7f77da1b (tests: rewrite the comments that a stranger would stumble at)
-TIMEOUT = 200  # seconds for one script
-# After so many stops at each check a script stops at every 997th only, or else at each.
-=======
-TIMEOUT = 200  # seconds for one script
 # After so many stops a script stops only at every 997th check; None: at each check to the end.
->>>>>>> 7f77da1b (tests: rewrite the comments that a stranger would stumble at)
 MANY = None if os.environ.get("WAMR_SUSPEND_EVERYTHING") else 20_000
 SUSPENDING = sys.argv[1:] == ["suspend"]
 

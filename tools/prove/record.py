@@ -2,7 +2,8 @@
 
 The first line of a run has the facts about the machine that the tests run on, and the last one
 pytest's status, unless the run was killed. table.py counts the file. A run of limited time takes a
-few tests of each file in turn, so that it covers all files. Knows nothing of the targets.
+few tests of each file in turn, so that it covers all files. This module knows nothing
+of the targets.
 """
 
 from __future__ import annotations
