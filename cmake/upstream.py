@@ -34,6 +34,7 @@ import sources
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = "upstream"  # the tag of the commit with WAMR's own tree
+STATE = "exported.json"  # in .git: the patches and the commit that correspond
 PATCH = "Patch"  # the trailer that names the file; a patch's head does not have it
 TRAILERS = (*patches.FIELDS[1:], PATCH)
 
@@ -90,7 +91,7 @@ class Repository:
 
 
 def edit(path: Path) -> Repository:
-    """Make the repository again; refuse where it has changes that were not exported."""
+    """Make the repository from the patches; refuse where it has commits that were not exported."""
     repository = Repository(path)
     if (path / ".git").is_dir() and (changes := _not_exported(repository)):
         raise UpstreamError(
@@ -111,7 +112,7 @@ def edit(path: Path) -> Repository:
         repository.git(
             "commit", "--quiet", "--file=-", "--cleanup=verbatim", message=_message(patch)
         )
-    _record_digest(repository)
+    _record_state(repository)
     return repository
 
 
@@ -122,9 +123,19 @@ def _digest() -> str:
     return hashlib.sha256(content + repr(files).encode()).hexdigest()
 
 
-def _record_digest(repository: Repository) -> None:
-    """Store the hash of the patches that the repository was made from, or exported to."""
-    (repository.path / ".git" / "patches.sha256").write_text(_digest(), encoding="utf-8")
+def _record_state(repository: Repository) -> None:
+    """Store which patches and which commit correspond, after an edit or an export."""
+    state = {"patches": _digest(), "head": repository.git("rev-parse", "HEAD").strip()}
+    (repository.path / ".git" / STATE).write_text(json.dumps(state), encoding="utf-8")
+
+
+def _recorded(repository: Repository) -> dict[str, str]:
+    """Return what `_record_state` has stored; nothing, if the repository was only half made."""
+    try:
+        found: dict[str, str] = json.loads((repository.path / ".git" / STATE).read_bytes())
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def _commit_tree(repository: Repository, tree: Path, message: str) -> None:
@@ -161,6 +172,8 @@ def _not_exported(repository: Repository) -> str:
         return "changes that are not committed"
     if (repository.path / ".git" / "rebase-merge").exists():
         return "a rebase that is not finished"
+    if repository.git("rev-parse", "HEAD").strip() == _recorded(repository).get("head"):
+        return ""
     written = {path: path.read_text(encoding="utf-8") for path in patches.FOLDER.rglob("*.patch")}
     try:
         return "" if dict(_exported(repository)) == written else "commits that are not exported"
@@ -175,7 +188,7 @@ def export(repository: Repository) -> list[Path]:
     """Write each commit as a patch, and the series; return the files, in order."""
     if repository.git("status", "--porcelain").strip():
         raise UpstreamError(f"{repository.path} has changes that are not committed. Commit them.")
-    if (repository.path / ".git" / "patches.sha256").read_text(encoding="utf-8") != _digest():
+    if _recorded(repository).get("patches") != _digest():
         raise UpstreamError(
             f"{patches.FOLDER} has changed since {repository.path} was made, and an export would "
             "undo that. Restore it with git, or remove the repository and `make wamr-edit` again."
@@ -190,7 +203,7 @@ def export(repository: Repository) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     (patches.FOLDER / "series").write_text(_SERIES + "".join(f"{name}\n" for name in names))
-    _record_digest(repository)
+    _record_state(repository)
     return [path for path, _ in found]
 
 

@@ -146,6 +146,20 @@ def test_an_export_does_not_undo_what_changed_meanwhile(repository: upstream.Rep
     with pytest.raises(upstream.UpstreamError, match="has changed since"):
         upstream.export(repository)
     assert "and more" in path.read_text()
+    repository.git("commit", "--quiet", "--amend", "--message", "unfinished")
+    with pytest.raises(upstream.UpstreamError, match="commits that can't be exported"):
+        upstream.edit(repository.path)
+
+
+def test_a_repository_without_own_commits_follows_the_patches(
+    repository: upstream.Repository,
+) -> None:
+    path = patches.FOLDER / "bugs" / "one.patch"
+    path.write_text(path.read_text().replace("For one.", "For one, pulled."))
+    upstream.edit(repository.path)
+    assert "For one, pulled." in repository.git("log", "--format=%b")
+    (repository.path / ".git" / upstream.STATE).unlink()  # an edit that was interrupted
+    path.write_text(path.read_text().replace("pulled", "pulled again"))
     with pytest.raises(upstream.UpstreamError, match="commits that are not exported"):
         upstream.edit(repository.path)
 
