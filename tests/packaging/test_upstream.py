@@ -100,6 +100,20 @@ def test_patches_become_commits_and_come_back_the_same(repository: upstream.Repo
     assert repository.git("rev-parse", "HEAD") == head
 
 
+@pytest.mark.packaging
+def test_the_patches_are_as_an_export_writes_them(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the export of one patch would rewrite others."""
+    monkeypatch.setattr(patches, "FOLDER", tmp_path / "patches")
+    shutil.copytree(root / "cmake" / "patches", patches.FOLDER)
+    before = texts()
+    upstream.export(upstream.edit(tmp_path / "wamr-edit"))
+    changed = [name for name, text in texts().items() if text != before.get(name)]
+    assert changed == [], "run `make wamr-edit wamr-export`, and commit the result"
+    assert texts().keys() == before.keys()
+
+
 def test_a_commit_is_a_new_patch_and_a_fixup_changes_one(repository: upstream.Repository) -> None:
     file = repository.path / "core" / "a.c"
     file.write_text(file.read_text().replace("int x10;", "int ten;"))
