@@ -20,12 +20,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "patches"
 FIELDS = ("Subject", "Forwarded", "Test", "Gone-when")  # of a patch's head, in this order
-BUILD = "Build"  # may follow them: `debug`, if the tests fail in a debug build only
+BUILD = "Build"  # may follow them, with one of these
+BUILDS = {
+    "debug": "the tests fail without the patch in a debug build only",
+    "needed": "without the patch there is no build: other patches or our C use what it adds",
+}
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _NO_NEWLINE = "\\ No newline at end of file"
@@ -33,6 +38,14 @@ _NO_NEWLINE = "\\ No newline at end of file"
 
 class PatchError(SystemExit):
     """A patch is malformed or does not apply; printed without a traceback."""
+
+
+class MisfitError(PatchError):
+    """A hunk does not apply."""
+
+    def __init__(self, text: str, patch: Path) -> None:
+        super().__init__(text)
+        self.patch = patch
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,12 @@ class Patch:
     @property
     def debug(self) -> bool:
         """Whether the tests fail without the patch in a debug build only."""
-        return BUILD in self.fields
+        return self.fields.get(BUILD) == "debug"
+
+    @property
+    def needed(self) -> bool:
+        """Whether nothing can be built without the patch."""
+        return self.fields.get(BUILD) == "needed"
 
 
 # -- reading -------------------------------------------------------------------------------------
@@ -118,8 +136,9 @@ def _fields(path: Path, text: str) -> dict[str, str]:
         values[name] = value.strip()
     if missing := [name for name in FIELDS if not values.get(name)]:
         raise PatchError(f"{path}: its head lacks {', '.join(missing)}")
-    if (build := values.get(BUILD, "debug")) != "debug":
-        raise PatchError(f"{path}: 'Build: {build}' must be 'Build: debug', or left out")
+    if (build := values.get(BUILD, "debug")) not in BUILDS:
+        known = "".join(f"\n  {BUILD}: {name}   {why}" for name, why in BUILDS.items())
+        raise PatchError(f"{path}: 'Build: {build}' must be left out, or one of{known}")
     return values
 
 
@@ -196,21 +215,10 @@ def apply(
     """Make `copy` the patched image of `parts` of `tree`; write only what changes."""
     patches = series() if patches is None else patches
     contents = {path.relative_to(tree).as_posix(): path for path in _files(tree, parts)}
-    edited: dict[str, str] = {}
     without = left_out()
     if unknown := set(without) - {patch.name for patch in patches}:
         raise PatchError(f"WAMR_WITHOUT_PATCH: there is no patch {', '.join(sorted(unknown))}")
-    for patch in patches:
-        if patch.name in without:
-            continue
-        for name, hunks in patch.edits.items():
-            if (name in contents or name in edited) == (name in patch.new):
-                there = "is already" if name in patch.new else "is not"
-                raise PatchError(f"{patch.path}: {name} {there} in {tree}")
-            if name not in edited:
-                source = contents.get(name)
-                edited[name] = source.read_bytes().decode("utf-8") if source else ""
-            edited[name] = patched(edited[name], name, hunks, strict=not without)
+    edited = edited_files(tree, patches, without)
     for name, source in contents.items():
         content = edited.pop(name).encode() if name in edited else source.read_bytes()
         _write(copy / name, content)
@@ -220,6 +228,38 @@ def apply(
     for path in _files(copy, parts):
         if path.relative_to(copy).as_posix() not in contents:
             path.unlink()
+
+
+def edited_files(
+    tree: Path, patches: tuple[Patch, ...], without: Collection[str] = ()
+) -> dict[str, str]:
+    """Return the content of each file that the patches change or add, but those in `without`."""
+    edited: dict[str, str] = {}
+    for patch in patches:
+        if patch.name in without:
+            continue
+        for name, hunks in patch.edits.items():
+            if ((tree / name).is_file() or name in edited) == (name in patch.new):
+                there = "is already" if name in patch.new else "is not"
+                raise PatchError(f"{patch.path}: {name} {there} in {tree}")
+            if name not in edited:
+                new = name in patch.new
+                edited[name] = "" if new else (tree / name).read_bytes().decode("utf-8")
+            edited[name] = patched(edited[name], name, hunks, strict=not without)
+    return edited
+
+
+def dependents(tree: Path, name: str, patches: tuple[Patch, ...] | None = None) -> tuple[str, ...]:
+    """Return the names of the patches that don't apply without the patch `name`, in order."""
+    patches = series() if patches is None else patches
+    without = {name}
+    while True:
+        try:
+            edited_files(tree, patches, without)
+        except MisfitError as error:
+            without.add(error.patch.stem)
+        else:
+            return tuple(patch.name for patch in patches if patch.name in without - {name})
 
 
 def patched(text: str, name: str, hunks: tuple[Hunk, ...], *, strict: bool = True) -> str:
@@ -252,7 +292,7 @@ def _find(
                 return min(found, key=lambda at: abs(at - hunk.start)), body
         shorter = _less_context(body)
         if strict or shorter == body:
-            raise PatchError(_misfit(lines, hunk, name))
+            raise MisfitError(_misfit(lines, hunk, name), hunk.patch)
         body = shorter
 
 

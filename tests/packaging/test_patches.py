@@ -141,14 +141,20 @@ def test_a_malformed_patch_is_refused_with_its_line(
         patches.read(path)
 
 
-def test_a_patch_may_be_for_debug_builds_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", ["debug", "needed", ""])
+def test_a_patch_says_which_build_proves_it(tmp_path: Path, build: str) -> None:
     path = tmp_path / "one.patch"
-    path.write_text(f"{HEAD}Build: debug\n\nBecause.\n---\n{ONE}")
-    assert patches.read(path).debug
-    path.write_text(f"{HEAD}\nBecause.\n---\n{ONE}")
-    assert not patches.read(path).debug
-    path.write_text(f"{HEAD}Build: release\n\nBecause.\n---\n{ONE}")
-    with pytest.raises(patches.PatchError, match="'Build: release' must be 'Build: debug', or"):
+    field = f"Build: {build}\n" if build else ""
+    path.write_text(f"{HEAD}{field}\nBecause.\n---\n{ONE}")
+    patch = patches.read(path)
+    assert (patch.debug, patch.needed) == (build == "debug", build == "needed")
+
+
+@pytest.mark.parametrize("build", ["release", "", "debug needed"])
+def test_another_build_is_refused(tmp_path: Path, build: str) -> None:
+    path = tmp_path / "one.patch"
+    path.write_text(f"{HEAD}Build: {build}\n\nBecause.\n---\n{ONE}")
+    with pytest.raises(patches.PatchError, match=f"'Build: {build}' must be left out, or one of"):
         patches.read(path)
 
 
@@ -202,6 +208,16 @@ def test_patches_can_be_left_out(
     monkeypatch.setenv("WAMR_WITHOUT_PATCH", "one,tow")
     with pytest.raises(patches.PatchError, match="there is no patch tow"):
         patches.apply(tree, copy, PARTS, both)
+
+
+def test_dependents_are_the_patches_that_do_not_apply_without_another_one(
+    tree: Path, tmp_path: Path
+) -> None:
+    three = TWO.replace("+int b2;", " int b2;\n+int b3;").replace("-1,4 +1,5", "-1,5 +1,6")
+    alone = "--- a/core/b.c\n+++ b/core/b.c\n@@ -1,1 +1,1 @@\n-int b;\n+int c;\n"
+    found = written(tmp_path / "patches", one=ONE, two=TWO, alone=alone, three=three)
+    names = {patch.name: patches.dependents(tree, patch.name, found) for patch in found}
+    assert names == {"one": ("two", "three"), "two": ("three",), "alone": (), "three": ()}
 
 
 def test_git_applies_the_series_as_we_do(root: Path, tmp_path: Path) -> None:
