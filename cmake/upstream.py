@@ -313,7 +313,11 @@ def _fetched(commit: str, path: Path) -> Path:
     url = Repository(ROOT).git("config", "--file", ".gitmodules", name).strip()
     repository = Repository(path)
     repository.git("init", "--quiet")
-    repository.git("fetch", "--quiet", "--depth", "1", url, commit)
+    try:
+        repository.git("fetch", "--quiet", "--depth", "1", url, commit)
+    except UpstreamError as error:
+        hint = "FROM=/path takes the tree of that commit from a folder instead."
+        raise UpstreamError(f"{error}{hint}") from None
     repository.git("checkout", "--quiet", "--force", "FETCH_HEAD")
     return path
 

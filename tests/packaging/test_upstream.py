@@ -225,3 +225,14 @@ def test_an_upgrade_stops_at_a_conflict_and_can_be_finished(
     assert "-long x20;\n+long two;" in texts()["wasi/two.patch"]
     with pytest.raises(upstream.UpstreamError, match="There is no upgrade to finish"):
         upstream.finish(repository)
+
+
+def test_an_upgrade_without_a_network_says_what_helps(
+    repository: upstream.Repository, tmp_path: Path
+) -> None:
+    modules = f'[submodule "wamr-src"]\n\tpath = wamr-src\n\turl = {tmp_path / "nowhere"}\n'
+    (upstream.ROOT / ".gitmodules").write_text(modules)
+    before = texts()
+    with pytest.raises(upstream.UpstreamError, match="FROM=/path takes the tree"):
+        upstream.upgrade(NEW, None, repository.path)
+    assert texts() == before
