@@ -220,7 +220,7 @@ def test_suspend_is_one_object():
 
 
 def test_an_execution_whose_event_could_not_be_made_goes_on(e, monkeypatch):
-    from wamr._runtime import execution as module
+    from wamr._runtime import event as module
 
     execution = e.direct.execution(3)
     with monkeypatch.context() as patched:

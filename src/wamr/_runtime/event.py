@@ -1,9 +1,12 @@
-"""Events: why an execution has stopped."""
+"""Events: why an execution has stopped. C tells it in a struct, the stop (`wpy_stop`)."""
 
 from __future__ import annotations
 
-from .._backend.binding import lib
+from .._backend.binding import ffi, lib
 from .._values.references import find_func
+from .callbacks import find_host_function
+from .calls import HeldResults
+from .state import find_instance_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +14,19 @@ if TYPE_CHECKING:
 
     from .callbacks import HostFunction
     from .func import Func
+    from .state import InstanceState
 
     Kind = Literal["call", "stdin", "stdout", "sleep", "slice"]
+
+_KINDS: dict[int, Kind] = {
+    lib.WPY_REASON_CALL: "call",
+    lib.WPY_REASON_READ: "stdin",
+    lib.WPY_REASON_WRITE: "stdout",
+    lib.WPY_REASON_SLEEP: "sleep",
+    lib.WPY_REASON_SLICE: "slice",
+}
+_NEVER = (1 << 64) - 1
+_NO_CONTEXT: Any = None  # numbers and vectors need none
 
 
 class Event:
@@ -69,3 +83,34 @@ class Event:
         if self._host is not None:
             return f"<wamr.Event call {self._host.name}({', '.join(map(repr, self.args))})>"
         return f"<wamr.Event {self.kind}>"
+
+
+def event_of(stop: Any, lifetime: InstanceState, awaitable: Any, bare: bool) -> Event:
+    """Return the event of a stop, a wpy_stop *.
+
+    lifetime: of the function that was called. awaitable: what the host function has returned.
+    bare: without the arguments, which needn't be converted then.
+    """
+    kind = _KINDS[stop.reason]
+    if kind == "call":
+        host = find_host_function(stop.host_id)
+        assert host is not None
+        if bare:
+            return Event(kind, host, awaitable=awaitable)
+        codec = host._codec
+        buffer = ffi.buffer(stop.args, codec.argument_bytes)
+        if not codec.needs_context and not codec.refs:
+            args = codec.unpack_arguments(buffer, _NO_CONTEXT)
+            return Event(kind, host, args, awaitable=awaitable)
+        context = HeldResults(stopped_in(stop) or lifetime)
+        with lifetime.store._passing_refs():
+            args = codec.unpack_arguments(buffer, context)
+        return Event(kind, host, args, awaitable=awaitable)
+    until = None if stop.until in (0, _NEVER) else stop.until / 1e9
+    found = [stop.descriptors[i] for i in range(stop.descriptor_count)]
+    return Event(kind, None, (), until, tuple([(item.fd, item.output) for item in found]))
+
+
+def stopped_in(stop: Any) -> InstanceState | None:
+    """Return the state of the instance whose code was suspended; None: the instance is gone."""
+    return find_instance_state(stop.instance_id)

@@ -19,12 +19,11 @@ from .._base.thrown import thrown_exception
 from .._values.codec import codec_of
 from ..errors import ClosedError, trap_from_text
 from .awaitables import Unawaited, close_unstarted, handed
-from .callbacks import HostFunction, find_host_function
 from .calls import HeldResults, raise_status, take_error, timeout_left
-from .event import Event
+from .event import Event, event_of, stopped_in
 from .exceptions import WasmException
 from .limits import NO_FUEL_LIMIT, checked_slice, checked_timeout
-from .state import InstanceState, find_instance_state
+from .state import InstanceState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from .._values.codec import Codec
-    from .event import Kind
+    from .callbacks import HostFunction
     from .func import Func
 
     State = Literal["new", "running", "suspended", "done"]
@@ -42,15 +41,6 @@ if TYPE_CHECKING:
 _OK, _SUSPENDED, _BUSY = lib.WPY_OK, lib.WPY_SUSPENDED, lib.WPY_BUSY
 _HOST, _TIMEOUT, _INTERRUPTED = lib.WPY_HOST, lib.WPY_TIMEOUT, lib.WPY_INTERRUPTED
 _STATES: tuple[State, ...] = ("new", "running", "suspended", "done")
-_KINDS: dict[int, Kind] = {
-    lib.WPY_REASON_CALL: "call",
-    lib.WPY_REASON_READ: "stdin",
-    lib.WPY_REASON_WRITE: "stdout",
-    lib.WPY_REASON_SLEEP: "sleep",
-    lib.WPY_REASON_SLICE: "slice",
-}
-_NEVER = (1 << 64) - 1
-_NO_CONTEXT: Any = None  # numbers and vectors need none
 _cast, _CELLS, _UINTPTR = ffi.cast, ffi.typeof("uint32_t *"), ffi.typeof("uintptr_t")
 _STOP, _RESUMPTION = ffi.typeof("wpy_stop *"), ffi.typeof("wpy_resumption *")
 
@@ -175,7 +165,7 @@ class Execution(Generator[Event, "Any", "Any"]):
             if value is not None:
                 raise TypeError(f"{self}: the first value that is sent must be None")
             return self._start()
-        event = self._event or self._new_event(with_args=False)  # making it may have failed
+        event = self._event or self._bare_event()  # making it may have failed
         if event.kind == "call":
             return self._answer(event._host, value)
         if value is not None:
@@ -214,8 +204,8 @@ class Execution(Generator[Event, "Any", "Any"]):
             finally:
                 del error
         caught: Any = ffi.NULL
-        instance = self._stopped_in()
-        event = self._event or self._new_event(with_args=False)
+        instance = stopped_in(self._stop)
+        event = self._event or self._bare_event()
         if event.kind == "slice":  # in the middle of code, where nothing is caught
             instance = None
         if instance is not None and isinstance(error, WasmException):
@@ -335,7 +325,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         how.answer_count = codec.result_bytes // 4
         context: Any = host  # it has a store, which is all that other values need
         if codec.needs_context or codec.refs:
-            context = self._stopped_in() or self._lifetime
+            context = stopped_in(self._stop) or self._lifetime
         if not codec.refs:
             host.pack(ffi.buffer(cells), value, context)
             return self._go_on(_OK)
@@ -368,7 +358,9 @@ class Execution(Generator[Event, "Any", "Any"]):
         if status == _SUSPENDED:
             self._state = "suspended"
             self._event = self._unawaited = None  # in case that the next line fails
-            self._event = event = self._new_event()
+            awaitable = self._take_handed() if handed else None
+            bare = awaitable is not None and self._bare_events
+            self._event = event = event_of(self._stop, self._lifetime, awaitable, bare)
             return event
         raise self._outcome(status)
 
@@ -422,27 +414,10 @@ class Execution(Generator[Event, "Any", "Any"]):
         self._event = self._unawaited = None
         self._state = "done"
 
-    def _new_event(self, *, with_args: bool = True) -> Event:
-        stop = self._stop
-        kind = _KINDS[stop.reason]
-        if kind == "call":
-            host = find_host_function(stop.host_id)
-            assert host is not None
-            awaitable = self._take_handed() if handed else None
-            if not with_args or (awaitable is not None and self._bare_events):
-                return Event(kind, host, awaitable=awaitable)
-            codec = host._codec
-            buffer = ffi.buffer(stop.args, codec.argument_bytes)
-            if not codec.needs_context and not codec.refs:
-                args = codec.unpack_arguments(buffer, _NO_CONTEXT)
-                return Event(kind, host, args, awaitable=awaitable)
-            context = HeldResults(self._stopped_in() or self._lifetime)
-            with self._lifetime.store._passing_refs():
-                args = codec.unpack_arguments(buffer, context)
-            return Event(kind, host, args, awaitable=awaitable)
-        until = None if stop.until in (0, _NEVER) else stop.until / 1e9
-        found = [stop.descriptors[i] for i in range(stop.descriptor_count)]
-        return Event(kind, None, (), until, tuple([(item.fd, item.output) for item in found]))
+    def _bare_event(self) -> Event:
+        """Make the event of the last stop again, without arguments."""
+        awaitable = self._take_handed() if handed else None
+        return event_of(self._stop, self._lifetime, awaitable, True)
 
     @property
     def _address(self) -> int:
@@ -455,10 +430,6 @@ class Execution(Generator[Event, "Any", "Any"]):
         if awaitable is not None:
             self._unawaited = Unawaited(awaitable)
         return awaitable
-
-    def _stopped_in(self) -> InstanceState | None:
-        """Return the state of the instance whose code was suspended."""
-        return find_instance_state(self._stop.instance_id)
 
     def _running(self) -> RuntimeError:
         return RuntimeError(f"{self}: this execution runs already")
@@ -541,7 +512,7 @@ def copied_execution(func: Func, c: Any, stop: Any, slice_ns: int) -> Execution:
     """
     self = _prepared_execution(func, "suspended", stop, slice_ns, stop.slice_fuel)
     self._c = ffi.gc(c, _free)
-    self._event = self._new_event()
+    self._event = event_of(stop, self._lifetime, None, False)
     return self
 
 
