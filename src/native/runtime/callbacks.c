@@ -147,17 +147,6 @@ wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, u
     return true;
 }
 
-static bool
-has_references(const WASMFuncType *type)
-{
-    uint32_t i;
-
-    for (i = 0; i < (uint32_t)type->param_count + type->result_count; i++)
-        if (type->types[i] < VALUE_TYPE_V128)
-            return true;
-    return false;
-}
-
 static uint32_t
 count_cells(const uint8_t *kinds, uint32_t count)
 {
@@ -206,8 +195,8 @@ wpy_host_func_new(const uint8_t *kinds, uint32_t param_count, uint32_t result_co
     type->ret_cell_num = (uint16)result_cells;
     memcpy(type->types, kinds, (size_t)param_count + result_count);
     wpy_func_init(func, type);
-    func->dispatch =
-        host_entry && !by_cells && !has_references(type) ? dispatch_values : dispatch_cells;
+    func->dispatch = host_entry && !by_cells && !wpy_type_has_references(type) ? dispatch_values
+                                                                               : dispatch_cells;
     func->object.ops = &host_func_ops;
     func->object.refs = 1;
     func->store_id = store_id;

@@ -228,6 +228,18 @@ wpy_same_type(const WASMFuncType *a, const WASMFuncType *b)
                       !memcmp(a->types, b->types, (size_t)a->param_count + a->result_count));
 }
 
+/* Whether there are references among the parameters and results: the value types below V128. */
+static inline bool
+wpy_type_has_references(const WASMFuncType *type)
+{
+    uint32_t i;
+
+    for (i = 0; i < (uint32_t)type->param_count + type->result_count; i++)
+        if (type->types[i] < VALUE_TYPE_V128)
+            return true;
+    return false;
+}
+
 /* The functions of an instance are in pieces of 64, since few of them are ever asked for. */
 #define WPY_PIECE_BITS 6
 #define WPY_PIECE (1u << WPY_PIECE_BITS)

@@ -166,17 +166,6 @@ globals_are_own(const wpy_instance *instance, char *why)
     return true;
 }
 
-static bool
-has_references(const WASMFuncType *type)
-{
-    uint32_t i;
-
-    for (i = 0; i < (uint32_t)type->param_count + type->result_count; i++)
-        if (type->types[i] < VALUE_TYPE_V128)
-            return true;
-    return false;
-}
-
 /* Cells have no types, so references in frames can't be told from numbers. */
 static bool
 frames_are_own(const wpy_instance *instance, const wpy_execution *execution, char *why)
@@ -194,13 +183,13 @@ frames_are_own(const wpy_instance *instance, const wpy_execution *execution, cha
                                "through a table of another instance");
         index = (uint32_t)(function - e->functions);
         if (function->is_import_func
-                ? has_references(function->u.func_import->func_type)
-                : has_references(function->u.func->func_type) || function->u.func->has_ref_locals ||
-                      function->u.func->has_ref_operands)
+                ? wpy_type_has_references(function->u.func_import->func_type)
+                : wpy_type_has_references(function->u.func->func_type) ||
+                      function->u.func->has_ref_locals || function->u.func->has_ref_operands)
             return refuse(why, "references: function %u, which is suspended, has references",
                           index);
     }
-    return !has_references(segment->func->type) ||
+    return !wpy_type_has_references(segment->func->type) ||
            refuse(why, "references: the suspended function's type has references");
 }
 

@@ -219,12 +219,7 @@ def borrowed(type_: Vec, pointer: Any, owner: TrackedHandle | None) -> Any:
     known = by_address.get(pointer)
     if known is not None and known.owner is owner:
         return known.handle
-    tracked = TrackedHandle()
-    tracked.kind = kind_of_struct(type_)
-    tracked.handle = pointer
-    tracked.owner = owner
-    tracked.belong(owner)
-    by_address[pointer] = tracked
+    _track_part(type_, pointer, owner)
     fill(type_, pointer, owner=owner)
     return pointer
 
@@ -254,10 +249,14 @@ def borrowed_struct(name: str, pointer: Any, owner: TrackedHandle | None) -> Any
     known = by_address.get(pointer)
     if known is not None and known.owner is owner:
         return known.handle
+    _track_part(name, pointer, owner)
+    return pointer
+
+
+def _track_part(type_: Vec | str, pointer: Any, owner: TrackedHandle) -> None:
     tracked = TrackedHandle()
-    tracked.kind = kind_of_struct(name)
+    tracked.kind = kind_of_struct(type_)
     tracked.handle = pointer
     tracked.owner = owner
     tracked.belong(owner)
     by_address[pointer] = tracked
-    return pointer
