@@ -16,7 +16,6 @@ This module knows nothing of Python's C API, cffi or setuptools.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import os
@@ -39,8 +38,6 @@ CMAKE_AT_LEAST = (3, 16)
 NOT_IN_WPY = {"cpython", "interp"}  # setup.py compiles the first; WAMR's files include the second
 # The targets that can be cross-compiled, as zig names them.
 CROSS = {"x86_64-windows": "x86_64-windows-gnu", "aarch64-windows": "aarch64-windows-gnu"}
-# Characters of the name of a variant's folder: Windows limits whole paths to 260.
-LONGEST_NAME = 100
 DEBIAN_SIMDE = Path("/usr/include/simde")  # of libsimde-dev
 LONGEST_WORD = 500  # of a command that an error shows
 
@@ -115,12 +112,9 @@ def layout(root: Path) -> Layout:
     names += ["debug"] if debug() else []
     names += sanitizers()
     names += [] if labels() else ["switch"]
-    names += [f"without-{name}" for name in patches.left_out()]
-    name = "-".join(names)
-    if len(name) > LONGEST_NAME:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-        name = f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"
-    return Layout(root.resolve(), root.resolve() / "build" / name)
+    # One folder, whichever patches are left out: proving one after the other compiles little again.
+    names += ["without-patches"] if patches.left_out() else []
+    return Layout(root.resolve(), root.resolve() / "build" / "-".join(names))
 
 
 def prepare(root: Path, build_dir: Path | None = None) -> Path:
