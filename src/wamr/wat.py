@@ -63,7 +63,7 @@ def _parser() -> "tuple[Callable[[str], bytes | bytearray], type[Exception]]":
 
 def _file_type_error(data: bytes) -> "CompileError | None":
     """Return the error for bytes of another file type, or None if they look like text."""
-    from ._diagnosis.file_types import looks_like
+    from ._base.file_types import looks_like
 
     found = looks_like(data)
     return CompileError(f"this is no WebAssembly module: {found}") if found else None

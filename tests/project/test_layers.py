@@ -16,8 +16,7 @@ ROOT = Path(wamr.__file__).parent
 LAYERS = (
     "_version _wamr_version _base errors types",
     "_wamr _backend",
-    "_diagnosis",
-    "wat",
+    "_diagnosis wat",
     "_values _wasi",
     "_runtime",
     "_run",
@@ -93,7 +92,7 @@ def test_the_packages_form_few_levels():
     print(f"{len(packages)} packages and public modules on {levels} levels,", end=" ")
     print(f"{len({e[:2] for e in PACKAGE_EDGES})} imports")
     assert len(packages) <= 20
-    assert levels <= len(LAYERS)
+    assert levels <= 9, "a call passes too many packages: move what a layer needs of the one below"
 
 
 @pytest.mark.parametrize("ends", EXPLAINED)

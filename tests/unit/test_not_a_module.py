@@ -12,7 +12,7 @@ import pytest
 
 import wamr
 from wamr import CompileError
-from wamr._diagnosis.file_types import looks_like
+from wamr._base.file_types import looks_like
 from wamr._runtime.source import source_bytes
 
 EMPTY = b"\0asm\1\0\0\0"

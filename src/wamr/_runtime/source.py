@@ -96,6 +96,6 @@ def _module_bytes(data: bytes) -> bytes:
     text = data.removeprefix(_UTF8_BOM)
     if text.lstrip().startswith(_TEXT_BYTES):
         return _module_bytes(wat2wasm(text))
-    from .._diagnosis.file_types import describe_data
+    from .._base.file_types import describe_data
 
     raise CompileError(f"this is no WebAssembly module: {describe_data(data)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .._base.binary_format import MAGIC, VERSION
+from .binary_format import MAGIC, VERSION
 
 _DECOMPRESS = "decompress it first"
 _COMPILE = "give the WebAssembly module"
