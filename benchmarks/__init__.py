@@ -12,9 +12,10 @@ engine doesn't support. wasmtime-py is always needed, since it converts module t
 
 A line is one measurement for all engines that support it (lines.py), with a goal for this package.
 timing.py measures all engines of a line in turns: minimum and median of many rounds, without the
-cost of the loop. peers.py and optional.py adapt the engines; report.py prints the table and writes
-the JSON; plot.py draws it. The lines are in one module for each concept: calls, host, modules,
-memory, references, threads, startup, programs, micropython, compute, scaling and install.
+cost of the loop. peers.py and optional.py adapt the engines, installed.py has those that are
+installed; report.py prints the table and writes the JSON; plot.py draws it. The lines are in one
+module for each concept: calls, host, modules, memory, references, threads, startup, programs,
+micropython, compute, scaling and install.
 
 On a busy machine, trust minima and ratios: they differ by a few percent from run to run, where
 times differ by half. No duration is asserted.

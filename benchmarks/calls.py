@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from .installed import supported_cases, this_package
 from .lines import US, WASM3, WASMER, WASMTIME, Goal, Line, Samples, Unavailable, timed
-from .peers import Peer, supported_cases, this_package
+from .peers import Peer
 from .timing import Case, Pace, Sample, measure
 
 MODULE = """(module

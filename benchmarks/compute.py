@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from .installed import supported_cases, this_package
 from .kernels import KERNELS
 from .lines import US, WASM3, Goal, Line, Samples, timed
-from .peers import supported_cases, this_package
 from .timing import Case, Pace, Sample, measure
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from .calls import RAISED
+from .installed import supported_cases, this_package
 from .lines import US, WASMTIME, Goal, Line, Samples, Unavailable, timed
-from .peers import Peer, binary_of, supported_cases, this_package
+from .peers import Peer, binary_of
 from .timing import Case, Pace, Sample, measure
 
 TURNS = 10_000

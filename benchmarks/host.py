@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .calls import RAISED, no_stderr
+from .installed import supported_cases, this_package
 from .lines import US, WASM3, WASMTIME, Goal, timed
-from .peers import HostFunction, supported_cases, this_package
+from .peers import HostFunction
 from .timing import Case
 
 PASSING = """(module

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .installed import supported_cases
 from .lines import US, WASM3, WASMTIME, Goal, Line, Samples, timed
-from .peers import supported_cases
 from .timing import Case, Pace, Sample, measure
 
 MEGABYTE = 1 << 20
@@ -34,7 +34,7 @@ def _write(size: int) -> dict[str, Case]:
 
 
 def _item() -> dict[str, Case]:
-    from .peers import this_package
+    from .installed import this_package
 
     memory = this_package().instance('(module (memory (export "m") 1))').exports.m
     cases = _cases("pass", "m.data_ptr(s)[1024]", "m[1024]")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from .installed import peers, supported_cases, this_package
 from .lines import US, WASMTIME, Goal, timed
-from .peers import Wamr, Wasmtime, binary_of, peers, supported_cases, this_package
+from .peers import Wamr, Wasmtime, binary_of
 from .timing import Case
 
 # About 200 bytes.

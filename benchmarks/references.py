@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .installed import supported_cases
 from .lines import US, WASMTIME, Goal, timed
-from .peers import supported_cases
 from .timing import Case
 
 MODULE = """(module

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .installed import missing, peers, versions
 from .lines import US, WASM3, Goal, Line, Samples, Unit
-from .peers import missing, peers, versions
 from .timing import Sample
 
 FORMAT = 1

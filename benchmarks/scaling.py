@@ -21,9 +21,10 @@ from typing import Any
 
 from . import binaries
 from .host import LOOPING, add
+from .installed import peers, supported_cases
 from .lines import EXTISM, US, WASM3, WASMTIME, Line, Point, Samples, Unavailable
 from .modules import small
-from .peers import HostFunction, Peer, peers, supported_cases
+from .peers import HostFunction, Peer
 from .timing import Case, Pace, Sample, measure
 
 INSTANCES = (1, 10, 100, 1_000, 10_000)

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from .installed import peers
 from .lines import EXTISM, US, WASM3, WASMER, WASMTIME, Goal, Line, Samples
-from .peers import peers
 from .timing import Pace, Sample
 
 IMPORTS = {US: "wamr", WASMTIME: "wasmtime", WASM3: "wasm3", WASMER: "wasmer", EXTISM: "extism"}

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from .calls import MODULE
+from .installed import supported_cases, this_package
 from .kernels import KERNELS
 from .lines import US, Goal, Line, Samples, Unavailable
-from .peers import supported_cases, this_package
 from .timing import Case, Pace, Sample
 
 ALONE = 0.15  # seconds of work of one thread

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +17,6 @@ CRATE: str = _pinned["crate"]  # "name=version" of a crate that contains the tre
 
 # File modes are part of a tree id, but zip files, Windows and some file systems lose them.
 EXECUTABLES = frozenset[str](_pinned["executables"])
-
-
-def read_tree(commit: str, tree: Path) -> dict[str, Any]:
-    """Return the content of upstream.json for `commit`, whose tree is in the folder `tree`."""
-    import sources
-
-    core = tree / "core"
-    files = [path for path in core.rglob("*") if path.is_file() and not path.is_symlink()]
-    executables = sorted(p.relative_to(core).as_posix() for p in files if os.access(p, os.X_OK))
-    header = (core / "version.h").read_text(encoding="utf-8")
-    parts = ("MAJOR", "MINOR", "PATCH")
-    numbers = [re.search(rf"WAMR_VERSION_{part}\s+(\d+)", header) for part in parts]
-    crate = tree.parent.name if tree.parent.name.startswith("wamrx-sys-") else ""
-    return {
-        "version": ".".join(number[1] if number else "0" for number in numbers),
-        "commit": commit,
-        "core_tree": sources.tree_id(core, executables=frozenset(executables)),
-        "crate": "=".join(crate.rsplit("-", 1)) if crate else "",
-        "executables": executables,
-    }
 
 
 def write(pinned: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import iwasm
 import patches
@@ -258,7 +259,7 @@ def upgrade(commit: str, folder: Path | None, path: Path) -> str:
     """Move the patches to `commit`, whose tree is in `folder` or is fetched; return a report."""
     repository = edit(path)
     tree = folder or _fetched(commit, path.with_name("wamr-upgrade"))
-    pinned = pin.read_tree(commit, tree)
+    pinned = _pin_of(commit, tree)
     repository.git("checkout", "--quiet", "-B", "next", BASE)
     _commit_tree(repository, tree, f"WAMR {commit}")
     repository.git("tag", "--force", "next-upstream")
@@ -276,6 +277,24 @@ def upgrade(commit: str, folder: Path | None, path: Path) -> str:
             "rebase ends, and type  make wamr-upgrade-finish"
         )
     return finish(repository, before)
+
+
+def _pin_of(commit: str, tree: Path) -> dict[str, Any]:
+    """Return the content of upstream.json for `commit`, whose tree is in the folder `tree`."""
+    core = tree / "core"
+    files = [path for path in core.rglob("*") if path.is_file() and not path.is_symlink()]
+    executables = sorted(p.relative_to(core).as_posix() for p in files if os.access(p, os.X_OK))
+    header = (core / "version.h").read_text(encoding="utf-8")
+    parts = ("MAJOR", "MINOR", "PATCH")
+    numbers = [re.search(rf"WAMR_VERSION_{part}\s+(\d+)", header) for part in parts]
+    crate = tree.parent.name if tree.parent.name.startswith("wamrx-sys-") else ""
+    return {
+        "version": ".".join(number[1] if number else "0" for number in numbers),
+        "commit": commit,
+        "core_tree": sources.tree_id(core, executables=frozenset(executables)),
+        "crate": "=".join(crate.rsplit("-", 1)) if crate else "",
+        "executables": executables,
+    }
 
 
 def finish(repository: Repository, before: list[str] | None = None) -> str:

@@ -10,6 +10,7 @@ from import_graph import Edge, depth, edges_of
 
 import wamr
 
+PROJECT = Path(__file__).parents[2]
 ROOT = Path(wamr.__file__).parent
 
 # The layers, lowest first. Each name is a package or a public module.
@@ -114,6 +115,29 @@ def test_only_two_modules_import_by_names_computed_at_run_time():
     assert {*files} == {ROOT / "__init__.py", ROOT / "_base" / "former_modules.py"}
 
 
+# ------------------------------------------------------------------ the other Python files
+@pytest.mark.parametrize(
+    ("folder", "package"),
+    [
+        ("benchmarks", "benchmarks"),
+        ("codegen", "codegen"),
+        ("cmake", ""),
+        ("tests/support", ""),
+        ("tools/release", ""),
+    ],
+)
+def test_the_files_of_a_folder_form_no_cycle(folder, package):
+    files = {path.stem: path for path in (PROJECT / folder).glob("*.py")}
+    edges = [
+        edge
+        for name, path in files.items()
+        for edge in edges_of(name, path.read_text("utf-8"), f"{folder}/{path.name}", files, package)
+    ]
+    print(f"{folder}: {len(files)} files, {len(edges)} imports")
+    assert edges
+    depth(edges)
+
+
 # ------------------------------------------------------------------ tests of the graph itself
 @pytest.mark.parametrize(
     ("text", "target"),
@@ -135,6 +159,12 @@ def test_every_kind_of_import_is_found(text, target):
     assert edge.where == f"wamr/a.py:{len(text.splitlines())}"
     assert edge.typing == ("TYPE_CHECKING" in text)
     assert not list(edges_of("a", "import os, a\nfrom sys import path", "wamr/a.py", modules))
+
+
+@pytest.mark.parametrize("text", ["import b", "from b import x", "import b as c, os"])
+def test_imports_of_scripts_are_found(text):
+    found = edges_of("a", f"{text}\nimport os.path", "tools/a.py", {"a", "b"}, "")
+    assert [edge.target for edge in found] == ["b"]
 
 
 def test_imports_within_a_package_are_found():

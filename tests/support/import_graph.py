@@ -22,8 +22,13 @@ class Edge(NamedTuple):
         return f"{self.where}: {self.source} imports {self.target}"
 
 
-def edges_of(name: str, text: str, where: str, modules: Collection[str]) -> Iterator[Edge]:
-    """Yield an Edge for each module of the package that the text of module `name` imports."""
+def edges_of(
+    name: str, text: str, where: str, modules: Collection[str], package: str = "wamr"
+) -> Iterator[Edge]:
+    """Yield an Edge for each module of the package that the text of module `name` imports.
+
+    package: its name; "": `modules` are scripts, which import one another by their names.
+    """
     above = name.split(".") if Path(where).stem == "__init__" else name.split(".")[:-1]
     above = [] if name == "__init__" else above
     tree = ast.parse(text)
@@ -31,26 +36,35 @@ def edges_of(name: str, text: str, where: str, modules: Collection[str]) -> Iter
     ifs = [node for node in ifs if getattr(node.test, "id", None) == "TYPE_CHECKING"]
     typing = {id(inner) for node in ifs for part in node.body for inner in ast.walk(part)}
     for node in ast.walk(tree):
-        found = []
+        found: list[list[str] | None] = []
         if not isinstance(node, (ast.Import, ast.ImportFrom)):
             continue
         if isinstance(node, ast.Import):
-            found = [a.name.split(".")[1:] for a in node.names if a.name.split(".")[0] == "wamr"]
+            found = [_within(package, a.name.split("."), modules) for a in node.names]
         else:
-            base = node.module.split(".") if node.module else []
+            base: list[str] | None = node.module.split(".") if node.module else []
             if node.level:
-                base = above[: len(above) - node.level + 1] + base
-            elif base[:1] == ["wamr"]:
-                base = base[1:]
+                base = above[: len(above) - node.level + 1] + (base or [])
             else:
+                base = _within(package, base or [], modules)
+            if base is None:
                 continue
             for alias in node.names:
                 inner = ".".join([*base, alias.name])
                 found.append(inner.split(".") if inner in modules else base)
         for parts in found:
+            if parts is None:
+                continue
             target = ".".join(parts) or "__init__"
             if target != name:
                 yield Edge(name, target, f"{where}:{node.lineno}", id(node) in typing)
+
+
+def _within(package: str, parts: list[str], modules: Collection[str]) -> list[str] | None:
+    """Return the name without the package's; None: it is none of the package's modules."""
+    if not package:
+        return parts[:1] if parts[0] in modules else None
+    return parts[1:] if parts[:1] == [package] else None
 
 
 def depth(edges: Iterable[Edge]) -> int:
