@@ -2,9 +2,10 @@
 
     python3.13 precompile.py WORK
 
-The interpreter must have the version of the emulated one: then both have the same bytecode, which is
-written to WORK/pycache, where PYTHONPYCACHEPREFIX of the emulated one points. Test files are compiled
-as pytest does, which rewrites their assertions. What can't be compiled is left to the other one.
+The interpreter must have the version of the emulated one: then both have the same bytecode. It is
+written to WORK/pycache, where PYTHONPYCACHEPREFIX of the emulated one points. Test files are
+compiled as pytest does, which rewrites their assertions. What can't be compiled is left to the
+other one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def compile_packages(work: Path, site: Path) -> None:
         if not target.exists() or "wamr" in shown.parts:
             mode = PycInvalidationMode.CHECKED_HASH
             with contextlib.suppress(PyCompileError):
-                compile_file(str(path), str(target), str(shown), doraise=True, invalidation_mode=mode)
+                compile_file(
+                    str(path), str(target), str(shown), doraise=True, invalidation_mode=mode
+                )
 
 
 def rewrite_tests(work: Path) -> None:

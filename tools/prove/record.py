@@ -30,7 +30,7 @@ TURN = 4  # tests of a file at a time
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", help="the file that outcomes are appended to")
     parser.addoption("--record-passed", help="a file with names of tests that are not run again")
-    parser.addoption("--record-minutes", type=float, help="the run stops after these minutes of tests")
+    parser.addoption("--record-minutes", type=float, help="stop after these minutes of tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,8 +6,7 @@
  * - Python's streams are read and written through streams.py, one piece after another, so that
  *   nothing accumulates in C.
  * - Descriptors that may block (pipes, terminals, FIFOs) are waited for in slices (wait.c).
- * - Regular files are read and written in pieces, with a check in between of what may stop the
- * code.
+ * - Regular files are read and written in pieces. Between them the code may be stopped.
  * - What stdout and stderr take together may be limited.
  *
  * The hooks run in a host call, without the GIL, and with the lock of the instance's group.
