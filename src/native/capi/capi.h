@@ -83,8 +83,8 @@ wasm_trap_t *wpy_api_call(const uintptr_t *prepared);
  * and so makes an import of it. */
 wasm_trap_t *wpy_api_forward(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
 
-/* A callback for wasm_func_new_with_env. It calls the Python function of the handle `env`. The caller
- * holds the GIL or not. */
+/* A callback for wasm_func_new_with_env. It calls the Python function of the handle `env`. The
+ * caller holds the GIL or not. */
 wasm_trap_t *wpy_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results);
 
 /* Whether the function is an export of an instance, and not a host function. */
