@@ -176,6 +176,7 @@ def test_git_fetches_the_submodule(
     tree: Path, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()  # restores the path; the small tree is pinned again below
+    monkeypatch.delenv("WAMR_SRC", raising=False)
     upstream = tmp_path / "upstream"
     shutil.copytree(tree, upstream)
     monkeypatch.setattr(sources, "CORE_TREE", sources.tree_id(upstream / "core"))

@@ -163,7 +163,10 @@ def places():
     """Return the repository's files and folders, each with a slash before it."""
     found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
     found += [*ROOT.glob("*"), *(ROOT / folder for folder in FOLDERS)]
-    names = ((path.relative_to(ROOT).as_posix(), path.is_dir()) for path in found)
+    names = [(path.relative_to(ROOT).as_posix(), path.is_dir()) for path in found]
+    # the build writes files, and an installed package isn't in the checkout
+    package = Path(wamr.__file__).parent
+    names += [(f"src/wamr/{path.name}", False) for path in package.glob("*.pyi")]
     return [f"/{name}{'/' if folder else ''}" for name, folder in names]
 
 
