@@ -11,11 +11,12 @@ import os
 import signal
 import sys
 
+from .._base.printable import printable
 from .bench import add_bench
 from .execute import add_run
 from .inspect import add_inspect
 from .options import Parser, split
-from .output import INTERRUPTED, OK, USAGE, Failure, complain, harmless, os_error
+from .output import INTERRUPTED, OK, USAGE, Failure, complain, os_error
 from .validate import add_validate
 
 TYPE_CHECKING = False
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
         return USAGE
     except OSError as error:
         _discard_output()
-        complain(f"{prog}: {harmless(os_error(error))}")
+        complain(f"{prog}: {printable(os_error(error))}")
         return USAGE
     except MemoryError as error:
         complain(f"{prog}: out of memory{f': {error}' if str(error) else ''}")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 
+from .._base.printable import printable
 from .options import Parser, add_module, add_surroundings, surroundings
-from .output import OK, TIMEOUT, TRAPPED, Failure, complain, fail, harmless
+from .output import OK, TIMEOUT, TRAPPED, Failure, complain, fail
 from .source import compiled, name_of, shown
 from .values import arguments, results
 
@@ -95,7 +96,7 @@ def _call(given: argparse.Namespace) -> None:
     func: Func = instance.exports[name]
     value = func(*arguments(name, func, given.args))
     for line in results(func, value):
-        print(harmless(line), flush=True)
+        print(printable(line), flush=True)
 
 
 def instantiated(store: Any, module: Module, path: str, around: dict[str, Any]) -> Instance:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from wamr._base.binary_format import MAGIC
 
+from .._base.printable import printable
 from .options import Parser, add_module
-from .output import OK, Failure, harmless, table
+from .output import OK, Failure, table
 from .source import read, shown
 
 TYPE_CHECKING = False
@@ -142,7 +143,7 @@ def as_text(name: str, found: dict[str, Any]) -> str:
     if found["start"] is not None:
         lines.append(f"start function: {found['start']}")
     parts = [
-        "\n".join(map(harmless, lines)),
+        "\n".join(map(printable, lines)),
         table(
             "sections",
             ["name", "items", "offset", "size"],

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from .._base.printable import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,16 +31,9 @@ def fail(message: str) -> NoReturn:
     raise Failure(message)
 
 
-def harmless(text: str) -> str:
-    """Return the text with unprintable characters escaped."""
-    if text.isprintable():
-        return text
-    return "".join([c if c.isprintable() else ascii(c)[1:-1] for c in text])
-
-
 def in_one_line(text: str) -> str:
     """Return the first line of a message, escaped."""
-    return harmless(text.strip().split("\n", 1)[0])
+    return printable(text.strip().split("\n", 1)[0])
 
 
 def os_error(error: OSError) -> str:
@@ -52,12 +47,12 @@ def os_error(error: OSError) -> str:
 def complain(text: str) -> None:
     """Write text to stderr, with each line escaped."""
     if sys.stderr is not None:
-        print("\n".join(map(harmless, text.split("\n"))), file=sys.stderr, flush=True)
+        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as text, or "" if it has no rows. Columns of numbers are aligned right."""
-    cells = [[harmless(number_or_text(value)) for value in row] for row in rows]
+    cells = [[printable(number_or_text(value)) for value in row] for row in rows]
     if not cells:
         return ""
     numbers = [all(c[i][:1].isdigit() or c[i] == "" for c in cells) for i in range(len(heads))]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .._base.printable import printable
 from .options import Parser, add_module
-from .output import INVALID, OK, complain, harmless
+from .output import INVALID, OK, complain
 from .source import binary, shown
 
 TYPE_CHECKING = False
@@ -40,5 +41,5 @@ def _validate(given: argparse.Namespace) -> int:
     except CompileError as error:
         complain(f"{name}: {error}")
         return INVALID
-    print(f"{harmless(name)}: valid")
+    print(f"{printable(name)}: valid")
     return OK

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from .._base.printable import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +96,7 @@ def recognize_abis(wanted: Iterable[ImportType], custom: Iterable[str] = ()) -> 
                 if abi == "AssemblyScript's" and _ASSEMBLYSCRIPT.get(each.name) != str(each.type):
                     continue
                 names, _ = found.setdefault(abi, ([], advice))
-                names.append(f"{each.module}.{each.name}")
+                names.append(printable(f"{each.module}.{each.name}"))
                 break
     return [_sentence(abi, names, advice) for abi, (names, advice) in found.items()]
 

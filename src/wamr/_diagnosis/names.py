@@ -10,6 +10,7 @@ from .._base.binary_format import (
     HEADER_BYTES,
 )
 from .._base.binary_reader import BinaryReader, Malformed
+from .._base.printable import printable
 
 
 def shown_function(data: bytes, index: int) -> str:
@@ -22,8 +23,7 @@ def shown_function(data: bytes, index: int) -> str:
 
 
 def _printable(name: str) -> str:
-    short = name if len(name) <= 60 else f"{name[:60]}…"
-    return short if short.isprintable() else ascii(short)[1:-1]
+    return printable(name if len(name) <= 60 else f"{name[:60]}…")
 
 
 def _name_of(data: bytes, index: int) -> str | None:

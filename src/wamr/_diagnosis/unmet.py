@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from .._base.printable import printable
 from ..errors import LinkError
 from ..types import FuncType, ValType
 from .abis import recognize_abis
@@ -46,7 +47,7 @@ def link_error(
     parts = [f"{absent} {'are' if absent > 1 else 'is'} missing"] if absent else []
     parts += [f"{wrong} {'do' if wrong > 1 else 'does'} not match"] if wrong else []
     lines = [f"of {len(module.imports)} imports, {' and '.join(parts)}:"]
-    lines += [f"  {_as_line(text)}" for text in sentences[:MAX_SHOWN]]
+    lines += [f"  {printable(text)}" for text in sentences[:MAX_SHOWN]]
     if len(sentences) > MAX_SHOWN:
         rest = Counter([wanted.module for wanted, _, _ in problems[MAX_SHOWN:]])
         of = ", ".join([f"{count} of {name!r}" for name, count in rest.most_common(3)])
@@ -54,10 +55,6 @@ def link_error(
             f"  and {len(sentences) - MAX_SHOWN} more: {of}{', …' if len(rest) > 3 else ''}"
         )
     return LinkError("\n".join([*lines, *hints]))
-
-
-def _as_line(text: str) -> str:
-    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 # ------------------------------------------------------------------ similar names
@@ -119,7 +116,7 @@ def wasi_mismatch(wanted: ImportType, signature: str | None) -> str | None:
 
     signature: of WASI's function with this name, in WAMR's notation; None: there is none.
     """
-    where = f"import {wanted.module}.{wanted.name}"
+    where = f"import {printable(f'{wanted.module}.{wanted.name}')}"
     if signature is None:
         return f"{where} is missing: {WASI[wanted.module]} has no such function"
     if not isinstance(wanted.type, FuncType):

@@ -13,6 +13,7 @@ from weakref import ref
 
 from .._backend.binding import lib
 from .._base.binary_format import FUNCTION, MEMORY, TABLE, TAG
+from .._base.printable import printable
 from ..errors import ClosedError
 from ..types import FuncType, TableType, TagType
 from .func import Func, func_from_handle, instance_func
@@ -67,10 +68,10 @@ class Exports(Mapping[str, Func | Global | Table | Memory | Tag]):
         return item
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"exports can't be set: {name}")
+        raise AttributeError(f"exports can't be set: {printable(name)}")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"exports can't be deleted: {name}")
+        raise AttributeError(f"exports can't be deleted: {printable(name)}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._wamr_state.module._exported())
@@ -85,7 +86,7 @@ class Exports(Mapping[str, Func | Global | Table | Memory | Tag]):
         return [*super().__dir__(), *filter(str.isidentifier, self)]
 
     def __repr__(self) -> str:
-        return f"<wamr.Exports {', '.join(self) or 'nothing'}>"
+        return f"<wamr.Exports {printable(', '.join(self)) or 'nothing'}>"
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -105,7 +106,7 @@ def _unknown_name(name: str, names: list[str]) -> str:
 
         near = get_close_matches(name, names, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-    shown = ", ".join(names) or "nothing"
+    shown = printable(", ".join(names)) or "nothing"
     shown = shown if len(shown) <= 240 else f"{shown[:240]}…"
     return f"there is no export {name!r}{hint}; there is {shown}"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .._backend.binding import ffi, lib
+from .._base.printable import printable
 from .._base.wasi import WASI, foreign_wasi_abi
 from ..errors import ClosedError, LinkError
 from ..types import FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, described
@@ -109,12 +110,16 @@ def check_shape(imports: object, module: Module) -> None:
             f"imports must be a mapping of mappings or a sequence, not {type(imports).__name__}"
         )
     if len(imports) != len(module.imports):
-        names = [f"{wanted.module}.{wanted.name}" for wanted in module.imports[:10]]
+        names = [_name(wanted) for wanted in module.imports[:10]]
         more = ", …" if len(module.imports) > len(names) else ""
         raise LinkError(
             f"the module has {len(module.imports)} imports, not {len(imports)}"
             f"{': ' if names else ''}{', '.join(names)}{more}"
         )
+
+
+def _name(wanted: ImportType) -> str:
+    return printable(f"{wanted.module}.{wanted.name}")
 
 
 def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
@@ -123,7 +128,7 @@ def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
 
 
 def _needs_wasi(wanted: ImportType) -> str:
-    return f"{wanted.module}.{wanted.name} is WASI's: give the instance a `wasi=WasiConfig(…)`"
+    return f"{_name(wanted)} is WASI's: give the instance a `wasi=WasiConfig(…)`"
 
 
 def _all_unmet(
@@ -193,7 +198,7 @@ def _checked(store: Store, item: Any, wanted: ImportType) -> Extern:
 
     Raises LinkError, TypeError, ValueError, ClosedError.
     """
-    label = f"import {wanted.module}.{wanted.name}"
+    label = f"import {_name(wanted)}"
     if item is _ABSENT:
         _refuse_foreign_abi(wanted)
         raise LinkError(f"{label} is missing: it is {_a(wanted.type)}")
@@ -217,9 +222,7 @@ def _refuse_foreign_abi(wanted: ImportType) -> None:
     """Raise LinkError if the import's module belongs to an ABI that WAMR doesn't implement."""
     abi = foreign_wasi_abi(wanted.module)
     if abi:
-        raise LinkError(
-            f"import {wanted.module}.{wanted.name} is missing: {wanted.module!r} is {abi}"
-        )
+        raise LinkError(f"import {_name(wanted)} is missing: {wanted.module!r} is {abi}")
 
 
 def _matches(given: ExternType, wanted: ExternType) -> bool:

@@ -12,6 +12,7 @@ from .._backend.binding import ffi, lib
 from .._backend.handles import handle
 from .._backend.waiting import retry_while_busy, wait_for
 from .._base.arguments import already_initialized
+from .._base.printable import printable
 from .._base.wasi import WasiBase
 from ..errors import ClosedError, SnapshotError
 from .calls import raise_status, take_error
@@ -330,7 +331,8 @@ class Instance:
     def __repr__(self) -> str:
         name = f" of {self.module.name!r}" if self.module.name else ""
         closed = ", closed" if self._state.closed else ""
-        return f"<wamr.Instance{name}, exports {', '.join(self.exports) or 'nothing'}{closed}>"
+        names = printable(", ".join(self.exports)) or "nothing"
+        return f"<wamr.Instance{name}, exports {names}{closed}>"
 
     def __reduce__(self) -> str:
         raise TypeError("an Instance cannot be copied or pickled: it holds running code")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .._base.arguments import already_initialized
 from .._base.callables import checked_host
+from .._base.printable import printable
 from .._base.wasi import WasiBase
 from ..errors import Trap
 from ..types import FuncType
@@ -221,7 +222,7 @@ class Linker:
 
     def __repr__(self) -> str:
         names = [f"{module}.{name}" for module, names in self._items.items() for name in names]
-        return f"<wamr.Linker {', '.join(names) or 'of nothing'}>"
+        return f"<wamr.Linker {printable(', '.join(names)) or 'of nothing'}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a Linker cannot be copied or pickled: what it links lives in stores")
@@ -229,6 +230,6 @@ class Linker:
 
 def _trapping_function(module: str, name: str) -> Callable[..., Any]:
     def missing(*args: object) -> Any:
-        raise Trap(f"{module}.{name} is not defined")
+        raise Trap(f"{printable(f'{module}.{name}')} is not defined")
 
     return missing

@@ -17,6 +17,7 @@ from contextlib import suppress
 from stat import S_ISDIR, S_ISREG
 from weakref import finalize
 
+from .._base.printable import printable
 from ..errors import ClosedError
 
 TYPE_CHECKING = False
@@ -257,7 +258,7 @@ class PrivateDir(MutableMapping[str, bytes]):
     def __repr__(self) -> str:
         if self.closed:
             return "<wamr private directory, removed>"
-        return f"<wamr private directory: {', '.join(self._names()) or 'no files'}>"
+        return f"<wamr private directory: {printable(', '.join(self._names())) or 'no files'}>"
 
     def __reduce__(self) -> tuple[Any, ...]:  # a copy in another process has the files
         return dict, (dict(self),)
