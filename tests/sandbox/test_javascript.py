@@ -186,6 +186,33 @@ def test_exceptions_of_tools_are_errors_with_their_name():
 
 def test_sizes_and_numbers_of_calls_are_limited():
     assert "more than 5000" in run("echo('x'.repeat(6000))").exception.message
+    assert run("echo('é'.repeat(2400)).length").value == 2400
+    for text in ("'x'.repeat(6000)", "'é'.repeat(3000)", "'名'.repeat(2000)", "'😀'.repeat(1300)"):
+        with javascript().session() as session:  # which goes on
+            result = session.run(
+                f"try {{ echo({text}) }} catch (error) {{ [error.name, error.message] }}"
+            )
+            assert result.value[0] == "ValueError"
+            assert result.value[1].startswith("echo(): the arguments have ")
+            assert result.value[1].endswith(" bytes, more than 5000")
+            assert session.run("1 + 1").value == 2
+
+
+@pytest.mark.parametrize("character", ["x", "é", "名", "😀"])
+def test_the_length_of_a_value_counts_bytes_and_leaves_the_session(character):
+    most = 10_000 // len(character.encode())
+    with javascript().session() as session:
+        assert session.run(f"'{character}'.repeat({most - 20})").value == character * (most - 20)
+        assert session.run(f"'{character}'.repeat({most + 50})").limit == "output"
+        told = session.run(f"throw new Error('{character}'.repeat({most // 2}))")
+        assert (told.limit, told.exception.message[:9]) == (None, character * 9)
+        assert session.run("1 + 1").value == 2
+
+
+def test_javascript_calls_tools_within_the_limits_of_the_run():
+    small, large = RunLimits(tool_bytes=500), RunLimits(tool_bytes=50_000)
+    assert "more than 500" in run("echo('x'.repeat(600))", limits=small).exception.message
+    assert run("echo('x'.repeat(6000)).length", limits=large).value == 6000
     assert run("for (;;) try { echo() } catch {}").limit == "tool_calls"
 
 

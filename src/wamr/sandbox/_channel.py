@@ -43,6 +43,7 @@ class Channel:
         self.stdout = bytearray()
         self.stderr = bytearray()
         self.messages: list[dict[str, Any]] = []
+        self.received = 0  # the bytes of the last message
         self._left = output  # that the code may still write
         self._longest = message
         self._pending = bytearray()  # of stderr: an incomplete message, or perhaps a marker
@@ -50,7 +51,8 @@ class Channel:
 
     def begin(self, limits: RunLimits) -> str:
         """Begin a run; return its marker without the NULs around it."""
-        self._clear(limits.output, max(limits.output, limits.tool_bytes) + _ENVELOPE)
+        most = max(limits.output, limits.tool_bytes)  # which JavaScript counts as characters
+        self._clear(limits.output, 3 * most + _ENVELOPE)
         text = os.urandom(16).hex()
         self.marker = f"\0{text}\0".encode()
         return text
@@ -105,6 +107,7 @@ class Channel:
         if self.messages:
             raise MessageError("a message follows one that has no answer yet")
         self.messages.append(decode(data))
+        self.received = len(data)
 
     def _write(self, output: bytearray, data: bytes) -> None:
         part = data[: self._left]

@@ -80,9 +80,9 @@ class Sandbox:
                 "tools": self._tools.descriptions,
                 "preload": preload,
                 "cwd": FOLDER if has_folders() else "",
-                "message_bytes": self.limits.tool_bytes,
                 "depth": MAX_DEPTH,
-                "result_bytes": self._prepared.output,
+                "output": self._prepared.output,
+                "tool_bytes": self._prepared.tool_bytes,
             }
         )
 
@@ -227,7 +227,8 @@ class Session:
         """Run code, and return a Result. As `Sandbox.run`; ClosedError if the session has ended.
 
         files: files to write before the code runs. The result's `files` are those that have
-        changed since the last run.
+        changed since the last run. limits: in place of the session's, but for `memory` and
+        `stack`, which it keeps.
         """
         with _Run(self, code, files, stdin, limits) as turn:
             turn.first()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Next = Literal["run", "sleep", "call", "done"]
 
+_RESULT = 64  # bytes of a result besides its value
 _READS = (
     "the code has read from descriptor 0, through which the interpreter gets what it runs: the "
     "code's input is sys.stdin in Python, readline() in JavaScript"
@@ -49,8 +50,9 @@ class Turn:
         if machine.is_new:
             machine.is_new = False
             request["new"] = 1
-        if self._limits.output != self._prepared.output:
-            request["result_bytes"] = self._limits.output
+        for key in ("output", "tool_bytes"):
+            if getattr(self._limits, key) != getattr(self._prepared, key):
+                request[key] = getattr(self._limits, key)
         machine.channel.send(encode(request))
 
     def interrupt(self) -> None:
@@ -76,13 +78,20 @@ class Turn:
 
     def _next(self, message: dict[str, Any]) -> Next:
         """Return what a message asks for. Raises Ended, MessageError."""
+        size = self.machine.channel.received
         if "call" not in message:
-            self.result = self._result(message)
+            too_long = size > self._limits.output + _RESULT
+            self.result = self._result({"limit": "output"} if too_long else message)
             return "done"
         if self._calls == self._limits.tool_calls:
             raise Ended("tool_calls", "tool_calls")
         self._calls += 1
         self._call = message
+        if size > self._limits.tool_bytes:
+            limit = self._limits.tool_bytes
+            text = f"{message['call']}(): the arguments have {size} bytes, more than {limit}"
+            self.failed(ValueError(text))
+            return "run"
         return "call"
 
     # ---- tools

@@ -18,9 +18,10 @@ const ObjectPrototype = Object.prototype;
 const tools = [];
 let marker = "";
 let runs = 0;
-let messageBytes = 0;
+let toolBytes = 0; // of the sandbox
+let mostBytes = 0; // of this run
 let depth = 0;
-let resultBytes = 0;
+let output = 0;
 let warm = false;
 
 // ---- messages
@@ -121,8 +122,10 @@ function callTool(name, args, kwargs) {
   } catch (error) {
     throw new TypeError(`${name}(): the arguments must be JSON: ${error.message}`);
   }
-  if (text.length > messageBytes) {
-    throw new RangeError(`${name}(): the arguments have ${text.length} bytes, more than ${messageBytes}`);
+  if (text.length > mostBytes) { // with other characters than ASCII, the host finds it
+    const error = new Error(`${name}(): the arguments have ${text.length} bytes, more than ${mostBytes}`);
+    error.name = "ValueError";
+    throw error;
   }
   send(text);
   const answer = receive();
@@ -173,7 +176,8 @@ function described(error, lines = []) {
 }
 
 async function run(request) {
-  const limit = request.result_bytes ?? resultBytes;
+  const limit = request.output ?? output;
+  mostBytes = request.tool_bytes ?? toolBytes;
   runs++;
   marker = `\0${request.marker}\0`;
   input = [];
@@ -201,7 +205,7 @@ async function run(request) {
       result.limit = "memory";
     }
     text = stringify(result);
-    if (text.length > limit) {
+    if (3 * text.length > limit) { // bytes, at most
       for (const key of keys(exception)) exception[key] = exception[key].slice(0, limit / 32).toWellFormed();
       text = stringify(result);
     }
@@ -279,9 +283,9 @@ async function warmUp() {
 for (;;) {
   const request = receive();
   if ("preload" in request) {
-    messageBytes = request.message_bytes;
+    toolBytes = request.tool_bytes;
     depth = request.depth;
-    resultBytes = request.result_bytes;
+    output = request.output;
     for (const name of tools.splice(0)) delete globalThis[name];
     for (const tool of request.tools) {
       tools.push(tool.name);

@@ -80,9 +80,9 @@ def _serve(
         "writes": 0,
         "warm": False,
         "reserve": None,
-        "message_bytes": 0,
         "depth": 0,
-        "result_bytes": 0,
+        "limits": {},  # of the sandbox
+        "tool_bytes": 0,  # of this run
     }
     tools: dict = {}
 
@@ -144,7 +144,8 @@ def _serve(
         sys.stdin = Input(request.get("stdin", ""))
         lines = source.splitlines(keepends=True)
         linecache.cache[filename] = (len(source), None, lines, filename)
-        limit = request.get("result_bytes", state["result_bytes"])
+        limits = {**state["limits"], **request}
+        state["tool_bytes"], limit = limits["tool_bytes"], limits["output"]
         try:
             value = execute(source, filename, module.__dict__)
             if value is Nothing:
@@ -291,8 +292,8 @@ def _serve(
 
     # ---- requests
     def prepare(request, module):
-        for key in ("message_bytes", "depth", "result_bytes"):
-            state[key] = request[key]
+        state["depth"] = request["depth"]
+        state["limits"] = {key: request[key] for key in ("output", "tool_bytes")}
         for name in request["preload"]:
             __import__(name)
         before = dict(tools)

@@ -17,8 +17,8 @@ def tool_maker(send, receive, to_json, state):
             data = to_json({"call": name, "args": args, "kwargs": kwargs})
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name}(): the arguments must be JSON: {error}") from None
-        if len(data) > state["message_bytes"]:
-            limit = state["message_bytes"]
+        limit = state["tool_bytes"]
+        if len(data) > limit:
             raise ValueError(f"{name}(): the arguments have {len(data)} bytes, more than {limit}")
         send(data)
         answer = receive()
