@@ -303,8 +303,8 @@ class Snapshot:
         if before != now:
             raise SnapshotError(
                 "preopens-differ",
-                f"the program in the snapshot has the directories {names(before)}, in this order, "
-                f"and is given {names(now)}: an instance needs the same guest paths",
+                f"the program in the snapshot has {names(before)}, and is given {names(now)}: an "
+                "instance needs the same guest paths in the same order",
             )
 
     def _restored(self, instance: Instance) -> None:

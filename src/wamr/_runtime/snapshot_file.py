@@ -297,6 +297,11 @@ def load(
         if status == lib.WPY_NO_MEMORY:
             raise MemoryError("no memory for a snapshot")
         reason, _, sentence = ffi.string(why).decode("utf-8", "replace").partition(": ")
+        if reason == "untrusted":
+            sentence += (
+                ": this user has not saved it on this machine. trusted=True loads a file that "
+                "nobody else can have written"
+            )
         raise SnapshotError(reason, sentence)
     return c, found.slice_ns, found.extra
 

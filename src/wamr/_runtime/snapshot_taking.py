@@ -24,7 +24,10 @@ _WHY = ffi.typeof("char[256]")
 
 def names(paths: list[bytes]) -> str:
     """Return the names of directories for a message."""
-    return ", ".join([repr(path.decode("utf-8", "surrogateescape")) for path in paths]) or "none"
+    shown = ", ".join([repr(path.decode("utf-8", "surrogateescape")) for path in paths])
+    if not shown:
+        return "no directories"
+    return f"the {'directories' if len(paths) > 1 else 'directory'} {shown}"
 
 
 def check_hook(hook: Any, module: Module) -> None:
