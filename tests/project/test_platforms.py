@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from distribution import FIRST
 
 ROOT = Path(__file__).parents[2]
 PROVE = ROOT / "tools" / "prove"
+PATHS = (PROVE, ROOT / "tests" / "support")
 sys.path.insert(0, str(PROVE))
 import record  # noqa: E402
 import table  # noqa: E402
@@ -126,8 +128,9 @@ def test_a_row_says_what_was_run(runs, shown):
 
 def test_a_run_of_some_minutes_takes_a_few_tests_of_each_file_in_turn():
     names = [f"a.py::{i}" for i in range(6)] + ["b.py::0"] + [f"c.py::x[{i}]" for i in range(5)]
-    order = [names[number] for number in record.turns(names)]
-    assert order == [*names[:4], "b.py::0", *names[7:11], *names[4:6], names[11]]
+    long = [f"tests/{FIRST[-1]}::{i}" for i in range(5)]
+    order = [(long + names)[number] for number in record.turns(long + names)]
+    assert order == [*names[:4], "b.py::0", *names[7:11], *names[4:6], names[11], *long]
 
 
 def test_minutes_end_a_run_and_the_next_one_goes_on(tmp_path):
@@ -141,7 +144,7 @@ def test_minutes_end_a_run_and_the_next_one_goes_on(tmp_path):
     command += [f"--rootdir={tmp_path}"]
     for minutes, status, expected in (("0.0000001", 2, 1), ("60", 0, 4)):
         more = [f"--record-minutes={minutes}", str(tmp_path)]
-        environment = {**os.environ, "PYTHONPATH": str(PROVE)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PATHS))}
         done = subprocess.run(command + more, check=False, env=environment, capture_output=True)
         assert done.returncode == status, done.stdout
         tests, runs = table.outcomes(tmp_path)

@@ -30,7 +30,9 @@ TURN = 4  # tests of a file at a time
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", help="the file that outcomes are appended to")
     parser.addoption("--record-passed", help="a file with names of tests that are not run again")
-    parser.addoption("--record-minutes", type=float, help="stop after these minutes of tests")
+    parser.addoption(
+        "--record-minutes", type=float, help="the run stops after these minutes of tests"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,14 +53,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def turns(names: Sequence[str]) -> list[int]:
-    """Return the numbers of the tests: the first few of each file, then the next few, and so on."""
+    """Return the numbers of the tests: the first few of each file, then the next few, and so on.
+
+    The files that take longest come last.
+    """
+    from distribution import FIRST, share
+
     seen: Counter[str] = Counter()
-    rounds = []
+    order = []
     for name in names:
         file = name.partition("::")[0]
-        rounds.append(seen[file] // TURN)
+        order.append((share(name) in FIRST, seen[file] // TURN))
         seen[file] += 1
-    return sorted(range(len(names)), key=rounds.__getitem__)
+    return sorted(range(len(names)), key=order.__getitem__)
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
