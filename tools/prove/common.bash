@@ -187,7 +187,9 @@ make_sdist() {
   [ -e "$ROOT/.venv/.dev" ] || make -C "$ROOT" -s .venv/.dev >&2
   local made=$WORK/sdist
   rm -rf "$made" && mkdir -p "$made"
-  (cd "$ROOT" && .venv/bin/python -m build --sdist --no-isolation --outdir "$made" . >"$WORK/logs/sdist.log" 2>&1) ||
+  # One at a time: setuptools collects the files in a folder of the checkout.
+  (cd "$ROOT" && flock build/prove/sdist.lock .venv/bin/python -m build --sdist --no-isolation --outdir "$made" . \
+    >"$WORK/logs/sdist.log" 2>&1) ||
     { tail "$WORK/logs/sdist.log" >&2; return 1; }
   (cd "$made" && tar -xzf wamr-*.tar.gz && rm wamr-*.tar.gz && mv wamr-* unpacked)
   rsync --archive --checksum --delete --out-format=%n --no-times --exclude=/build --exclude=__pycache__ \
