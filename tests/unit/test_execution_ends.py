@@ -6,6 +6,7 @@ import gc
 import weakref
 
 import pytest
+from collecting import collect_until
 from executions import finish, instance
 
 import wamr
@@ -121,8 +122,7 @@ def test_an_execution_is_collected_with_its_instance():
     execution = inst.exports.direct.execution(3)
     next(execution)
     del inst, execution
-    gc.collect()
-    assert state() is None
+    assert collect_until(lambda: state() is None)
 
 
 # ------------------------------------------------------------------ references
@@ -160,7 +160,7 @@ def test_references_in_suspended_frames_are_kept():
     assert alive() is not None
     assert finish(execution, None)[1] is alive()
     inst.store.gc()
-    assert alive() is None
+    assert collect_until(lambda: alive() is None)
 
 
 def test_suspend_is_no_reference():

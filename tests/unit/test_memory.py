@@ -6,6 +6,7 @@ import struct
 import weakref
 
 import pytest
+from collecting import collect_until
 from hypothesis import given
 from hypothesis import strategies as st
 from platforms import needs_64_bits, needs_address_limit
@@ -223,8 +224,7 @@ def test_views_outlive_everything_else(origin, how):
     elif how == "close":
         owner.close()
     del owner, memory, store
-    gc.collect()
-    assert alive() is None
+    assert collect_until(lambda: alive() is None)
     assert bytes(view[:4]) == b"kept"
     view[PAGE - 1] = 1
     del view

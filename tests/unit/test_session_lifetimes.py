@@ -15,6 +15,7 @@ from subprocess import TimeoutExpired
 
 import fed_programs
 import pytest
+from collecting import collect_until
 from fed_programs import session
 from wasm_fixtures import descriptors, in_process
 
@@ -40,9 +41,8 @@ def test_dropped_sessions_are_freed():
         instance = weakref.ref(s._running.instance._state)
         alive = weakref.ref(s)
         del s
-        gc.collect()
-        assert alive() is None
-        assert instance() is None
+        assert collect_until(lambda alive=alive: alive() is None)
+        assert collect_until(lambda instance=instance: instance() is None)
 
 
 def test_sessions_that_are_dropped_or_closed_leave_nothing():

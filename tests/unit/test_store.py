@@ -6,6 +6,7 @@ import pickle
 import weakref
 
 import pytest
+from collecting import collect_until
 from small_modules import FOREVER, ONE_OF_EACH, nothing
 
 from wamr import (
@@ -191,9 +192,7 @@ def test_objects_keep_their_store_and_stores_keep_no_objects(maker):
     assert kept() is not None
     assert gone() is not None
     del obj
-    gc.collect()
-    assert kept() is None
-    assert gone() is None
+    assert collect_until(lambda: kept() is None and gone() is None)
 
 
 def test_objects_of_two_stores_do_not_mix():

@@ -4,6 +4,7 @@ import gc
 import weakref
 
 import pytest
+from collecting import collect_until
 from hypothesis import given
 from hypothesis import strategies as st
 from small_modules import Referent
@@ -314,8 +315,7 @@ def test_objects_are_let_go_with_the_store():
     gc.collect()
     assert gone() is table[0]
     del table, store
-    gc.collect()
-    assert gone() is None
+    assert collect_until(lambda: gone() is None)
 
 
 def test_equality_and_identity(store):

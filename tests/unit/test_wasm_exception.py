@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import gc
 import pickle
 import sys
 import traceback
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from collecting import collect_until
 from throwing import CATCHING, OF_I32, CatchingInstance
 
 from wamr import (
@@ -374,5 +374,4 @@ def test_an_exception_without_references_is_freed(catching):
     catching.action = lambda: None
     gone = weakref.ref(thrown)
     thrown = None
-    gc.collect()
-    assert gone() is None
+    assert collect_until(lambda: gone() is None)
