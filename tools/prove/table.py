@@ -234,7 +234,7 @@ def main(command: str, *rest: str) -> int:
     elif command == "passed":
         folder = Path(rest[0])
         tests = outcomes(folder)[0] if (folder / "outcomes.jsonl").exists() else {}
-        print("\n".join(n for n, t in tests.items() if t["outcome"] != "failed"))
+        print("\n".join(n for n, t in tests.items() if t["outcome"] == "passed"))
     elif command == "summary":
         target, folder, seconds, status = rest[0], Path(rest[1]), int(rest[2]), int(rest[3])
         result = summary(target, folder, seconds, status)
