@@ -199,15 +199,29 @@ make_sdist() {
   rm -rf "$made"
 }
 
+# Prints a digest of the files of the checkout that a wheel is made of.
+source_state() {
+  local files=(cmake codegen src setup.py build_ffi.py pyproject.toml MANIFEST.in)
+  (cd "$ROOT" && {
+    git ls-files --stage -- "${files[@]}"
+    git diff HEAD -- "${files[@]}"
+    git ls-files -z --others --exclude-standard -- "${files[@]}" | xargs -0r sha256sum
+  } | sha256sum)
+}
+
 # Builds the wheel by the command, which writes it to WORK/wheels (/work/wheels), and then installs it
 # by the other one, unless nothing changed.
 build_and_install() { # BUILD INSTALL: functions
+  local state
+  state=$(source_state)
+  [ "$(cat "$WORK/done/wheel" 2>/dev/null)" = "$state" ] && return
   make_sdist
-  [ "$SOURCE_CHANGED" = 0 ] && [ -e "$WORK/done/wheel" ] && return
-  rm -rf "$WORK/done/wheel" "$WORK/wheels"
-  "$1"
-  "$2"
-  touch "$WORK/done/wheel"
+  if [ "$SOURCE_CHANGED" != 0 ] || [ ! -e "$WORK/done/wheel" ]; then
+    rm -rf "$WORK/done/wheel" "$WORK/wheels"
+    "$1"
+    "$2"
+  fi
+  echo "$state" >"$WORK/done/wheel"
 }
 
 # Copies the checkout, without what git ignores, to WORK/tree: the tests run there, with the package
