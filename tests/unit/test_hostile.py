@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 from needs import needs
+from platforms import KEEPS_CLASSES
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow]
+if KEEPS_CLASSES:  # which refer to instances
+    pytestmark.append(pytest.mark.much_address_space)
 
 PROGRAM = Path(__file__).parents[1] / "support" / "hostile.py"
 FACTOR = float(os.environ.get("WAMR_STRESS", "1"))

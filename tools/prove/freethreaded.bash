@@ -90,7 +90,7 @@ run_tests() {
   copy_tests
   record "$WORK"/wheels/wamr-*.whl
   cd "$WORK/tree"
-  PROVE_COMPILER=$(cc --version | head -n 1) PYTHONPATH=$PROVE PYTHON_GIL=0 \
+  PROVE_COMPILER=$(cc --version | head -n 1) PYTHONPATH=$PROVE PYTHON_GIL=0 WAMR_SRC=$WORK/source/wamr-src \
     PROVE_MACHINE="Linux x86_64, $(. /etc/os-release && echo "$PRETTY_NAME")" \
     run_suite "$VENV/bin/python" -m pytest -q -p gil_off -n "${PROCESSES:-2}" --tb=short ${TESTS:--m "not packaging"}
 }
