@@ -53,7 +53,7 @@ class Call:
         self.chain = chain
         self.answer: int | None = None
         self.doomed = False  # its outermost instance was closed or interrupted meanwhile
-        self.endangered = False  # so was another instance of its chain, in which it may have been
+        self.endangered = False  # some instance of its chain was, in which it may be
         self.execution = chain[self.depth].exports.sum.execution(
             n,
             slice_fuel=pick.choice([None, None, 1, 7, 150]),

@@ -117,7 +117,7 @@ def test_a_linker_hands_it_on() -> None:
 
 
 def test_a_host_function_that_runs_meanwhile_calls_nothing() -> None:
-    """Calls within the start function come before `_initialize`, and calls within it are nested."""
+    """`_initialize` has not run yet in the start function, and a call within itself is nested."""
     depth: list[str] = []
 
     def early(caller: Instance) -> None:
