@@ -9,7 +9,8 @@ Applying is strict. The lines of a hunk, context included, must stand exactly wh
 Otherwise the build stops and shows both texts. So no patch can get lost when WAMR is upgraded.
 
 ``WAMR_WITHOUT_PATCH=name[,name]`` leaves patches out, to prove that the tests named in a patch fail
-without it. Only then may the context of later hunks differ.
+without it. The lines that these patches add are then not in the copy, and those that they remove
+are. A later patch that changes these lines does not apply.
 
 The copy is written incrementally: a file with the same content keeps its time stamp, so an
 unchanged build compiles nothing. This module doesn't find the tree (``sources``), compile
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -233,20 +234,22 @@ def apply(
 def edited_files(
     tree: Path, patches: tuple[Patch, ...], without: Collection[str] = ()
 ) -> dict[str, str]:
-    """Return the content of each file that the patches change or add, but those in `without`."""
-    edited: dict[str, str] = {}
+    """Return the content of each file that the patches change or add, but those in `without`.
+
+    MisfitError: a patch does not apply, or changes lines of one that is left out.
+    """
+    edited: dict[str, _PatchedFile] = {}
     for patch in patches:
-        if patch.name in without:
-            continue
         for name, hunks in patch.edits.items():
             if ((tree / name).is_file() or name in edited) == (name in patch.new):
                 there = "is already" if name in patch.new else "is not"
                 raise PatchError(f"{patch.path}: {name} {there} in {tree}")
             if name not in edited:
                 new = name in patch.new
-                edited[name] = "" if new else (tree / name).read_bytes().decode("utf-8")
-            edited[name] = patched(edited[name], name, hunks, strict=not without)
-    return edited
+                text = "" if new else (tree / name).read_bytes().decode("utf-8")
+                edited[name] = _PatchedFile(name, text)
+            edited[name].apply(hunks, left_out=patch.name in without)
+    return {name: file.text() for name, file in edited.items()}
 
 
 def dependents(tree: Path, name: str, patches: tuple[Patch, ...] | None = None) -> tuple[str, ...]:
@@ -262,47 +265,64 @@ def dependents(tree: Path, name: str, patches: tuple[Patch, ...] | None = None) 
             return tuple(patch.name for patch in patches if patch.name in without - {name})
 
 
-def patched(text: str, name: str, hunks: tuple[Hunk, ...], *, strict: bool = True) -> str:
+def patched(text: str, name: str, hunks: tuple[Hunk, ...]) -> str:
     """Return `text`, the content of the file `name`, with `hunks` applied."""
-    lines = text.splitlines(keepends=True)
-    result: list[str] = []
-    consumed = 0  # lines of the file that are in `result` or replaced
-    for hunk in hunks:
-        start, body = _find(lines, consumed, hunk, name, strict=strict)
-        old = hunk.side(" -", body)
-        result += lines[consumed:start] + hunk.side(" +", body)
-        consumed = start + len(old)
-    return "".join(result + lines[consumed:])
+    file = _PatchedFile(name, text)
+    file.apply(hunks)
+    return file.text()
 
 
-def _find(
-    lines: list[str], consumed: int, hunk: Hunk, name: str, *, strict: bool
-) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Return the index of the hunk's lines, and the part of its body that matches there."""
-    body = hunk.body
-    while True:
-        old = hunk.side(" -", body)
-        if strict:
-            if hunk.start >= consumed and lines[hunk.start : hunk.start + len(old)] == old:
-                return hunk.start, body
-        else:
-            last = len(lines) - len(old) + 1
-            found = [at for at in range(consumed, last) if lines[at : at + len(old)] == old]
-            if found and old:
-                return min(found, key=lambda at: abs(at - hunk.start)), body
-        shorter = _less_context(body)
-        if strict or shorter == body:
-            raise MisfitError(_misfit(lines, hunk, name), hunk.patch)
-        body = shorter
+class _PatchedFile:
+    """A file to which all patches are applied, and of which some lines are left out at the end.
 
+    So each hunk finds its lines exactly where it says, whichever patches are left out. A line is
+    (text, whether it is in the file with all patches, whether it is in the result).
+    """
 
-def _less_context(body: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Return the hunk without the outermost line of context on each side."""
-    if body[0][0] == " ":
-        body = body[1:]
-    if body[-1][0] == " ":
-        body = body[:-1]
-    return body
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.lines = [(line, True, True) for line in text.splitlines(keepends=True)]
+        self.complete = True  # no patch was left out yet, so all lines are in both
+
+    def text(self) -> str:
+        return "".join([text for text, _, kept in self.lines if kept])
+
+    def apply(self, hunks: tuple[Hunk, ...], *, left_out: bool = False) -> None:
+        """Apply hunks, whose changes are not in the result if they are left out."""
+        lines = self.lines
+        full: Sequence[int] = range(len(lines))
+        if not self.complete:
+            full = [at for at in full if lines[at][1]]
+        self.complete = self.complete and not left_out
+        result: list[tuple[str, bool, bool]] = []
+        begin = consumed = 0  # in `lines`; in `full`
+        for hunk in hunks:
+            old = hunk.side(" -")
+            near = [lines[at][0] for at in full[hunk.start : hunk.start + len(old)]]
+            if hunk.start < consumed or near != old:
+                whole = [lines[at][0] for at in full]
+                raise MisfitError(_misfit(whole, hunk, self.name), hunk.patch)
+            consumed = hunk.start
+            for mark, text in hunk.body:
+                if mark == "+":
+                    end = full[consumed - 1] + 1 if consumed else 0
+                    result += lines[begin:end]
+                    begin = max(begin, end)
+                    result.append((text, True, not left_out))
+                    continue
+                if mark == "-":
+                    at = full[consumed]
+                    result += lines[begin:at]
+                    begin = at + 1
+                    kept = lines[at][2]
+                    if not kept and not left_out:
+                        where = f"{hunk.patch}:{hunk.line}"
+                        reason = "does not apply: it changes a line of a patch that is left out"
+                        raise MisfitError(f"{where}: {reason}\n  | {text}", hunk.patch)
+                    if kept and left_out:
+                        result.append((text, False, True))
+                consumed += 1
+        self.lines = result + lines[begin:]
 
 
 def _misfit(lines: list[str], hunk: Hunk, name: str) -> str:

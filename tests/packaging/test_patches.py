@@ -198,26 +198,56 @@ def test_patches_can_be_left_out(
     patches.apply(tree, copy, PARTS, both)
     assert "int b = 2;\nint c" in (copy / "core" / "a.c").read_text()
     monkeypatch.setenv("WAMR_WITHOUT_PATCH", "one")  # the second has its line as context
-    with pytest.raises(patches.PatchError, match=r"two\.patch:10: does not apply"):
-        patches.apply(tree, copy, PARTS, both)
-    around = TWO.replace("-1,4 +1,5", "-2,2 +2,3").replace(" int a = 1;\n", "")
-    around = around.replace(" int d = 1;\n", "").replace(" int b = 2;\n+int b2;\n", "+int b2;\n")
-    both = written(tmp_path / "patches", one=ONE, two=around.replace("-2,2 +2,3", "-3,1 +3,2"))
     patches.apply(tree, copy, PARTS, both)
-    assert "int b = 1;\nint b2;\nint c" in (copy / "core" / "a.c").read_text()
+    assert (copy / "core" / "a.c").read_text().startswith("int a = 1;\nint b = 1;\nint b2;\nint c")
+    monkeypatch.setenv("WAMR_WITHOUT_PATCH", "one,two")
+    patches.apply(tree, copy, PARTS, both)
+    assert (copy / "core" / "a.c").read_text() == (tree / "core" / "a.c").read_text()
     monkeypatch.setenv("WAMR_WITHOUT_PATCH", "one,tow")
     with pytest.raises(patches.PatchError, match="there is no patch tow"):
         patches.apply(tree, copy, PARTS, both)
 
 
+CHANGES_ONE = "--- a/core/a.c\n+++ b/core/a.c\n@@ -2,1 +2,1 @@\n-int b = 2;\n+int b = 3;\n"
+
+
+def test_a_patch_that_changes_lines_of_another_one_does_not_apply_without_it(
+    tree: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = written(tmp_path / "patches", one=ONE, changing=CHANGES_ONE)
+    patches.apply(tree, copy, PARTS, both)
+    assert "int b = 3;" in (copy / "core" / "a.c").read_text()
+    monkeypatch.setenv("WAMR_WITHOUT_PATCH", "one")
+    with pytest.raises(
+        patches.MisfitError, match=r"changing\.patch:10: .*left out\n  \| int b = 2;"
+    ):
+        patches.apply(tree, copy, PARTS, both)
+    monkeypatch.setenv("WAMR_WITHOUT_PATCH", "one,changing")
+    patches.apply(tree, copy, PARTS, both)
+    assert "int b = 1;" in (copy / "core" / "a.c").read_text()
+
+
 def test_dependents_are_the_patches_that_do_not_apply_without_another_one(
     tree: Path, tmp_path: Path
 ) -> None:
-    three = TWO.replace("+int b2;", " int b2;\n+int b3;").replace("-1,4 +1,5", "-1,5 +1,6")
-    alone = "--- a/core/b.c\n+++ b/core/b.c\n@@ -1,1 +1,1 @@\n-int b;\n+int c;\n"
-    found = written(tmp_path / "patches", one=ONE, two=TWO, alone=alone, three=three)
+    again = CHANGES_ONE.replace("= 3", "= 4").replace("= 2", "= 3")
+    found = written(tmp_path / "patches", one=ONE, two=TWO, changing=CHANGES_ONE, again=again)
     names = {patch.name: patches.dependents(tree, patch.name, found) for patch in found}
-    assert names == {"one": ("two", "three"), "two": ("three",), "alone": (), "three": ()}
+    assert names == {"one": ("changing", "again"), "two": (), "changing": ("again",), "again": ()}
+
+
+@pytest.mark.parametrize("name", ["one", "two", "changing", "again"])
+def test_leaving_a_patch_out_changes_nothing_for_those_before_it(
+    tree: Path, tmp_path: Path, name: str
+) -> None:
+    again = CHANGES_ONE.replace("= 3", "= 4").replace("= 2", "= 3")
+    found = written(tmp_path / "patches", one=ONE, two=TWO, changing=CHANGES_ONE, again=again)
+    at = [patch.name for patch in found].index(name)
+    without = {patch.name for patch in found[at:]}
+    assert patches.edited_files(tree, found, without) == {
+        "core/a.c": (tree / "core" / "a.c").read_text(),
+        **patches.edited_files(tree, found[:at]),
+    }
 
 
 def test_git_applies_the_series_as_we_do(root: Path, tmp_path: Path) -> None:
