@@ -161,9 +161,8 @@ def run(variant: Variant, test: str) -> str:
     if done.returncode == 1:
         if killed := re.search(r"killed by (SIG\w+)", text):
             return f"dies of {killed[1]}"
-        error = r"^(?:E +)?(?:wamr\.errors\.)?(\w*(?:Error|Trap)\b.*)$"
-        found = re.search(error, text, re.MULTILINE)
-        return f"fails: {found[1][:90] if found else text[-200:]}"
+        found = re.search(r"^E +(?:wamr\.errors\.)?(\S.*)$", text, re.MULTILINE)
+        return f"fails: {found[1][:90] if found else text.strip().splitlines()[-1]}"
     if done.returncode < 0:
         return "the test run dies"
     return f"pytest can't run it: {text.strip().splitlines()[-1]}"
