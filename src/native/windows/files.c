@@ -31,11 +31,35 @@ os_compare_file_handle(os_file_handle a, os_file_handle b)
     return a == b || (a && b && a->raw == b->raw);
 }
 
+/* The null device, for processes without streams, as those of pythonw.exe; never closed. */
+static HANDLE
+null_device(void)
+{
+    static void *shared; /* atomic */
+    void *none = NULL;
+    HANDLE opened = ATOMIC_LOAD_SEQ(&shared);
+
+    if (opened)
+        return opened;
+    opened = CreateFileA("NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                         NULL, OPEN_EXISTING, 0, NULL);
+    if (opened == INVALID_HANDLE_VALUE || ATOMIC_SWAP_SEQ(&shared, &none, opened))
+        return opened;
+    CloseHandle(opened); /* another thread was first */
+    return none;
+}
+
+/* A handle that isn't valid stands for the process's own stream, as in the C API. */
 static os_file_handle
-wrap_stdio(HANDLE handle, bool writes)
+wrap_stdio(HANDLE handle, DWORD stream)
 {
     os_file_handle made = wasm_runtime_malloc(sizeof *made);
+    bool writes = stream != STD_INPUT_HANDLE;
 
+    if (handle == INVALID_HANDLE_VALUE)
+        handle = GetStdHandle(stream);
+    if (!handle || handle == INVALID_HANDLE_VALUE)
+        handle = null_device();
     if (made)
         *made = (wpy_file){.raw = handle, .reads = !writes, .writes = writes};
     return made;
@@ -44,22 +68,22 @@ wrap_stdio(HANDLE handle, bool writes)
 os_file_handle
 os_convert_stdin_handle(os_raw_file_handle handle)
 {
-    return wrap_stdio(handle, false);
+    return wrap_stdio(handle, STD_INPUT_HANDLE);
 }
 
 os_file_handle
 os_convert_stdout_handle(os_raw_file_handle handle)
 {
-    return wrap_stdio(handle, true);
+    return wrap_stdio(handle, STD_OUTPUT_HANDLE);
 }
 
 os_file_handle
 os_convert_stderr_handle(os_raw_file_handle handle)
 {
-    return wrap_stdio(handle, true);
+    return wrap_stdio(handle, STD_ERROR_HANDLE);
 }
 
-/* The process's own streams are never given to a program: config.c duplicates them. */
+/* Streams are told apart by WAMR's table of descriptors. */
 bool
 os_is_stdin_handle(os_file_handle handle)
 {
