@@ -51,6 +51,9 @@ needs_ssl = pytest.mark.skipif(
 needs_windows = pytest.mark.skipif(
     os.name != "nt", reason="about names and handles that only Windows has"
 )
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+needs_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+needs_links = pytest.mark.skipif(os.name == "nt", reason="a program on Windows can make no links")
 needs_terminals = pytest.mark.skipif(
     os.name == "nt", reason="Windows has no pseudo-terminals that Python can make"
 )
@@ -89,7 +92,7 @@ finalizes_before_modules_go = pytest.mark.skipif(
 
 
 NO_SIMD = "this build has no SIMD: WAMR has none for this processor"
-NO_DIRECTORIES = "Windows: programs can't have directories (wasi-directories)"
+NO_DIRECTORIES = "Windows: programs can't have directories of the host (wasi-directories)"
 
 
 @pytest.hookimpl(wrapper=True)

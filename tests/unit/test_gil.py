@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 import pytest
+from platforms import needs_fork
 
 MODULE = """(module (import "m" "back" (func $back (param i32) (result i32)))
     (func (export "one") (param i32) (result i32) (call $back (local.get 0)))
@@ -210,7 +211,7 @@ def test_threads_that_python_did_not_start(outcome):
     assert outcome(program) == ["{'right'} 4"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@needs_fork
 def test_fork_in_a_callback_that_has_kept_the_gil(outcome):
     program = """
         def back(value):

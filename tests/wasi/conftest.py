@@ -19,6 +19,8 @@ import pytest
 from needs import needs
 from wasm_fixtures import WasiFunctions
 
+from wamr._wasi import private, private_paths, private_trees
+
 SOURCES = Path(__file__).with_name("program")
 FLAGS = ["-target", "wasm32-wasi", "-O1", "-g0", "-Wall", "-Wextra", "-Werror"]
 
@@ -44,6 +46,19 @@ def place(tmp_path, monkeypatch):
     yield folder
     gc.collect()
     assert list(folder.iterdir()) == []
+
+
+TREES = {"paths": private_paths, "descriptors": private_trees}
+
+
+@pytest.fixture(params=["paths"] if os.name == "nt" else TREES)
+def trees(request, monkeypatch):
+    """Run the test with each kind of access to private directories that this system has.
+
+    Windows has the one by paths, which also works elsewhere, unless a program makes links.
+    """
+    monkeypatch.setattr(private, "trees", TREES[request.param])
+    return request.param
 
 
 @pytest.fixture

@@ -35,19 +35,21 @@ def on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("on_windows")
-def test_every_kind_of_directory_is_refused(tmp_path: Path) -> None:
-    for source in (
-        tmp_path,
-        str(tmp_path),
-        Dir(tmp_path),
-        Dir(tmp_path, writable=True),
-        {},
-        {"a": b""},
-    ):
-        with pytest.raises(UnavailableError, match=r"^dirs is not available on Windows"):
-            WasiConfig(dirs={"/": source})
+def test_every_directory_of_the_host_is_refused(tmp_path: Path) -> None:
+    for source in (tmp_path, str(tmp_path), Dir(tmp_path), Dir(tmp_path, writable=True)):
+        for dirs in ({"/": source}, {"/": {}, "/host": source}):
+            with pytest.raises(UnavailableError, match=r"^dirs is not available on Windows"):
+                WasiConfig(dirs=dirs)  # type: ignore[arg-type]
     with pytest.raises(UnavailableError):
         WasiConfig(dirs={"/": tmp_path / "missing"})
+    with pytest.raises(TypeError, match="must be a path, not NoneType"):
+        WasiConfig(dirs={"/": None})  # type: ignore[dict-item]
+
+
+@pytest.mark.usefixtures("on_windows", "wat")
+def test_private_directories_are_not_refused() -> None:
+    with wamr.load("(module)", wasi=WasiConfig(dirs={"/": {}, "/w": {"a": b"1"}})) as instance:
+        assert dict(instance.files["/w"]) == {"a": b"1"}
 
 
 @pytest.mark.usefixtures("on_windows", "wat")
@@ -57,7 +59,8 @@ def test_run_and_session_refuse_directories(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError):
         wamr.run([program], dirs={"/": tmp_path})
     with pytest.raises(UnavailableError):
-        wamr.Session([program], dirs={"/": {}})
+        wamr.Session([program], dirs={"/": tmp_path})
+    assert wamr.run([program], dirs={"/": {"a": b"1"}}).files["/"]["a"] == b"1"
     assert wamr.run([program]).returncode == 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import gc
-import os
 import pickle
 import stat
 import subprocess
@@ -12,6 +11,7 @@ import sys
 from typing import Any
 
 import pytest
+from platforms import needs_links, needs_modes
 from time_units import in_units
 from wasm_fixtures import (
     CREAT,
@@ -24,11 +24,13 @@ from wasm_fixtures import (
 )
 
 import wamr
+from wamr._wasi import private_paths
 
 pytestmark = [
-    pytest.mark.usefixtures("wat", "place"),
-    pytest.mark.skipif(os.name == "nt", reason="private directories need those of POSIX"),
+    pytest.mark.usefixtures("wat", "place", "trees"),
 ]
+# The program makes links, which paths would follow.
+without_paths = pytest.mark.parametrize("trees", ["descriptors"], indirect=True)
 
 FILES = {"a.csv": b"1,2", "sub/b.txt": "déjà", "empty": b"", "deep": {"er": {"c": b"c"}, "no": {}}}
 FLAT = {"a.csv": b"1,2", "sub/b.txt": "déjà".encode(), "empty": b"", "deep/er/c": b"c"}
@@ -71,11 +73,18 @@ def test_the_program_sees_the_guest_path_only(wasi, place):
     assert program.names() == {"a.csv", "sub", "empty", "deep"}
     for path in ("..", "../x", "/", str(place)):
         assert program.open(path)[0] != 0
+
+
+@needs_links
+@without_paths
+def test_links_to_the_outside_lead_nowhere(wasi):
+    program, _ = wasi(FILES)
     assert program.path_symlink("../..", 3, "up") == 0
     assert program.path_symlink("/etc", 3, "etc") == NOTCAPABLE
     assert program.open("up/x")[0] != 0
 
 
+@needs_modes
 def test_only_this_user_can_enter_the_directory(wasi, place):
     wasi(FILES)
     (base,) = place.iterdir()
@@ -153,6 +162,8 @@ def test_names_that_are_no_files_are_key_errors(wasi, name):
         del files[name]
 
 
+@needs_links
+@without_paths
 def test_links_that_the_program_makes_are_not_followed(wasi, tmp_path):
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "folder").mkdir()
@@ -233,6 +244,47 @@ def test_a_bad_name_can_not_be_written(wasi, name):
         files["x"] = None
     with pytest.raises(IsADirectoryError if sys.platform == "linux" else OSError):
         files["sub"] = b""
+
+
+# ------------------------------------------------------------------ names on Windows
+NO_NAMES = ["C:", "a:b", "nul", "CON.txt", "com1", "LPT\u00b9", "NUL .txt", "a.", "a ", "a*", "a?"]
+NO_NAMES += ["a\\b", 'a"', "<a", "a>", "a|b", "a\n", "\x1f", "...", "conout$"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_windows_takes_for_no_name_is_refused(wasi, name, trees):
+    if trees == "descriptors":  # names of POSIX: files like any others
+        _, files = wasi({name: b"1"})
+        assert dict(files) == {name: b"1"}
+        return
+    for path in (name, f"sub/{name}", f"{name}/b"):
+        with pytest.raises(ValueError, match="has a part that is no name on this system"):
+            wamr.WasiConfig(dirs={"/w": {path: b""}})
+    _, files = wasi({})
+    with pytest.raises(ValueError, match="the name of a file has a part that is no name"):
+        files[name] = b""
+    with pytest.raises(KeyError):
+        files[name]
+
+
+@pytest.mark.parametrize("name", ["CONFIG", "a.b", "com", "com10", "~", "nul1", ".a", " a", "é€😀"])
+def test_like_names_are_names(wasi, name):
+    program, files = wasi({name: b"1", "sub": {name: b"2"}})
+    assert dict(files) == {name: b"1", f"sub/{name}": b"2"}
+    error, fd = program.open(f"sub/{name}")
+    assert (error, program.read(fd)) == (0, b"2")
+
+
+@pytest.mark.parametrize(
+    "files", [{"a": b"", "A": b""}, {"s/a": b"", "S/b": b""}, {"é": {}, "É": {}}]
+)
+def test_two_spellings_of_a_name(files, trees):
+    if trees == "descriptors":
+        wamr.WasiConfig(dirs={"/w": files})
+        return
+    with pytest.raises(ValueError, match="are one name on this system"):
+        wamr.WasiConfig(dirs={"/w": files})
+    assert private_paths.two_spellings([("a", "b"), ("a", "c"), ("ab",)]) is None
 
 
 def test_a_mapping_that_contains_itself_is_refused():

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gc
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from platforms import needs_fork
 from wasm_fixtures import CREAT, DIRECTORY, READ, SEEK, WRITE, in_process, program
 
 import wamr
 
 pytestmark = [
-    pytest.mark.usefixtures("wat", "place"),
-    pytest.mark.skipif(os.name == "nt", reason="private directories need those of POSIX"),
+    pytest.mark.usefixtures("wat", "place", "trees"),
 ]
 
 FILES = {"a.csv": b"1,2", "sub/b.txt": "text"}
@@ -152,6 +151,7 @@ def test_the_end_of_the_process_removes_the_directories(place):
     assert left(place) == 0
 
 
+@needs_fork
 def test_the_child_of_a_fork_removes_nothing(place):
     in_process(
         """

@@ -26,10 +26,9 @@ extern int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, u
 
 #define PIECE (1u << 20) /* the most bytes of one transfer, to a stream of Python or a file */
 #define MOST 0x7ffff000u /* the most bytes of one call, as on Linux; WASI's size has 32 bits */
-/* The most bytes of one write to a pipe: on POSIX, what a pipe that poll() calls writable takes
- * without blocking; on Windows, what a thread writes meanwhile (windows_wait.c). */
+/* The most bytes of one write to a pipe: what a pipe that poll() calls writable takes. */
 #if defined(BH_PLATFORM_WINDOWS)
-#define PIPE_PIECE 65536
+#define PIPE_PIECE 65536 /* a thread writes them, see windows_wait.c */
 #elif defined(PIPE_BUF)
 #define PIPE_PIECE PIPE_BUF
 #else

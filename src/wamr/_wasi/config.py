@@ -75,7 +75,8 @@ class WasiConfig(WasiBase):
     or file is raised by the call that runs the program.
     Paths are checked here and opened for each instance.
     Raises TypeError, ValueError (a file is closed, or open in the other direction only), OSError
-    (FileNotFoundError, NotADirectoryError, …), UnavailableError (dirs on Windows).
+    (FileNotFoundError, NotADirectoryError, …), UnavailableError (a directory of the host, on
+    Windows).
     C: `wasm_runtime_set_wasi_args`.
 
     >>> import sys
@@ -194,8 +195,6 @@ def _checked_dirs(dirs: object) -> dict[str, Dir | PrivateFiles]:
         return {}
     if not isinstance(dirs, Mapping):
         raise TypeError(f"dirs must be a mapping or None, not {type(dirs).__name__}")
-    if dirs:
-        check_available()
     checked: dict[str, Dir | PrivateFiles] = {}
     for guest, host in dirs.items():
         if not _encoded("a guest path in dirs", guest):
@@ -205,6 +204,7 @@ def _checked_dirs(dirs: object) -> dict[str, Dir | PrivateFiles]:
             checked[guest] = PrivateFiles(where, host)
             continue
         dir_ = host if isinstance(host, Dir) else Dir(checked_path(where, host))
+        check_available()
         _encoded(where, dir_.path)
         # absolute, since the working directory may change before an instance is made
         path = os.path.abspath(dir_.path)  # noqa: PTH100

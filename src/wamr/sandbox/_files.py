@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 
 from .. import WasiConfig
-from ._folder import DEEPEST, MOST_ENTRIES, Folder, TooManyFiles, has_folders, no_files
+from ._folder import DEEPEST, MOST_ENTRIES, Folder, TooManyFiles
 from ._results import SandboxError
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ FOLDER = "/work"
 
 
 def checked_files(files: object) -> dict[str, bytes]:
-    """Return a copy of a mapping of files. Raises TypeError, ValueError, UnavailableError."""
+    """Return a copy of a mapping of files. Raises TypeError, ValueError."""
     if files is None:
         return {}
     if not isinstance(files, Mapping):
@@ -33,8 +33,6 @@ def checked_files(files: object) -> dict[str, bytes]:
             copy[name] = data.encode() if isinstance(data, str) else bytes(data)
         except UnicodeEncodeError:
             raise ValueError(f"files[{name!r}] contains a lone surrogate") from None
-    if copy and not has_folders():
-        raise no_files(next(iter(copy)))
     if copy:
         try:
             WasiConfig(dirs={FOLDER: copy})  # checks names

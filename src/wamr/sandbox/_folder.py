@@ -17,8 +17,12 @@ from stat import S_ISREG
 from threading import Lock
 from weakref import finalize
 
-from .. import FEATURES, UnavailableError
+from .. import Dir
 from .._base.clock import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -44,6 +48,13 @@ class Folder:
         self._made = monotonic()
         os.utime(path, ns=(_UNTOUCHED, _UNTOUCHED))
         self._changed = os.stat(path).st_ctime_ns  # noqa: PTH116
+
+    def source(self) -> Any:
+        """Return what `dirs` of a WasiConfig has for it."""
+        return Dir(self.path, writable=True)
+
+    def opened(self, files: Any) -> None:
+        """Take note of an instance that was made with `source`; files: its `Instance.files`."""
 
     def is_untouched(self) -> bool:
         """Tell whether no entry was ever made in it. Raises OSError."""
@@ -154,41 +165,6 @@ class Folder:
             finally:
                 os.close(folder)
             os.rmdir(self.path)  # noqa: PTH106
-
-
-class NoFolder(Folder):
-    """In place of a folder, where programs can't have one: nothing can be written to it."""
-
-    def __init__(self) -> None:
-        self.path = ""
-
-    def is_untouched(self) -> bool:
-        return True
-
-    def write(self, name: str, data: bytes) -> None:  # noqa: ARG002
-        raise no_files(name)
-
-    def make(self, name: str) -> None:
-        raise no_files(name)
-
-    def check(self, most: int) -> None:
-        pass
-
-    def release(self) -> None:
-        pass
-
-
-def no_files(name: str) -> UnavailableError:
-    """Return the error for a file where there are no folders."""
-    return UnavailableError(
-        f"files is not available on Windows, so there can be no {name!r}: the code could leave a "
-        "directory there. Pass the data through stdin or a tool, or run on Linux or macOS"
-    )
-
-
-def has_folders() -> bool:
-    """Tell whether programs can be confined to a folder on this system."""
-    return "wasi-directories" in FEATURES
 
 
 def _read(folder: int, name: str, path: str, found: dict[str, bytes]) -> None:
@@ -307,8 +283,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: setattr(_pool, "_lock", Lock()))
 
 
-def new_folder() -> Folder:
-    """Return an empty private directory, or NoFolder. Raises OSError."""
-    if not has_folders():
-        return NoFolder()
+def take_folder() -> Folder:
+    """Return an empty private directory. Raises OSError."""
     return _pool.take()

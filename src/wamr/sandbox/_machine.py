@@ -13,7 +13,6 @@ from time import perf_counter
 from weakref import finalize
 
 from .. import (
-    Dir,
     ExitTrap,
     FuelTrap,
     Instance,
@@ -29,8 +28,9 @@ from .. import (
 from .._base.clock import monotonic
 from ._channel import Channel, LimitReached
 from ._files import FOLDER, Files
-from ._folder import TooManyFiles, new_folder
+from ._folder import TooManyFiles
 from ._json import MessageError
+from ._mapped_folder import new_folder
 from ._results import SandboxError
 
 TYPE_CHECKING = False
@@ -112,7 +112,7 @@ class Machine:
             stdin=read,
             stdout=channel.write_stdout,
             stderr=channel.write_stderr,
-            dirs={FOLDER: Dir(folder.path, writable=True)} if folder.path else None,
+            dirs={FOLDER: folder.source()},
         )
         bounds = _bounds(limits)
         self._instance: Instance
@@ -129,6 +129,7 @@ class Machine:
                     f"memory is {limits.memory}, and the interpreter alone takes "
                     f"{made_by.memory_bytes} bytes"
                 ) from None
+        folder.opened(self._instance.files.get(FOLDER))
         self.files = Files(folder, files or {}, folders)
         self._files_checked = 0.0  # when they are to be counted next
         self._wakes: float | None = None

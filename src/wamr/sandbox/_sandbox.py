@@ -7,7 +7,6 @@ from _thread import allocate_lock
 from .. import ClosedError, Snapshot, SnapshotError, Trap
 from ._drive import drive, drive_async
 from ._files import FOLDER, check_amount, checked_files
-from ._folder import has_folders
 from ._json import MAX_DEPTH, encode
 from ._limits import RunLimits, checked_limits
 from ._machine import Machine
@@ -79,7 +78,7 @@ class Sandbox:
             {
                 "tools": self._tools.descriptions,
                 "preload": preload,
-                "cwd": FOLDER if has_folders() else "",
+                "cwd": FOLDER,
                 "depth": MAX_DEPTH,
                 "output": self._prepared.output,
                 "tool_bytes": self._prepared.tool_bytes,

@@ -292,7 +292,7 @@ for (;;) {
       globalThis[tool.name] = makeTool(tool);
     }
     for (const source of request.preload) evalScript(source);
-    if (request.cwd) os.chdir(request.cwd);
+    os.chdir(request.cwd);
     if (!warm) await warmUp();
     continue;
   }

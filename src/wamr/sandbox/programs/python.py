@@ -306,10 +306,9 @@ def _serve(
                 if names.get(name) is tool:
                     del names[name]
             names.update(tools)
-        if request["cwd"]:  # on Windows there are no folders
-            os.chdir(request["cwd"])
-            if request["cwd"] not in sys.path:
-                sys.path.insert(0, request["cwd"])
+        os.chdir(request["cwd"])
+        if request["cwd"] not in sys.path:
+            sys.path.insert(0, request["cwd"])
 
     def warm_up():
         """Run some code, so that the interpreter has adapted to what each run does."""
