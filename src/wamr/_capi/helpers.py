@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
+from .._base.opening import opened
 from . import _generated as c
 from . import arrays, lists, vectors
 from .arguments import address, integer, struct
@@ -213,7 +214,7 @@ def _vec_type(name: str, function: str) -> vectors.Vec:
 # ------------------------------------------------------------------ files
 def load_module_file(store: Any, path: str | os.PathLike[str]) -> Any:
     """Load the module in a file; return NULL as wasm_module_new does. Raises OSError."""
-    with open(path, "rb") as file:  # noqa: PTH123
+    with opened(path) as file:
         data = file.read()
     return c.wasm_module_new(store, WASM_ARRAY_VEC("byte", data))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .._base.opening import opened
 from .output import Failure, fail, os_error
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ def read(path: str) -> bytes:
     """Return the contents of a file, or of stdin for "-"; raise Failure if it can't be read."""
     try:
         if path != "-":
-            with open(path, "rb") as file:  # noqa: PTH123
+            with opened(path) as file:
                 return file.read()
         if sys.stdin is None:
             fail("there is no stdin to read the module from")

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from .._backend.binding import extension_file, ffi, lib
 from .._backend.handles import handle
+from .._base.opening import opened
 from .._base.registry import new_key
 from ..errors import SnapshotError, out_of_memory
 from ..types import FuncType, GlobalType, TagType
@@ -284,7 +285,7 @@ def load(
 
     Raises SnapshotError, OSError, MemoryError.
     """
-    with _checked_path(path).open("rb") as source:
+    with opened(_checked_path(path)) as source:
         found = _Loaded(source, module, keep, trusted)
     _instance, c = _blank_snapshot(found, module)
     why = ffi.new("char[256]")

@@ -9,6 +9,7 @@ message that names the file type they look like. Binary modules and AOT code are
 import os
 
 from .._base.binary_format import AOT_MAGIC, MAGIC, VERSION
+from .._base.opening import opened
 from ..errors import CompileError
 from ..wat import wat2wasm
 
@@ -73,16 +74,8 @@ def _cut(path: str) -> str:
 
 
 def _read(path: "str | bytes") -> bytes:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes long to import
-            return file.read()
-    except PermissionError:  # raised by Windows for a directory
-        if os.path.isdir(path):  # noqa: PTH112
-            import errno
-
-            message = os.strerror(errno.EISDIR)
-            raise IsADirectoryError(errno.EISDIR, message, os.fsdecode(path)) from None
-        raise
+    with opened(path) as file:
+        return file.read()
 
 
 def _module_bytes(data: bytes) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from .._base.callables import checked_plain
+from .._base.opening import directory_error
 from .files import check_direction
 
 TYPE_CHECKING = False
@@ -93,14 +94,8 @@ def _check_file(path: str, fd: int) -> None:
         os.close(open_for_input(path))
         return
     if os.path.isdir(path):  # noqa: PTH112
-        raise _is_a_directory(path)
+        raise directory_error(path)
     os.stat(os.path.dirname(path))  # noqa: PTH116, PTH120
-
-
-def _is_a_directory(path: str) -> IsADirectoryError:
-    import errno
-
-    return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
 
 
 def open_for_input(path: str) -> int:
@@ -109,11 +104,11 @@ def open_for_input(path: str) -> int:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except PermissionError:
         if os.path.isdir(path):  # noqa: PTH112 - as Windows says it
-            raise _is_a_directory(path) from None
+            raise directory_error(path) from None
         raise
     if os.path.isdir(path):  # noqa: PTH112
         os.close(descriptor)
-        raise _is_a_directory(path)
+        raise directory_error(path)
     return descriptor
 
 

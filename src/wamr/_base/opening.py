@@ -1,0 +1,29 @@
+"""Opening files to read, with the same errors everywhere: Windows denies to open a directory."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from io import BufferedReader
+    from typing import TypeAlias
+
+    Path: TypeAlias = str | bytes | os.PathLike[str]
+
+
+def opened(path: Path) -> BufferedReader:
+    """Open a file to read bytes. Raises OSError, which is IsADirectoryError for a directory."""
+    try:
+        return open(path, "rb")  # noqa: PTH123 - pathlib takes long to import
+    except PermissionError:
+        if os.path.isdir(path):  # noqa: PTH112
+            raise directory_error(path) from None
+        raise
+
+
+def directory_error(path: Path) -> IsADirectoryError:
+    """Return the error for a directory where a file is needed."""
+    import errno
+
+    return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fsdecode(path))
