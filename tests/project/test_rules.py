@@ -90,6 +90,7 @@ C_IN_PYTHON = {
     "tests/project/test_rules.py": "made-up files",
     "tools/prove/test_clang_cl.py": "made-up files that compilers refuse",
     "tools/prove/test_macos.py": "a made-up module with symbols that exist nowhere",
+    "tools/prove/test_windows_arm64.py": "made-up modules with names that exist nowhere",
 }
 
 # The compiled module is imported by _backend; the binding by the layers that have handles.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Windows x86-64: cross-compiled by zig, and run by the CPython for Windows in Wine, which Debian has.
-# windows-aarch64 is only compiled: Wine for x86-64 runs no programs for arm64.
+# windows-aarch64 is only compiled and linked: Wine for x86-64 runs no programs for arm64.
+# test_windows_arm64.py reads what came out.
 #
 # Wine is not Windows: it has no links, junctions and consoles, other short names, other timers and
 # another heap. The CPython is that of the wheel of panda3d, and its library that of python3.12.
@@ -8,8 +9,8 @@ source "$(dirname "$0")/common.bash" "$1"
 VERSION=3.12
 MOST=6000000000 # bytes of memory for all processes of Wine, where this machine has cgroups
 case $TARGET in
-  windows-x86_64) cross=x86_64-windows ;;
-  windows-aarch64) cross=aarch64-windows ;;
+  windows-x86_64) cross=x86_64-windows machine=i386:x86-64 ;;
+  windows-aarch64) cross=aarch64-windows machine=arm64 ;;
   *) echo "$0 has no target $TARGET" >&2; exit 2 ;;
 esac
 export WINEPREFIX=$WORK/prefix WINEDEBUG=${WINEDEBUG:--all} DISPLAY=
@@ -28,7 +29,7 @@ find_library() {
 install_tools() {
   rm -rf "$WORK/venv" && python3 -m venv "$WORK/venv"
   "$WORK/venv/bin/pip" install --quiet --upgrade pip
-  "$WORK/venv/bin/pip" install --quiet ziglang cmake ninja simde-py cffi pycparser setuptools wheel abi3info pefile
+  "$WORK/venv/bin/pip" install --quiet ziglang cmake ninja simde-py cffi pycparser setuptools wheel abi3info pefile pytest
 }
 
 zig() { "$WORK/venv/bin/python" -m ziglang "$@"; }
@@ -46,13 +47,17 @@ make_python() {
   rm -rf "$python"/Lib/{site-packages,test,lib-dynload,ensurepip,idlelib,tkinter,config-*}
   mkdir -p "$python/Lib/site-packages"
   zig cc -target x86_64-windows-gnu -municode -O1 "$here/launcher.c" -o "$python/python.exe"
-  "$WORK/venv/bin/python" "$here/stable_abi.py" "$python/python312.dll" "$WORK/python3.def"
+  "$WORK/venv/bin/python" "$here/stable_abi.py" "$WORK/python3.def" "$python/python312.dll"
   echo 'int DllMainCRTStartup(void *a, unsigned b, void *c) { return 1; }' >"$WORK/empty.c"
   zig cc -target x86_64-windows-gnu -shared -nostdlib "$WORK/empty.c" "$WORK/python3.def" -o "$python/python3.dll"
   zig cc -target x86_64-windows-gnu -shared -O1 "$here/process_prng.c" -ladvapi32 -o "$python/bcryptprimitives.dll"
-  sed 's/ = [^ ]*//' "$WORK/python3.def" >"$WORK/import.def"
-  zig dlltool -m i386:x86-64 -d "$WORK/import.def" -l "$WORK/libpython3.a"
   rm -f "$python"/*.lib "$python"/*.pdb
+}
+
+# What the module is linked with, in place of python3.dll.
+make_import_library() {
+  "$WORK/venv/bin/python" "$PROVE/windows/stable_abi.py" "$WORK/import.def"
+  zig dlltool -m "$machine" -d "$WORK/import.def" -l "$WORK/libpython3.a"
 }
 
 make_prefix() {
@@ -78,12 +83,10 @@ install_extras() {
 build_wheel() {
   make_sdist
   [ "$SOURCE_CHANGED" = 0 ] && ls "$WORK"/wheels/*.whl && return
-  local library=$WORK/libpython3.a
-  [ "$TARGET" = windows-x86_64 ] || library=-
   rm -rf "$WORK/wheels" && mkdir -p "$WORK/wheels/linux"
   "$WORK/venv/bin/pip" wheel --quiet --no-deps --wheel-dir "$WORK/wheels/linux" "$WORK/source"
   PATH=$WORK/venv/bin:$PATH WAMR_CROSS=$cross "$WORK/venv/bin/python" "$PROVE/windows/build.py" "$WORK/source" \
-    "$(find_library include)" "$library" "$WORK"/wheels/linux/*.whl "$WORK/wheels"
+    "$(find_library include)" "$WORK/libpython3.a" "$WORK"/wheels/linux/*.whl "$WORK/wheels"
   rm -rf "$WORK/wheels/linux"
 }
 
@@ -125,12 +128,24 @@ run_tests() {
     --deselect tests/unit/test_no_room.py ${TESTS:-tests/unit tests/capi tests/wasi tests/sandbox tests/numeric tests/patches}
 }
 
-need wine wine64 unzip rsync
+read_wheel() {
+  copy_tests
+  record "$WORK"/wheels/*.whl
+  cd "$WORK/tree"
+  PROVE_MACHINE="Windows arm64, compiled and linked on Linux, not run" PROVE_COMPILER="zig $(zig version)" \
+    PROVE_LIBC="Universal CRT" PROVE_WORK=$WORK PYTHONPATH=$PROVE \
+    run_suite "$WORK/venv/bin/python" -m pytest -q --noconftest -c /dev/null --rootdir=. tools/prove/test_windows_arm64.py
+}
+
+need rsync unzip
 step tools install_tools
+step import-library make_import_library
 if [ "$TARGET" = windows-aarch64 ]; then
-  always compiled build_wheel
+  always wheel build_wheel
+  read_wheel
   exit
 fi
+need wine wine64
 step python make_python
 step prefix make_prefix
 step extras install_extras

@@ -3,8 +3,8 @@
     WAMR_CROSS=x86_64-windows build.py SOURCE HEADERS PYTHON3_LIB LINUX_WHEEL OUT
 
 SOURCE: an unpacked sdist. HEADERS: of CPython, any version; pyconfig.h is the one beside this file.
-PYTHON3_LIB: the import library of python3.dll; "-": only compile, for arm64. LINUX_WHEEL: of this
-machine; its Python files and its metadata are taken. OUT: the folder of the wheel.
+PYTHON3_LIB: the import library of python3.dll. LINUX_WHEEL: of this machine; its Python files and
+its metadata are taken. OUT: the folder of the wheel.
 
 On Windows itself setup.py does all of this, with clang-cl.
 """
@@ -50,9 +50,6 @@ def main() -> None:
     build_ffi.ffibuilder.emit_c_code(str(generated))
     objects = _compile(paths, built, includes, generated, folder)
     extension = folder / "_wamr.pyd"
-    if library == "-":
-        print(f"compiled for {target}: {len(objects)} objects of the module, and the libraries")
-        return
     zig = [str(paths.build / "zig" / "cc"), "-shared", "-s", "-Wl,--gc-sections"]
     system = [f"-l{name}" for name in built.system_libraries]
     libraries = [str(path) for path in built.libraries]

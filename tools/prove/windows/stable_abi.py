@@ -1,6 +1,8 @@
-"""Writes python3.def: the names of the stable ABI, each forwarded to the DLL of one version.
+"""Writes python3.def: the names of the stable ABI, for an import library or for python3.dll itself.
 
-    stable_abi.py DLL OUT       as "python312.dll": names that DLL lacks are left out
+    stable_abi.py OUT           for an import library
+    stable_abi.py OUT DLL       each name forwarded to the DLL of one version, as "python312.dll";
+                                names that it lacks are left out
 
 python3.dll, which extensions for all versions are linked with, is in no package. The package
 `abi3info` knows which names its stable ABI has.
@@ -15,19 +17,23 @@ import pefile
 from abi3info import DATAS, FUNCTIONS
 
 
-def main() -> None:
-    dll = Path(sys.argv[1])
+def exported(dll: Path) -> set[str]:
+    """Return the names that a library exports."""
     parsed = pefile.PE(str(dll), fast_load=True)
     parsed.parse_data_directories([pefile.DIRECTORY_ENTRY["IMAGE_DIRECTORY_ENTRY_EXPORT"]])
-    there = {
-        symbol.name.decode() for symbol in parsed.DIRECTORY_ENTRY_EXPORT.symbols if symbol.name
-    }
+    return {symbol.name.decode() for symbol in parsed.DIRECTORY_ENTRY_EXPORT.symbols if symbol.name}
+
+
+def main(out: str, dll: str = "") -> None:
     lines = ["LIBRARY python3.dll", "EXPORTS"]
     for kind, suffix in ((FUNCTIONS, ""), (DATAS, " DATA")):
-        names = sorted({symbol.name for symbol in kind} & there)
-        lines += [f"  {name} = {dll.stem}.{name}{suffix}" for name in names]
-    Path(sys.argv[2]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        names = {symbol.name for symbol in kind}
+        if dll:
+            names &= exported(Path(dll))
+        forward = f" = {Path(dll).stem}.{{}}" if dll else ""
+        lines += [f"  {name}{forward.format(name)}{suffix}" for name in sorted(names)]
+    Path(out).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
