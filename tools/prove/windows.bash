@@ -84,7 +84,8 @@ build_wheel() {
   make_sdist
   [ "$SOURCE_CHANGED" = 0 ] && ls "$WORK"/wheels/*.whl && return
   rm -rf "$WORK/wheels" && mkdir -p "$WORK/wheels/linux"
-  "$WORK/venv/bin/pip" wheel --quiet --no-deps --wheel-dir "$WORK/wheels/linux" "$WORK/source"
+  # Its Python files and metadata are taken; what it has compiled is there already (make_sdist).
+  (cd "$ROOT" && .venv/bin/python -m build --wheel --no-isolation --outdir "$WORK/wheels/linux" .)
   PATH=$WORK/venv/bin:$PATH WAMR_CROSS=$cross "$WORK/venv/bin/python" "$PROVE/windows/build.py" "$WORK/source" \
     "$(find_library include)" "$WORK/libpython3.a" "$WORK"/wheels/linux/*.whl "$WORK/wheels"
   rm -rf "$WORK/wheels/linux"
