@@ -58,6 +58,15 @@ ELSEWHERE = {
     "RUN.json": "an example of a name",
 }
 
+# Files that take locks otherwise than by wamr._base.locks, and why that is safe.
+TAKE_LOCKS = {
+    "src/wamr/_base/locks.py": "the one place",
+    "src/wamr/_capi/engines.py": "the lock of a thread that waits, which nobody else takes",
+    "src/wamr/_run/async_turns.py": "taken until the end of a step, which releases it in `finally`",
+    "src/wamr/_runtime/executor.py": "taken once, and never released",
+    "src/wamr/sandbox/_drive.py": "the same",
+}
+
 # Private words, and what the field calls these things.
 WORDS = {
     r"\b[Cc]ures?\b|WITHOUT_CURE": "patch",
@@ -143,6 +152,11 @@ def existing_files():
 
 def test_files_named_in_comments_and_docs_exist():
     expect_none(rules.unknown_files(PROSE, existing_files()))
+
+
+def test_no_exception_leaves_a_lock_taken():
+    ours = {name: text for name, text in PYTHON.items() if name.startswith("src/wamr/")}
+    expect_none(rules.taken_locks(ours, TAKE_LOCKS))
 
 
 def test_no_private_words_are_used():
@@ -329,6 +343,25 @@ def test_a_skip_without_a_package_of_an_extra_is_reported(repository):
     text = "x = pytest.importorskip('numpy')\ny = pytest.importorskip('resource')\n"
     found = rules.skipped_packages(repository({"tests/a.py": text}), ["numpy", "greenlet"])
     assert [line.split()[0] for line in found] == ["tests/a.py:1"]
+
+
+def test_a_lock_that_is_taken_directly_is_reported(repository):
+    """By `with`, or by `acquire`, in files that are not known to do so."""
+    text = (
+        "a = RLock()\nself.b = threading.Condition()\nc = open(x)\n"
+        "with a: pass\nwith self.b: pass\nwith other.a_lock: pass\nwith c: pass\n"
+        "a.acquire()\nlocked(a, f)\n"
+    )
+    found = rules.taken_locks(repository({"src/a.py": text, "src/b.py": "x.acquire()"}), {})
+    assert [line.split()[0] for line in found] == [
+        "src/a.py:4",
+        "src/a.py:5",
+        "src/a.py:6",
+        "src/a.py:8",
+        "src/b.py:1",
+    ]
+    found = rules.taken_locks({"src/b.py": "x.acquire()"}, {"src/b.py": "", "c": ""})
+    assert found == ["c takes no lock any more"]
 
 
 def test_a_binary_file_is_reported():

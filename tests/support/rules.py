@@ -265,6 +265,46 @@ def timed_asserts(files: Mapping[str, str]) -> list[str]:
 
 
 # ------------------------------------------------------------------ what is committed
+LOCKS = {"Lock", "RLock", "Condition", "Semaphore", "allocate_lock"}
+
+
+def taken_locks(files: Mapping[str, str], known: Mapping[str, str]) -> list[str]:
+    """Report locks that are taken other than by wamr._base.locks; known: files that may, and why.
+
+    A lock is what one of LOCKS has returned, whatever name it has. A method `acquire` takes one, as
+    `with` does.
+    """
+    found, used = [], set()
+    for name, text in files.items():
+        if not name.endswith(".py"):
+            continue
+        tree = parsed(text)
+        locks = {
+            ast.unparse(target).rpartition(".")[2]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+            for target in node.targets
+            if ast.unparse(node.value.func).rpartition(".")[2] in LOCKS
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.With, ast.AsyncWith)):
+                texts = [ast.unparse(item.context_expr) for item in node.items]
+                taken = any(
+                    text.rpartition(".")[2] in locks or re.search(r"[Ll]ock$", text)
+                    for text in texts
+                )
+            else:
+                taken = isinstance(node, ast.Attribute) and node.attr == "acquire"
+            if taken and name in known:
+                used.add(name)
+            elif taken:
+                found.append(
+                    f"{name}:{getattr(node, 'lineno', 0)} takes a lock, which an exception of a signal handler "
+                    "may leave taken: use locked() or SoleUse of wamr._base.locks"
+                )
+    return found + [f"{name} takes no lock any more" for name in known if name not in used]
+
+
 def binary_files(files: Mapping[str, bytes]) -> list[str]:
     """Check that no file holds anything but text in UTF-8."""
     wrong = []

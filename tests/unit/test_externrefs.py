@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -189,12 +190,14 @@ class Passing:
     def __init__(self, host: ReferenceInstance) -> None:
         self.table = host.instance.store._objects
         self.thread = ThreadPoolExecutor(1)
+        self.blocks: list[AbstractContextManager[None]] = []
 
     def enter(self) -> None:
-        self.thread.submit(self.table.__enter__).result()
+        self.blocks.append(self.thread.submit(self.table.block).result())
+        self.thread.submit(self.blocks[-1].__enter__).result()
 
     def exit(self) -> None:
-        self.thread.submit(self.table.__exit__, None, None, None).result()
+        self.thread.submit(self.blocks.pop().__exit__, None, None, None).result()
 
     def number(self, obj: object) -> int:
         return self.thread.submit(self.table.number, obj).result()

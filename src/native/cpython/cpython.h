@@ -37,6 +37,7 @@ int wpy_add_memory(PyObject *module);
 int wpy_add_callbacks(PyObject *module);
 int wpy_add_kept_exceptions(PyObject *module);
 int wpy_add_externrefs(PyObject *module);
+int wpy_add_passing_refs(PyObject *module);
 int wpy_add_reference_slot(PyObject *module);
 int wpy_add_table(PyObject *module);
 int wpy_add_global(PyObject *module);

@@ -234,10 +234,8 @@ dealloc(PyObject *self)
 static PyMethodDef methods[] = {
     {"number", number, METH_O, "Return the number of an object, and hold the object."},
     {"object", object, METH_O, "Return the object of a number that came from wasm."},
-    {"__enter__", wpy_passing_enter, METH_NOARGS,
-     "Begin to pass references in this thread: collections wait."},
-    {"__exit__", (PyCFunction)(void (*)(void))wpy_passing_exit, METH_FASTCALL,
-     "End what __enter__ began."},
+    {"block", wpy_passing_block, METH_NOARGS,
+     "Return a context manager for a block of code in which this thread passes references."},
     {"suspend", wpy_passing_suspend, METH_NOARGS,
      "Allow collections although this thread passes references; return a count for resume."},
     {"resume", wpy_passing_resume, METH_O, "End what suspend allowed."},

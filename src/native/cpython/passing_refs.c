@@ -155,32 +155,6 @@ wpy_end_passing(PyObject *table)
 /* ---- methods ---- */
 
 PyObject *
-wpy_passing_enter(PyObject *table, PyObject *args)
-{
-    (void)args;
-    if (!begin_passing(table, false))
-        return PyErr_NoMemory();
-    Py_INCREF(table); /* until wpy_passing_exit */
-    Py_RETURN_NONE;
-}
-
-PyObject *
-wpy_passing_exit(PyObject *table, PyObject *const *args, Py_ssize_t count)
-{
-    wpy_passing *passing = find_passing(table);
-
-    (void)args;
-    (void)count;
-    if (!passing || !passing->all) {
-        PyErr_SetString(PyExc_RuntimeError, "__exit__() without __enter__()");
-        return NULL;
-    }
-    end_passing(passing, (ExternrefCounts *)table);
-    Py_DECREF(table);
-    Py_RETURN_NONE;
-}
-
-PyObject *
 wpy_passing_suspend(PyObject *table, PyObject *args)
 {
     ExternrefCounts *counts = (ExternrefCounts *)table;
@@ -224,4 +198,103 @@ wpy_passing_resume(PyObject *table, PyObject *value)
         UNLOCK(&counts->lock);
     }
     Py_RETURN_NONE;
+}
+
+/* ---- the context manager ---- */
+
+/* A block of Python code that passes references. CPython 3.14 runs signal handlers between
+ * __enter__ and the block: if one raises an exception, __exit__ is not called, and the end of this
+ * object ends the passing. So there is one for each block, and only its `with` statement refers to
+ * it. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *table;
+    bool begun;
+} PassingRefs;
+
+static PyTypeObject *block_type;
+
+static PyObject *
+enter_block(PyObject *self, PyObject *args)
+{
+    PassingRefs *block = (PassingRefs *)self;
+
+    (void)args;
+    if (!block->begun && !(block->begun = begin_passing(block->table, false)))
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static void
+end_block(PassingRefs *block)
+{
+    wpy_passing *passing = block->begun ? find_passing(block->table) : NULL;
+
+    block->begun = false;
+    if (passing && passing->all)
+        end_passing(passing, (ExternrefCounts *)block->table);
+}
+
+static PyObject *
+exit_block(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    (void)args;
+    (void)count;
+    end_block((PassingRefs *)self);
+    Py_RETURN_NONE;
+}
+
+static void
+dealloc_block(PyObject *self)
+{
+    PassingRefs *block = (PassingRefs *)self;
+    PyTypeObject *type = Py_TYPE(self);
+
+    end_block(block);
+    Py_DECREF(block->table);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+PyObject *
+wpy_passing_block(PyObject *table, PyObject *args)
+{
+    PassingRefs *block = PyObject_New(PassingRefs, block_type);
+
+    (void)args;
+    if (block) {
+        Py_INCREF(table);
+        block->table = table;
+        block->begun = false;
+    }
+    return (PyObject *)block;
+}
+
+static PyMethodDef block_methods[] = {
+    {"__enter__", enter_block, METH_NOARGS,
+     "Begin to pass references in this thread: no collection begins or frees anything."},
+    {"__exit__", (PyCFunction)(void (*)(void))exit_block, METH_FASTCALL,
+     "End what __enter__ began."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot block_slots[] = {
+    {Py_tp_dealloc, dealloc_block},
+    {Py_tp_methods, block_methods},
+    {Py_tp_doc, "A block of code in which a thread passes externrefs."},
+    {0, NULL},
+};
+
+static PyType_Spec block_spec = {
+    .name = "wamr._wamr.PassingRefs",
+    .basicsize = sizeof(PassingRefs),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = block_slots,
+};
+
+int
+wpy_add_passing_refs(PyObject *module)
+{
+    (void)module;
+    return (block_type = (PyTypeObject *)PyType_FromSpec(&block_spec)) ? 0 : -1;
 }

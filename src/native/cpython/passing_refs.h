@@ -40,10 +40,9 @@ void wpy_end_passing(PyObject *table);
 /* The same for an access that only reads references: also where a collection is due. */
 bool wpy_begin_reading(PyObject *table);
 
-/* __enter__ and __exit__ of ExternrefTableBase, for the same. In between, the table is kept alive.
- */
-PyObject *wpy_passing_enter(PyObject *table, PyObject *args);
-PyObject *wpy_passing_exit(PyObject *table, PyObject *const *args, Py_ssize_t count);
+/* A method of ExternrefTableBase: returns a new context manager for the same, for one block of the
+ * present thread. It keeps the table alive. NULL with an exception where there is no memory. */
+PyObject *wpy_passing_block(PyObject *table, PyObject *args);
 /* While a host function runs, the references of the calls that led to it are on the wasm stack,
  * where a collection finds them: these calls are suspended. Returns their number for
  * wpy_passing_resume. */

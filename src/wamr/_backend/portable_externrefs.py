@@ -8,6 +8,8 @@ from __future__ import annotations
 import builtins
 from _thread import RLock, get_ident
 
+from .._base.locks import locked
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,29 @@ NULL_REF = 0xFFFFFFFF
 NOT_COLLECTING, DRAINING, MARKING, MARKED = range(4)
 
 
+class PassingRefs:
+    """A block of code in which a thread passes references: collections wait.
+
+    If an exception of a signal handler prevents `__exit__`, the end of this object ends the block.
+    """
+
+    __slots__ = ("_begun", "_table", "_thread")
+
+    def __init__(self, table: ExternrefTableBase) -> None:
+        self._begun, self._table, self._thread = False, table, get_ident()
+
+    def __enter__(self) -> None:
+        self._begun = True
+        self._table.resume(1)
+
+    def __exit__(self, *args: object) -> None:
+        if self._begun:
+            self._begun = False
+            locked(self._table._lock, self._table._end_one, self._thread)
+
+    __del__ = __exit__
+
+
 class ExternrefTableBase:
     """The base of ExternrefTable: objects by number."""
 
@@ -24,6 +49,7 @@ class ExternrefTableBase:
         "_indices",
         "_limit",
         "_lock",
+        "_marker",
         "_marks",
         "_objects",
         "_passing",
@@ -42,6 +68,7 @@ class ExternrefTableBase:
         self._state = NOT_COLLECTING
         self._tries = 0
         self._touched: set[int] = set()  # numbers that were asked for since the collection began
+        self._marker: builtins.object = None  # who marks
         self._marks = b""  # of a collection that has MARKED
         # thread -> how many of its operations pass references: those that began while a collection
         # was draining or marking, and the others
@@ -58,8 +85,7 @@ class ExternrefTableBase:
     @property
     def passing(self) -> int:
         """The number of operations that are passing references."""
-        with self._lock:
-            return sum(late + other for late, other in self._passing.values())
+        return sum(late + other for late, other in list(self._passing.values()))
 
     @property
     def collecting(self) -> bool:
@@ -79,19 +105,22 @@ class ExternrefTableBase:
         """Return the number of an object, and hold the object."""
         if value is None:
             return NULL_REF
-        with self._lock:
-            number = self._indices.get(id(value))
-            if number is None:
-                if self._spare:
-                    number = self._spare.pop()
-                    self._objects[number] = value
-                else:
-                    number = len(self._objects)
-                    self._objects.append(value)
-                self._indices[id(value)] = number
-            if self._state != NOT_COLLECTING:
-                self._touched.add(number)
-            return number
+        number: int = locked(self._lock, self._number, value)
+        return number
+
+    def _number(self, value: builtins.object) -> int:
+        number = self._indices.get(id(value))
+        if number is None:
+            if self._spare:
+                number = self._spare.pop()
+                self._objects[number] = value
+            else:
+                number = len(self._objects)
+                self._objects.append(value)
+            self._indices[id(value)] = number
+        if self._state != NOT_COLLECTING:
+            self._touched.add(number)
+        return number
 
     def object(self, number: int) -> Any:
         """Return the object of a number that came from wasm."""
@@ -99,36 +128,36 @@ class ExternrefTableBase:
 
     # -- operations that pass references -----------------------------------------------------------
 
-    def __enter__(self) -> None:
-        """Begin to pass references in this thread: collections wait."""
-        self.resume(1)
-
-    def __exit__(self, *args: builtins.object) -> None:
-        """End what `__enter__` began."""
-        with self._lock:
-            late, other = self._passing.pop(get_ident())
-            late, other = (late, other - 1) if other else (late - 1, other)
-            if late or other:
-                self._passing[get_ident()] = late, other
+    def block(self) -> PassingRefs:
+        """Return a context manager for a block in which this thread passes references."""
+        return PassingRefs(self)
 
     def suspend(self) -> int:
         """Allow collections although this thread passes references; return a count for `resume`."""
-        with self._lock:
-            return sum(self._passing.pop(get_ident(), ()))
+        return sum(self._passing.pop(get_ident(), ()))
 
     def resume(self, count: int) -> None:
         """End what `suspend` allowed."""
         if count:
-            with self._lock:
-                late, other = self._passing.get(get_ident(), (0, 0))
-                if self._state in {DRAINING, MARKING} and not other:
-                    late += count
-                else:
-                    other += count
-                self._passing[get_ident()] = late, other
+            locked(self._lock, self._add, count)
+
+    def _add(self, count: int) -> None:
+        late, other = self._passing.get(get_ident(), (0, 0))
+        if self._state in {DRAINING, MARKING} and not other:
+            late += count
+        else:
+            other += count
+        self._passing[get_ident()] = late, other
+
+    def _end_one(self, thread: int) -> None:
+        late, other = self._passing.get(thread, (0, 0))
+        if late + other > 1:
+            self._passing[thread] = (late, other - 1) if other else (late - 1, other)
+        else:
+            self._passing.pop(thread, None)
 
     def _late(self) -> bool:
-        return any(late for late, _ in self._passing.values())
+        return any(late for late, _ in list(self._passing.values()))
 
     # -- collections -------------------------------------------------------------------------------
 
@@ -137,58 +166,63 @@ class ExternrefTableBase:
 
         Return the objects that it dropped at its end, or None. `mark` returns None, too: not now.
         """
-        count = self._begin_marking()
-        if count >= 0:
-            marks: bytes | None = b""
-            failed = True
-            try:
+        me = builtins.object()
+        marks: bytes | None = None
+        failed = True
+        try:
+            count = locked(self._lock, self._begin_marking, me)
+            if count >= 0:
                 marks = mark(count)
                 if not isinstance(marks, (bytes, type(None))):
                     raise TypeError("mark() must return bytes or None")
-                failed = False
-            finally:
-                self._end_marking(marks, failed)
-        return self._sweep()
+            failed = False
+        finally:
+            locked(self._lock, self._end_marking, me, marks, failed)
+        dropped: list[Any] | None = locked(self._lock, self._sweep)
+        return dropped
 
-    def _begin_marking(self) -> int:
-        with self._lock:
-            if self._state == NOT_COLLECTING and not self._late():
-                self._touched.clear()
-                self._set_state(DRAINING)
-            if self._state == DRAINING and not any(other for _, other in self._passing.values()):
-                self._state = MARKING  # and the tries stay
-                return len(self._objects)
-            if self._state in {NOT_COLLECTING, DRAINING}:
-                self._have_tried(1)
-            return -1
+    def _begin_marking(self, marker: builtins.object) -> int:
+        if self._state == NOT_COLLECTING and not self._late():
+            self._touched.clear()
+            self._set_state(DRAINING)
+        if self._state == DRAINING and not any(
+            other for _, other in list(self._passing.values())
+        ):
+            self._marker = marker
+            self._state = MARKING  # and the tries stay
+            return len(self._objects)
+        if self._state in {NOT_COLLECTING, DRAINING}:
+            self._have_tried(1)
+        return -1
 
-    def _end_marking(self, marks: bytes | None, failed: bool) -> None:
-        with self._lock:
-            if failed:
-                self._postpone()
-            elif marks is None:  # it has waited 50 ms for another thread's call
-                self._state = DRAINING
-                self._have_tried(self._limit // 8 + 1)
-            else:
-                self._marks = marks
-                self._set_state(MARKED)
+    def _end_marking(self, marker: builtins.object, marks: bytes | None, failed: bool) -> None:
+        if self._marker is not marker:
+            return
+        if failed:
+            self._postpone()
+        elif marks is None:  # it has waited 50 ms for another thread's call
+            self._state = DRAINING
+            self._have_tried(self._limit // 8 + 1)
+        else:
+            self._marks = marks
+            self._set_state(MARKED)
+        self._marker = None
 
     def _sweep(self) -> list[Any] | None:
+        if self._state != MARKED:
+            return None
+        if self._late():
+            self._have_tried(1)
+            return None
         gone = []
-        with self._lock:
-            if self._state != MARKED:
-                return None
-            if self._late():
-                self._have_tried(1)
-                return None
-            for identity, number in list(self._indices.items()):
-                marked = number >= len(self._marks) or self._marks[number]
-                if not marked and number not in self._touched:
-                    del self._indices[identity]
-                    gone.append(self._objects[number])
-                    self._objects[number] = None
-                    self._spare.append(number)
-            self._set_state(NOT_COLLECTING)
+        for identity, number in list(self._indices.items()):
+            marked = number >= len(self._marks) or self._marks[number]
+            if not marked and number not in self._touched:
+                del self._indices[identity]
+                gone.append(self._objects[number])
+                self._objects[number] = None
+                self._spare.append(number)
+        self._set_state(NOT_COLLECTING)
         return gone
 
     def _set_state(self, state: int) -> None:

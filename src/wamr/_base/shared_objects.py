@@ -36,6 +36,10 @@ class SharedObjects:
     def __init__(self) -> None:
         self._references: dict[int, _ByAddress] = {}
 
+    def __bool__(self) -> bool:
+        """Tell whether there is any object."""
+        return bool(self._references)
+
     def get(self, address: int) -> Any:
         """Return the object, or None."""
         reference = self._references.get(address)

@@ -7,10 +7,11 @@ reused, so a lookup by id can't find another object.
 from __future__ import annotations
 
 import sys
-import threading
+from contextlib import suppress
 from typing import Any
 
 from .._backend.binding import ffi
+from .._base.locks import SoleUse
 
 _MIN_LIMIT = 1024
 
@@ -19,7 +20,7 @@ limit = _MIN_LIMIT  # the number of dead handles that a sweep is worth
 # Why they have ended, by id; without an entry: by the delete function of their type.
 _reasons: dict[int, str] = {}
 _getrefcount = getattr(sys, "getrefcount", None)
-_sweeping = threading.Lock()
+_sweeping = SoleUse()
 
 
 def add(handle: Any, reason: str) -> None:
@@ -39,23 +40,27 @@ def reason_of(handle: Any) -> str:
 
 def sweep() -> None:
     """Drop the dead handles that nobody else refers to."""
+    with suppress(_IsSweeping):
+        _sweeping.run(_IsSweeping, _sweep)
+
+
+class _IsSweeping(Exception):
+    """Another thread is sweeping."""
+
+
+def _sweep() -> None:
     global limit  # noqa: PLW0603
-    if not _sweeping.acquire(blocking=False):
-        return  # another thread is sweeping
-    try:
-        gone = unreferenced(dead)
-        if _getrefcount is None:
-            # There are no reference counts: drop the older half. `find` recognizes these handles
-            # by their addresses, with a less precise message.
-            gone = list(dead)[: len(dead) // 2]
-        for key in gone:
-            # The reason first: once the handle has gone, a new one may get the same id.
-            if _reasons:
-                _reasons.pop(key, None)
-            del dead[key]
-        limit = max(_MIN_LIMIT, 2 * len(dead))
-    finally:
-        _sweeping.release()
+    gone = unreferenced(dead)
+    if _getrefcount is None:
+        # There are no reference counts: drop the older half. `find` recognizes these handles
+        # by their addresses, with a less precise message.
+        gone = list(dead)[: len(dead) // 2]
+    for key in gone:
+        # The reason first: once the handle has gone, a new one may get the same id.
+        if _reasons:
+            _reasons.pop(key, None)
+        del dead[key]
+    limit = max(_MIN_LIMIT, 2 * len(dead))
 
 
 def unreferenced(handles: dict[int, Any], base: int = 0) -> list[int]:

@@ -7,7 +7,8 @@ store ends all of its objects, whose handles are dead afterwards.
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock, get_ident
+from contextlib import suppress
 from typing import Any
 
 from .._backend.binding import lib
@@ -25,57 +26,68 @@ ENGINE, CONFIG, STORE = kind("engine"), kind("config"), kind("store")
 class Store:
     """The Python state of a store: its running calls, its lock, its callbacks."""
 
-    __slots__ = ("active", "gate", "hosts", "turn", "waiting")
+    __slots__ = ("active", "hosts", "turn", "waiting")
 
     def __init__(self) -> None:
         # The running calls, a linked list: (function, arguments, results, outer call, thread).
         self.active: tuple[Any, ...] | None = None
-        # A lock: the thread that has popped the only item may use the store. `pop` and `append` are
-        # atomic, and take a quarter of the time of a threading.Lock.
-        self.turn: list[None] = [None]
-        self.waiting = 0
-        self.gate: threading.Condition | None = None
+        # A lock: item 0, a list, is of the call that may use the store, and has its thread.
+        # `setdefault` is atomic. As in _base/locks.py, no exception leaves the item there.
+        self.turn: dict[int, list[int]] = {}
+        self.waiting: list[Any] = []  # a taken lock for each thread that waits
         # The callbacks, which C may call as long as the store exists.
         self.hosts: list[Any] = []
 
-    def enter(self) -> list[None]:
-        """Acquire the lock; return the argument for `leave`. Raises RuntimeError for a deadlock."""
-        turn = self.turn
+    def run(self, function: Any, *args: Any) -> Any:
+        """Call a function that uses the store. Raises RuntimeError for a deadlock."""
+        thread, turn, nested = get_ident(), self.turn, False
+        me, outer = [thread], None
         try:
-            turn.pop()
-        except IndexError:
-            return self.wait()
-        return turn
-
-    def wait(self) -> list[None]:
-        """Acquire the lock if it is taken; the slow path of `enter`."""
-        active = self.active
-        if active is not None and active[4] == threading.get_ident():
-            return []  # a nested call
-        with _gates:
-            gate = self.gate = self.gate or threading.Condition()
-        me = threading.get_ident()
-        _waits[me] = self
-        try:
-            if self._waits_for(me):
-                raise RuntimeError(
-                    "this would wait for ever: the store is in use by a thread that waits for a "
-                    "store which this thread is in"
-                )
-            with gate:
-                self.waiting += 1
-                try:
-                    while True:
-                        try:
-                            self.turn.pop()
-                        except IndexError:
-                            gate.wait()
-                        else:
-                            return self.turn
-                finally:
-                    self.waiting -= 1
+            if turn.setdefault(0, me) is not me and (nested := self.wait(me)):
+                outer = self.active
+            self.active = (None, None, None, outer, thread)
+            return function(*args)
         finally:
-            del _waits[me]
+            try:
+                if nested:
+                    self.active = outer
+                elif turn[0] is me:
+                    self.active = None
+                    del turn[0]
+            except KeyError:
+                pass
+            if self.waiting:
+                self.wake()
+
+    def wait(self, me: list[int]) -> bool:
+        """Acquire the lock, which is taken; return whether a call of this thread has it already.
+
+        Raises RuntimeError for a deadlock.
+        """
+        thread, holder = me[0], self.turn.get(0)
+        if holder is not None and holder[0] == thread:
+            return True
+        try:
+            _waits[thread] = self
+            self._wait(me)
+        finally:
+            _waits.pop(thread, None)
+        return False
+
+    def _wait(self, me: list[int]) -> None:
+        if self._waits_for(me[0]):
+            raise RuntimeError(
+                "this would wait for ever: the store is in use by a thread that waits for a "
+                "store which this thread is in"
+            )
+        woken = allocate_lock()
+        woken.acquire()
+        while self.turn.setdefault(0, me) is not me:
+            self.waiting.append(woken)
+            if self.turn:  # else the lock was released before anybody knew of this thread
+                woken.acquire(timeout=_LOOK_AGAIN)
+            with suppress(ValueError):
+                self.waiting.remove(woken)
 
     def _waits_for(self, thread: int) -> bool:
         """Tell whether the thread in this store waits for `thread`, maybe through other threads."""
@@ -89,20 +101,13 @@ class Store:
             state = _waits.get(active[4])
         return False
 
-    def leave(self, turn: list[None]) -> None:
-        """Release the lock; turn: the result of `enter`."""
-        turn.append(None)
-        if self.waiting:
-            self.wake()
-
     def wake(self) -> None:
         """Wake a waiting thread."""
-        assert self.gate is not None
-        with self.gate:
-            self.gate.notify()
+        with suppress(IndexError):  # another thread has woken it
+            self.waiting.pop(0).release()
 
 
-_gates = threading.Lock()
+_LOOK_AGAIN = 0.05  # seconds, after which a thread finds that an exception has prevented `wake`
 # Waiting thread -> the store that it waits for.
 _waits: dict[int, Store] = {}
 
@@ -170,19 +175,16 @@ def _free_children(tracked: TrackedHandle) -> None:
 
 def _close(store: TrackedHandle, reason: str) -> None:
     state: Store = store.extra
-    turn = state.enter()
-    outer = state.active
+    state.run(_close_alone, store, state, reason)
+
+
+def _close_alone(store: TrackedHandle, state: Store, reason: str) -> None:
     # Finalizers are Python functions that run in the store, and may call functions of it.
-    state.active = (None, None, None, outer, threading.get_ident())
-    try:
-        pointer = store.pointer()
-        store.retire(reason)
-        _free_children(store)
-        store.bury(reason)
-        lib.wasm_store_delete(pointer)
-        hosts, state.hosts = state.hosts, []
-        for host in hosts:
-            host.finish()
-    finally:
-        state.active = outer
-        state.leave(turn)
+    pointer = store.pointer()
+    store.retire(reason)
+    _free_children(store)
+    store.bury(reason)
+    lib.wasm_store_delete(pointer)
+    hosts, state.hosts = state.hosts, []
+    for host in hosts:
+        host.finish()

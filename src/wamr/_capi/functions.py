@@ -214,6 +214,19 @@ class Call:
         self.known = (given, out, ffi.new(_NUMBERS, numbers))
         return self.known
 
+    def check_and_call(self, args: Any, results: Any) -> Any:
+        """Check the vectors again, and call; until C finds that they are as they were checked."""
+        while True:
+            args, results, known = self.check(args, results)
+            trap = lib.wpy_api_call(known)
+            if trap != known:
+                return trap
+
+    def own_refs(self, results: Any) -> None:
+        """Track the references that the call has returned."""
+        for index in self.signature.refs_out:
+            own_in(self.store, REF, results.data[index].of.ref)
+
 
 def _number(pointer: Any) -> int:
     return int(ffi.cast("uintptr_t", pointer))
@@ -237,35 +250,37 @@ def wasm_func_call(func: Any, args: Any, results: Any) -> Any:
     if results is None:
         results = _NO_VALS
     state, turn = call.state, call.turn
-    try:
-        turn.pop()
-    except IndexError:
-        turn = state.wait()
-    outer = state.active
-    try:
+    thread, nested = get_ident(), False
+    me, outer = [thread], None
+    try:  # as Store.run
+        if turn.setdefault(0, me) is not me and (nested := state.wait(me)):
+            outer = state.active
         known_args, known_results, known = call.known
         if args is not known_args or results is not known_results:
             args, results, known = call.check(args, results)
-        state.active = (call.tracked, args, results, outer, get_ident())
+        state.active = (call.tracked, args, results, outer, thread)
         if call.tracked.over:
             find(FUNC, func, "wasm_func_call", "func")
             raise ReferenceError("wasm_func_call: func is being deleted by another thread")
         if call.refs:
             _check_refs(call.signature, args)
         trap = lib.wpy_api_call(known)
+        if trap == known:  # C found that the structs have changed
+            trap = call.check_and_call(args, results)
         if trap:
-            while trap == known:  # C found that the structs have changed
-                args, results, known = call.check(args, results)
-                trap = lib.wpy_api_call(known)
-            if trap:
-                return new_trap(trap, call.store)
+            return new_trap(trap, call.store)
         if call.refs:
-            for index in call.signature.refs_out:
-                own_in(call.store, REF, results.data[index].of.ref)
+            call.own_refs(results)
         return trap
     finally:
-        state.active = outer
-        turn.append(None)
+        try:
+            if nested:
+                state.active = outer
+            elif turn[0] is me:
+                state.active = None
+                del turn[0]
+        except KeyError:
+            pass
         if state.waiting:
             state.wake()
 

@@ -21,6 +21,7 @@ from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
+from .._base.locks import locked
 from . import dead_handles
 from .dead_handles import dead, reason_of
 
@@ -89,9 +90,11 @@ class TrackedHandle:
         self.parent = parent
         self.simple = parent.simple = False
         if parent.children is None:
-            with _counting:
-                parent.children = parent.children or set()
-        parent.children.add(self)
+            locked(_counting, parent._have_children)
+        parent.children.add(self)  # type: ignore[union-attr]
+
+    def _have_children(self) -> None:
+        self.children = self.children or set()
 
     def pointer(self) -> Any:
         """Return a pointer to the object, which may have no handle."""
@@ -99,11 +102,20 @@ class TrackedHandle:
 
     def has_other_owners(self) -> bool:
         """Tell whether others own the object, too; then it has one owner less."""
-        with _counting:
-            if self.count == 1:
-                return False
-            self.count -= 1
-            return True
+        return bool(locked(_counting, self._count_down))
+
+    def _count_down(self) -> bool:
+        if self.count == 1:
+            return False
+        self.count -= 1
+        return True
+
+    def count_up(self) -> None:
+        """Count one more owner."""
+        locked(_counting, self._count_up)
+
+    def _count_up(self) -> None:
+        self.count += 1
 
     def leave(self) -> None:
         """Undo `belong`."""
@@ -228,8 +240,7 @@ def again(store: TrackedHandle | None, kind: HandleType, pointer: Any) -> Any:
     tracked = by_address.get(pointer) if pointer else None
     if tracked is None or tracked.kind is not kind:
         return own_in(store, kind, pointer)
-    with _counting:
-        tracked.count += 1
+    tracked.count_up()
     tracked.simple = False
     return handle_of(kind, tracked, pointer)
 

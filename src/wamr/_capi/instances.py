@@ -6,11 +6,10 @@ traps.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from threading import get_ident
 from typing import Any
 
 from .._backend.binding import ffi, lib
+from .._base.locks import locked
 from . import arguments, handles, vectors
 from .engines import STORE, Store
 from .functions import FUNC, TRAP, Signature, new_trap
@@ -66,15 +65,11 @@ def _instance_new(
     given, keep = _with_forwarders(parent, store_pointer, given)
     state: Store = parent.extra
     before = out[0] if out else NULL
-    turn = state.enter()
-    outer = state.active
-    state.active = (None, None, None, outer, get_ident())
-    try:
-        with links.get(code) or nullcontext():
-            instance = make(store_pointer, code, given, out, *rest)
-    finally:
-        state.active = outer
-        state.leave(turn)
+    lock = links.get(code)
+    if lock is None:
+        instance = state.run(make, store_pointer, code, given, out, *rest)
+    else:
+        instance = state.run(locked, lock, make, store_pointer, code, given, out, *rest)
     del keep
     if not instance:
         if out and out[0] and out[0] != before:

@@ -6,7 +6,7 @@ that are no module are, unless `wasm_trust_aot` allows it.
 
 from __future__ import annotations
 
-import threading
+from _thread import RLock
 from typing import Any
 
 from .._backend.binding import ffi, lib
@@ -21,8 +21,8 @@ _LOAD_ARGS = typeof("LoadArgs *")
 _trusted = False
 
 
-# Locks of shared modules, by pointer: WAMR writes to a module when it links an instance.
-links: dict[Any, threading.RLock] = {}
+# RLocks of shared modules, by pointer: WAMR writes to a module when it links an instance.
+links: dict[Any, Any] = {}
 
 
 def wasm_trust_aot(trust: bool) -> None:
@@ -94,7 +94,7 @@ def wasm_module_delete(module: Any) -> None:
 def wasm_module_share(module: Any) -> Any:
     pointer, tracked = find(MODULE, module, "wasm_module_share", "module")
     if pointer:
-        links.setdefault(pointer, threading.RLock())
+        links.setdefault(pointer, RLock())
     shared = own_in(None, SHARED, lib.wasm_module_share(pointer))
     engine = None if tracked is None or tracked.store is None else tracked.store.parent
     if shared and engine is not None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .._wasi.config import _DirSource
     from .completed import CompletedProcess
     from .prelude import Prelude
+    from .running import Turn
 
 
 class Program:
@@ -91,13 +92,8 @@ class Program:
         hook, first_input = checked_hook(on_restore, command.module)
         pieces: list[tuple[int, bytes]] = []
         with store, closing(_start(command, env, dirs, limits, store, pieces)) as running:
-            with running.turn(timeout) as turn:
-                drive(turn)
-                if running.over:
-                    raise ValueError(
-                        f"the program has ended, with exit code {running.returncode}, before it "
-                        "waited for input: a Program begins where that is"
-                    )
+            turn = running.turn(timeout)
+            turn.run(_drive_to_input, running, turn)
             snapshot = Snapshot(running.instance, running.execution, on_restore=hook)
             config = running.captured.config
             dirs = dirs_now(dirs, config.files if config else {})
@@ -163,12 +159,9 @@ class Program:
         Raises what `wamr.run` raises, SnapshotError, and ClosedError.
         """
         request = RestoredRequest(self._started, input, timeout, rest)
-        with (
-            ExceptionsOfRun(request) as begin,
-            closing(request.restore()) as running,
-            running.turn(timeout, since=begin) as turn,
-        ):
-            drive(turn)
+        with ExceptionsOfRun(request) as begin, closing(request.restore()) as running:
+            turn = running.turn(timeout, since=begin)
+            turn.run(drive, turn)
         return request.result(turn.returncode)
 
     async def run_async(
@@ -190,8 +183,9 @@ class Program:
                 running = await in_thread(lambda _: request.restore())
             else:
                 running = request.restore()
-            with closing(running), running.turn(timeout, since=begin) as turn:
-                await drive_async(turn, slice)
+            with closing(running):
+                turn = running.turn(timeout, since=begin)
+                await turn.run_async(drive_async, turn, slice)
         return request.result(turn.returncode)
 
     def session(self, **rest: Any) -> Session:
@@ -288,6 +282,15 @@ class _Recorded(Captured):
     def bytes_of(self, name: str) -> bytes | None:
         """As `Captured.bytes_of`."""
         return output_of(tuple(self._recorded), 1 if name == "stdout" else 2)
+
+
+def _drive_to_input(running: Running, turn: Turn) -> None:
+    drive(turn)
+    if running.over:
+        raise ValueError(
+            f"the program has ended, with exit code {running.returncode}, before it waited for "
+            "input: a Program begins where that is"
+        )
 
 
 def _start(

@@ -75,7 +75,7 @@ class Started:
     @property
     def closed(self) -> bool:
         """Whether the snapshot is closed."""
-        return self.snapshot._closer is None
+        return not self.snapshot._closer
 
     def check_open(self) -> None:
         """Raise ClosedError if the Program is closed."""

@@ -90,6 +90,7 @@ async def run_async(
             running = await in_thread(lambda _: start())
         else:
             running = start()
-        with closing(running), running.turn(timeout, since=begin) as turn:
-            await drive_async(turn, slice)
+        with closing(running):
+            turn = running.turn(timeout, since=begin)
+            await turn.run_async(drive_async, turn, slice)
     return request.result(turn.returncode)

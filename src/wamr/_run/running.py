@@ -7,10 +7,10 @@ wait_for_event in a thread (`drive`). This module knows neither sessions nor res
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from contextlib import suppress
 
 from .._base.clock import monotonic_ns
+from .._base.locks import SoleUse
 from .._runtime.limits import NO_LIMIT, checked_timeout
 from .._runtime.snapshot import Snapshot
 from ..errors import ClosedError, ExitTrap
@@ -18,11 +18,8 @@ from .waiting import wait_for_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
+    from collections.abc import Callable, Coroutine
     from typing import Any
-
-    from typing_extensions import Self
 
     from .._runtime.event import Event
     from .._runtime.execution import Execution
@@ -40,7 +37,7 @@ class Running:
     """
 
     __slots__ = (
-        "_busy",
+        "_use",
         "args",
         "captured",
         "closed",
@@ -77,7 +74,7 @@ class Running:
         self.failure: str | None = None  # the exception that has ended it
         self.closed = False
         self.waker: Callable[[], object] | None = None  # ends the wait of a turn
-        self._busy = allocate_lock()  # taken during a turn, and while it is taken down
+        self._use = SoleUse()  # during a turn, and while it is taken down
 
     @property
     def over(self) -> bool:
@@ -107,22 +104,19 @@ class Running:
 
     def snapshot(self, on_restore: Any) -> Snapshot:
         """Return a snapshot of the program as it has stopped; as `Session.snapshot`."""
-        self._begin(b"", False)
-        try:
-            execution = None if self.execution.state == "new" else self.execution
-            return Snapshot(self.instance, execution, on_restore=on_restore)
-        finally:
-            self._end()
+        snapshot: Snapshot = self.turn(None).run(self._snapshot, on_restore)
+        return snapshot
+
+    def _snapshot(self, on_restore: Any) -> Snapshot:
+        execution = None if self.execution.state == "new" else self.execution
+        return Snapshot(self.instance, execution, on_restore=on_restore)
 
     def close(self) -> None:
         """End the program, also if it runs in another thread, or is the caller of this."""
         self.closed = True
-        if self._busy.acquire(blocking=False):
-            try:
-                self._take_down()
-            finally:
-                self._busy.release()
-        else:
+        try:
+            self._use.run(_InUse, self._take_down)
+        except _InUse:
             self.instance.interrupt()  # whoever runs it takes it down
             waker = self.waker
             if waker is not None:
@@ -135,11 +129,8 @@ class Running:
         self.instance.store.close()
 
     def _begin(self, feeds: bytes, ends: bool) -> None:
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError("the program runs already, in another call")
         error = self._refusal(feeds)
         if error is not None:
-            self._busy.release()
             raise error
         if self.fed is not None:
             self.fed.feed(feeds)
@@ -157,17 +148,17 @@ class Running:
             return RuntimeError("the program's input has ended")
         return None
 
-    def _end(self) -> None:
-        """End a turn; the program goes if it is over or was closed."""
-        if self.over or self.closed:
-            self._take_down()
-        self._busy.release()
-        if self.closed:
-            self.close()  # by another thread, meanwhile
+
+class _InUse(Exception):
+    """The program has a turn."""
+
+
+def _runs_already() -> RuntimeError:
+    return RuntimeError("the program runs already, in another call")
 
 
 class Turn:
-    """A context in which a program runs until it ends or waits to be fed."""
+    """A turn, in which a program runs until it ends or waits to be fed."""
 
     __slots__ = ("_deadline", "_ends", "_feeds", "_input_ends", "_running", "_timeout")
 
@@ -192,24 +183,64 @@ class Turn:
         ends = [end for end in (self._ends, self._running.execution._deadline) if end]
         return min(ends) / 1e9 if ends else None
 
-    def __enter__(self) -> Self:
-        self._running._begin(self._feeds, self._input_ends)
-        return self
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function in this turn, and return what it returns.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+        Raises RuntimeError, ClosedError, and what the function raises, with what was captured.
+        """
         running = self._running
         try:
-            if error is not None:
-                self._failed(error)
+            return running._use.run(_runs_already, self._run, function, *args)
         finally:
-            running._end()
-        if running.closed and isinstance(error, Exception) and not isinstance(error, ClosedError):
-            raise ClosedError("the program was closed while it ran") from error
+            if running.closed:
+                running.close()  # by another thread, meanwhile
+
+    def _run(self, function: Callable[..., Any], *args: Any) -> Any:
+        self._running._begin(self._feeds, self._input_ends)
+        try:
+            return function(*args)
+        except BaseException as error:
+            self._failed(error)
+            if self._was_closed(error):
+                raise ClosedError("the program was closed while it ran") from error
+            raise
+        finally:
+            self._end()
+
+    async def run_async(self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
+        """Do the same with a coroutine function."""
+        running = self._running
+        try:
+            return await running._use.run_async(_runs_already, self._run_async, function, *args)
+        finally:
+            if running.closed:
+                running.close()
+
+    async def _run_async(
+        self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> Any:
+        self._running._begin(self._feeds, self._input_ends)
+        try:
+            return await function(*args)
+        except BaseException as error:
+            self._failed(error)
+            if self._was_closed(error):
+                raise ClosedError("the program was closed while it ran") from error
+            raise
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Take the program down if it is over or was closed."""
+        running = self._running
+        if running.over or running.closed:
+            running._take_down()
+
+    def _was_closed(self, error: BaseException) -> bool:
+        """Tell whether an exception is the trap of a program that another thread has closed."""
+        if isinstance(error, ClosedError) or not isinstance(error, Exception):
+            return False
+        return self._running.closed
 
     def _failed(self, error: BaseException) -> None:
         running = self._running

@@ -222,9 +222,8 @@ class Session:
         Raises RuntimeError if the program has ended before or runs in another thread, ClosedError,
         TypeError, ValueError.
         """
-        with self._feeding(data, timeout) as turn:
-            drive(turn)
-            return self._reported()
+        turn = self._feeding(data, timeout)
+        return turn.run(self._drive, turn, self._reported)
 
     async def feed_async(
         self,
@@ -250,9 +249,13 @@ class Session:
         from .async_turns import drive_async
 
         checked_slice(slice)
-        with self._feeding(data, timeout) as turn:
+        turn = self._feeding(data, timeout)
+
+        async def run() -> Any:
             await drive_async(turn, slice)
             return self._reported()
+
+        return await turn.run_async(run)
 
     def end(self, *, timeout: float | None = None) -> CompletedProcess:
         """Let the program read the end of its input, and run it to its end.
@@ -264,9 +267,9 @@ class Session:
         if self._result is not None:
             return self._result
         if self.returncode is None:
-            with self._ending(timeout) as turn:
-                drive(turn)
-                return self._completed()
+            turn = self._ending(timeout)
+            result: CompletedProcess = turn.run(self._drive, turn, self._completed)
+            return result
         checked_timeout(timeout)
         return self._completed()
 
@@ -283,9 +286,14 @@ class Session:
         if self._result is not None:
             return self._result
         if self.returncode is None:
-            with self._ending(timeout) as turn:
+            turn = self._ending(timeout)
+
+            async def run() -> CompletedProcess:
                 await drive_async(turn, slice)
                 return self._completed()
+
+            result: CompletedProcess = await turn.run_async(run)
+            return result
         checked_timeout(timeout)
         return self._completed()
 
@@ -341,6 +349,10 @@ class Session:
     def _feeding(self, data: object, timeout: float | None) -> Turn:
         piece = checked_input(data, self._encoder, "data")
         return self._running.turn(timeout, feeds=piece)
+
+    def _drive(self, turn: Turn, report: Callable[[], Any]) -> Any:
+        drive(turn)
+        return report()
 
     def _ending(self, timeout: float | None) -> Turn:
         return self._running.turn(timeout, ends=True)

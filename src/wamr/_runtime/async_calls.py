@@ -25,7 +25,6 @@ from .event_waits import FIRST_PAUSE, LONGEST_PAUSE, unanswered, wait_for_event
 from .executor import in_thread
 from .state import awaited_in
 from .turn_taker import TurnTaker, running, serving
-from .turns import lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,18 +50,13 @@ async def drive(
     """
     call = AwaitedCall(execution, inline)
     try:
-        await call.wait_for_turn(inline=inline)
-        event, result = execution._event, None
-        if event is None or event.kind != "call":  # otherwise it is resumed, from there
-            event, result = await call.go(execution.send, None)
-        while event is not None and not (until is not None and until(event)):
-            event, result = await call.go(*await call.answer(event))
+        return await call.run(until)
     except BaseException:
         call.abandon()
         raise
     finally:
+        call.over = True  # whatever prevents the rest
         call.end()
-    return event, result
 
 
 class AwaitedCall(TurnTaker):
@@ -91,6 +85,16 @@ class AwaitedCall(TurnTaker):
             stepping[self._address] = ref(self)
 
     # ---- running
+    async def run(self, until: Callable[[Event], bool] | None) -> tuple[Event | None, Any]:
+        """Run the execution as `drive` says."""
+        await self.wait_for_turn(inline=self.inline)
+        event, result = self.execution._event, None
+        if event is None or event.kind != "call":  # otherwise it is resumed, from there
+            event, result = await self.go(self.execution.send, None)
+        while event is not None and not (until is not None and until(event)):
+            event, result = await self.go(*await self.answer(event))
+        return event, result
+
     async def go(self, method: Callable[[Any], Event], value: Any) -> tuple[Event | None, Any]:
         """Start or resume; return the next event, or None and the result."""
         execution = self.execution
@@ -124,14 +128,17 @@ class AwaitedCall(TurnTaker):
             self.check_time()
 
     def _run_here(self, method: Callable[[Any], Event], value: Any) -> tuple[Event | None, Any]:
-        with running.set(self):
-            token = serving.set(self)
-            try:
-                return method(value), None
-            except StopIteration as end:
-                return None, end.value
-            finally:
-                serving.reset(token)
+        done: tuple[Event | None, Any] = running.during(self, self._step, method, value)
+        return done
+
+    def _step(self, method: Callable[[Any], Event], value: Any) -> tuple[Event | None, Any]:
+        token = serving.set(self)
+        try:
+            return method(value), None
+        except StopIteration as end:
+            return None, end.value
+        finally:
+            serving.reset(token)
 
     def _run_in_thread(
         self, method: Callable[[Any], Event], value: Any, stop: Any
@@ -143,8 +150,9 @@ class AwaitedCall(TurnTaker):
                 raise trap_from_text("interrupted")
 
         check()
-        with checks_of_waits.set(check):
-            done = self._run_here(method, value)
+        done: tuple[Event | None, Any] = checks_of_waits.during(
+            check, self._run_here, method, value
+        )
         if self._abandoned:
             execution.close()
         return done
@@ -249,10 +257,9 @@ class AwaitedCall(TurnTaker):
         """Be told when this instance is closed or interrupted."""
         if instance_id in self._followed:
             return
-        with lock:
-            calls = awaited_in.get(instance_id)
-            if calls is None:
-                calls = awaited_in[instance_id] = WeakRegistry()
+        calls = awaited_in.get(instance_id)
+        if calls is None:
+            calls = awaited_in.setdefault(instance_id, WeakRegistry())
         self._followed[instance_id] = calls
         calls.add(new_key(), self)
 

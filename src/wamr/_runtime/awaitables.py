@@ -142,7 +142,8 @@ class Unawaited:
             close_unstarted(awaitable)
 
     def __del__(self) -> None:
-        self.close()
+        if hasattr(self, "_awaitable"):  # else an exception came while it was made
+            self.close()
 
 
 def coroutine_of(awaitable: Any) -> Any:

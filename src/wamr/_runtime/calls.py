@@ -168,8 +168,8 @@ class SlowCall:
         limit = min(timeout_ns or NO_TIMEOUT, self.state.timeout_ns or NO_TIMEOUT)
         begin = monotonic_ns() if limit != NO_TIMEOUT else 0
         if codec.needs_context and (begin or stop):  # passing a reference may wait, too
-            with checks_of_waits.set(partial(timeout_left, limit, begin, stop)):
-                codec.pack_arguments(buffer, args, self.state, self)
+            check = partial(timeout_left, limit, begin, stop)
+            checks_of_waits.during(check, codec.pack_arguments, buffer, args, self.state, self)
             if begin:
                 timeout_ns = timeout_left(limit, begin, stop)
         else:

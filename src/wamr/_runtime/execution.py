@@ -8,13 +8,13 @@ that tells why. In C, the frames of a suspended call stay on the wasm stack
 
 from __future__ import annotations
 
-from _thread import allocate_lock
 from collections.abc import Generator
 
 from .._backend.binding import ffi, keep_raised, lib, take_raised
 from .._backend.handles import deferrable
 from .._backend.waiting import retry_while_busy, waiting_error
 from .._base.clock import monotonic_ns
+from .._base.locks import SoleUse
 from .._base.thrown import thrown_exception
 from .._values.codec import codec_of
 from ..errors import ClosedError, trap_from_text
@@ -27,7 +27,6 @@ from .state import InstanceState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _thread import LockType
     from collections.abc import Callable
     from types import TracebackType
     from typing import Any, Literal
@@ -91,7 +90,6 @@ class Execution(Generator[Event, "Any", "Any"]):
         "_fuel",
         "_how",
         "_lifetime",
-        "_lock",
         "_packs_late",
         "_refused",
         "_spent",
@@ -100,6 +98,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         "_timeout_ends",
         "_timeout_ns",
         "_unawaited",
+        "_use",
         "func",
     )
     func: Func
@@ -113,7 +112,6 @@ class Execution(Generator[Event, "Any", "Any"]):
     _fn: Any
     _fuel: int
     _lifetime: InstanceState
-    _lock: LockType  # taken while it runs, and while its event is made
     _how: Any  # a wpy_resumption *
     _packs_late: bool  # whether the arguments are converted when it starts
     _spent: int  # ns of the instance's limit, in slices since the code has stopped otherwise
@@ -122,6 +120,7 @@ class Execution(Generator[Event, "Any", "Any"]):
     _timeout_ends: int  # on the scale of monotonic_ns, without extensions; 0: never
     _timeout_ns: int
     _unawaited: Unawaited | None  # of the last event
+    _use: SoleUse  # while it runs, and while its event is made
     _bare_events: bool  # whether events that have an awaitable need no arguments
     _refused: int  # the status of the last start or resumption that wasn't allowed; 0: it was
 
@@ -131,7 +130,7 @@ class Execution(Generator[Event, "Any", "Any"]):
     @property
     def state(self) -> State:
         """The state: "new", "running", "suspended" or "done"."""
-        return "running" if self._lock.locked() else self._state
+        return "running" if self._use else self._state
 
     def __next__(self) -> Event:
         return self.send(None)
@@ -146,16 +145,8 @@ class Execution(Generator[Event, "Any", "Any"]):
         and ValueError for a wrong value, after which the execution is as before; RuntimeError if
         it can't go on now; and what `Func.call` raises.
         """
-        self._begin()
-        try:
-            return self._send(value)
-        finally:
-            self._lock.release()
-
-    def _begin(self) -> None:
-        """Take the lock; RuntimeError if it is taken, by a host function or another thread."""
-        if not self._lock.acquire(blocking=False):
-            raise self._running()
+        event: Event = self._use.run(self._running, self._send, value)
+        return event
 
     def _send(self, value: Any) -> Event:
         state = self._state
@@ -188,12 +179,11 @@ class Execution(Generator[Event, "Any", "Any"]):
         is raised here.
         """
         error = thrown_exception(typ, val, tb)
-        self._begin()
         del typ, val  # no cycle through the traceback
         try:
-            return self._throw(error)
+            event: Event = self._use.run(self._running, self._throw, error)
+            return event
         finally:
-            self._lock.release()
             del error
 
     def _throw(self, error: BaseException) -> Event:
@@ -224,11 +214,7 @@ class Execution(Generator[Event, "Any", "Any"]):
 
     def close(self) -> None:
         """End the call without running any more code. RuntimeError if it runs."""
-        self._begin()
-        try:
-            self._close()
-        finally:
-            self._lock.release()
+        self._use.run(self._running, self._close)
 
     def _close(self) -> None:
         if not lib.wpy_execution_close(self._c):
@@ -240,11 +226,9 @@ class Execution(Generator[Event, "Any", "Any"]):
 
         timed_out: as after a timeout; otherwise one of its instances was closed or interrupted.
         """
-        self._begin()
-        try:
-            return self._go_on(_TIMEOUT if timed_out else _INTERRUPTED)
-        finally:
-            self._lock.release()
+        status = _TIMEOUT if timed_out else _INTERRUPTED
+        event: Event = self._use.run(self._running, self._go_on, status)
+        return event
 
     def limit(self, *, timeout: float | None = None, slice: float | None = None) -> None:  # noqa: A002
         """Set the time limits of the call, which hold from now on; both are replaced.
@@ -262,12 +246,12 @@ class Execution(Generator[Event, "Any", "Any"]):
         <wamr.Event slice>
         """
         timeout_ns, slice_ns = checked_timeout(timeout), checked_slice(slice)
-        self._begin()
-        try:
-            self._timeout_ns = 0
-            self._limit(slice_ns, monotonic_ns() + timeout_ns if timeout_ns else 0)
-        finally:
-            self._lock.release()
+        deadline = monotonic_ns() + timeout_ns if timeout_ns else 0
+        self._use.run(self._running, self._replace_limits, slice_ns, deadline)
+
+    def _replace_limits(self, slice_ns: int, deadline: int) -> None:
+        self._timeout_ns = 0
+        self._limit(slice_ns, deadline)
 
     def _limit(self, slice_ns: int, deadline: int) -> None:
         """Limit what runs from now on.
@@ -349,12 +333,17 @@ class Execution(Generator[Event, "Any", "Any"]):
 
     def _run(self, once: Callable[[int], int]) -> Event:
         """Start or resume, and return the event; `once` gets a timeout in nanoseconds."""
-        if self._timeout_ends or self._lifetime.timeout_ns:
-            status = self._run_limited(once)
-        else:
-            status = once(0)
-            if status == _BUSY:
-                status = retry_while_busy(lambda: once(0), self, status)
+        try:
+            if self._timeout_ends or self._lifetime.timeout_ns:
+                status = self._run_limited(once)
+            else:
+                status = once(0)
+                if status == _BUSY:
+                    status = retry_while_busy(lambda: once(0), self, status)
+        except BaseException:  # of a signal handler, when the code has stopped or ended
+            self._state = _STATES[lib.wpy_execution_state(self._c)]
+            self._event = None
+            raise
         if status == _SUSPENDED:
             self._state = "suspended"
             self._event = self._unawaited = None  # in case that the next line fails
@@ -458,7 +447,7 @@ def _prepared_execution(
     memory = ffi.new("char[]", codec.bytes + 8)
     self._buffer = ffi.buffer(memory, codec.bytes)
     self._cells = _cast(_CELLS, memory)
-    self._lock = allocate_lock()
+    self._use = SoleUse()
     self._event = self._unawaited = None
     self._bare_events = False
     self._refused = self._spent = 0

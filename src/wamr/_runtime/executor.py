@@ -70,12 +70,16 @@ class _Call(Work):
         self._stop = ffi.new("uint32_t *")
 
     def _call(self) -> Any:
-        with checks_of_code.set(self._check_loop):  # an executor may use the submitting thread
-            before = lib.wpy_thread_set_stop(self._stop)
-            try:
-                return self._function(self._stop)
-            finally:
-                lib.wpy_thread_set_stop(before)
+        # an executor may use the submitting thread
+        return checks_of_code.during(self._check_loop, self._call_stoppable)
+
+    def _call_stoppable(self) -> Any:
+        before = lib.wpy_thread_set_stop(ffi.NULL)
+        try:
+            lib.wpy_thread_set_stop(self._stop)
+            return self._function(self._stop)
+        finally:
+            lib.wpy_thread_set_stop(before)
 
     def stop(self) -> bool:
         """Stop the call; return whether it had not begun, in which case it never will."""

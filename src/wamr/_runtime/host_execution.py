@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-
+from .._base.locks import SoleUse
 from .._base.suspension import SUSPEND
 from .._values.references import PassThroughContext
 from ..errors import ClosedError, trap_from_text
@@ -32,7 +31,7 @@ class _HostExecution(Execution):
     def state(self) -> State:
         """The state."""
         generator: Any = self._generator
-        if self._lock.locked():
+        if self._use:
             return "running"
         if generator.gi_frame is None:
             return "done"
@@ -55,7 +54,7 @@ def new_host_execution(func: Any, args: tuple[object, ...]) -> Execution:
     host = func._host
     self = object.__new__(_HostExecution)
     self.func = func
-    self._lock = allocate_lock()
+    self._use = SoleUse()
     codec = host._codec
     context = PassThroughContext(func.store)
     cells = bytearray(codec.bytes)

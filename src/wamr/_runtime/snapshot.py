@@ -6,7 +6,7 @@ that is made of it is an instance as any other; nothing is initialized in it, an
 
 from __future__ import annotations
 
-from _thread import RLock
+from contextlib import suppress
 
 from .._backend.binding import ffi, lib
 from .._backend.handles import deferrable, handle
@@ -82,7 +82,7 @@ class Snapshot:
     )
     _alone: bool  # without imports and a suspended call
     _c: Any  # the handle
-    _closer: Any  # closes the snapshot when it is released; None: that was done
+    _closer: list[Any]  # closes the snapshot when it is released; empty: that was done
     _only_wasi: Resolved | None  # the imports, if all of them are WASI's
     _suspended: bool
     memory_bytes: int
@@ -115,7 +115,7 @@ class Snapshot:
 
     def _init(self, c: Any, module: Module, on_restore: OnRestore) -> None:
         self._c = ffi.gc(c, _release)
-        self._closer = ffi.gc(c, _close)  # released first, see `close`
+        self._closer = [ffi.gc(c, _close)]  # released first, see `close`
         self._module = module
         self._on_restore = on_restore
         self._only_wasi = None
@@ -368,13 +368,11 @@ class Snapshot:
 
         Instances of the snapshot stay as they are.
         """
-        with _closing:  # one thread takes it
-            close, self._closer = self._closer, None
-        if close is not None:
-            ffi.release(close)
+        with suppress(IndexError):  # another call has taken it
+            ffi.release(self._closer.pop())
 
     def _check_open(self) -> None:
-        if self._closer is None:
+        if not self._closer:
             raise SnapshotError("closed", "this Snapshot is closed")
 
     def __enter__(self) -> Self:
@@ -385,7 +383,7 @@ class Snapshot:
 
     def __repr__(self) -> str:
         name = f" of {self._module.name!r}" if self._module.name else ""
-        if self._closer is None:
+        if not self._closer:
             return f"<wamr.Snapshot{name}, closed>"
         return f"<wamr.Snapshot{name}, {self.image_bytes} bytes, {self.alive} alive>"
 
@@ -395,5 +393,4 @@ class Snapshot:
 
 # Called as a dead weak reference, it returns None: the Instance is made when it is asked for.
 _NOTHING: Any = type(None)
-_closing = RLock()  # reentrant: the collector may close a snapshot in the middle of anything
 _close, _release = deferrable(lib.wpy_snapshot_close), deferrable(lib.wpy_snapshot_release)

@@ -96,8 +96,5 @@ def take_suspended(state: InstanceState, execution: Any, keep: int) -> tuple[int
     """Return the length of the execution's slices, and a new wpy_snapshot *."""
     if not hasattr(execution, "_c"):
         raise SnapshotError("busy", "the execution is of a host function")
-    execution._begin()
-    try:
-        return execution._how.slice_ns, take(state, execution._c, keep)
-    finally:
-        execution._lock.release()
+    c = execution._use.run(execution._running, take, state, execution._c, keep)
+    return execution._how.slice_ns, c

@@ -10,11 +10,11 @@ functions or other externs.
 from __future__ import annotations
 
 from types import MappingProxyType
-from weakref import WeakValueDictionary
 
 from .._backend.binding import lib
 from .._base.lifetime import Lifetime
-from .._base.registry import WeakRegistry, instance_states, new_key
+from .._base.registry import instance_states, new_key
+from .._base.shared_objects import SharedObjects
 from .._values.references import ReferenceContext
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ _NO_FILES: Mapping[str, Any] = MappingProxyType({})
 
 
 # instance id -> the calls that are told when the instance is closed or interrupted; they keep it
-awaited_in: WeakValueDictionary[int, WeakRegistry] = WeakValueDictionary()
+awaited_in = SharedObjects()
 
 
 def find_instance_state(instance_id: int) -> InstanceState | None:

@@ -17,6 +17,7 @@ from .limits import ResourceLimits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from typing_extensions import Self
@@ -162,7 +163,7 @@ class Store:
         holders = self._closables.alive() + self._ref_holders.alive()
         return [holder._c for holder in holders if holder._c is not None]
 
-    def _passing_refs(self) -> ExternrefTable:
+    def _passing_refs(self) -> AbstractContextManager[None]:
         """Return a context manager for code that passes references between Python and wasm.
 
         A collection waits for its block. One that is due is made before, or goes on.
@@ -170,7 +171,7 @@ class Store:
         objects = self._objects
         if len(objects) >= objects.limit:
             objects.collect(self._handles)
-        return objects
+        return objects.block()
 
 
 def checked_store(name: str, value: object) -> Store:

@@ -6,17 +6,19 @@ runs, or has started the task that runs, so that calls for its sake run above it
 
 from __future__ import annotations
 
+from _thread import RLock
 from contextlib import suppress
 from contextvars import ContextVar
 
 from .._backend.binding import lib
 from .._base.clock import monotonic_ns
+from .._base.locks import locked
 from .._base.per_thread import PerThread
 from ..errors import trap_from_text
 from .awaiter import Awaiter
 from .deadline_timer import DeadlineTimer
 from .event_loops import running_loop
-from .turns import Line, line_of, lock
+from .turns import Line, Place, line_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _DRIVE = "Drive Func.execution instead: its events have what to await"
 serving: ContextVar[TurnTaker | None] = ContextVar("wamr call", default=None)
+_levels = RLock()  # guards that a call and its level agree on whether the call runs
 running = PerThread()  # of each thread: the innermost TurnTaker whose code it runs
 
 
@@ -36,6 +39,8 @@ class TurnTaker(Awaiter):
     __slots__ = (
         "_abandoned",
         "_address",
+        "_in_level",
+        "_in_line",
         "_level",
         "_line",
         "_parent",
@@ -43,6 +48,7 @@ class TurnTaker(Awaiter):
         "_runs",
         "execution",
         "loop",
+        "over",
     )
 
     def __init__(self, execution: Execution) -> None:
@@ -53,9 +59,11 @@ class TurnTaker(Awaiter):
         self._address = execution._address
         self._level: Line | None = None  # of calls that its host functions make
         self._line: Line | None = None
+        self._in_level, self._in_line = Place(self), Place(self)
         self._parent = serving.get()
-        self._place: Any = None
+        self._place: Place | None = None  # in which it waits
         self._runs = False
+        self.over = False
 
     def _outer(self) -> TurnTaker | None:
         """Return the innermost call of the same group that waits for this one."""
@@ -94,10 +102,10 @@ class TurnTaker(Awaiter):
         while True:
             outer, group = self._outer(), self.group
             line = self._line = outer.level if outer is not None else line_of(group)
-            if await self._take_turn(line) and group == self.group:
+            if await self._take_turn(line, self._in_line) and group == self.group:
                 self._runs = True
                 return
-            line.leave(self)
+            line.leave(self._in_line)
             self._line = None
             if execution._lifetime.closed:
                 return  # to start it raises ClosedError
@@ -113,53 +121,65 @@ class TurnTaker(Awaiter):
     @property
     def level(self) -> Line:
         """The line of calls that host functions of this one make."""
-        with lock:
-            if self._level is None:
-                self._level = Line()
-                if self._runs:
-                    self._level.try_take(self)
-            return self._level
+        line: Line = locked(_levels, self._make_level)
+        return line
 
-    async def _take_turn(self, line: Line) -> bool:
+    def _make_level(self) -> Line:
+        level = self._level
+        if level is None:
+            level = Line()
+            if self._runs:
+                level.join(self._in_level)
+            self._level = level
+        return level
+
+    async def _take_turn(self, line: Line, place: Place) -> bool:
         """Take the turn; False: the line has ended, or the instance was closed."""
-        place = line.join(self)
-        if place is None:
+        if line.join(place):
             return not line.ended
         self._place = place
         self.follow(self.execution._lifetime.instance_id)
         timer = self.timer(place.wake_here)
         try:
             while not self.execution._lifetime.closed:
-                if await line.wait(place):
+                if await line.wait(place, self.loop):
                     return True
                 if line.ended:
                     return False
                 if self._is_late():
                     break
-            line.drop(place)
-            self.check_time()
-            return False
+        except BaseException:
+            line.leave(place)
+            raise
         finally:
             self._place = None
             if timer is not None:
                 timer.cancel()
+        line.leave(place)
+        self.check_time()
+        return False
 
     def pause_turn(self) -> None:
         """Let calls of host functions run, while this one is suspended."""
-        with lock:
-            self._runs = False
-            if self._level is not None:
-                self._level.leave(self)
+        locked(_levels, self._give_way)
+
+    def _give_way(self) -> None:
+        self._runs = False
+        if self._level is not None:
+            self._level.leave(self._in_level)
 
     async def resume_turn(self) -> None:
         """Wait until none of them runs."""
-        with lock:
-            level = self._level
-            if level is None:
-                self._runs = True
-                return
-        await self._take_turn(level)
-        self._runs = True
+        level = locked(_levels, self._go_on_alone)
+        if level is not None:
+            await self._take_turn(level, self._in_level)
+            self._runs = True
+
+    def _go_on_alone(self) -> Line | None:
+        """Let the call run if nobody has asked for its level yet, which is returned otherwise."""
+        if self._level is None:
+            self._runs = True
+        return self._level
 
     def follow(self, instance_id: int) -> None:
         """Be told when this instance is closed or interrupted."""
@@ -174,7 +194,7 @@ class TurnTaker(Awaiter):
         """Leave all lines; the call has ended."""
         self.execution = None  # tasks that its host functions have started still refer to this
         if self._line is not None:
-            self._line.leave(self)
+            self._line.leave(self._in_line)
         if self._level is not None:
             self._level.end()
 

@@ -1,19 +1,21 @@
 """Turns: which of the awaited calls of a group may run, in the order in which they came.
 
 Awaited calls must not block an event loop, so they don't wait for the lock of a group in C: they
-stand in a `Line`. A call that came first keeps its turn until it ends, also while it awaits a host
-function. What that host function calls itself can't wait for this: its calls run above the
-suspended one, and stand in a line of that call, which the call itself joins to go on.
-Lines are used from several threads with event loops; `lock` guards them.
+stand in a `Line`, of which the first one has its turn. A call keeps its turn until it ends, also
+while it awaits a host function. What that host function calls itself can't wait for this: its calls
+run above the suspended one, and stand in a line of that call, which the call itself joins to go on.
+Lines are used from several threads with event loops, without a lock: who joins or leaves does it by
+one atomic operation of the list. What an exception of a signal handler may prevent is only that the
+next call is woken, which looks by itself from time to time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from _thread import RLock
-from collections import deque
 from contextlib import suppress
-from weakref import WeakValueDictionary, ref
+from weakref import ref
+
+from .._base.shared_objects import SharedObjects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,138 +25,121 @@ if TYPE_CHECKING:
         """A call that takes turns."""
 
         loop: asyncio.AbstractEventLoop
+        over: bool  # whether it will do nothing more
 
         def abandon(self) -> None:
             """End the call, whose loop is closed."""
 
 
-lock = RLock()  # the collector may end a call, which leaves its line, in the middle of anything
-_lines: WeakValueDictionary[int, Line] = WeakValueDictionary()  # by group
+_lines = SharedObjects()  # by group
 _LOOK_AGAIN = 0.5  # seconds after which a call looks whether the loop of another one is closed
 
 
-class _Place:
-    """A place in a line."""
+class Place:
+    """A place of a call in a line."""
 
-    __slots__ = ("caller", "granted", "woken")
+    __slots__ = ("_caller", "_woken")
 
     def __init__(self, caller: Caller) -> None:
-        self.caller = caller
-        self.granted = False
-        self.woken: asyncio.Future[None] = caller.loop.create_future()
+        self._caller = ref(caller)  # weak: a loop that is dropped drops its calls
+        self._woken: asyncio.Future[None] | None = None  # None: it doesn't wait
 
     def wake(self) -> None:
-        """Wake the call; in any thread."""
-        loop = self.caller.loop
-        with suppress(RuntimeError):  # its loop is closed: `Line` goes on without it
-            loop.call_soon_threadsafe(self.wake_here)
+        """Wake the call, if it waits; in any thread."""
+        woken, self._woken = self._woken, None  # which refers to the task and the call
+        if woken is not None:
+            with suppress(RuntimeError):  # its loop is closed: `Line` goes on without it
+                woken.get_loop().call_soon_threadsafe(_set, woken)
 
     def wake_here(self) -> None:
         """Wake the call, in the thread of its loop."""
-        if not self.woken.done():
-            self.woken.set_result(None)
+        woken, self._woken = self._woken, None
+        if woken is not None:
+            _set(woken)
+
+    def sleep(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+        """Return a new future, which `wake` sets; in the thread of the loop."""
+        self._woken = woken = loop.create_future()
+        return woken
+
+    def is_alive(self) -> bool:
+        """Tell whether the call still exists, and can run."""
+        caller = self._caller()
+        if caller is None or caller.over:
+            return False
+        if caller.loop.is_closed():
+            caller.abandon()
+            return False
+        return True
+
+
+def _set(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)
 
 
 class Line:
-    """A line of calls, of which one has its turn, the holder."""
+    """A line of calls, of which the first one has its turn."""
 
-    __slots__ = ("__weakref__", "_holder", "_places", "ended")
+    __slots__ = ("__weakref__", "_places", "ended")
 
     def __init__(self) -> None:
-        self._holder: ref[Caller] | None = None  # weak: a loop that is dropped drops its calls
-        self._places: deque[_Place] = deque()
+        self._places: list[Place] = []
         self.ended = False
 
-    def _is_free(self) -> bool:
-        holder = None if self._holder is None else self._holder()
-        if holder is None:
-            return True
-        if not holder.loop.is_closed():
-            return False
-        holder.abandon()
-        return True
+    def join(self, place: Place) -> bool:
+        """Take the last place; return whether the call has its turn, or the line has ended."""
+        self._places.append(place)
+        return self.ended or self.is_first(place)
 
-    def try_take(self, caller: Caller) -> bool:
-        """Take the turn if nobody else has it or waits for it."""
-        with lock:
-            return self._try_take(caller)
+    def is_first(self, place: Place) -> bool:
+        """Tell whether a place has its turn."""
+        for first in iter(self._first, None):
+            if first is place:
+                return True
+            if first.is_alive():
+                return False
+            self._remove(first)
+        return False
 
-    def _try_take(self, caller: Caller) -> bool:
-        if self._places or not self._is_free():
-            return False
-        self._holder = ref(caller)
-        return True
+    def _first(self) -> Place | None:
+        for place in self._places[:1]:
+            return place
+        return None
 
-    def leave(self, caller: Caller) -> None:
-        """Give the turn to the next call."""
-        with lock:
-            if self._holder is not None and self._holder() is caller:
-                self._holder = None
-                self._next()
+    def leave(self, place: Place) -> None:
+        """Give the place away, and the turn to the next call if it was the first."""
+        self._remove(place)
+        first = self._first()
+        if first is not None:
+            first.wake()
 
-    def _next(self) -> None:
-        while self._places:
-            place = self._places.popleft()
-            if not place.caller.loop.is_closed():
-                self._holder = ref(place.caller)
-                place.granted = True
-                place.wake()
-                return
+    def _remove(self, place: Place) -> None:
+        with suppress(ValueError):  # it isn't in the line
+            self._places.remove(place)
 
     def end(self) -> None:
         """Wake all calls, which look for another line."""
-        with lock:
-            self.ended = True
-            self._holder = None
-            places, self._places = self._places, deque()
-        for place in places:
+        self.ended = True
+        for place in [*self._places]:
             place.wake()
 
-    def join(self, caller: Caller) -> _Place | None:
-        """Take the turn, or a place in the line, which is returned."""
-        with lock:
-            if self.ended or self._try_take(caller):
-                return None
-            place = _Place(caller)
-            self._places.append(place)
-            return place
-
-    def drop(self, place: _Place) -> None:
-        """Leave the line."""
-        with lock:
-            if place.granted:
-                if self._holder is not None and self._holder() is place.caller:
-                    self._holder = None
-                    self._next()
-            elif place in self._places:
-                self._places.remove(place)
-
-    async def wait(self, place: _Place) -> bool:
-        """Wait for the turn, or until something else wakes the place; return whether it came.
-
-        The place stays in the line unless it was granted or the line has ended.
-        """
-        loop = place.caller.loop
-        timer = loop.call_later(_LOOK_AGAIN, place.wake_here)
-        try:
-            await place.woken
-        except BaseException:
-            self.drop(place)
-            raise
-        finally:
-            timer.cancel()
-        with lock:
-            if not place.granted and not self.ended:
-                place.woken = loop.create_future()
-                if self._is_free():
-                    self._next()
-            return place.granted
+    async def wait(self, place: Place, loop: asyncio.AbstractEventLoop) -> bool:
+        """Wait for the turn, or until something else wakes the place; return whether it came."""
+        woken = place.sleep(loop)
+        if not self.ended and not self.is_first(place):  # it may have come before `sleep`
+            timer = loop.call_later(_LOOK_AGAIN, _set, woken)
+            try:
+                await woken
+            finally:
+                timer.cancel()
+        return not self.ended and self.is_first(place)
 
 
 def line_of(group: int) -> Line:
     """Return the line of a group, which lives as long as somebody is in it."""
-    with lock:
-        line = _lines.get(group)
-        if line is None:
-            line = _lines[group] = Line()
-        return line
+    line = _lines.get(group)
+    if line is None:
+        line = _lines.setdefault(group, Line())
+    found: Line = line
+    return found

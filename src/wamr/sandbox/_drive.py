@@ -154,9 +154,9 @@ async def _in_thread(function: Callable[[], T], interrupt: Callable[[], object])
     ended = Event()
 
     def call() -> T:
-        if not begun.acquire(blocking=False):
-            raise asyncio.CancelledError
         try:
+            if not begun.acquire(blocking=False):
+                raise asyncio.CancelledError
             return function()
         finally:
             ended.set()

@@ -11,14 +11,16 @@ link is followed here, and each folder is opened in the one above.
 from __future__ import annotations
 
 import os
+from _thread import RLock
 from contextlib import suppress
 from errno import ELOOP, ENOTDIR
+from itertools import count
 from stat import S_ISREG
-from threading import Lock
 from weakref import finalize
 
 from .. import Dir
 from .._base.clock import monotonic
+from .._base.locks import locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -232,41 +234,48 @@ class _Pool:
     """The unused directories of this process."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
         self._forget()
 
     def _forget(self) -> None:
         self._process = 0
         self._base = ""
-        self._number = 0
+        self._numbers = count(1)
         self._kept: list[Folder] = []
 
     def take(self) -> Folder:
         """Return an empty directory. Raises OSError."""
-        with self._lock:
-            if self._process != os.getpid():  # not those of a parent
-                self._forget()
-                self._process = os.getpid()
-                import tempfile
-
-                self._base = tempfile.mkdtemp(prefix="wamr-sandbox-")
-                finalize(self, _remove, self._base, self._process)
-            while self._kept:
+        if self._process != os.getpid():
+            locked(self._lock, self._begin)
+        while True:
+            try:
                 folder = self._kept.pop()
-                with suppress(OSError):  # somebody has tidied up
-                    if folder.is_untouched():
-                        return folder
-            self._number += 1
-            path = os.path.join(self._base, str(self._number))  # noqa: PTH118
+            except IndexError:
+                break
+            with suppress(OSError):  # somebody has tidied up
+                if folder.is_untouched():
+                    return folder
+        path = os.path.join(self._base, str(next(self._numbers)))  # noqa: PTH118
         os.makedirs(path, 0o700)  # noqa: PTH103
         return Folder(path)
 
+    def _begin(self) -> None:
+        """Make the directory of this process, and forget those of its parent."""
+        if self._process == os.getpid():  # another thread has done it
+            return
+        import tempfile
+
+        base = tempfile.mkdtemp(prefix="wamr-sandbox-")
+        finalize(self, _remove, base, os.getpid())
+        self._forget()
+        self._base = base
+        self._process = os.getpid()
+
     def put(self, folder: Folder) -> None:
         """Keep a directory in which nothing was done."""
-        with self._lock:
-            if self._process == os.getpid() and len(self._kept) < _MOST_KEPT:
-                self._kept.append(folder)
-                return
+        if self._process == os.getpid() and len(self._kept) < _MOST_KEPT:
+            self._kept.append(folder)
+            return
         with suppress(OSError):
             os.rmdir(folder.path)  # noqa: PTH106
 
@@ -280,7 +289,7 @@ def _remove(base: str, process: int) -> None:
 
 _pool = _Pool()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: setattr(_pool, "_lock", Lock()))
+    os.register_at_fork(after_in_child=lambda: setattr(_pool, "_lock", RLock()))
 
 
 def take_folder() -> Folder:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from _thread import RLock
 from os import PathLike, fspath
 from pathlib import Path
-from threading import Lock
 from weakref import WeakValueDictionary
 
 from .. import Engine, Module
+from .._base.locks import locked
 from ._results import SandboxError
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ._machine import Interpreter
 
 _interpreters: WeakValueDictionary[tuple[str, object], Interpreter] = WeakValueDictionary()
-_lock = Lock()
+_lock = RLock()
 
 
 def interpreter_of(
@@ -47,7 +48,8 @@ def interpreter_of(
         raise TypeError(
             f"wamr.sandbox.{name} takes a path or a Module, not {type(path_or_module).__name__}"
         )
-    with _lock:
+
+    def find_or_make() -> Interpreter:
         interpreter = _interpreters.get((name, key))
         if interpreter is None:
             module = path_or_module
@@ -60,3 +62,6 @@ def interpreter_of(
                 )
             _interpreters[name, key] = interpreter = make(module)
         return interpreter
+
+    found: Interpreter = locked(_lock, find_or_make)
+    return found

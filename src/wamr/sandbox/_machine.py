@@ -6,9 +6,9 @@ their turns. This module knows nothing about what is sent.
 
 from __future__ import annotations
 
+from _thread import RLock
 from dataclasses import replace
 from functools import lru_cache
-from threading import Lock
 from time import perf_counter
 from weakref import finalize
 
@@ -26,6 +26,7 @@ from .. import (
     WasiConfig,
 )
 from .._base.clock import monotonic
+from .._base.locks import locked
 from ._channel import Channel, LimitReached
 from ._files import FOLDER, Files
 from ._folder import TooManyFiles
@@ -64,19 +65,22 @@ class Interpreter:
         self.module = module
         self.args = args
         self.start = start
-        self._lock = Lock()
+        self._lock = RLock()
         self._snapshot: Snapshot | None = None
 
     def started(self, limits: RunLimits) -> Snapshot:
         """Return a snapshot of the interpreter, started up, which is taken once."""
-        with self._lock:
-            if self._snapshot is None:
-                # A limit that is too small is found when the snapshot is copied, every time.
-                memory = max(limits.memory or 0, _ENOUGH)
-                with Machine(self, replace(limits, memory=memory)) as machine:
-                    machine.prepare(b"")
-                    self._snapshot = machine.snapshot()
-            return self._snapshot
+        snapshot: Snapshot = locked(self._lock, self._start_once, limits)
+        return snapshot
+
+    def _start_once(self, limits: RunLimits) -> Snapshot:
+        if self._snapshot is None:
+            # A limit that is too small is found when the snapshot is copied, every time.
+            memory = max(limits.memory or 0, _ENOUGH)
+            with Machine(self, replace(limits, memory=memory)) as machine:
+                machine.prepare(b"")
+                self._snapshot = machine.snapshot()
+        return self._snapshot
 
 
 class Ended(Exception):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
-
-from .. import ClosedError, Snapshot, SnapshotError, Trap
-from ._drive import drive, drive_async
+from .. import ClosedError, Snapshot, SnapshotError
+from .._base.locks import SoleUse
 from ._files import FOLDER, check_amount, checked_files
 from ._json import MAX_DEPTH, encode
 from ._limits import RunLimits, checked_limits
 from ._machine import Machine
+from ._run import Run
 from ._tools import Tools
-from ._turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -208,7 +205,7 @@ class Session:
         self._sandbox = sandbox
         self._machine: Machine | None = None
         self._closed = False
-        self._busy = allocate_lock()
+        self._use = SoleUse()
 
     @property
     def closed(self) -> bool:
@@ -229,9 +226,9 @@ class Session:
         changed since the last run. limits: in place of the session's, but for `memory` and
         `stack`, which it keeps.
         """
-        with _Run(self, code, files, stdin, limits) as turn:
-            turn.first()
-            return drive(turn)
+        run = Run(self, code, files, stdin, limits)
+        result: Result = self._use.run(_runs_already, run.run)
+        return result
 
     async def run_async(
         self,
@@ -242,8 +239,9 @@ class Session:
         limits: RunLimits | None = None,
     ) -> Result:
         """Run code as `run` does, and await tools that are `async def` functions."""
-        with _Run(self, code, files, stdin, limits) as turn:
-            return await drive_async(turn, turn.first)
+        run = Run(self, code, files, stdin, limits)
+        result: Result = await self._use.run_async(_runs_already, run.run_async)
+        return result
 
     # ---- copies
     def copy(self) -> Session:
@@ -252,12 +250,17 @@ class Session:
         Raises ClosedError, SnapshotError if the code has files open, SandboxError if there are more
         files than the limits allow, and RuntimeError while code runs.
         """
-        with _Quiet(self) as machine:
-            files, folders = self._contents()
-            copy = Session(self._sandbox, files, self.limits)
-            if machine is not None:
-                copy._machine = Machine(machine.snapshot(), self.limits, files, folders)
-                copy._machine.limits = machine.limits
+        copy: Session = self._use.run(_runs_already, self._copy)
+        return copy
+
+    def _copy(self) -> Session:
+        self._check_open()
+        machine = self._machine
+        files, folders = self._contents()
+        copy = Session(self._sandbox, files, self.limits)
+        if machine is not None:
+            copy._machine = Machine(machine.snapshot(), self.limits, files, folders)
+            copy._machine.limits = machine.limits
         return copy
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -266,9 +269,13 @@ class Session:
         Raises ClosedError, OSError, SnapshotError if the code has files open, and RuntimeError
         while code runs.
         """
-        with _Quiet(self) as machine:
-            snapshot = self._sandbox._snapshot if machine is None else machine.snapshot()
-            snapshot.save(path)
+        self._use.run(_runs_already, self._save, path)
+
+    def _save(self, path: str | PathLike[str]) -> None:
+        self._check_open()
+        machine = self._machine
+        snapshot = self._sandbox._snapshot if machine is None else machine.snapshot()
+        snapshot.save(path)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -277,8 +284,12 @@ class Session:
         Raises ClosedError, SandboxError if there are more than the limits allow, and RuntimeError
         while code runs.
         """
-        with _Quiet(self):
-            return self._contents()[0]
+        files: dict[str, bytes] = self._use.run(_runs_already, self._all_files)
+        return files
+
+    def _all_files(self) -> dict[str, bytes]:
+        self._check_open()
+        return self._contents()[0]
 
     def _contents(self) -> tuple[dict[str, bytes], list[str]]:
         """Return the files, and the names of all folders. Raises SandboxError."""
@@ -294,13 +305,16 @@ class Session:
         An async tool that the run awaits is cancelled. Idempotent.
         """
         self._closed = True
-        machine = self._machine
-        if self._busy.acquire(blocking=False):
+        try:
+            self._use.run(_InUse, self._close_machine)
+        except _InUse:
+            machine = self._machine
             if machine is not None:
-                machine.close()
-            self._busy.release()
-        elif machine is not None:
-            machine.interrupt()  # the run closes it
+                machine.interrupt()  # the run closes it
+
+    def _close_machine(self) -> None:
+        if self._machine is not None:
+            self._machine.close()
 
     def __repr__(self) -> str:
         return f"<wamr.sandbox.Session{', closed' if self._closed else ''}>"
@@ -308,11 +322,8 @@ class Session:
     def __reduce__(self) -> str:
         raise TypeError("a Session cannot be pickled; copy returns a copy, save writes a file")
 
-    def _acquire(self) -> None:
-        if not self._busy.acquire(blocking=False):
-            raise RuntimeError("this session runs code already: one run at a time")
+    def _check_open(self) -> None:
         if self._closed:
-            self._busy.release()
             raise ClosedError("this session has ended")
 
     def __enter__(self) -> Session:  # noqa: PYI034
@@ -328,68 +339,9 @@ class Session:
         self.close()
 
 
-class _Quiet:
-    """A context in which no code runs in a session; returns its machine, or None."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def __enter__(self) -> Machine | None:
-        self._session._acquire()
-        return self._session._machine
-
-    def __exit__(self, *_: object) -> None:
-        self._session._busy.release()
+class _InUse(Exception):
+    """The session runs code."""
 
 
-class _Run:
-    """One run of a session: a context that returns its turn."""
-
-    def __init__(
-        self, session: Session, code: object, files: object, stdin: object, limits: object
-    ) -> None:
-        for name, text in (("code", code), ("stdin", stdin)):
-            if not isinstance(text, str):
-                raise TypeError(f"{name} must be a str, not {type(text).__name__}")
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                raise ValueError(f"{name} must not contain lone surrogates") from None
-        self._session = session
-        self._limits = checked_limits(limits, session.limits)
-        self._files = checked_files(files)
-        check_amount(self._files, self._limits.file_bytes)
-        self._request = {"code": code, "stdin": stdin} if stdin else {"code": code}
-
-    def __enter__(self) -> Turn:
-        session = self._session
-        session._acquire()
-        sandbox = session._sandbox
-        self._turn = Turn(self._limits, sandbox._prepared, sandbox._tools, self._first)
-        return self._turn
-
-    def _first(self) -> None:
-        """Make the machine if there is none yet, and send the request."""
-        session = self._session
-        if session._machine is None:
-            snapshot = session._sandbox._snapshot
-            session._machine = Machine(snapshot, session.limits, session._files)
-        session._machine.files.put(self._files)
-        self._turn.begin(session._machine, self._request)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        session = self._session
-        machine = session._machine
-        interrupted = machine is not None and machine.interrupted
-        if machine is None or error is not None or not machine.alive or session._closed:
-            session._closed = True
-            if machine is not None:
-                machine.close()
-        session._busy.release()
-        if interrupted and isinstance(error, Trap):
-            raise ClosedError("this session was closed while it ran code") from error
+def _runs_already() -> RuntimeError:
+    return RuntimeError("this session runs code already: one run at a time")
