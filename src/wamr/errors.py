@@ -10,6 +10,7 @@ import enum
 
 from ._base.frame import Frame as Frame  # noqa: PLC0414 - public here
 from ._base.frame import traceback_lines
+from ._base.wamr_texts import compile_message, is_out_of_memory, link_message, trap_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -379,8 +380,6 @@ def trap_from_text(text: str, frames: "Iterable[Frame]" = (), *, exit_code: int 
 
 def _parse_trap(text: str) -> "tuple[type[Trap], str, TrapCode]":
     """Return class, message and code of the trap for a text of WAMR's."""
-    from ._base.wamr_texts import trap_message
-
     message, name = trap_message(text)
     code = TrapCode[name] if name else _CODES.get(message, TrapCode.OTHER)
     return _CLASSES.get(code, Trap), message or (code.value if name else "unknown trap"), code
@@ -388,20 +387,14 @@ def _parse_trap(text: str) -> "tuple[type[Trap], str, TrapCode]":
 
 def link_error_from_text(text: str) -> LinkError:
     """Return the error for WAMR's text of an instantiation that failed before it had any effect."""
-    from ._base.wamr_texts import link_message
-
     return LinkError(link_message(text))
 
 
 def compile_error_from_text(text: str) -> CompileError:
     """Return the error for WAMR's text about a module that it rejected."""
-    from ._base.wamr_texts import compile_message
-
     return CompileError(compile_message(text))
 
 
 def out_of_memory(text: str) -> "MemoryError | None":
     """Return the error if WAMR's text says that only an allocation failed, or None."""
-    from ._base.wamr_texts import is_out_of_memory
-
     return MemoryError("out of memory") if is_out_of_memory(text) else None

@@ -299,8 +299,8 @@ def taken_locks(files: Mapping[str, str], known: Mapping[str, str]) -> list[str]
                 used.add(name)
             elif taken:
                 found.append(
-                    f"{name}:{getattr(node, 'lineno', 0)} takes a lock, which an exception of a signal handler "
-                    "may leave taken: use locked() or SoleUse of wamr._base.locks"
+                    f"{name}:{getattr(node, 'lineno', 0)} takes a lock, which an exception of a "
+                    "signal handler may leave taken: use locked() or SoleUse of wamr._base.locks"
                 )
     return found + [f"{name} takes no lock any more" for name in known if name not in used]
 

@@ -1,7 +1,6 @@
 """WAMR's error texts, and the messages of this package for them, mostly the specification's words.
 
-No other module knows what the texts look like; errors.py makes exceptions of the messages, and
-imports this module at the first error.
+No other module knows what the texts look like; errors.py makes exceptions of the messages.
 """
 
 from __future__ import annotations

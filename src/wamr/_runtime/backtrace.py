@@ -12,6 +12,7 @@ from struct import Struct
 
 from .._backend.binding import ffi, lib
 from ..errors import Frame
+from .offsets import OffsetResolver
 from .state import InstanceState, find_instance_state
 
 TYPE_CHECKING = False
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .module import Module
-    from .offsets import OffsetResolver
 
 _RAW_FRAME = Struct("=QII")  # wpy_frame
 
@@ -60,8 +60,6 @@ def _make_frames(
     raw_frames: bytes, states: dict[int, tuple[InstanceState, bool]]
 ) -> tuple[Frame, ...]:
     """Return the frames; states: by instance id, each with whether it had started at the trap."""
-    from .offsets import OffsetResolver
-
     frames = []
     instances: dict[int, object | None] = {}
     resolvers: dict[Module, OffsetResolver] = {}

@@ -136,9 +136,13 @@ def _all_unmet(
 ) -> LinkError | None:
     """Return one error for all imports that don't match.
 
-    Return None if all of them match now, since another thread has changed `imports`.
+    Return None if all of them match now, since another thread has changed `imports`, and if the
+    explanations can't be imported: there are no more open files, for example.
     """
-    from .._diagnosis.unmet import link_error, wasi_mismatch
+    try:
+        from .._diagnosis.unmet import link_error, wasi_mismatch
+    except (ImportError, OSError, MemoryError):
+        return None
 
     def mismatch(wanted: ImportType) -> str | None:
         signature = lib.wpy_wasi_signature(wanted.name.encode())

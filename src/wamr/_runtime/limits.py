@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .._backend.binding import ffi, lib
 from .._base.immutable import Options
+from .allocation import allocation_failure
 from .engine import checked_stack
 
 TYPE_CHECKING = False
@@ -101,10 +102,9 @@ def no_room(budget: Any, *, elements: bool = False) -> str:
     budget: the store's. elements: whether it was a table.
     """
     try:
-        from .allocation import allocation_failure
-    except (ImportError, MemoryError, OSError):  # importing needs memory, too
+        return allocation_failure(budget, elements=elements)
+    except MemoryError:
         return "the system has no memory left"
-    return allocation_failure(budget, elements=elements)
 
 
 class ResourceLimits(Options):

@@ -26,8 +26,9 @@ from .._base.binary_format import (
     TAG,
     VALUE_TYPES,
 )
+from .._base.binary_reader import BinaryReader, Malformed
 from .._base.shared import Shared
-from ..errors import CompileError, UnavailableError, out_of_memory
+from ..errors import CompileError, UnavailableError, compile_error_from_text, out_of_memory
 from ..types import (
     ExportType,
     FuncType,
@@ -103,9 +104,7 @@ class Module:
             no_memory = out_of_memory(text.partition(" (function ")[0])
             if no_memory:
                 raise no_memory
-            from .._diagnosis.refused import compile_error
-
-            raise compile_error(text, data)
+            raise _refused(text, data)
         self._c = ffi.gc(pointer, lib.wpy_module_release)
         self._bytes = data
         self._engine = engine
@@ -151,8 +150,6 @@ class Module:
     def _own_name(self) -> str | None:
         section = self.custom_section("name")
         if section and section[0] == MODULE_NAME:
-            from .._base.binary_reader import BinaryReader, Malformed
-
             reader = BinaryReader(section, 1, len(section))
             try:
                 reader.number()
@@ -172,8 +169,6 @@ class Module:
         """
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
-        from .._base.binary_reader import BinaryReader
-
         reader = BinaryReader(self._bytes, HEADER_BYTES, len(self._bytes))
         while reader.at < reader.end:
             section = reader.byte()
@@ -264,8 +259,6 @@ class Module:
 
     def _bodies(self, wanted: set[int]) -> dict[int, int]:
         """Return the offsets of function bodies; wanted: their indices in the code section."""
-        from .._base.binary_reader import BinaryReader
-
         reader = BinaryReader(self._bytes, HEADER_BYTES, len(self._bytes))
         while reader.byte() != CODE_SECTION:
             size = reader.number()
@@ -295,6 +288,15 @@ class Module:
             if kind == FUNCTION and at == index:
                 return export
         return None
+
+
+def _refused(text: str, data: bytes) -> CompileError:
+    """Return the error for bytes that WAMR refuses, with an explanation if one can be had."""
+    try:
+        from .._diagnosis.refused import compile_error
+    except (ImportError, OSError, MemoryError):  # no more open files, for example
+        return compile_error_from_text(text)
+    return compile_error(text, data)
 
 
 def _aot_error(trusted: bool) -> Exception:

@@ -89,6 +89,8 @@ def _module_bytes(data: bytes) -> bytes:
     text = data.removeprefix(_UTF8_BOM)
     if text.lstrip().startswith(_TEXT_BYTES):
         return _module_bytes(wat2wasm(text))
-    from .._base.file_types import describe_data
-
+    try:
+        from .._base.file_types import describe_data
+    except (ImportError, OSError, MemoryError):  # no more open files, for example
+        raise CompileError("this is no WebAssembly module") from None
     raise CompileError(f"this is no WebAssembly module: {describe_data(data)}")

@@ -11,15 +11,16 @@ from ._turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._results import Result
-    from ._sandbox import Session
 
 
 class Run:
     """One run of a session, which nobody else uses meanwhile."""
 
     def __init__(
-        self, session: Session, code: object, files: object, stdin: object, limits: object
+        self, session: Any, code: object, files: object, stdin: object, limits: object
     ) -> None:
         for name, text in (("code", code), ("stdin", stdin)):
             if not isinstance(text, str):
