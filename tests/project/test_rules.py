@@ -36,7 +36,6 @@ MOST_LINES = 400
 LONG = {
     "src/wamr/_runtime/execution.py": "one class with the protocol of generators",
     "src/wamr/types.py": "the public types of one concept, of which half is docstrings",
-    "src/wamr/errors.py": "the public exceptions, of which half is docstrings",
     "src/native/include/wpy.h": "all that Python uses of our C: cffi reads one header",
 }
 

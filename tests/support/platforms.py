@@ -79,8 +79,8 @@ only_free_threaded = pytest.mark.skipif(
 only_with_gil = pytest.mark.skipif(
     FREE_THREADED, reason="this build of CPython has no GIL that a call could keep"
 )
-# CPython 3.13 without a GIL: once a second thread has run, no class and no function of a module is ever
-# freed, nor is what they refer to.
+# CPython 3.13 without a GIL: once a second thread has run, no class and no function of a module is
+# ever freed, nor is what they refer to.
 KEEPS_CLASSES = FREE_THREADED and sys.version_info < (3, 14)
 frees_late = pytest.mark.skipif(
     CPYTHON and not FREE_THREADED, reason="CPython with a GIL frees what nothing refers to at once"

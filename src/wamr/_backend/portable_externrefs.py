@@ -185,9 +185,7 @@ class ExternrefTableBase:
         if self._state == NOT_COLLECTING and not self._late():
             self._touched.clear()
             self._set_state(DRAINING)
-        if self._state == DRAINING and not any(
-            other for _, other in list(self._passing.values())
-        ):
+        if self._state == DRAINING and not any(other for _, other in list(self._passing.values())):
             self._marker = marker
             self._state = MARKING  # and the tries stay
             return len(self._objects)
