@@ -3,10 +3,10 @@
 Fixtures of one file are in that file.
 """
 
-import gc
 import signal
 
 import pytest
+from collecting import exempt_from_collection
 from hypothesis import HealthCheck, settings
 from needs import needs
 
@@ -30,17 +30,6 @@ def pytest_configure(config):
     # Hypothesis asks the garbage collector for what refers to its generator of random numbers.
     # gc.freeze, below, hides that object from the collector of CPython 3.14.
     config.addinivalue_line("filterwarnings", "ignore:It looks like .register_random. was passed")
-
-
-def exempt_from_collection():
-    """Exempt all objects that there are now from garbage collection.
-
-    Tests collect garbage thousands of times. Each collection would visit the collected tests and
-    all imported modules, and in a forked process copy their pages.
-    """
-    if hasattr(gc, "freeze"):  # not in PyPy
-        gc.collect()
-        gc.freeze()
 
 
 def pytest_collection_finish():

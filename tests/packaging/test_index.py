@@ -68,8 +68,9 @@ def test_it_lists_projects_and_files_with_hashes(folder: Path, url: str) -> None
     ],
 )
 def test_it_serves_nothing_else(url: str, path: str) -> None:
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(urllib.error.HTTPError, match="404") as caught:
         get(url + path)
+    caught.value.close()
 
 
 def test_pip_installs_from_it(url: str, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import gc
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from collecting import collect_everything
 
 with contextlib.suppress(ImportError):
     import resource
@@ -71,7 +71,7 @@ def collect_garbage() -> None:
     of addresses is one object. A quarter of the limit may stay with the pools of WAMR's memories.
     """
     if sys.platform == "linux" and not SANITIZED and reserved() > ADDRESSES // 2:
-        gc.collect()
+        collect_everything()
 
 
 def start_timer(seconds: float) -> None:

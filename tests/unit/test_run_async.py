@@ -147,7 +147,7 @@ def test_a_loop_that_ends_meanwhile_leaves_the_session_usable():
 def test_many_sleeping_programs_take_few_threads():
     async def main():
         before = set(threading.enumerate())
-        runs = [wamr.run_async([fed()], input=b"s", stdout=PIPE) for _ in range(200)]
+        runs = [wamr.run_async([fed()], input=b"s", stdout=PIPE) for _ in range(100)]
         done = await asyncio.gather(*runs)
         return done, set(threading.enumerate()) - before
 
