@@ -85,6 +85,9 @@ KEEPS_CLASSES = FREE_THREADED and sys.version_info < (3, 14)
 frees_late = pytest.mark.skipif(
     CPYTHON and not FREE_THREADED, reason="CPython with a GIL frees what nothing refers to at once"
 )
+finalizes_at_exit = pytest.mark.skipif(
+    not CPYTHON, reason="PyPy runs no finalizers when the process ends"
+)
 finalizes_before_modules_go = pytest.mark.skipif(
     FREE_THREADED,
     reason="without a GIL, CPython clears the modules at exit before it runs the last finalizers",

@@ -9,7 +9,7 @@ import sys
 import textwrap
 
 import pytest
-from platforms import finalizes_before_modules_go
+from platforms import finalizes_at_exit, finalizes_before_modules_go
 
 MODULE = """(module (import "m" "back" (func $back (param i32) (result i32)))
     (func (export "one") (param i32) (result i32) (call $back (local.get 0)))
@@ -79,6 +79,7 @@ WAITS = {
 SENTENCE = "another thread was in its instance when the interpreter ended, and never leaves it"
 
 
+@finalizes_at_exit
 @finalizes_before_modules_go
 @pytest.mark.parametrize("waits", WAITS)
 @pytest.mark.parametrize("busy", BUSY)
@@ -88,6 +89,7 @@ def test_a_finalizer_that_calls_what_a_daemon_thread_is_in_is_told(busy, waits, 
     assert outcome(program) == f"RuntimeError: {what}: {SENTENCE}"
 
 
+@finalizes_at_exit
 @finalizes_before_modules_go
 def test_so_is_one_that_uses_a_table_of_it(outcome, wat):
     data = wat(
@@ -105,6 +107,7 @@ def test_so_is_one_that_uses_a_table_of_it(outcome, wat):
     assert out == f"RuntimeError: using this Table: {SENTENCE}"
 
 
+@finalizes_at_exit
 @finalizes_before_modules_go
 @pytest.mark.parametrize("busy", BUSY)
 @pytest.mark.parametrize("close", ["one.close", "one.store.close", "one.interrupt"])
@@ -112,6 +115,7 @@ def test_a_finalizer_may_close_it(busy, close, outcome):
     assert outcome(f"one = made()\n{BUSY[busy]}\nat_the_end({close})") == "None"
 
 
+@finalizes_at_exit
 @finalizes_before_modules_go
 @pytest.mark.parametrize("busy", BUSY)
 def test_a_finalizer_and_an_exit_handler_may_call_other_instances(busy, outcome):
