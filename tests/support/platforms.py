@@ -54,6 +54,10 @@ needs_windows = pytest.mark.skipif(
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 needs_links = pytest.mark.skipif(os.name == "nt", reason="a program on Windows can make no links")
+portable_code_needs_gil = pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="the code for implementations without CPython's C API relies on a GIL",
+)
 needs_terminals = pytest.mark.skipif(
     os.name == "nt", reason="Windows has no pseudo-terminals that Python can make"
 )
@@ -82,9 +86,6 @@ only_with_gil = pytest.mark.skipif(
 # CPython 3.13 without a GIL: once a second thread has run, no class and no function of a module is
 # ever freed, nor is what they refer to.
 KEEPS_CLASSES = FREE_THREADED and sys.version_info < (3, 14)
-frees_late = pytest.mark.skipif(
-    CPYTHON and not FREE_THREADED, reason="CPython with a GIL frees what nothing refers to at once"
-)
 finalizes_at_exit = pytest.mark.skipif(
     not CPYTHON, reason="PyPy runs no finalizers when the process ends"
 )

@@ -6,22 +6,26 @@ import sys
 
 import pytest
 from bounds import SANITIZED
-from platforms import frees_late, needs_address_limit
+from platforms import needs_address_limit
 
 from wamr import (
     Func,
     FuncType,
     Instance,
     Limits,
+    LinkError,
     Memory,
     MemoryLimitError,
     MemoryType,
     Module,
     ResourceLimits,
+    Snapshot,
     Store,
     Table,
     TableType,
+    Trap,
     ValType,
+    WasiConfig,
     load,
 )
 
@@ -40,7 +44,14 @@ def limited():
     return Store(limits=ResourceLimits(memory_bytes=3 * PAGE, table_elements=5))
 
 
-@frees_late
+@pytest.fixture
+def frees_late(monkeypatch):
+    """Let the package do what it does on PyPy and on free-threaded builds."""
+    monkeypatch.setattr("wamr._backend.handles.COUNTS_REFERENCES", False)
+    monkeypatch.setattr("wamr._runtime.failure.COUNTS_REFERENCES", False)
+
+
+@pytest.mark.usefixtures("frees_late")
 @pytest.mark.parametrize("enabled", [False, True], ids=["disabled", "enabled"])
 def test_what_waits_for_the_collector_makes_room(enabled, limited):
     """Even where the program has turned the collector off."""
@@ -50,11 +61,15 @@ def test_what_waits_for_the_collector_makes_room(enabled, limited):
         cycle.append(cycle)
 
     was, module = gc.isenabled(), Module(limited, "(module (memory 2))")
+    program = Module(limited, '(module (memory (export "memory") 2) (func (export "_start")))')
+    snapshot = Snapshot(load(module))
     (gc.enable if enabled else gc.disable)()
     try:
         for _ in range(10):
             in_cycle(Memory(limited, MemoryType(Limits(1))))
             in_cycle(Instance(limited, module))
+            in_cycle(Instance(limited, program, wasi=WasiConfig(dirs={"/w": {"f": b"x"}})))
+            in_cycle(snapshot.instantiate(limited))
             memory = Memory(limited, MemoryType(Limits(1)))
             assert memory.grow(2) == 1
             in_cycle(memory)
@@ -64,6 +79,24 @@ def test_what_waits_for_the_collector_makes_room(enabled, limited):
             del memory, table
     finally:
         (gc.enable if was else gc.disable)()
+
+
+@pytest.mark.usefixtures("frees_late")
+@pytest.mark.parametrize("dirs", [None, {"/w": {"f": b"x"}}], ids=["plain", "wasi"])
+@pytest.mark.parametrize(
+    ("field", "error"),
+    [
+        ('(data (i32.const -1) "x")', Trap),
+        ('(import "a" "b" (func))', LinkError),
+        ("(func $s unreachable) (start $s)", Trap),
+    ],
+)
+def test_what_fails_for_another_reason_is_not_tried_again(field, error, dirs):
+    with pytest.raises(error):
+        load(
+            f'(module {field} (memory (export "memory") 1))',
+            wasi=dirs and WasiConfig(dirs=dirs),
+        )
 
 
 def test_a_memory_beyond_the_instances_limit():

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from platforms import has_c_types
+from platforms import has_c_types, portable_code_needs_gil
 
 TESTS = Path(__file__).parent
-pytestmark = [pytest.mark.slow, has_c_types]
+pytestmark = [pytest.mark.slow, has_c_types, portable_code_needs_gil]
 
 
 # portable.py is Python: it can't keep what a signal handler raises while it keeps an exception.

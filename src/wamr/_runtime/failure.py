@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._backend.binding import ffi, lib
-from .._backend.handles import reclaim
+from .._backend.handles import COUNTS_REFERENCES, reclaim
 from ..errors import MemoryLimitError, link_error_from_text, out_of_memory
 from .calls import raise_status, take_error
 from .limits import no_room
@@ -15,21 +15,32 @@ if TYPE_CHECKING:
     from .state import InstanceState
 
 
-def may_try_again(c: Any) -> bool:
-    """After a failure, free what waits for the collector; False: there can be nothing.
+def may_try_again(c: Any) -> tuple[bool, Any]:
+    """After a failure, free what waits for the collector, if that can help.
 
-    c: the module, for which the failure was recorded.
+    c: the module, for which the failure was recorded. Returns whether there may be room now, and
+    otherwise the error for `raise_failed`, if it was taken.
     """
-    if not reclaim():
-        return False
-    take_error(c)
-    return True
+    if COUNTS_REFERENCES:
+        return False, None
+    error = take_error(c)
+    if error is None:
+        return False, None
+    text = ffi.string(error.text).decode("utf-8", "replace")
+    may_help = error.status == lib.WPY_NO_MEMORY or (
+        error.status == lib.WPY_LINK and (_no_room(text) or out_of_memory(text) is not None)
+    )
+    return (True, None) if may_help and reclaim() else (False, error)
 
 
-def raise_failed(state: InstanceState) -> NoReturn:
-    """Raise the exception for an instance that could not be made."""
+def _no_room(text: str) -> bool:
+    return "allocate linear memory failed" in text or "too many table elements" in text
+
+
+def raise_failed(state: InstanceState, error: Any = None) -> NoReturn:
+    """Raise the exception for an instance that could not be made; error: None, or it was taken."""
     module, store = state.module, state.store
-    error = take_error(module._c)  # C records it for the module: there is no instance
+    error = error or take_error(module._c)  # C records it for the module: there is no instance
     status, text = error.status, ffi.string(error.text).decode("utf-8", "replace")
     if status == lib.WPY_NO_MEMORY:
         raise MemoryError(text)

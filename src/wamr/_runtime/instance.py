@@ -138,10 +138,13 @@ class Instance:
             state.timeout_ns = timeout_ns
             given = module._c, state.instance_id, budget, stack, timeout_ns, fuel
             c = lib.wpy_instance_new_without_imports(*given)
-            if not c and may_try_again(module._c):
-                c = lib.wpy_instance_new_without_imports(*given)
+            error = None
             if not c:
-                raise_failed(state)
+                again, error = may_try_again(module._c)
+                if again:
+                    c = lib.wpy_instance_new_without_imports(*given)
+            if not c:
+                raise_failed(state, error)
             state.c = handle(c)
             store._closables.add(state.instance_id, state)
         else:
@@ -347,12 +350,19 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
     module, store, c = state.module, state.store, resolved.c
     opened = None if wasi is None else wasi._apply(c, state)
     out = ffi.new("wpy_instance **")
+    error = None
     try:
         failed = lib.wpy_instance_new(module._c, c, out)
         if failed:
             failed = wait_for(lambda: lib.wpy_instance_new(module._c, c, out), "linking", failed)
-        if failed and not out[0] and may_try_again(module._c):
-            failed = wait_for(lambda: lib.wpy_instance_new(module._c, c, out), "linking")
+        if failed and not out[0]:
+            again, error = may_try_again(module._c)
+            if again:
+                if wasi is not None and opened is not None:  # the first attempt has used it up
+                    opened.release()
+                    state.remove_files()
+                    opened = wasi._apply(c, state)
+                failed = wait_for(lambda: lib.wpy_instance_new(module._c, c, out), "linking")
     finally:
         if opened is not None:
             opened.release()  # the instance has a handle of its own
@@ -362,4 +372,4 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
             state.link(extern._lifetime)
         store._closables.add(state.instance_id, state)
     if failed:
-        raise_failed(state)
+        raise_failed(state, error)

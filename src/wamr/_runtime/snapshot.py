@@ -171,11 +171,14 @@ class Snapshot:
             stack, timeout_ns = limits.stack_bytes or 0, state.timeout_ns
             alone = c, state.instance_id, budget, stack, timeout_ns, fuel
             made = lib.wpy_snapshot_instance_alone(*alone)
-            if not made and may_try_again(self._module._c):
-                made = lib.wpy_snapshot_instance_alone(*alone)
+            error = None
+            if not made:
+                again, error = may_try_again(self._module._c)
+                if again:
+                    made = lib.wpy_snapshot_instance_alone(*alone)
             if not made:
                 self._check_open()
-                raise_failed(state)
+                raise_failed(state, error)
             self._made(state, made)
         else:
             resolved = self._resolved(c, store, imports, wasi)
@@ -225,6 +228,7 @@ class Snapshot:
         opened = None if wasi is None else wasi._apply(given, state)
         made = ffi.new(_MADE)
         stop = ffi.new(_STOP) if self._suspended else ffi.NULL
+        error = None
 
         def attempt() -> int:
             return int(lib.wpy_snapshot_instance(c, given, made, stop))
@@ -233,8 +237,14 @@ class Snapshot:
             status = attempt()
             if status:
                 status = wait_for(attempt, "making an instance of a snapshot", status)
-            if status and status != _REFUSED and may_try_again(self._module._c):
-                status = wait_for(attempt, "making an instance of a snapshot")
+            if status and status != _REFUSED:
+                again, error = may_try_again(self._module._c)
+                if again:
+                    if wasi is not None and opened is not None:  # the first attempt has used it up
+                        opened.release()
+                        state.remove_files()
+                        opened = wasi._apply(given, state)
+                    status = wait_for(attempt, "making an instance of a snapshot")
         finally:
             if opened is not None:
                 opened.release()  # the instance has a handle of its own
@@ -242,7 +252,7 @@ class Snapshot:
             raise refusal(made.why)
         if status:
             self._check_open()
-            raise_failed(state)
+            raise_failed(state, error)
         self._made(state, made.instance)
         for extern in resolved.externs:
             state.link(extern._lifetime)
