@@ -39,7 +39,8 @@ COLUMNS = (
 WHEEL = ("wheel.name", "wheel.size", "commit")
 LONGEST = 100  # characters of a reason that the table shows
 OWN_ARGUMENTS = re.compile(
-    r"-p|record|--record.*|no:cacheprovider|--tb=.*|--seconds=.*|--hypothesis-profile=.*|-q|-n\d*|\d+"
+    r"-p|record|gil_off|--record.*|no:cacheprovider|--tb=.*|--seconds=.*|--hypothesis-profile=.*"
+    r"|-q|-n\d*|\d+"
 )
 
 
