@@ -176,3 +176,29 @@ def test_sandboxes_and_sessions_cannot_be_pickled():
         assert repr(session) == "<wamr.sandbox.Session>"
     assert repr(session) == "<wamr.sandbox.Session, closed>"
     assert repr(python()).startswith("<wamr.sandbox.Python, tools: greet, total")
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "where"),
+    [(python, "wamr.sandbox._python"), (javascript, "wamr.sandbox._javascript")],
+)
+def test_files_of_another_version_of_the_program_are_refused_and_caches_renewed(
+    sandbox, where, tmp_path, monkeypatch
+):
+    kind, path = type(sandbox()), tmp_path / "saved"
+    module = wamr.Module.deserialize(wamr.Engine(), sandbox()._interpreter.module.serialize())
+    with monkeypatch.context() as patches:
+        patches.setattr(f"{where}.version_of", lambda *texts: "old")
+        old = kind(module, limits=SMALL)
+        old.save(path)
+        assert kind.load(path, module).run("1 + 1").value == 2
+    with old.session() as session:
+        session.save(tmp_path / "session")
+    for load in (lambda: kind.load(path), lambda: sandbox().load_session(tmp_path / "session")):
+        with pytest.raises(
+            wamr.SnapshotError, match=r"of another version of wamr\.sandbox"
+        ) as caught:
+            load()
+        assert caught.value.reason == "other-build"
+    assert kind(cache=path, limits=SMALL).run("1 + 1").value == 2
+    assert kind.load(path).run("1 + 1").value == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _thread import RLock
+from hashlib import blake2b
 from os import PathLike, fspath
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 _interpreters: WeakValueDictionary[tuple[str, object], Interpreter] = WeakValueDictionary()
 _lock = RLock()
+
+
+def version_of(*texts: str) -> str:
+    """Return what tells versions of a program apart."""
+    return blake2b("\0".join(texts).encode(), digest_size=16).hexdigest()
 
 
 def interpreter_of(

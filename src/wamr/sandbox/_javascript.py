@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from ._interpreters import interpreter_of
+from ._interpreters import interpreter_of, version_of
 from ._machine import SLICE, Interpreter
 from ._results import InterpreterMissingError
 from ._sandbox import Sandbox
@@ -68,13 +68,18 @@ class JavaScript(Sandbox):
 
 
 def _interpreter(module: Module) -> Interpreter:
-    return Interpreter(module, [], _start)
+    return Interpreter(module, [], _start, version_of(_program()))
+
+
+def _program() -> str:
+    return _PROGRAM.read_text("utf-8")
 
 
 def _start(instance: Instance) -> Execution:
     """Return the execution of what `qjs -m -e PROGRAM` does."""
     exports = instance.exports
-    strings = ["qjs", "-m", "-e", _PROGRAM.read_text("utf-8")]
+    text = _program()
+    strings = ["qjs", "-m", "-e", f'const version = "{version_of(text)}"; {text}']
     addresses = []
     for data in [text.encode() + b"\0" for text in strings]:
         addresses.append(exports.malloc(len(data)))

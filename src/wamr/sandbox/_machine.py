@@ -19,6 +19,7 @@ from .. import (
     MemoryLimitError,
     ResourceLimits,
     Snapshot,
+    SnapshotError,
     StackOverflowTrap,
     Store,
     TimeoutTrap,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from .. import Execution, Module
     from ._limits import LimitName, RunLimits
 
+OTHER_PROGRAM = 86  # the exit code of a program that is of another version than the host
 SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
 _ENOUGH = 256 << 20  # bytes of memory, for an interpreter to start
@@ -57,12 +59,18 @@ class Interpreter:
     """An interpreter as a WebAssembly module.
 
     args: of the program. start: gets an instance, and returns the execution that serves requests.
+    program: tells versions of the program that serves them apart.
     """
 
     def __init__(
-        self, module: Module, args: list[str], start: Callable[[Instance], Execution]
+        self,
+        module: Module,
+        args: list[str],
+        start: Callable[[Instance], Execution],
+        program: str,
     ) -> None:
         self.module = module
+        self.program = program
         self.args = args
         self.start = start
         self._lock = RLock()
@@ -86,9 +94,12 @@ class Interpreter:
 class Ended(Exception):
     """The interpreter has ended. limit: the limit that it has reached, or None."""
 
-    def __init__(self, message: str, limit: LimitName | None = None) -> None:
+    def __init__(
+        self, message: str, limit: LimitName | None = None, exit_code: int | None = None
+    ) -> None:
         super().__init__(message)
         self.limit: LimitName | None = limit
+        self.exit_code = exit_code
 
 
 class Machine:
@@ -208,7 +219,7 @@ class Machine:
             return Ended("the code has ended the interpreter", limit)
         if isinstance(error, ExitTrap):
             code = error.exit_code
-            return Ended(f"the code has ended the interpreter, with exit code {code}", limit)
+            return Ended(f"the code has ended the interpreter, with exit code {code}", limit, code)
         if isinstance(error, LimitReached):
             return Ended("output", error.limit)
         if isinstance(error, MessageError):
@@ -261,7 +272,10 @@ class Machine:
         self.close()
 
     def prepare(self, message: bytes) -> None:
-        """Start it, or send a message, and run it until it waits. Raises SandboxError."""
+        """Start it, or send a message, and run it until it waits.
+
+        Raises SandboxError, and SnapshotError if another version of the program serves in it.
+        """
         self.begin(replace(self.limits, time=None, fuel=None))
         self.channel.begin(self.limits)
         if message:
@@ -270,6 +284,10 @@ class Machine:
             while not self.step():
                 pass
         except Ended as ended:
+            if ended.exit_code == OTHER_PROGRAM:
+                raise SnapshotError(
+                    "other-build", "the file is of another version of wamr.sandbox"
+                ) from None
             text = f"the interpreter could not start: {ended}\n{''.join(self.channel.texts())}"
             raise SandboxError(text.rstrip()) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ._interpreters import interpreter_of
+from ._interpreters import interpreter_of, version_of
 from ._machine import SLICE, Interpreter
 from ._results import InterpreterMissingError
 from ._sandbox import Sandbox
@@ -68,8 +68,11 @@ def checked_names(preload: object) -> list[str]:
 def _interpreter(module: Module) -> Interpreter:
     names = ("python_asyncio.py", "python_tools.py", "python.py")
     texts = [(_PROGRAMS / name).read_text("utf-8") for name in names]
-    program = f"for text in {texts!r}: exec(compile(text, '<sandbox>', 'exec'))"
-    return Interpreter(module, ["python", "-I", "-B", "-u", "-c", program], _start)
+    version = version_of(*texts)
+    program = (
+        f"version = {version!r}\nfor text in {texts!r}: exec(compile(text, '<sandbox>', 'exec'))"
+    )
+    return Interpreter(module, ["python", "-I", "-B", "-u", "-c", program], _start, version)
 
 
 def _start(instance: Instance) -> Execution:

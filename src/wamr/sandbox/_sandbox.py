@@ -76,6 +76,7 @@ class Sandbox:
                 "tools": self._tools.descriptions,
                 "preload": preload,
                 "cwd": FOLDER,
+                "program": self._interpreter.program,
                 "depth": MAX_DEPTH,
                 "output": self._prepared.output,
                 "tool_bytes": self._prepared.tool_bytes,

@@ -283,6 +283,7 @@ async function warmUp() {
 for (;;) {
   const request = receive();
   if ("preload" in request) {
+    if (request.program !== version) std.exit(86); // the host is of another version
     toolBytes = request.tool_bytes;
     depth = request.depth;
     output = request.output;

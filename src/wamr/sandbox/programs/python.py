@@ -292,6 +292,8 @@ def _serve(
 
     # ---- requests
     def prepare(request, module):
+        if request["program"] != version:
+            raise SystemExit(86)  # the host is of another version
         state["depth"] = request["depth"]
         state["limits"] = {key: request[key] for key in ("output", "tool_bytes")}
         for name in request["preload"]:
