@@ -56,10 +56,16 @@ class Input(io.StringIO):
 
     name, encoding, _bytes = "<stdin>", "utf-8", None
 
+    def __init__(self, text):
+        super().__init__(text, None)  # each line ending is read as a line feed
+        self._text = text
+
     @property
     def buffer(self):
         if self._bytes is None:
-            self._bytes = io.BytesIO(self.read().encode())
+            text = self.read() if self.tell() else self._text
+            self.seek(0, 2)
+            self._bytes = io.BytesIO(text.encode())
         return self._bytes
 
 
