@@ -138,42 +138,6 @@ def test_stdout_and_stderr_come_apart_and_in_full():
     assert (result.stdout, result.stderr) == ("ab\n", "é\\xff")
 
 
-def test_input_is_what_stdin_has():
-    assert run("[input(), input()]", stdin="one\ntwo\n").value == ["one", "two"]
-    assert run("input()").exception.type == "EOFError"
-    assert run("import sys; sys.stdin.read()", stdin="é\n").value == "é\n"
-
-
-def test_line_endings_of_the_input_are_read_as_line_feeds():
-    assert run("[input(), input(), input()]", stdin="one\r\ntwo\rthree").value == [
-        "one",
-        "two",
-        "three",
-    ]
-    assert run("import sys\nlist(sys.stdin)", stdin="a\r\nb\n").value == ["a\n", "b\n"]
-
-
-def test_input_can_be_read_as_bytes():
-    code = "import sys\n[sys.stdin.buffer.readline().decode(), list(map(int, sys.stdin.buffer.read().split())), sys.stdin.encoding]"
-    assert run(code, stdin="é\n1 2\n3").value == ["é\n", [1, 2, 3], "utf-8"]
-    assert run("import sys\nsys.stdin.buffer.read()").value == "b''"
-    assert run(
-        "import sys\n[sys.stdin.buffer.read().decode(), sys.stdin.read()]", stdin="a\r\nb"
-    ).value == ["a\r\nb", ""]
-    rest = "import sys\n[input(), sys.stdin.buffer.read().decode(), sys.stdin.read()]"
-    assert run(rest, stdin="one\ntwo\n").value == ["one", "two\n", ""]
-
-
-def test_code_that_reads_the_descriptor_of_the_interpreter_is_told_what_to_read():
-    for code in ("open(0).read()", "import os\nos.read(0, 1)"):
-        result = run(code, stdin="one\n")
-        assert result.exception.type == "SystemExit"
-        assert result.exception.message == (
-            "the code has read from descriptor 0, through which the interpreter gets what it runs: "
-            "the code's input is sys.stdin in Python, readline() in JavaScript"
-        )
-
-
 # ---- exceptions
 def test_a_traceback_has_the_lines_of_the_code_and_no_other_frames():
     result = run("def f(x):\n    return 1 / x\n\nfor i in range(1):\n    f(i)")
