@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import os
 import pickle
 import stat
 import subprocess
@@ -285,6 +286,21 @@ def test_two_spellings_of_a_name(files, trees):
     with pytest.raises(ValueError, match="are one name on this system"):
         wamr.WasiConfig(dirs={"/w": files})
     assert private_paths.two_spellings([("a", "b"), ("a", "c"), ("ab",)]) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "literal"),
+    [
+        ("C:\\T\\wamr-1", "\\\\?\\C:\\T\\wamr-1"),
+        ("\\\\host\\share\\wamr-1", "\\\\?\\UNC\\host\\share\\wamr-1"),
+        ("\\\\?\\C:\\T", "\\\\?\\C:\\T"),
+    ],
+)
+def test_paths_are_taken_literally_on_windows(path, literal, monkeypatch):
+    assert private_paths.literal("/tmp/wamr-1") == "/tmp/wamr-1" or os.name == "nt"
+    monkeypatch.setattr(private_paths.os, "name", "nt")
+    assert private_paths.literal(path) == literal
+    monkeypatch.undo()
 
 
 def test_a_mapping_that_contains_itself_is_refused():

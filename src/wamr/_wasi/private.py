@@ -139,7 +139,7 @@ class PrivateDir(MutableMapping[str, bytes]):
     def __init__(self) -> None:
         from tempfile import mkdtemp
 
-        base = mkdtemp(prefix="wamr-")
+        base = trees.literal(os.path.abspath(mkdtemp(prefix="wamr-")))  # noqa: PTH100
         self._remove = finalize(self, _remove, base, os.getpid())
         self.path = os.path.join(base, "files")  # noqa: PTH118
         os.mkdir(self.path, 0o700)  # noqa: PTH102

@@ -3,7 +3,7 @@
 A program can make no links there (src/native/windows/paths.c), and nobody else enters the temporary
 directory, so a path leads nowhere else. Reparse points that this user has made are left alone.
 Paths have the prefix by which Windows takes each component as it is, and that allows for 32767
-characters. The functions are those of private_trees.py.
+characters (`literal`). The functions are those of private_trees.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 MAX_PATH = 4095
 MAX_DEPTH = 100
 _REPARSE_POINT = 0x400
-_PREFIX = "\\\\?\\" if os.name == "nt" else ""
 _DEVICES = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"))
 _PORTS = frozenset(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789\u00b9\u00b2\u00b3")
 
@@ -45,8 +44,15 @@ def two_spellings(paths: Iterable[tuple[str, ...]]) -> tuple[str, str] | None:
     return None
 
 
+def literal(path: str) -> str:
+    """Return an absolute path of which Windows takes each component as it is."""
+    if os.name != "nt" or path.startswith("\\\\?\\"):
+        return path
+    return f"\\\\?\\UNC{path[1:]}" if path.startswith("\\\\") else f"\\\\?\\{path}"
+
+
 def _path(root: str, parts: tuple[str, ...]) -> str:
-    return os.path.join(_PREFIX + root, *parts)  # noqa: PTH118
+    return os.path.join(root, *parts)  # noqa: PTH118
 
 
 def _is_reparse_point(status: os.stat_result) -> bool:
@@ -143,7 +149,7 @@ def remove(base: str) -> None:
 
     What is in the folders there is moved up first, so no path gets long.
     """
-    base, moved_names, number = _PREFIX + base, os.urandom(8).hex(), 0
+    moved_names, number = os.urandom(8).hex(), 0
     with suppress(OSError):
         moved = True
         while moved:

@@ -33,6 +33,11 @@ def two_spellings(paths: Iterable[tuple[str, ...]]) -> tuple[str, str] | None:
     return None
 
 
+def literal(path: str) -> str:
+    """Return the absolute path in the form that the other functions take."""
+    return path
+
+
 class _Folder:
     """An open folder: a descriptor, closed at the end of a `with` block."""
 

@@ -16,8 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_PREFIX = "\\\\?\\" if os.name == "nt" else ""  # Windows takes each component as it is
-
 
 def new_folder() -> Folder:
     """Return an empty folder for a machine. Raises OSError."""
@@ -36,7 +34,7 @@ class MappedFolder(Folder):
 
     def opened(self, files: Any) -> None:
         self._files = files
-        self.path = _PREFIX + files.path
+        self.path = files.path
 
     def is_untouched(self) -> bool:
         return not os.listdir(self.path)  # noqa: PTH208
