@@ -329,6 +329,29 @@ def test_errors_do_not_name_the_host(tree: Path) -> None:
     assert str(tree.parent).encode() not in bytes(wasi.memory.view())
 
 
+def test_a_directory_that_was_listed_is_closed(tree: Path) -> None:
+    """Handles of this process count: one that stays open keeps the directory from being removed."""
+    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
+    kernel.GetCurrentProcess.restype = ctypes.c_void_p
+
+    def handles() -> int:
+        count = ctypes.c_uint32()
+        process = ctypes.c_void_p(kernel.GetCurrentProcess())
+        assert kernel.GetProcessHandleCount(process, ctypes.byref(count))
+        return count.value
+
+    wasi = WasiFunctions(dirs={"/": tree})
+    for _ in range(2):
+        before = handles()
+        for _ in range(20):
+            error, fd = wasi.open("sub", oflags=DIRECTORY, **wasm_fixtures.LISTING)
+            assert error == SUCCESS
+            assert wasi.names(fd) == {"deep"}
+            assert wasi.fd_close(fd) == SUCCESS
+    assert handles() - before < 20
+    wasi.instance.close()
+
+
 def test_a_large_directory_is_listed_whole(tree: Path) -> None:
     names = {f"a file with a name of some length {i}" for i in range(300)}
     for name in names:

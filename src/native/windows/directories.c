@@ -7,6 +7,7 @@
 
 struct wpy_dir_stream {
     HANDLE handle;
+    os_file_handle directory; /* owned: as with POSIX, os_closedir closes it, too */
     __wasi_dircookie_t cookie; /* of the next entry */
     DWORD next;                /* its offset in `buffer` */
     bool filled, restart;      /* the buffer has more entries; the next read begins anew */
@@ -52,15 +53,18 @@ os_fdopendir(os_file_handle directory, os_dir_stream *out)
         *out = NULL;
         return error;
     }
+    (*out)->directory = directory;
     return os_rewinddir(*out);
 }
 
 __wasi_errno_t
 os_closedir(os_dir_stream stream)
 {
+    os_file_handle directory = stream->directory;
+
     CloseHandle(stream->handle);
     wasm_runtime_free(stream);
-    return 0;
+    return os_close(directory, false);
 }
 
 /* The next entry, or NULL at the end. */
