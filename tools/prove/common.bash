@@ -181,7 +181,8 @@ find_python() { # VERSION
 # -- sources and results ----------------------------------------------------------------------------
 
 # Unpacks an sdist of the checkout to WORK/source. Files that did not change keep their times, so a
-# second build there compiles only what changed. SOURCE_CHANGED counts those that the wheel is made of.
+# second build there compiles only what changed. SOURCE_CHANGED counts those that the wheel is made of;
+# what a build writes beside them stays.
 make_sdist() {
   need rsync
   [ -e "$ROOT/.venv/.dev" ] || make -C "$ROOT" -s .venv/.dev >&2
@@ -193,6 +194,7 @@ make_sdist() {
     { tail "$WORK/logs/sdist.log" >&2; return 1; }
   (cd "$made" && tar -xzf wamr-*.tar.gz && rm wamr-*.tar.gz && mv wamr-* unpacked)
   rsync --archive --checksum --delete --out-format=%n --no-times --exclude=/build --exclude=__pycache__ \
+    --exclude=/src/wamr/_wamr_version.py --exclude='/src/wamr/_capi/_generated.py*' \
     "$made/unpacked/" "$WORK/source/" >"$WORK/logs/changed.txt"
   SOURCE_CHANGED=$(grep -v '/$' "$WORK/logs/changed.txt" |
     grep -cE '^(deleting )?(cmake|codegen|src/native|src/wamr|wamr-src)/|^(setup|build_ffi).py|^pyproject' || true)
