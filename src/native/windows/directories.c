@@ -7,7 +7,7 @@
 
 struct wpy_dir_stream {
     HANDLE handle;
-    os_file_handle directory; /* owned: as with POSIX, os_closedir closes it, too */
+    os_file_handle directory;  /* owned: as with POSIX, os_closedir closes it, too */
     __wasi_dircookie_t cookie; /* of the next entry */
     DWORD next;                /* its offset in `buffer` */
     bool filled, restart;      /* the buffer has more entries; the next read begins anew */
