@@ -81,6 +81,8 @@ def test_memory_is_limited(cli):
         ("--output-bytes", "-1"),
         ("--output-bytes", "much"),
         ("--output-bytes", str(1 << 70)),
+        ("--file-bytes", "-1"),
+        ("--file-bytes", "much"),
         ("--fuel", "1.5"),
         ("--fuel", str(1 << 70)),
         ("--memory", "1X"),

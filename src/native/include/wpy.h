@@ -176,6 +176,7 @@ typedef struct {
     wpy_tag **tags;
     wpy_wasi *wasi;        /* or NULL */
     uint64_t output_bytes; /* that WASI's stdout and stderr take; UINT64_MAX: no limit */
+    uint64_t file_bytes;   /* that a WASI program may add to files; UINT64_MAX: no limit */
     wpy_budget *budget;    /* NULL: no limits of memories and tables */
     uint32_t stack_bytes;
     uint64_t timeout_ns;  /* of each call from Python; 0: none */

@@ -373,6 +373,10 @@ wpy_wasi_native(const char *module, const char *name)
     };
     size_t i;
 
+    void *limited = wpy_file_limit_native(name);
+
+    if (limited)
+        return limited;
     if (!strcmp(module, "wasi_unstable") && !strcmp(name, "poll_oneoff"))
         return (void *)unstable_poll_oneoff;
     for (i = 0; i < sizeof replacements / sizeof *replacements; i++)

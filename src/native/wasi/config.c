@@ -91,6 +91,7 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
     uint32_t i;
 
     wasi->output_left = wasi->output_bytes = instance->imports->output_bytes;
+    wasi->file_bytes = instance->imports->file_bytes;
     if (!wasm_runtime_init_wasi(common, NULL, 0, NULL, 0, (const char **)wasi->env, wasi->env_count,
                                 NULL, 0, NULL, 0, wasi->argv, wasi->argc, streams[0].handle,
                                 streams[1].handle, streams[2].handle, error, size))

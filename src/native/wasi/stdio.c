@@ -349,6 +349,42 @@ write_limited(WASMExecEnv *env, wpy_stream *stream, operation op, os_file_handle
     return error;
 }
 
+/* Writes to a file that the program has opened, as much as its limit allows. */
+static __wasi_errno_t
+write_file(WASMExecEnv *env, operation op, os_file_handle handle, const struct __wasi_ciovec_t *iov,
+           int count, __wasi_filesize_t at, size_t *size)
+{
+    struct __wasi_ciovec_t *allowed;
+    uint64_t sum = 0, left;
+    __wasi_errno_t error;
+    wpy_growth growth;
+    int i;
+
+    for (i = 0; i < count; i++)
+        sum += iov[i].buf_len;
+    left = sum;
+    if (!wpy_begin_growth(env, &growth, handle, op == WRITE_AT ? &at : NULL, &left))
+        return write_any(env, NULL, op, handle, iov, count, at, size);
+    if (left == sum)
+        error = write_any(env, NULL, op, handle, iov, count, at, size);
+    else if (!left)
+        error = __WASI_ENOSPC;
+    else if (!(allowed = malloc((size_t)count * sizeof *allowed)))
+        error = __WASI_ENOMEM;
+    else {
+        for (i = 0; left; i++) {
+            allowed[i] = iov[i];
+            if (allowed[i].buf_len > left)
+                allowed[i].buf_len = (size_t)left;
+            left -= allowed[i].buf_len;
+        }
+        error = write_any(env, NULL, op, handle, allowed, i, at, size);
+        free(allowed);
+    }
+    wpy_end_growth(&growth);
+    return error;
+}
+
 static __wasi_errno_t
 write_either(WASMExecEnv *env, operation op, os_file_handle handle,
              const struct __wasi_ciovec_t *iov, int count, __wasi_filesize_t at, size_t *size)
@@ -356,7 +392,8 @@ write_either(WASMExecEnv *env, operation op, os_file_handle handle,
     wpy_instance *instance = wpy_instance_of(env);
     wpy_stream *stream = instance ? stream_of(instance, handle) : NULL;
 
-    return (stream ? write_limited : write_any)(env, stream, op, handle, iov, count, at, size);
+    return stream ? write_limited(env, stream, op, handle, iov, count, at, size)
+                  : write_file(env, op, handle, iov, count, at, size);
 }
 
 static __wasi_errno_t
@@ -383,6 +420,7 @@ write_at_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_ci
 void
 wpy_wasi_setup(void)
 {
+    wpy_file_limit_setup();
     wamrpy_wasi = (WamrPyWasiHooks){
         .readv = read_hook,
         .writev = write_hook,

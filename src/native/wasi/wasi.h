@@ -4,6 +4,7 @@
  *   stdio.c   the hooks for reading and writing
  *   wait.c    waiting in slices, with windows_wait.c
  *   calls.c   the WASI functions that are replaced as a whole
+ *   file_limit.c  how much a program may add to files
  *   state.c   what snapshots need to know
  *
  * Paths, rights and the table of descriptors are WAMR's, with the patches of cmake/patches/wasi/.
@@ -46,6 +47,8 @@ struct wpy_wasi {
     uint32_t argc, env_count;
     wpy_stream streams[3];
     uint64_t output_left, output_bytes; /* what stdout and stderr may still take; the limit */
+    uint64_t file_used, file_bytes;     /* what was added to files; the limit, or UINT64_MAX */
+    uint64_t entries;                   /* of directories, made under that limit */
     wpy_dir *dirs;
     uint32_t dir_count;
 };
@@ -56,6 +59,27 @@ struct wpy_wasi {
 void wpy_wasi_setup(void);
 /* Called when a function of WASI has returned. */
 void wpy_returned_hook(WASMExecEnv *env);
+
+/* ---- file_limit.c ---- */
+
+/* A write to a file whose growth is limited. */
+typedef struct {
+    wpy_wasi *wasi;
+    os_file_handle handle;
+    uint64_t before; /* the size of the file */
+    uint64_t reserved;
+} wpy_growth;
+
+/* Finds WAMR's functions; once per process. */
+void wpy_file_limit_setup(void);
+/* The function that stands in place of the WASI function of this name; NULL where there is none. */
+void *wpy_file_limit_native(const char *name);
+/* Begins to write `size` bytes to a file, at `at` or, if that is NULL, where the file is. False:
+ * nothing limits it. Otherwise `size` becomes what may be written: 0 where there is no room. */
+bool wpy_begin_growth(WASMExecEnv *env, wpy_growth *growth, os_file_handle handle,
+                      const __wasi_filesize_t *at, uint64_t *size);
+/* Counts what the file has grown by. */
+void wpy_end_growth(const wpy_growth *growth);
 
 /* ---- wait.c ---- */
 

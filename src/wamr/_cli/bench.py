@@ -67,6 +67,7 @@ def add_bench(commands: Any) -> tuple[str, set[str]]:
         "--timeout",
         "--memory",
         "--output-bytes",
+        "--file-bytes",
         "--stack",
     }
 

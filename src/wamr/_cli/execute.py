@@ -56,7 +56,7 @@ def add_run(commands: Any) -> tuple[str, set[str]]:
     add_surroundings(parser)
     parser.set_defaults(execute=_run)
     valued = {"--invoke", "--dir", "--env", "--timeout", "--memory", "--fuel", "--stack"}
-    return "run", valued | {"--output-bytes"}
+    return "run", valued | {"--output-bytes", "--file-bytes"}
 
 
 def _run(given: argparse.Namespace) -> int:

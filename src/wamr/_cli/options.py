@@ -23,6 +23,7 @@ _LIMIT_OPTIONS = {
     "stack_bytes": "--stack",
     "memory_bytes": "--memory",
     "output_bytes": "--output-bytes",
+    "file_bytes": "--file-bytes",
 }
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -142,6 +143,12 @@ def add_surroundings(parser: argparse.ArgumentParser, *, fuel: bool = True) -> N
         help="what it may write to stdout and stderr together: 64K, 10M",
     )
     limits.add_argument(
+        "--file-bytes",
+        metavar="SIZE",
+        type=size,
+        help="what it may add to the files of its directories: 64K, 10M",
+    )
+    limits.add_argument(
         "--stack", metavar="SIZE", type=size, help="size of the stack of WebAssembly, 1M by default"
     )
 
@@ -167,6 +174,7 @@ def surroundings(given: argparse.Namespace, args: list[str], **stdio: Any) -> di
             fuel=given.fuel,
             stack_bytes=given.stack,
             output_bytes=given.output_bytes,
+            file_bytes=given.file_bytes,
         )
     except ValueError as error:
         message = str(error)

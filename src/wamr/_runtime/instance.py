@@ -158,6 +158,7 @@ class Instance:
             c.timeout_ns = timeout_ns
             c.fuel = fuel
             c.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
+            c.file_bytes = NO_LIMIT if limits.file_bytes is None else limits.file_bytes
             try:
                 _link(state, resolved, wasi)
             except BaseException:

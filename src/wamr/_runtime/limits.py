@@ -120,8 +120,12 @@ class ResourceLimits(Options):
     or copying 64 bytes counts as one, too. A program uses the same fuel on every machine.
     output_bytes: the bytes that a WASI program may write to stdout and stderr together during its
     life, discarded ones included, 0 to 2**64 - 2. The bytes up to the limit are delivered, then
-    OutputLimitTrap ends the call. What a program writes to files has no limit here.
-    In a Store, timeout, stack_bytes, fuel and output_bytes are the defaults of its instances;
+    OutputLimitTrap ends the call.
+    file_bytes: the bytes that a WASI program may add to the files of its directories, 0 to
+    2**64 - 2. Holes count; what it cuts off or removes does not count any more. It may also make
+    1000 files, directories and links, and one more for each 1024 bytes. At the limit, writing fails
+    in the program with ENOSPC.
+    In a Store, timeout, stack_bytes, fuel, output_bytes and file_bytes are the defaults of its instances;
     memory_bytes and table_elements limit the sums over everything in the store, host-made externs
     included.
     Immutable, comparable, picklable. Raises TypeError, ValueError.
@@ -132,13 +136,22 @@ class ResourceLimits(Options):
     ResourceLimits(timeout=0.5, fuel=10000)
     """
 
-    __slots__ = ("timeout", "memory_bytes", "stack_bytes", "table_elements", "fuel", "output_bytes")  # noqa: RUF023 - in the order of __init__
+    __slots__ = (
+        "timeout",
+        "memory_bytes",
+        "stack_bytes",
+        "table_elements",
+        "fuel",
+        "output_bytes",
+        "file_bytes",
+    )  # noqa: RUF023 - in the order of __init__
     timeout: float | None
     memory_bytes: int | None
     stack_bytes: int | None
     table_elements: int | None
     fuel: int | None
     output_bytes: int | None
+    file_bytes: int | None
 
     def __init__(
         self,
@@ -149,15 +162,19 @@ class ResourceLimits(Options):
         table_elements: int | None = None,
         fuel: int | None = None,
         output_bytes: int | None = None,
+        file_bytes: int | None = None,
     ) -> None:
         checked_timeout(timeout)
         checked_amount("memory_bytes", memory_bytes)
         checked_amount("table_elements", table_elements)
         checked_fuel(fuel)
         checked_amount("output_bytes", output_bytes)
+        checked_amount("file_bytes", file_bytes)
         if stack_bytes is not None:
             checked_stack("stack_bytes", stack_bytes)
-        self._fill(timeout, memory_bytes, stack_bytes, table_elements, fuel, output_bytes)
+        self._fill(
+            timeout, memory_bytes, stack_bytes, table_elements, fuel, output_bytes, file_bytes
+        )
 
     def __repr__(self) -> str:
         given = zip(self._fields, self._values(), strict=True)

@@ -189,6 +189,7 @@ class Snapshot:
             given.timeout_ns = state.timeout_ns
             given.fuel = fuel
             given.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
+            given.file_bytes = NO_LIMIT if limits.file_bytes is None else limits.file_bytes
             execution = self._make(c, state, resolved, wasi)
         instance: Any = state.instance()
         if self._on_restore is not None:
