@@ -160,6 +160,16 @@ class sdist(_sdist):  # noqa: N801
                 shutil.copy2(source, target)
 
 
+def _description() -> dict[str, str]:
+    """Return the README for package indexes, without its pictures: they are not there."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    parts = [part for part in readme.split("\n\n") if not part.startswith("![")]
+    return {
+        "long_description": "\n\n".join(parts),
+        "long_description_content_type": "text/markdown",
+    }
+
+
 def _arguments() -> dict[str, Any]:
     if ONLY_METADATA.intersection(sys.argv[1:]):
         return {}
@@ -178,4 +188,4 @@ COMMANDS = {
     "sdist": sdist,
 }
 os.chdir(ROOT)  # cffi_modules and pyproject.toml have relative paths
-setup(cmdclass=COMMANDS, **_arguments())
+setup(cmdclass=COMMANDS, **_description(), **_arguments())

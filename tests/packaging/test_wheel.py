@@ -74,10 +74,26 @@ def test_it_has_every_licence(names: set[str]) -> None:
     assert licences == {"LICENSE", "NOTICE"}  # WAMR has the text of LICENSE
 
 
-def test_it_depends_on_cffi_only(wheel: Path) -> None:
+def metadata_of(wheel: Path) -> email.message.Message:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        metadata = email.message_from_bytes(archive.read(name))
+        return email.message_from_bytes(archive.read(name))
+
+
+def test_its_description_is_the_readme_without_pictures(wheel: Path) -> None:
+    """An index shows neither files of the repository nor data in links."""
+    metadata = metadata_of(wheel)
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    text = metadata.get_payload()
+    assert isinstance(text, str)
+    assert text.startswith("# wamr\n\nRun WebAssembly from Python")
+    assert "![" not in text
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme.count("\n## ") == text.count("\n## ") > 3
+
+
+def test_it_depends_on_cffi_only(wheel: Path) -> None:
+    metadata = metadata_of(wheel)
     needed = [each for each in metadata.get_all("Requires-Dist", []) if "extra ==" not in each]
     assert needed == ["cffi>=1.17"]
     assert metadata["License-Expression"] == "Apache-2.0 WITH LLVM-exception"

@@ -137,14 +137,14 @@ class ResourceLimits(Options):
     """
 
     __slots__ = (
-        "timeout",
+        "file_bytes",
+        "fuel",
         "memory_bytes",
+        "output_bytes",
         "stack_bytes",
         "table_elements",
-        "fuel",
-        "output_bytes",
-        "file_bytes",
-    )  # noqa: RUF023 - in the order of __init__
+        "timeout",
+    )
     timeout: float | None
     memory_bytes: int | None
     stack_bytes: int | None
