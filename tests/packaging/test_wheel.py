@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import email
+import email.message
 import os
 import re
 import shutil
@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 import sources
+
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
     pytest.mark.packaging,
