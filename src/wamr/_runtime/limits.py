@@ -136,14 +136,14 @@ class ResourceLimits(Options):
     ResourceLimits(timeout=0.5, fuel=10000)
     """
 
-    __slots__ = (
-        "file_bytes",
-        "fuel",
+    __slots__ = (  # noqa: RUF023 - in the order of __init__
+        "timeout",
         "memory_bytes",
-        "output_bytes",
         "stack_bytes",
         "table_elements",
-        "timeout",
+        "fuel",
+        "output_bytes",
+        "file_bytes",
     )
     timeout: float | None
     memory_bytes: int | None
