@@ -86,7 +86,9 @@ ALSO = {
     "ValType": "code",
     "Foreign": "store",
     "Dir": "path writable",
-    "ResourceLimits": "timeout memory_bytes stack_bytes table_elements fuel output_bytes file_bytes",
+    "ResourceLimits": (
+        "timeout memory_bytes stack_bytes table_elements fuel output_bytes file_bytes"
+    ),
     "CompileError": "line column",
 }
 FUNCTIONS = {"load", "run", "run_async", "wat2wasm"}

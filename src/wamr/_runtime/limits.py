@@ -125,9 +125,8 @@ class ResourceLimits(Options):
     2**64 - 2. Holes count; what it cuts off or removes does not count any more. It may also make
     1000 files, directories and links, and one more for each 1024 bytes. At the limit, writing fails
     in the program with ENOSPC.
-    In a Store, timeout, stack_bytes, fuel, output_bytes and file_bytes are the defaults of its instances;
-    memory_bytes and table_elements limit the sums over everything in the store, host-made externs
-    included.
+    In a Store, memory_bytes and table_elements limit the sums over everything in the store,
+    host-made externs included; the others are the defaults of its instances.
     Immutable, comparable, picklable. Raises TypeError, ValueError.
     C: `wasm_instance_new_with_args`.
 
