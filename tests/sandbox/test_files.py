@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -257,3 +258,23 @@ def test_a_directory_without_files_is_used_again():
 
 def _directories() -> list[Path]:
     return list(Path(_folder._pool._base).iterdir())
+
+
+def test_the_collector_may_release_a_directory_while_another_one_is_taken(monkeypatch):
+    python()  # skips without the package
+    pool = _folder._Pool()
+    kept, dropped = pool.take(), pool.take()
+    pool.put(kept)
+
+    def untouched(_):  # `take` calls it, and the collector may run in any call
+        monkeypatch.undo()
+        pool.put(dropped)
+        return True
+
+    monkeypatch.setattr(_folder.Folder, "is_untouched", untouched)
+    taken = []
+    thread = threading.Thread(target=lambda: taken.append(pool.take()), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert taken == [kept]
+    assert pool.take() is dropped
