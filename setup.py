@@ -160,7 +160,7 @@ class sdist(_sdist):  # noqa: N801
                 shutil.copy2(source, target)
 
 
-def _description() -> dict[str, str]:
+def _description() -> dict[str, Any]:
     """Return the README for package indexes, without its pictures: they are not there."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     parts = [part for part in readme.split("\n\n") if not part.startswith("![")]
