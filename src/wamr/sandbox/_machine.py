@@ -47,19 +47,12 @@ OTHER_PROGRAM = 86  # the exit code of a program that is of another version than
 SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
 _ENOUGH = 256 << 20  # bytes of memory, for an interpreter to start
-_MOST_FILE_BYTES = (1 << 64) - 2
 _NEARLY = 1 << 20  # bytes: with less memory than this left, an interpreter that dies has no memory
 
 
 @lru_cache
 def _bounds(limits: RunLimits) -> ResourceLimits:
-    return ResourceLimits(
-        memory_bytes=limits.memory,
-        stack_bytes=limits.stack,
-        fuel=_ENDLESS_FUEL,
-        # Of what the run itself counts, which ends it, this is the bound between two counts.
-        file_bytes=min(2 * limits.file_bytes, _MOST_FILE_BYTES),
-    )
+    return ResourceLimits(memory_bytes=limits.memory, stack_bytes=limits.stack, fuel=_ENDLESS_FUEL)
 
 
 class Interpreter:
