@@ -11,6 +11,7 @@ import pytest
 
 import wamr
 from wamr import Dir, Instance, Module, ResourceLimits, Store, WasiConfig
+from wamr._runtime.limits import check_file_bytes
 
 pytestmark = pytest.mark.usefixtures("wat")
 
@@ -367,3 +368,9 @@ def test_a_limit_is_a_number_of_bytes(value, error):
         ResourceLimits(file_bytes=value)
     assert ResourceLimits(file_bytes=None) == ResourceLimits()
     assert repr(ResourceLimits(file_bytes=7)) == "ResourceLimits(file_bytes=7)"
+
+
+def test_a_system_that_can_not_count_refuses_the_limit():
+    check_file_bytes(None, frozenset())
+    with pytest.raises(wamr.UnavailableError, match="file_bytes is not available on Windows"):
+        check_file_bytes(0, frozenset())

@@ -4,7 +4,7 @@
  *   stdio.c   the hooks for reading and writing
  *   wait.c    waiting in slices, with windows_wait.c
  *   calls.c   the WASI functions that are replaced as a whole
- *   file_limit.c  how much a program may add to files
+ *   file_limit.c  how much a program may add to files, with file_limit_calls.c
  *   state.c   what snapshots need to know
  *
  * Paths, rights and the table of descriptors are WAMR's, with the patches of cmake/patches/wasi/.
@@ -70,16 +70,19 @@ typedef struct {
     uint64_t reserved;
 } wpy_growth;
 
-/* Finds WAMR's functions; once per process. */
-void wpy_file_limit_setup(void);
-/* The function that stands in place of the WASI function of this name; NULL where there is none. */
-void *wpy_file_limit_native(const char *name);
 /* Begins to write `size` bytes to a file, at `at` or, if that is NULL, where the file is. False:
  * nothing limits it. Otherwise `size` becomes what may be written: 0 where there is no room. */
 bool wpy_begin_growth(WASMExecEnv *env, wpy_growth *growth, os_file_handle handle,
                       const __wasi_filesize_t *at, uint64_t *size);
 /* Counts what the file has grown by. */
 void wpy_end_growth(const wpy_growth *growth);
+
+/* ---- file_limit_calls.c ---- */
+
+/* Finds WAMR's functions; once per process. */
+void wpy_file_limit_setup(void);
+/* The function that stands in place of the WASI function of this name; NULL where there is none. */
+void *wpy_file_limit_native(const char *name);
 
 /* ---- wait.c ---- */
 

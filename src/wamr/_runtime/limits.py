@@ -8,7 +8,9 @@ output where it is written (src/native/wasi/stdio.c).
 from __future__ import annotations
 
 from .._backend.binding import ffi, lib
+from .._backend.features import FEATURES
 from .._base.immutable import Options
+from ..errors import UnavailableError
 from .allocation import allocation_failure
 from .engine import checked_stack
 
@@ -32,6 +34,16 @@ def checked_timeout(timeout: object) -> int:
     if not timeout >= 0:
         raise ValueError(f"timeout must not be {_below_zero(timeout)}")
     return max(1, int(min(timeout, MAX_SECONDS) * 1e9))
+
+
+def check_file_bytes(value: object, features: frozenset[str] = FEATURES) -> None:
+    """Raise TypeError or ValueError, or UnavailableError on systems where nothing counts them."""
+    checked_amount("file_bytes", value)
+    if value is not None and "wasi-directories" not in features:
+        raise UnavailableError(
+            "file_bytes is not available on Windows: nothing there counts what a program adds to "
+            "its files. Run it on Linux or macOS, or without dirs"
+        )
 
 
 def _below_zero(number: float) -> str:
@@ -127,7 +139,8 @@ class ResourceLimits(Options):
     in the program with ENOSPC.
     In a Store, memory_bytes and table_elements limit the sums over everything in the store,
     host-made externs included; the others are the defaults of its instances.
-    Immutable, comparable, picklable. Raises TypeError, ValueError.
+    Immutable, comparable, picklable. Raises TypeError, ValueError, and UnavailableError for
+    file_bytes on Windows.
     C: `wasm_instance_new_with_args`.
 
     >>> from wamr import ResourceLimits
@@ -168,7 +181,7 @@ class ResourceLimits(Options):
         checked_amount("table_elements", table_elements)
         checked_fuel(fuel)
         checked_amount("output_bytes", output_bytes)
-        checked_amount("file_bytes", file_bytes)
+        check_file_bytes(file_bytes)
         if stack_bytes is not None:
             checked_stack("stack_bytes", stack_bytes)
         self._fill(
