@@ -33,6 +33,15 @@ def may_try_again(c: Any) -> tuple[bool, Any]:
     return (True, None) if may_help and reclaim() else (False, error)
 
 
+def apply_again(wasi: Any, opened: Any, c: Any, state: InstanceState) -> Any:
+    """Return a new WASI state for a second attempt, since the first has used `opened` up, or None."""
+    if opened is None:
+        return None
+    opened.release()
+    state.remove_files()
+    return wasi._apply(c, state)
+
+
 def _no_room(text: str) -> bool:
     return "allocate linear memory failed" in text or "too many table elements" in text
 

@@ -17,7 +17,7 @@ from .._base.wasi import WasiBase
 from ..errors import ClosedError, SnapshotError
 from .calls import raise_status, take_error
 from .exports import Exports, exports_of
-from .failure import may_try_again, raise_failed
+from .failure import apply_again, may_try_again, raise_failed
 from .imports import Resolved, check_shape
 from .limits import (
     NO_FUEL_LIMIT,
@@ -359,10 +359,7 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
         if failed and not out[0]:
             again, error = may_try_again(module._c)
             if again:
-                if wasi is not None and opened is not None:  # the first attempt has used it up
-                    opened.release()
-                    state.remove_files()
-                    opened = wasi._apply(c, state)
+                opened = apply_again(wasi, opened, c, state)
                 failed = wait_for(lambda: lib.wpy_instance_new(module._c, c, out), "linking")
     finally:
         if opened is not None:

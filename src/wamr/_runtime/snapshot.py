@@ -17,7 +17,7 @@ from .._base.wasi import WasiBase
 from .._values.references import find_func
 from ..errors import LinkError, SnapshotError
 from .execution import Execution, copied_execution
-from .failure import may_try_again, raise_failed
+from .failure import apply_again, may_try_again, raise_failed
 from .imports import Resolved, check_shape
 from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits
 from .module import Module
@@ -170,12 +170,10 @@ class Snapshot:
         if self._alone and wasi is None and imports is None:
             stack, timeout_ns = limits.stack_bytes or 0, state.timeout_ns
             alone = c, state.instance_id, budget, stack, timeout_ns, fuel
-            made = lib.wpy_snapshot_instance_alone(*alone)
-            error = None
+            made, error = lib.wpy_snapshot_instance_alone(*alone), None
             if not made:
                 again, error = may_try_again(self._module._c)
-                if again:
-                    made = lib.wpy_snapshot_instance_alone(*alone)
+                made = lib.wpy_snapshot_instance_alone(*alone) if again else made
             if not made:
                 self._check_open()
                 raise_failed(state, error)
@@ -225,26 +223,19 @@ class Snapshot:
     def _make(
         self, c: Any, state: InstanceState, resolved: Resolved, wasi: WasiBase | None
     ) -> Execution | None:
-        given = resolved.c
+        given, made, error = resolved.c, ffi.new(_MADE), None
         opened = None if wasi is None else wasi._apply(given, state)
-        made = ffi.new(_MADE)
         stop = ffi.new(_STOP) if self._suspended else ffi.NULL
-        error = None
 
         def attempt() -> int:
             return int(lib.wpy_snapshot_instance(c, given, made, stop))
 
         try:
-            status = attempt()
-            if status:
-                status = wait_for(attempt, "making an instance of a snapshot", status)
+            status = wait_for(attempt, "making an instance of a snapshot")
             if status and status != _REFUSED:
                 again, error = may_try_again(self._module._c)
                 if again:
-                    if wasi is not None and opened is not None:  # the first attempt has used it up
-                        opened.release()
-                        state.remove_files()
-                        opened = wasi._apply(given, state)
+                    opened = apply_again(wasi, opened, given, state)
                     status = wait_for(attempt, "making an instance of a snapshot")
         finally:
             if opened is not None:
