@@ -34,7 +34,7 @@ def may_try_again(c: Any) -> tuple[bool, Any]:
 
 
 def apply_again(wasi: Any, opened: Any, c: Any, state: InstanceState) -> Any:
-    """Return a new WASI state for a second attempt, since the first has used `opened` up, or None."""
+    """Return a new WASI state for a second attempt: the first has used `opened` up, if any."""
     if opened is None:
         return None
     opened.release()
