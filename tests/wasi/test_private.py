@@ -150,6 +150,19 @@ def test_the_mapping_reads_writes_and_deletes(wasi):
     assert repr(files) == "<wamr private directory: no files>"
 
 
+def test_files_that_the_program_has_open_are_replaced_and_removed(wasi):
+    program, files = wasi({"a": b"old", "b": b"1", "sub/c": b"2"})
+    opened = [program.open(name)[1] for name in ("a", "b", "sub/c")]
+    files["a"] = b"new"
+    assert dict(files) == {"a": b"new", "b": b"1", "sub/c": b"2"}
+    files.clear()
+    assert dict(files) == {}
+    files["b"] = b"another"
+    assert [program.read(fd) for fd in opened] == [b"old", b"1", b"2"]
+    assert program.open("a")[0] != 0
+    program.instance.close()
+
+
 @pytest.mark.parametrize(
     "name",
     ["missing", "sub", "sub/missing", "a.csv/x", "", "..", "../x", "/etc/passwd", "a\0", 5, None],

@@ -77,7 +77,7 @@ def write(root: str, parts: tuple[str, ...], data: bytes) -> None:
     with suppress(FileNotFoundError):  # it may have other names
         if S_ISDIR(os.lstat(path).st_mode):
             raise IsADirectoryError(21, os.strerror(21), path)
-        os.unlink(path)  # noqa: PTH108
+        unlink(root, parts)
     with open(path, "xb", buffering=0) as file:  # noqa: PTH123
         rest = memoryview(data)
         while rest:
@@ -96,8 +96,13 @@ def read(root: str, parts: tuple[str, ...]) -> bytes | None:
 
 
 def unlink(root: str, parts: tuple[str, ...]) -> None:
-    """Remove a file. Raises OSError."""
-    os.unlink(_path(root, parts))  # noqa: PTH108
+    """Remove a file. Raises OSError.
+
+    Windows may keep the name of a file that the program has open, so it goes to another folder.
+    """
+    gone = os.path.join(os.path.dirname(root), os.urandom(8).hex())  # noqa: PTH118, PTH120
+    os.rename(_path(root, parts), gone)  # noqa: PTH104
+    os.unlink(gone)  # noqa: PTH108
 
 
 def is_file(root: str, parts: tuple[str, ...]) -> bool:
