@@ -87,7 +87,8 @@ build_wheel() {
   # Its Python files and metadata are taken; what it has compiled is there already (make_sdist).
   (cd "$ROOT" && .venv/bin/python -m build --wheel --no-isolation --outdir "$WORK/wheels/linux" .)
   PATH=$WORK/venv/bin:$PATH WAMR_CROSS=$cross "$WORK/venv/bin/python" "$PROVE/windows/build.py" "$WORK/source" \
-    "$(find_library include)" "$WORK/libpython3.a" "$WORK"/wheels/linux/*.whl "$WORK/wheels"
+    "$(find_library include)" "$WORK/libpython3.a" "$WORK"/wheels/linux/*.whl "$WORK/wheels/linux"
+  mv "$WORK"/wheels/linux/*-win_*.whl "$WORK/wheels" # now it is complete
   rm -rf "$WORK/wheels/linux"
 }
 
