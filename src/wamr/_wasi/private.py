@@ -45,12 +45,12 @@ def _parts(what: str, name: object) -> tuple[str, ...]:
     if "\0" in name:
         raise ValueError(f"{what} contains a NUL character: {name!r}")
     try:
-        longest = max(len(os.fsencode(part)) for part in parts)
+        longest = max(len(trees.encoded(part)) for part in parts)
     except UnicodeEncodeError:
         raise ValueError(f"{what} contains a lone surrogate: {name!r}") from None
     if longest > _MAX_NAME:
         raise ValueError(f"{what} has a part of {longest} bytes: {_MAX_NAME} are possible")
-    if len(os.fsencode(name)) > trees.MAX_PATH:
+    if len(trees.encoded(name)) > trees.MAX_PATH:
         raise ValueError(f"{what} has more than {trees.MAX_PATH} bytes")
     for part in parts:
         if trees.refuses(part):

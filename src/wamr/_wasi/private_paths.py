@@ -44,6 +44,11 @@ def two_spellings(paths: Iterable[tuple[str, ...]]) -> tuple[str, str] | None:
     return None
 
 
+def encoded(name: str) -> bytes:
+    """Return the bytes of a name, as a program sees it. Raises UnicodeEncodeError."""
+    return name.encode()
+
+
 def literal(path: str) -> str:
     """Return an absolute path of which Windows takes each component as it is."""
     if os.name != "nt" or path.startswith("\\\\?\\"):

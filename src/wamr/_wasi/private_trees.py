@@ -33,6 +33,11 @@ def two_spellings(paths: Iterable[tuple[str, ...]]) -> tuple[str, str] | None:
     return None
 
 
+def encoded(name: str) -> bytes:
+    """Return the bytes of a name. Raises UnicodeEncodeError."""
+    return os.fsencode(name)
+
+
 def literal(path: str) -> str:
     """Return the absolute path in the form that the other functions take."""
     return path
