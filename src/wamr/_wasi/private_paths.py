@@ -154,11 +154,23 @@ def _listed(path: str) -> list[tuple[str, bool]]:
     return found
 
 
+_left: set[str] = set()  # directories that a program still had open when they were removed
+
+
 def remove(base: str) -> None:
     """Remove the directory and everything in it, as far as the system lets it.
 
-    What is in the folders there is moved up first, so no path gets long.
+    What a program still has open is tried again when the next directory is removed.
     """
+    _left.add(base)
+    for each in list(_left):
+        _remove_now(each)
+        if not os.path.lexists(each):
+            _left.discard(each)
+
+
+def _remove_now(base: str) -> None:
+    """Remove what can be removed. What is in folders is moved up first, so no path gets long."""
     moved_names, number = os.urandom(8).hex(), 0
     with suppress(OSError):
         moved = True
