@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import wamr
+import wamr.ffi
 from wamr._base.opening import opened
 
 OPENS: dict[str, Callable[[Path], object]] = {
