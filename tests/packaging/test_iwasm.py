@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -141,3 +142,28 @@ def test_only_clang_cl_compiles_for_windows_on_windows(
     for compiler in ("", "cl.exe", "clang-cl", str(tmp_path / "clang-cl")):
         monkeypatch.setenv("CC", compiler)
         assert iwasm.clang_cl() == str(tmp_path / "clang-cl")
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="asks CMake, with gcc")
+@pytest.mark.parametrize("processor", ["x86_64", "aarch64", "riscv64"])
+def test_each_processor_has_simd(root: Path, tmp_path: Path, processor: str) -> None:
+    """WAMR turns a half of it off for RISC-V, and then nothing compiles."""
+    place = iwasm.layout(root)
+    iwasm.build(root, None, place.c_files)
+    options = {
+        "CMAKE_SYSTEM_NAME": "Linux",
+        "CMAKE_SYSTEM_PROCESSOR": processor,
+        "CMAKE_MAKE_PROGRAM": iwasm._tool("ninja"),
+        "FETCHCONTENT_FULLY_DISCONNECTED": "ON",
+        "FETCHCONTENT_SOURCE_DIR_SIMDE": iwasm._simde(place.build / "simde").as_posix(),
+        "WAMR_ROOT_DIR": place.tree.as_posix(),
+        "WPY_SOURCES": ";".join(path.as_posix() for path in place.c_files),
+        "WPY_INCLUDE": place.native.as_posix(),
+        "WPY_INTERP": place.interp.as_posix(),
+    }
+    command = [iwasm._tool("cmake"), "-S", root / "cmake", "-B", tmp_path, "-G", "Ninja"]
+    command += [f"-D{name}={value}" for name, value in options.items()]
+    subprocess.run(command, capture_output=True, check=True)
+    ninja = (tmp_path / "build.ninja").read_text(encoding="utf-8")
+    found = set(re.findall(r"-DWASM_ENABLE_(SIMDE?=\d)", ninja))
+    assert found == {"SIMD=1", "SIMDE=1"}
