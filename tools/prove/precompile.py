@@ -42,7 +42,7 @@ def rewrite_tests(work: Path) -> None:
         if name.startswith("test_") or name == "conftest.py" or path.parent.name == "support":
             folder = work / "pycache" / "work" / path.parent.relative_to(work)
             folder.mkdir(parents=True, exist_ok=True)
-            digest, code = _rewrite_test(path, None)  # type: ignore[arg-type]
+            digest, code = _rewrite_test(path, None)
             with (folder / (path.stem + PYC_TAIL)).open("wb") as file:
                 _write_pyc_fp(file, digest, code)
 
