@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from collecting import collect_until
+from platforms import needs_fork
 from small_modules import Referent
 
 import wamr
@@ -272,6 +274,28 @@ def test_what_a_call_has_taken_out_of_a_table_is_not_dropped(host: ReferenceInst
     call.exit()
     host.collect()
     assert gone() is None
+
+
+@needs_fork
+def test_a_child_of_a_fork_waits_for_no_thread_of_its_parent(host: ReferenceInstance) -> None:
+    other, table = Passing(host), host.instance.store._objects
+    other.enter()
+    host.exports.id(Referent())
+    host.collect()
+    assert len(table) == 1
+    child = os.fork()
+    if not child:
+        left = 255
+        try:
+            host.collect()
+            left = len(table) + table.passing
+        finally:
+            os._exit(left)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert (len(table), table.passing) == (1, 1)
+    other.exit()
+    host.collect()
+    assert not len(table)
 
 
 def test_what_is_passed_during_the_marking_is_not_dropped(host: ReferenceInstance) -> None:

@@ -7,6 +7,7 @@
 #include "core/core.h"
 #if defined(WPY_CHECKED)
 #include "include/checked_locks.h"
+#include "include/now.h"
 #endif
 
 #include <time.h>
@@ -19,6 +20,12 @@ THREAD_LOCAL wpy_thread wpy_self;
 static korp_mutex registry;
 static uint64_t last_serial;
 uint32_t wpy_forks;
+
+uint32_t
+wpy_fork_count(void)
+{
+    return wpy_forks;
+}
 
 void
 wpy_registry_lock(void)

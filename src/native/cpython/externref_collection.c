@@ -17,6 +17,7 @@
  * to collect.
  */
 #include "cpython/externref_collection.h"
+#include "include/now.h"
 
 #include <string.h>
 
@@ -66,6 +67,13 @@ begin_marking(ExternrefTableBase *table, uint32_t *count)
     bool begun = false;
 
     LOCK(&table->counts.lock);
+    if (UNLIKELY(table->forks !=
+                 wpy_fork_count())) { /* of the parent's threads, this one is left */
+        table->forks = wpy_fork_count();
+        wpy_passing_reset((PyObject *)table);
+        if (table->counts.state != MARKED)
+            set_state(table, NOT_COLLECTING);
+    }
     /* after a collection that was given up, calls may still be in `late` */
     if (table->counts.state == NOT_COLLECTING && !table->counts.late) {
         if (table->touched)

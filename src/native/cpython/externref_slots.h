@@ -17,6 +17,7 @@ typedef struct {
     uint32_t mask;   /* the number of slots - 1 */
     uint32_t limit;  /* counts.limit, where no collection is draining or marking */
     uint32_t tries;  /* calls that could not go on with the collection */
+    uint32_t forks;  /* wpy_fork_count() when `counts` was right; set by init */
     PyObject *marks; /* bytes, by reference; NULL unless the state is MARKED */
 } ExternrefTableBase;
 

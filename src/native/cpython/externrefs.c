@@ -14,6 +14,7 @@
 #include "cpython/externref_slots.h"
 #include "cpython/externrefs.h"
 #include "cpython/passing_refs.h"
+#include "include/now.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -298,6 +299,15 @@ set_limit(PyObject *self, PyObject *value, void *closure)
     return 0;
 }
 
+static int
+init(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    ((ExternrefTableBase *)self)->forks = wpy_fork_count();
+    return 0;
+}
+
 /* No members, since those are read without the lock. */
 static PyGetSetDef getset[] = {
     {"limit", get_count, set_limit,
@@ -311,6 +321,7 @@ static PyGetSetDef getset[] = {
 };
 
 static PyType_Slot slots[] = {
+    {Py_tp_init, init},
     {Py_tp_dealloc, dealloc},
     {Py_tp_traverse, traverse},
     {Py_tp_clear, clear},

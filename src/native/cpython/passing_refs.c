@@ -152,6 +152,16 @@ wpy_end_passing(PyObject *table)
         end_passing(passing, (ExternrefCounts *)table);
 }
 
+void
+wpy_passing_reset(PyObject *table)
+{
+    ExternrefCounts *counts = (ExternrefCounts *)table;
+    const wpy_passing *passing = find_passing(table);
+
+    counts->passing = passing ? passing->all - passing->uncounted : 0;
+    counts->late = passing ? passing->late : 0;
+}
+
 /* ---- methods ---- */
 
 PyObject *

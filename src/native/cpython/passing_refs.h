@@ -40,6 +40,10 @@ void wpy_end_passing(PyObject *table);
 /* The same for an access that only reads references: also where a collection is due. */
 bool wpy_begin_reading(PyObject *table);
 
+/* In the child of a fork, where the calls of the parent's other threads never end: counts only
+ * those of this thread. Under the table's lock. */
+void wpy_passing_reset(PyObject *table);
+
 /* A method of ExternrefTableBase: returns a new context manager for the same, for one block of the
  * present thread. It keeps the table alive. NULL with an exception where there is no memory. */
 PyObject *wpy_passing_block(PyObject *table, PyObject *args);

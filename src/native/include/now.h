@@ -10,6 +10,9 @@
 
 #include "include/wpy.h"
 
+/* core/thread.c: how often this process and its parents were forked. */
+uint32_t wpy_fork_count(void);
+
 /* runtime/table.c: WPY_RANGE: no such element. WPY_NO_MEMORY: beyond the maximum or the budget, or
    no room (wpy_take_refusal). */
 int wpy_table_get_now(wpy_table *table, uint32_t index, uint32_t *out);

@@ -6,6 +6,7 @@ src/native/cpython/externrefs.c has the same in C, externref_collection.c explai
 from __future__ import annotations
 
 import builtins
+import os
 from _thread import RLock, get_ident
 
 from .._base.locks import locked
@@ -53,6 +54,7 @@ class ExternrefTableBase:
         "_marks",
         "_objects",
         "_passing",
+        "_process",
         "_spare",
         "_state",
         "_touched",
@@ -67,6 +69,7 @@ class ExternrefTableBase:
         self._limit = 0
         self._state = NOT_COLLECTING
         self._tries = 0
+        self._process = os.getpid()
         self._touched: set[int] = set()  # numbers that were asked for since the collection began
         self._marker: builtins.object = None  # who marks
         self._marks = b""  # of a collection that has MARKED
@@ -182,6 +185,12 @@ class ExternrefTableBase:
         return dropped
 
     def _begin_marking(self, marker: builtins.object) -> int:
+        if self._process != os.getpid():  # forked: of the parent's threads, this one is left
+            self._process = os.getpid()
+            mine = self._passing.get(get_ident())
+            self._passing = {} if mine is None else {get_ident(): mine}
+            if self._state != MARKED:
+                self._state = NOT_COLLECTING
         if self._state == NOT_COLLECTING and not self._late():
             self._touched.clear()
             self._set_state(DRAINING)
