@@ -97,7 +97,7 @@ def test_each_name_of_python_is_in_the_stable_abi(module: pefile.PE) -> None:
 
 
 def test_reference_counts_are_those_of_the_oldest_python(module: pefile.PE) -> None:
-    """Newer headers call functions that 3.10 lacks, or count in another way (refcounts.h)."""
+    """Newer headers call functions that 3.10 lacks, or count in another way."""
     names = imports(module)["python3.dll"]
     assert "_Py_Dealloc" in names
     assert not names & {"_Py_IncRef", "_Py_DecRef", "Py_IncRef", "Py_DecRef", "_Py_SetRefcnt"}

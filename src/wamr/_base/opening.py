@@ -7,12 +7,9 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from io import BufferedReader
-    from typing import TypeAlias
-
-    Path: TypeAlias = str | bytes | os.PathLike[str]
 
 
-def opened(path: Path) -> BufferedReader:
+def opened(path: str | bytes | os.PathLike[str]) -> BufferedReader:
     """Open a file to read bytes. Raises OSError, which is IsADirectoryError for a directory."""
     try:
         return open(path, "rb")  # noqa: PTH123 - pathlib takes long to import
@@ -22,7 +19,7 @@ def opened(path: Path) -> BufferedReader:
         raise
 
 
-def directory_error(path: Path) -> IsADirectoryError:
+def directory_error(path: str | bytes | os.PathLike[str]) -> IsADirectoryError:
     """Return the error for a directory where a file is needed."""
     import errno
 
