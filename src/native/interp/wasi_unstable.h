@@ -41,7 +41,20 @@ unstable_fd_seek(wasm_exec_env_t exec_env, wasi_fd_t fd, wasi_filedelta_t offset
 {
     static const wasi_whence_t known[] = {__WASI_WHENCE_CUR, __WASI_WHENCE_END, __WASI_WHENCE_SET};
 
-    return wasi_fd_seek(exec_env, fd, offset, whence < 3 ? known[whence] : whence, newoffset);
+    wasm_module_inst_t module_inst = get_module_inst(exec_env);
+    wasi_ctx_t wasi_ctx = get_wasi_ctx(module_inst);
+    wasi_filesize_t position;
+    wasi_errno_t err;
+
+    if (!wasi_ctx)
+        return __WASI_EACCES;
+    if (!validate_native_addr(newoffset, (uint64)sizeof(position)))
+        return __WASI_EFAULT;
+    err = wasmtime_ssp_fd_seek(exec_env, wasi_ctx->curfds, fd, offset,
+                               whence < 3 ? known[whence] : whence, &position);
+    if (!err)
+        memcpy(newoffset, &position, sizeof(position)); /* at any address */
+    return err;
 }
 
 static void

@@ -373,10 +373,12 @@ wpy_wasi_native(const char *module, const char *name)
     };
     size_t i;
 
-    void *limited = wpy_file_limit_native(name);
+    void *function = wpy_file_limit_native(name);
 
-    if (limited)
-        return limited;
+    if (!function)
+        function = wpy_wide_result_native(module, name);
+    if (function)
+        return function;
     if (!strcmp(module, "wasi_unstable") && !strcmp(name, "poll_oneoff"))
         return (void *)unstable_poll_oneoff;
     for (i = 0; i < sizeof replacements / sizeof *replacements; i++)

@@ -4,6 +4,7 @@
  *   stdio.c   the hooks for reading and writing
  *   wait.c    waiting in slices, with windows_wait.c
  *   calls.c   the WASI functions that are replaced as a whole
+ *   wide_results.c  those that write numbers of 64 bits
  *   file_limit.c  how much a program may add to files, with file_limit_calls.c
  *   state.c   what snapshots need to know
  *
@@ -59,6 +60,11 @@ struct wpy_wasi {
 void wpy_wasi_setup(void);
 /* Called when a function of WASI has returned. */
 void wpy_returned_hook(WASMExecEnv *env);
+
+/* ---- wide_results.c ---- */
+
+/* The function that stands in place of the WASI function of this name; NULL where there is none. */
+void *wpy_wide_result_native(const char *module, const char *name);
 
 /* ---- file_limit.c ---- */
 
