@@ -156,11 +156,13 @@ def test_cancelling_before_the_code_begins_is_fine(sandbox):
     async def main():
         tasks = [asyncio.create_task(sandbox.run_async("1")) for _ in range(30)]
         await asyncio.sleep(0)
-        for task in tasks[::2]:
-            task.cancel()
+        # False: it is done already, if its thread was as fast as that
+        cancelled = [task.cancel() for task in tasks[::2]]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(result.value == 1 for result in results[1::2])
-        assert all(isinstance(result, asyncio.CancelledError) for result in results[::2])
+        assert any(cancelled)
+        for result, was_cancelled in zip(results[::2], cancelled, strict=True):
+            assert isinstance(result, asyncio.CancelledError) == was_cancelled
 
     asyncio.run(main())
 

@@ -229,6 +229,7 @@ build_and_install() { # BUILD INSTALL: functions
 # Copies the checkout, without what git ignores, to WORK/tree: the tests run there, with the package
 # that the wheel installed.
 copy_tests() {
+  rm -rf "$WORK/tree" # with what was removed from the checkout, and what tests have built
   (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard |
     rsync --archive --from0 --files-from=- --ignore-missing-args . "$WORK/tree/")
 }
