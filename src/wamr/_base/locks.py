@@ -2,10 +2,11 @@
 
 A signal handler may raise an exception after any call: also after the one that has taken a lock,
 before the code that gives it back is reached. In CPython 3.14 that is so within `with lock:`, too.
-Here a lock is taken inside of `try`, and between the beginning of `finally` and the release there
-is no call, so CPython runs no handler there. The code that needs the lock is a function: in CPython
-3.14, the jump at the end of a loop is not always part of the `try` that the loop is in. PyPy may
-run a handler before any bytecode: the second `finally` is for it.
+Here a lock is taken inside of `try`. Between the beginning of `finally` and the release there is no
+call, and no `if` that jumps, so CPython runs no handler there (3.10 runs them at jumps). The code
+that needs the lock is a function: in CPython 3.14, the jump at the end of a loop is not always part
+of the `try` that the loop is in. PyPy may run a handler before any bytecode: the second `finally`
+is for it.
 """
 
 from __future__ import annotations

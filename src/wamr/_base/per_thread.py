@@ -33,8 +33,7 @@ class PerThread:
             values[thread] = value
             return function(*args)
         finally:  # as in locks.py, without a call
-            if outer is None:
+            values[thread] = outer
+            if outer is None:  # CPython 3.10 runs handlers where an `if` jumps
                 del values[thread]
-            else:
-                values[thread] = outer
             del args  # no cycle through the traceback

@@ -43,21 +43,28 @@ class Store:
         thread, turn, nested = get_ident(), self.turn, False
         me, outer = [thread], None
         try:
-            if turn.setdefault(0, me) is not me and (nested := self.wait(me)):
-                outer = self.active
-            self.active = (None, None, None, outer, thread)
-            return function(*args)
-        finally:
             try:
-                if nested:
-                    self.active = outer
-                elif turn[0] is me:
-                    self.active = None
-                    del turn[0]
-            except KeyError:
-                pass
-            if self.waiting:
-                self.wake()
+                if turn.setdefault(0, me) is not me and (nested := self.wait(me)):
+                    outer = self.active
+                self.active = (None, None, None, outer, thread)
+                return function(*args)
+            finally:
+                try:
+                    if turn[0] is me:  # CPython 3.10 runs handlers where an `if` jumps: not here
+                        self.active = None
+                        del turn[0]
+                    elif nested:
+                        self.active = outer
+                except KeyError:
+                    pass
+                if self.waiting:
+                    self.wake()
+        finally:
+            if turn and turn.get(0) is me:
+                self.active = None
+                del turn[0]
+            elif nested:
+                self.active = outer
 
     def wait(self, me: list[int]) -> bool:
         """Acquire the lock, which is taken; return whether a call of this thread has it already.

@@ -253,36 +253,43 @@ def wasm_func_call(func: Any, args: Any, results: Any) -> Any:
     thread, nested = get_ident(), False
     me, outer = [thread], None
     try:  # as Store.run
-        if turn.setdefault(0, me) is not me and (nested := state.wait(me)):
-            outer = state.active
-        known_args, known_results, known = call.known
-        if args is not known_args or results is not known_results:
-            args, results, known = call.check(args, results)
-        state.active = (call.tracked, args, results, outer, thread)
-        if call.tracked.over:
-            find(FUNC, func, "wasm_func_call", "func")
-            raise ReferenceError("wasm_func_call: func is being deleted by another thread")
-        if call.refs:
-            _check_refs(call.signature, args)
-        trap = lib.wpy_api_call(known)
-        if trap == known:  # C found that the structs have changed
-            trap = call.check_and_call(args, results)
-        if trap:
-            return new_trap(trap, call.store)
-        if call.refs:
-            call.own_refs(results)
-        return trap
-    finally:
         try:
-            if nested:
-                state.active = outer
-            elif turn[0] is me:
-                state.active = None
-                del turn[0]
-        except KeyError:
-            pass
-        if state.waiting:
-            state.wake()
+            if turn.setdefault(0, me) is not me and (nested := state.wait(me)):
+                outer = state.active
+            known_args, known_results, known = call.known
+            if args is not known_args or results is not known_results:
+                args, results, known = call.check(args, results)
+            state.active = (call.tracked, args, results, outer, thread)
+            if call.tracked.over:
+                find(FUNC, func, "wasm_func_call", "func")
+                raise ReferenceError("wasm_func_call: func is being deleted by another thread")
+            if call.refs:
+                _check_refs(call.signature, args)
+            trap = lib.wpy_api_call(known)
+            if trap == known:  # C found that the structs have changed
+                trap = call.check_and_call(args, results)
+            if trap:
+                return new_trap(trap, call.store)
+            if call.refs:
+                call.own_refs(results)
+            return trap
+        finally:
+            try:
+                if turn[0] is me:
+                    state.active = None
+                    del turn[0]
+                elif nested:
+                    state.active = outer
+            except KeyError:
+                pass
+            if state.waiting:
+                state.wake()
+    finally:
+        if turn and turn.get(0) is me:
+            state.active = None
+            del turn[0]
+        elif nested:
+            state.active = outer
 
 
 def _check_refs(signature: Signature, args: Any) -> None:
