@@ -16,12 +16,6 @@
 /* As in stdio.c. With a size of 0 it asks whether there is something to read. */
 extern int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
 
-static bool
-is_in_memory(WASMExecEnv *env, const void *address, uint64_t size)
-{
-    return wasm_runtime_validate_native_addr(env->module_inst, (void *)(uintptr_t)address, size);
-}
-
 /* ---- poll_oneoff ---- */
 
 #define MOST_SUBSCRIPTIONS 65536u /* a program has at most 1024 descriptors */
@@ -275,9 +269,9 @@ poll_either(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *
 
     if (count == 0)
         return __WASI_EINVAL;
-    if (!is_in_memory(env, in, count * size) ||
-        !is_in_memory(env, out, (uint64_t)count * sizeof *out) ||
-        !is_in_memory(env, out_count, sizeof found))
+    if (!wpy_is_in_memory(env, in, count * size) ||
+        !wpy_is_in_memory(env, out, (uint64_t)count * sizeof *out) ||
+        !wpy_is_in_memory(env, out_count, sizeof found))
         return __WASI_EFAULT;
     if (count > MOST_SUBSCRIPTIONS)
         return __WASI_EINVAL;
@@ -345,11 +339,10 @@ proc_exit(WASMExecEnv *env, uint32_t code)
 static uint32_t
 not_a_socket(WASMExecEnv *env, __wasi_fd_t fd)
 {
-    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
     __wasi_fdstat_t status;
 
-    return wasmtime_ssp_fd_fdstat_get(env, context->curfds, fd, &status) ? __WASI_EBADF
-                                                                         : __WASI_ENOTSOCK;
+    return wasmtime_ssp_fd_fdstat_get(env, wpy_fd_table(env), fd, &status) ? __WASI_EBADF
+                                                                           : __WASI_ENOTSOCK;
 }
 
 static uint32_t

@@ -44,12 +44,6 @@ wpy_limited_files(WASMExecEnv *env)
     return wasi && wasi->file_bytes != UINT64_MAX ? wasi : NULL;
 }
 
-struct fd_table *
-wpy_fd_table(WASMExecEnv *env)
-{
-    return wasm_runtime_get_wasi_ctx(env->module_inst)->curfds;
-}
-
 void
 wpy_give_back(wpy_wasi *wasi, uint64_t bytes)
 {

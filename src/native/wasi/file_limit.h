@@ -12,8 +12,6 @@
 
 /* The configuration of the caller if its files are limited; else NULL. Borrowed. */
 wpy_wasi *wpy_limited_files(WASMExecEnv *env);
-/* The caller's descriptors. Borrowed. */
-struct fd_table *wpy_fd_table(WASMExecEnv *env);
 
 /* Whether so many bytes may be added to files; bytes that were added and now are gone. */
 bool wpy_has_room(const wpy_wasi *wasi, uint64_t bytes);

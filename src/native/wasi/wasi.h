@@ -54,6 +54,22 @@ struct wpy_wasi {
     uint32_t dir_count;
 };
 
+/* The descriptors of the caller; NULL: it has no WASI configuration. Borrowed. */
+static inline struct fd_table *
+wpy_fd_table(WASMExecEnv *env)
+{
+    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
+
+    return context ? context->curfds : NULL;
+}
+
+/* Whether the bytes are in the caller's memory; else the call ends with a trap. */
+static inline bool
+wpy_is_in_memory(WASMExecEnv *env, const void *address, uint64_t size)
+{
+    return wasm_runtime_validate_native_addr(env->module_inst, (void *)(uintptr_t)address, size);
+}
+
 /* ---- stdio.c ---- */
 
 /* Sets the hooks; once per process. */

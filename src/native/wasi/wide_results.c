@@ -9,13 +9,13 @@
  */
 #include "wasi/wasi.h"
 
-/* The caller's descriptors; NULL: it has no WASI configuration. Borrowed. */
-static struct fd_table *
-descriptors(WASMExecEnv *env)
+/* Whether the caller may use files, and has `size` bytes at `out`: 0, or an errno. */
+static __wasi_errno_t
+refusal(WASMExecEnv *env, const uint8_t *out, size_t size)
 {
-    WASIContext *context = wasm_runtime_get_wasi_ctx(env->module_inst);
-
-    return context ? context->curfds : NULL;
+    if (!wpy_fd_table(env))
+        return __WASI_EACCES;
+    return wpy_is_in_memory(env, out, size) ? 0 : __WASI_EFAULT;
 }
 
 /* Copies a result to the program's memory unless the function failed; the errno. */
@@ -27,18 +27,12 @@ deliver(__wasi_errno_t error, uint8_t *out, const void *result, size_t size)
     return error;
 }
 
-static bool
-is_writable(WASMExecEnv *env, uint8_t *out, uint64_t size)
-{
-    return wasm_runtime_validate_native_addr(env->module_inst, out, size);
-}
-
 static uint32_t
 clock_res_get(WASMExecEnv *env, uint32_t clock, uint8_t *out)
 {
     __wasi_timestamp_t resolution;
 
-    if (!is_writable(env, out, sizeof resolution))
+    if (!wpy_is_in_memory(env, out, sizeof resolution))
         return __WASI_EFAULT;
     return deliver(os_clock_res_get(clock, &resolution), out, &resolution, sizeof resolution);
 }
@@ -48,7 +42,7 @@ clock_time_get(WASMExecEnv *env, uint32_t clock, uint64_t precision, uint8_t *ou
 {
     __wasi_timestamp_t now;
 
-    if (!is_writable(env, out, sizeof now))
+    if (!wpy_is_in_memory(env, out, sizeof now))
         return __WASI_EFAULT;
     return deliver(os_clock_time_get(clock, precision, &now), out, &now, sizeof now);
 }
@@ -56,60 +50,50 @@ clock_time_get(WASMExecEnv *env, uint32_t clock, uint64_t precision, uint8_t *ou
 static uint32_t
 fd_seek(WASMExecEnv *env, __wasi_fd_t fd, int64_t offset, uint32_t whence, uint8_t *out)
 {
-    struct fd_table *table = descriptors(env);
     __wasi_filesize_t position;
+    __wasi_errno_t error = refusal(env, out, sizeof position);
 
-    if (!table)
-        return __WASI_EACCES;
-    if (!is_writable(env, out, sizeof position))
-        return __WASI_EFAULT;
-    return deliver(wasmtime_ssp_fd_seek(env, table, fd, offset, (__wasi_whence_t)whence, &position),
-                   out, &position, sizeof position);
+    if (!error)
+        error = wasmtime_ssp_fd_seek(env, wpy_fd_table(env), fd, offset, (__wasi_whence_t)whence,
+                                     &position);
+    return deliver(error, out, &position, sizeof position);
 }
 
 static uint32_t
 fd_tell(WASMExecEnv *env, __wasi_fd_t fd, uint8_t *out)
 {
-    struct fd_table *table = descriptors(env);
     __wasi_filesize_t position;
+    __wasi_errno_t error = refusal(env, out, sizeof position);
 
-    if (!table)
-        return __WASI_EACCES;
-    if (!is_writable(env, out, sizeof position))
-        return __WASI_EFAULT;
-    return deliver(wasmtime_ssp_fd_tell(env, table, fd, &position), out, &position,
-                   sizeof position);
+    if (!error)
+        error = wasmtime_ssp_fd_tell(env, wpy_fd_table(env), fd, &position);
+    return deliver(error, out, &position, sizeof position);
 }
 
 static uint32_t
 fd_filestat_get(WASMExecEnv *env, __wasi_fd_t fd, uint8_t *out)
 {
-    struct fd_table *table = descriptors(env);
     __wasi_filestat_t status;
+    __wasi_errno_t error = refusal(env, out, sizeof status);
 
-    if (!table)
-        return __WASI_EACCES;
-    if (!is_writable(env, out, sizeof status))
-        return __WASI_EFAULT;
     memset(&status, 0, sizeof status); /* the padding is copied, too */
-    return deliver(wasmtime_ssp_fd_filestat_get(env, table, fd, &status), out, &status,
-                   sizeof status);
+    if (!error)
+        error = wasmtime_ssp_fd_filestat_get(env, wpy_fd_table(env), fd, &status);
+    return deliver(error, out, &status, sizeof status);
 }
 
 static uint32_t
 path_filestat_get(WASMExecEnv *env, __wasi_fd_t fd, uint32_t flags, const char *path, uint32_t size,
                   uint8_t *out)
 {
-    struct fd_table *table = descriptors(env);
     __wasi_filestat_t status;
+    __wasi_errno_t error = refusal(env, out, sizeof status);
 
-    if (!table)
-        return __WASI_EACCES;
-    if (!is_writable(env, out, sizeof status))
-        return __WASI_EFAULT;
     memset(&status, 0, sizeof status);
-    return deliver(wasmtime_ssp_path_filestat_get(env, table, fd, flags, path, size, &status), out,
-                   &status, sizeof status);
+    if (!error)
+        error =
+            wasmtime_ssp_path_filestat_get(env, wpy_fd_table(env), fd, flags, path, size, &status);
+    return deliver(error, out, &status, sizeof status);
 }
 
 void *
