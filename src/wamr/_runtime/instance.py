@@ -21,7 +21,6 @@ from .failure import apply_again, may_try_again, raise_failed
 from .imports import Resolved, check_shape
 from .limits import (
     NO_FUEL_LIMIT,
-    NO_LIMIT,
     ResourceLimits,
     checked_extension,
     checked_fuel,
@@ -157,8 +156,7 @@ class Instance:
             c.stack_bytes = stack
             c.timeout_ns = timeout_ns
             c.fuel = fuel
-            c.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
-            c.file_bytes = NO_LIMIT if limits.file_bytes is None else limits.file_bytes
+            limits._set_bytes(c)
             try:
                 _link(state, resolved, wasi)
             except BaseException:

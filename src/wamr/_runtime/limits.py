@@ -197,6 +197,11 @@ class ResourceLimits(Options):
         """Return the timeout in nanoseconds, 0 for none."""
         return checked_timeout(self.timeout)
 
+    def _set_bytes(self, c: Any) -> None:
+        """Set what a WASI program may write in the C struct of a new instance's imports."""
+        c.output_bytes = NO_LIMIT if self.output_bytes is None else self.output_bytes
+        c.file_bytes = NO_LIMIT if self.file_bytes is None else self.file_bytes
+
     def _budget(self, parent: Any) -> Any:
         """Return a new budget in C within the budget `parent`; `parent` itself if not limited."""
         memory = checked_amount("memory_bytes", self.memory_bytes)

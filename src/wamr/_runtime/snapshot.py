@@ -19,7 +19,7 @@ from ..errors import LinkError, SnapshotError
 from .execution import Execution, copied_execution
 from .failure import apply_again, may_try_again, raise_failed
 from .imports import Resolved, check_shape
-from .limits import NO_FUEL_LIMIT, NO_LIMIT, ResourceLimits
+from .limits import NO_FUEL_LIMIT, ResourceLimits
 from .module import Module
 from .snapshot_taking import check_hook, check_keep, names, refusal, take, take_suspended, waiting
 from .state import SNAPSHOT, InstanceState, new_state
@@ -186,8 +186,7 @@ class Snapshot:
             given.stack_bytes = limits.stack_bytes or 0
             given.timeout_ns = state.timeout_ns
             given.fuel = fuel
-            given.output_bytes = NO_LIMIT if limits.output_bytes is None else limits.output_bytes
-            given.file_bytes = NO_LIMIT if limits.file_bytes is None else limits.file_bytes
+            limits._set_bytes(given)
             execution = self._make(c, state, resolved, wasi)
         instance: Any = state.instance()
         if self._on_restore is not None:
