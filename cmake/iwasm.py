@@ -139,7 +139,8 @@ def build(root: Path, build_dir: Path | None, c_files: Iterable[Path]) -> Iwasm:
     prepare(root, paths.build)
     _configure(paths, sorted({path.resolve() for path in c_files}))
     jobs = os.environ.get("MAX_JOBS") or str(os.cpu_count() or 1)
-    _call([_tool("cmake"), "--build", paths.cmake, "--config", _build_type(), "--parallel", jobs])
+    command: list[str | Path] = [_tool("cmake"), "--build", paths.cmake]
+    _call([*command, "--config", _build_type(), "--parallel", jobs], paths.root)
     return describe(paths)
 
 
@@ -268,13 +269,17 @@ def _configure(paths: Layout, c_files: list[Path]) -> None:
         return
     if done.get("kept") != kept:
         shutil.rmtree(paths.cmake, ignore_errors=True)
-    _call(command)
+    _call(command, paths.root)
     note.write_text(json.dumps(configured), encoding="utf-8")
 
 
-def _call(command: list[str | Path]) -> None:
+def _call(command: list[str | Path], root: Path) -> None:
     words = [str(word) for word in command]
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    # ccache knows a file again that another folder has at the same place below this one.
+    environment = {"CCACHE_BASEDIR": str(root)} | os.environ
+    done = subprocess.run(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     output = done.stdout.decode(errors="replace")
     if done.returncode:
         errors = re.sub(r"(?m)^\[\d+/\d+\] .*\n", "", output)  # without Ninja's progress

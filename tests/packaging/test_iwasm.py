@@ -80,9 +80,9 @@ def test_building_again_does_nothing(root: Path) -> None:
     assert [path.stat().st_mtime_ns for path in built.libraries] == before
 
 
-def test_a_failing_build_shows_the_output_and_the_command() -> None:
+def test_a_failing_build_shows_the_output_and_the_command(tmp_path: Path) -> None:
     with pytest.raises(iwasm.BuildError, match=r"no-such-option(?s:.*)This failed:"):
-        iwasm._call([iwasm._tool("cmake"), "--no-such-option"])
+        iwasm._call([iwasm._tool("cmake"), "--no-such-option"], tmp_path)
 
 
 @pytest.mark.skipif(bool(iwasm.missing_tools()), reason="needs cmake and ninja")
