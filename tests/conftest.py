@@ -56,4 +56,5 @@ def wat():
     needs("wasmtime", "wat")
     from wamr.wat import wat2wasm
 
+    wat2wasm("(module)")  # imports wasmtime, which else each forked child of a test would import
     return wat2wasm

@@ -8,6 +8,7 @@ test. Where there is no fork, the body runs as usual.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import mmap
 import os
 import pickle
@@ -81,6 +82,8 @@ def in_child(body: Callable[[], object]) -> tuple[str, str]:
 def run_and_exit(body: Callable[[], object], writer: int) -> NoReturn:
     # An expected crash needs no core dump and no traceback.
     faulthandler.disable()
+    if hasattr(gc, "freeze"):  # not in PyPy
+        gc.freeze()  # a collection would write to all objects, and so copy the parent's pages
     bounds.start_timer(SECONDS)
     try:
         body()

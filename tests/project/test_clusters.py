@@ -68,6 +68,15 @@ def test_ray_loses_nothing_when_a_worker_is_killed(steps: str) -> None:
 
 
 # ------------------------------------------------------------------ a scheduler and workers
+def _read_if_complete(place: Path) -> dict[str, str]:
+    """Return what Dask writes of its scheduler; empty while the file isn't there, or not whole."""
+    try:
+        described: dict[str, str] = json.loads(place.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return described
+
+
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a scheduler and two workers as processes; return the scheduler's address."""
@@ -83,10 +92,10 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log) for command in commands
     ]
     try:
-        while not place.exists():
+        while not (described := _read_if_complete(place)):
             assert started[0].poll() is None, (tmp_path / "log").read_text()
             time.sleep(0.1)
-        yield json.loads(place.read_text())["address"]
+        yield described["address"]
     finally:
         for process in reversed(started):
             process.kill()

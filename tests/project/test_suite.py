@@ -91,7 +91,16 @@ def test_shares_are_files_that_are_there() -> None:
     parts = {
         f"{file} {part}" for file, parts in distribution.PARTS.items() for part in range(parts)
     }
-    assert set(distribution.FIRST) <= known | parts
+    folders = {f"{path.name}/" for path in TESTS.iterdir() if path.is_dir()}
+    assert set(distribution.FIRST) <= known | parts | folders
+
+
+def test_shares_begin_in_order_and_all_others_follow() -> None:
+    names = ["packaging", "patches/test_a.py", "perf", "perf/test_a.py", "unit/test_a.py"]
+    places = [distribution.place(name) for name in names]
+    assert places == sorted(places)
+    assert len(set(places)) == 4
+    assert places[3:] == [len(distribution.FIRST)] * 2
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX only")

@@ -64,14 +64,26 @@ def reserved() -> int:
     return int(pages) * resource.getpagesize()
 
 
-def collect_garbage() -> None:
-    """Free the instances of cycles that earlier tests left, before they come near the limit.
+class _Collector:
+    """Frees the instances of cycles that earlier tests left, before they come near the limit.
 
     Python collects its oldest generation by the number of objects, and an instance with gigabytes
-    of addresses is one object. A quarter of the limit may stay with the pools of WAMR's memories.
+    of addresses is one object. What stays reserved is with the pools of WAMR's memories, which
+    later tests use again: only what is reserved in addition may be garbage.
     """
-    if sys.platform == "linux" and not SANITIZED and reserved() > ADDRESSES // 2:
-        collect_everything()
+
+    def __init__(self) -> None:
+        self._kept = 0
+
+    def collect_if_needed(self) -> None:
+        if sys.platform != "linux" or SANITIZED:
+            return
+        if reserved() > max(ADDRESSES // 2, self._kept + ADDRESSES // 8):
+            collect_everything()
+            self._kept = reserved()
+
+
+COLLECTOR = _Collector()
 
 
 def start_timer(seconds: float) -> None:
@@ -98,4 +110,4 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         stop_timer()
-        collect_garbage()
+        COLLECTOR.collect_if_needed()

@@ -1,4 +1,4 @@
-"""A pytest plugin: how pytest-xdist distributes the tests over processes, one for each core.
+"""A pytest plugin: how pytest-xdist distributes the tests over processes, three for two cores.
 
 A file is a share: one process runs it in order, so its fixtures are set up once. Files with a
 common expensive fixture form one share; long files without one are split into several. The longest
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +18,16 @@ import pytest
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
-# The longest shares, longest first; all others follow.
+# The longest shares, longest first; all others follow. A name with "/" at its end is a folder.
 FIRST = (
     "packaging",
     "packaging/test_threads.py",
     "compiled by zig",
+    "patches/",  # each test forks, which takes the longer the more memory earlier tests have left
     "project/test_samples.py",
     "differential/test_cpython.py",
     "differential/test_exceptions.py",
     "stress/test_memory_failures.py",
-    "patches/test_malformed.py",
     "perf",
     "spec/test_spec_suspended.py",
     "unit/test_portable.py 0",
@@ -64,6 +64,12 @@ def share(nodeid: str) -> str:
     return next((known for start, known in TOGETHER.items() if path.startswith(start)), path)
 
 
+def place(name: str) -> int:
+    """Return the place of a share in the order in which shares begin."""
+    folder = name.partition("/")[0] + "/"
+    return next((FIRST.index(key) for key in (name, folder) if key in FIRST), len(FIRST))
+
+
 def plain(nodeids: Iterable[str]) -> list[str]:
     """Return unique names without addresses, which differ from process to process."""
     seen: Counter[str] = Counter()
@@ -77,12 +83,19 @@ def plain(nodeids: Iterable[str]) -> list[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest shares first, and sort parameters of a test, which may come from a set."""
-    order = {name: number for number, name in enumerate(FIRST)}
     tests = [list(same) for _, same in groupby(items, lambda item: item.nodeid.partition("[")[0])]
     for same in tests:
         same.sort(key=lambda item: ADDRESS.sub("", item.nodeid))
-    tests.sort(key=lambda same: order.get(share(same[0].nodeid), len(order)))
+
+    tests.sort(key=lambda same: place(share(same[0].nodeid)))
     items[:] = chain.from_iterable(tests)
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Start more processes than there are cores: tests also wait, for timers and for processes."""
+    cores = yield
+    return cores + cores // 2
 
 
 @pytest.hookimpl(optionalhook=True)
