@@ -16,9 +16,18 @@ def refusal(data: bytes) -> str:
     return text
 
 
+def leb(number: int) -> bytes:
+    """Return an unsigned LEB128 number."""
+    out = b""
+    while number >= 0x80:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
 def module(*sections: tuple[int, bytes]) -> bytes:
-    """Return a module of these sections; each is its id and its content, of up to 127 bytes."""
+    """Return a module of these sections; each is its id and its content."""
     parts = [b"\0asm\1\0\0\0"]
     for code, body in sections:
-        parts.append(bytes([code, len(body)]) + body)
+        parts.append(bytes([code]) + leb(len(body)) + body)
     return b"".join(parts)

@@ -1,14 +1,17 @@
 """Why a module was refused: the limit that it exceeds, its malformed bytes, the place."""
 
 import contextlib
-import struct
 import subprocess
 import sys
 
 import pytest
-from modules_as_bytes import module, refusal
+from modules_as_bytes import leb, module, refusal
 
 from wamr import CompileError, Engine, Module
+from wamr._diagnosis.instructions import instruction, skip_to
+from wamr._diagnosis.names import MOST_STEPS
+from wamr._diagnosis.reader import Reader, Uses
+from wamr._diagnosis.sections import Contents
 
 # ------------------------------------------------------------------ modules without a proposal
 TYPES = (1, b"\1\x60\0\0")
@@ -226,30 +229,20 @@ def test_a_huge_number_of_locals(wat):
 def test_too_deep_blocks(wat):
     depth = 65_536
     body = b"\0" + b"\x02\x40" * depth + b"\x0b" * (depth + 1)
-    size = _leb(len(body))
-    section = b"\1" + size + body
-    data = module(TYPES, FUNCTIONS) + b"\x0a" + _leb(len(section)) + section
+    data = module(TYPES, FUNCTIONS, (10, b"\1" + leb(len(body)) + body))
     assert "function 0 nests more than 65,535 blocks" in refusal(data)
 
 
 def test_a_function_of_too_many_parameters():
-    type_ = b"\1\x60" + _leb(70_000) + b"\x7f" * 70_000 + b"\0"
-    data = module() + b"\1" + _leb(len(type_)) + type_
+    type_ = b"\1\x60" + leb(70_000) + b"\x7f" * 70_000 + b"\0"
+    data = module((1, type_))
     assert "the parameters, or the results, of a function's type" in refusal(data)
 
 
 def test_a_constant_expression_that_is_too_long():
     body = b"\1\x7f\0\x41\1" + b"\x41\1\x6a" * 2000 + b"\x0b"
-    data = module() + b"\6" + _leb(len(body)) + body
+    data = module((6, body))
     assert "a constant expression is longer than 4096 bytes" in refusal(data)
-
-
-def _leb(number):
-    out = b""
-    while number >= 0x80:
-        out += struct.pack("B", number & 0x7F | 0x80)
-        number >>= 7
-    return out + bytes([number])
 
 
 # ------------------------------------------------------------------ costs
@@ -260,3 +253,74 @@ def test_nothing_of_it_is_imported_before_something_is_refused():
         "print([name for name in sys.modules if '_diagnosis' in name])"
     )
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
+
+
+def _counted(count, item):
+    return leb(count) + item * count
+
+
+MOST, MANY = 1000, 3000
+LARGE = {  # sections of many small parts, before one that is unknown
+    "types": [(1, _counted(MANY, b"\x60\0\0"))],
+    "imports": [TYPES, (2, _counted(MANY, b"\0\0\0\0"))],
+    "functions": [TYPES, (3, _counted(MANY, b"\0"))],
+    "bodies": [TYPES, (3, _counted(MANY, b"\0")), (10, _counted(MANY, b"\2\0\x0b"))],
+    "globals": [(6, _counted(MANY, b"\x7f\0\x41\0\x0b"))],
+    "exports": [(5, b"\1\0\1"), (7, _counted(MANY, b"\1e\2\0"))],
+    "data": [(5, b"\1\0\1"), (11, _counted(MANY, b"\0\x41\0\x0b\0"))],
+    "elements": [
+        *[TYPES, FUNCTIONS, (4, b"\1\x70\0\1")],
+        (9, b"\1\0\x41\0\x0b" + _counted(MANY, b"\0")),
+        (10, b"\1\2\0\x0b"),
+    ],
+    "constant": [(6, b"\1\x7f\0\x41\0" + b"\x41\0\x6a" * MANY + b"\x0b")],
+    "locals": [(10, b"\1" + leb(2 * MANY + 3) + _counted(MANY, b"\0\x7f") + b"\x0b")],
+    "instructions": [(10, b"\1" + leb(MANY + 4) + b"\0\x41\0" + b"\xc0" * MANY + b"\x0b")],
+    "sections": [(0, b"\1a")] * MANY,
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+def test_only_so_much_of_a_module_is_read_for_an_explanation(what):
+    data = module(*LARGE[what], (99, b""))
+    contents = Contents(data, MOST)
+    assert contents.uses.left < 0  # it has stopped
+    read = [contents.uses.types, contents.imports, contents.exports, contents.bodies]
+    assert max(map(len, [*read, contents.sections])) <= MOST
+    assert contents.problem is None
+    unknown = f"unknown (99) section: the section is unknown at offset {len(data) - 2:#x}"
+    assert Contents(data).problem == unknown
+
+
+def test_what_is_read_of_a_large_module_counts_and_an_incomplete_function_does_not():
+    function = b"\0" + b"\x41\0\xc0\x1a" * MOST + b"\x0b"  # i32.extend8_s is not of 1.0
+    bodies = b"\2" + b"\2\0\x0b" + leb(len(function)) + function
+    data = module(TYPES, (3, b"\2\0\0"), (13, b"\1\0\0"), (10, bodies))
+    whole, begun = Contents(data), Contents(data, MOST)
+    assert {"exceptions", "sign-extension"} <= set(whole.uses)
+    assert "exceptions" in begun.uses
+    assert "sign-extension" not in begun.uses
+    assert len(begun.bodies) == 2
+
+
+def test_the_place_is_told_in_a_function_that_is_not_read():
+    function = b"\0" + b"\x41\0\xc0\x1a" * MOST_STEPS + b"\xff\x0b"
+    section = b"\1" + leb(len(function)) + function
+    told = refusal(module(TYPES, FUNCTIONS, (10, section)))
+    assert (
+        told == f"unsupported opcode 0xff: in function 0, at byte {len(function) - 2} of its code"
+    )
+
+
+def test_the_instruction_of_each_byte_is_found():
+    code = b"\x41\x80\x7f\x1a\x01\xc0\x20\x81\0\x28\2\4\x02\x40\x0b\xfd\x0c" + bytes(16) + b"\x1a"
+    code = code * 3 + b"\xff"
+    uses = Uses()
+    reader, begins = Reader(code, 0, len(code), uses), []
+    while reader.at < len(code) - 1:
+        begins.append(reader.at)
+        instruction(reader)
+    begins.append(reader.at)
+    for offset in range(1, len(code) + 1):
+        reader.at = 0
+        assert skip_to(reader, offset) == max(begin for begin in begins if begin < offset)

@@ -96,6 +96,25 @@ def scan(reader: Reader) -> None:
             instruction(reader)
 
 
+def skip_to(reader: Reader, offset: int) -> int:
+    """Read up to the instruction that has the byte before `offset`; return where it begins.
+
+    It may be an unknown one.
+    """
+    begin = reader.at
+    while reader.at < offset:
+        begin = reader.at
+        found = _MVP.match(reader.data, begin, offset)
+        if found and found.end() < offset:
+            reader.at = found.end()
+            continue
+        try:
+            instruction(reader)
+        except Malformed:
+            break
+    return begin
+
+
 def balanced(reader: Reader) -> bool:
     """Tell whether all blocks of a function are closed, and its last byte is its own `end`."""
     open_ = [0]  # the opcodes that have opened the blocks; 0: the function
@@ -131,7 +150,8 @@ def constant(reader: Reader) -> None:
 
 
 def instruction(reader: Reader) -> int:
-    """Read one instruction; return its first byte."""
+    """Read one instruction; return its first byte. Raises Malformed, TooMuchToRead."""
+    reader.uses.count()
     begin, code = reader.at, reader.byte()
     if code in _PLAIN:
         immediates = _PLAIN[code]

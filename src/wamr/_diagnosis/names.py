@@ -12,6 +12,10 @@ from .._base.binary_format import (
 from .._base.binary_reader import BinaryReader, Malformed
 from .._base.printable import printable
 
+# How much of a module is read to explain an error: so many sections, items and instructions, one by
+# one, take a second. A module may be made to take hours.
+MOST_STEPS = 500_000
+
 
 def shown_function(data: bytes, index: int) -> str:
     """Return `function 3 "div"`, or `function 3` if the function has no name."""
@@ -30,7 +34,9 @@ def _name_of(data: bytes, index: int) -> str | None:
     """Return the name in the name section, else that of an export, else None."""
     reader = BinaryReader(data, HEADER_BYTES, len(data))
     exported = None
-    while reader.at < reader.end:
+    for _ in range(MOST_STEPS):
+        if reader.at >= reader.end:
+            break
         code, size = reader.byte(), reader.number()
         inside = BinaryReader(data, reader.at, min(reader.at + size, reader.end))
         reader.at = inside.end
@@ -44,7 +50,7 @@ def _name_of(data: bytes, index: int) -> str | None:
 
 
 def _exported(reader: BinaryReader, index: int) -> str | None:
-    for _ in range(reader.number()):
+    for _ in range(min(reader.number(), MOST_STEPS)):
         name, kind, at = reader.text(), reader.byte(), reader.number()
         if kind == FUNCTION and at == index:
             return name
@@ -57,7 +63,7 @@ def _named(reader: BinaryReader, index: int) -> str | None:
         if kind != FUNCTION_NAMES:
             reader.skip(size)
             continue
-        for _ in range(reader.number()):
+        for _ in range(min(reader.number(), MOST_STEPS)):
             at, name = reader.number(), reader.text()
             if at == index:
                 return name

@@ -5,8 +5,17 @@ Spec: section 5.3, and the binary formats of the proposals. Invalid bytes raise 
 
 from __future__ import annotations
 
+import sys
+
 from .._base.binary_format import NUMBERS, V128, VALUE_TYPES
 from .._base.binary_reader import BinaryReader, Malformed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 _PACKED = {0x78: "i8", 0x77: "i16"}
 # Heap types: the name, and the feature that introduces it.
@@ -31,6 +40,10 @@ _SHARED = 0x65
 _EXACT = 0x62
 
 
+class TooMuchToRead(Exception):
+    """The module has more items and instructions than are to be read."""
+
+
 class Use:
     """The first use of a feature in a module: what, at which offset, in which section, function."""
 
@@ -44,10 +57,14 @@ class Use:
 
 
 class Uses(dict[str, Use]):
-    """The first uses of features in a module, by feature; and the module's indexed definitions."""
+    """The first uses of features in a module, by feature; and the module's indexed definitions.
 
-    def __init__(self) -> None:
+    most: how many items and instructions may be read one by one.
+    """
+
+    def __init__(self, most: int = sys.maxsize) -> None:
         super().__init__()
+        self.left = most
         self.section = ""  # the section that is being read
         self.function: int | None = None  # the function whose code is being read
         self.types: list[str] = []
@@ -55,6 +72,12 @@ class Uses(dict[str, Use]):
         self.tags = 0
         self.imported_globals = 0
         self.max_type = -1  # the greatest index of a type in a type, where it may be defined later
+
+    def count(self) -> None:
+        """Count what is read next, an item or an instruction. Raises TooMuchToRead."""
+        self.left -= 1
+        if self.left < 0:
+            raise TooMuchToRead
 
     def note(self, feature: str, what: str, offset: int) -> None:
         """Record a use of `feature`, if it is the first."""
@@ -70,6 +93,16 @@ class Reader(BinaryReader):
     def __init__(self, data: bytes, at: int, end: int, uses: Uses) -> None:
         super().__init__(data, at, end)
         self.uses = uses
+
+    def vector(self, item: Callable[[], T]) -> list[T]:
+        """Return the items of a vector, each of which counts. Raises TooMuchToRead."""
+        count = self.uses.count
+
+        def counted() -> T:
+            count()
+            return item()
+
+        return super().vector(counted)
 
     # ---- indices
     def index(self, count: int, what: str) -> int:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import re
 
 from .._base.binary_format import HEADER_BYTES, MAGIC, VERSION
-from .._base.binary_reader import Malformed
 from ..errors import CompileError, compile_error_from_text
-from .names import shown_function
+from .names import MOST_STEPS, shown_function
 from .proposals import PROPOSALS, lacking, listed, what_there_is
-from .reader import Reader, Use
+from .reader import Reader, TooMuchToRead, Use
 from .sections import Body, Contents
 from .too_large import too_large
 
@@ -98,7 +97,7 @@ def compile_error(text: str, data: bytes) -> CompileError:
         return error
     if data[4:HEADER_BYTES] != VERSION:
         return _other_version(data) or error
-    contents = Contents(data)
+    contents = Contents(data, MOST_STEPS)
     words = str(error)
     body, code = _find_instruction(contents, found)
     reason = _proposal(contents, words, body, code) or too_large(contents, data, words, body)
@@ -109,9 +108,9 @@ def compile_error(text: str, data: bytes) -> CompileError:
     )
     if words == "type mismatch" and code and data[code.start] == _TRY_TABLE:
         details.append(_CATCHES)
-    if body is not None:
-        where = f", at byte {code.start:#x}" if code else ""
-        details.append(f"in {shown_function(data, body.index)}{where}")
+    if found is not None:
+        where = f", at byte {code.start:#x}" if code else f", at byte {found[2]} of its code"
+        details.append(f"in {shown_function(data, int(found[1]))}{where}")
     message = ": ".join([words, ", ".join(details)]) if details else words
     if body is None and contents.problem and _UNREADABLE.fullmatch(words):
         message += f" ({contents.problem})"
@@ -142,16 +141,14 @@ def _find_instruction(contents: Contents, found: re.Match[str] | None) -> tuple[
 
 def _instruction(contents: Contents, body: Body, read: int) -> range:
     """Return the range of the instruction that contains the byte before the offset `read`."""
-    from .instructions import instruction
+    from .instructions import skip_to
 
+    contents.uses.left = MOST_STEPS
     reader = Reader(contents.data, body.code, body.end, contents.uses)
-    begin = reader.at
     try:
-        while reader.at < min(read, body.end):
-            begin = reader.at
-            instruction(reader)
-    except Malformed:  # an unknown instruction
-        pass
+        begin = skip_to(reader, min(read, body.end))
+    except TooMuchToRead:
+        return range(0)
     return range(begin, reader.at)
 
 

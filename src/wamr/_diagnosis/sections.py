@@ -7,11 +7,14 @@ or not WAMR implements them. Spec: section 5.5.
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+
 from .._base.binary_format import CUSTOM_SECTION, FUNCTION, HEADER_BYTES, MODULE_NAME, VERSION
 from .._base.binary_reader import Malformed
 from .._base.wasi import WASI
 from .instructions import balanced, constant, scan
-from .reader import Reader, Uses
+from .reader import Reader, TooMuchToRead, Uses
 from .segments import read_data, read_element
 
 TYPE_CHECKING = False
@@ -55,15 +58,16 @@ class Body:
 class Contents:
     """The contents of a module, with types as text. `uses` has the features that it uses.
 
-    problem: the first malformed part, or None.
+    most: how many items and instructions to read one by one; what comes after them is left out.
+    Attribute `problem`: the first malformed part, or None.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, most: int = sys.maxsize) -> None:
         self.data = data
         self.sections: list[dict[str, Any]] = []
         self.imports: list[dict[str, str]] = []
         self.exports: list[dict[str, str]] = []
-        self.uses = Uses()
+        self.uses = Uses(most)
         self.name: str | None = None
         self.start: int | None = None
         self.problem: str | None = None
@@ -73,7 +77,8 @@ class Contents:
         self._functions = 0  # without imported ones
         self._last = -1  # the position of the last section in _ORDER
         self._indices: dict[str, list[str]] = {kind: [] for kind in _KINDS}
-        self._read_module(data)
+        with suppress(TooMuchToRead):
+            self._read_module(data)
         self._resolve()
 
     @property
@@ -115,6 +120,7 @@ class Contents:
             self._note("", Malformed(reader.at, f"there is no type {self.uses.max_type}"))
 
     def _section(self, reader: Reader) -> None:
+        self.uses.count()
         begin = reader.at
         code, size = reader.byte(), reader.number()
         offset = reader.at
@@ -197,11 +203,16 @@ class Contents:
         self.bodies[-1].locals = _locals(body)
         self.uses.section = "code"
         code = self.bodies[-1].code = body.at
-        scan(body)
-        if len(self.uses) > known:  # trust the new uses only if the bytes are well-formed code
-            body.at = code
-            if not balanced(body):
-                raise Malformed(end, "a function's blocks do not end where it ends")
+        try:
+            scan(body)
+            if len(self.uses) > known:  # trust the new uses only if the bytes are well-formed code
+                body.at = code
+                if not balanced(body):
+                    raise Malformed(end, "a function's blocks do not end where it ends")
+        except TooMuchToRead:
+            for feature in list(self.uses)[known:]:
+                del self.uses[feature]
+            raise
         self.uses.function = None
         reader.at = end
 
@@ -363,4 +374,4 @@ class Contents:
 # ------------------------------------------------------------------ items that are not kept
 def _locals(body: Reader) -> list[tuple[int, str]]:
     """Return a function's locals as pairs (count, type)."""
-    return [(body.number(), body.valtype()) for _ in range(body.number())]
+    return body.vector(lambda: (body.number(), body.valtype()))
