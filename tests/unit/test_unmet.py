@@ -1,5 +1,7 @@
 """Errors for missing imports: all of them, similar names, and which toolchain they come from."""
 
+from difflib import get_close_matches
+
 import pytest
 
 from wamr import (
@@ -50,6 +52,18 @@ def test_of_forty_ten_are_told_and_the_rest_counted(said):
     ]
     assert lines[11] == "  and 30 more: 28 of 'env', 2 of 'far'"
     assert lines[12:] == ["nothing is given for the module 'far'"]
+
+
+def test_similar_names_are_looked_for_only_for_those_that_are_told(said, monkeypatch):
+    looked = []
+
+    def counted(word, *rest):
+        looked.append(word)
+        return get_close_matches(word, *rest)
+
+    monkeypatch.setattr("difflib.get_close_matches", counted)
+    assert "'f00' is given: did you mean 'f0'?" in said(functions(500), {"env": {"f00": None}})
+    assert looked == [f"f{i}" for i in range(10)]
 
 
 def test_ten_are_all_told(said):

@@ -37,7 +37,8 @@ def link_error(
     Each is an import, a sentence about it, and whether `imports` has no item for it.
     """
     sentences = [
-        text + _similar(imports, wanted) if absent else text for wanted, text, absent in problems
+        text + _similar(imports, wanted) if absent else text
+        for wanted, text, absent in problems[:MAX_SHOWN]
     ]
     hints = [*_without_modules(problems, imports), *_foreign(problems, module)]
     if len(problems) == 1:
@@ -47,12 +48,12 @@ def link_error(
     parts = [f"{absent} {'are' if absent > 1 else 'is'} missing"] if absent else []
     parts += [f"{wrong} {'do' if wrong > 1 else 'does'} not match"] if wrong else []
     lines = [f"of {len(module.imports)} imports, {' and '.join(parts)}:"]
-    lines += [f"  {printable(text)}" for text in sentences[:MAX_SHOWN]]
-    if len(sentences) > MAX_SHOWN:
+    lines += [f"  {printable(text)}" for text in sentences]
+    if len(problems) > MAX_SHOWN:
         rest = Counter([wanted.module for wanted, _, _ in problems[MAX_SHOWN:]])
         of = ", ".join([f"{count} of {name!r}" for name, count in rest.most_common(3)])
         lines.append(
-            f"  and {len(sentences) - MAX_SHOWN} more: {of}{', …' if len(rest) > 3 else ''}"
+            f"  and {len(problems) - MAX_SHOWN} more: {of}{', …' if len(rest) > 3 else ''}"
         )
     return LinkError("\n".join([*lines, *hints]))
 
