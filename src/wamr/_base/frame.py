@@ -1,7 +1,7 @@
 """The frames of a trap: `wamr.errors.Frame`, and their text."""
 
 from .immutable import Immutable
-from .printable import printable
+from .printable import printable_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,14 +93,15 @@ class Frame(Immutable):
 
     def __str__(self) -> str:
         """Return a line of a traceback: `div (function 3, byte 0x2a) in calc`."""
-        name = printable(self.func_name or "") or f"function {self.func_index}"
+        name = printable_name(self.func_name or "") or f"function {self.func_index}"
         details = [f"function {self.func_index}"] if self.func_name else []
         if self.module_offset is not None:
             details.append(f"byte {self.module_offset:#x}")
         elif self.func_offset is not None:
             details.append(f"byte {self.func_offset:#x} of its body")
         position = f" ({', '.join(details)})" if details else ""
-        return f"{name}{position}{f' in {printable(self.module_name)}' if self.module_name else ''}"
+        module = f" in {printable_name(self.module_name)}" if self.module_name else ""
+        return f"{name}{position}{module}"
 
 
 _MAX_LINES = 40  # of a traceback; a call stack may be ten thousand frames deep

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from .._base.printable import printable
+from .._base.printable import printable, printable_name, quoted_name
 from ..errors import LinkError
 from ..types import FuncType, ValType
 from .abis import recognize_abis
@@ -51,7 +51,7 @@ def link_error(
     lines += [f"  {printable(text)}" for text in sentences]
     if len(problems) > MAX_SHOWN:
         rest = Counter([wanted.module for wanted, _, _ in problems[MAX_SHOWN:]])
-        of = ", ".join([f"{count} of {name!r}" for name, count in rest.most_common(3)])
+        of = ", ".join([f"{count} of {quoted_name(name)}" for name, count in rest.most_common(3)])
         lines.append(
             f"  and {len(problems) - MAX_SHOWN} more: {of}{', …' if len(rest) > 3 else ''}"
         )
@@ -77,10 +77,14 @@ def _similar(imports: Any, wanted: ImportType) -> str:
         return ""
     if wanted.module in imports:
         near = get_close_matches(wanted.name, _names(imports[wanted.module]), 1)
-        return f"; {near[0]!r} is given: did you mean {wanted.name!r}?" if near else ""
+        return (
+            f"; {quoted_name(near[0])} is given: did you mean {quoted_name(wanted.name)}?"
+            if near
+            else ""
+        )
     for module in _names(imports):
         if wanted.name in _names(imports[module]):
-            return f"; {wanted.name!r} is given for {module!r}"
+            return f"; {quoted_name(wanted.name)} is given for {quoted_name(module)}"
     return ""
 
 
@@ -99,8 +103,10 @@ def _without_modules(problems: list[tuple[ImportType, str, bool]], imports: Any)
     shown = []
     for name in names[:MAX_SHOWN]:
         near = get_close_matches(name, _names(imports or {}), 1)
-        hint = f" ({near[0]!r} is given: did you mean {name!r}?)" if near else ""
-        shown.append(f"{name!r}{hint}")
+        hint = (
+            f" ({quoted_name(near[0])} is given: did you mean {quoted_name(name)}?)" if near else ""
+        )
+        shown.append(f"{quoted_name(name)}{hint}")
     if len(names) > MAX_SHOWN:
         shown.append(f"{len(names) - MAX_SHOWN} others")
     return [f"nothing is given for the module{'s' if len(names) > 1 else ''} {listed(shown)}"]
@@ -117,7 +123,7 @@ def wasi_mismatch(wanted: ImportType, signature: str | None) -> str | None:
 
     signature: of WASI's function with this name, in WAMR's notation; None: there is none.
     """
-    where = f"import {printable(f'{wanted.module}.{wanted.name}')}"
+    where = f"import {printable_name(wanted.module)}.{printable_name(wanted.name)}"
     if signature is None:
         return f"{where} is missing: {WASI[wanted.module]} has no such function"
     if not isinstance(wanted.type, FuncType):

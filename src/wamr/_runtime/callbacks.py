@@ -25,7 +25,7 @@ from .._backend.handles import handle
 from .._base.binary_format import CELLS, EXTERNREF
 from .._base.callables import refuse_unrun
 from .._base.per_thread import PerThread
-from .._base.printable import printable
+from .._base.printable import printable_name
 from .._base.registry import host_functions, register_host_function
 from .._base.suspension import SUSPEND
 from .._values.codec import codec_of
@@ -131,7 +131,7 @@ class HostFunction(HostFunctionBase):
         self._ready(self.id, self.run)
 
     def __str__(self) -> str:
-        return f"host function {printable(self.name)}{self._codec.type}"
+        return f"host function {printable_name(self.name)}{self._codec.type}"
 
     def cells(self, args: Any, results: Any) -> int:
         """Call with the arguments in cells, and write the results to cells.
@@ -231,8 +231,8 @@ class _Refusal:
 
     def __call__(self) -> RuntimeError:
         return RuntimeError(
-            f"host function {printable(self._name)}{self._type} is async: only a call that can be "
-            f"suspended may call it (call_async, Execution){_why_not()}"
+            f"host function {printable_name(self._name)}{self._type} is async: only a call that "
+            f"can be suspended may call it (call_async, Execution){_why_not()}"
         )
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from .._backend.binding import ffi, lib, set_call
 from .._backend.waiting import checks_of_waits, retry_while_busy, waiting_error
 from .._base.clock import monotonic_ns
-from .._base.printable import printable
+from .._base.printable import printable_name
 from .._values.codec import Codec, codec_of
 from .._values.exnrefs import exception_from_handle
 from .._values.externrefs import NULL_REF
@@ -142,7 +142,7 @@ class SlowCall:
         self.func = func
 
     def __str__(self) -> str:
-        return f"{printable(self.name)}{self.codec.type}"
+        return f"{printable_name(self.name)}{self.codec.type}"
 
     def call(
         self,

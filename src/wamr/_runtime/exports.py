@@ -13,7 +13,7 @@ from weakref import ref
 
 from .._backend.binding import lib
 from .._base.binary_format import FUNCTION, MEMORY, TABLE, TAG
-from .._base.printable import printable
+from .._base.printable import printable_name, printable_names, quoted_name
 from ..errors import ClosedError
 from ..types import FuncType, TableType, TagType
 from .func import Func, func_from_handle, instance_func
@@ -68,10 +68,10 @@ class Exports(Mapping[str, Func | Global | Table | Memory | Tag]):
         return item
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"exports can't be set: {printable(name)}")
+        raise AttributeError(f"exports can't be set: {printable_name(name)}")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"exports can't be deleted: {printable(name)}")
+        raise AttributeError(f"exports can't be deleted: {printable_name(name)}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._wamr_state.module._exported())
@@ -86,7 +86,7 @@ class Exports(Mapping[str, Func | Global | Table | Memory | Tag]):
         return [*super().__dir__(), *filter(str.isidentifier, self)]
 
     def __repr__(self) -> str:
-        return f"<wamr.Exports {printable(', '.join(self)) or 'nothing'}>"
+        return f"<wamr.Exports {printable_names(self, 'nothing')}>"
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -105,10 +105,10 @@ def _unknown_name(name: str, names: list[str]) -> str:
         from difflib import get_close_matches
 
         near = get_close_matches(name, names, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-    shown = printable(", ".join(names)) or "nothing"
+        hint = f"; did you mean {quoted_name(near[0])}?" if near else ""
+    shown = printable_names(names, "nothing")
     shown = shown if len(shown) <= 240 else f"{shown[:240]}…"
-    return f"there is no export {name!r}{hint}; there is {shown}"
+    return f"there is no export {quoted_name(name)}{hint}; there is {shown}"
 
 
 def exports_of(state: InstanceState) -> Exports:
@@ -129,7 +129,7 @@ def _make_export(state: InstanceState, name: str) -> Func | Global | Table | Mem
     """Return a new object for an export; KeyError, ClosedError."""
     kind, index, type_ = state.module._exported()[name]
     if state.closed:
-        raise ClosedError(f"export {name!r}: its instance is closed")
+        raise ClosedError(f"export {quoted_name(name)}: its instance is closed")
     if kind == FUNCTION:
         assert isinstance(type_, FuncType)
         return _function(state, index, type_, name)
@@ -154,7 +154,7 @@ def _function(state: InstanceState, index: int, type_: FuncType, name: str) -> F
             func = func_from_handle(c)
             if func is not None:
                 return func
-            raise ClosedError(f"export {name!r}: the function it stands for is gone")
+            raise ClosedError(f"export {quoted_name(name)}: the function it stands for is gone")
         if c:
             lib.wpy_release(c)
     return instance_func(state, lib.wpy_instance_func_address(state.c, index), type_, name)

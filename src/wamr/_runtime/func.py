@@ -12,7 +12,7 @@ from .._base.arguments import already_initialized, type_name
 from .._base.binary_format import EXTERNREF
 from .._base.callables import checked_host
 from .._base.lifetime import Lifetime
-from .._base.printable import printable
+from .._base.printable import printable_name
 from .._base.registry import new_key
 from .._base.suspension import SUSPEND
 from .._values.codec import codec_of
@@ -247,7 +247,7 @@ class Func(CallableBase, Extern):
         return SlowCall(self._lifetime, self._address, self._type, self.__name__, self)
 
     def __repr__(self) -> str:
-        name = f" {printable(self._name)}" if self._name else ""
+        name = f" {printable_name(self._name)}" if self._name else ""
         return f"<wamr.Func{name} {self._type}{', closed' if self._lifetime.closed else ''}>"
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .._backend.binding import ffi, lib
-from .._base.printable import printable
+from .._base.printable import printable_name, quoted_name
 from .._base.wasi import WASI, foreign_wasi_abi
 from ..errors import ClosedError, LinkError
 from ..types import FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, described
@@ -119,7 +119,7 @@ def check_shape(imports: object, module: Module) -> None:
 
 
 def _name(wanted: ImportType) -> str:
-    return printable(f"{wanted.module}.{wanted.name}")
+    return f"{printable_name(wanted.module)}.{printable_name(wanted.name)}"
 
 
 def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:
@@ -191,7 +191,7 @@ def _find(imports: Any, position: int, wanted: ImportType, module: Module) -> An
         if isinstance(exports, Exports):  # an Instance
             return exports.get(wanted.name, _ABSENT)
         raise TypeError(
-            f"imports[{wanted.module!r}] must be a mapping or an Instance, not "
+            f"imports[{quoted_name(wanted.module)}] must be a mapping or an Instance, not "
             f"{type(items).__name__}"
         )
     return items.get(wanted.name, _ABSENT)
@@ -226,7 +226,7 @@ def _refuse_foreign_abi(wanted: ImportType) -> None:
     """Raise LinkError if the import's module belongs to an ABI that WAMR doesn't implement."""
     abi = foreign_wasi_abi(wanted.module)
     if abi:
-        raise LinkError(f"import {_name(wanted)} is missing: {wanted.module!r} is {abi}")
+        raise LinkError(f"import {_name(wanted)} is missing: {quoted_name(wanted.module)} is {abi}")
 
 
 def _matches(given: ExternType, wanted: ExternType) -> bool:

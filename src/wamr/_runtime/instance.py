@@ -12,7 +12,7 @@ from .._backend.binding import ffi, lib
 from .._backend.handles import handle
 from .._backend.waiting import retry_while_busy, wait_for
 from .._base.arguments import already_initialized
-from .._base.printable import printable
+from .._base.printable import printable_names, quoted_name
 from .._base.wasi import WasiBase
 from ..errors import ClosedError, SnapshotError
 from .calls import raise_status, take_error
@@ -331,9 +331,9 @@ class Instance:
         self.close()
 
     def __repr__(self) -> str:
-        name = f" of {self.module.name!r}" if self.module.name else ""
+        name = f" of {quoted_name(self.module.name)}" if self.module.name else ""
         closed = ", closed" if self._state.closed else ""
-        names = printable(", ".join(self.exports)) or "nothing"
+        names = printable_names(self.exports, "nothing")
         return f"<wamr.Instance{name}, exports {names}{closed}>"
 
     def __reduce__(self) -> str:

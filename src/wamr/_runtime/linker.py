@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .._base.arguments import already_initialized
 from .._base.callables import checked_host
-from .._base.printable import printable
+from .._base.printable import printable_name, printable_names
 from .._base.wasi import WasiBase
 from ..errors import Trap
 from ..types import FuncType
@@ -90,9 +90,8 @@ class Linker:
         if isinstance(item, Extern):
             if item.store is not self._store:
                 raise ValueError(
-                    f"{module}.{name}: {item!r} is of another store"
-                    if self._store
-                    else f"{module}.{name}: {item!r} is of one store, this Linker serves many"
+                    f"{_shown(module, name)}: {item!r} is of "
+                    f"{'another store' if self._store else 'one store, this Linker serves many'}"
                 )
         elif not callable(item):
             raise TypeError(
@@ -103,7 +102,8 @@ class Linker:
             checked_host(f"{module}.{name}", item, generators=True)
         names = self._items.setdefault(module, {})
         if name in names and not replace:
-            raise ValueError(f"{module}.{name} is defined already; replace=True replaces it")
+            shown = _shown(module, name)
+            raise ValueError(f"{shown} is defined already; replace=True replaces it")
         names[name] = item
 
     def get(self, module: str, name: str) -> ImportItem:
@@ -118,7 +118,7 @@ class Linker:
         try:
             return self._items[module][name]
         except KeyError:
-            raise KeyError(f"{module}.{name} is not defined") from None
+            raise KeyError(f"{_shown(module, name)} is not defined") from None
 
     def func(self, module: str, name: str | None = None) -> Callable[[Function], Function]:
         """Return a decorator that defines a function as `module`.`name`.
@@ -222,14 +222,18 @@ class Linker:
 
     def __repr__(self) -> str:
         names = [f"{module}.{name}" for module, names in self._items.items() for name in names]
-        return f"<wamr.Linker {printable(', '.join(names)) or 'of nothing'}>"
+        return f"<wamr.Linker {printable_names(names, 'of nothing')}>"
 
     def __reduce__(self) -> str:
         raise TypeError("a Linker cannot be copied or pickled: what it links lives in stores")
 
 
+def _shown(module: object, name: object) -> str:
+    return f"{printable_name(str(module))}.{printable_name(str(name))}"
+
+
 def _trapping_function(module: str, name: str) -> Callable[..., Any]:
     def missing(*args: object) -> Any:
-        raise Trap(f"{printable(f'{module}.{name}')} is not defined")
+        raise Trap(f"{_shown(module, name)} is not defined")
 
     return missing

@@ -27,6 +27,7 @@ from .._base.binary_format import (
     VALUE_TYPES,
 )
 from .._base.binary_reader import BinaryReader, Malformed
+from .._base.printable import quoted_name
 from .._base.shared import Shared
 from ..errors import CompileError, UnavailableError, compile_error_from_text, out_of_memory
 from ..types import (
@@ -230,7 +231,7 @@ class Module:
         return _unpickled, (self._bytes,)
 
     def __repr__(self) -> str:
-        name = f" {self.name!r}" if self.name else ""
+        name = f" {quoted_name(self.name)}" if self.name else ""
         return f"<wamr.Module{name}, {len(self.imports)} imports, {len(self.exports)} exports>"
 
     def _exported(self) -> dict[str, tuple[int, int, ExternType]]:

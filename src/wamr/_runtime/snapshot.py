@@ -13,6 +13,7 @@ from .._backend.handles import deferrable, handle
 from .._backend.waiting import wait_for
 from .._base.arguments import already_initialized, type_name
 from .._base.callables import refuse_unrun
+from .._base.printable import quoted_name
 from .._base.wasi import WasiBase
 from .._values.references import find_func
 from ..errors import LinkError, SnapshotError
@@ -383,7 +384,7 @@ class Snapshot:
         self.close()
 
     def __repr__(self) -> str:
-        name = f" of {self._module.name!r}" if self._module.name else ""
+        name = f" of {quoted_name(self._module.name)}" if self._module.name else ""
         if not self._closer:
             return f"<wamr.Snapshot{name}, closed>"
         return f"<wamr.Snapshot{name}, {self.image_bytes} bytes, {self.alive} alive>"

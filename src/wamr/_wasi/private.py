@@ -16,7 +16,7 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from weakref import finalize
 
-from .._base.printable import printable
+from .._base.printable import printable_names
 from ..errors import ClosedError
 
 if sys.platform == "win32":
@@ -208,7 +208,7 @@ class PrivateDir(MutableMapping[str, bytes]):
     def __repr__(self) -> str:
         if self.closed:
             return "<wamr private directory, removed>"
-        return f"<wamr private directory: {printable(', '.join(self._names())) or 'no files'}>"
+        return f"<wamr private directory: {printable_names(self._names(), 'no files')}>"
 
     def __reduce__(self) -> tuple[Any, ...]:  # a copy in another process has the files
         return dict, (dict(self),)
