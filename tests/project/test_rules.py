@@ -35,7 +35,6 @@ PROSE = {
 MOST_LINES = 400
 LONG = {
     "src/wamr/_runtime/execution.py": "one class with the protocol of generators",
-    "src/native/wasi/stdio.c": "all ways to read and write go through the same hooks and limits",
     "src/wamr/types.py": "the public types of one concept, of which half is docstrings",
     "src/native/include/wpy.h": "all that Python uses of our C: cffi reads one header",
 }

@@ -3,8 +3,7 @@
  * WAMR's fd_read and fd_write check rights and pointers, and then call the hooks with the host's
  * descriptor. So a standard stream is still recognised after the program has renumbered it.
  *
- * - Python's streams are read and written through streams.py, one piece after another, so that
- *   nothing accumulates in C.
+ * - Python's streams are read and written by streams.c.
  * - Descriptors that may block (pipes, terminals, FIFOs) are waited for in slices (wait.c).
  * - Regular files are read and written in pieces. Between them the code may be stopped.
  * - What stdout and stderr take together may be limited.
@@ -12,20 +11,10 @@
  * The hooks run in a host call, without the GIL, and with the lock of the instance's group.
  */
 #include "runtime/segments.h"
-#include "runtime/stack_switch.h"
 #include "wasi/wasi.h"
 
 #include <limits.h>
 
-/* Declared to cffi by build_ffi.py, and defined in src/wamr/_wasi/streams.py. Both return the
- * number of bytes, or the negative number of the exception that is kept. WPY_WOULD_BLOCK: there is
- * nothing to read yet. 0: nothing could be written yet. Both take the GIL; the caller must have no
- * lock. */
-extern int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
-extern int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, uint32_t size);
-
-#define PIECE (1u << 20) /* the most bytes of one transfer, to a stream of Python or a file */
-#define MOST 0x7ffff000u /* the most bytes of one call, as on Linux; WASI's size has 32 bits */
 /* The most bytes of one write to a pipe: what a pipe that poll() calls writable takes. */
 #if defined(BH_PLATFORM_WINDOWS)
 #define PIPE_PIECE 65536 /* a thread writes them, see windows_wait.c */
@@ -80,9 +69,9 @@ exceeds_piece(const struct __wasi_iovec_t *iov, int count)
     uint64_t size = 0;
     int i;
 
-    for (i = 0; i < count && size <= PIECE; i++)
+    for (i = 0; i < count && size <= WPY_TRANSFER_BYTES; i++)
         size += iov[i].buf_len;
-    return size > PIECE;
+    return size > WPY_TRANSFER_BYTES;
 }
 
 /* A transfer of a gigabyte takes seconds. It is made in pieces, with a check in between of what may
@@ -100,113 +89,20 @@ transfer_file(WASMExecEnv *env, operation op, os_file_handle handle,
         struct __wasi_iovec_t rest = iov[i];
 
         while (rest.buf_len) {
-            struct __wasi_iovec_t piece = {rest.buf, rest.buf_len < PIECE ? rest.buf_len : PIECE};
+            struct __wasi_iovec_t piece = {
+                rest.buf, rest.buf_len < WPY_TRANSFER_BYTES ? rest.buf_len : WPY_TRANSFER_BYTES};
             size_t done = 0;
             __wasi_errno_t error = transfer_once(op, handle, &piece, 1, at + *size, &done);
 
             if (error)
                 return *size ? 0 : error;
             *size += done;
-            if (done < piece.buf_len || *size >= MOST)
+            if (done < piece.buf_len || *size >= WPY_CALL_BYTES)
                 return 0;
             if (!wpy_wait_check(env, false))
                 return __WASI_EINTR;
             rest.buf += done;
             rest.buf_len -= done;
-        }
-    }
-    return 0;
-}
-
-/* ---- streams of Python ---- */
-
-/* Waits a slice before the next attempt. False where the code was stopped meanwhile. */
-static bool
-wait_for_python(WASMExecEnv *env)
-{
-    bool woken = !wpy_sleep(wpy_wait_ns(UINT64_MAX));
-
-    return wpy_wait_check(env, woken);
-}
-
-/* Stops the code with the exception that is kept under `number`. */
-static __wasi_errno_t
-stop_with_exception(WASMExecEnv *env, int number)
-{
-    wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST, number, "stdio failed");
-    return __WASI_EIO;
-}
-
-static __wasi_errno_t
-read_python(WASMExecEnv *env, wpy_wasi *wasi, const struct __wasi_iovec_t *iov, int count,
-            size_t *size)
-{
-    int i, got;
-
-    *size = 0;
-    for (i = 0; i < count && iov[i].buf_len == 0; i++)
-        ;
-    if (i == count)
-        return 0;
-    for (;;) {
-        wpy_saved_stack outside = wpy_save_stack(env);
-
-        ASSERT_NO_LOCKS();
-        got = wpy_py_wasi_read(wasi->streams_id, iov[i].buf,
-                               iov[i].buf_len < PIECE ? (uint32_t)iov[i].buf_len : PIECE);
-        if (!wpy_restore_stack(env, &outside))
-            return __WASI_EIO;
-        if (got < 0)
-            return stop_with_exception(env, got);
-        if (got != WPY_WOULD_BLOCK)
-            break;
-        if (wpy_may_suspend()) {
-            wpy_restore_frame(env, outside.frame);
-            wpy_suspend(env, WPY_REASON_READ, UINT64_MAX);
-            return __WASI_EINTR;
-        }
-        if (!wait_for_python(env))
-            return __WASI_EINTR;
-    }
-    *size = (size_t)got;
-    return 0;
-}
-
-static __wasi_errno_t
-write_python(WASMExecEnv *env, wpy_wasi *wasi, int fd, const struct __wasi_ciovec_t *iov, int count,
-             size_t *size)
-{
-    int i;
-
-    for (i = 0; i < count; i++) {
-        const uint8_t *data = iov[i].buf;
-        size_t left = iov[i].buf_len;
-
-        while (left) {
-            uint32_t piece = left < PIECE ? (uint32_t)left : PIECE;
-            wpy_saved_stack outside = wpy_save_stack(env);
-            int taken;
-
-            ASSERT_NO_LOCKS();
-            taken = wpy_py_wasi_write(wasi->streams_id, fd, data, piece);
-            if (!wpy_restore_stack(env, &outside))
-                return __WASI_EIO;
-            if (taken < 0)
-                return stop_with_exception(env, taken);
-            if (taken == 0 && wpy_may_suspend()) {
-                if (*size) /* the program goes on with the rest */
-                    return 0;
-                wpy_restore_frame(env, outside.frame);
-                wpy_suspend(env, WPY_REASON_WRITE, UINT64_MAX);
-                return __WASI_EINTR;
-            }
-            if (taken == 0 && !wait_for_python(env))
-                return __WASI_EINTR;
-            data += taken;
-            left -= (size_t)taken;
-            *size += (size_t)taken;
-            if (*size >= MOST)
-                return 0;
         }
     }
     return 0;
@@ -226,13 +122,13 @@ read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_
     if (!instance)
         return os_readv(handle, iov, count, size);
     if (stream && stream->kind == WPY_STREAM_PYTHON)
-        return read_python(env, instance->wasi, iov, count, size);
+        return wpy_read_python(env, instance->wasi, iov, count, size);
     if (stream ? stream->kind != WPY_STREAM_OTHER : !wpy_may_block(handle))
         return transfer_file(env, READ, handle, iov, count, 0, size);
     for (; count > 1 && iov->buf_len == 0; count--)
         iov++;
-    if (count && iov->buf_len > PIECE) { /* a device may deliver any amount */
-        first = (struct __wasi_iovec_t){iov->buf, PIECE};
+    if (count && iov->buf_len > WPY_TRANSFER_BYTES) { /* a device may deliver any amount */
+        first = (struct __wasi_iovec_t){iov->buf, WPY_TRANSFER_BYTES};
         iov = &first;
         count = 1;
     }
@@ -277,7 +173,7 @@ write_waiting(WASMExecEnv *env, os_file_handle handle, const struct __wasi_ciove
             rest.buf += written;
             rest.buf_len -= written;
             *size += written;
-            if (*size >= MOST)
+            if (*size >= WPY_CALL_BYTES)
                 return 0;
         }
     }
@@ -294,8 +190,8 @@ write_any(WASMExecEnv *env, wpy_stream *stream, operation op, os_file_handle han
     *size = 0;
     if (op == WRITE) {
         if (stream && stream->kind == WPY_STREAM_PYTHON)
-            return write_python(env, instance->wasi, (int)(stream - instance->wasi->streams), iov,
-                                count, size);
+            return wpy_write_python(env, instance->wasi, (int)(stream - instance->wasi->streams),
+                                    iov, count, size);
         if (instance && (stream ? stream->kind == WPY_STREAM_OTHER : wpy_may_block(handle)))
             return write_waiting(env, handle, iov, count, size);
     }

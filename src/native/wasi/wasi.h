@@ -2,6 +2,7 @@
  *
  *   config.c  a configuration, and applying it to an instance that is being linked
  *   stdio.c   the hooks for reading and writing
+ *   streams.c the standard streams that are Python's
  *   wait.c    waiting in slices, with windows_wait.c
  *   calls.c   the WASI functions that are replaced as a whole
  *   wide_results.c  those that write numbers of 64 bits
@@ -76,6 +77,22 @@ wpy_is_in_memory(WASMExecEnv *env, const void *address, uint64_t size)
 void wpy_wasi_setup(void);
 /* Called when a function of WASI has returned. */
 void wpy_returned_hook(WASMExecEnv *env);
+
+/* The most bytes of one transfer, to a stream of Python or a file. */
+#define WPY_TRANSFER_BYTES (1u << 20)
+/* The most bytes of one call of the program, as on Linux; WASI's size has 32 bits. */
+#define WPY_CALL_BYTES 0x7ffff000u
+
+/* ---- streams.c ---- */
+
+/* Read from Python's stdin, and write to its stdout or stderr (`fd`): without the GIL, with the
+ * lock of the instance's group and no other lock. `size` becomes the number of bytes; for a write,
+ * 0 before the call. EINTR: the code was stopped or suspended meanwhile. EIO: it ends with an
+ * exception of Python. */
+__wasi_errno_t wpy_read_python(WASMExecEnv *env, const wpy_wasi *wasi,
+                               const struct __wasi_iovec_t *iov, int count, size_t *size);
+__wasi_errno_t wpy_write_python(WASMExecEnv *env, const wpy_wasi *wasi, int fd,
+                                const struct __wasi_ciovec_t *iov, int count, size_t *size);
 
 /* ---- wide_results.c ---- */
 
