@@ -17,7 +17,7 @@ from pathlib import Path
 
 MADE = re.compile(
     r"(^|/)(_generated\.pyi?|_wamr(_version)?\.pyi?|_wamr\.c)$"
-    r"|\.(so|pyd|pyc)$|\.egg-info/|(^|/)\.\w+_cache/|(^|/)\.coverage"
+    r"|\.(so|pyd|pyc)$|(^|/)__pycache__/|\.egg-info/|(^|/)\.\w+_cache/|(^|/)\.coverage"
 )
 FOLDERS = (
     *("src", "tests", "samples", "benchmarks", "cmake", "codegen", "docs", "tools"),
