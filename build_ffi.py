@@ -1,10 +1,11 @@
 """Generates the source of `wamr._wamr`, the cffi module, and the Python files that depend on it.
 
-setup.py imports this for `ffibuilder`. The declarations for cffi come from three headers:
+setup.py imports this for `ffibuilder`. The declarations for cffi come from these headers:
 
     wasm_c_api.h                WAMR's header, preprocessed (codegen/header.py)
     src/native/capi/capi.h      our additions to the C API
     src/native/include/wpy.h    our C for the object API
+    PYTHON_FUNCTIONS, below     the functions of Python that C calls
 
 The same declarations generate the wrappers of the C API (codegen/wrappers.py) and the type stubs,
 so that these always agree. Nothing is compiled here. setup.py compiles the libraries, calls
@@ -28,31 +29,7 @@ from codegen import header, stub, symbols, version, wrappers  # noqa: E402
 
 # The macros that decide which functions wasm_c_api.c defines. All other conditions are false.
 DEFINES = {"WASM_ENABLE_INTERP": "1", "WASM_ENABLE_AOT": "1", "WASM_ENABLE_REF_TYPES": "1"}
-INCLUDES = """
-#include "cpython/convert.h"
-#include "capi/capi.h"
-#include "include/wpy.h"
-#ifndef PYPY_VERSION
-#include "cpython/init.h"
-#endif
-"""
-# Python functions that our C calls: those of the object API (_runtime/callbacks.py,
-# _wasi/streams.py), and those of the C API (_capi/callbacks.py).
-CALLBACKS = """
-extern "Python+C" {
-    int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
-    int wpy_py_signals(void);
-    void wpy_py_forget(int number);
-    int wpy_py_cannot_suspend(int host_id);
-    int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
-    int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, uint32_t size);
-    int wpy_py_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results,
-                            wasm_trap_t **trap);
-}
-extern "Python" {
-    void wpy_api_finalizer(void *info);
-}
-"""
+PYTHON_FUNCTIONS = ("include/python_functions.h", "capi/python_functions.h")
 
 
 def cdef_block(path: Path) -> str:
@@ -97,8 +74,9 @@ def builder(paths: iwasm.Layout, declared: header.Header) -> cffi.FFI:
     ffi.cdef(declared.cdef)
     ffi.cdef(cdef_block(paths.native / "capi/capi.h"))
     ffi.cdef(cdef_block(paths.native / "include/wpy.h"))
-    ffi.cdef(CALLBACKS)
-    ffi.set_source("wamr._wamr", INCLUDES)
+    for file in PYTHON_FUNCTIONS:
+        ffi.cdef(f'extern "Python+C" {{ {cdef_block(paths.native / file)} }}')
+    ffi.set_source("wamr._wamr", '#include "extension.h"')
     return ffi
 
 

@@ -17,7 +17,7 @@ NATIVE = ROOT / "src" / "native"
 # From the top to the bottom. Layers of one row must not use each other. WAMR's files include those
 # of interp/, which use nothing but WAMR.
 LAYERS: list[dict[str, str]] = [
-    {"setup": "setup.c"},
+    {"setup": "setup.c", "extension": "extension.h"},
     {"cpython": "cpython/*", "capi": "capi/*", "wasi": "wasi/*"},
     {"runtime": "runtime/*"},
     {"core": "core/*"},

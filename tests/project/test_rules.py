@@ -34,8 +34,8 @@ PROSE = {
 
 MOST_LINES = 400
 LONG = {
-    "src/wamr/_runtime/execution.py": "one class with the protocol of generators",
-    "src/wamr/types.py": "the public types of one concept, of which half is docstrings",
+    "src/wamr/_runtime/execution.py": "one class: each step of a generator uses all of its state",
+    "src/wamr/types.py": "the types of externs, which pickles find under this public name",
     "src/native/include/wpy.h": "all that Python uses of our C: cffi reads one header",
 }
 
@@ -88,7 +88,7 @@ WORDS = {
 
 # Made-up C, of tests and of what writes C.
 C_IN_PYTHON = {
-    "build_ffi.py": "the source of the extension module that cffi completes",
+    "build_ffi.py": "the line that includes our header in the source that cffi generates",
     "tests/packaging/test_patches.py": "made-up files that patches are applied to",
     "tests/packaging/test_threads.py": "an empty program that tells what the compiler can do",
     "tests/packaging/test_upstream.py": "a made-up WAMR",
@@ -226,6 +226,7 @@ def test_generated_files_are_left_out(repository):
         "src/wamr/_capi/_generated.py",
         "src/x.egg-info/a.txt",
         "build/b.c",
+        "src/__pycache__/a.pyc.123",  # of a process that was killed
         "c.md",
     ]
     assert repository(dict.fromkeys(names, "")).keys() == {"src/a.py", "c.md"}

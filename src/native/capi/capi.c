@@ -10,11 +10,7 @@
  * objects are alive (src/wamr/_capi/handles.py). No function here needs the GIL.
  */
 #include "capi/internal.h"
-
-/* In Python (src/wamr/_capi/callbacks.py): writes the trap or NULL to *trap and returns 0. Returns
- * WPY_EXCEPTION_LOST where Python failed before it had a trap, for example without stack. */
-extern int wpy_py_api_callback(void *env, const wasm_val_vec_t *args, wasm_val_vec_t *results,
-                               wasm_trap_t **trap);
+#include "capi/python_functions.h"
 
 /* ---- engines ---- */
 

@@ -1,6 +1,6 @@
 /* convert.h: adjusts how cffi converts between Python and C.
  *
- * Only cffi's generated source includes this file (build_ffi.py). Two conversions are replaced:
+ * Only cffi's generated source includes this file (extension.h). Two conversions are replaced:
  *
  * - cffi accepts any object with __int__ but a float as an integer, so Decimal("2.5") would
  * silently become 2. The integers of a call are 64 bits wide; these are accepted from int and from

@@ -1,6 +1,6 @@
 /* init.h: adds the types of this folder to the module that cffi generates.
  *
- * Only cffi's generated source includes this file (build_ffi.py), after its declaration of
+ * Only cffi's generated source includes this file (extension.h), after its declaration of
  * _cffi_init() and before PyInit__wamr(), which calls it. A macro redirects that call to
  * wpy_init().
  */

@@ -8,12 +8,10 @@
  * returns, and callbacks.py (take_pending) raises the exception there.
  */
 #include "include/entry.h"
+#include "include/python_functions.h"
 #include "runtime/enter.h"
 #include "runtime/exception_types.h"
 #include "runtime/segments.h"
-
-/* Python's side, declared in build_ffi.py. Returns 0, or the number of the pending exception. */
-extern int wpy_py_cells(int host_id, uint32_t *args, uint32_t *results);
 
 static wpy_host_entry host_entry; /* NULL: all calls go through wpy_py_cells */
 

@@ -14,6 +14,7 @@
  * Fuel is always counted: what is left is `instance->fuel` plus the rest of the slice. The same
  * program uses the same fuel on every machine, since a slice ends where the fuel ends.
  */
+#include "include/python_functions.h"
 #include "interp/floating.h"
 #include "runtime/segments.h"
 #include "runtime/stack_switch.h"
@@ -27,10 +28,6 @@
 
 /* A shorter timeout may end before the current slice does. */
 #define SHORT_NS 1000000u
-
-/* Python's side: runs signal handlers, and sets the stop flag of a thread whose result nobody waits
-   for any more. Returns 0, or the number of the pending exception. */
-extern int wpy_py_signals(void);
 
 /* Python runs signal handlers on the main thread only. Not cached: a fork makes any thread the main
    one. */

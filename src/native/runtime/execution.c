@@ -154,7 +154,7 @@ wpy_execution_close(wpy_execution *execution)
         locked = wpy_group_enter_now(object, &acquired);
     wpy_abandon_segments(execution, locked);
     wpy_group_leave(object, acquired);
-    wpy_drop_kept(execution);
+    wpy_drop_pending(execution);
     return true;
 }
 

@@ -4,12 +4,8 @@
  * A host function that raises a WasmException fails as any other does, with a number under which
  * Python keeps its exception. It has told before which exception in C that is.
  */
+#include "include/python_functions.h"
 #include "runtime/exception_types.h"
-
-/* Declared in build_ffi.py. The first runs Python's signal handlers; it returns 0, or the number of
-   an exception. The second drops the Python exception with this number. */
-extern int wpy_py_signals(void);
-extern void wpy_py_forget(int number);
 
 static wpy_host_forget host_forget; /* NULL: wpy_py_forget is called */
 

@@ -244,7 +244,7 @@ has_room(size_t size)
 
 /* Sets what the resumer does, and the exception of the innermost instance if it fails. */
 static void
-set_stop(wpy_execution *execution, const wpy_resumption *how)
+set_mode(wpy_execution *execution, const wpy_resumption *how)
 {
     wpy_instance *instance = execution->innermost->func->instance;
     int status = how->status;
@@ -268,7 +268,7 @@ set_stop(wpy_execution *execution, const wpy_resumption *how)
         execution->mode = WPY_MODE_ANSWER;
     if (execution->mode != WPY_MODE_GO_ON) {
         execution->called_at = 0;
-        wpy_drop_kept(execution);
+        wpy_drop_pending(execution);
     }
 }
 
@@ -300,7 +300,7 @@ resume(wpy_execution *execution, const wpy_resumption *how, uint32_t *cells)
     if (status != WPY_OK)
         return status;
     wpy_begin_running(execution, how->slice_ns, how->slice_fuel);
-    set_stop(execution, how);
+    set_mode(execution, how);
     if (execution->owed && execution->mode == WPY_MODE_GO_ON)
         return stop_again(execution);
     return run(execution, cells);

@@ -16,9 +16,9 @@ struct wpy_segment {
     wpy_segment *below;         /* in the instance's list, while `listed` */
     wpy_func *func;             /* borrowed: the execution has a handle on its group */
     wpy_activation *activation; /* while it runs */
-    WASMInterpFrame *entry,
-        *at;             /* its first frame; its last one, since it called or was suspended */
-    uint8_t *top;        /* the end of its frames, as `at` */
+    WASMInterpFrame *entry;     /* its first frame */
+    WASMInterpFrame *at; /* its last frame, since it called another segment or was suspended */
+    uint8_t *top;        /* the end of its last frame */
     int64_t fuel_left;   /* of its own limit, while it is suspended; -1: no limit */
     uint32_t interrupts; /* of the instance, when it was suspended */
     bool listed;         /* under the registry's lock, as is `abandoned` */
@@ -38,23 +38,23 @@ struct wpy_execution {
     uint32_t reason;      /* enum wpy_reason */
     const wpy_func *host; /* the host function, as long as its instance is open */
     uint32_t host_id;
-    int32_t back;       /* of a slice: see WamrPyHooks.checkpoint */
+    int32_t back;       /* at the end of a slice: see WamrPyHooks.checkpoint */
     uint64_t until;     /* see wpy_stop */
     uint64_t called_at; /* see wpy_keep_called_at; 0: not known */
-    void *kept;         /* see wpy_keep */
-    void (*drop_kept)(void *kept);
+    void *pending;      /* see wpy_keep_pending */
+    void (*drop_pending)(void *pending);
     uint32_t *args; /* of the host function, owned */
     wpy_descriptor *descriptors;
     uint32_t arg_count, descriptor_count;
     /* how it is resumed: */
-    uint64_t slice_end; /* 0: none */
-    int64_t slice_fuel; /* what its slice may use, see slices.c; 0: any amount */
-    int64_t slice_used; /* without what was used since `mark` */
-    int64_t mark, owed; /* owed by the innermost segment's instance */
-    uint32_t mode;      /* enum wpy_mode */
-    int number;
-    wpy_exception *exception; /* borrowed */
-    const uint32_t *answer;
+    uint64_t slice_end;       /* 0: none */
+    int64_t slice_fuel;       /* what its slice may use, see slices.c; 0: any amount */
+    int64_t slice_used;       /* without what was used since `mark` */
+    int64_t mark, owed;       /* owed by the innermost segment's instance */
+    uint32_t mode;            /* enum wpy_mode: what the host function's call ends with */
+    int number;               /* of the Python exception that it raises */
+    wpy_exception *exception; /* the same, if it is a WasmException; borrowed */
+    const uint32_t *answer;   /* cells of its results; borrowed */
     uint32_t answer_count;
 };
 
@@ -75,12 +75,13 @@ bool wpy_suspend_poll(WASMExecEnv *env, const wpy_descriptor *descriptors, uint3
    suspended, or `now`. */
 uint64_t wpy_called_at(uint64_t now);
 void wpy_keep_called_at(uint64_t time);
-/* The WASI function that is executed is going to be suspended, and leaves something for when it is
-   executed again. `drop` frees it if it never is; it is called without the GIL. */
-void wpy_keep(void *kept, void (*drop)(void *kept));
-/* What was kept, for the caller to own; NULL: nothing. */
-void *wpy_take_kept(void);
-void wpy_drop_kept(wpy_execution *execution);
+/* Keeps an operation that the WASI function has begun, and that it goes on with when it is executed
+   again after the suspension. `drop` frees the operation if that never happens; it is called
+   without the GIL. */
+void wpy_keep_pending(void *pending, void (*drop)(void *pending));
+/* The operation that was kept, for the caller to own; NULL: none. */
+void *wpy_take_pending(void);
+void wpy_drop_pending(wpy_execution *execution);
 
 /* ---- slices.c ---- */
 
@@ -128,7 +129,7 @@ void wpy_drop_abandoned(wpy_instance *instance);
 bool wpy_change_state(wpy_execution *execution, uint32_t from, uint32_t to);
 /* The code was suspended: exnrefs among the arguments of the host function get handles. */
 void wpy_hold_arguments(const wpy_execution *execution);
-/* Why a suspended execution was suspended. */
+/* Describes why a suspended execution was suspended. */
 void wpy_tell_stop(const wpy_execution *execution, wpy_stop *out);
 /* The execution ends without having run: `status`, with an error record. */
 int wpy_end_unrun(wpy_execution *execution, int status, const char *text);

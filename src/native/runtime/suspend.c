@@ -1,20 +1,17 @@
 /* suspend.c: suspending the code that runs in an execution.
  *
- * To suspend is to end the code with an exception that is none, with the status WPY_SUSPENDED: the
- * interpreter returns from each segment as for a trap, and the frames stay (backtrace.c). No code
- * may run between wpy_suspend and the return of the outermost call.
+ * WAMR's exception is set, with the status WPY_SUSPENDED. The interpreter then returns from each
+ * segment as for a trap, but the frames stay (backtrace.c). No code may run between wpy_suspend and
+ * the return of the outermost call.
  *
  * A thread may run several executions: one starts another from a host function, or greenlets
- * switch. The current one is the one whose innermost activation is the thread's, so a plain call
- * within an execution can't be suspended. Greenlets run at the same addresses by turns, so an
- * activation of another greenlet may have the address of the execution's; but its frames begin
- * elsewhere, since the wasm stacks have the frames of all open calls.
+ * switch. The current one is the one whose innermost activation is that of the thread, so a plain
+ * call within an execution can't be suspended. Greenlets run at the same addresses by turns, so an
+ * activation of another greenlet may have the same address as the execution's. Its frames begin
+ * elsewhere, though, since the wasm stacks have the frames of all open calls.
  */
+#include "include/python_functions.h"
 #include "runtime/segments.h"
-
-/* Declared in build_ffi.py. The number of the exception for a host function that suspends a call
-   which can't be suspended. */
-extern int wpy_py_cannot_suspend(int host_id);
 
 wpy_execution *
 wpy_current_execution(const wpy_thread *me)
@@ -127,31 +124,31 @@ wpy_keep_called_at(uint64_t time)
 }
 
 void
-wpy_keep(void *kept, void (*drop)(void *kept))
+wpy_keep_pending(void *pending, void (*drop)(void *pending))
 {
     wpy_execution *execution = wpy_current_execution(&wpy_self);
 
-    execution->kept = kept;
-    execution->drop_kept = drop;
+    execution->pending = pending;
+    execution->drop_pending = drop;
 }
 
 void *
-wpy_take_kept(void)
+wpy_take_pending(void)
 {
     wpy_execution *execution = wpy_current_execution(&wpy_self);
-    void *kept = execution ? execution->kept : NULL;
+    void *pending = execution ? execution->pending : NULL;
 
-    if (kept)
-        execution->kept = NULL;
-    return kept;
+    if (pending)
+        execution->pending = NULL;
+    return pending;
 }
 
 void
-wpy_drop_kept(wpy_execution *execution)
+wpy_drop_pending(wpy_execution *execution)
 {
-    void *kept = execution->kept;
+    void *pending = execution->pending;
 
-    execution->kept = NULL;
-    if (kept)
-        execution->drop_kept(kept);
+    execution->pending = NULL;
+    if (pending)
+        execution->drop_pending(pending);
 }

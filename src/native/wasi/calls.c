@@ -9,12 +9,10 @@
  * They are native functions of WAMR. It converts their pointers, and checks only the first byte of
  * what a pointer refers to.
  */
+#include "include/python_functions.h"
 #include "runtime/segments.h"
 #include "runtime/stack_switch.h"
 #include "wasi/wasi.h"
-
-/* As in stdio.c. With a size of 0 it asks whether there is something to read. */
-extern int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
 
 /* ---- poll_oneoff ---- */
 

@@ -4,16 +4,10 @@
  * it, so that nothing accumulates in C. A stream that has nothing to read, or no room, is asked
  * again after a slice of waiting (wait.c); in an execution, the call is suspended instead.
  */
+#include "include/python_functions.h"
 #include "runtime/segments.h"
 #include "runtime/stack_switch.h"
 #include "wasi/wasi.h"
-
-/* Declared to cffi by build_ffi.py, and defined in src/wamr/_wasi/streams.py. Both return the
- * number of bytes, or the negative number of the exception that is kept. WPY_WOULD_BLOCK: there is
- * nothing to read yet. 0: nothing could be written yet. Both take the GIL; the caller must have no
- * lock. */
-extern int wpy_py_wasi_read(uint64_t streams_id, uint8_t *data, uint32_t size);
-extern int wpy_py_wasi_write(uint64_t streams_id, int fd, const uint8_t *data, uint32_t size);
 
 /* Waits a slice before the next attempt. False where the code was stopped meanwhile. */
 static bool

@@ -211,7 +211,7 @@ cancel(void *argument)
 static pending_write *
 kept_write(const struct __wasi_ciovec_t *piece)
 {
-    pending_write *write = wpy_take_kept();
+    pending_write *write = wpy_take_pending();
 
     if (!write || (write->source == piece->buf && write->size == piece->buf_len))
         return write;
@@ -236,7 +236,7 @@ wait_for_write(WASMExecEnv *env, pending_write *write)
             return false;
         }
     } while (!suspends);
-    wpy_keep(write, cancel);
+    wpy_keep_pending(write, cancel);
     return wpy_suspend(env, WPY_REASON_WRITE, UINT64_MAX);
 }
 

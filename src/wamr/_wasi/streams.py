@@ -1,9 +1,9 @@
 """Standard streams that Python reads and writes: bytes, callables and file objects.
 
 The streams of an instance that have no descriptor are in a `Streams`, which C calls by its number
-for each read and write (src/native/wasi/streams.c). Exceptions are stored as those of host functions
-are (callbacks.py), and raised by the call that runs the program. When nothing can be read or
-written yet, C tries again, and checks limits and interruptions in between.
+for each read and write (src/native/wasi/streams.c). Exceptions are stored as those of host
+functions are (callbacks.py), and raised by the call that runs the program. When nothing can be read
+or written yet, C tries again, and checks limits and interruptions in between.
 """
 
 from __future__ import annotations
