@@ -1,6 +1,6 @@
 """Awaited calls and the turns that they take, also when host functions of one make others.
 
-turns.py has the lines in which calls stand. A context variable names the call whose host function
+turns.py has the queues in which calls wait. A context variable names the call whose host function
 runs, or has started the task that runs, so that calls for its sake run above it.
 """
 
@@ -18,7 +18,7 @@ from ..errors import trap_from_text
 from .awaiter import Awaiter
 from .deadline_timer import DeadlineTimer
 from .event_loops import running_loop
-from .turns import Line, Place, line_of
+from .turns import CallQueue, Place, queue_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _DRIVE = "Drive Func.execution instead: its events have what to await"
 serving: ContextVar[TurnTaker | None] = ContextVar("wamr call", default=None)
-_levels = RLock()  # guards that a call and its level agree on whether the call runs
+_inner_lock = RLock()  # guards that a call and its inner queue agree on whether the call runs
 running = PerThread()  # of each thread: the innermost TurnTaker whose code it runs
 
 
@@ -39,12 +39,12 @@ class TurnTaker(Awaiter):
     __slots__ = (
         "_abandoned",
         "_address",
-        "_in_level",
-        "_in_line",
-        "_level",
-        "_line",
+        "_inner_place",
+        "_inner_queue",
         "_parent",
         "_place",
+        "_queue",
+        "_queue_place",
         "_runs",
         "execution",
         "loop",
@@ -57,9 +57,9 @@ class TurnTaker(Awaiter):
         self.execution: Any = execution  # None: it has ended
         self._abandoned = False
         self._address = execution._address
-        self._level: Line | None = None  # of calls that its host functions make
-        self._line: Line | None = None
-        self._in_level, self._in_line = Place(self), Place(self)
+        self._inner_queue: CallQueue | None = None  # see inner_queue
+        self._queue: CallQueue | None = None  # in which it has its turn, or waits for it
+        self._inner_place, self._queue_place = Place(self), Place(self)
         self._parent = serving.get()
         self._place: Place | None = None  # in which it waits
         self._runs = False
@@ -101,12 +101,12 @@ class TurnTaker(Awaiter):
             return
         while True:
             outer, group = self._outer(), self.group
-            line = self._line = outer.level if outer is not None else line_of(group)
-            if await self._take_turn(line, self._in_line) and group == self.group:
+            queue = self._queue = outer.inner_queue if outer is not None else queue_of(group)
+            if await self._take_turn(queue, self._queue_place) and group == self.group:
                 self._runs = True
                 return
-            line.leave(self._in_line)
-            self._line = None
+            queue.leave(self._queue_place)
+            self._queue = None
             if execution._lifetime.closed:
                 return  # to start it raises ClosedError
 
@@ -119,67 +119,67 @@ class TurnTaker(Awaiter):
         return outer is not None and outer.loop is self.loop
 
     @property
-    def level(self) -> Line:
-        """The line of calls that host functions of this one make."""
-        line: Line = locked(_levels, self._make_level)
-        return line
+    def inner_queue(self) -> CallQueue:
+        """The queue of the calls that host functions of this call make, and of this call."""
+        queue: CallQueue = locked(_inner_lock, self._make_inner_queue)
+        return queue
 
-    def _make_level(self) -> Line:
-        level = self._level
-        if level is None:
-            level = Line()
+    def _make_inner_queue(self) -> CallQueue:
+        queue = self._inner_queue
+        if queue is None:
+            queue = CallQueue()
             if self._runs:
-                level.join(self._in_level)
-            self._level = level
-        return level
+                queue.join(self._inner_place)
+            self._inner_queue = queue
+        return queue
 
-    async def _take_turn(self, line: Line, place: Place) -> bool:
-        """Take the turn; False: the line has ended, or the instance was closed."""
-        if line.join(place):
-            return not line.ended
+    async def _take_turn(self, queue: CallQueue, place: Place) -> bool:
+        """Take the turn; False: the queue has ended, or the instance was closed."""
+        if queue.join(place):
+            return not queue.ended
         self._place = place
         self.follow(self.execution._lifetime.instance_id)
         timer = self.timer(place.wake_here)
         try:
             while not self.execution._lifetime.closed:
-                if await line.wait(place, self.loop):
+                if await queue.wait(place, self.loop):
                     return True
-                if line.ended:
+                if queue.ended:
                     return False
                 if self._is_late():
                     break
         except BaseException:
-            line.leave(place)
+            queue.leave(place)
             raise
         finally:
             self._place = None
             if timer is not None:
                 timer.cancel()
-        line.leave(place)
+        queue.leave(place)
         self.check_time()
         return False
 
     def pause_turn(self) -> None:
-        """Let calls of host functions run, while this one is suspended."""
-        locked(_levels, self._give_way)
+        """Let the calls that its host functions make run, while this call is suspended."""
+        locked(_inner_lock, self._give_way)
 
     def _give_way(self) -> None:
         self._runs = False
-        if self._level is not None:
-            self._level.leave(self._in_level)
+        if self._inner_queue is not None:
+            self._inner_queue.leave(self._inner_place)
 
     async def resume_turn(self) -> None:
-        """Wait until none of them runs."""
-        level = locked(_levels, self._go_on_alone)
-        if level is not None:
-            await self._take_turn(level, self._in_level)
+        """Wait until none of these calls runs."""
+        queue = locked(_inner_lock, self._go_on_alone)
+        if queue is not None:
+            await self._take_turn(queue, self._inner_place)
             self._runs = True
 
-    def _go_on_alone(self) -> Line | None:
-        """Let the call run if nobody has asked for its level yet, which is returned otherwise."""
-        if self._level is None:
+    def _go_on_alone(self) -> CallQueue | None:
+        """Let the call run if it has no inner queue yet; otherwise return the inner queue."""
+        if self._inner_queue is None:
             self._runs = True
-        return self._level
+        return self._inner_queue
 
     def follow(self, instance_id: int) -> None:
         """Be told when this instance is closed or interrupted."""
@@ -191,12 +191,12 @@ class TurnTaker(Awaiter):
             self.execution.close()
 
     def end_turn(self) -> None:
-        """Leave all lines; the call has ended."""
+        """Leave all queues; the call has ended."""
         self.execution = None  # tasks that its host functions have started still refer to this
-        if self._line is not None:
-            self._line.leave(self._in_line)
-        if self._level is not None:
-            self._level.end()
+        if self._queue is not None:
+            self._queue.leave(self._queue_place)
+        if self._inner_queue is not None:
+            self._inner_queue.end()
 
     # ---- time
     def timer(self, function: Callable[[], object]) -> DeadlineTimer | None:

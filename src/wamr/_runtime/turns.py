@@ -1,12 +1,12 @@
 """Turns: which of the awaited calls of a group may run, in the order in which they came.
 
 Awaited calls must not block an event loop, so they don't wait for the lock of a group in C: they
-stand in a `Line`, of which the first one has its turn. A call keeps its turn until it ends, also
-while it awaits a host function. What that host function calls itself can't wait for this: its calls
-run above the suspended one, and stand in a line of that call, which the call itself joins to go on.
-Lines are used from several threads with event loops, without a lock: who joins or leaves does it by
-one atomic operation of the list. What an exception of a signal handler may prevent is only that the
-next call is woken, which looks by itself from time to time.
+wait in a `CallQueue`, whose first call has its turn. A call keeps its turn until it ends, also
+while it awaits a host function. Calls that this host function makes can't wait for that: they run
+above the suspended call, and wait in a queue of its own, which the call itself joins to go on.
+Event loops of several threads use a queue without a lock: to join or leave is one atomic operation
+of its list. An exception of a signal handler can at most prevent that the next call is woken, and
+each call looks at the queue by itself from time to time.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
             """End the call, whose loop is closed."""
 
 
-_lines = SharedObjects()  # by group
+_queues = SharedObjects()  # by group
 _LOOK_AGAIN = 0.5  # seconds after which a call looks whether the loop of another one is closed
 
 
 class Place:
-    """A place of a call in a line."""
+    """The place of a call in a queue."""
 
     __slots__ = ("_caller", "_woken")
 
@@ -48,7 +48,7 @@ class Place:
         """Wake the call, if it waits; in any thread."""
         woken, self._woken = self._woken, None  # which refers to the task and the call
         if woken is not None:
-            with suppress(RuntimeError):  # its loop is closed: `Line` goes on without it
+            with suppress(RuntimeError):  # its loop is closed: the queue goes on without it
                 woken.get_loop().call_soon_threadsafe(_set, woken)
 
     def wake_here(self) -> None:
@@ -78,8 +78,8 @@ def _set(woken: asyncio.Future[None]) -> None:
         woken.set_result(None)
 
 
-class Line:
-    """A line of calls, of which the first one has its turn."""
+class CallQueue:
+    """A queue of calls, of which the first one has its turn."""
 
     __slots__ = ("__weakref__", "_places", "ended")
 
@@ -88,7 +88,7 @@ class Line:
         self.ended = False
 
     def join(self, place: Place) -> bool:
-        """Take the last place; return whether the call has its turn, or the line has ended."""
+        """Take the last place; return whether the call has its turn, or the queue has ended."""
         self._places.append(place)
         return self.ended or self.is_first(place)
 
@@ -115,11 +115,11 @@ class Line:
             first.wake()
 
     def _remove(self, place: Place) -> None:
-        with suppress(ValueError):  # it isn't in the line
+        with suppress(ValueError):  # it isn't in the queue
             self._places.remove(place)
 
     def end(self) -> None:
-        """Wake all calls, which look for another line."""
+        """Wake all calls, which look for another queue."""
         self.ended = True
         for place in [*self._places]:
             place.wake()
@@ -136,10 +136,10 @@ class Line:
         return not self.ended and self.is_first(place)
 
 
-def line_of(group: int) -> Line:
-    """Return the line of a group, which lives as long as somebody is in it."""
-    line = _lines.get(group)
-    if line is None:
-        line = _lines.setdefault(group, Line())
-    found: Line = line
+def queue_of(group: int) -> CallQueue:
+    """Return the queue of a group, which lives as long as somebody is in it."""
+    queue = _queues.get(group)
+    if queue is None:
+        queue = _queues.setdefault(group, CallQueue())
+    found: CallQueue = queue
     return found
