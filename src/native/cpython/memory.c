@@ -17,13 +17,13 @@
 
 typedef struct {
     char *data;      /* not owned: valid as long as `keep_alive` */
-    Py_ssize_t size; /* of `data`; 0 where the memory is hidden */
+    Py_ssize_t size; /* of `data`; 0 where the bytes are hidden */
     PyObject *keep_alive;
-} Window;
+} MemoryBuffer;
 
 typedef struct {
     PyObject_HEAD
-    Window window;
+    MemoryBuffer buffer;
 } MemoryBase;
 
 static PyObject *name_read, *name_write, *name_item, *name_set_item;
@@ -35,81 +35,82 @@ offset_of(PyObject *value)
     return (Py_ssize_t)wpy_natural(value, PY_SSIZE_T_MAX);
 }
 
-/* The window as it is now, until end_access(). `copy` is where it is on free-threaded builds. */
-static ALWAYS_INLINE const Window *
-begin_access(PyObject *self, Window *copy)
+/* The buffer as it is now, until end_access(). On free-threaded builds it is copied to `copy`, and
+ * kept alive: another thread may replace or hide it meanwhile. */
+static ALWAYS_INLINE const MemoryBuffer *
+begin_access(PyObject *self, MemoryBuffer *copy)
 {
-    const Window *window = &((MemoryBase *)self)->window;
+    const MemoryBuffer *buffer = &((MemoryBase *)self)->buffer;
 
     (void)copy;
 #ifdef Py_GIL_DISABLED
     LOCK_OBJECT(self);
-    *copy = *window;
+    *copy = *buffer;
     SHARED_INCREF(copy->keep_alive);
     UNLOCK_OBJECT();
-    window = copy;
+    buffer = copy;
 #endif
-    return window;
+    return buffer;
 }
 
 static inline void
-end_access(const Window *window)
+end_access(const MemoryBuffer *buffer)
 {
-    (void)window;
-    SHARED_DECREF(window->keep_alive);
+    (void)buffer;
+    SHARED_DECREF(buffer->keep_alive);
 }
 
-/* Whether the bytes are within the window. */
+/* Whether the bytes are within the buffer. */
 static inline bool
-has_range(const Window *window, Py_ssize_t offset, Py_ssize_t size)
+has_range(const MemoryBuffer *buffer, Py_ssize_t offset, Py_ssize_t size)
 {
-    return offset <= window->size && size <= window->size - offset && window->keep_alive;
+    return offset <= buffer->size && size <= buffer->size - offset && buffer->keep_alive;
 }
 
 static PyObject *
 read_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    Window copy;
-    const Window *window;
+    MemoryBuffer copy;
+    const MemoryBuffer *buffer;
     Py_ssize_t offset, size;
     PyObject *bytes;
 
     if (UNLIKELY(count != 2 || names || (offset = offset_of(args[0])) < 0 ||
                  (size = offset_of(args[1])) < 0))
         return wpy_call_method(self, name_read, args, count, names);
-    window = begin_access(self, &copy);
-    if (UNLIKELY(!has_range(window, offset, size))) {
-        end_access(window);
+    buffer = begin_access(self, &copy);
+    if (UNLIKELY(!has_range(buffer, offset, size))) {
+        end_access(buffer);
         return wpy_call_method(self, name_read, args, count, names);
     }
-    bytes = PyBytes_FromStringAndSize(window->data + offset, size);
-    end_access(window);
+    bytes = PyBytes_FromStringAndSize(buffer->data + offset, size);
+    end_access(buffer);
     return bytes;
 }
 
 static PyObject *
 write_bytes(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    Window copy;
-    const Window *window;
+    MemoryBuffer copy;
+    const MemoryBuffer *buffer;
     Py_ssize_t offset, size;
 
     if (UNLIKELY(count != 2 || names || (offset = offset_of(args[0])) < 0 ||
                  !PyBytes_Check(args[1])))
         return wpy_call_method(self, name_write, args, count, names);
     size = PyBytes_Size(args[1]);
-    window = begin_access(self, &copy);
-    if (UNLIKELY(!has_range(window, offset, size))) {
-        end_access(window);
+    buffer = begin_access(self, &copy);
+    if (UNLIKELY(!has_range(buffer, offset, size))) {
+        end_access(buffer);
         return wpy_call_method(self, name_write, args, count, names);
     }
-    memcpy(window->data + offset, PyBytes_AsString(args[1]), (size_t)size);
-    end_access(window);
+    memcpy(buffer->data + offset, PyBytes_AsString(args[1]), (size_t)size);
+    end_access(buffer);
     Py_RETURN_NONE;
 }
 
 /* The bounds of a slice of known bytes. False for a slice that counts from the end, since the
- * memory may be larger than the window by now. No exception is set. */
+ * memory may be larger than the buffer by now. No exception is set. */
 static bool
 bounds_of(PyObject *slice, Py_ssize_t *offset, Py_ssize_t *size)
 {
@@ -127,30 +128,30 @@ bounds_of(PyObject *slice, Py_ssize_t *offset, Py_ssize_t *size)
 static PyObject *
 get_item(PyObject *self, PyObject *key)
 {
-    Window copy;
-    const Window *window;
+    MemoryBuffer copy;
+    const MemoryBuffer *buffer;
     Py_ssize_t offset, size;
     PyObject *bytes;
     int byte;
 
     if (PySlice_Check(key)) {
         if (LIKELY(bounds_of(key, &offset, &size))) {
-            window = begin_access(self, &copy);
-            if (LIKELY(has_range(window, offset, size))) {
-                bytes = PyBytes_FromStringAndSize(window->data + offset, size);
-                end_access(window);
+            buffer = begin_access(self, &copy);
+            if (LIKELY(has_range(buffer, offset, size))) {
+                bytes = PyBytes_FromStringAndSize(buffer->data + offset, size);
+                end_access(buffer);
                 return bytes;
             }
-            end_access(window);
+            end_access(buffer);
         }
     } else if (LIKELY((offset = offset_of(key)) >= 0)) {
-        window = begin_access(self, &copy);
-        if (LIKELY(offset < window->size && window->keep_alive)) {
-            byte = (unsigned char)window->data[offset];
-            end_access(window);
+        buffer = begin_access(self, &copy);
+        if (LIKELY(offset < buffer->size && buffer->keep_alive)) {
+            byte = (unsigned char)buffer->data[offset];
+            end_access(buffer);
             return PyLong_FromLong(byte);
         }
-        end_access(window);
+        end_access(buffer);
     }
     return PyObject_CallMethodObjArgs(self, name_item, key, NULL);
 }
@@ -171,8 +172,8 @@ item_at(PyObject *self, Py_ssize_t index)
 static int
 set_item(PyObject *self, PyObject *key, PyObject *value)
 {
-    Window copy;
-    const Window *window;
+    MemoryBuffer copy;
+    const MemoryBuffer *buffer;
     PyObject *none;
     Py_ssize_t offset, size;
     long long byte;
@@ -183,22 +184,22 @@ set_item(PyObject *self, PyObject *key, PyObject *value)
     }
     if (PySlice_Check(key)) {
         if (PyBytes_Check(value) && bounds_of(key, &offset, &size) && PyBytes_Size(value) == size) {
-            window = begin_access(self, &copy);
-            if (LIKELY(has_range(window, offset, size))) {
-                memcpy(window->data + offset, PyBytes_AsString(value), (size_t)size);
-                end_access(window);
+            buffer = begin_access(self, &copy);
+            if (LIKELY(has_range(buffer, offset, size))) {
+                memcpy(buffer->data + offset, PyBytes_AsString(value), (size_t)size);
+                end_access(buffer);
                 return 0;
             }
-            end_access(window);
+            end_access(buffer);
         }
     } else if ((offset = offset_of(key)) >= 0 && LIKELY((byte = wpy_natural(value, 255)) >= 0)) {
-        window = begin_access(self, &copy);
-        if (LIKELY(offset < window->size && window->keep_alive)) {
-            window->data[offset] = (char)byte;
-            end_access(window);
+        buffer = begin_access(self, &copy);
+        if (LIKELY(offset < buffer->size && buffer->keep_alive)) {
+            buffer->data[offset] = (char)byte;
+            end_access(buffer);
             return 0;
         }
-        end_access(window);
+        end_access(buffer);
     }
     if (!(none = PyObject_CallMethodObjArgs(self, name_set_item, key, value, NULL)))
         return -1;
@@ -210,7 +211,7 @@ set_item(PyObject *self, PyObject *key, PyObject *value)
 static PyObject *
 show(PyObject *self, PyObject *args)
 {
-    Window *window = &((MemoryBase *)self)->window;
+    MemoryBuffer *buffer = &((MemoryBase *)self)->buffer;
     unsigned long long address;
     Py_ssize_t size;
     PyObject *keep_alive, *old;
@@ -219,9 +220,9 @@ show(PyObject *self, PyObject *args)
         return NULL;
     Py_INCREF(keep_alive);
     LOCK_OBJECT(self);
-    if (size >= window->size) {
-        old = window->keep_alive;
-        *window = (Window){(char *)(uintptr_t)address, size, keep_alive};
+    if (size >= buffer->size) {
+        old = buffer->keep_alive;
+        *buffer = (MemoryBuffer){(char *)(uintptr_t)address, size, keep_alive};
     } else /* another thread has shown more bytes, and a memory does not shrink */
         old = keep_alive;
     UNLOCK_OBJECT();
@@ -232,12 +233,12 @@ show(PyObject *self, PyObject *args)
 static int
 clear(PyObject *self)
 {
-    Window *window = &((MemoryBase *)self)->window;
+    MemoryBuffer *buffer = &((MemoryBase *)self)->buffer;
     PyObject *old;
 
     LOCK_OBJECT(self);
-    old = window->keep_alive;
-    *window = (Window){NULL, 0, NULL};
+    old = buffer->keep_alive;
+    *buffer = (MemoryBuffer){NULL, 0, NULL};
     UNLOCK_OBJECT();
     Py_XDECREF(old);
     return 0;
@@ -258,7 +259,7 @@ static int
 traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(((MemoryBase *)self)->window.keep_alive);
+    Py_VISIT(((MemoryBase *)self)->buffer.keep_alive);
     return 0;
 }
 

@@ -74,7 +74,7 @@ wpy_value_to_cells(uint8_t kind, PyObject *value, uint32_t **cell)
         } else
             return false;
         if (kind == F32) {
-            if (wpy_floats_other(wpy_floats_word())) {
+            if (wpy_floats_differ(wpy_floats_word())) {
                 *(*cell)++ = wpy_f32_bits(real);
                 return true;
             }

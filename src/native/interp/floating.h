@@ -124,7 +124,7 @@ wpy_floats_set(uint32_t word)
 
 /* Whether the control word is not the one that wasm code needs. */
 static ALWAYS_INLINE bool
-wpy_floats_other(uint32_t word)
+wpy_floats_differ(uint32_t word)
 {
     return UNLIKELY((word & WPY_FLOATS_CONTROL) != WPY_FLOATS_STANDARD);
 }
@@ -139,7 +139,7 @@ wpy_floats_enter(void)
 {
     uint32_t outside = wpy_floats_word();
 
-    if (!wpy_floats_other(outside))
+    if (!wpy_floats_differ(outside))
         return 0;
     wpy_floats_set(WPY_FLOATS_STANDARD);
     return outside | WPY_FLOATS_CHANGED;
