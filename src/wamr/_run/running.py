@@ -201,8 +201,6 @@ class Turn:
             return function(*args)
         except BaseException as error:
             self._failed(error)
-            if self._was_closed(error):
-                raise ClosedError("the program was closed while it ran") from error
             raise
         finally:
             self._end()
@@ -224,8 +222,6 @@ class Turn:
             return await function(*args)
         except BaseException as error:
             self._failed(error)
-            if self._was_closed(error):
-                raise ClosedError("the program was closed while it ran") from error
             raise
         finally:
             self._end()
@@ -243,12 +239,15 @@ class Turn:
         return self._running.closed
 
     def _failed(self, error: BaseException) -> None:
+        """Note how the program has ended; raise ClosedError if it was closed while it ran."""
         running = self._running
         if running.execution.state == "done" and not running.over:
             running.failure = type(error).__name__
             with suppress(Exception):  # the write of an incomplete character may fail
                 running.streams.end()
         running.captured.attach_to(error)
+        if self._was_closed(error):
+            raise ClosedError("the program was closed while it ran") from error
 
     @property
     def returncode(self) -> int:

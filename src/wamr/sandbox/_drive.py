@@ -40,11 +40,7 @@ def drive(turn: Turn) -> Result:
             except Exception as error:  # noqa: BLE001 - the code gets it
                 turn.failed(error)
             else:
-                try:
-                    turn.answer(value)
-                except TypeError:
-                    turn.refuse_awaitable(value)
-                    raise
+                turn.answer(value)
     return turn.result
 
 
@@ -83,11 +79,7 @@ async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
             except Exception as error:  # noqa: BLE001 - the code gets it
                 turn.failed(error)
             else:
-                try:
-                    turn.answer(value)
-                except TypeError:
-                    turn.refuse_awaitable(value)
-                    raise
+                turn.answer(value)
     return turn.result
 
 

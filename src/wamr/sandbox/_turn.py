@@ -99,17 +99,19 @@ class Turn:
         """Raise RuntimeError if the tool is an `async def` function, which has to be awaited."""
         self._tools.check_synchronous(self._call)
 
-    def refuse_awaitable(self, value: object) -> None:
-        """Raise RuntimeError if the tool has returned what would have to be awaited."""
-        refuse_awaitable(self._call["call"], value)
-
     def call(self) -> Any:
         """Call the tool; its result may be awaitable. Raises what the tool raises."""
         return self._tools.call(self._call)
 
     def answer(self, value: object) -> None:
-        """Send what the tool has returned. Raises TypeError."""
-        self.machine.channel.send(answer_to(self._call["call"], value, self._limits.tool_bytes))
+        """Send what the tool has returned; RuntimeError if it has to be awaited, TypeError."""
+        tool = self._call["call"]
+        try:
+            answer = answer_to(tool, value, self._limits.tool_bytes)
+        except TypeError:
+            refuse_awaitable(tool, value)
+            raise
+        self.machine.channel.send(answer)
 
     def failed(self, error: Exception) -> None:
         """Send what the tool has raised."""
