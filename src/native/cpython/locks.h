@@ -33,9 +33,8 @@
 
 #define WPY_MUTEX(name) PyMutex name
 
-#if defined(WPY_WITHOUT_LOCKS) /* to see that tests fail without them: \
-                                * tools/prove/freethreaded.bash        \
-                                */
+/* tools/prove/freethreaded.bash defines WPY_WITHOUT_LOCKS, to see tests fail without the locks. */
+#if defined(WPY_WITHOUT_LOCKS)
 #define LOCK(mutex) ((void)(mutex))
 #define UNLOCK(mutex) ((void)(mutex))
 #define LOCK_OBJECT(object) \

@@ -46,7 +46,7 @@ wamrpy_push_quickly(WASMLoaderContext *ctx, uint8 type)
     return true;
 }
 
-/* A local, or a constant, of one cell. */
+/* Pushes a local, or a constant, of one cell: the slot that it has already. */
 static inline bool
 wamrpy_put_quickly(WASMLoaderContext *ctx, int16 slot)
 {

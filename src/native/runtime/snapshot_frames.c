@@ -1,8 +1,9 @@
 /* snapshot_frames.c: the frames of a suspended call, in a snapshot and on another stack.
  *
- * A frame points at other frames of its stack, at the instance's functions, which are shared, and
- * into the module's code. So only pointers into the stack move. Times are stored as what is left:
- * an execution that sleeps goes on sleeping that long.
+ * A frame points at other frames of its stack, at the instance's functions, which all instances of
+ * the snapshot share, and into the module's code. So only pointers into the stack are adjusted.
+ * Times are stored relative to the snapshot: an execution that sleeps then sleeps on for what was
+ * left.
  */
 #include "runtime/func.h"
 #include "runtime/saved_state.h"
@@ -36,7 +37,7 @@ import_index(const wpy_instance *instance, const wpy_func *host)
     return i;
 }
 
-/* 0: there is no such time. */
+/* The nanoseconds until a time, at least 1; 0 and UINT64_MAX, for no time and for ever, stay. */
 static uint64_t
 time_left(uint64_t until, uint64_t now)
 {

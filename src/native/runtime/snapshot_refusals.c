@@ -1,8 +1,9 @@
-/* snapshot_refusals.c: what a snapshot can't be taken of.
+/* snapshot_refusals.c: which instances can't be copied by a snapshot, or reset.
  *
- * An instance is copied alone. What it shares with other instances or with the host can't be in the
- * copy: imported memories, tables and mutable globals, functions of others, references to objects
- * of Python, open files.
+ * A snapshot copies one instance. It can't copy what the instance shares with other instances or
+ * with the host: imported memories, tables and mutable globals, functions of other instances,
+ * references to Python objects, open files. Each check below writes to `why` a reason, ": " and a
+ * sentence, of which snapshot_taking.py makes the SnapshotError.
  */
 #include "runtime/saved_state.h"
 

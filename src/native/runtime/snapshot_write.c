@@ -1,8 +1,7 @@
-/* snapshot_write.c: the state of a snapshot as bytes.
+/* snapshot_write.c: writes the state of a snapshot as bytes, which snapshot_read.c reads.
  *
- * The bytes have all but the memory's pages, and no pointer: what an instance can have changed, and
- * the frames of a suspended call as offsets. What is the module's is not in them. snapshot_read.c
- * reads them.
+ * The bytes hold what an instance can have changed, but for the pages of its memory, and the frames
+ * of a suspended call. They hold no pointers, only offsets, and nothing that the module has anyway.
  */
 #include "runtime/saved_state.h"
 
@@ -38,6 +37,7 @@ put_bitmap(writer *w, const bh_bitmap *map)
         put(w, map->map, (size_t)(map->end_index - map->begin_index + 7) / 8);
 }
 
+/* Where the snapshot has the frame that was at this address. */
 static const WASMInterpFrame *
 moved(const wpy_saved_frames *frames, const WASMInterpFrame *frame)
 {

@@ -60,9 +60,8 @@ class _Releases:
 
 
 _releases = _Releases()
-if hasattr(
-    gc, "callbacks"
-):  # PyPy has none: it finalizes what refers to a handle before the handle
+# PyPy has no callbacks: it finalizes what refers to a handle before the handle.
+if hasattr(gc, "callbacks"):
     gc.callbacks.append(_releases.collecting)
 atexit.register(_releases.exiting)
 

@@ -374,7 +374,7 @@ class Execution(Generator[Event, "Any", "Any"]):
         return status
 
     def _outcome(self, status: int) -> BaseException:
-        """Return what the end of the call, or a refusal, comes out as, or raise it."""
+        """Return or raise the exception for the end of the call, or for a refusal to go on."""
         if status == _OK:
             self._ended()
             codec, state = self._codec, self._lifetime

@@ -2,7 +2,7 @@
 
 The values are checked here and enforced in C: time and fuel at the checkpoint that running code
 passes (src/native/runtime/checkpoint.c), memory and tables by budgets (src/native/core/budget.c),
-output where it is written (src/native/wasi/stdio.c).
+output where it is written (src/native/wasi/stdio.c), files likewise (src/native/wasi/file_limit.c).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A file has a header, sections, and two digests. The header tells which build of this package and
 which module the file belongs to. The first digest, SHA-256 of all before it, finds damage. The
 second one, an HMAC of the first with the user's key, tells whether this user has saved the file.
-What is in the state, C knows and checks (src/native/runtime/snapshot_read.c).
+The contents of the state are C's, which also checks them (src/native/runtime/snapshot_read.c).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _NO_ROOM = re.compile("allocate|too many table elements")  # of link_tables and 
 
 
 def build_digest() -> bytes:
-    """Return what tells builds of the extension module apart."""
+    """Return the digest of the extension module's file, which differs between builds."""
     if not _builds:
         _builds.append(hashlib.sha256(Path(extension_file()).read_bytes()).digest())
     return _builds[0]

@@ -42,8 +42,7 @@ def find_instance_state(instance_id: int) -> InstanceState | None:
 
 
 # Keys in `_keep`, which are no id(), of what few instances have: the Snapshot that the instance can
-# be reset to, the private
-# directories, and weak references to its Memory objects.
+# be reset to, the private directories, and weak references to its Memory objects.
 SNAPSHOT, FILES, _MEMORIES = 0, 1, 2
 
 

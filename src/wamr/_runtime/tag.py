@@ -29,7 +29,7 @@ _cast, _UINTPTR = ffi.cast, ffi.typeof("uintptr_t")
 
 
 class Tag(Extern, ReferenceContext):
-    """A tag of exceptions, which can be imported.
+    """A tag: what tells exceptions apart. Modules import it, and exceptions are made with it.
 
     store: the Store that it lives in. type: a TagType, the types of the values of an exception.
     Raises TypeError, ClosedError. Spec: section 4.5.3, `tag_alloc`.
@@ -77,7 +77,7 @@ _tags = SharedObjects()  # by address in C
 
 
 def instance_tag(lifetime: Lifetime, c: Any, type: TagType) -> Tag:  # noqa: A002
-    """Return a Tag for a tag of an instance; it takes over `c`, a reference."""
+    """Return a Tag for a tag of an instance; it takes over `c`, a handle."""
     tag: Tag | None = _tags.get(int(_cast(_UINTPTR, c)))
     if tag is not None and tag._lifetime is lifetime:
         handle(c)  # released at once

@@ -28,9 +28,9 @@ class ExceptionGoneError(LookupError):
 
 
 def read_again(read: Callable[[], object], value_of: Callable[[], Any]) -> Any:
-    """Return `value_of()` after `read()`, both again while the exception that was read is gone.
+    """Call `read()`, then return `value_of()`; repeat both while that exception is gone.
 
-    Another thread has then set what is read since, to another value.
+    It is gone if another thread has overwritten the global or table element since `read()`.
     """
     while True:
         read()
@@ -49,7 +49,7 @@ def set_exception_class(class_: type, factory: _Factory) -> None:
 
 
 def exception_from_handle(c: Any, lifetime: Lifetime) -> BaseException:
-    """Return the exception of a handle, which is taken over; lifetime: of where it comes from."""
+    """Return the exception of a handle, which it takes over; lifetime: of the handle's source."""
     exception: BaseException = _factory(c, lifetime)
     return exception
 

@@ -1,11 +1,10 @@
 """The streams of an interpreter, and the messages among them.
 
-stdout is what the code has written. On stderr, messages of the interpreter stand between what the
-code has written: a marker, which is a random text and another one in each run, and a line of JSON.
-The messages of the host are lines of JSON on stdin. So nothing that code prints by chance is
-taken for a message. Code that looks for the marker on purpose finds it, in the memory of its own
-interpreter, and can then send what the interpreter could send: calls of tools, which count, and
-the result of its own run.
+stdout has only what the code has written. stderr has that and the interpreter's messages: each is a
+marker, which is a random text of this run, and a line of JSON. So nothing that code prints by
+chance is taken for a message. Code that looks for the marker on purpose finds it in the memory of
+its own interpreter. It can then send what the interpreter could send: calls of tools, which count
+in the limits, and the result of its own run. The host's messages are lines of JSON on stdin.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _lock = RLock()
 
 
 def version_of(*texts: str) -> str:
-    """Return what tells versions of a program apart."""
+    """Return a digest of the texts of a program, which differs between its versions."""
     return blake2b("\0".join(texts).encode(), digest_size=16).hexdigest()
 
 
@@ -36,8 +36,9 @@ def interpreter_of(
 ) -> Interpreter:
     """Return the interpreter for a module, or for the module at a path.
 
-    name: of the class, for messages. installed: returns the path of the one to take for None.
-    make: makes an interpreter of a module. exports: the names that the module must export.
+    name: of the class, for messages. installed: returns the path of the installed interpreter,
+    which None stands for. make: makes an interpreter of a module. exports: the names that the
+    module must export.
     Raises TypeError, OSError, CompileError, SandboxError.
     """
     key: object

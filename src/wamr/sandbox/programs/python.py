@@ -205,9 +205,9 @@ def _serve(
             names.pop(_VALUE, None)
 
     def split(source):
-        """Return the lines before the last one that isn't indented, that and those below, a word.
+        """Return the code in two parts, and the first word of the second.
 
-        The word is the first one of the last lines.
+        The second part is the last line that isn't indented, and what follows.
         """
         lines = source.split("\n")
         end = len(lines)
