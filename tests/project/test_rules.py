@@ -166,6 +166,10 @@ def test_c_files_begin_with_their_name_and_a_sentence():
     expect_none(rules.headless_c(C))
 
 
+def test_names_of_ours_in_comments_of_c_exist():
+    expect_none(rules.unknown_names(C))
+
+
 def test_no_python_file_holds_c():
     findings = rules.c_in_strings(PYTHON)
     expect_none(findings, *C_IN_PYTHON)
@@ -292,6 +296,11 @@ def test_a_private_word_is_reported_with_its_replacement(repository):
 )
 def test_a_c_file_without_a_head_is_reported(repository, text, wrong):
     assert len(rules.headless_c(repository({"src/a.c": text}))) == wrong
+
+
+def test_a_name_that_is_gone_is_reported(repository):
+    files = repository({"src/a.c": "/* wpy_a calls wpy_b (wpy_c_…) */\nint wpy_a(void);\n"})
+    assert [line.split()[2] for line in rules.unknown_names(files)] == ["wpy_b,"]
 
 
 @pytest.mark.parametrize(

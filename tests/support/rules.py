@@ -155,6 +155,22 @@ def headless_c(files: Mapping[str, str]) -> list[str]:
     return wrong
 
 
+C_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+OUR_NAME = re.compile(r"\bwpy_\w*[a-z0-9]\b")  # not the beginning of a name: wpy_api_…
+
+
+def unknown_names(files: Mapping[str, str]) -> list[str]:
+    """Check that the functions and types of ours that comments of C name exist."""
+    known = {name for text in files.values() for name in OUR_NAME.findall(C_COMMENT.sub("", text))}
+    return [
+        f"{file} names {name}, which does not exist: write what it is called now"
+        for file, text in files.items()
+        for comment in C_COMMENT.findall(text)
+        for name in OUR_NAME.findall(comment)
+        if name not in known
+    ]
+
+
 C_CODE = re.compile(
     r"^\s*#\s*(?:include\s*[<\"]|(?:define|ifdef|ifndef)\s+\w)"
     r"|\b(?:int|void|char|double|size_t|u?int(?:8|16|32|64)_t|struct \w+)[ *]+\w+(?:\[\w*\])?"

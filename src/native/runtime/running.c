@@ -61,8 +61,8 @@ note_suspended(const wpy_execution *execution, wpy_segment *segment)
     if (ATOMIC_LOAD_SEQ(&instance->stop_at) == instance->generation)
         segment->interrupts--; /* an interruption that the code has not seen yet */
     segment->fuel_left = -1;
-    if (segment->activation->fuel_floor !=
-        INT64_MIN) { /* others use the instance's fuel meanwhile */
+    if (segment->activation->fuel_floor != INT64_MIN) {
+        /* other calls may use the instance's fuel meanwhile */
         int64_t floor = segment->activation->fuel_floor;
 
         wpy_end_slice(instance);

@@ -1,17 +1,17 @@
 /* slices.c: slices of running code: after some time, or after an amount of fuel, an execution
  * stops.
  *
- * Fuel is exact: an execution stops when it has used as much as its slice has, in all the instances
- * that it has entered. A stop comes at the first check beyond that. What this check has paid beyond
- * the slice is given back, and is paid when the execution goes on (`owed`). So an instruction that
- * costs more than a slice is paid in several of them, and no code runs before it is. What is used
- * is a difference of wpy_fuel_used, which is counted when the code enters another instance, or
- * returns from one.
+ * Fuel is exact: an execution stops when it has used the fuel of its slice, in all the instances
+ * that it has entered together. It stops at the first check beyond that. What this check has taken
+ * beyond the slice is given back, and is taken from the next slices (`owed`). So an instruction
+ * that costs more than a slice is paid by several slices, in which no code runs. The fuel that was
+ * used is the difference between two values of fuel_used(), which is counted up whenever the code
+ * enters another instance or returns from one.
  */
 #include "runtime/segments.h"
 
-/* The deadline of activations without one, if an amount of fuel is counted: it never comes, and
-   lets the checkpoint be visited after each host function, whose calls use the same fuel. */
+/* The deadline of activations without one, in a slice of some fuel. It never comes. It only makes
+   the code visit the checkpoint after each host function, whose calls have used the same fuel. */
 #define WPY_DEADLINE_COUNTED (UINT64_MAX - 2)
 
 static int32_t debug_slice;
@@ -24,6 +24,7 @@ wpy_debug_set_slice(int32_t checks)
     debug_slice = checks;
 }
 
+/* Lets the code visit the checkpoint after at most this many checks. */
 static void
 shorten(wpy_instance *instance, WASMExecEnv *env, int64_t checks)
 {
@@ -99,9 +100,9 @@ fuel_left(const wpy_execution *execution, const wpy_instance *instance)
 
 /* ---- the end of a slice ---- */
 
-/* Code that stops here may be anywhere, in the middle of malloc() for example, so the execution
-   keeps the group's lock. It can't while calls of this thread are open in the group that are not
-   its own. */
+/* Whether the execution can keep the group's lock while it is suspended: this thread has no other
+   calls open in the group. It has to keep the lock, since a slice may end anywhere in the code, for
+   example within malloc(). */
 static bool
 may_hold(const wpy_execution *execution, const wpy_group *group)
 {
