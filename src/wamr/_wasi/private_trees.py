@@ -24,7 +24,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
 def refuses(part: str) -> bool:
-    """Tell whether the system can't have a file of that name, which is no empty one and no dots."""
+    """Tell whether the system has no files of that name; part: neither empty nor dots."""
     return False
 
 

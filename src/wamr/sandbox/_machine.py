@@ -1,7 +1,7 @@
 """Machines: instances in which an interpreter runs, which are made of a module, or of a snapshot.
 
-A machine runs in slices, so that the time that it has used is known, and other machines come to
-their turns. This module knows nothing about what is sent.
+A machine runs in slices, so that the time that it has used is known, and other machines can run in
+between. This module knows nothing about the messages that are sent.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Interpreter:
     """An interpreter as a WebAssembly module.
 
     args: of the program. start: gets an instance, and returns the execution that serves requests.
-    program: tells versions of the program that serves them apart.
+    program: a digest of the program that serves them, which differs between its versions.
     """
 
     def __init__(
