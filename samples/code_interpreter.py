@@ -8,7 +8,7 @@ It needs `pip install "wamr[server]"`.
 
 import asyncio
 
-from aiohttp import ClientSession, TCPConnector, web
+from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
 from wamr.sandbox import Python, RunLimits
 
@@ -52,10 +52,12 @@ async def main() -> None:
     """Start the server, and be its clients."""
     runner = web.AppRunner(application())
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1000).start()  # connections not yet accepted
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/run"
 
-    async with ClientSession(connector=TCPConnector(limit=0)) as client:
+    # All requests are made at once, so the last one waits for those before it.
+    patient = ClientTimeout(total=1800, sock_connect=None)
+    async with ClientSession(connector=TCPConnector(limit=0), timeout=patient) as client:
 
         async def post(code: str, **files: str) -> dict[str, object]:
             async with client.post(url, json={"code": code, "files": files}) as response:
