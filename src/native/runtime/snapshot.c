@@ -166,8 +166,8 @@ free_contents(wpy_snapshot *s)
         free(s->tables[i].elements);
     free(s->tables);
     free(s->tags);
-    free(s->cells);
-    free(s->block);
+    wpy_wipe_and_free(s->cells, s->global_count * sizeof *s->cells);
+    wpy_wipe_and_free(s->block, s->head);
     free(s->host_imports);
     free(s->preopens);
     bh_bitmap_delete(s->data_dropped);
