@@ -273,6 +273,29 @@ def test_an_execution_within_a_callback_can_be_suspended_and_finished_there(e):
     assert events(outer.exports.g.execution(5))[0] == 55
 
 
+def test_an_execution_within_a_callback_that_is_left_there_ends_the_call_of_the_callback():
+    begun = []
+
+    def within(x):
+        if x:
+            begun.append(inst.exports.g.execution(0))
+            next(begun[-1])
+            return 1
+        return SUSPEND
+
+    inst = wamr.load(
+        '(module (import "" "f" (func $f (param i32) (result i32)))'
+        ' (func (export "g") (param i32) (result i32) (call $f (local.get 0))))',
+        {"": {"f": within}},
+    )
+    with pytest.raises(RuntimeError, match="end or close the executions that it has begun there"):
+        inst.exports.g(1)
+    assert begun[0].state == "suspended"
+    assert finish(begun[0], 7) == 7
+    begun.clear()
+    assert events(inst.exports.g.execution(0), 5)[0] == 5
+
+
 def test_a_host_function_that_python_calls_itself_can_t_suspend():
     func = Func(Store(), FuncType.parse("() -> i32"), lambda: SUSPEND)
     with pytest.raises(RuntimeError, match="only a call that can be suspended may call it"):

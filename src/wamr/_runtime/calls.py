@@ -111,8 +111,8 @@ def _not_begun(status: int, text: str, label: object) -> Exception:
     if status == lib.WPY_OUT_OF_ORDER:
         return RuntimeError(
             f"{label}: its host function returned while a call that began later in the same "
-            "instance, in another greenlet, had not ended; give each greenlet an instance of its "
-            "own"
+            "instance had not ended: end or close the executions that it has begun there, and "
+            "give each greenlet an instance of its own"
         )
     return waiting_error(status, label) or trap_from_text(text)
 
