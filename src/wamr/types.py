@@ -14,6 +14,7 @@ import enum
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
 
+from ._base.arguments import checked_bool
 from ._base.binary_format import EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ._base.immutable import Immutable
 from ._base.shared import Shared
@@ -270,9 +271,7 @@ class GlobalType(Immutable):
     mutable: bool
 
     def __init__(self, content: ValType, mutable: bool = False) -> None:
-        if not isinstance(mutable, bool):
-            raise TypeError(f"mutable must be a bool, not {type(mutable).__name__}")
-        self._fill(_valtype("content", content), mutable)
+        self._fill(_valtype("content", content), checked_bool("mutable", mutable))
 
     def __repr__(self) -> str:
         return f"GlobalType({self.content!r}{', mutable=True' if self.mutable else ''})"

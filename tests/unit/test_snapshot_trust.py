@@ -17,7 +17,7 @@ from snapshots import (
     with_digest,
 )
 
-from wamr import Snapshot
+from wamr import Program, Snapshot
 from wamr._runtime import snapshot_file, snapshot_key
 
 pytestmark = pytest.mark.usefixtures("wat")
@@ -62,6 +62,17 @@ def test_a_file_with_a_suspended_call_is_code_that_only_its_user_loads(path, cac
     key.unlink()
     assert reason_of(Snapshot.load, path, module)[0] == "untrusted"
     made.close()
+
+
+@pytest.mark.parametrize("trusted", [None, 1, "no"])
+def test_trust_is_a_bool(path, trusted):
+    instance, execution = suspended()
+    Snapshot(instance, execution).save(path)
+    for load in (Snapshot.load, Program.load):
+        with pytest.raises(
+            TypeError, match=f"trusted must be a bool, not {type(trusted).__name__}"
+        ):
+            load(path, instance.module, trusted=trusted)
 
 
 def test_a_file_without_a_suspended_call_needs_no_trust(path, cache):

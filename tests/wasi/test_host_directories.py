@@ -70,3 +70,9 @@ def test_without_directories_nothing_is_refused() -> None:
         assert WasiConfig(dirs=none)._dirs == {}  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="dirs must be a mapping"):
         WasiConfig(dirs=["/"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("writable", [None, 1, "no"])
+def test_writable_is_a_bool(tmp_path: Path, writable: object) -> None:
+    with pytest.raises(TypeError, match=f"writable must be a bool, not {type(writable).__name__}"):
+        Dir(tmp_path, writable=writable)  # type: ignore[arg-type]

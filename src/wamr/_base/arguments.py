@@ -21,3 +21,13 @@ def checked_index(name: str, value: object) -> int:
         return as_index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} must be an int, not {type(value).__name__}") from None
+
+
+def checked_bool(name: str, value: object) -> bool:
+    """Return the argument `name`; TypeError if it is no bool. For what allows something.
+
+    Any other value is refused, since "no" is true.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be a bool, not {type(value).__name__}")
+    return value

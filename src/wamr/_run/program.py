@@ -236,7 +236,7 @@ class Program:
             raise TypeError(f"module must be a Module, not {type(module).__name__}")
         checked_limits(limits)
         hook, first_input = checked_hook(on_restore, module)
-        snapshot, saved = load_snapshot(path, module, bool(trusted))
+        snapshot, saved = load_snapshot(path, module, trusted)
         if saved is not None and on_restore is None:
             if saved.hook is not None:
                 hook = checked_hook(saved.hook, module)[0]

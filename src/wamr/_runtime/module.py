@@ -10,7 +10,7 @@ from __future__ import annotations
 from struct import Struct
 
 from .._backend.binding import described, exported, ffi, lib
-from .._base.arguments import already_initialized
+from .._base.arguments import already_initialized, checked_bool
 from .._base.binary_format import (
     AOT_MAGIC,
     CODE_SECTION,
@@ -90,8 +90,7 @@ class Module:
         if hasattr(self, "_c"):
             raise already_initialized(self)
         engine = engine_of("store", store)
-        if not isinstance(trusted, bool):
-            raise TypeError(f"trusted must be a bool, not {type(trusted).__name__}")
+        checked_bool("trusted", trusted)
         data = source_bytes(source)
         if data[:4] == AOT_MAGIC:
             raise _aot_error(trusted)

@@ -361,7 +361,7 @@ class Snapshot:
         check_hook(on_restore, module)
         check_keep(keep)
         self = object.__new__(cls)
-        c, self._slice_ns, _ = load(path, module, bool(trusted), keep)
+        c, self._slice_ns, _ = load(path, module, trusted, keep)
         self._init(c, module, on_restore)
         return self
 

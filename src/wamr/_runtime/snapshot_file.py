@@ -20,6 +20,7 @@ from pathlib import Path
 
 from .._backend.binding import extension_file, ffi, lib
 from .._backend.handles import handle
+from .._base.arguments import checked_bool
 from .._base.opening import opened
 from .._base.registry import new_key
 from ..errors import SnapshotError, out_of_memory
@@ -283,8 +284,9 @@ def load(
 ) -> tuple[Any, int, bytes]:
     """Return a new wpy_snapshot * of a file, the length of its execution's slices, and the extra.
 
-    Raises SnapshotError, OSError, MemoryError.
+    Raises SnapshotError, OSError, TypeError, MemoryError.
     """
+    checked_bool("trusted", trusted)
     with opened(_checked_path(path)) as source:
         found = _Loaded(source, module, keep, trusted)
     _instance, c = _blank_snapshot(found, module)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from .._backend.binding import ffi, lib
-from .._base.arguments import already_initialized
+from .._base.arguments import already_initialized, checked_bool
 from .._base.immutable import Options
 from .._base.wasi import WasiBase
 from .console import CONSOLE, console_reader, console_writer
@@ -54,7 +54,7 @@ class Dir(Options):
     writable: bool
 
     def __init__(self, path: Path, *, writable: bool = False) -> None:
-        self._fill(checked_path("path", path), bool(writable))
+        self._fill(checked_path("path", path), checked_bool("writable", writable))
 
     def __repr__(self) -> str:
         return f"Dir({self.path!r}{', writable=True' if self.writable else ''})"
