@@ -265,7 +265,7 @@ class Session:
         return copy
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the session to a file, without its files; `Sandbox.load_session` reads it.
+        """Write the session to a file, without its files; `load_session` reads it.
 
         Raises ClosedError, OSError, SnapshotError if the code has files open, and RuntimeError
         while code runs.
