@@ -63,6 +63,43 @@ def test_the_timeout_bounds_code_after_an_await(mode: Any) -> None:
 
 
 @in_each_mode
+@pytest.mark.parametrize("end", ["timeout", "timeout of a Func", "interrupt", "close", "cancel"])
+def test_a_coroutine_that_is_ended_may_await_while_it_cleans_up(end: str, mode: Any) -> None:
+    async def main() -> None:
+        begun = asyncio.Event()
+        seen: list[object] = []
+
+        async def fetch(number: int) -> int:
+            try:
+                begun.set()
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                seen.append("cancelled")
+                raise
+            finally:
+                for step in range(3):
+                    await asyncio.sleep(0.001)
+                    seen.append(step)
+            return number
+
+        inst = wamr.load(MODULE, {"env": {"fetch": fetch}})
+        func = wamr.Func(Store(), None, fetch) if end == "timeout of a Func" else inst.exports.run
+        timeout = 0.02 if end.startswith("timeout") else None
+        task = asyncio.create_task(func.call_async(5, timeout=timeout, **mode))
+        await begun.wait()
+        if end in ("interrupt", "close"):
+            getattr(inst, end)()
+        elif end == "cancel":
+            task.cancel()
+        errors = {"interrupt": Trap, "close": ClosedError, "cancel": asyncio.CancelledError}
+        with pytest.raises(errors.get(end, wamr.TimeoutTrap)):
+            await task
+        assert seen == ["cancelled", 0, 1, 2]
+
+    run(main())
+
+
+@in_each_mode
 def test_a_timeout_error_of_the_coroutine_is_its_own(mode: Any) -> None:
     async def host(number: int) -> int:
         await asyncio.wait_for(forever(number), 0.01)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 class Awaiter:
     """Awaits something that may be cancelled although its task isn't."""
 
-    __slots__ = ("__weakref__", "_future", "_woken")
+    __slots__ = ("__weakref__", "_cancelled", "_future", "_woken")
 
     def __init__(self) -> None:
+        self._cancelled = False  # what is awaited: once, so that it can await while it cleans up
         self._future: Any = None  # that the awaitable has yielded
         self._woken = False
 
@@ -33,8 +34,12 @@ class Awaiter:
         """Cancel what is awaited; in the thread of the loop."""
         if not self._woken:
             self._woken = True
-            if self._future is not None:
-                self._future.cancel()
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._woken and not self._cancelled and self._future is not None:
+            # a future that is done can't be cancelled: then the next one is
+            self._cancelled = self._future.cancel() is not False
 
 
 def cancellations() -> int:
@@ -63,12 +68,10 @@ class Stepped:
                 coroutine = coroutine_of(awaitable)
                 item = call.step(coroutine.send, None)
             del awaitable
-            cancelled = False
+            call._cancelled = False
             while True:
                 call._future = item if hasattr(item, "cancel") else None
-                if call._woken and not cancelled and call._future is not None:
-                    cancelled = True
-                    item.cancel()
+                call._cancel()
                 try:
                     sent = yield item
                 except GeneratorExit:
