@@ -147,8 +147,9 @@ EXPORTED = '''(module
   (global $g (export "g") (mut v128) (v128.const i64x2 0 0))
   (func (export "set") (param i64) (local i64)
     (local.set 1 (i64.mul (local.get 0) (i64.const 0x5DEECE66D1234567)))
-    (global.set $g (i64x2.replace_lane 1 (i64x2.splat (local.get 1))
-                                         (i64.mul (local.get 1) (i64.const 0x369DEA0F31A53F85))))))'''
+    (global.set $g (i64x2.replace_lane 1
+      (i64x2.splat (local.get 1))
+      (i64.mul (local.get 1) (i64.const 0x369DEA0F31A53F85))))))'''
 nine = wamr.load(EXPORTED)
 def copied_cells():
     global snapshot, copy
