@@ -55,9 +55,7 @@ async def main() -> None:
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1000).start()  # connections not yet accepted
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/run"
 
-    # All requests are made at once, so the last one waits for those before it.
-    patient = ClientTimeout(total=1800, sock_connect=None)
-    async with ClientSession(connector=TCPConnector(limit=0), timeout=patient) as client:
+    async with ClientSession(connector=TCPConnector(limit=0), timeout=ClientTimeout()) as client:
 
         async def post(code: str, **files: str) -> dict[str, object]:
             async with client.post(url, json={"code": code, "files": files}) as response:

@@ -26,7 +26,7 @@ wamr\._runtime\.func\.Func\.__(text_)?signature__  # one for each function; the 
 wamr\.ffi\.__all__                             # in its source hidden, since it is computed
 wamr\._runtime\.(linker\.Function|offsets\.Offsets)
 wamr\._wasi\.((files|streams)\.(Read|Write)|config\.Path)
-wamr\.(_base\.binary_reader|_run\.async_turns)\.T
+wamr\.(_base\.binary_reader|_diagnosis\.reader|_run\.async_turns)\.T
 wamr\._run\.prelude\.Prelude
 wamr\._runtime\.(awaitables\.Stepping|turns\.Caller)
 wamr\._runtime\.(event\.Kind|execution\.State)
