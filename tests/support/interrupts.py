@@ -14,17 +14,26 @@ import wamr
 
 PACKAGE = str(Path(wamr.__file__).parent)
 
+# CPython 3.12 has events for opcodes where a frame has asked for them before `sys.settrace`.
+sys._getframe().f_trace_opcodes = True
+sys._getframe().f_trace_opcodes = False
+
 
 class Interrupted(KeyboardInterrupt):
     """What the signal handler raises."""
 
 
 class _Tracer:
-    """Lets SIGINT arrive before the n-th opcode of the package's code."""
+    """Lets SIGINT arrive before the n-th opcode of the package's code.
+
+    No frame stays traced by opcodes when it is left: CPython 3.12 crashes where a thread without a
+    trace function, or the garbage collector in it, ends a suspended coroutine that does.
+    """
 
     def __init__(self, number: int) -> None:
         self.left = number
         self.active = True
+        self._arrives_in: Any = None
         if platform.python_implementation() == "CPython":
             # In C, so that Python runs the handler where it next looks for signals in the code that
             # is traced, and not in the trace function. PyErr_SetInterrupt ignores arguments.
@@ -38,6 +47,9 @@ class _Tracer:
         if self.active and frame.f_code.co_filename.startswith(PACKAGE):
             self.active = False
             sys.settrace(None)
+            while frame is not None:  # those that catch the exception go on
+                frame.f_trace_opcodes = False
+                frame = frame.f_back
             raise Interrupted
 
     def __call__(self, frame: Any, event: str, _: object) -> Any:
@@ -54,9 +66,19 @@ class _Tracer:
             if self.left == 0:
                 if platform.python_implementation() != "CPython":
                     self.handler(0, frame)  # PyPy runs handlers before any opcode
+                self._arrives_in = frame
                 frame.f_trace = self._arrive  # from the next opcode on
                 return None
+        elif event == "return":  # or a coroutine waits
+            frame.f_trace_opcodes = False
         return self.local
+
+    def stop(self) -> None:
+        """Interrupt nothing from now on."""
+        self.active = False
+        frame, self._arrives_in = self._arrives_in, None
+        if frame is not None:
+            frame.f_trace_opcodes = False
 
 
 def interrupted(call: Callable[[], Any], number: int) -> bool:
@@ -73,7 +95,7 @@ def interrupted(call: Callable[[], Any], number: int) -> bool:
     except Interrupted:
         pass
     finally:
-        tracer.active = False
+        tracer.stop()
         sys.settrace(None)
         signal.signal(signal.SIGINT, lambda *_: None)  # for one that has yet to be handled
         signal.signal(signal.SIGINT, before)
