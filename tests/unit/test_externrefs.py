@@ -167,23 +167,18 @@ def test_threads_pass_objects_while_others_collect(host: ReferenceInstance) -> N
 
 def test_threads_that_always_pass_objects_do_not_keep_all_of_them(host: ReferenceInstance) -> None:
     """There may be no moment in which no thread passes a reference."""
-    first = Referent()
-    gone = weakref.ref(first)
-    assert host.exports.through(first) is first
-    del first
+    passed = 50_000  # by each of four threads
 
     def work() -> None:
-        for _ in range(100_000):
+        for _ in range(passed):
             host.exports.through(Referent())
-            if gone() is None:
-                break
 
     workers = [threading.Thread(target=work) for _ in range(4)]
     for thread in workers:
         thread.start()
     for thread in workers:
         thread.join()
-    assert gone() is None
+    assert len(host.instance.store._objects) < 2 * passed
 
 
 class Passing:
