@@ -9,8 +9,7 @@ from modules_as_bytes import leb, module, refusal
 
 from wamr import CompileError, Engine, Module
 from wamr._diagnosis.instructions import instruction, skip_to
-from wamr._diagnosis.names import MOST_STEPS
-from wamr._diagnosis.reader import Reader, Uses
+from wamr._diagnosis.reader import MOST_STEPS, Reader, Uses
 from wamr._diagnosis.sections import Contents
 
 # ------------------------------------------------------------------ modules without a proposal

@@ -23,14 +23,19 @@ def printable(text: str) -> str:
     return "".join([c if c.isprintable() else ascii(c)[1:-1] for c in text])
 
 
-def printable_name(name: str) -> str:
-    """Return the name as `printable` does, without its end if it is long."""
-    return printable(_shortened(name))
+def printable_name(name: str, longest: int = _LONGEST) -> str:
+    """Return the name as `printable` does, without its end if it has more characters."""
+    return printable(_shortened(name, longest))
+
+
+def printable_import(module: str, name: str) -> str:
+    """Return the name of an import, with that of its module."""
+    return f"{printable_name(module)}.{printable_name(name)}"
 
 
 def quoted_name(name: str) -> str:
     """Return the name as `repr` does, without its end if it is long."""
-    return repr(_shortened(name))
+    return repr(_shortened(name, _LONGEST))
 
 
 def printable_names(names: Collection[str], none: str) -> str:
@@ -41,5 +46,5 @@ def printable_names(names: Collection[str], none: str) -> str:
     return ", ".join(shown) or none
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+def _shortened(name: str, longest: int) -> str:
+    return name if len(name) <= longest else f"{name[:longest]}…"

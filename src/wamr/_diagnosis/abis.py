@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .._base.printable import printable_name
+from .._base.printable import printable_import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def recognize_abis(wanted: Iterable[ImportType], custom: Iterable[str] = ()) -> 
                 if abi == "AssemblyScript's" and _ASSEMBLYSCRIPT.get(each.name) != str(each.type):
                     continue
                 names, _ = found.setdefault(abi, ([], advice))
-                names.append(f"{printable_name(each.module)}.{printable_name(each.name)}")
+                names.append(printable_import(each.module, each.name))
                 break
     return [_sentence(abi, names, advice) for abi, (names, advice) in found.items()]
 

@@ -10,11 +10,8 @@ from .._base.binary_format import (
     HEADER_BYTES,
 )
 from .._base.binary_reader import BinaryReader, Malformed
-from .._base.printable import printable
-
-# How much of a module is read to explain an error: so many sections, items and instructions, one by
-# one, take a second. A module may be made to take hours.
-MOST_STEPS = 500_000
+from .._base.printable import printable_name
+from .reader import MOST_STEPS
 
 
 def shown_function(data: bytes, index: int) -> str:
@@ -23,11 +20,7 @@ def shown_function(data: bytes, index: int) -> str:
         name = _name_of(data, index)
     except Malformed:
         name = None
-    return f"function {index}" if name is None else f'function {index} "{_printable(name)}"'
-
-
-def _printable(name: str) -> str:
-    return printable(name if len(name) <= 60 else f"{name[:60]}…")
+    return f"function {index}" if name is None else f'function {index} "{printable_name(name, 60)}"'
 
 
 def _name_of(data: bytes, index: int) -> str | None:

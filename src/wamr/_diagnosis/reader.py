@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+# How much of a module is read to explain an error: so many sections, items and instructions, one by
+# one, take a second. A module may be made to take hours.
+MOST_STEPS = 500_000
+
 _PACKED = {0x78: "i8", 0x77: "i16"}
 # Heap types: the name, and the feature that introduces it.
 _HEAPTYPES = {

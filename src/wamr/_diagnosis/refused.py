@@ -12,9 +12,9 @@ import re
 
 from .._base.binary_format import HEADER_BYTES, MAGIC, VERSION
 from ..errors import CompileError, compile_error_from_text
-from .names import MOST_STEPS, shown_function
+from .names import shown_function
 from .proposals import PROPOSALS, lacking, listed, what_there_is
-from .reader import Reader, TooMuchToRead, Use
+from .reader import MOST_STEPS, Reader, TooMuchToRead, Use
 from .sections import Body, Contents
 from .too_large import too_large
 
@@ -143,7 +143,7 @@ def _instruction(contents: Contents, body: Body, read: int) -> range:
     """Return the range of the instruction that contains the byte before the offset `read`."""
     from .instructions import skip_to
 
-    contents.uses.left = MOST_STEPS
+    contents.uses.left = MOST_STEPS  # reading the module may have taken all
     reader = Reader(contents.data, body.code, body.end, contents.uses)
     try:
         begin = skip_to(reader, min(read, body.end))

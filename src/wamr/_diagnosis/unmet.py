@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from .._base.printable import printable, printable_name, quoted_name
+from .._base.printable import printable, printable_import, quoted_name
 from ..errors import LinkError
 from ..types import FuncType, ValType
 from .abis import recognize_abis
@@ -123,7 +123,7 @@ def wasi_mismatch(wanted: ImportType, signature: str | None) -> str | None:
 
     signature: of WASI's function with this name, in WAMR's notation; None: there is none.
     """
-    where = f"import {printable_name(wanted.module)}.{printable_name(wanted.name)}"
+    where = f"import {printable_import(wanted.module, wanted.name)}"
     if signature is None:
         return f"{where} is missing: {WASI[wanted.module]} has no such function"
     if not isinstance(wanted.type, FuncType):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .._backend.binding import ffi, lib
-from .._base.printable import printable_name, quoted_name
+from .._base.printable import printable_import, quoted_name
 from .._base.wasi import WASI, foreign_wasi_abi
 from ..errors import ClosedError, LinkError
 from ..types import FuncType, GlobalType, ImportType, MemoryType, TableType, TagType, described
@@ -119,7 +119,7 @@ def check_shape(imports: object, module: Module) -> None:
 
 
 def _name(wanted: ImportType) -> str:
-    return f"{printable_name(wanted.module)}.{printable_name(wanted.name)}"
+    return printable_import(wanted.module, wanted.name)
 
 
 def is_wasi(module: Module, wanted: ImportType, function: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .._base.arguments import already_initialized
 from .._base.callables import checked_host
-from .._base.printable import printable_name, printable_names
+from .._base.printable import printable_import, printable_names
 from .._base.wasi import WasiBase
 from ..errors import Trap
 from ..types import FuncType
@@ -229,7 +229,7 @@ class Linker:
 
 
 def _shown(module: object, name: object) -> str:
-    return f"{printable_name(str(module))}.{printable_name(str(name))}"
+    return printable_import(str(module), str(name))
 
 
 def _trapping_function(module: str, name: str) -> Callable[..., Any]:
