@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
 
 import pytest
+from platforms import needs_fork
 from sandboxes import javascript, python
 from time_units import in_units
 
@@ -264,6 +267,35 @@ def test_a_directory_without_files_is_used_again():
     for _ in range(3):
         assert sandbox.run("import os; os.listdir()").value == []
     assert {path.name for path in _directories()} == before
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "end", ["s.close()", "del s", "s.run('for (;;);', limits=RunLimits(fuel=1000))"]
+)
+def test_the_child_of_a_fork_leaves_the_files_of_its_parent_alone(end):
+    javascript()  # skips without the package
+    code = f"""
+import os, sys
+from wamr.sandbox import JavaScript, RunLimits
+sandbox = JavaScript()
+s = sandbox.session(files={{"a": b"1"}})
+empty = sandbox.session()
+s.run("0"), empty.run("0")
+child = os.fork()
+if not child:
+    for s in (s, empty):
+        {end}
+    assert sandbox.run("1 + 1").value == 2
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+for session in (s, empty):
+    assert session.run("1", files={{"b": b"2"}}).check().value == 1
+assert s.files == {{"a": b"1", "b": b"2"}} and empty.files == {{"b": b"2"}}
+"""
+    python_code = [sys.executable, "-c", code]
+    done = subprocess.run(python_code, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def _directories() -> list[Path]:

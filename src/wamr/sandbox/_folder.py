@@ -43,10 +43,14 @@ class TooManyFiles(Exception):
 
 
 class Folder:
-    """An empty directory of this machine's own; `release` gives it back, with all that is in it."""
+    """An empty directory of this machine's own; `release` gives it back, with all that is in it.
+
+    The child of a fork has the machines of its parent, too, and leaves their directories alone.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._process = os.getpid()
         self._made = monotonic()
         os.utime(path, ns=(_UNTOUCHED, _UNTOUCHED))
         self._changed = os.stat(path).st_ctime_ns  # noqa: PTH116
@@ -157,6 +161,8 @@ class Folder:
 
     def release(self) -> None:
         """Remove everything, or keep the directory for others if there never was anything."""
+        if self._process != os.getpid():
+            return
         with suppress(OSError):
             if self._is_clean():
                 _pool.put(self)
@@ -273,7 +279,7 @@ class _Pool:
 
     def put(self, folder: Folder) -> None:
         """Keep a directory in which nothing was done."""
-        if self._process == os.getpid() and len(self._kept) < _MOST_KEPT:
+        if len(self._kept) < _MOST_KEPT:
             self._kept.append(folder)
             return
         with suppress(OSError):
