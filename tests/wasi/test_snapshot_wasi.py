@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -142,6 +143,36 @@ def test_reset_closes_the_files_that_were_opened(directory):
         assert descriptors() == before - 1
     instance.exports.close(1)
     assert reason_of(instance.reset)[0] == "open-files"
+
+
+RIGHTS = """(module
+  (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_fdstat_set_rights"
+    (func $set (param i32 i64 i64) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "rights") (param i32) (result i32)
+    (call $get (local.get 0) (i32.const 0)))
+  (func (export "restrict") (param i32 i64 i64) (result i32)
+    (call $set (local.get 0) (local.get 1) (local.get 2))))"""
+
+
+@pytest.mark.parametrize("writable", [False, True])
+@pytest.mark.parametrize("fd", range(4))
+def test_reset_is_refused_where_the_program_has_dropped_rights(directory, fd, writable):
+    config = WasiConfig(dirs={"/d": Dir(directory, writable=writable)})
+    first = wamr.load(RIGHTS, wasi=config)
+    copied, _ = first.snapshot().instantiate(wasi=config)
+    for instance in (first, copied):
+        exports = instance.exports
+        assert exports.rights(fd) == 0
+        _, _, base, inheriting = struct.unpack("<BxHxxxxQQ", exports.memory.read(0, 24))
+        assert exports.restrict(fd, base, inheriting) == 0
+        instance.reset()
+        lowest = base & -base
+        kept = (base & ~lowest, inheriting) if fd < 3 else (base, inheriting & (inheriting - 1))
+        assert exports.restrict(fd, *kept) == 0
+        text = f"the program has dropped rights of descriptor {fd}"
+        assert reason_of(instance.reset) == ("open-files", text)
 
 
 # ------------------------------------------------------------------ standard streams

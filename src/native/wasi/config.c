@@ -34,16 +34,17 @@
 
 /* ---- applying a configuration to an instance ---- */
 
-/* Reduces the descriptor's rights to those in the masks. */
+/* Reduces the descriptor's rights to those in `allowed`; *first: what it has then. */
 static bool
-restrict_rights(struct fd_table *table, __wasi_fd_t fd, __wasi_rights_t base,
-                __wasi_rights_t inheriting)
+restrict_rights(struct fd_table *table, __wasi_fd_t fd, wpy_rights allowed, wpy_rights *first)
 {
     __wasi_fdstat_t now;
 
-    return wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &now) == 0 &&
-           wasmtime_ssp_fd_fdstat_set_rights(NULL, table, fd, now.fs_rights_base & base,
-                                             now.fs_rights_inheriting & inheriting) == 0;
+    if (wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &now) != 0)
+        return false;
+    first->base = now.fs_rights_base & allowed.base;
+    first->inheriting = now.fs_rights_inheriting & allowed.inheriting;
+    return wasmtime_ssp_fd_fdstat_set_rights(NULL, table, fd, first->base, first->inheriting) == 0;
 }
 
 static bool
@@ -52,9 +53,11 @@ set_stdio(wpy_wasi *wasi, struct fd_table *table)
     uint32_t fd;
 
     for (fd = 0; fd < 3; fd++) {
-        __wasi_rights_t rights = wasi->streams[fd].kind < WPY_STREAM_FILE ? STREAM : STREAM_FILE;
+        wpy_stream *stream = &wasi->streams[fd];
+        wpy_rights allowed = {stream->kind < WPY_STREAM_FILE ? STREAM : STREAM_FILE, 0};
 
-        if (!restrict_rights(table, fd, rights | (fd == 0 ? __WASI_RIGHT_FD_READ : OUTPUT), 0))
+        allowed.base |= fd == 0 ? __WASI_RIGHT_FD_READ : OUTPUT;
+        if (!restrict_rights(table, fd, allowed, &stream->first))
             return false;
     }
     return true;
@@ -63,6 +66,8 @@ set_stdio(wpy_wasi *wasi, struct fd_table *table)
 static bool
 set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
 {
+    static const wpy_rights all = {~(__wasi_rights_t)0, ~(__wasi_rights_t)0},
+                            read_only = {READ_ONLY_BASE, READ_ONLY_INHERITING};
     uint32_t i;
 
     for (i = 0; i < wasi->dir_count; i++) {
@@ -73,7 +78,7 @@ set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
             return false;
         dir->open = false;
         if (!fd_prestats_insert(names, dir->guest, fd) ||
-            (!dir->writable && !restrict_rights(table, fd, READ_ONLY_BASE, READ_ONLY_INHERITING)))
+            !restrict_rights(table, fd, dir->writable ? all : read_only, &dir->first))
             return false;
     }
     return true;

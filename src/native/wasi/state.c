@@ -80,14 +80,22 @@ wpy_wasi_reset(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t
     struct fd_table *table = table_of(instance);
     WASIContext *context = wasm_runtime_get_wasi_ctx((WASMModuleInstanceCommon *)instance->wamr);
     uint32_t own = 3 + wasi->dir_count, fd;
-    __wasi_fdstat_t status;
 
-    for (fd = 0; fd < own; fd++)
+    for (fd = 0; fd < own; fd++) {
+        __wasi_fdstat_t status;
+        const wpy_rights *first = fd < 3 ? &wasi->streams[fd].first : &wasi->dirs[fd - 3].first;
+
         if (wasmtime_ssp_fd_fdstat_get(NULL, table, fd, &status) != 0 ||
             !is_same_file(wasi, table, fd)) {
             snprintf(why, size, "open-files: the program has closed descriptor %u", fd);
             return false;
         }
+        if (status.fs_rights_base != first->base ||
+            status.fs_rights_inheriting != first->inheriting) {
+            snprintf(why, size, "open-files: the program has dropped rights of descriptor %u", fd);
+            return false;
+        }
+    }
     for (fd = own; table->used > own && fd < table->size; fd++)
         if (wasmtime_ssp_fd_close(instance->env, table, context->prestats, fd) != 0)
             continue; /* no such descriptor */

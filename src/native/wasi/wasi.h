@@ -28,11 +28,17 @@ enum {
     WPY_STREAM_OTHER   /* a pipe, terminal, socket or device */
 };
 
+/* The rights of a descriptor. */
+typedef struct {
+    __wasi_rights_t base, inheriting;
+} wpy_rights;
+
 typedef struct {
     os_raw_file_handle handle; /* the null device for the first two kinds, since WAMR's table of
                                   descriptors needs a handle */
     uint32_t kind;             /* WPY_STREAM_… */
     bool open;                 /* `handle` is owned */
+    wpy_rights first;          /* that the program begins with */
 } wpy_stream;
 
 typedef struct {
@@ -40,6 +46,7 @@ typedef struct {
     os_file_handle handle;
     bool open; /* `handle` is owned; false once it is in an instance's table of descriptors */
     bool writable;
+    wpy_rights first; /* that the program begins with */
 } wpy_dir;
 
 struct wpy_wasi {
