@@ -145,6 +145,23 @@ def test_reset_closes_the_files_that_were_opened(directory):
     assert reason_of(instance.reset)[0] == "open-files"
 
 
+def test_a_file_with_the_handle_that_a_directory_had_is_an_open_file(directory):
+    other = directory / "other"
+    other.mkdir()
+    (other / "file.txt").write_text("others")
+    store = Store()
+    config = WasiConfig(dirs={"/d": directory, "/e": other})
+    instance = Instance(store, Module(store, FILES), wasi=config)
+    instance.snapshot()
+    exports = instance.exports
+    assert exports.renumber(4, 3) == 0  # closes the first directory
+    assert reason_of(instance.snapshot)[1] == "the program has a file open as descriptor 3"
+    assert exports.renumber(exports.open(), 3) == 0
+    assert exports.read(3) == 6
+    assert reason_of(instance.snapshot)[1] == "the program has a file open as descriptor 3"
+    assert reason_of(instance.reset)[0] == "open-files"
+
+
 RIGHTS = """(module
   (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_fdstat_set_rights"

@@ -73,7 +73,12 @@ set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
     for (i = 0; i < wasi->dir_count; i++) {
         wpy_dir *dir = &wasi->dirs[i];
         __wasi_fd_t fd = 3 + i;
+        __wasi_filestat_t status;
 
+        if (os_fstat(dir->handle, &status) != 0)
+            return false;
+        dir->device = status.st_dev;
+        dir->inode = status.st_ino;
         if (!fd_table_insert_existing(table, fd, dir->handle, false))
             return false;
         dir->open = false;

@@ -5,33 +5,31 @@
  */
 #include "wasi/wasi.h"
 
-/* The status of the file that the program began with as that descriptor. */
-static __wasi_errno_t
-status_of_first(const wpy_wasi *wasi, uint32_t fd, __wasi_filestat_t *out)
+static bool
+is_stream(os_file_handle handle, const wpy_stream *stream)
 {
 #if defined(BH_PLATFORM_WINDOWS)
-    wpy_file stream; /* config.c keeps the bare handle of a stream */
-
-    if (fd < 3) {
-        stream = (wpy_file){.raw = wasi->streams[fd].handle};
-        return os_fstat(&stream, out);
-    }
+    return handle->raw == stream->handle;
+#else
+    return handle == stream->handle;
 #endif
-    return os_fstat(fd < 3 ? (os_file_handle)wasi->streams[fd].handle : wasi->dirs[fd - 3].handle,
-                    out);
 }
 
-/* Whether a descriptor is of the file that the program began with. */
+/* Whether a descriptor is of the file that the program began with, or closed. WAMR closes no
+ * handles of streams, so no other file has the same handle; those of directories it closes, and
+ * then another file may have the handle. */
 static bool
 is_same_file(const wpy_wasi *wasi, struct fd_table *table, __wasi_fd_t fd)
 {
-    __wasi_filestat_t now, then;
-    __wasi_errno_t error = wasmtime_ssp_fd_filestat_get(NULL, table, fd, &now);
+    __wasi_filestat_t now;
+    os_file_handle handle;
 
-    if (error != 0) /* it was closed, or it has not the right that the first one had */
-        return error == __WASI_EBADF;
-    return status_of_first(wasi, fd, &then) == 0 && now.st_dev == then.st_dev &&
-           now.st_ino == then.st_ino;
+    if (!wamrpy_host_handle(table, fd, &handle))
+        return true;
+    if (fd < 3)
+        return is_stream(handle, &wasi->streams[fd]);
+    return os_fstat(handle, &now) == 0 && now.st_dev == wasi->dirs[fd - 3].device &&
+           now.st_ino == wasi->dirs[fd - 3].inode;
 }
 
 static struct fd_table *

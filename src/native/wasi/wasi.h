@@ -47,6 +47,8 @@ typedef struct {
     bool open; /* `handle` is owned; false once it is in an instance's table of descriptors */
     bool writable;
     wpy_rights first; /* that the program begins with */
+    __wasi_device_t device;
+    __wasi_inode_t inode;
 } wpy_dir;
 
 struct wpy_wasi {
