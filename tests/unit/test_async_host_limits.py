@@ -64,7 +64,10 @@ def test_the_timeout_bounds_code_after_an_await(mode: Any) -> None:
 
 @in_each_mode
 @pytest.mark.parametrize("end", ["timeout", "timeout of a Func", "interrupt", "close", "cancel"])
-def test_a_coroutine_that_is_ended_may_await_while_it_cleans_up(end: str, mode: Any) -> None:
+@in_units
+def test_a_coroutine_that_is_ended_may_await_while_it_cleans_up(
+    end: str, mode: Any, unit: float
+) -> None:
     async def main() -> None:
         begun = asyncio.Event()
         seen: list[object] = []
@@ -84,9 +87,11 @@ def test_a_coroutine_that_is_ended_may_await_while_it_cleans_up(end: str, mode: 
 
         inst = wamr.load(MODULE, {"env": {"fetch": fetch}})
         func = wamr.Func(Store(), None, fetch) if end == "timeout of a Func" else inst.exports.run
-        timeout = 0.02 if end.startswith("timeout") else None
+        timeout = unit if end.startswith("timeout") else None
         task = asyncio.create_task(func.call_async(5, timeout=timeout, **mode))
-        await begun.wait()
+        while not begun.is_set():  # which the timeout may precede
+            assert not task.done()
+            await asyncio.sleep(0.001)
         if end in ("interrupt", "close"):
             getattr(inst, end)()
         elif end == "cancel":
