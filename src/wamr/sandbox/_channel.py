@@ -34,6 +34,10 @@ class Channel:
     """Standard streams, for a WasiConfig: `read`, `write_stdout` and `write_stderr`."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
         self.marker = b""
         self._input = memoryview(b"")
         self._clear(0, 0)

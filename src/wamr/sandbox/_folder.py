@@ -67,8 +67,11 @@ class Folder:
         status = os.stat(self.path)  # noqa: PTH116
         return status.st_ctime_ns == self._changed and status.st_mtime_ns == _UNTOUCHED
 
-    def _is_clean(self) -> bool:
-        """As `is_untouched`, even if code has set the time in the tick of the folder's creation."""
+    def is_clean(self) -> bool:
+        """As `is_untouched`, even if code has set the time in the tick of the folder's creation.
+
+        Raises OSError.
+        """
         if not self.is_untouched():
             return False
         if self._changed % _TICK and monotonic() - self._made > 1:
@@ -164,7 +167,7 @@ class Folder:
         if self._process != os.getpid():
             return
         with suppress(OSError):
-            if self._is_clean():
+            if self.is_clean():
                 _pool.put(self)
                 return
             folder = self._open([])

@@ -2,11 +2,16 @@
 
 A machine runs in slices, so that the time that it has used is known, and other machines can run in
 between. This module knows nothing about the messages that are sent.
+
+One user after another may lease a machine (`_machine_pool.py`): it is reset in between. A user that
+is late with an interruption must not meet the next one, so interruptions name the lease.
 """
 
 from __future__ import annotations
 
+import os
 from _thread import RLock
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from time import perf_counter
@@ -112,15 +117,14 @@ class Machine:
         files: Mapping[str, bytes] | None = None,
         folders: Iterable[str] = (),
     ) -> None:
-        folder = new_folder()
+        self._folder = folder = new_folder()
         self._released = finalize(self, folder.release)
         self.channel = channel = Channel()
-        self.limits = limits
-        self.interrupted = False
-        self.wake: Callable[[], object] | None = None  # ends a wait, from any thread
-        self.is_new = True  # no code has run since it was made
-        self.seconds = 0.0  # in which it ran or slept since `begin`
-        self._memory_limit = limits.memory
+        self.lease = 0
+        self._lock = RLock()  # of the lease
+        self._process = os.getpid()
+        self.resettable = False  # whether `reset` leads to the state of the sandbox
+        self._made_for = limits.memory, limits.stack
         read: Any = channel.read  # which may return None
         wasi = WasiConfig(
             args=made_by.args if isinstance(made_by, Interpreter) else (),
@@ -145,11 +149,52 @@ class Machine:
                     f"{made_by.memory_bytes} bytes"
                 ) from None
         folder.opened(self._instance.files.get(FOLDER))
-        self.files = Files(folder, files or {}, folders)
+        self._use(limits, files or {}, folders)
+
+    def _use(
+        self, limits: RunLimits, files: Mapping[str, bytes], folders: Iterable[str] = ()
+    ) -> None:
+        self.limits = limits
+        self.interrupted = False
+        self.wake: Callable[[], object] | None = None  # ends a wait, from any thread
+        self.is_new = True  # no code has run since it was made or reset
+        self.seconds = 0.0  # in which it ran or slept since `begin`
+        self.files = Files(self._folder, files, folders)
         self._files_checked = 0.0  # when they are to be counted next
         self._wakes: float | None = None
         self._fuel = self._fuel_left = 0
 
+    # ---- leases
+    def reset(self) -> bool:
+        """End the lease, and go back to the snapshot; False: it can't be used again."""
+        if not (self.resettable and self.alive and locked(self._lock, self._end_lease)):
+            return False
+        execution: Any = self._execution
+        try:
+            if not self._folder.is_clean():
+                return False
+            execution.close()
+            self.channel.reset()
+            self._execution = self._instance.reset()
+        except (SnapshotError, BufferError, MemoryError, OSError):
+            return False
+        return True
+
+    def _end_lease(self) -> bool:
+        self.lease += 1
+        return not self.interrupted
+
+    def reuse(self, limits: RunLimits, files: Mapping[str, bytes]) -> bool:
+        """Begin a lease after `reset`; False: the machine doesn't fit. Raises OSError."""
+        if self._process != os.getpid() or self._made_for != (limits.memory, limits.stack):
+            return False
+        with suppress(OSError):  # somebody has tidied up
+            if self._folder.is_untouched():
+                self._use(limits, files)
+                return True
+        return False
+
+    # ---- runs
     @property
     def alive(self) -> bool:
         """Whether it can go on."""
@@ -243,12 +288,17 @@ class Machine:
 
     def memory_is_used_up(self) -> bool:
         """Tell whether the memory has grown to about its limit."""
-        limit = self._memory_limit
+        limit, _ = self._made_for
         memory: Any = self._instance.exports.memory
         return len(memory) > (1 << 32 if limit is None else limit) - _NEARLY
 
-    def interrupt(self) -> None:
-        """Stop what runs or waits in another thread, or will run."""
+    def interrupt(self, lease: int) -> None:
+        """Stop what runs or waits in another thread, or will run, if the lease has not ended."""
+        locked(self._lock, self._interrupt, lease)
+
+    def _interrupt(self, lease: int) -> None:
+        if self.lease != lease:
+            return
         self.interrupted = True
         self._instance.interrupt()
         wake = self.wake
@@ -293,4 +343,5 @@ class Machine:
 
     def snapshot(self) -> Snapshot:
         """Return a snapshot of it, while it waits. Raises SnapshotError."""
+        self.resettable = False  # an instance is reset to the last snapshot of it
         return Snapshot(self._instance, self._execution)

@@ -39,6 +39,9 @@ class MappedFolder(Folder):
     def is_untouched(self) -> bool:
         return not os.listdir(self.path)  # noqa: PTH208
 
+    def is_clean(self) -> bool:
+        return self.is_untouched()
+
     def write(self, name: str, data: bytes) -> None:
         self._files[name] = data
 

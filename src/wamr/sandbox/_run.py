@@ -6,7 +6,6 @@ from .. import ClosedError, Trap
 from ._drive import drive, drive_async
 from ._files import check_amount, checked_files
 from ._limits import checked_limits
-from ._machine import Machine
 from ._turn import Turn
 
 TYPE_CHECKING = False
@@ -67,12 +66,9 @@ class Run:
 
     def _first(self) -> None:
         """Make the machine if there is none yet, and send the request."""
-        session = self._session
-        if session._machine is None:
-            snapshot = session._sandbox._snapshot
-            session._machine = Machine(snapshot, session.limits, session._files)
-        session._machine.files.put(self._files)
-        self._turn.begin(session._machine, self._request)
+        machine = self._session._take_machine()
+        machine.files.put(self._files)
+        self._turn.begin(machine, self._request)
 
     def _failed(self, error: BaseException) -> None:
         """End the session; ClosedError in place of a trap because it was closed."""
@@ -88,5 +84,4 @@ class Run:
         machine = session._machine
         if machine is None or not machine.alive or session._closed:
             session._closed = True
-            if machine is not None:
-                machine.close()
+            session._close_machine()

@@ -8,6 +8,7 @@ from ._files import FOLDER, check_amount, checked_files
 from ._json import MAX_DEPTH, encode
 from ._limits import RunLimits, checked_limits
 from ._machine import Machine
+from ._machine_pool import MachinePool
 from ._run import Run
 from ._tools import Tools
 
@@ -69,6 +70,7 @@ class Sandbox:
         with Machine(begun, self.limits) as machine:
             machine.prepare(self._preparation(preload))
             self._snapshot = machine.snapshot()
+        self._pool = MachinePool(self._snapshot)
 
     def _preparation(self, preload: list[str]) -> bytes:
         return encode(
@@ -205,6 +207,7 @@ class Session:
         self.limits = limits
         self._sandbox = sandbox
         self._machine: Machine | None = None
+        self._lease = 0  # of the machine
         self._closed = False
         self._use = SoleUse()
 
@@ -311,11 +314,21 @@ class Session:
         except _InUse:
             machine = self._machine
             if machine is not None:
-                machine.interrupt()  # the run closes it
+                machine.interrupt(self._lease)  # the run closes it
+
+    def _take_machine(self) -> Machine:
+        """Return the machine, which is made for the first run."""
+        machine = self._machine
+        if machine is None:
+            machine = self._sandbox._pool.take(self.limits, self._files)
+            self._lease = machine.lease
+            self._machine = machine
+        return machine
 
     def _close_machine(self) -> None:
-        if self._machine is not None:
-            self._machine.close()
+        machine, self._machine = self._machine, None
+        if machine is not None:
+            self._sandbox._pool.give_back(machine)
 
     def __repr__(self) -> str:
         return f"<wamr.sandbox.Session{', closed' if self._closed else ''}>"

@@ -44,6 +44,7 @@ class Turn:
 
     def begin(self, machine: Machine, request: dict[str, Any]) -> None:
         """Send the request to a machine."""
+        self._lease = machine.lease
         self.machine = machine
         machine.begin(self._limits)
         request["marker"] = machine.channel.begin(self._limits)
@@ -59,7 +60,7 @@ class Turn:
         """Stop the code, which runs in another thread."""
         machine = getattr(self, "machine", None)
         if machine is not None:
-            machine.interrupt()
+            machine.interrupt(self._lease)
 
     def advance(self) -> Next:
         """Run the interpreter for a slice; return what is to be done next."""
