@@ -307,8 +307,9 @@ def _aot_error(trusted: bool) -> Exception:
             "that it was compiled from"
         )
     return CompileError(
-        "this is AOT code, which runs without being checked: only trusted=True takes it; give the "
-        "wasm module that it was compiled from"
+        "this is AOT code, which can't be checked: only trusted=True takes it, in a build with "
+        '"aot" in wamr.FEATURES, which this build lacks; give the wasm module that it was compiled '
+        "from"
     )
 
 
