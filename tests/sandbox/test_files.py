@@ -269,6 +269,18 @@ def test_a_directory_without_files_is_used_again():
     assert {path.name for path in _directories()} == before
 
 
+def test_a_file_made_in_the_tick_of_the_directory_keeps_it_from_being_used_again(monkeypatch):
+    pool = _folder._Pool()
+    folder = pool.take()
+    file = Path(folder.path) / "json.py"
+    file.write_text("left")
+    monkeypatch.setattr(_folder.Folder, "is_untouched", lambda _: True)  # code has set the times
+    monkeypatch.setattr(_folder, "monotonic", lambda: folder._made + 60)
+    assert not folder.is_clean()
+    file.unlink()
+    assert folder.is_clean()
+
+
 @needs_fork
 @pytest.mark.parametrize(
     "end", ["s.close()", "del s", "s.run('for (;;);', limits=RunLimits(fuel=1000))"]

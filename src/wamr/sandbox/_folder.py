@@ -52,6 +52,7 @@ class Folder:
         self.path = path
         self._process = os.getpid()
         self._made = monotonic()
+        self._settled = False  # it was seen to be empty after the tick of its creation
         os.utime(path, ns=(_UNTOUCHED, _UNTOUCHED))
         self._changed = os.stat(path).st_ctime_ns  # noqa: PTH116
 
@@ -74,9 +75,12 @@ class Folder:
         """
         if not self.is_untouched():
             return False
-        if self._changed % _TICK and monotonic() - self._made > 1:
+        if self._settled:
             return True
-        return not os.listdir(self.path)  # noqa: PTH208
+        if os.listdir(self.path):  # noqa: PTH208
+            return False
+        self._settled = bool(self._changed % _TICK) and monotonic() - self._made > 1
+        return True
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, in place of what is there; name: a relative path that was checked.
