@@ -89,6 +89,16 @@ def test_too_many_too_long_or_too_deep_files_are_a_limit(code, monkeypatch):
     assert (result.limit, result.files) == ("files", {})
 
 
+def test_times_that_code_sets_do_not_reach_the_next_run():
+    sandbox = JavaScript(sandboxes.javascript()._interpreter.module)
+    code = "const os = await import('qjs:os'); os.utimes('.', 1000, 2000); os.stat('.')[0].mtime"
+    sandbox.run(code).check()
+    (machine,) = sandboxes.kept_machines(sandbox)
+    code = "const os = await import('qjs:os'); os.stat('.')[0].mtime"
+    assert sandbox.run(code).check().value > 2000
+    assert sandboxes.kept_machines(sandbox) == [machine]
+
+
 @pytest.mark.parametrize("files", [{"../a": b""}, {"/a": b""}, {"": b""}, {"a\0": b""}])
 @pytest.mark.parametrize("run", ["run", "session"])
 def test_wrong_files_are_refused(run, files):

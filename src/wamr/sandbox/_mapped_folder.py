@@ -28,6 +28,7 @@ class MappedFolder(Folder):
     def __init__(self) -> None:
         self.path = ""
         self._files: Any = None
+        self._times = 0, 0  # at the beginning, in nanoseconds: of the last access and change
 
     def source(self) -> Any:
         return {}
@@ -35,12 +36,21 @@ class MappedFolder(Folder):
     def opened(self, files: Any) -> None:
         self._files = files
         self.path = files.path
+        status = os.stat(self.path)  # noqa: PTH116
+        self._times = status.st_atime_ns, status.st_mtime_ns
 
     def is_untouched(self) -> bool:
         return not os.listdir(self.path)  # noqa: PTH208
 
     def is_clean(self) -> bool:
-        return self.is_untouched()
+        """Tell whether it is empty; its times, which code can set, become those of the beginning.
+
+        Raises OSError.
+        """
+        if not self.is_untouched():
+            return False
+        os.utime(self.path, ns=self._times)
+        return True
 
     def write(self, name: str, data: bytes) -> None:
         self._files[name] = data
