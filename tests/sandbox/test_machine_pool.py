@@ -126,6 +126,28 @@ def test_a_late_interruption_does_not_meet_the_next_user(sandbox):
     assert kept_machines(sandbox) == []
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_session_that_is_closed_before_it_has_a_machine_runs_nothing(
+    sandbox, monkeypatch, is_kept
+):
+    take = sandbox._pool.take
+
+    def closed_meanwhile(*args):
+        machine = take(*args)
+        thread = threading.Thread(target=session.close)
+        thread.start()
+        thread.join()
+        return machine
+
+    if is_kept:
+        sandbox.run("1")
+    monkeypatch.setattr(sandbox._pool, "take", closed_meanwhile)
+    session = sandbox.session()
+    with pytest.raises(wamr.ClosedError, match="closed while it ran code"):
+        session.run("1 + 1")
+    assert kept_machines(sandbox) == []
+
+
 def test_only_so_many_machines_are_kept(sandbox):
     sessions = [sandbox.session() for _ in range(_MOST_KEPT + 3)]
     for session in sessions:

@@ -66,7 +66,10 @@ class Run:
 
     def _first(self) -> None:
         """Make the machine if there is none yet, and send the request."""
-        machine = self._session._take_machine()
+        session = self._session
+        machine = session._take_machine()
+        if session._closed:  # when there was no machine yet that could be interrupted
+            machine.interrupt(session._lease)
         machine.files.put(self._files)
         self._turn.begin(machine, self._request)
 
