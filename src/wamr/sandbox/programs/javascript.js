@@ -175,9 +175,8 @@ function described(error, lines = []) {
   return { type, message, traceback };
 }
 
-// Returns the text of the result; a promise of it if the code, or its value, has to be awaited, which
-// takes longer.
-function run(request) {
+async function run(request) {
+  const limit = request.output ?? output;
   mostBytes = request.tool_bytes ?? toolBytes;
   runs++;
   marker = `\0${request.marker}\0`;
@@ -186,53 +185,32 @@ function run(request) {
     input = request.stdin.split("\n");
     if (input.at(-1) === "") input.pop();
   }
-  try {
-    const { code } = request;
-    if (code.includes("await")) return awaited(request, evalScript(code, { async: true }), true);
-    const value = evalScript(code);
-    if (typeof value === "object" && value !== null) return awaited(request, value, false);
-    return limited(request, resultOf(value));
-  } catch (error) {
-    return limited(request, failure(request, error));
-  }
-}
-
-async function awaited(request, promise, wrapped) {
   let text;
   try {
-    const value = await promise;
-    text = resultOf(wrapped ? value.value : value);
+    let value;
+    if (request.code.includes("await")) value = (await evalScript(request.code, { async: true })).value;
+    else value = evalScript(request.code);
+    if (typeof value === "object") value = await value;
+    if (value === undefined) return "{}";
+    try {
+      text = `{"value":${toJSON(value)}}`;
+    } catch {
+      text = stringify({ repr: wellFormed(shown(value)) });
+    }
   } catch (error) {
-    text = failure(request, error);
+    const exception = described(error, request.code.split("\n"));
+    const result = { exception };
+    if (error === null) result.limit = "memory?";
+    if (exception.type === "InternalError" && exception.message === "out of memory") {
+      result.limit = "memory";
+    }
+    text = stringify(result);
+    if (3 * text.length > limit) { // bytes, at most
+      for (const key of keys(exception)) exception[key] = exception[key].slice(0, limit / 32).toWellFormed();
+      text = stringify(result);
+    }
   }
-  return limited(request, text);
-}
-
-function resultOf(value) {
-  if (value === undefined) return "{}";
-  try {
-    return `{"value":${toJSON(value)}}`;
-  } catch {
-    return stringify({ repr: wellFormed(shown(value)) });
-  }
-}
-
-function failure(request, error) {
-  const limit = request.output ?? output;
-  const exception = described(error, request.code.split("\n"));
-  const result = { exception };
-  if (error === null) result.limit = "memory?";
-  if (exception.type === "InternalError" && exception.message === "out of memory") {
-    result.limit = "memory";
-  }
-  const text = stringify(result);
-  if (3 * text.length <= limit) return text; // bytes, at most
-  for (const key of keys(exception)) exception[key] = exception[key].slice(0, limit / 32).toWellFormed();
-  return stringify(result);
-}
-
-function limited(request, text) {
-  return text.length <= (request.output ?? output) || text.length < 64 ? text : '{"limit":"output"}';
+  return text.length <= limit || text.length < 64 ? text : '{"limit":"output"}';
 }
 
 // ---- what scripts find
@@ -320,8 +298,7 @@ for (;;) {
     continue;
   }
   if (request.new) seeds = null;
-  let result = run(request);
-  if (typeof result !== "string") result = await result;
+  const result = await run(request);
   if (written.size) flushFiles();
   send(result);
 }
