@@ -43,6 +43,13 @@ def test_a_value_that_is_json_comes_back(code, value):
     assert (result.value, result.value_is) == (value, "json")
 
 
+def test_reactions_of_promises_that_nobody_awaits_belong_to_their_run():
+    assert run("Promise.resolve('x').then(print); 1").check().stdout == "x\n"
+    with javascript().session() as session:
+        session.run("Promise.resolve(5).then(value => { globalThis.v = value }); 1").check()
+        assert session.run("v").check().value == 5
+
+
 @pytest.mark.parametrize(
     ("code", "text"),
     [
