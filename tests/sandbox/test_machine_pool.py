@@ -196,3 +196,34 @@ def test_the_child_of_a_fork_makes_machines_of_its_own():
     with sandbox.session(files={"a": b"1"}) as session:
         assert session.run("1").ok
         assert session._machine is machine
+
+
+@needs_fork
+def test_the_child_of_a_fork_closes_sessions_of_its_parent_without_their_locks():
+    import os
+
+    sandbox = JavaScript(javascript()._interpreter.module)
+    session = sandbox.session()
+    session.run("1")
+    locked, done = threading.Event(), threading.Event()
+
+    def hold():
+        with session._machine._lock:
+            locked.set()
+            done.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    locked.wait(60)
+    child = os.fork()
+    if not child:
+        closer = threading.Thread(target=session.close, daemon=True)
+        closer.start()
+        closer.join(20)
+        os._exit(0 if not closer.is_alive() and kept_machines(sandbox) == [] else 1)
+    try:
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        done.set()
+        thread.join()
+    assert session.run("2").value == 2

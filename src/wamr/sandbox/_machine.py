@@ -167,6 +167,8 @@ class Machine:
     # ---- leases
     def reset(self) -> bool:
         """End the lease, and go back to the snapshot; False: it can't be used again."""
+        if self._process != os.getpid():  # a thread of the parent may have had the lock
+            return False
         if not (self.resettable and self.alive and locked(self._lock, self._end_lease)):
             return False
         execution: Any = self._execution
