@@ -44,6 +44,7 @@ restrict_rights(struct fd_table *table, __wasi_fd_t fd, wpy_rights allowed, wpy_
         return false;
     first->base = now.fs_rights_base & allowed.base;
     first->inheriting = now.fs_rights_inheriting & allowed.inheriting;
+    first->flags = now.fs_flags;
     return wasmtime_ssp_fd_fdstat_set_rights(NULL, table, fd, first->base, first->inheriting) == 0;
 }
 
@@ -54,7 +55,7 @@ set_stdio(wpy_wasi *wasi, struct fd_table *table)
 
     for (fd = 0; fd < 3; fd++) {
         wpy_stream *stream = &wasi->streams[fd];
-        wpy_rights allowed = {stream->kind < WPY_STREAM_FILE ? STREAM : STREAM_FILE, 0};
+        wpy_rights allowed = {stream->kind < WPY_STREAM_FILE ? STREAM : STREAM_FILE, 0, 0};
 
         allowed.base |= fd == 0 ? __WASI_RIGHT_FD_READ : OUTPUT;
         if (!restrict_rights(table, fd, allowed, &stream->first))
@@ -66,8 +67,8 @@ set_stdio(wpy_wasi *wasi, struct fd_table *table)
 static bool
 set_dirs(wpy_wasi *wasi, struct fd_table *table, struct fd_prestats *names)
 {
-    static const wpy_rights all = {~(__wasi_rights_t)0, ~(__wasi_rights_t)0},
-                            read_only = {READ_ONLY_BASE, READ_ONLY_INHERITING};
+    static const wpy_rights all = {~(__wasi_rights_t)0, ~(__wasi_rights_t)0, 0},
+                            read_only = {READ_ONLY_BASE, READ_ONLY_INHERITING, 0};
     uint32_t i;
 
     for (i = 0; i < wasi->dir_count; i++) {
@@ -111,6 +112,7 @@ link_instance(wpy_wasi *wasi, wpy_instance *instance, char *error, uint32_t size
         snprintf(error, size, "out of memory for WASI's descriptors");
         return false;
     }
+    wasi->table_size = context->curfds->size;
     for (i = 0; i < wamr->module->import_function_count; i++) {
         WASMFunctionImport *import = &wamr->module->import_functions[i].u.function;
         void *replacement =

@@ -78,6 +78,7 @@ wpy_wasi_reset(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t
     struct fd_table *table = table_of(instance);
     WASIContext *context = wasm_runtime_get_wasi_ctx((WASMModuleInstanceCommon *)instance->wamr);
     uint32_t own = 3 + wasi->dir_count, fd;
+    __wasi_prestat_t named;
 
     for (fd = 0; fd < own; fd++) {
         __wasi_fdstat_t status;
@@ -93,10 +94,15 @@ wpy_wasi_reset(const wpy_wasi *wasi, wpy_instance *instance, char *why, uint32_t
             snprintf(why, size, "open-files: the program has dropped rights of descriptor %u", fd);
             return false;
         }
+        if (fd >= 3 && (status.fs_flags != first->flags || /* streams share them with the host */
+                        wasmtime_ssp_fd_prestat_get(context->prestats, fd, &named) != 0)) {
+            snprintf(why, size, "open-files: the program has changed descriptor %u", fd);
+            return false;
+        }
     }
     for (fd = own; table->used > own && fd < table->size; fd++)
-        if (wasmtime_ssp_fd_close(instance->env, table, context->prestats, fd) != 0)
-            continue; /* no such descriptor */
+        wpy_wasi_close(instance->env, fd); /* gives back what removed files have */
+    table->size = wasi->table_size;        /* the numbers of new descriptors are below it */
     return true;
 }
 

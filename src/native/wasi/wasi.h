@@ -28,9 +28,10 @@ enum {
     WPY_STREAM_OTHER   /* a pipe, terminal, socket or device */
 };
 
-/* The rights of a descriptor. */
+/* The rights of a descriptor, and its flags. */
 typedef struct {
     __wasi_rights_t base, inheriting;
+    __wasi_fdflags_t flags;
 } wpy_rights;
 
 typedef struct {
@@ -62,6 +63,7 @@ struct wpy_wasi {
     uint64_t entries;                   /* of directories, made under that limit */
     wpy_dir *dirs;
     uint32_t dir_count;
+    size_t table_size; /* of the table of descriptors that the program begins with */
 };
 
 /* The descriptors of the caller; NULL: it has no WASI configuration. Borrowed. */
@@ -131,6 +133,8 @@ void wpy_end_growth(const wpy_growth *growth);
 void wpy_file_limit_setup(void);
 /* The function that stands in place of the WASI function of this name; NULL where there is none. */
 void *wpy_file_limit_native(const char *name);
+/* Closes a descriptor, if it is open, as the program would. */
+void wpy_wasi_close(WASMExecEnv *env, __wasi_fd_t fd);
 
 /* ---- wait.c ---- */
 
