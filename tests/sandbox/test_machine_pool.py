@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -227,3 +229,39 @@ def test_the_child_of_a_fork_closes_sessions_of_its_parent_without_their_locks()
         done.set()
         thread.join()
     assert session.run("2").value == 2
+
+
+def test_machines_that_are_kept_make_room_where_there_are_no_descriptors():
+    javascript()  # skips without the package
+    pytest.importorskip("resource")
+    code = """
+import os, resource
+from wamr.sandbox import JavaScript
+first, second = JavaScript(), JavaScript()
+sessions = [first.session() for _ in range(5)]
+for session in sessions:
+    session.run("1")
+for session in sessions:
+    session.close()
+assert len(first._pool._kept) == 5
+free = os.dup(0)
+os.close(free)
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+assert second.run("1 + 1").value == 2
+assert first._pool._kept == []
+held = [second.session()]
+try:
+    for _ in range(100):
+        held[-1].run("1")
+        held.append(second.session())
+except OSError as error:
+    print(error.strerror)
+for session in held:
+    session.close()
+assert second.run("40 + 2").value == 42
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Too many open files\n"

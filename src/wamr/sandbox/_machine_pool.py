@@ -5,6 +5,11 @@ To reset a machine takes a third of the time that making and closing one takes.
 
 from __future__ import annotations
 
+import os
+from _thread import RLock
+from weakref import WeakSet
+
+from .._base.locks import locked
 from ._machine import Machine
 
 TYPE_CHECKING = False
@@ -23,6 +28,7 @@ class MachinePool:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._kept: list[Machine] = []
+        locked(_lock, _pools.add, self)
 
     def take(self, limits: RunLimits, files: Mapping[str, bytes]) -> Machine:
         """Return a machine in the state of the snapshot. Raises OSError, ValueError."""
@@ -30,16 +36,54 @@ class MachinePool:
             try:
                 machine = self._kept.pop()
             except IndexError:
-                machine = Machine(self._snapshot, limits, files)
-                machine.resettable = True
-                return machine
+                return self._made(limits, files)
             if machine.reuse(limits, files):
                 return machine
             machine.close()
 
+    def _made(self, limits: RunLimits, files: Mapping[str, bytes]) -> Machine:
+        try:
+            machine = Machine(self._snapshot, limits, files)
+        except (OSError, MemoryError):  # no more descriptors or memory, which others may keep
+            if not close_unused():
+                raise
+            machine = Machine(self._snapshot, limits, files)
+        machine.resettable = True
+        return machine
+
     def give_back(self, machine: Machine) -> None:
         """Take back a machine that `take` has returned, or close it."""
-        if len(self._kept) < _MOST_KEPT and machine.reset():
-            self._kept.append(machine)
-        else:
+        kept = False
+        try:
+            if len(self._kept) < _MOST_KEPT and machine.reset():
+                self._kept.append(machine)
+                kept = True
+        finally:
+            if not kept:
+                machine.close()
+
+    def close_unused(self) -> int:
+        """Close the machines that are kept; return how many they were."""
+        count = 0
+        while self._kept:
+            try:
+                machine = self._kept.pop()
+            except IndexError:  # another thread has taken it
+                break
             machine.close()
+            count += 1
+        return count
+
+
+_lock = RLock()
+_pools: WeakSet[MachinePool] = WeakSet()  # of all sandboxes
+
+
+def close_unused() -> int:
+    """Close the machines that all sandboxes keep; return how many they were."""
+    pools: list[MachinePool] = locked(_lock, list, _pools)
+    return sum(pool.close_unused() for pool in pools)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: globals().update(_lock=RLock()))
