@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -27,6 +28,17 @@ print([program.run(input=b"n", stdout=-1).stdout for _ in range(2)])
 with program.session(text=True) as session:
     print(session.waiting, repr(session.feed("n")))
 """
+
+
+CONTENTS = {
+    "version": 1,
+    "argv": [],
+    "env": None,
+    "prelude": [],
+    "unread": "",
+    "first_input": "",
+    "hook": None,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +85,19 @@ def test_a_session_that_goes_on_after_a_restart(path):
         assert s.feed(b"n") == b"2"
         Program.from_session(s).save(path)  # replaces the file
     assert Program.load(path, fed()).run(input=b"n", stdout=PIPE).stdout == b"3bye\n"
+
+
+@pytest.mark.parametrize("hook", [None, lambda _: None, b"two "])
+def test_input_that_was_not_read_is_saved(path, hook):
+    with session() as s:
+        with pytest.raises(subprocess.TimeoutExpired):
+            s.feed(b"eone ", timeout=0)
+        Program.from_session(s, on_restore=hook).save(path)
+    loaded = Program.load(path, fed(), on_restore=hook)
+    written = b"ready\none two three" if isinstance(hook, bytes) else b"ready\none three"
+    assert loaded.run(input=b"three", stdout=PIPE).stdout == written + b"bye\n"
+    with loaded.session() as s:
+        assert s.feed(b"three") == written
 
 
 def test_a_file_of_a_snapshot_is_a_program(path):
@@ -160,10 +185,16 @@ def test_damaged_files_are_refused(path):
         b"{}",
         b"\xff",
         b'{"version": 2}',
-        b'{"version": 1, "argv": 3, "env": null, "prelude": [], "first_input": "", "hook": null}',
-        b'{"version": 1, "argv": [], "env": 3, "prelude": [], "first_input": "", "hook": null}',
-        b'{"version": 1, "argv": [], "env": null, "prelude": 1, "first_input": "", "hook": null}',
-        b'{"version": 1, "argv": [], "env": null, "prelude": [], "first_input": 5, "hook": null}',
+        *[
+            json.dumps({**CONTENTS, name: value}).encode()
+            for name, value in [
+                ("argv", 3),
+                ("env", 3),
+                ("prelude", 1),
+                ("unread", 5),
+                ("first_input", 5),
+            ]
+        ],
     ],
 )
 def test_wrong_contents_of_a_trusted_file_are_refused(path, extra):

@@ -132,7 +132,7 @@ class Program:
         command, snapshot, options, unread = session._for_program(hook)
         env, dirs, limits = options
         self = object.__new__(cls)
-        self._init(Started(command, snapshot, (), env, dirs, limits, unread + first_input))
+        self._init(Started(command, snapshot, (), env, dirs, limits, first_input, unread))
         return self
 
     def _init(self, started: Started) -> None:
@@ -208,8 +208,14 @@ class Program:
         started = self._started
         started.check_open()
         env = None if started.env is None else dict(started.env)
-        hook = started.snapshot._on_restore
-        saved = Saved(list(started.command.argv), env, started.prelude, started.first_input, hook)
+        saved = Saved(
+            list(started.command.argv),
+            env,
+            started.prelude,
+            started.unread,
+            started.first_input,
+            started.snapshot._on_restore,
+        )
         save_snapshot(started.snapshot, path, saved)
 
     @classmethod
@@ -250,8 +256,9 @@ class Program:
         command = Command([module, *(saved.argv[1:] if saved else ())])
         command.module = module
         prelude, env = ((), None) if saved is None else (saved.prelude, saved.env)
+        unread = b"" if saved is None else saved.unread
         self = object.__new__(cls)
-        self._init(Started(command, snapshot, prelude, env, dirs, limits, first_input))
+        self._init(Started(command, snapshot, prelude, env, dirs, limits, first_input, unread))
         return self
 
     def close(self) -> None:

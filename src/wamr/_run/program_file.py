@@ -29,22 +29,23 @@ _CALLABLE = {"callable": True}  # a hook that can't be saved
 class Saved:
     """What a file has besides the snapshot.
 
-    argv, env: as the program has read them. hook: the name of an export, None, or a callable, in
-    which case the file only says that there was one.
+    argv, env: as the program has read them. unread: as in Started. hook: the name of an export,
+    None, or a callable, in which case the file only says that there was one.
     """
 
-    __slots__ = ("argv", "env", "first_input", "hook", "needs_hook", "prelude")
+    __slots__ = ("argv", "env", "first_input", "hook", "needs_hook", "prelude", "unread")
 
     def __init__(
         self,
         argv: list[str],
         env: dict[str, str] | None,
         prelude: Prelude,
+        unread: bytes,
         first_input: bytes,
         hook: Any,
     ) -> None:
         self.argv, self.env, self.prelude = argv, env, prelude
-        self.first_input, self.hook = first_input, hook
+        self.unread, self.first_input, self.hook = unread, first_input, hook
         self.needs_hook = False
 
     def as_bytes(self) -> bytes:
@@ -54,6 +55,7 @@ class Saved:
             "argv": self.argv,
             "env": self.env,
             "prelude": [[fd, b64encode(data).decode()] for fd, data in self.prelude],
+            "unread": b64encode(self.unread).decode(),
             "first_input": b64encode(self.first_input).decode(),
             "hook": _CALLABLE if callable(self.hook) else self.hook,
         }
@@ -73,6 +75,7 @@ def read(extra: bytes) -> Saved | None:
             [str(argument) for argument in fields["argv"]],
             None if env is None else {str(name): str(value) for name, value in env.items()},
             tuple([(2 if fd == 2 else 1, b64decode(data)) for fd, data in fields["prelude"]]),
+            b64decode(fields["unread"]),
             b64decode(fields["first_input"]),
             hook if isinstance(hook, str) else None,
         )

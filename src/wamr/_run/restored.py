@@ -51,10 +51,20 @@ def dirs_now(
 class Started:
     """A program that has started up. The attributes are as the parameters of Program.
 
-    prelude: what it wrote until it waited. first_input: what it reads first.
+    prelude: what it wrote until it waited. unread: what a session was fed and its program has not
+    read, which it reads first; then first_input, that of on_restore.
     """
 
-    __slots__ = ("command", "dirs", "env", "first_input", "limits", "prelude", "snapshot")
+    __slots__ = (
+        "command",
+        "dirs",
+        "env",
+        "first_input",
+        "limits",
+        "prelude",
+        "snapshot",
+        "unread",
+    )
 
     def __init__(
         self,
@@ -65,12 +75,14 @@ class Started:
         dirs: Mapping[str, Any] | None,
         limits: ResourceLimits | None,
         first_input: bytes,
+        unread: bytes = b"",
     ) -> None:
         self.command = command
         self.snapshot = snapshot
         self.prelude = prelude
         self.env, self.dirs, self.limits = env, dirs, limits
         self.first_input = first_input
+        self.unread = unread
 
     @property
     def closed(self) -> bool:
@@ -184,7 +196,7 @@ class RestoredRequest(Request):
             self._own_limits,
             rest.get("check", False),
         )
-        self._stdin = _after(started.first_input, self._stdin)
+        self._stdin = _after(started.unread + started.first_input, self._stdin)
 
     def restore(self) -> Running:
         """Make the instance, and return the program as it waits."""
