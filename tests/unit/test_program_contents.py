@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import PIPE, TimeoutExpired
 
 import pytest
 from fed_programs import fed
+from wasm_fixtures import in_process
 
 import wamr
 
@@ -42,3 +46,52 @@ def test_what_the_program_wrote_until_it_waited_does_not_count_as_output_of_a_ru
         assert caught.value.stdout == banner + rest[:1]
     with pytest.raises(wamr.OutputLimitTrap):
         wamr.Program([fed()], limits=wamr.ResourceLimits(output_bytes=len(banner) - 1))
+
+
+@pytest.fixture
+def full():
+    """A pipe without room, which has some after a minute, so that no test hangs."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    for size in (4096, 1):
+        with suppress(BlockingIOError):
+            while os.write(theirs, b"x" * size):
+                pass
+    os.set_blocking(theirs, True)
+    timer = threading.Timer(60, os.read, (ours, 1 << 20))
+    timer.start()
+    yield theirs
+    assert timer.is_alive()  # nothing has waited for room
+    timer.cancel()
+    timer.join()
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of Windows can't be waited for")
+def test_timeouts_end_the_writing_of_what_it_wrote_until_it_waited(full):
+    with wamr.Program([fed()]) as program:
+        with pytest.raises(TimeoutExpired):
+            program.run(input=b"n", stdout=full, timeout=0.05)
+        with pytest.raises(wamr.TimeoutTrap):
+            program.run(input=b"n", stdout=full, limits=wamr.ResourceLimits(timeout=0.05))
+        with pytest.raises(TimeoutExpired):
+            asyncio.run(program.run_async(input=b"n", stdout=full, timeout=0.05))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of Windows can't be waited for")
+def test_cancelling_ends_the_writing_of_what_it_wrote_until_it_waited(full):
+    async def main():
+        await asyncio.wait_for(program.run_async(input=b"n", stdout=full), 0.1)
+
+    with wamr.Program([fed()]) as program, pytest.raises(asyncio.TimeoutError):
+        asyncio.run(main())
+
+
+def test_a_process_without_stdout_discards_what_it_wrote_until_it_waited():
+    in_process("""
+        from fed_programs import fed
+        with wamr.Program([fed()]) as program:
+            os.close(1)
+            assert program.run(input=b"n").returncode == 0
+    """)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
+from errno import EBADF
 from functools import partial
 from time import sleep
 
+from .._runtime.event import Event
 from .._wasi.stdio import open_for_output
+from .waiting import wait_for_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     Prelude: TypeAlias = "tuple[tuple[int, bytes], ...]"
 
 _RETRY = 0.02  # seconds until a stream that has taken nothing is tried again
+_PIECE = getattr(select, "PIPE_BUF", 0)  # what a pipe takes that poll() calls writable; 0: no poll
 
 
 def recorder(pieces: list[tuple[int, bytes]], fd: int) -> Callable[[bytes], object]:
@@ -50,22 +55,42 @@ def opened(value: Stdio, to_close: list[int]) -> Stdio:
     return value
 
 
-def write_prelude(prelude: Prelude, stdio: tuple[Stream, ...], streams: Streams) -> None:
-    """Write the prelude where the program's output goes, before the program goes on."""
+def write_prelude(
+    prelude: Prelude,
+    stdio: tuple[Stream, ...],
+    streams: Streams,
+    check: Callable[[], object],
+) -> None:
+    """Write the prelude where the program's output goes, before the program goes on.
+
+    check: called while a stream takes nothing; what it raises ends the writing.
+    """
     for fd, data in prelude:
         write = streams.writers.get(fd)
         if write is not None:
-            _write_all(write, data)
+            _write_all(write, data, check)
             continue
         stream: Any = stdio[fd]
         descriptor = stream.descriptor
         if stream.file is not None:
             descriptor = stream.file.fileno()
         if descriptor is not None:
-            _write_all(partial(os.write, descriptor), data)
+            try:
+                _write_all(partial(_write_piece, descriptor, check), data, check)
+            except OSError as error:
+                if not stream.inherits or error.errno != EBADF:
+                    raise  # else this process has no such stream
 
 
-def _write_all(write: Callable[[bytes], int], data: bytes) -> None:
+def _write_piece(descriptor: int, check: Callable[[], object], data: bytes) -> int:
+    """Write some of the data when the descriptor takes it: os.write could wait for ever."""
+    if not _PIECE:
+        return os.write(descriptor, data)
+    wait_for_event(Event("stdout", descriptors=((descriptor, True),)), check=check)
+    return os.write(descriptor, data[:_PIECE])
+
+
+def _write_all(write: Callable[[bytes], int], data: bytes, check: Callable[[], object]) -> None:
     while data:
         try:
             taken = write(data)
@@ -74,3 +99,4 @@ def _write_all(write: Callable[[bytes], int], data: bytes) -> None:
         data = data[taken:]
         if data and not taken:
             sleep(_RETRY)
+            check()

@@ -159,7 +159,7 @@ class Program:
         Raises what `wamr.run` raises, SnapshotError, and ClosedError.
         """
         request = RestoredRequest(self._started, input, timeout, rest)
-        with ExceptionsOfRun(request) as begin, closing(request.restore()) as running:
+        with ExceptionsOfRun(request) as begin, closing(request.restore(begin)) as running:
             turn = running.turn(timeout, since=begin)
             turn.run(drive, turn)
         return request.result(turn.returncode)
@@ -180,9 +180,9 @@ class Program:
         request = RestoredRequest(self._started, input, timeout, rest)
         with ExceptionsOfRun(request) as begin:
             if slice is None and self._started.takes_time:
-                running = await in_thread(lambda _: request.restore())
+                running = await in_thread(lambda stop: request.restore(begin, stop))
             else:
-                running = request.restore()
+                running = request.restore(begin)
             with closing(running):
                 turn = running.turn(timeout, since=begin)
                 await turn.run_async(drive_async, turn, slice)

@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 
 from .._base.callables import checked_plain
+from .._base.clock import monotonic_ns
 from .._runtime.module import Module
 from .._runtime.snapshot import Snapshot
 from .._runtime.store import Store
 from .._wasi.config import SingleUseConfig
-from ..errors import ClosedError
+from ..errors import ClosedError, trap_from_text
 from ..types import FuncType
 from .arguments import Command, checked_limits, timeout_ns
 from .prelude import opened, write_prelude
@@ -37,6 +38,10 @@ _OF_RUN = frozenset(
     ("stdin", "stdout", "stderr", "capture_output", "text", "encoding", "errors", "check")
 )
 _OF_SESSION = frozenset(("stdout", "stderr", "text", "encoding", "errors"))
+
+
+def _never_ends() -> None:
+    """Let the writing of a prelude take any time."""
 
 
 def dirs_now(
@@ -113,10 +118,12 @@ class Started:
         limits: ResourceLimits | None,
         captured: Captured,
         fed: FedInput | None = None,
+        check: Callable[[], object] = _never_ends,
     ) -> Running:
         """Return the program as it waits, in a new store, after it has written its prelude.
 
-        limits: with the timeout of a run; None: none. fed: as in Running.
+        limits: with the timeout of a run; None: none. fed: as in Running. check: as in
+        write_prelude.
         """
         store = Store(self.snapshot.module.engine)
         try:
@@ -124,7 +131,7 @@ class Started:
             if fed is not None:
                 fed.started = True
                 config.streams.ready = fed.ready
-            write_prelude(self.prelude, config._stdio, config.streams)
+            write_prelude(self.prelude, config._stdio, config.streams, check)
         except BaseException:
             store.close()
             raise
@@ -198,15 +205,26 @@ class RestoredRequest(Request):
         )
         self._stdin = _after(started.unread + started.first_input, self._stdin)
 
-    def restore(self) -> Running:
-        """Make the instance, and return the program as it waits."""
+    def restore(self, begin: int, stop: Any = None) -> Running:
+        """Make the instance, and return the program as it waits.
+
+        begin: of the timeout, by monotonic_ns. stop: a uint32_t *, which is set to end this.
+        """
+        limit = timeout_ns(self.limits)
+
+        def check() -> None:
+            if stop is not None and stop[0]:
+                raise trap_from_text("interrupted")
+            if limit and monotonic_ns() >= begin + limit:
+                raise trap_from_text("timed out")
+
         to_close: list[int] = []
         try:
             if self._started.prelude:
                 out, err = self._outputs
                 self._outputs = opened(out, to_close), opened(err, to_close)
             self.configure()
-            running = self._started.restore(self.wasi, self.limits, self.captured)
+            running = self._started.restore(self.wasi, self.limits, self.captured, check=check)
         finally:
             for descriptor in to_close:
                 os.close(descriptor)
