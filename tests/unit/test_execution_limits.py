@@ -276,6 +276,17 @@ def test_wrong_limits_change_nothing(limits, error, text):
     assert next(execution).kind == "slice"
 
 
+def test_the_execution_of_a_host_function_takes_limits(store):
+    execution = wamr.Func(store, wamr.FuncType([]), lambda: wamr.SUSPEND).execution()
+    execution.limit(timeout=0, slice=0)
+    assert next(execution).kind == "call"
+    execution.limit()
+    with pytest.raises(StopIteration):
+        next(execution)
+    with pytest.raises(ValueError, match="timeout must not be negative"):
+        execution.limit(timeout=-1)
+
+
 def test_a_call_that_runs_cannot_be_limited():
     refused = []
 

@@ -48,6 +48,9 @@ class _HostExecution(Execution):
     def _close(self) -> None:
         self._generator.close()
 
+    def _limit(self, slice_ns: int, deadline: int) -> None:
+        """Do nothing: no code runs that limits could stop, as in `Func.execution`."""
+
 
 def new_host_execution(func: Any, args: tuple[object, ...]) -> Execution:
     """Return the execution of a call of a host function; TypeError, OverflowError, ValueError."""
