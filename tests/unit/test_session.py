@@ -174,6 +174,21 @@ def test_an_encoding_with_a_mark_or_a_state(encoding):
         assert [s.feed("a"), s.feed("\u65e5"), s.feed("b")] == ["a", "\u65e5", "b"]
 
 
+def test_input_that_is_refused_does_not_change_the_state_of_the_encoding():
+    def read_by_another_call(text):
+        with pytest.raises(RuntimeError, match="runs already"):
+            s.feed("b")
+        got.append(text)
+
+    got = []
+    with wamr.Session([ECHO], encoding="utf-16", stdout=read_by_another_call) as s:
+        with pytest.raises(ValueError, match="timeout must not be negative"):
+            s.feed("a", timeout=-1)
+        s.feed("a")
+        s.feed("\u65e5")
+    assert got == ["a", "\u65e5"]
+
+
 def test_bytes_that_are_no_text_are_on_the_exception_and_the_session_goes_on():
     with session(text=True) as s:
         s.feed("")

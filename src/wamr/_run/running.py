@@ -92,13 +92,13 @@ class Running:
         timeout: float | None,
         *,
         since: int | None = None,
-        feeds: bytes = b"",
+        feeds: Callable[[], bytes] = bytes,
         ends: bool = False,
     ) -> Turn:
         """Return a new turn; timeout: seconds until it raises TimeoutExpired.
 
-        since: when the timeout has begun, a time of monotonic_ns; None: now. feeds: data for stdin.
-        ends: whether the input ends.
+        since: when the timeout has begun, a time of monotonic_ns; None: now. feeds: returns data
+        for stdin; called if the turn begins. ends: whether the input ends.
         """
         return Turn(self, timeout, monotonic_ns() if since is None else since, feeds, ends)
 
@@ -128,24 +128,25 @@ class Running:
         self.execution.close()
         self.instance.store.close()
 
-    def _begin(self, feeds: bytes, ends: bool) -> None:
-        error = self._refusal(feeds)
+    def _begin(self, feeds: Callable[[], bytes], ends: bool) -> None:
+        error = self._refusal()
         if error is not None:
             raise error
+        data = feeds()
         if self.fed is not None:
-            self.fed.feed(feeds)
+            if data and self.fed.ended:
+                raise RuntimeError("the program's input has ended")
+            self.fed.feed(data)
             self.fed.ended |= ends
 
-    def _refusal(self, feeds: bytes) -> Exception | None:
-        """Return the reason why the program can't go on with that input."""
+    def _refusal(self) -> Exception | None:
+        """Return the reason why the program can't go on."""
         if self.returncode is not None:
             return RuntimeError(f"the program has ended, with exit code {self.returncode}")
         if self.closed:
             return ClosedError("the program is closed")
         if self.failure is not None:
             return RuntimeError(f"the program has ended, by {self.failure}")
-        if feeds and self.fed is not None and self.fed.ended:
-            return RuntimeError("the program's input has ended")
         return None
 
 
@@ -167,7 +168,7 @@ class Turn:
         running: Running,
         timeout: float | None,
         since: int,
-        feeds: bytes,
+        feeds: Callable[[], bytes],
         input_ends: bool,
     ) -> None:
         self._running = running

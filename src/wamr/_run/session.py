@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from .._base.arguments import already_initialized
 from .._runtime.instance import Instance
@@ -347,8 +348,9 @@ class Session:
 
     # ---- turns
     def _feeding(self, data: object, timeout: float | None) -> Turn:
-        piece = checked_input(data, self._encoder, "data")
-        return self._running.turn(timeout, feeds=piece)
+        # not encoded before the turn has begun: the encoder may have a state
+        encoded = partial(checked_input, data, self._encoder, "data")
+        return self._running.turn(timeout, feeds=encoded)
 
     def _drive(self, turn: Turn, report: Callable[[], Any]) -> Any:
         drive(turn)
