@@ -85,6 +85,13 @@ def test_too_many_or_too_long_files_are_a_limit(code, monkeypatch):
     assert (result.limit, result.files) == ("files", {})
 
 
+@pytest.mark.parametrize("then", ["time.sleep(1e-5)", "echo()"])
+def test_files_are_counted_also_if_no_slice_is_ever_used_up(then):
+    code = f"import time\nf = open('a', 'wb')\nf.truncate(10**6)\nwhile True: {then}"
+    limits = RunLimits(file_bytes=100_000, time=60, tool_calls=10**9)
+    assert python().run(code, limits=limits).limit == "files"
+
+
 def test_deep_folders_and_odd_names_are_no_problem():
     code = "import os\nfor i in range(200):\n  os.mkdir('d' * 50)\n  os.chdir('d' * 50)\nopen('x', 'w').close()"
     result = python().run(code)

@@ -161,6 +161,7 @@ class Machine:
         self.seconds = 0.0  # in which it ran or slept since `begin`
         self.files = Files(self._folder, files, folders)
         self._files_checked = 0.0  # when they are to be counted next
+        self._uncounted = 0.0  # seconds in which it ran since they were counted
         self._wakes: float | None = None
         self._fuel = self._fuel_left = 0
 
@@ -251,13 +252,14 @@ class Machine:
             if ended is None:
                 raise
             raise ended from None
-        self.seconds += perf_counter() - begin
+        spent = perf_counter() - begin
+        self.seconds += spent
+        self._uncounted = SLICE if event.kind == "slice" else self._uncounted + spent
         self._wakes = event.until if event.kind == "sleep" else None
-        if event.kind == "slice" and monotonic() >= self._files_checked:
-            begin = monotonic()
-            self.check_files()
-            self._files_checked = monotonic() + 10 * (monotonic() - begin)
-        return event.kind == "stdin"
+        if event.kind == "stdin":
+            return True
+        self.count_files()
+        return False
 
     def _why(self, error: BaseException) -> Ended | None:
         """Return how an exception has ended the interpreter; None if it comes from elsewhere."""
@@ -281,12 +283,20 @@ class Machine:
             return Ended(f"the interpreter has crashed: {error.message}", limit)
         return None
 
-    def check_files(self) -> None:
-        """Raise Ended if there are too many files."""
+    def count_files(self) -> None:
+        """Raise Ended if there are too many files, counted once for each slice's time.
+
+        A slice ends early where the code sleeps or calls a tool, so code may never run a whole one.
+        """
+        begin = monotonic()
+        if self._uncounted < SLICE or begin < self._files_checked:
+            return
+        self._uncounted = 0.0
         try:
             self.files.check(self.limits.file_bytes)
         except TooManyFiles:
             raise Ended("files", "files") from None
+        self._files_checked = monotonic() + 10 * (monotonic() - begin)
 
     def memory_is_used_up(self) -> bool:
         """Tell whether the memory has grown to about its limit."""

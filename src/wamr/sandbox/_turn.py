@@ -88,6 +88,7 @@ class Turn:
             raise Ended("tool_calls", "tool_calls")
         self._calls += 1
         self._call = message
+        self.machine.count_files()
         if size > self._limits.tool_bytes:
             limit = self._limits.tool_bytes
             text = f"{message['call']}(): the arguments have {size} bytes, more than {limit}"
