@@ -8,6 +8,7 @@ specification. This module uses no C.
 
 import enum
 
+from ._base.arguments import shown_number
 from ._base.frame import Frame as Frame  # noqa: PLC0414 - public here
 from ._base.frame import traceback_lines
 from ._base.wamr_texts import compile_message, is_out_of_memory, link_message, trap_message
@@ -278,7 +279,7 @@ class ExitTrap(Trap):
     def __init__(self, exit_code: int = 0) -> None:
         if not isinstance(exit_code, int):
             raise TypeError(f"exit_code must be an int, not {type(exit_code).__name__}")
-        super().__init__(f"exit with code {exit_code}")
+        super().__init__(f"exit with code {shown_number(exit_code)}")
         self.args = (exit_code,)  # for pickle and copy
         self.exit_code = exit_code
 

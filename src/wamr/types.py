@@ -14,7 +14,7 @@ import enum
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
 
-from ._base.arguments import checked_bool
+from ._base.arguments import checked_bool, shown_number
 from ._base.binary_format import EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ._base.immutable import Immutable
 from ._base.shared import Shared
@@ -76,7 +76,7 @@ def _count(name: str, value: object) -> int:
     if number is None or isinstance(value, bool):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
     if number < 0:
-        raise ValueError(f"{name} must not be negative: {number}")
+        raise ValueError(f"{name} must not be negative: {shown_number(number)}")
     return number
 
 
@@ -105,7 +105,9 @@ def _limits(name: str, limits: object, most: int, unit: str) -> "Limits":
         raise TypeError(f"{name} must be a Limits, not {type(limits).__name__}")
     for bound in (limits.min, limits.max):
         if bound is not None and bound > most:
-            raise ValueError(f"{name}: {bound} is beyond the most possible, {most} {unit}")
+            raise ValueError(
+                f"{name}: {shown_number(bound)} is beyond the most possible, {most} {unit}"
+            )
     return limits
 
 
@@ -137,11 +139,13 @@ class Limits(Immutable):
         minimum = _count("min", min)
         maximum = None if max is None else _count("max", max)
         if maximum is not None and minimum > maximum:
-            raise ValueError(f"min must not be greater than max: {minimum} > {maximum}")
+            shown = f"{shown_number(minimum)} > {shown_number(maximum)}"
+            raise ValueError(f"min must not be greater than max: {shown}")
         self._fill(minimum, maximum)
 
     def __repr__(self) -> str:
-        return f"Limits({self.min})" if self.max is None else f"Limits({self.min}, {self.max})"
+        bounds = (self.min,) if self.max is None else (self.min, self.max)
+        return f"Limits({', '.join(map(shown_number, bounds))})"
 
     def _text(self, unit: str) -> str:
         number = f"at least {self.min}" if self.max is None else f"{self.min} to {self.max}"

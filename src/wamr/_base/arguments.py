@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from operator import index as as_index
 
+_LONGEST_BITS = 256  # of an int in a message
+
 
 def type_name(value: object) -> str:
     """Return the name of the type of `value`, for functions with a parameter called `type`."""
     return type(value).__name__
+
+
+def shown_number(number: float) -> str:
+    """Return the number, or the size of an int that is too long for a message.
+
+    Python refuses to convert an int of thousands of digits, with a ValueError of its own.
+    """
+    if isinstance(number, int) and number.bit_length() > _LONGEST_BITS:
+        return f"{'a negative' if number < 0 else 'an'} int of {number.bit_length()} bits"
+    return str(number)
 
 
 def already_initialized(self: object) -> TypeError:

@@ -8,7 +8,7 @@ destruction doesn't matter. This module knows nothing of what belongs to an engi
 from __future__ import annotations
 
 from .._backend.binding import lib
-from .._base.arguments import already_initialized
+from .._base.arguments import already_initialized, shown_number
 from .._base.immutable import Options
 from ..errors import UnavailableError
 
@@ -28,7 +28,8 @@ def checked_stack(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an int, not {type(value).__name__}")
     if not MIN_STACK <= value <= MAX_STACK:
-        raise ValueError(f"{name} must be from {MIN_STACK} to {MAX_STACK} bytes, not {value}")
+        shown = shown_number(value)
+        raise ValueError(f"{name} must be from {MIN_STACK} to {MAX_STACK} bytes, not {shown}")
     return value
 
 

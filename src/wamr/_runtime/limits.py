@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .._backend.binding import ffi, lib
 from .._backend.features import FEATURES
+from .._base.arguments import shown_number
 from .._base.immutable import Options
 from ..errors import UnavailableError
 from .allocation import allocation_failure
@@ -47,7 +48,7 @@ def check_file_bytes(value: object, features: frozenset[str] = FEATURES) -> None
 
 
 def _below_zero(number: float) -> str:
-    return "NaN" if number != number else f"negative: {number}"
+    return "NaN" if number != number else f"negative: {shown_number(number)}"
 
 
 def checked_extension(seconds: object) -> int:
@@ -79,7 +80,7 @@ def checked_slice_fuel(slice_fuel: object) -> int:
     if not isinstance(slice_fuel, int) or isinstance(slice_fuel, bool):
         raise TypeError(f"slice_fuel must be an int or None, not {type(slice_fuel).__name__}")
     if not 1 <= slice_fuel < 1 << 62:
-        raise ValueError(f"slice_fuel must be from 1 to 2**62 - 1, not {slice_fuel}")
+        raise ValueError(f"slice_fuel must be from 1 to 2**62 - 1, not {shown_number(slice_fuel)}")
     return slice_fuel
 
 
@@ -90,7 +91,7 @@ def checked_fuel(fuel: object) -> int:
     if not isinstance(fuel, int) or isinstance(fuel, bool):
         raise TypeError(f"fuel must be an int or None, not {type(fuel).__name__}")
     if not 0 <= fuel < 1 << 62:
-        raise ValueError(f"fuel must be from 0 to 2**62 - 1, not {fuel}")
+        raise ValueError(f"fuel must be from 0 to 2**62 - 1, not {shown_number(fuel)}")
     return fuel
 
 
@@ -104,7 +105,7 @@ def checked_amount(name: str, amount: object) -> int:
     if not isinstance(amount, int) or isinstance(amount, bool):
         raise TypeError(f"{name} must be an int or None, not {type(amount).__name__}")
     if not 0 <= amount < NO_LIMIT:
-        raise ValueError(f"{name} must be from 0 to 2**64 - 2, not {amount}")
+        raise ValueError(f"{name} must be from 0 to 2**64 - 2, not {shown_number(amount)}")
     return amount
 
 
@@ -190,7 +191,9 @@ class ResourceLimits(Options):
 
     def __repr__(self) -> str:
         given = zip(self._fields, self._values(), strict=True)
-        text = ", ".join([f"{name}={value}" for name, value in given if value is not None])
+        text = ", ".join(
+            [f"{name}={shown_number(value)}" for name, value in given if value is not None]
+        )
         return f"{type(self).__name__}({text})"
 
     def _timeout_ns(self) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from .._backend.binding import MemoryBase, ffi, lib
 from .._backend.handles import deferrable, handle, reclaim
 from .._backend.waiting import wait_for
-from .._base.arguments import already_initialized, checked_index, type_name
+from .._base.arguments import already_initialized, checked_index, shown_number, type_name
 from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from ..errors import ClosedError, MemoryLimitError
@@ -123,7 +123,8 @@ class Memory(MemoryBase, Extern):
             view = self._renew_view()
         if offset < 0 or size < 0 or offset + size > len(view):
             raise IndexError(
-                f"{size} bytes at {offset} are not within the memory's {len(view)} bytes"
+                f"{shown_number(size)} bytes at {shown_number(offset)} are not within the memory's "
+                f"{len(view)} bytes"
             )
         return view
 
@@ -188,7 +189,7 @@ class Memory(MemoryBase, Extern):
         if not isinstance(key, slice):
             byte = checked_index("value", value)
             if not 0 <= byte <= 0xFF:
-                raise ValueError(f"value must be a byte, 0 to 255, not {byte}")
+                raise ValueError(f"value must be a byte, 0 to 255, not {shown_number(byte)}")
             position = self._position(key)
             self._within(position, 1)[position] = byte
             return
@@ -202,7 +203,9 @@ class Memory(MemoryBase, Extern):
         size = len(self)
         position = checked_index("index", key)
         if not -size <= position < size:
-            raise IndexError(f"byte {position} is not within the memory's {size} bytes")
+            raise IndexError(
+                f"byte {shown_number(position)} is not within the memory's {size} bytes"
+            )
         return position + size if position < 0 else position
 
     def grow(self, pages: int) -> int:
@@ -219,7 +222,7 @@ class Memory(MemoryBase, Extern):
         """
         delta = checked_index("pages", pages)
         if delta < 0:
-            raise ValueError(f"pages must not be negative: {delta}")
+            raise ValueError(f"pages must not be negative: {shown_number(delta)}")
         self._open()
         old = ffi.new("uint32_t *")
 
@@ -234,7 +237,9 @@ class Memory(MemoryBase, Extern):
             status = wait_for(attempt, "growing this Memory")
         if status:
             problem = problem or no_room(self.store._budget)
-            raise MemoryLimitError(f"can't grow from {old[0]} by {delta} pages: {problem}")
+            raise MemoryLimitError(
+                f"can't grow from {old[0]} by {shown_number(delta)} pages: {problem}"
+            )
         return int(old[0])
 
     def _maximum_error(self, old: int, delta: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._backend.binding import ffi, lib
 from .._backend.waiting import retry_while_busy, wait_for
-from .._base.arguments import type_name
+from .._base.arguments import shown_number, type_name
 from .._base.callables import checked_plain
 from ..errors import SnapshotError
 from ..types import FuncType
@@ -54,7 +54,7 @@ def check_keep(keep: object) -> None:
     if not isinstance(keep, int) or isinstance(keep, bool):
         raise TypeError(f"keep must be an int, not {type_name(keep)}")
     if not 0 <= keep <= _MOST_KEPT:
-        raise ValueError(f"keep must be from 0 to {_MOST_KEPT}, not {keep}")
+        raise ValueError(f"keep must be from 0 to {_MOST_KEPT}, not {shown_number(keep)}")
 
 
 def refusal(text: Any) -> SnapshotError:

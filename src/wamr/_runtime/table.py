@@ -10,7 +10,7 @@ from __future__ import annotations
 from .._backend.binding import TableBase, ffi, lib
 from .._backend.handles import handle, reclaim
 from .._backend.waiting import wait_for
-from .._base.arguments import already_initialized, checked_index, type_name
+from .._base.arguments import already_initialized, checked_index, shown_number, type_name
 from .._base.lifetime import Lifetime
 from .._base.registry import new_key
 from .._values.codec import from_cell, to_cell
@@ -113,7 +113,7 @@ class Table(TableBase, Extern, ReferenceContext):
     def _grow(self, delta: int, init: Value = None) -> int:
         amount = checked_index("delta", delta)
         if amount < 0:
-            raise ValueError(f"delta must not be negative: {amount}")
+            raise ValueError(f"delta must not be negative: {shown_number(amount)}")
         self._open()
         old = ffi.new("uint32_t *")
         with self.store._passing_refs():
@@ -130,14 +130,18 @@ class Table(TableBase, Extern, ReferenceContext):
         if status:
             reason = no_room(self.store._budget, elements=True)
             problem = f"{self.type}, by its type" if beyond else reason
-            raise ValueError(f"can't grow from {old[0]} by {amount} elements: {problem}")
+            raise ValueError(
+                f"can't grow from {old[0]} by {shown_number(amount)} elements: {problem}"
+            )
         return int(old[0])
 
     def _position(self, index: int) -> int:
         size = self._size()
         position = checked_index("index", index)
         if not 0 <= position < size:
-            raise IndexError(f"element {position} is not within the table's {size} elements")
+            raise IndexError(
+                f"element {shown_number(position)} is not within the table's {size} elements"
+            )
         return position
 
     def _access(self, attempt: Callable[[], int], position: int) -> None:

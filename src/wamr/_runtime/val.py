@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from .._base.arguments import already_initialized, type_name
+from .._base.arguments import already_initialized, shown_number, type_name
 from .._base.binary_format import F32, F64, I32, I64
 from .._values.codec import Wrapped, f32_value, to_bytes
 from ..types import ValType
@@ -76,7 +76,9 @@ class Val(Wrapped):
             raise TypeError(f"bits must be an int, not {type_name(bits)}")
         size = 16 if type is ValType.V128 else _FORMATS[type.code].size
         if not 0 <= bits < 1 << 8 * size:
-            raise OverflowError(f"bits must be from 0 to 2**{8 * size} - 1 for {type}, not {bits}")
+            raise OverflowError(
+                f"bits must be from 0 to 2**{8 * size} - 1 for {type}, not {shown_number(bits)}"
+            )
         val = object.__new__(cls)
         val._type = type
         val._bytes = bits.to_bytes(size, "little")

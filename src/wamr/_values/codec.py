@@ -15,6 +15,7 @@ from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
 from .._backend.binding import CallableBase, Signature, lib, set_wrapped
+from .._base.arguments import shown_number
 from .._base.binary_format import EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ..types import FuncType, ValType
 from .externrefs import NULL_REF
@@ -238,7 +239,8 @@ def _integer(kind: int, value: object, context: ReferenceContext | None, label: 
         raise TypeError(f"{label} must be an int (i{bits}), not {_shown(value)}") from None
     if not -(1 << bits - 1) <= number < 1 << bits:
         raise OverflowError(
-            f"{label} is out of range for i{bits} (-2**{bits - 1} to 2**{bits} - 1): {number}"
+            f"{label} is out of range for i{bits} (-2**{bits - 1} to 2**{bits} - 1): "
+            f"{shown_number(number)}"
         )
     return number - (1 << bits) if number >= 1 << bits - 1 else number
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from .._base.arguments import shown_number
 from .._base.callables import checked_plain
 from .._base.opening import directory_error
 from .files import check_direction
@@ -83,7 +84,7 @@ def _checked_number(name: str, value: int) -> int | None:
     if value == PIPE:
         raise ValueError(f"{name}=PIPE is for wamr.run; a callable gets what comes")
     if value < 0:
-        raise ValueError(f"{name} must be a descriptor, not {value}")
+        raise ValueError(f"{name} must be a descriptor, not {shown_number(value)}")
     os.fstat(value)  # OSError
     return value
 

@@ -14,6 +14,7 @@ from operator import index
 from weakref import WeakValueDictionary
 
 from .._backend.binding import ffi, keep_raised, lib
+from .._base.arguments import shown_number
 from .._base.callables import refuse_unrun
 from . import files
 
@@ -132,7 +133,9 @@ class Sink:
             return size
         taken = index(result)
         if not 0 <= taken <= size:
-            raise ValueError(f"{self._name} says that it has taken {taken} of {size} {self._units}")
+            raise ValueError(
+                f"{self._name} says that it has taken {shown_number(taken)} of {size} {self._units}"
+            )
         return taken
 
 

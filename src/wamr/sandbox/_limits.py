@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .._base.arguments import shown_number
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypeAlias
@@ -59,7 +61,8 @@ class RunLimits:
             if isinstance(time, bool) or not isinstance(time, (int, float)):
                 raise TypeError(f"time must be a number or None, not {type(time).__name__}")
             if not 0 < time <= 1e9:
-                raise ValueError(f"time must be greater than 0 and at most 1e9, not {time}")
+                shown = shown_number(time)
+                raise ValueError(f"time must be greater than 0 and at most 1e9, not {shown}")
         for name, (least, greatest, optional) in _RANGES.items():
             value = getattr(self, name)
             if value is None and optional:
@@ -68,7 +71,8 @@ class RunLimits:
                 ending = " or None" if optional else ""
                 raise TypeError(f"{name} must be an int{ending}, not {type(value).__name__}")
             if not least <= value <= greatest:
-                raise ValueError(f"{name} must be {least} to {greatest}, not {value}")
+                shown = shown_number(value)
+                raise ValueError(f"{name} must be {least} to {greatest}, not {shown}")
 
 
 def checked_limits(limits: object, default: RunLimits) -> RunLimits:
