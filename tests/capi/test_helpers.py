@@ -1,5 +1,6 @@
 """The helpers: vectors and lists, names, values, files, comparisons, texts."""
 
+import array
 import math
 
 import pytest
@@ -17,6 +18,24 @@ def test_vectors_and_lists():
     for bad in (5, None, "text", [object()]):
         with pytest.raises(TypeError):
             api.wasm_valtype_vec_from_list(bad)
+
+
+@pytest.mark.parametrize(
+    "buffer",
+    [
+        array.array("i", [1, 2, 300]),
+        memoryview(b"abcdef").cast("B", (2, 3)),
+        memoryview(b"abcdef")[::2],
+        memoryview(b"abcd").cast("b"),
+        bytearray(b"ab\0"),
+    ],
+    ids=["ints", "two dimensions", "steps", "signed", "bytearray"],
+)
+@pytest.mark.parametrize("name", ["wasm_byte_vec_from_bytes", "wasm_byte_vec_from_list"])
+def test_all_bytes_of_a_buffer(name, buffer):
+    vec = getattr(api, name)(memoryview(buffer))
+    assert api.wasm_byte_vec_to_bytes(vec) == memoryview(buffer).tobytes()
+    api.wasm_byte_vec_delete(vec)
 
 
 def test_names():

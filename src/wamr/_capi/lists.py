@@ -15,7 +15,9 @@ from .vectors import Vec, read
 def from_list(type_: Vec, items: Any) -> Any:
     """Return a new vector of the items. It owns items that are objects, as with wasm_…_vec_new."""
     function = f"wasm_{type_.name}_vec_from_list"
-    items = items if isinstance(items, (bytes, bytearray, memoryview)) else list(items)
+    if not isinstance(items, bytes):
+        # a buffer's items may have several bytes, or several dimensions
+        items = bytes(items) if isinstance(items, (bytearray, memoryview)) else list(items)
     data, claimed = array(type_, len(items), items, function)
     pointer = ffi.new(type_.ctype)
     getattr(lib, f"wasm_{type_.name}_vec_new")(pointer, len(items), data)
