@@ -173,6 +173,11 @@ def test_foreign_keeps_identity(echo: wamr.Instance) -> None:
     assert echo.exports.externref(Ref(foreign)) is obj
     assert echo.exports.externref(Val(EXTERNREF, foreign)) is obj
     assert Val(EXTERNREF, foreign).value is obj
+    through_ref = Val(EXTERNREF, Ref(foreign))
+    assert through_ref.value is obj
+    assert through_ref == Val(EXTERNREF, foreign) == Val(EXTERNREF, obj)
+    assert hash(through_ref) == hash(Val(EXTERNREF, obj))
+    assert Val(EXTERNREF, Ref(None, EXTERNREF)).value is None
     assert foreign == Foreign(echo.store, obj) != Foreign(echo.store, object())
     assert hash(foreign) == hash(Foreign(echo.store, obj))
 

@@ -94,7 +94,8 @@ class Val(Wrapped):
     def value(self) -> Any:
         """The value as calls return it."""
         if self.type in _REFERENCES:
-            return self._value.value if isinstance(self._value, (Ref, Foreign)) else self._value
+            value = self._value.value if isinstance(self._value, Ref) else self._value
+            return value.value if isinstance(value, Foreign) else value
         if self.type is ValType.V128:
             return self._bytes
         if self.type is ValType.F32:
