@@ -505,6 +505,7 @@ def functype_from_annotations(
     """
     from ._base.annotations import read_signature
 
+    checked_bool("access_caller", access_caller)
     kinds = read_signature(function, access_caller, ValType, _alias)
     params, results = [bytes([kind._code for kind in part]) for part in kinds]
     return FuncType._from_kinds(params, results)

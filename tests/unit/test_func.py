@@ -25,6 +25,7 @@ from wamr import (
     load,
     v128,
 )
+from wamr.types import functype_from_annotations
 
 I32 = ValType.I32
 
@@ -154,6 +155,14 @@ def test_its_exceptions_come_out_as_they_are(store):
     with pytest.raises(LookupError) as caught:
         Func(store, None, fail)()
     assert caught.value is mine
+
+
+def test_access_caller_is_a_bool(store):
+    for type_ in (None, FuncType([])):
+        with pytest.raises(TypeError, match="access_caller must be a bool, not str"):
+            Func(store, type_, print, access_caller="no")
+    with pytest.raises(TypeError, match="access_caller must be a bool, not int"):
+        functype_from_annotations(print, access_caller=1)
 
 
 def test_access_caller_gets_none_from_python(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 
 import pytest
@@ -48,6 +49,14 @@ def test_func_decorates() -> None:
     assert triple(2) == 6
     assert linker.get("env", "triple") is triple
     assert linker.get("env", "named") is other
+
+
+@pytest.mark.parametrize("function", [functools.partial(double, 2), 5])
+def test_func_needs_a_name_for_what_has_none(function: object) -> None:
+    linker = Linker(Store())
+    with pytest.raises(TypeError, match=r"name is required: this \w+ has no __name__"):
+        linker.func("env")(function)  # type: ignore[type-var]
+    assert "nothing" in repr(linker)
 
 
 def test_an_engines_linker_serves_many_stores() -> None:
@@ -112,6 +121,23 @@ def test_what_is_not_defined_is_a_key_error(module: str, name: str) -> None:
 def test_define_checks_its_arguments(args: tuple[object, ...]) -> None:
     with pytest.raises(TypeError):
         Linker(Store()).define(*args)  # type: ignore[arg-type]
+
+
+def test_replace_is_a_bool() -> None:
+    linker = Linker(Store())
+    linker.define("env", "f", double)
+    with pytest.raises(TypeError, match="replace must be a bool, not str"):
+        linker.define("env", "f", print, replace="no")  # type: ignore[arg-type]
+    assert linker.get("env", "f") is double
+
+
+@pytest.mark.parametrize("wasi", [0, False, "", {}, []], ids=repr)
+def test_instantiate_checks_wasi(wasi: object) -> None:
+    linker = Linker(Store())
+    linker.define_wasi(wamr.WasiConfig())
+    assert linker.store is not None
+    with pytest.raises(TypeError, match="wasi must be a WasiConfig or None"):
+        linker.instantiate(Module(linker.store, "(module)"), wasi=wasi)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("store", [None, "x", 1])

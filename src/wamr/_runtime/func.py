@@ -8,7 +8,7 @@ and results converted as in a call through wasm. imports.py passes Funcs to inst
 from __future__ import annotations
 
 from .._backend.binding import CallableBase, bind_export, ffi, lib, refer
-from .._base.arguments import already_initialized, type_name
+from .._base.arguments import already_initialized, checked_bool, type_name
 from .._base.binary_format import EXTERNREF
 from .._base.callables import checked_host
 from .._base.lifetime import Lifetime
@@ -96,6 +96,7 @@ class Func(CallableBase, Extern):
         checked_store("store", store)
         if not callable(callback):
             raise TypeError(f"callback must be callable, not {type_name(callback)}")
+        checked_bool("access_caller", access_caller)
         if type is None:
             type = functype_from_annotations(callback, access_caller=access_caller)  # noqa: A001
         elif not isinstance(type, FuncType):

@@ -7,7 +7,7 @@ which become functions of the store of each instance.
 
 from __future__ import annotations
 
-from .._base.arguments import already_initialized
+from .._base.arguments import already_initialized, checked_bool
 from .._base.callables import checked_host
 from .._base.printable import printable_import, printable_names
 from .._base.wasi import WasiBase
@@ -84,6 +84,7 @@ class Linker:
         >>> linker.get("env", "log")
         <built-in function print>
         """
+        checked_bool("replace", replace)
         for parameter, value in (("module", module), ("name", name)):
             if not isinstance(value, str):
                 raise TypeError(f"{parameter} must be a str, not {type(value).__name__}")
@@ -135,7 +136,10 @@ class Linker:
         """
 
         def decorate(function: Function) -> Function:
-            self.define(module, name if name is not None else function.__name__, function)
+            if name is None and not hasattr(function, "__name__"):
+                kind = type(function).__name__
+                raise TypeError(f"name is required: this {kind} has no __name__")
+            self.define(module, function.__name__ if name is None else name, function)
             return function
 
         return decorate
@@ -218,7 +222,9 @@ class Linker:
             store = self._store
         elif self._store is not None and checked_store("store", store) is not self._store:
             raise ValueError("this Linker belongs to another store")
-        return Instance(store, module, self._items, wasi=wasi or self._wasi, limits=limits)
+        return Instance(
+            store, module, self._items, wasi=self._wasi if wasi is None else wasi, limits=limits
+        )
 
     def __repr__(self) -> str:
         names = [f"{module}.{name}" for module, names in self._items.items() for name in names]
