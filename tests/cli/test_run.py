@@ -7,6 +7,10 @@ import subprocess
 import pytest
 from command_line import ARITHMETIC, assert_one_line
 
+import wamr
+from wamr._cli.execute import check
+from wamr._cli.output import Failure
+
 
 def test_a_program_has_all_behind_the_module_and_passes_its_exit_code(cli):
     done = cli("run", "args.wasm", "--help", "--", "-x", "--dir", "")
@@ -115,6 +119,14 @@ def test_exnrefs_are_read_and_printed(cli):
 def test_what_returns_nothing_prints_nothing(cli):
     done = cli("run", "--invoke", "none", "arithmetic.wasm")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_line_break_in_a_name_does_not_end_the_message(wat):
+    text = r"""(module (func (export "a\nb")) (func (export "c")))"""
+    module = wamr.Module(wamr.Engine(), wat(text))
+    for wanted in ("nope", None):
+        with pytest.raises(Failure, match=r"a\\nb, c$"):
+            check("names.wasm", module, wanted)
 
 
 @pytest.mark.parametrize(

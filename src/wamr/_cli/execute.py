@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from .._base.printable import printable
+from .._base.printable import printable, printable_name
 from .options import Parser, add_module, add_surroundings, surroundings
 from .output import OK, TIMEOUT, TRAPPED, Failure, complain, fail
 from .source import compiled, name_of, shown
@@ -130,7 +130,7 @@ def check(path: str, module: Module, name: str | None) -> None:
 
 def _some(names: list[str]) -> str:
     """Return the first names as text."""
-    shown_names = ", ".join(names[:6])
+    shown_names = ", ".join(map(printable_name, names[:6]))
     return (f"{shown_names}, …" if len(names) > 6 else shown_names) or "no functions at all"
 
 
