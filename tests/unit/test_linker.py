@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+from typing import Any
 
 import pytest
 from small_modules import double
@@ -52,10 +53,10 @@ def test_func_decorates() -> None:
 
 
 @pytest.mark.parametrize("function", [functools.partial(double, 2), 5])
-def test_func_needs_a_name_for_what_has_none(function: object) -> None:
+def test_func_needs_a_name_for_what_has_none(function: Any) -> None:
     linker = Linker(Store())
     with pytest.raises(TypeError, match=r"name is required: this \w+ has no __name__"):
-        linker.func("env")(function)  # type: ignore[type-var]
+        linker.func("env")(function)
     assert "nothing" in repr(linker)
 
 
