@@ -130,10 +130,9 @@ class SnapshotError(WasmError):
     runs, or a call is suspended that isn't given. "linked": the instance shares something with
     another one. "references": it has references to objects of the host or of other instances.
     "open-files": the program has files open. "preopens-differ", "imports-differ": the new instance
-    is given other directories or imports. "stack": its stack is too small. "other-build",
-    "other-module", "damaged", "untrusted": the file is of another build of this package or of
-    another module, is no snapshot, or may be code of somebody else.
-    message: a sentence. Raised by `Snapshot`, `Instance.snapshot` and `Instance.reset`.
+    is given other directories or imports. "stack": its stack is too small. "no-snapshot": none was
+    taken. "other-build", "other-module", "damaged", "untrusted": the file is of another build or
+    module, is no snapshot, or may be code of somebody else. message: a sentence.
 
     >>> import wamr
     >>> inst = wamr.load('(module (import "env" "f" (func $f)) (func (export "g") (call $f)))',

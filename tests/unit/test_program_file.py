@@ -73,6 +73,7 @@ def test_a_program_in_another_process(path):
     loaded = Program.load(str(path), fed())
     assert loaded.args == [fed(), "an argument"]
     assert loaded._started.env == {"A": "é"}
+    assert loaded._started.command.argv == program._started.command.argv
     assert (loaded.stdout, loaded.stderr) == (b"ready\n", b"")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -185,6 +186,7 @@ def test_damaged_files_are_refused(path):
         b"{}",
         b"\xff",
         b'{"version": 2}',
+        b"[" * 100_000,
         *[
             json.dumps({**CONTENTS, name: value}).encode()
             for name, value in [

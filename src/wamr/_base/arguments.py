@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import index as as_index
 
-_LONGEST_BITS = 256  # of an int in a message
+_LONGEST_BITS = 1024  # of an int in a message
 
 
 def type_name(value: object) -> str:

@@ -24,6 +24,7 @@ _LIMIT_OPTIONS = {
     "memory_bytes": "--memory",
     "output_bytes": "--output-bytes",
     "file_bytes": "--file-bytes",
+    "fuel": "--fuel",
 }
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 

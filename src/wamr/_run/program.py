@@ -255,6 +255,8 @@ class Program:
         snapshot._on_restore = hook
         command = Command([module, *(saved.argv[1:] if saved else ())])
         command.module = module
+        if saved is not None and saved.argv:
+            command.argv = saved.argv
         prelude, env = ((), None) if saved is None else (saved.prelude, saved.env)
         unread = b"" if saved is None else saved.unread
         self = object.__new__(cls)

@@ -79,7 +79,7 @@ def read(extra: bytes) -> Saved | None:
             b64decode(fields["first_input"]),
             hook if isinstance(hook, str) else None,
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise SnapshotError("damaged", "the file is no whole Program") from error
     saved.needs_hook = hook == _CALLABLE
     return saved
