@@ -75,7 +75,9 @@ def compiled(source: Path, arch: str, *more: str) -> str:
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("source", OURS, ids=lambda path: path.relative_to(NATIVE).as_posix())
 def test_our_c_compiles_without_a_warning(source: Path, arch: str) -> None:
-    assert not compiled(source, arch, "-Wall", "-Wextra", "-Werror")
+    # as cmake/CMakeLists.txt has it: functions that nobody calls
+    ignored = ["-Wno-unused-parameter"] if source.name == "sockets.c" else []
+    assert not compiled(source, arch, "-Wall", "-Wextra", "-Werror", *ignored)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
