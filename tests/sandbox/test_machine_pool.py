@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -201,7 +202,8 @@ def test_the_child_of_a_fork_makes_machines_of_its_own():
 
 
 @needs_fork
-def test_the_child_of_a_fork_closes_sessions_of_its_parent_without_their_locks():
+@pytest.mark.parametrize("runs", [False, True])
+def test_the_child_of_a_fork_closes_sessions_of_its_parent_without_their_locks(runs):
     import os
 
     sandbox = JavaScript(javascript()._interpreter.module)
@@ -219,6 +221,11 @@ def test_the_child_of_a_fork_closes_sessions_of_its_parent_without_their_locks()
     locked.wait(60)
     child = os.fork()
     if not child:
+        if runs:  # so that `close` interrupts
+            run = threading.Thread(target=session.run, args=("for (;;);",), daemon=True)
+            run.start()
+            while not session._use:
+                time.sleep(0.001)
         closer = threading.Thread(target=session.close, daemon=True)
         closer.start()
         closer.join(20)

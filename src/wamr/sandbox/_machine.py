@@ -306,7 +306,10 @@ class Machine:
 
     def interrupt(self, lease: int) -> None:
         """Stop what runs or waits in another thread, or will run, if the lease has not ended."""
-        locked(self._lock, self._interrupt, lease)
+        if self._process == os.getpid():
+            locked(self._lock, self._interrupt, lease)
+        else:  # a thread of the parent may have had the lock; the next lease is the parent's
+            self._interrupt(lease)
 
     def _interrupt(self, lease: int) -> None:
         if self.lease != lease:
