@@ -10,7 +10,7 @@ import pytest
 from sandboxes import SMALL, echo, javascript, python
 
 import wamr
-from wamr.sandbox import Python
+from wamr.sandbox import Python, SandboxError
 
 
 def test_a_copy_of_a_session_goes_on_from_the_same_state():
@@ -123,6 +123,27 @@ def test_javascript_sessions_survive_on_disk(tmp_path):
     again = javascript().load_session(path)
     assert again.run("f()").value == 42
     assert again.run("throw new Error('e')").exception.type == "Error"
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "code"),
+    [
+        (python, "import os\ndef chdir(path):\n  while True: pass\nos.chdir = chdir"),
+        (
+            javascript,
+            "Object.defineProperty(Object.prototype, 'greet', {set() { for (;;); }}); 1",
+        ),
+    ],
+)
+def test_a_session_whose_code_never_lets_it_be_loaded_is_given_up(
+    sandbox, code, tmp_path, monkeypatch
+):
+    with sandbox().session() as session:
+        assert session.run(code).exception is None
+        session.save(tmp_path / "session")
+    monkeypatch.setattr("wamr.sandbox._sandbox._LONGEST", 0.3)
+    with pytest.raises(SandboxError, match="the interpreter could not start: time"):
+        sandbox().load_session(tmp_path / "session")
 
 
 def test_files_that_are_no_snapshots_are_refused(tmp_path):

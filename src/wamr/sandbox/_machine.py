@@ -336,12 +336,12 @@ class Machine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(self, message: bytes) -> None:
-        """Start it, or send a message, and run it until it waits.
+    def prepare(self, message: bytes, seconds: float | None = None) -> None:
+        """Start it, or send a message, and run it until it waits, for some seconds at most.
 
         Raises SandboxError, and SnapshotError if another version of the program serves in it.
         """
-        self.begin(replace(self.limits, time=None, fuel=None))
+        self.begin(replace(self.limits, time=seconds, fuel=None))
         self.channel.begin(self.limits)
         if message:
             self.channel.send(message)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ._results import Result
     from ._tools import Functions
 
+_LONGEST = 10.0  # seconds in which a saved session gets its tools: its code may have changed how
+
 
 class Sandbox:
     """The base of `Python` and `JavaScript`."""
@@ -179,14 +181,15 @@ class Sandbox:
         """Return the session that `Session.save` has written, with the tools of this sandbox.
 
         files: of the session, which the file doesn't have. limits: in place of the sandbox's own.
-        trusted: as in `load`. Raises SnapshotError, OSError, TypeError, ValueError.
+        trusted: as in `load`. Raises SnapshotError, OSError, TypeError, ValueError, and
+        SandboxError if the session's code has left an interpreter that can't go on.
         """
         session = self.session(files=files, limits=limits)
         limits = session.limits
         saved = Snapshot.load(path, self._interpreter.module, trusted=trusted)
         session._machine = machine = Machine(saved, limits, session._files)
         try:
-            machine.prepare(self._preparation([]))
+            machine.prepare(self._preparation([]), _LONGEST)
         except BaseException:
             session.close()
             raise
