@@ -48,6 +48,12 @@ def test_copies_have_random_numbers_of_their_own():
         assert len({session.copy().run("Math.random()").value for _ in range(5)}) == 5
 
 
+def test_a_module_of_the_code_may_be_named_random():
+    with Python(limits=SMALL).session(files={"random.py": "x = 1"}) as session:
+        assert session.run("import random; random.x").value == 1
+        assert session.copy().run("random.x").value == 1
+
+
 def test_the_files_of_a_session_can_be_read():
     with python().session(files={"a": "é"}) as session:
         assert session.files == {"a": "é".encode()}

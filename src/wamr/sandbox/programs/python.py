@@ -349,8 +349,10 @@ def _serve(
             module = new_module()
         if "new" in request:  # it is a new copy, in which this would be as in all others
             random = modules.get("random")
-            if random is not None:
+            try:
                 random.seed(os_urandom(32))
+            except Exception:  # None, or a module of the code that has this name
+                pass
         keep_reserve()
         data = run(request, module)
         flush()
