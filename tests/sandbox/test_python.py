@@ -105,6 +105,8 @@ def test_an_int_that_is_too_long_for_json_comes_back_as_its_repr():
         result = run(free + code)
         assert (result.value, result.value_is) == (text or f"[{{'a': {long}}}]", "repr")
     assert run(free + "[10**4299, 'x' * 5000, True]").value == [10**4299, "x" * 5000, True]
+    for code in ("-10**4299", "[-10**4299]"):  # the sign is no digit
+        assert run(f"{code} == {code} and {code}").value in (-(10**4299), [-(10**4299)])
     assert run(free + "str(10**5000)").value == long
 
 

@@ -86,7 +86,7 @@ def _constant(name: str) -> float:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS:
+    if len(digits.lstrip("-")) > _MAX_DIGITS:
         raise MessageError("a number is too long")
     return int(digits)
 
