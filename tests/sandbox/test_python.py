@@ -174,6 +174,26 @@ def test_the_causes_of_an_exception_are_shown():
     assert "<sandbox>" not in text
 
 
+@pytest.mark.parametrize("value", ["5", "['text']", "{}"])
+def test_any_exception_may_have_an_attribute_named_exceptions(value):
+    text = run(f"class E(Exception): exceptions = {value}\nraise E('x')").exception.traceback
+    assert 'File "<run 1>", line 2, in <module>' in text
+
+
+@pytest.mark.parametrize("character", ["\f", "\v", "\x1c", "\x85", "\u2028"])
+def test_a_traceback_has_the_right_lines_whatever_characters_come_before(character):
+    text = run(f"x = '{character}'\ny = 1\n1 / 0").exception.traceback
+    assert "line 3, in <module>\n    1 / 0\n" in text
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_lines_of_code_may_end_as_they_do_elsewhere(end):
+    result = run(end.join(["if 1:", "    x = 6", "", "    y = '''a", "b'''", "(x, y)"]))
+    assert result.value == [6, "a\nb"]
+    assert "line 2, in <module>\n    1 / 0" in run(f"x = 1{end}1 / 0{end}").exception.traceback
+    assert run(f"if 1: pass{end}5").value == 5
+
+
 def test_classes_of_the_code_and_of_modules_are_named():
     assert run("class E(Exception): pass\nraise E('x')").exception == ExceptionInfo(
         "E", "x", run("class E(Exception): pass\nraise E('x')").exception.traceback

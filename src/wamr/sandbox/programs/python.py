@@ -147,8 +147,10 @@ def _serve(
         state["marker"] = f"\0{request['marker']}\0".encode()
         filename = f"<run {state['runs']}>"
         source = request["code"]
+        if "\r" in source:
+            source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the compiler does
         sys.stdin = Input(request.get("stdin", ""))
-        lines = source.splitlines(keepends=True)
+        lines = [f"{line}\n" for line in source.split("\n")]  # not as splitlines: at \f, too
         linecache.cache[filename] = (len(source), None, lines, filename)
         limits = {**state["limits"], **request}
         state["tool_bytes"], limit = limits["tool_bytes"], limits["output"]
@@ -235,7 +237,8 @@ def _serve(
             seen.add(id(one))
             if len(seen) == _CHAIN:
                 one.__cause__ = one.__context__ = None
-            todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+            inner = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+            todo += [one.__cause__, one.__context__, *inner]
             frames, at = [], one.__traceback__
             while at is not None:
                 frames.append(at)
