@@ -157,6 +157,7 @@ def test_results_that_are_no_json_are_refused(value):
         ("KeyError", (3,)),
         ("OSError", ("text",)),
         ("OSError", (10**6, "text")),
+        ("OSError", (12, "a number that is another error in WASI")),
         ("ZeroDivisionError", ()),
         ("TimeoutError", ("late",)),
         ("StopIteration", ("x",)),
@@ -248,9 +249,30 @@ def test_exceptions_that_code_cannot_make_become_others():
 
     sandbox = Python(tools=[odd, group, bad], limits=SMALL)
     code = "try:\n  {}()\nexcept Exception as e: seen = [isinstance(e, ValueError), str(e)]\nseen"
-    assert "can't decode" in sandbox.run(code.format("odd")).value[1]
-    assert "many" in sandbox.run(code.format("group")).value[1]
+    is_value_error, text = sandbox.run(code.format("odd")).value
+    assert is_value_error
+    assert "can't decode" in text
+    assert sandbox.run(code.format("group")).value == [True, "many"]
     assert sandbox.run(code.format("bad")).value == [False, ""]
+
+
+def test_key_errors_keep_their_texts():
+    class Missing(KeyError):
+        pass
+
+    class Told(KeyError):
+        def __str__(self):
+            return "told"
+
+    errors = [KeyError((1, 2)), Missing("pear"), Told("pear")]
+
+    def fail(i):
+        raise errors[i]
+
+    sandbox = Python(tools=[fail], limits=SMALL)
+    for i, error in enumerate(errors):
+        told = sandbox.run(f"fail({i})").exception
+        assert (told.type, told.message) == ("KeyError", str(error))
 
 
 @pytest.mark.parametrize("kind", ["KeyboardInterrupt", "SystemExit", "GeneratorExit"])

@@ -227,7 +227,7 @@ def error_answer(error: Exception, longest: int) -> bytes:
     except Exception:  # noqa: BLE001 - of the tool's class
         message = ""
     args: list[Any] = [message]
-    if kind is type(error) and all(type(arg) in (str, int) for arg in error.args):
+    if all(type(arg) in (str, int) for arg in error.args):
         args = [_printable(arg) if isinstance(arg, str) else arg for arg in error.args]
         if not _gives(kind, args, message) or len(encode(args)) > longest // 2:
             args = [message]

@@ -27,15 +27,27 @@ def tool_maker(send, receive, to_json, state):
         return answer["value"]
 
     def tool_error(told):
-        kind = getattr(builtins, told["type"], Exception)
-        for args in (told["args"], [told["message"]]):
-            try:
-                error = kind(*args)
-            except Exception:  # as UnicodeDecodeError, which takes five
-                continue
-            error.__dict__["_of_tool"] = True
-            return error
+        args, message = told["args"], told["message"]
+        for kind in getattr(builtins, told["type"], Exception).__mro__:
+            for given in (args, [message]):
+                if kind is KeyError and given == [message]:
+                    given = [Text(message)]
+                try:
+                    error = kind(*given)
+                except Exception:  # as UnicodeDecodeError, which takes five
+                    continue
+                if type(error) is kind:  # not what OSError makes of a number, which differ here
+                    error.__dict__["_of_tool"] = True
+                    return error
         return RuntimeError(told["message"])
+
+    class Text(str):
+        """The message of a KeyError, which shows the repr of its argument."""
+
+        __slots__ = ()
+
+        def __repr__(self) -> str:
+            return str(self)
 
     class Default:
         """The default value of a parameter of a tool, which only the host knows."""
