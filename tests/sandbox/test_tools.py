@@ -372,6 +372,25 @@ def test_names_of_tools_and_parameters_may_be_those_that_the_sandbox_uses_itself
     ]
 
 
+def test_arguments_after_an_omitted_one_keep_their_places():
+    def keyword(a=(), b=1, *rest):
+        return [len(a) if a == () else a, b, *rest]
+
+    def positional(a=(), b=1, c=(), d=2, /, *rest):
+        return [len(a) if a == () else a, b, len(c) if c == () else c, d, *rest]
+
+    code = "[keyword(), keyword(b=5), keyword(3), keyword(3, 4, 5), positional(), positional(3), positional(3, 4, 5, 6, 7)]"
+    assert Python(tools=[keyword, positional], limits=SMALL).run(code).check().value == [
+        [0, 1],
+        [0, 5],
+        [3, 1],
+        [3, 4, 5],
+        [0, 1, 0, 2],
+        [3, 1, 0, 2],
+        [3, 4, 5, 6, 7],
+    ]
+
+
 def test_code_may_replace_tools_and_builtins():
     code = "len = greet = print\nimport json, os\njson.dumps = json.loads = os.read = os.write = None\n[echo(1), 2]"
     assert run(code).check().value == [1, 2]

@@ -67,14 +67,14 @@ def tool_maker(send, receive, to_json, state):
             own += "_"
         defaults = []
         inner = {own + "Default": Default, own + "call": call, own + "defaults": defaults}
-        before, named, signature, star = [], [], [], False
+        before, named, signature, star = [], [], [], False  # before: what is passed by position
         kinds = [parameter["kind"] for parameter in parameters]
         for i, parameter in enumerate(parameters):
             kind, of = parameter["kind"], parameter["name"]
             text = of
             if kind == "VAR_POSITIONAL":
                 text, star = "*" + of, True
-                before.append((of, True))
+                before.append((of, kind))
             elif kind == "VAR_KEYWORD":
                 text = "**" + of
             elif kind == "KEYWORD_ONLY":
@@ -83,7 +83,7 @@ def tool_maker(send, receive, to_json, state):
                     star = True
                 named.append(of)
             elif kind == "POSITIONAL_ONLY" or "VAR_POSITIONAL" in kinds:
-                before.append((of, False))
+                before.append((of, kind))
             else:
                 named.append(of)
             if "default" in parameter or "shown" in parameter:
@@ -96,16 +96,23 @@ def tool_maker(send, receive, to_json, state):
             if kind == "POSITIONAL_ONLY" and kinds[i + 1 : i + 2] != [kind]:
                 signature.append("/")
         body = []
-        for of, many in before:
-            body.append(f"if {of}.__class__ is not {own}Default:")
-            body.append(f"  {own}args.extend({of})" if many else f"  {own}args.append({of})")
+        for of, kind in before:
+            if kind == "VAR_POSITIONAL":
+                body.append(f"{own}args.extend({of})")
+                continue
+            body.append(f"if {of}.__class__ is {own}Default: {own}omitted = True")
+            if kind == "POSITIONAL_ONLY":  # after an omitted one, it has its default value
+                body.append(f"elif not {own}omitted: {own}args.append({of})")
+            else:
+                body.append(f"elif {own}omitted: {own}kwargs[{of!r}] = {of}")
+                body.append(f"else: {own}args.append({of})")
         for of in named:
             body.append(f"if {of}.__class__ is not {own}Default: {own}kwargs[{of!r}] = {of}")
         if kinds[-1:] == ["VAR_KEYWORD"]:
             body.append(f"{own}kwargs.update({parameters[-1]['name']})")
         lines = [
             f"def {name}({', '.join(signature)}):",
-            f"  {own}args, {own}kwargs = [], {{}}",
+            f"  {own}args, {own}kwargs, {own}omitted = [], {{}}, False",
             *("  " + line for line in body),
             f"  return {own}call({name!r}, {own}args, {own}kwargs)",
         ]
