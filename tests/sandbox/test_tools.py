@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 
 import pytest
 from sandboxes import SMALL, greet, python
@@ -389,6 +390,15 @@ def test_arguments_after_an_omitted_one_keep_their_places():
         [3, 1, 0, 2],
         [3, 4, 5, 6, 7],
     ]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="Python evaluates annotations at once")
+def test_annotations_may_have_names_for_type_checkers_only():
+    scope: dict = {}
+    exec("def tool(x: Missing) -> Other: return x", scope)
+    code = "import inspect; [tool(1), str(inspect.signature(tool))]"
+    result = Python(tools=[scope["tool"]], limits=SMALL).run(code).check()
+    assert result.value == [1, "(x: 'Missing') -> 'Other'"]
 
 
 def test_code_may_replace_tools_and_builtins():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import inspect
+import sys
 from collections.abc import Iterable, Mapping
 from keyword import iskeyword
 
@@ -128,7 +129,7 @@ def _describe(name: str, tool: Callable[..., Any]) -> dict[str, Any]:
     annotations = {}
     shown = "(...args)"
     try:
-        signature = inspect.signature(tool)
+        signature = _signature(tool)
     except (TypeError, ValueError):  # some builtin functions have none
         parameters: list[dict[str, Any]] = [{"name": of, "kind": kind} for of, kind in _ANY]
     else:
@@ -147,6 +148,18 @@ def _describe(name: str, tool: Callable[..., Any]) -> dict[str, Any]:
         "parameters": parameters,
         "annotations": annotations,
     }
+
+
+def _signature(tool: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(tool)
+    except Exception:
+        if sys.version_info >= (3, 14):
+            # It evaluates annotations, which may have names that are there for type checkers only.
+            from annotationlib import Format
+
+            return inspect.signature(tool, annotation_format=Format.STRING)
+        raise
 
 
 def _parameter(parameter: inspect.Parameter) -> dict[str, Any]:
