@@ -243,7 +243,7 @@ class Program:
         checked_limits(limits)
         hook, first_input = checked_hook(on_restore, module)
         snapshot, saved = load_snapshot(path, module, trusted)
-        if saved is not None and on_restore is None:
+        if on_restore is None:
             if saved.hook is not None:
                 hook = checked_hook(saved.hook, module)[0]
             first_input = saved.first_input
@@ -253,14 +253,13 @@ class Program:
                     "the file"
                 )
         snapshot._on_restore = hook
-        command = Command([module, *(saved.argv[1:] if saved else ())])
+        command = Command([module, *saved.argv[1:]])
         command.module = module
-        if saved is not None and saved.argv:
+        if saved.argv:
             command.argv = saved.argv
-        prelude, env = ((), None) if saved is None else (saved.prelude, saved.env)
-        unread = b"" if saved is None else saved.unread
+        rest = dirs, limits, first_input, saved.unread
         self = object.__new__(cls)
-        self._init(Started(command, snapshot, prelude, env, dirs, limits, first_input, unread))
+        self._init(Started(command, snapshot, saved.prelude, saved.env, *rest))
         return self
 
     def close(self) -> None:

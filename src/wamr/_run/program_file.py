@@ -62,10 +62,10 @@ class Saved:
         return EXTRA + json.dumps(fields).encode()
 
 
-def read(extra: bytes) -> Saved | None:
-    """Return what `Saved.as_bytes` gave; None for b"": a file of Snapshot.save. SnapshotError."""
+def read(extra: bytes) -> Saved:
+    """Return what `Saved.as_bytes` gave; b"": a file of Snapshot.save. Raises SnapshotError."""
     if not extra:
-        return None
+        return Saved([], None, (), b"", b"", None)
     try:
         fields = json.loads(extra.removeprefix(EXTRA))
         if fields["version"] != _VERSION:
@@ -94,7 +94,7 @@ def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str], saved: Saved
 
 def load_snapshot(
     path: str | os.PathLike[str], module: Module, trusted: bool
-) -> tuple[Snapshot, Saved | None]:
+) -> tuple[Snapshot, Saved]:
     """Return what a file has, the snapshot without a hook. Raises OSError, SnapshotError."""
     c, slice_ns, extra = snapshot_file.load(path, module, trusted, _KEEP)
     snapshot = object.__new__(Snapshot)

@@ -100,6 +100,11 @@ class Started:
             raise ClosedError("this Program is closed")
 
     @property
+    def input(self) -> bytes:
+        """What the program reads before the input of a run or session."""
+        return self.unread + self.first_input
+
+    @property
     def takes_time(self) -> bool:
         """Whether to restore the program may run code, or wait for those who read its output."""
         return bool(self.prelude) or self.snapshot._on_restore is not None
@@ -203,7 +208,7 @@ class RestoredRequest(Request):
             self._own_limits,
             rest.get("check", False),
         )
-        self._stdin = _after(started.unread + started.first_input, self._stdin)
+        self._stdin = _after(started.input, self._stdin)
 
     def restore(self, begin: int, stop: Any = None) -> Running:
         """Make the instance, and return the program as it waits.

@@ -145,7 +145,7 @@ class Session:
         transcript = self._open(started.command, text, encoding, errors)
         dirs = started.dirs_or(dirs)
         self._options = started.env, dirs, own
-        self._fed.feed(started.unread + started.first_input)
+        self._fed.feed(started.input)
         to_close: list[int] = []
         try:
             wasi = SingleUseConfig(
