@@ -32,14 +32,17 @@ class MachinePool:
 
     def take(self, limits: RunLimits, files: Mapping[str, bytes]) -> Machine:
         """Return a machine in the state of the snapshot. Raises OSError, ValueError."""
-        while True:
-            try:
-                machine = self._kept.pop()
-            except IndexError:
-                return self._made(limits, files)
+        while (machine := self._pop()) is not None:
             if machine.reuse(limits, files):
                 return machine
             machine.close()
+        return self._made(limits, files)
+
+    def _pop(self) -> Machine | None:
+        try:
+            return self._kept.pop()
+        except IndexError:  # there is none, or another thread has taken it
+            return None
 
     def _made(self, limits: RunLimits, files: Mapping[str, bytes]) -> Machine:
         try:
@@ -65,11 +68,7 @@ class MachinePool:
     def close_unused(self) -> int:
         """Close the machines that are kept; return how many they were."""
         count = 0
-        while self._kept:
-            try:
-                machine = self._kept.pop()
-            except IndexError:  # another thread has taken it
-                break
+        while (machine := self._pop()) is not None:
             machine.close()
             count += 1
         return count
