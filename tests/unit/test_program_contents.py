@@ -95,3 +95,15 @@ def test_a_process_without_stdout_discards_what_it_wrote_until_it_waited():
             os.close(1)
             assert program.run(input=b"n").returncode == 0
     """)
+
+
+def test_a_reader_that_is_gone_is_told_to_the_program_as_by_run():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        with pytest.raises(wamr.Trap, match="unreachable"):  # which the program executes then
+            wamr.run([fed()], input=b"n", stdout=theirs)
+        with wamr.Program([fed()]) as program, pytest.raises(wamr.Trap, match="unreachable"):
+            program.run(input=b"n", stdout=theirs)
+    finally:
+        os.close(theirs)

@@ -77,6 +77,8 @@ def write_prelude(
         if descriptor is not None:
             try:
                 _write_all(partial(_write_piece, descriptor, check), data, check)
+            except BrokenPipeError:
+                pass  # nobody reads: what the program writes next has the errno PIPE
             except OSError as error:
                 if not stream.inherits or error.errno != EBADF:
                     raise  # else this process has no such stream
