@@ -7,7 +7,7 @@ import os
 import pytest
 
 import wamr
-from wamr._wasi import private_paths
+from wamr._wasi import private_paths, private_trees
 
 pytestmark = [pytest.mark.usefixtures("wat", "place", "trees")]
 
@@ -49,6 +49,23 @@ def test_two_spellings_of_a_name(files, trees):
     with pytest.raises(ValueError, match="are one name on this system"):
         wamr.WasiConfig(dirs={"/w": files})
     assert private_paths.two_spellings([("a", "b"), ("a", "c"), ("ab",)]) is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="two_spellings has found them")
+def test_a_file_system_may_take_two_names_for_one(wasi, trees, monkeypatch):
+    module = private_trees if trees == "descriptors" else private_paths
+    write = module.write
+
+    def without_case(root, parts, data, **options):
+        write(root, tuple([part.lower() for part in parts]), data, **options)
+
+    monkeypatch.setattr(module, "write", without_case)
+    monkeypatch.setattr(module, "two_spellings", lambda paths: None)
+    with pytest.raises(ValueError, match="'b' and another name are one on this file system"):
+        wasi({"a": b"1", "B": b"2", "b": b"3"})
+    _, files = wasi({"a": b"1", "B": b"2"})
+    files["b"] = b"3"
+    assert dict(files) == {"a": b"1", "b": b"3"}
 
 
 @pytest.mark.parametrize(

@@ -110,13 +110,17 @@ class PrivateFiles:
         return f"<private directory, {len(self._files)} files>"
 
     def make(self) -> PrivateDir:
-        """Return a new directory with these files. Raises OSError."""
+        """Return a new directory with these files. Raises OSError, ValueError."""
         made = PrivateDir()
         try:
             for path in self._folders:
                 trees.make_folder(made.path, path)
             for path, data in self._files.items():
-                trees.write(made.path, path, data)
+                trees.write(made.path, path, data, replace=False)
+        except FileExistsError:
+            made.close()
+            name = "/".join(path)
+            raise ValueError(f"{name!r} and another name are one on this file system") from None
         except BaseException:
             made.close()
             raise

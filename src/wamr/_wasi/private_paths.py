@@ -75,14 +75,18 @@ def make_folder(root: str, parts: tuple[str, ...]) -> None:
             raise NotADirectoryError(20, os.strerror(20), path)
 
 
-def write(root: str, parts: tuple[str, ...], data: bytes) -> None:
-    """Write a new file in place of what has the name. Raises OSError."""
+def write(root: str, parts: tuple[str, ...], data: bytes, *, replace: bool = True) -> None:
+    """Write a new file in place of what has the name. Raises OSError.
+
+    replace: False: nothing may have the name.
+    """
     make_folder(root, parts[:-1])
     path = _path(root, parts)
-    with suppress(FileNotFoundError):  # it may have other names
-        if S_ISDIR(os.lstat(path).st_mode):
-            raise IsADirectoryError(21, os.strerror(21), path)
-        unlink(root, parts)
+    if replace:
+        with suppress(FileNotFoundError):  # it may have other names
+            if S_ISDIR(os.lstat(path).st_mode):
+                raise IsADirectoryError(21, os.strerror(21), path)
+            unlink(root, parts)
     with open(path, "xb", buffering=0) as file:  # noqa: PTH123
         rest = memoryview(data)
         while rest:

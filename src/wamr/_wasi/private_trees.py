@@ -79,11 +79,15 @@ def make_folder(root: str, parts: tuple[str, ...]) -> None:
         pass
 
 
-def write(root: str, parts: tuple[str, ...], data: bytes) -> None:
-    """Write a new file in place of what has the name. Raises OSError."""
+def write(root: str, parts: tuple[str, ...], data: bytes, *, replace: bool = True) -> None:
+    """Write a new file in place of what has the name. Raises OSError.
+
+    replace: False: nothing may have the name. In some file systems another name is the same.
+    """
     with _folder(root, parts[:-1], make=True) as folder:
-        with suppress(FileNotFoundError):  # it may be a link, or have other names
-            os.unlink(parts[-1], dir_fd=folder)
+        if replace:
+            with suppress(FileNotFoundError):  # it may be a link, or have other names
+                os.unlink(parts[-1], dir_fd=folder)
         fd = os.open(parts[-1], _CREATE, 0o600, dir_fd=folder)
         with open(fd, "wb", buffering=0) as file:  # noqa: PTH123
             rest = memoryview(data)
