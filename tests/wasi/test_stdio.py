@@ -173,6 +173,21 @@ def test_vectors_are_checked() -> None:
     assert got == []
 
 
+def test_reading_no_bytes_waits_for_none() -> None:
+    ours, theirs = os.pipe()
+    try:
+        for stdin in (ours, lambda size: None):
+            wasi = WasiFunctions(stdin=stdin)
+            for count in (0, 1, 3):
+                wasi.memory.write(64, bytes(8 * count))
+                wasi.memory.write(wasi.OUT, b"\xff" * 4)
+                assert wasi.fd_read(0, 64, count, wasi.OUT, timeout=5) == 0
+                assert wasi.u32() == 0
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 def test_a_callable_that_raises_ends_the_program_with_that() -> None:
     class Full(Exception):
         pass
@@ -240,6 +255,28 @@ def test_input_comes_from_a_callable() -> None:
 
     assert all_input(WasiFunctions(stdin=give)) == [b"one ", b"two ", b"thre", b"e"]
     assert set(asked) == {7, 4096}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_a_fifo_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "fifo")
+    os.mkfifo(path)
+    both_ends = os.open(path, os.O_RDWR)  # so that nothing here waits for the other end
+    opened = []
+    real = os.open
+
+    def recorded(name: object, *args: int, **options: int) -> int:
+        opened.append(name)
+        return real(name, *args, **options)  # type: ignore[arg-type]
+
+    try:
+        os.write(both_ends, b"input")
+        monkeypatch.setattr(os, "open", recorded)
+        wasi = WasiFunctions(stdin=path)
+        assert opened.count(path) == 1
+        assert wasi.read(0, timeout=60) == b"input"
+    finally:
+        os.close(both_ends)
 
 
 def test_input_comes_from_files_of_every_kind(tmp_path: Path) -> None:

@@ -125,9 +125,13 @@ read_hook(wasm_exec_env_t env, os_file_handle handle, const struct __wasi_iovec_
         return wpy_read_python(env, instance->wasi, iov, count, size);
     if (stream ? stream->kind != WPY_STREAM_OTHER : !wpy_may_block(handle))
         return transfer_file(env, READ, handle, iov, count, 0, size);
-    for (; count > 1 && iov->buf_len == 0; count--)
+    for (; count && iov->buf_len == 0; count--)
         iov++;
-    if (count && iov->buf_len > WPY_TRANSFER_BYTES) { /* a device may deliver any amount */
+    if (!count) { /* no bytes are asked for, so none are waited for */
+        *size = 0;
+        return 0;
+    }
+    if (iov->buf_len > WPY_TRANSFER_BYTES) { /* a device may deliver any amount */
         first = (struct __wasi_iovec_t){iov->buf, WPY_TRANSFER_BYTES};
         iov = &first;
         count = 1;

@@ -8,6 +8,7 @@ configurations, directories or instances.
 from __future__ import annotations
 
 import os
+from stat import S_ISFIFO
 
 from .._base.arguments import shown_number
 from .._base.callables import checked_plain
@@ -92,7 +93,8 @@ def _checked_number(name: str, value: int) -> int | None:
 def _check_file(path: str, fd: int) -> None:
     """Raise the OSError that opening `path` for the guest's descriptor `fd` is likely to raise."""
     if fd == 0:
-        os.close(open_for_input(path))
+        if not S_ISFIFO(os.stat(path).st_mode):  # whose writer would take this for its reader
+            os.close(open_for_input(path))
         return
     if os.path.isdir(path):  # noqa: PTH112
         raise directory_error(path)
