@@ -41,7 +41,7 @@ wpy_instance_close_now(wpy_instance *instance)
     if (wamr->global_data) /* globals may have secrets, too */
         wpy_wipe(wamr->global_data, wamr->global_data_size);
     wasm_runtime_deinstantiate((WASMModuleInstanceCommon *)wamr);
-    instance->wamr = NULL;
+    WPY_ASSERT(!instance->wamr); /* wpy_unlink_hook has forgotten it, under the lock */
     if (UNLIKELY(instance->shared != NULL))
         leave_snapshot(instance);
     wpy_budget_refund(instance->budget, WPY_TABLE_ELEMENTS, instance->inline_elements);
