@@ -50,7 +50,8 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture(scope="session")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdist")
-    _run(sys.executable, "-m", "build", "--sdist", "--outdir", folder, ROOT)
+    # without isolation, which takes longer than the rest; the fixture `wheel` builds in isolation
+    _run(sys.executable, "-m", "build", "--sdist", "-nx", "--outdir", folder, ROOT)
     (archive,) = folder.iterdir()
     return archive
 

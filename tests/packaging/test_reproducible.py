@@ -212,7 +212,16 @@ def test_two_sdists_are_equal_to_the_byte(root: Path, tmp_path: Path) -> None:
     built = []
     for number, (source, umask) in enumerate([(root, 0o022), (copy, 0o077)]):
         out = tmp_path / str(number)
-        command = [sys.executable, "-m", "build", "--sdist", "--outdir", str(out), str(source)]
+        command = [
+            sys.executable,
+            "-m",
+            "build",
+            "--sdist",
+            "-nx",
+            "--outdir",
+            str(out),
+            str(source),
+        ]
         done = subprocess.run(
             command, env=environment, umask=umask, capture_output=True, text=True, check=False
         )
