@@ -3,13 +3,17 @@
 import os
 import select
 import subprocess
+from functools import partial
 
 import pytest
 from command_line import ARITHMETIC, assert_one_line
 
 import wamr
+from wamr._cli.command import main
 from wamr._cli.execute import check
 from wamr._cli.output import Failure
+from wamr._runtime import limits
+from wamr._wasi import config
 
 
 def test_a_program_has_all_behind_the_module_and_passes_its_exit_code(cli):
@@ -119,6 +123,22 @@ def test_exnrefs_are_read_and_printed(cli):
 def test_what_returns_nothing_prints_nothing(cli):
     done = cli("run", "--invoke", "none", "arithmetic.wasm")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--dir", ".::/g"], "--dir: dirs is not available on Windows for a directory of the host"),
+        (["--file-bytes", "1K"], "--file-bytes is not available on Windows: nothing there counts"),
+    ],
+)
+def test_what_windows_lacks_is_one_line(monkeypatch, capsys, options, reason):
+    for module, name in ((config, "check_available"), (limits, "check_file_bytes")):
+        refuses = partial(getattr(module, name), features=frozenset({"wasi"}))
+        monkeypatch.setattr(module, name, refuses)
+    assert main(["run", *options, "program.wasm"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"wamr run: {reason}")
 
 
 def test_a_line_break_in_a_name_does_not_end_the_message(wat):

@@ -168,6 +168,8 @@ def surroundings(given: argparse.Namespace, args: list[str], **stdio: Any) -> di
         fail(str(error))
     except OSError as error:
         fail(f"--dir: {os_error(error)}")
+    except wamr.UnavailableError as error:
+        fail(f"--dir: {error}")
     try:
         limits = wamr.ResourceLimits(
             timeout=given.timeout,
@@ -177,7 +179,7 @@ def surroundings(given: argparse.Namespace, args: list[str], **stdio: Any) -> di
             output_bytes=given.output_bytes,
             file_bytes=given.file_bytes,
         )
-    except ValueError as error:
+    except (ValueError, wamr.UnavailableError) as error:
         message = str(error)
         for name, option in _LIMIT_OPTIONS.items():
             message = message.replace(name, option)

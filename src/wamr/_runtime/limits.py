@@ -43,7 +43,7 @@ def check_file_bytes(value: object, features: frozenset[str] = FEATURES) -> None
     if value is not None and "wasi-directories" not in features:
         raise UnavailableError(
             "file_bytes is not available on Windows: nothing there counts what a program adds to "
-            "its files. Run it on Linux or macOS, or without dirs"
+            "its files. Run it on Linux or macOS, or leave the limit out"
         )
 
 
