@@ -75,7 +75,7 @@ def test_inspect_names_the_features(wat, feature):
 
     found = described(wat(f"(module {FEATURES[feature]})"))
     assert [f["name"] for f in found["features"]] == ([feature] if feature else [])
-    supported = feature in wamr.FEATURES or feature in ("", "nontrapping-float-to-int")
+    supported = feature in wamr.FEATURES or not feature
     assert all(f["supported"] == supported for f in found["features"])
     assert found["runs"] == supported, found["reason"]
     assert found["problem"] is None

@@ -13,6 +13,7 @@ import wamr
             "relaxed-simd",
             "(func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0))))",
         ),
+        ("nontrapping-float-to-int", "(func (drop (i32.trunc_sat_f32_s (f32.const 1))))"),
         ("tail-call", "(func $f (return_call $f))"),
         ("exceptions", "(func (block (try_table (catch_all 0))))"),
     ],

@@ -15,6 +15,7 @@ FEATURES: frozenset[str] = frozenset(
         "legacy-exceptions",
         "multi-value",
         "mutable-globals",
+        "nontrapping-float-to-int",
         "reference-types",
         "sign-extension",
         "tail-call",

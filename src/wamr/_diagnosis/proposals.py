@@ -46,15 +46,22 @@ PROPOSALS: dict[str, tuple[str, str]] = {
     "wasi": ("WASI", ""),
     "wide-arithmetic": ("wide arithmetic", "compile without -mwide-arithmetic"),
 }
-_ALWAYS = frozenset({"nontrapping-float-to-int"})  # a part of 2.0 that every build has
 _WEBASSEMBLY_2 = frozenset(
-    ["bulk-memory", "multi-value", "mutable-globals", "reference-types", "sign-extension", "simd"]
+    [
+        "bulk-memory",
+        "multi-value",
+        "mutable-globals",
+        "nontrapping-float-to-int",
+        "reference-types",
+        "sign-extension",
+        "simd",
+    ]
 )
 
 
 def supported(feature: str) -> bool:
     """Tell whether this build has a feature."""
-    return feature in FEATURES or feature in _ALWAYS
+    return feature in FEATURES
 
 
 def lacking(used: Iterable[str]) -> list[str]:
