@@ -154,6 +154,8 @@ def check_interpreter() -> None:
 
 
 def _check_toolchain() -> None:
+    if os.name == "nt":
+        iwasm.clang_cl()
     if lacks := toolchain.missing(os.environ):
         raise iwasm.BuildError(f"\n{lacks}\n")
 

@@ -295,15 +295,16 @@ def clang_cl() -> str:
     places = [os.environ.get("CC", ""), "clang-cl"]
     for root in (os.environ.get("VCINSTALLDIR"), os.environ.get("ProgramFiles")):  # noqa: SIM112
         if root:
-            places += [f"{root}/Tools/Llvm/x64/bin/clang-cl", f"{root}/LLVM/bin/clang-cl"]
+            own = "ARM64" if sysconfig.get_platform() == "win-arm64" else "x64"
+            places += [f"{root}/Tools/Llvm/{own}/bin/clang-cl", f"{root}/LLVM/bin/clang-cl"]
     for place in places:
         path = shutil.which(place) if place else None
         if path and Path(path).stem.lower() == "clang-cl":
             return path
     raise BuildError(
-        "wamr needs clang-cl on Windows; cl.exe can't compile it. Install the component 'C++ Clang "
-        "tools for Windows' of Visual Studio, or LLVM, and type in a developer prompt:\n"
-        "  set CC=clang-cl"
+        "There are no wheels of wamr for Windows, and to compile it takes clang-cl; cl.exe can't "
+        "compile it. Install the component 'C++ Clang tools for Windows' of Visual Studio, and "
+        "type the command again in a developer prompt. CC=path names a clang-cl at another place."
     )
 
 

@@ -28,7 +28,7 @@ WHEELS = (
 
 def missing(environment: Mapping[str, str], include: str | None = None) -> str:
     """Return the sentences that say what is missing and how to install it, or ""."""
-    if os.name == "nt":
+    if os.name == "nt":  # iwasm.clang_cl says it
         return ""
     lacks = _compiler(environment) or _headers(include or sysconfig.get_path("include"))
     if not lacks:

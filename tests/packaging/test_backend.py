@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,3 +99,16 @@ def test_the_requirements_are_those_of_pyproject(root: Path) -> None:
     (required,) = [line for line in text.splitlines() if line.startswith("requires = ")]
     assert backend.SETUPTOOLS in required
     assert backend.SIMDE in required
+
+
+def test_a_missing_clang_cl_is_said_before_anything_is_downloaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing() -> str:
+        raise iwasm.BuildError("no clang-cl")
+
+    monkeypatch.setattr(backend, "os", SimpleNamespace(name="nt", environ={}))
+    monkeypatch.setattr(iwasm, "clang_cl", missing)
+    for hook in (backend.get_requires_for_build_wheel, backend._check_installed):
+        with pytest.raises(iwasm.BuildError, match="no clang-cl"):
+            hook()

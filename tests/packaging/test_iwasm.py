@@ -135,8 +135,18 @@ def test_only_clang_cl_compiles_for_windows_on_windows(
         (tmp_path / name).chmod(0o755)
     for compiler in ("", "cl.exe", "cc", "clang-cl"):
         monkeypatch.setenv("CC", compiler)
-        with pytest.raises(iwasm.BuildError, match=r"clang-cl.*cl\.exe can't compile it"):
+        with pytest.raises(
+            iwasm.BuildError, match=r"no wheels of wamr for Windows.*cl\.exe can't compile it"
+        ):
             iwasm.clang_cl()
+    for name, machine in (("x64", "amd64"), ("ARM64", "arm64")):
+        found = tmp_path / name / "Tools" / "Llvm" / name / "bin" / "clang-cl"
+        found.parent.mkdir(parents=True)
+        found.touch(0o755)
+        with monkeypatch.context() as patch:
+            patch.setenv("VCINSTALLDIR", str(tmp_path / name))
+            patch.setattr("sysconfig.get_platform", lambda machine=machine: f"win-{machine}")
+            assert iwasm.clang_cl() == str(found)
     (tmp_path / "clang-cl").write_text("")
     (tmp_path / "clang-cl").chmod(0o755)
     for compiler in ("", "cl.exe", "clang-cl", str(tmp_path / "clang-cl")):
