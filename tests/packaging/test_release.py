@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -284,3 +285,20 @@ def test_an_unknown_question_is_refused() -> None:
     done = check("--only", "version,nonsense")
     assert done.returncode == 2
     assert "there is no question 'nonsense'; choose from version, changelog" in done.stderr
+
+
+def test_the_page_lists_the_wheels_that_a_release_wants():
+    text = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (Linux|macOS)( .*) or later \| (.*) \|$", text, re.MULTILINE)
+    listed = set()
+    for system, needed, machines in rows:
+        name = "macosx" if system == "macOS" else "musllinux" if "musl" in needed else "manylinux"
+        least = tuple(int(part) for part in re.findall(r"\d+", needed))
+        for machine in machines.split(", "):
+            listed.add(f"{name} {machine}")
+            if name == "manylinux":
+                assert least == decisions.GLIBC.get(machine, decisions.GLIBC_OTHERS), machine
+            else:
+                wanted = decisions.MUSL if name == "musllinux" else decisions.MACOS[:1]
+                assert least == wanted, machine
+    assert sorted(listed) == sorted(decisions.PLATFORMS)

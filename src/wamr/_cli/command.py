@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _ABOUT = "Run WebAssembly programs, within limits, and look into modules."
 _EXAMPLES = """examples:
-  wamr run python.wasm -c 'print(1 + 1)'
+  wamr run python.wasm -c "print(1 + 1)"
   wamr run --dir .::/work --timeout 10 tool.wasm /work/input.txt
   wamr run --invoke add add.wasm 2 3
   wamr inspect module.wasm

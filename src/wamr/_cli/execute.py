@@ -35,7 +35,7 @@ arguments with --invoke, by the function's type:
 
 examples:
   wamr run hello.wasm
-  wamr run python.wasm -c 'import sys; print(sys.argv)' one two
+  wamr run python.wasm -c "import sys; print(sys.argv)" one two
   wamr run --dir .::/work:rw --env LANG=C tool.wasm /work/input.txt
   wamr run --timeout 5 --memory 256M --fuel 1000000000 untrusted.wasm < input
   wamr run --invoke add add.wasm 2 3
