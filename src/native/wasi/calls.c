@@ -52,12 +52,14 @@ add_saturating(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* The deadline of a clock. The CPU time clocks can be read, but not waited for. */
+/* The deadline of a clock. The CPU time clocks can be read, but not waited for. A relative time
+   runs from `called_at`, also while the call is suspended; an absolute one is compared with now. */
 static __wasi_errno_t
-deadline_of(const __wasi_subscription_t *subscription, uint64_t now, uint64_t *deadline)
+deadline_of(const __wasi_subscription_t *subscription, uint64_t called_at, uint64_t *deadline)
 {
     const __wasi_subscription_clock_t *clock = &subscription->u.u.clock;
     __wasi_timestamp_t time, wait = clock->timeout;
+    uint64_t begin = called_at;
     __wasi_errno_t error;
 
     if ((clock->clock_id != __WASI_CLOCK_REALTIME && clock->clock_id != __WASI_CLOCK_MONOTONIC) ||
@@ -67,8 +69,9 @@ deadline_of(const __wasi_subscription_t *subscription, uint64_t now, uint64_t *d
         if ((error = os_clock_time_get(clock->clock_id, 0, &time)) != 0)
             return error;
         wait = wait > time ? wait - time : 0;
+        begin = wpy_now();
     }
-    *deadline = add_saturating(now, wait);
+    *deadline = add_saturating(begin, wait);
     return 0;
 }
 
@@ -124,14 +127,14 @@ static __wasi_errno_t
 copy_subscriptions(WASMExecEnv *env, subscriptions *all, const uint8_t *in, uint32_t count,
                    bool unstable)
 {
-    uint64_t now = wpy_called_at(wpy_now()); /* a relative clock runs while the call is suspended */
+    uint64_t called_at = wpy_called_at(wpy_now());
     uint32_t i;
 
     all->clocks = calloc(count, sizeof *all->clocks);
     all->files = calloc((size_t)count + 1, sizeof *all->files);
     all->deadlines = calloc(count, sizeof *all->deadlines);
     all->first_deadline = UINT64_MAX;
-    all->called_at = now;
+    all->called_at = called_at;
     if (!all->clocks || !all->files || !all->deadlines)
         return __WASI_ENOMEM;
     for (i = 0; i < count; i++) {
@@ -141,7 +144,7 @@ copy_subscriptions(WASMExecEnv *env, subscriptions *all, const uint8_t *in, uint
 
         switch (subscription.u.type) {
         case __WASI_EVENTTYPE_CLOCK:
-            if ((error = deadline_of(&subscription, now, deadline)) != 0)
+            if ((error = deadline_of(&subscription, called_at, deadline)) != 0)
                 return error;
             if (*deadline < all->first_deadline)
                 all->first_deadline = *deadline;
