@@ -63,12 +63,20 @@ wpy_leaf_lock_ends(void)
 }
 #endif
 
+/* The clock is that of Python's time.monotonic(), since times of it are passed to Python. On macOS
+   this one stands still while the machine sleeps, and CLOCK_MONOTONIC doesn't. */
+#if defined(__APPLE__)
+#define PYTHON_CLOCK CLOCK_UPTIME_RAW
+#else
+#define PYTHON_CLOCK CLOCK_MONOTONIC
+#endif
+
 #if !defined(BH_PLATFORM_WINDOWS)
 uint64_t
 wpy_now(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(PYTHON_CLOCK, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 #else
