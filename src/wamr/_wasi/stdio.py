@@ -93,7 +93,8 @@ def _checked_number(name: str, value: int) -> int | None:
 def _check_file(path: str, fd: int) -> None:
     """Raise the OSError that opening `path` for the guest's descriptor `fd` is likely to raise."""
     if fd == 0:
-        if not S_ISFIFO(os.stat(path).st_mode):  # whose writer would take this for its reader
+        mode = os.stat(path).st_mode  # noqa: PTH116
+        if not S_ISFIFO(mode):  # whose writer would take this for its reader
             os.close(open_for_input(path))
         return
     if os.path.isdir(path):  # noqa: PTH112
