@@ -53,6 +53,7 @@ ELSEWHERE = {
     "… needs a QuickJS for WASI: pip install …",
     "… would wait for ever: another thread is in its instance …",
     "… another thread was in its instance when this process was forked…",
+    "another thread was in this store when this process was forked…",
     "… its host function returned while a call that began later in the same instance…",
     "… another thread was in its instance when the interpreter ended…",
     "interrupted",

@@ -357,7 +357,7 @@ def test_a_skip_without_a_package_of_an_extra_is_reported(repository):
 def test_a_lock_that_is_taken_directly_is_reported(repository):
     """By `with`, or by `acquire`, in files that are not known to do so."""
     text = (
-        "a = RLock()\nself.b = threading.Condition()\nc = open(x)\n"
+        "a = new_lock()\nself.b = locks.new_lock()\nc = open(x)\n"
         "with a: pass\nwith self.b: pass\nwith other.a_lock: pass\nwith c: pass\n"
         "a.acquire()\nlocked(a, f)\n"
     )
@@ -371,6 +371,12 @@ def test_a_lock_that_is_taken_directly_is_reported(repository):
     ]
     found = rules.taken_locks({"src/b.py": "x.acquire()"}, {"src/b.py": "", "c": ""})
     assert found == ["c takes no lock any more"]
+
+
+def test_a_lock_that_a_fork_leaves_taken_is_reported(repository):
+    text = "a = RLock()\nself.b = threading.Condition()\nc = new_lock()\n"
+    found = rules.taken_locks(repository({"src/a.py": text}), {})
+    assert [line.split()[0] for line in found] == ["src/a.py:1", "src/a.py:2"]
 
 
 def test_a_binary_file_is_reported():

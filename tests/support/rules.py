@@ -281,14 +281,14 @@ def timed_asserts(files: Mapping[str, str]) -> list[str]:
 
 
 # ------------------------------------------------------------------ what is committed
-LOCKS = {"Lock", "RLock", "Condition", "Semaphore", "allocate_lock"}
+LOCKS = {"Lock", "RLock", "Condition", "Semaphore", "allocate_lock", "new_lock"}
 
 
 def taken_locks(files: Mapping[str, str], known: Mapping[str, str]) -> list[str]:
-    """Report locks that are taken other than by wamr._base.locks; known: files that may, and why.
+    """Report locks that are made or taken other than by wamr._base.locks.
 
-    A lock is what one of LOCKS has returned, whatever name it has. A method `acquire` takes one, as
-    `with` does.
+    known: files that may, and why. A lock is what one of LOCKS has returned, whatever name it has.
+    A method `acquire` takes one, as `with` does.
     """
     found, used = [], set()
     for name, text in files.items():
@@ -303,6 +303,13 @@ def taken_locks(files: Mapping[str, str], known: Mapping[str, str]) -> list[str]
             if ast.unparse(node.value.func).rpartition(".")[2] in LOCKS
         }
         for node in ast.walk(tree):
+            called = node.func if isinstance(node, ast.Call) else None
+            made = getattr(called, "id", None) or getattr(called, "attr", None)
+            if made in LOCKS - {"new_lock"} and name not in known:
+                found.append(
+                    f"{name}:{getattr(node, 'lineno', 0)} makes a lock, which the child of a fork "
+                    "may find taken: use new_lock() of wamr._base.locks"
+                )
             if isinstance(node, (ast.With, ast.AsyncWith)):
                 texts = [ast.unparse(item.context_expr) for item in node.items]
                 taken = any(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import builtins
 import os
-from _thread import RLock, get_ident
+from _thread import get_ident
 
-from .._base.locks import locked
+from .._base.locks import ByThread, locked, new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ExternrefTableBase:
         self._objects: list[Any] = []
         self._indices: dict[int, int] = {}  # id(object) -> number
         self._spare: list[int] = []
-        self._lock = RLock()  # reentrant, for signal handlers
+        self._lock = new_lock()  # reentrant, for signal handlers
         self._limit = 0
         self._state = NOT_COLLECTING
         self._tries = 0
@@ -75,7 +75,7 @@ class ExternrefTableBase:
         self._marks = b""  # of a collection that has MARKED
         # thread -> how many of its operations pass references: those that began while a collection
         # was draining or marking, and the others
-        self._passing: dict[int, tuple[int, int]] = {}
+        self._passing = ByThread()
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -185,10 +185,8 @@ class ExternrefTableBase:
         return dropped
 
     def _begin_marking(self, marker: builtins.object) -> int:
-        if self._process != os.getpid():  # forked: of the parent's threads, this one is left
+        if self._process != os.getpid():  # forked: who marked may be gone
             self._process = os.getpid()
-            mine = self._passing.get(get_ident())
-            self._passing = {} if mine is None else {get_ident(): mine}
             if self._state != MARKED:
                 self._state = NOT_COLLECTING
         if self._state == NOT_COLLECTING and not self._late():

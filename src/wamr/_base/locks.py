@@ -1,4 +1,4 @@
-"""Locks that no exception leaves taken, and the only place where Python code takes a lock.
+"""Locks that neither an exception nor a fork leaves taken; no other Python code takes a lock.
 
 A signal handler may raise an exception after any call: also after the one that has taken a lock,
 before the code that gives it back is reached. In CPython 3.14 that is so within `with lock:`, too.
@@ -7,22 +7,79 @@ call, and no `if` that jumps, so CPython runs no handler there (3.10 runs them a
 that needs the lock is a function: in CPython 3.14, the jump at the end of a loop is not always part
 of the `try` that the loop is in. PyPy may run a handler before any bytecode: the second `finally`
 is for it.
+
+In the child of a fork only the thread that has forked exists. A lock that another thread had would
+stay taken, so `new_lock` makes locks that the child renews. That thread has stopped between two of
+its steps, where an exception could have ended it, too.
 """
 
 from __future__ import annotations
 
+import os
+from _thread import RLock, get_ident
+
+from .registry import WeakRegistry, new_key
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+_locks = WeakRegistry()
+_renewed = WeakRegistry()
+
+
+def new_lock() -> Any:
+    """Return an RLock for `locked`, which the child of a fork finds free or has itself."""
+    lock = RLock()
+    _locks.add(new_key(), lock)
+    return lock
+
+
+def renewed_in_children(value: T) -> T:
+    """Return `value`, whose method `renew` is called in the child of each fork."""
+    _renewed.add(new_key(), value)
+    return value
+
+
+def _forked() -> None:
+    for lock in _locks.alive():
+        if not lock._is_owned():
+            lock._at_fork_reinit()
+    for value in _renewed.alive():
+        value.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+class ByThread(dict[int, "Any"]):
+    """Values by the number of the thread that they are of.
+
+    The child of a fork has only those of its thread: a new thread may get the number of another.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def __init__(self) -> None:
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Drop what other threads have left."""
+        thread = get_ident()
+        for other in [other for other in self if other != thread]:
+            del self[other]
 
 
 def locked(lock: Any, function: Callable[..., Any], *args: Any) -> Any:
     """Call a function while this thread has the lock; return what it returns.
 
-    lock: an RLock. The function may be called once more in it: the collector, and signal handlers,
-    run any code in the middle. An exception may end it anywhere: each of its steps has to leave a
-    state that is valid.
+    lock: of `new_lock`. The function may be called once more in it: the collector, and signal
+    handlers, run any code in the middle. An exception may end it anywhere: each of its steps has to
+    leave a state that is valid.
     """
     if lock._is_owned():
         return function(*args)
@@ -43,7 +100,7 @@ def locked(lock: Any, function: Callable[..., Any], *args: Any) -> Any:
 class SoleUse:
     """Something that has one user at a time: others are refused and don't wait."""
 
-    __slots__ = ("_user",)
+    __slots__ = ("__weakref__", "_user")
 
     def __init__(self) -> None:
         self._user: dict[int, object] = {}  # no item, or 0: the user. `setdefault` is atomic
@@ -51,6 +108,10 @@ class SoleUse:
     def __bool__(self) -> bool:
         """Tell whether it is in use."""
         return bool(self._user)
+
+    def renew(self) -> None:
+        """Let another use begin, in the child of a fork (`renewed_in_children`)."""
+        self._user.clear()
 
     def run(
         self, refusal: Callable[[], BaseException], function: Callable[..., Any], *args: Any

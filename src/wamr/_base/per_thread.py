@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from _thread import get_ident
 
+from .locks import ByThread
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +21,7 @@ class PerThread:
     __slots__ = ("_values",)
 
     def __init__(self) -> None:
-        self._values: dict[int, Any] = {}
+        self._values = ByThread()
 
     def get(self) -> Any:
         """Return the value of this thread, or None outside of such functions."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
 from .._base.callables import checked_plain, refuse_unrun
+from .._base.locks import ByThread
 from .handles import NULL, CData, TrackedHandle, find, kind
 from .ownership import consumed
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 TRAP = kind("trap")
 # The exception of a callback while C unwinds, by thread.
-_raised: dict[int, BaseException] = {}
+_raised = ByThread()
 
 
 class Callback:

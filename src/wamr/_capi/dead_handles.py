@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from .._backend.binding import ffi
-from .._base.locks import SoleUse
+from .._base.locks import SoleUse, renewed_in_children
 
 _MIN_LIMIT = 1024
 
@@ -20,7 +20,7 @@ limit = _MIN_LIMIT  # the number of dead handles that a sweep is worth
 # Why they have ended, by id; without an entry: by the delete function of their type.
 _reasons: dict[int, str] = {}
 _getrefcount = getattr(sys, "getrefcount", None)
-_sweeping = SoleUse()
+_sweeping = renewed_in_children(SoleUse())
 
 
 def add(handle: Any, reason: str) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from .._backend.binding import lib
+from .._base.locks import ByThread, renewed_in_children
 from . import handles
 from .handles import TrackedHandle, again, find, kind, own_in
 
@@ -26,7 +27,7 @@ ENGINE, CONFIG, STORE = kind("engine"), kind("config"), kind("store")
 class Store:
     """The Python state of a store: its running calls, its lock, its callbacks."""
 
-    __slots__ = ("active", "hosts", "turn", "waiting")
+    __slots__ = ("__weakref__", "active", "hosts", "turn", "waiting")
 
     def __init__(self) -> None:
         # The running calls, a linked list: (function, arguments, results, outer call, thread).
@@ -37,6 +38,13 @@ class Store:
         self.waiting: list[Any] = []  # a taken lock for each thread that waits
         # The callbacks, which C may call as long as the store exists.
         self.hosts: list[Any] = []
+        renewed_in_children(self)
+
+    def renew(self) -> None:
+        """Refuse calls if a thread that this child of a fork doesn't have is in the store."""
+        self.waiting.clear()
+        if self.turn and self.turn[0][0] != get_ident():
+            self.turn[0] = [_NO_THREAD]
 
     def run(self, function: Any, *args: Any) -> Any:
         """Call a function that uses the store. Raises RuntimeError for a deadlock."""
@@ -69,11 +77,15 @@ class Store:
     def wait(self, me: list[int]) -> bool:
         """Acquire the lock, which is taken; return whether a call of this thread has it already.
 
-        Raises RuntimeError for a deadlock.
+        Raises RuntimeError for a deadlock, and if the thread that has it doesn't exist.
         """
         thread, holder = me[0], self.turn.get(0)
         if holder is not None and holder[0] == thread:
             return True
+        if holder is not None and holder[0] == _NO_THREAD:
+            raise RuntimeError(
+                "another thread was in this store when this process was forked; make a new one"
+            )
         try:
             _waits[thread] = self
             self._wait(me)
@@ -116,7 +128,8 @@ class Store:
 
 _LOOK_AGAIN = 0.05  # seconds, after which a thread finds that an exception has prevented `wake`
 # Waiting thread -> the store that it waits for.
-_waits: dict[int, Store] = {}
+_waits = ByThread()
+_NO_THREAD = 0
 
 
 def wasm_engine_new() -> Any:

@@ -17,11 +17,10 @@ of a type with the type.
 
 from __future__ import annotations
 
-from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
-from .._base.locks import locked
+from .._base.locks import locked, new_lock
 from . import dead_handles
 from .dead_handles import dead, reason_of
 
@@ -184,7 +183,7 @@ def _retire(kind: HandleType, handle: Any, reason: str) -> None:
 KINDS: dict[str, HandleType] = {}
 # Guards the counts of owners, and that there is one set of children: threads share engines, shared
 # modules, and what they delete. Reentrant: the collector may run any code in the middle.
-_counting = RLock()
+_counting = new_lock()
 
 
 def kind(name: str) -> HandleType:

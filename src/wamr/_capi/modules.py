@@ -6,11 +6,11 @@ that are no module are, unless `wasm_trust_aot` allows it.
 
 from __future__ import annotations
 
-from _thread import RLock
 from typing import Any
 
 from .._backend.binding import ffi, lib
 from .._base.binary_format import AOT_MAGIC
+from .._base.locks import new_lock
 from . import arguments, handles, vector_ownership, vectors
 from .engines import STORE
 from .handles import find, kind, null, own_in, typeof
@@ -21,7 +21,7 @@ _LOAD_ARGS = typeof("LoadArgs *")
 _trusted = False
 
 
-# RLocks of shared modules, by pointer: WAMR writes to a module when it links an instance.
+# Locks of shared modules, by pointer: WAMR writes to a module when it links an instance.
 links: dict[Any, Any] = {}
 
 
@@ -94,7 +94,7 @@ def wasm_module_delete(module: Any) -> None:
 def wasm_module_share(module: Any) -> Any:
     pointer, tracked = find(MODULE, module, "wasm_module_share", "module")
     if pointer:
-        links.setdefault(pointer, RLock())
+        links.setdefault(pointer, new_lock())
     shared = own_in(None, SHARED, lib.wasm_module_share(pointer))
     engine = None if tracked is None or tracked.store is None else tracked.store.parent
     if shared and engine is not None:

@@ -6,13 +6,12 @@ runs, or has started the task that runs, so that calls for its sake run above it
 
 from __future__ import annotations
 
-from _thread import RLock
 from contextlib import suppress
 from contextvars import ContextVar
 
 from .._backend.binding import lib
 from .._base.clock import monotonic_ns
-from .._base.locks import locked
+from .._base.locks import locked, new_lock
 from .._base.per_thread import PerThread
 from ..errors import trap_from_text
 from .awaiter import Awaiter
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 _DRIVE = "Drive Func.execution instead: its events have what to await"
 serving: ContextVar[TurnTaker | None] = ContextVar("wamr call", default=None)
-_inner_lock = RLock()  # guards that a call and its inner queue agree on whether the call runs
+_inner_lock = new_lock()  # guards that a call and its inner queue agree on whether the call runs
 running = PerThread()  # of each thread: the innermost TurnTaker whose code it runs
 
 

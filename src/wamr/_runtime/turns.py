@@ -15,6 +15,7 @@ import asyncio
 from contextlib import suppress
 from weakref import ref
 
+from .._base.locks import renewed_in_children
 from .._base.shared_objects import SharedObjects
 
 TYPE_CHECKING = False
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
             """End the call, whose loop is closed."""
 
 
-_queues = SharedObjects()  # by group
 _LOOK_AGAIN = 0.5  # seconds after which a call looks whether the loop of another one is closed
 
 
@@ -134,6 +134,17 @@ class CallQueue:
             finally:
                 timer.cancel()
         return not self.ended and self.is_first(place)
+
+
+class _Queues(SharedObjects):
+    __slots__ = ("__weakref__",)
+
+    def renew(self) -> None:
+        """Forget the queues, in the child of a fork: the loops of their calls don't run there."""
+        self._references.clear()
+
+
+_queues = renewed_in_children(_Queues())  # by group
 
 
 def queue_of(group: int) -> CallQueue:

@@ -11,7 +11,6 @@ link is followed here, and each folder is opened in the one above.
 from __future__ import annotations
 
 import os
-from _thread import RLock
 from contextlib import suppress
 from errno import ELOOP, ENOTDIR
 from itertools import count
@@ -20,7 +19,7 @@ from weakref import finalize
 
 from .. import Dir
 from .._base.clock import monotonic
-from .._base.locks import locked
+from .._base.locks import locked, new_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -247,7 +246,7 @@ class _Pool:
     """The unused directories of this process."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        self._lock = new_lock()
         self._forget()
 
     def _forget(self) -> None:
@@ -301,8 +300,6 @@ def _remove(base: str, process: int) -> None:
 
 
 _pool = _Pool()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: setattr(_pool, "_lock", RLock()))
 
 
 def take_folder() -> Folder:

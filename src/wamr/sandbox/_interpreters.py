@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from _thread import RLock
 from hashlib import blake2b
 from os import PathLike, fspath
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 from .. import Engine, Module
-from .._base.locks import locked
+from .._base.locks import locked, new_lock
 from ._results import SandboxError
 
 TYPE_CHECKING = False
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from ._machine import Interpreter
 
 _interpreters: WeakValueDictionary[tuple[str, object], Interpreter] = WeakValueDictionary()
-_lock = RLock()
+_lock = new_lock()
 
 
 def version_of(*texts: str) -> str:

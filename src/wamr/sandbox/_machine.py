@@ -10,7 +10,6 @@ is late with an interruption must not meet the next one, so interruptions name t
 from __future__ import annotations
 
 import os
-from _thread import RLock
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -32,7 +31,7 @@ from .. import (
     WasiConfig,
 )
 from .._base.clock import monotonic
-from .._base.locks import locked
+from .._base.locks import locked, new_lock
 from ._channel import Channel, LimitReached
 from ._files import FOLDER, Files
 from ._folder import TooManyFiles
@@ -78,7 +77,7 @@ class Interpreter:
         self.program = program
         self.args = args
         self.start = start
-        self._lock = RLock()
+        self._lock = new_lock()
         self._snapshot: Snapshot | None = None
 
     def started(self, limits: RunLimits) -> Snapshot:
@@ -121,7 +120,7 @@ class Machine:
         self._released = finalize(self, folder.release)
         self.channel = channel = Channel()
         self.lease = 0
-        self._lock = RLock()  # of the lease
+        self._lock = new_lock()  # of the lease
         self._process = os.getpid()
         self.resettable = False  # whether `reset` leads to the state of the sandbox
         self._made_for = limits.memory, limits.stack
@@ -168,7 +167,7 @@ class Machine:
     # ---- leases
     def reset(self) -> bool:
         """End the lease, and go back to the snapshot; False: it can't be used again."""
-        if self._process != os.getpid():  # a thread of the parent may have had the lock
+        if self._process != os.getpid():  # its folder is the parent's
             return False
         if not (self.resettable and self.alive and locked(self._lock, self._end_lease)):
             return False
@@ -306,10 +305,7 @@ class Machine:
 
     def interrupt(self, lease: int) -> None:
         """Stop what runs or waits in another thread, or will run, if the lease has not ended."""
-        if self._process == os.getpid():
-            locked(self._lock, self._interrupt, lease)
-        else:  # a thread of the parent may have had the lock; the next lease is the parent's
-            self._interrupt(lease)
+        locked(self._lock, self._interrupt, lease)
 
     def _interrupt(self, lease: int) -> None:
         if self.lease != lease:

@@ -5,11 +5,9 @@ To reset a machine takes a third of the time that making and closing one takes.
 
 from __future__ import annotations
 
-import os
-from _thread import RLock
 from weakref import WeakSet
 
-from .._base.locks import locked
+from .._base.locks import locked, new_lock
 from ._machine import Machine
 
 TYPE_CHECKING = False
@@ -74,7 +72,7 @@ class MachinePool:
         return count
 
 
-_lock = RLock()
+_lock = new_lock()
 _pools: WeakSet[MachinePool] = WeakSet()  # of all sandboxes
 
 
@@ -82,7 +80,3 @@ def close_unused() -> int:
     """Close the machines that all sandboxes keep; return how many they were."""
     pools: list[MachinePool] = locked(_lock, list, _pools)
     return sum(pool.close_unused() for pool in pools)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: globals().update(_lock=RLock()))
