@@ -197,3 +197,14 @@ def test_equality_and_identity(store):
     assert exports.a != load(text).exports.a
     assert Global(store, GlobalType(I32), 1) != Global(store, GlobalType(I32), 1)
     assert exports.a != 1
+
+
+def test_the_repr_of_a_global_that_holds_itself_ends(store):
+    type_ = GlobalType(ValType.EXTERNREF, mutable=True)
+    global_, other = Global(store, type_, None), Global(store, type_, None)
+    global_.value = global_
+    assert repr(global_) == "<wamr.Global, mutable externref, ...>"
+    global_.value, other.value = other, global_
+    assert repr(other) == (
+        "<wamr.Global, mutable externref, <wamr.Global, mutable externref, ...>>"
+    )

@@ -8,6 +8,8 @@ errors.
 
 from __future__ import annotations
 
+from reprlib import recursive_repr
+
 from .._backend.binding import GlobalBase, ffi, lib
 from .._backend.handles import handle
 from .._backend.waiting import wait_for
@@ -97,6 +99,7 @@ class Global(GlobalBase, Extern, ReferenceContext):
             self._codec.pack_into(ffi.buffer(cells), value, self, "value")
             wait_for(lambda: lib.wpy_global_set(self._c, cells), "setting this Global")
 
+    @recursive_repr("...")  # an externref may be the global itself
     def __repr__(self) -> str:
         if self._lifetime.closed:
             return f"<wamr.Global, {self._type}, closed>"
