@@ -218,10 +218,14 @@ class Turn:
     async def _run_async(
         self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
     ) -> Any:
+        from asyncio import CancelledError
+
         self._running._begin(self._feeds, self._input_ends)
         try:
             return await function(*args)
         except BaseException as error:
+            if isinstance(error, CancelledError) and error.__cause__ is not None:
+                self._note_failure(error.__cause__)
             self._failed(error)
             raise
         finally:
@@ -241,14 +245,17 @@ class Turn:
 
     def _failed(self, error: BaseException) -> None:
         """Note how the program has ended; raise ClosedError if it was closed while it ran."""
+        self._note_failure(error)
+        if self._was_closed(error):
+            raise ClosedError("the program was closed while it ran") from error
+
+    def _note_failure(self, error: BaseException) -> None:
         running = self._running
         if running.execution.state == "done" and not running.over:
             running.failure = type(error).__name__
             with suppress(Exception):  # the write of an incomplete character may fail
                 running.streams.end()
         running.captured.attach_to(error)
-        if self._was_closed(error):
-            raise ClosedError("the program was closed while it ran") from error
 
     @property
     def returncode(self) -> int:

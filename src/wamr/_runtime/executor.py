@@ -16,6 +16,7 @@ from contextvars import copy_context
 from functools import partial
 
 from .._backend.binding import ffi, lib
+from ..errors import Trap, TrapCode
 from .callbacks import checks_of_code
 
 TYPE_CHECKING = False
@@ -55,6 +56,10 @@ class Work:
         """Return whether the function has not begun, in which case it never will."""
         return self._taken.acquire(blocking=False)
 
+    def lost(self) -> BaseException | None:
+        """Return the exception that is lost if the task was cancelled meanwhile, or None."""
+        return self.error
+
     def leave(self) -> None:
         """Nobody waits for the thread any more, in which the function runs."""
 
@@ -86,6 +91,12 @@ class _Call(Work):
         self._stop[0] = 1
         return super().stop()
 
+    def lost(self) -> BaseException | None:
+        """As of Work; not the trap of a call that was stopped."""
+        error = self.error
+        interrupted = isinstance(error, Trap) and error.code is TrapCode.INTERRUPTED
+        return None if interrupted else error
+
     def _check_loop(self) -> None:
         """Stop the call if its event loop is closed; C calls this every 50 ms."""
         if self._loop.is_closed():
@@ -101,7 +112,7 @@ async def outcome(work: Work, run: Callable[[], object]) -> Any:
     """Call `run`, which runs the work, in a thread of the event loop's executor; return its result.
 
     Raises what the work raises. If the task is cancelled, stops the work, and raises CancelledError
-    when it has ended, or at once if it has not begun.
+    when it has ended, or at once if it has not begun. Its cause is what the work has raised.
     """
     loop = asyncio.get_running_loop()
     future = loop.run_in_executor(None, run)
@@ -122,14 +133,17 @@ async def outcome(work: Work, run: Callable[[], object]) -> Any:
             else:
                 work.leave()
             raise
+    lost = None if cancelled is None else work.lost()
     raised, work.error = cancelled or work.error, None  # no cycle through the frames of `raised`
     try:
+        if lost is not None:
+            raise cancelled from lost  # type: ignore[misc]
         if raised is not None:
             raise raised
         future.result()  # raises an error of the executor, as after a shutdown
         return work.result
     finally:
-        del raised, cancelled  # no cycle through the traceback, which has this frame
+        del raised, cancelled, lost  # no cycle through the traceback, which has this frame
 
 
 async def in_thread(function: Callable[[Any], Any]) -> Any:

@@ -144,12 +144,17 @@ async def _in_thread(function: Callable[[], T], interrupt: Callable[[], object])
 
     begun = allocate_lock()  # taken by the thread, or by who wants it not to begin
     ended = Event()
+    lost: list[BaseException] = []
 
     def call() -> T:
         try:
             if not begun.acquire(blocking=False):
                 raise asyncio.CancelledError
-            return function()
+            try:
+                return function()
+            except BaseException as error:
+                lost.append(error)
+                raise
         finally:
             ended.set()
 
@@ -165,7 +170,11 @@ async def _in_thread(function: Callable[[], T], interrupt: Callable[[], object])
                 continue
             with suppress(asyncio.CancelledError):  # cancelled once more
                 await asyncio.wait([future], timeout=0.05)
+        if lost and lost[0] is not error:
+            raise error from lost[0]
         raise
+    finally:
+        lost.clear()  # no cycle through the traceback
 
 
 def _seen(future: asyncio.Future[Any]) -> None:
