@@ -138,3 +138,20 @@ def test_a_session_in_the_middle_of_its_code():
                 copy.feed(b"", timeout=0.01)
         with pytest.raises(TimeoutExpired):
             s.feed(b"", timeout=0.01)
+
+
+def test_a_program_of_a_session_is_one_state(monkeypatch):
+    """Nobody can feed the session between the snapshot and what is read besides it."""
+    source, refusals = session(), []
+    source.feed(b"")
+
+    def feeds(dirs, _):
+        with pytest.raises(RuntimeError, match="runs already") as caught:
+            source.feed(b"eagain")
+        refusals.append(caught.value)
+        return dirs
+
+    monkeypatch.setattr("wamr._run.session.dirs_now", feeds)
+    copy = Program.from_session(source)
+    assert len(refusals) == 1
+    assert copy.session().feed(b"eone") == source.feed(b"eone") == b"one"

@@ -167,7 +167,13 @@ class Session:
 
     def _for_program(self, on_restore: Any) -> tuple[Command, Snapshot, Any, bytes]:
         """Return what a Program that goes on from here needs; the last is unread input."""
-        snapshot = self._running.snapshot(on_restore)
+        found: tuple[Command, Snapshot, Any, bytes]
+        found = self._running.turn(None).run(self._as_it_is, on_restore)
+        return found
+
+    def _as_it_is(self, on_restore: Any) -> tuple[Command, Snapshot, Any, bytes]:
+        """Do so in a turn: nothing feeds the program between the snapshot and the rest."""
+        snapshot = self._running._snapshot(on_restore)
         env, dirs, limits = self._options
         options = (env, dirs_now(dirs, self.files), limits)
         return self._command, snapshot, options, self._fed.unread()
