@@ -63,6 +63,8 @@ class Global(GlobalBase, Extern, ReferenceContext):
             raise MemoryError("no memory for a global")
         self._init(c, Lifetime(store), type)
         store._closables.add(new_key(), self._lifetime)
+        if store._closed:
+            store._close_late(self._lifetime)
         store._ref_holders.add(new_key(), self)
         self._set(value)
 

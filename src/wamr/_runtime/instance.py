@@ -140,6 +140,8 @@ class Instance:
                 raise_failed(state, error)
             state.c = handle(c)
             store._closables.add(state.instance_id, state)
+            if store._closed:
+                store._close_late(state)
         else:
             resolved = Resolved(store, module, imports, wasi is not None)
             state = _State(store, module)
@@ -361,5 +363,7 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
         for extern in resolved.externs:
             state.link(extern._lifetime)
         store._closables.add(state.instance_id, state)
+        if store._closed:
+            store._close_late(state)
     if failed:
         raise_failed(state, error)

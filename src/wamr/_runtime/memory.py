@@ -80,8 +80,10 @@ class Memory(MemoryBase, Extern):
                 f"there is no room for {limits.min} pages: {no_room(store._budget)}"
             )
         self._c = handle(c, PAGE * (1 + limits.min))
-        self._lifetime = _HostMemoryLifetime(store, self)
         self._view = None
+        self._lifetime = _HostMemoryLifetime(store, self)
+        if store._closed:
+            store._close_late(self._lifetime)
 
     @property
     def type(self) -> MemoryType:

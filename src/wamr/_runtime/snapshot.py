@@ -257,6 +257,8 @@ class Snapshot:
         state.started = True
         state._keep[SNAPSHOT] = self
         state._instance = _NOTHING
+        if state.store._closed:
+            state.store._close_late(state)
 
     def _copied(self, execution: Any, stop: Any) -> Execution | None:
         if not execution:

@@ -18,7 +18,7 @@ from .limits import ResourceLimits
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from typing import Any
+    from typing import Any, NoReturn
 
     from typing_extensions import Self
 
@@ -157,6 +157,15 @@ class Store:
     def _open(self) -> None:
         if self._closed:
             raise ClosedError("the store is closed")
+
+    def _close_late(self, lifetime: Any) -> NoReturn:
+        """Close what was being made when another thread closed the store; raise ClosedError.
+
+        `close` notes that before it lists what to close. What is added to `_closables` first, and
+        looks at `_closed` then, is closed by one of the two.
+        """
+        lifetime.close()
+        raise ClosedError("the store is closed")
 
     def _handles(self) -> list[Any]:
         """Return handles of everything that may hold externrefs, at least one of each group."""
