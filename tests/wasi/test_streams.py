@@ -295,3 +295,58 @@ def test_text_files_are_files_in_both_modes() -> None:
         encoded = io.BytesIO()
         wamr.run([ECHO], stdin=io.BytesIO(b"e"), stdout=codecs.getwriter("utf-8")(encoded))
         assert encoded.getvalue() == b"e"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "first", "takes", "taken"),
+    [
+        ("utf-8", "one", [0], 0),
+        ("utf-8", "o\u20acne", [2, 0], 4),
+        ("utf-16", "one", [1, 1, 0], 6),  # the mark at the beginning has two bytes
+        ("cp932", "\u3042\u3044", [1, 0], 2),
+    ],
+)
+def test_what_was_not_taken_when_a_call_ended_is_not_taken_for_written(
+    encoding: str, first: str, takes: list[int], taken: int
+) -> None:
+    """The call may end between two tries, by a timeout. The next write writes something else."""
+    said: list[str] = []
+
+    def write(text: str) -> int:
+        count = takes.pop(0) if takes else len(text)
+        said.append(text[:count])
+        return count
+
+    writer = streams.TextWriter(
+        streams.Sink("stdout", write, None, "characters"), streams.text_decoder(encoding, "strict")
+    )
+    data = first.encode(encoding)
+    assert writer(data) == taken
+    second = "two".encode(encoding)[2 if encoding == "utf-16" else 0 :]
+    assert writer(second) == len(second)
+    writer.end()
+    assert "".join(said) == data[:taken].decode(encoding) + "two"
+
+
+def test_what_is_left_of_the_text_of_one_byte_is_written_first() -> None:
+    said, takes = [], [2, 0, 0]
+
+    def write(text: str) -> int:
+        count = takes.pop(0) if takes else len(text)
+        said.append(text[:count])
+        return count
+
+    writer = streams.TextWriter(
+        streams.Sink("stdout", write, None, "characters"),
+        streams.text_decoder("ascii", "backslashreplace"),
+    )
+    assert writer(b"\xff.") == 1  # as \xff, of which two characters were taken
+    assert writer(b".") == 0
+    assert writer(b"!") == 1
+    assert "".join(said) == "\\xff!"
+    takes += [0]
+    assert writer(b"\xfe") == 0
+    takes += [1, 0]
+    assert writer(b"\xfe") == 1
+    writer.end()
+    assert "".join(said) == "\\xff!\\xfe"

@@ -150,9 +150,27 @@ class TextWriter:
         self._rest = ""
 
     def __call__(self, data: bytes) -> int:
-        if not self._rest:  # otherwise C retries, with the bytes that `_rest` was decoded from
-            self._rest = self._decoder.decode(data)
-        return len(data) if self._put() else 0
+        if not self._put():
+            return 0
+        before = self._decoder.getstate()
+        self._rest = text = self._decoder.decode(data)
+        return len(data) if self._put() else self._go_back(before, data, len(text))
+
+    def _go_back(self, state: Any, data: bytes, size: int) -> int:
+        """Forget what the sink hasn't taken of the text of `data`; return how many bytes it has.
+
+        C writes the others again, unless the call ends before. What is left of the text of one byte
+        stays in `_rest`.
+        """
+        left, self._rest = size - len(self._rest), ""
+        self._decoder.setstate(state)
+        count = 0
+        while left > 0:
+            text = self._decoder.decode(data[count : count + 1])
+            count += 1
+            left -= len(text)
+            self._rest = text[left:] if left < 0 else ""
+        return count
 
     def _put(self) -> bool:
         rest, self._rest = self._rest, ""
@@ -166,7 +184,7 @@ class TextWriter:
 
     def end(self) -> None:
         """Write the bytes of an incomplete character at the end."""
-        self._rest = self._decoder.decode(b"", True)
+        self._rest += self._decoder.decode(b"", True)
         while not self._put():
             from time import sleep
 
