@@ -243,8 +243,9 @@ class Session:
 
         slice: None: code runs in the executor of the event loop, and a program that waits takes no
         thread. A number of seconds: code runs in the thread of the event loop, which runs once
-        after each slice. Cancelling leaves the program where it is, as a timeout does. Callables
-        are called in the thread that runs the code.
+        after each slice. Cancelling leaves the program where it is, as a timeout does; an exception
+        that ends it meanwhile is the cause of the CancelledError. Callables are called in the
+        thread that runs the code.
 
         >>> import asyncio, wamr
         >>> async def main():
