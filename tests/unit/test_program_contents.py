@@ -107,3 +107,41 @@ def test_a_reader_that_is_gone_is_told_to_the_program_as_by_run():
             program.run(input=b"n", stdout=theirs)
     finally:
         os.close(theirs)
+
+
+ENVIRON = r"""(module
+  (import "wasi_snapshot_preview1" "fd_read"
+    (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get"
+    (func $sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
+  (memory (export "memory") 1) (data (i32.const 0) "\40\00\00\00\40")
+  (func (export "_start")
+    (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 16)))
+    (drop (call $sizes (i32.const 20) (i32.const 4)))
+    (drop (call $environ (i32.const 1024) (i32.const 64)))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))"""
+
+
+def test_changes_of_the_arguments_do_not_reach_the_runs(tmp_path, monkeypatch):
+    env, dirs = {"A": "1"}, {}
+    if "wasi-directories" in wamr.FEATURES:
+        dirs["/d"] = "here"
+        (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path)
+    module = wamr.Module(wamr.Engine(), ENVIRON)
+    session = wamr.Session([module], env=env, dirs=dirs)
+    session.feed(b"")
+    program = wamr.Program([module], env=env, dirs=dirs)
+    program.save(tmp_path / "saved")
+    loaded = wamr.Program.load(tmp_path / "saved", module, dirs=dirs)
+    env["A"] = "2"
+    dirs["/e"] = str(tmp_path)
+    monkeypatch.chdir("/")
+    for one in (program, loaded, wamr.Program.from_session(session)):
+        with one.session() as copy:
+            assert copy.feed(b"x") == b"A=1\0"
+        assert one.run(input=b"x", stdout=PIPE).stdout == b"A=1\0"
+    session.close()

@@ -17,7 +17,7 @@ from .fed_input import FedInput
 from .one_turn import ExceptionsOfRun
 from .prelude import output_of, recorder
 from .program_file import Saved, load_snapshot, save_snapshot
-from .restored import RestoredRequest, Started, checked_hook, dirs_now
+from .restored import RestoredRequest, Started, checked_hook, dirs_now, kept_dirs, kept_env
 from .running import Running, drive
 from .session import Session
 
@@ -95,9 +95,8 @@ class Program:
             turn = running.turn(timeout)
             turn.run(_drive_to_input, running, turn)
             snapshot = Snapshot(running.instance, running.execution, on_restore=hook)
-            config = running.captured.config
-            dirs = dirs_now(dirs, config.files if config else {})
-        self._init(Started(command, snapshot, tuple(pieces), env, dirs, limits, first_input))
+            options = kept_env(env), dirs_now(running.captured.config), limits
+        self._init(Started(command, snapshot, tuple(pieces), *options, first_input))
 
     @classmethod
     def from_session(
@@ -257,7 +256,7 @@ class Program:
         command.module = module
         if saved.argv:
             command.argv = saved.argv
-        rest = dirs, limits, first_input, saved.unread
+        rest = kept_dirs(dirs), limits, first_input, saved.unread
         self = object.__new__(cls)
         self._init(Started(command, snapshot, saved.prelude, saved.env, *rest))
         return self

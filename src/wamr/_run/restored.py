@@ -10,7 +10,7 @@ from .._base.clock import monotonic_ns
 from .._runtime.module import Module
 from .._runtime.snapshot import Snapshot
 from .._runtime.store import Store
-from .._wasi.config import SingleUseConfig
+from .._wasi.config import SingleUseConfig, WasiConfig
 from ..errors import ClosedError, trap_from_text
 from ..types import FuncType
 from .arguments import Command, checked_limits, timeout_ns
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .._runtime.execution import Execution
     from .._runtime.instance import Instance
     from .._runtime.limits import ResourceLimits
-    from .._wasi.private import PrivateDir
     from .captured import Captured
     from .fed_input import FedInput
     from .prelude import Prelude
@@ -44,13 +43,40 @@ def _never_ends() -> None:
     """Let the writing of a prelude take any time."""
 
 
-def dirs_now(
-    dirs: Mapping[str, Any] | None, files: Mapping[str, PrivateDir]
-) -> Mapping[str, Any] | None:
-    """Return the directories of a program with what its private ones contain now."""
-    if not dirs or not files:
-        return dirs
-    return {name: files[name].tree() if name in files else dirs[name] for name in dirs}
+def kept_env(env: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return a copy of the argument `env`, which was checked."""
+    return None if env is None else {**env}
+
+
+def dirs_now(config: SingleUseConfig | None) -> dict[str, Any] | None:
+    """Return the directories of a program, with what its private ones contain now."""
+    if config is None or not config._dirs:
+        return None
+    files = config.files
+    return {
+        name: files[name].tree() if name in files else config._dirs[name] for name in config._dirs
+    }
+
+
+def kept_dirs(dirs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return a copy of the argument `dirs`, with absolute paths; TypeError, ValueError, OSError."""
+    if dirs is None:
+        return None
+    checked = WasiConfig(dirs=dirs)._dirs
+    return {
+        name: _copied(dirs[name]) if isinstance(dirs[name], Mapping) else checked[name]
+        for name in checked
+    }
+
+
+def _copied(files: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the contents of a private directory."""
+    return {
+        name: _copied(data)
+        if isinstance(data, Mapping)
+        else (data if isinstance(data, str) else bytes(data))
+        for name, data in files.items()
+    }
 
 
 class Started:

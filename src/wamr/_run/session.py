@@ -14,7 +14,7 @@ from .arguments import Command, checked_input, checked_limits, text_encoder, tim
 from .completed import CompletedProcess
 from .fed_input import FedInput
 from .prelude import opened
-from .restored import dirs_now
+from .restored import dirs_now, kept_env
 from .running import Running, drive
 from .transcript import Transcript
 
@@ -73,8 +73,9 @@ class Session:
         "__weakref__",
         "_command",
         "_encoder",
+        "_env",
         "_fed",
-        "_options",
+        "_limits",
         "_result",
         "_running",
         "_text",
@@ -82,6 +83,7 @@ class Session:
         "files",
         "stderr",
     )
+    _env: Mapping[str, str] | None
     files: Mapping[str, PrivateDir]  # the private directories
     stderr: Any  # what was written to it, in the time of the last feed; None: isn't captured
 
@@ -103,7 +105,6 @@ class Session:
         command = Command(args)
         checked_limits(limits)
         transcript = self._open(command, text, encoding, errors)
-        self._options = env, dirs, limits
         store = command.load()
         wasi = SingleUseConfig(
             args=command.argv,
@@ -122,6 +123,7 @@ class Session:
             store.close()
             transcript.attach_to(error)
             raise
+        self._env, self._limits = kept_env(env), limits
         self._fed.started = True
         wasi.streams.ready = self._fed.ready
         self._running = Running(
@@ -144,7 +146,7 @@ class Session:
         own = started.limits if limits is None else checked_limits(limits)
         transcript = self._open(started.command, text, encoding, errors)
         dirs = started.dirs_or(dirs)
-        self._options = started.env, dirs, own
+        self._env, self._limits = started.env, own
         self._fed.feed(started.input)
         to_close: list[int] = []
         try:
@@ -174,8 +176,7 @@ class Session:
     def _as_it_is(self, on_restore: Any) -> tuple[Command, Snapshot, Any, bytes]:
         """Do so in a turn: nothing feeds the program between the snapshot and the rest."""
         snapshot = self._running._snapshot(on_restore)
-        env, dirs, limits = self._options
-        options = (env, dirs_now(dirs, self.files), limits)
+        options = self._env, dirs_now(self._transcript.config), self._limits
         return self._command, snapshot, options, self._fed.unread()
 
     def _open(
