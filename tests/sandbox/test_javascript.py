@@ -135,6 +135,23 @@ def test_sessions_keep_state_and_are_separate():
     assert run("typeof x").value == "undefined"
 
 
+GLOBALS = "Array Error JSON Map Math Number Object Promise Reflect Set String TypeError parseInt globalThis"
+
+
+@pytest.mark.parametrize("declared", ["let {} = 1", "class {} {{}}"])
+def test_variables_may_have_the_names_of_globals(declared):
+    with javascript().session() as session:
+        session.run("const random = Math.random").check()
+        session.run(";".join(declared.format(name) for name in GLOBALS.split(" "))).check()
+        shown = session.run("console.log([1, {a: undefined}], greet('Ada'), -0)").check()
+        assert shown.stdout == "[1, {a: undefined}] Hello, Ada! -0\n"
+        thrown = session.run("(() => { null.x })()").exception
+        assert (thrown.type, "null.x" in thrown.traceback) == ("TypeError", True)
+        assert session.run("try { echo(5n) } catch (error) { error.name }").value == "TypeError"
+        assert session.run("random() < 1").value is True
+        assert session.run("({a: [1, 'x']})").value == {"a": [1, "x"]}
+
+
 def test_random_numbers_differ_and_timers_run():
     assert len({run("Math.random()").value for _ in range(5)}) == 5
     values = run("Array.from({length: 400}, Math.random)").value

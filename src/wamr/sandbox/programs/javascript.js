@@ -6,9 +6,12 @@
 import * as std from "qjs:std";
 import * as os from "qjs:os";
 
+// Scripts may declare variables with the names of all globals, so none is looked up later.
+const globals = globalThis;
+const { Error, Map, Set, String, TypeError, parseInt } = globals;
 const { parse, stringify } = JSON;
 const { apply, getPrototypeOf } = Reflect;
-const { keys, defineProperty } = Object;
+const { keys, defineProperty, is } = Object;
 const { isArray } = Array;
 const { isFinite } = Number;
 const { evalScript, in: stdin, out: stdout, err: stderr } = std;
@@ -85,7 +88,7 @@ function shown(value, left = 3, outer = []) {
       case "object":
         break;
       default:
-        return Object.is(value, -0) ? "-0" : String(value);
+        return is(value, -0) ? "-0" : String(value);
     }
     if (value === null) return "null";
     if (value instanceof Error) return described(value).traceback.trimEnd();
@@ -287,10 +290,10 @@ for (;;) {
     toolBytes = request.tool_bytes;
     depth = request.depth;
     output = request.output;
-    for (const name of tools.splice(0)) delete globalThis[name];
+    for (const name of tools.splice(0)) delete globals[name];
     for (const tool of request.tools) {
       tools.push(tool.name);
-      globalThis[tool.name] = makeTool(tool);
+      globals[tool.name] = makeTool(tool);
     }
     for (const source of request.preload) evalScript(source);
     os.chdir(request.cwd);
