@@ -35,6 +35,11 @@ def run(code: str) -> Result:
         ("x = 1;\nx", 1),
         ("\n\n\n7", 7),
         ("'''doc'''", "doc"),
+        ("sum(i\nfor i in range(4))", 6),
+        ("(1\nif 1 else\n2)", 1),
+        ('str("""\nselect a\nfrom b""")', "\nselect a\nfrom b"),
+        ('x = 1\n"""\nimport sys"""', "\nimport sys"),
+        ('"""\nimport sys\n#"""', "\nimport sys\n#"),
     ],
 )
 def test_the_last_expression_is_found_however_it_is_written(code, value):
@@ -57,6 +62,9 @@ def test_the_last_expression_is_found_however_it_is_written(code, value):
         "@print\ndef f(): pass",
         "try: 5\nfinally: pass",
         "class A: 5",
+        "x = sum(i\nfor i in range(4))",
+        'x = """\nimport sys"""',
+        "from __future__ import annotations\ndef f(x: y): pass",
     ],
 )
 def test_what_only_looks_like_a_last_expression_is_none(code):

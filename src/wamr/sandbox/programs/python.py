@@ -25,6 +25,7 @@ import types
 _CONTAINERS = (dict, list, tuple)
 _WRITERS = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
+_FUTURE = 0xFFE0000  # CO_FUTURE_DIVISION and those above: what is imported from __future__
 _MOST_DIGITS, _MOST_BITS = 4300, 14284  # of an int
 _FRAMES = 1000  # of a traceback
 _CHAIN = 50  # of exceptions
@@ -182,18 +183,18 @@ def _serve(
     def execute(source, filename, names):
         """Return the value of the last statement, if it is an expression; else Nothing."""
         head, tail, word = split(source)
-        if word in _STATEMENTS and ";" not in tail:
-            exec(compile(source, filename, "exec", dont_inherit=True), names)
-            return Nothing
+        kind = "exec" if word in _STATEMENTS and ";" not in tail else "eval"
         try:  # much faster than a tree, but the last lines may be a part of a statement
-            code = compile(tail, filename, "eval", dont_inherit=True)
+            code = compile(tail, filename, kind, dont_inherit=True)
             before = compile(head, filename, "exec", dont_inherit=True) if head else None
         except SyntaxError:
             pass
         else:
-            if before is not None:
-                exec(before, names)
-            return eval(code, names)
+            if kind == "eval" or before is None or not before.co_flags & _FUTURE:
+                if before is not None:
+                    exec(before, names)
+                value = eval(code, names)
+                return value if kind == "eval" else Nothing
         tree = compile(source, filename, "exec", _ONLY_AST, dont_inherit=True)
         last = tree.body[-1] if tree.body else None
         if type(last) is _ast.Expr:
