@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sandboxes import SMALL, TOOLS, echo, python
 
 from wamr.sandbox import Python, Result, RunLimits
@@ -55,3 +56,44 @@ def test_the_limit_on_tool_calls_ends_the_run():
     assert (result.limit, result.tool_calls) == ("tool_calls", SMALL.tool_calls)
     assert result.stdout.splitlines()[-1] == "19"
     assert run("echo()", limits=RunLimits(tool_calls=0)).limit == "tool_calls"
+
+
+FULL = """
+kept, size = [], 1 << 24
+while size > 100:
+    try:
+        kept.append(bytearray(size))
+    except MemoryError:
+        size //= 2
+try:
+    seen = len(echo_long())
+except MemoryError:
+    seen = "no memory"
+kept.clear()
+seen
+"""
+
+
+def test_an_answer_that_has_no_room_leaves_the_session():
+    tools = {"echo_long": lambda: "x" * 900_000, "echo": echo}
+    sandbox = Python(tools=tools, limits=RunLimits(memory=64 << 20, time=None))
+    with sandbox.session() as session:
+        assert session.run(FULL).check().value == "no memory"
+        assert session.run("echo(1) + len(echo_long())").check().value == 900_001
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_tool_that_is_called_too_deep_raises_the_recursion_error(calls):
+    """It isn't the argument that is nested too deeply."""
+    code = f"""
+def f(n):
+    return g(n + 1)
+
+def g(n):
+    echo(n)
+    return f(n + 1)
+
+f(0) if {calls} else g(0)
+"""
+    result = run(code, limits=RunLimits(time=None))
+    assert result.exception.type == "RecursionError"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Functions: TypeAlias = Sequence[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
 
+_args_of: Callable[[BaseException], tuple[Any, ...]] = vars(BaseException)["args"].__get__
 _ANY = [("args", "VAR_POSITIONAL"), ("kwargs", "VAR_KEYWORD")]
 
 
@@ -240,8 +241,9 @@ def error_answer(error: Exception, longest: int) -> bytes:
     except Exception:  # noqa: BLE001 - of the tool's class
         message = ""
     args: list[Any] = [message]
-    if all(type(arg) in (str, int) for arg in error.args):
-        args = [_printable(arg) if isinstance(arg, str) else arg for arg in error.args]
+    own: tuple[Any, ...] = _args_of(error)  # whatever its class has under this name
+    if all(type(arg) in (str, int) for arg in own):
+        args = [_printable(arg) if isinstance(arg, str) else arg for arg in own]
         if not _gives(kind, args, message) or len(encode(args)) > longest // 2:
             args = [message]
     return encode({"error": {"type": kind.__name__, "message": message, "args": args}})

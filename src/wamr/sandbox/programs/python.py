@@ -95,13 +95,24 @@ def _serve(
 
     # ---- messages
     def receive():
-        data = b""
-        while not data.endswith(b"\n"):
-            piece = os_read(0, 1 << 16)
-            if not piece:
-                raise SystemExit
-            data += piece
-        return decode(data.decode(), 0)[0]
+        data = piece = b""
+        try:
+            while not piece.endswith(b"\n"):
+                piece = read(1 << 16)
+                data += piece
+            return decode(data.decode(), 0)[0]
+        except MemoryError:  # which code may catch; the next message must not begin with the rest
+            data = state["reserve"] = None
+            while not piece.endswith(b"\n"):
+                piece = read(1 << 10)
+            keep_reserve()
+            raise
+
+    def read(size):
+        data = os_read(0, size)
+        if not data:
+            raise SystemExit
+        return data
 
     def send(data):
         left = state["marker"] + data + b"\n"
@@ -120,7 +131,8 @@ def _serve(
         except UnicodeEncodeError:
             raise ValueError("a str with a lone surrogate is not JSON") from None
         except RecursionError:
-            raise ValueError("the value is nested too deeply for JSON") from None
+            check([value], state["depth"] + 1)
+            raise  # it isn't the value that is too deep, but the calls
         if "{" in text or text.count("[") > state["depth"] or len(text) > _MOST_DIGITS:
             check([value], state["depth"] + 1)
         return data
