@@ -12,7 +12,7 @@ from wamr.sandbox import JavaScript, Python, RunLimits
 if TYPE_CHECKING:
     from wamr.sandbox._machine import Machine
 
-SMALL = RunLimits(time=20, memory=64 << 20, output=10_000, tool_calls=20, tool_bytes=5000)
+SMALL = RunLimits(time=300, memory=64 << 20, output=10_000, tool_calls=20, tool_bytes=5000)
 
 
 class Secret(Exception):
