@@ -282,6 +282,39 @@ def test_a_callable_gives_str_in_text_mode() -> None:
     assert done.stdout == "é"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "iso2022_jp"])
+def test_text_in_an_encoding_with_a_mark_or_a_state_ends(encoding: str) -> None:
+    text = "a\u65e5\n\u65e5"
+    encoded = text.encode(encoding)
+
+    def pieces() -> Callable[[int], str]:
+        rest = [*text]
+        return lambda size: rest.pop(0) if rest else ""
+
+    wrapper = io.TextIOWrapper(io.BytesIO(encoded), encoding=encoding)
+    done = wamr.run([ECHO], stdin=wrapper, stdout=subprocess.PIPE)
+    assert done.stdout == encoded
+    given: list[dict[str, Any]] = [{"stdin": pieces()}, {"input": text}]
+    for options in given:
+        out = io.BytesIO()
+        wamr.run([ECHO], stdout=out, encoding=encoding, **options)
+        assert out.getvalue() == encoded
+    empty = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    assert wamr.run([ECHO], stdin=empty, stdout=subprocess.PIPE).stdout == b""
+
+
+def test_a_piece_of_text_of_which_nothing_is_left_is_not_the_end() -> None:
+    rest = ["a", "\u65e5", "b"]
+    done = wamr.run(
+        [ECHO],
+        stdin=lambda size: rest.pop(0) if rest else "",
+        stdout=subprocess.PIPE,
+        encoding="ascii",
+        errors="ignore",
+    )
+    assert done.stdout == "ab"
+
+
 def test_print_is_what_one_expects_in_text_mode(capsys: pytest.CaptureFixture[str]) -> None:
     wamr.run([HELLO], stdout=lambda text: print(text, end=""), text=True)
     assert capsys.readouterr().out == "hello\n"

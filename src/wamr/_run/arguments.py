@@ -125,15 +125,17 @@ def text_encoder(encoding: str | None, errors: str | None) -> Any:
     return getincrementalencoder(encoding or "utf-8")(errors or "strict")
 
 
-def checked_input(value: object, encoder: Any, name: str = "input") -> bytes:
+def checked_input(
+    value: object, encoder: Any, name: str = "input", *, final: bool = False
+) -> bytes:
     """Return the bytes of the argument `name`; TypeError, UnicodeEncodeError.
 
-    encoder: of text_encoder; None: the argument is bytes.
+    encoder: of text_encoder; None: the argument is bytes. final: whether the text ends with it.
     """
     if encoder is not None:
         if not isinstance(value, str):
             raise TypeError(f"{name} must be a str in text mode, not {type(value).__name__}")
-        encoded: bytes = encoder.encode(value)
+        encoded: bytes = encoder.encode(value, final)
         return encoded
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)

@@ -57,7 +57,8 @@ class Request:
         if input is not None:
             if stdin is not None:
                 raise ValueError("stdin and input can't both be used")
-            stdin = checked_input(input, text_encoder(encoding, errors) if as_text else None)
+            encoder = text_encoder(encoding, errors) if as_text else None
+            stdin = checked_input(input, encoder, final=True)
         self.captured = Captured(as_text, encoding, errors)
         checked_timeout(timeout)
         self.timeout = timeout

@@ -248,24 +248,42 @@ def _text_reader(file: Any, raw: Any) -> Read:
         read = file.reader.read
     if isinstance(getattr(read, "__self__", None), codecs.StreamReader):
         read = partial(_characters, read)
+
+    def read_text(size: int) -> Any:
+        text = read(size) if raw is None else _decoded(file, raw, size)
+        if text is None or isinstance(text, str):
+            return text
+        if isinstance(text, bytes) and not isinstance(file, IOBase):
+            return text  # it isn't text after all
+        raise TypeError(f"stdin's read returned {type(text).__name__} where str is needed")
+
+    return encoded(read_text, encoding, errors)
+
+
+def encoded(read: Callable[[int], Any], encoding: str, errors: str) -> Read:
+    """Return a function that reads bytes from a function that returns str, "" at the end.
+
+    One encoder has all pieces: the byte order mark of UTF-16 precedes the first, and not the end.
+    """
+    encoder = codecs.getincrementalencoder(encoding)(errors)
+    has_begun = False
     left = b""
 
-    def read_text(size: int) -> bytes | None:
-        nonlocal left
-        if not left:
-            text = read(size) if raw is None else _decoded(file, raw, size)
+    def read_encoded(size: int) -> bytes | None:
+        nonlocal has_begun, left
+        while not left:  # `errors` may leave nothing of a piece, which isn't the end
+            text = read(size)
             if text is None:
                 return None
-            if isinstance(text, bytes) and not isinstance(file, IOBase):
-                left = text  # it isn't text after all
-            elif not isinstance(text, str):
-                raise TypeError(f"stdin's read returned {type(text).__name__} where str is needed")
-            else:
-                left = text.encode(encoding, errors)
+            if not text:
+                left = encoder.encode("", final=True) if has_begun else b""
+                break
+            has_begun = True
+            left = text if isinstance(text, bytes) else encoder.encode(text)
         piece, left = left[:size], left[size:]
         return piece
 
-    return read_text
+    return read_encoded
 
 
 def _characters(read: Any, most: int) -> Any:

@@ -58,26 +58,17 @@ def reader(source: Any) -> Read:
     return read_result
 
 
-def text_reader(
-    source: Callable[[int], object], encoding: str, errors: str
-) -> Callable[[int], bytes]:
+def text_reader(source: Callable[[int], object], encoding: str, errors: str) -> Read:
     """Return a function that reads bytes from a callable that returns str."""
-    left = b""
 
-    def read_text(size: int) -> bytes:
-        nonlocal left
-        if not left:
-            text = source(size)
-            if not isinstance(text, str):
-                refuse_unrun("stdin", text)
-                raise TypeError(
-                    f"stdin gave {type(text).__name__} where str is needed, in text mode"
-                )
-            left = text.encode(encoding, errors)
-        piece, left = left[:size], left[size:]
-        return piece
+    def read_text(size: int) -> str:
+        text = source(size)
+        if not isinstance(text, str):
+            refuse_unrun("stdin", text)
+            raise TypeError(f"stdin gave {type(text).__name__} where str is needed, in text mode")
+        return text
 
-    return read_text
+    return files.encoded(read_text, encoding, errors)
 
 
 # ------------------------------------------------------------------ writing
