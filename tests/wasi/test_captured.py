@@ -106,8 +106,29 @@ def test_what_can_not_be_decoded_hides_no_trap() -> None:
     with pytest.raises(wamr.Trap) as caught:
         wamr.run([source], capture_output=True, text=True)
     assert caught.value.stdout == "a\\xff"
-    with pytest.raises(UnicodeDecodeError):  # if the program does not trap, decoding fails
+    with pytest.raises(UnicodeDecodeError) as failed:  # if the program does not trap
         wamr.run([source.replace("unreachable", "")], capture_output=True, text=True)
+    assert (failed.value.stdout, failed.value.stderr) == ("a\\xff", "")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "options", [{"errors": "xmlcharrefreplace"}, {"encoding": "idna"}, {"encoding": "utf-32"}]
+)
+def test_an_encoding_that_can_not_escape_hides_no_trap(options: dict[str, str]) -> None:
+    source = program("(call $say (i32.const 1024) (i32.const 2)) unreachable", "a\\ff")
+    with pytest.raises(wamr.Trap) as caught:
+        wamr.run([source], capture_output=True, **options)
+    assert "\\xff" in caught.value.stdout
+
+
+@pytest.mark.parametrize(
+    "options", [{"encoding": "none-such"}, {"encoding": "hex"}, {"errors": "none-such"}]
+)
+def test_an_unknown_encoding_is_refused_before_the_program_runs(options: dict[str, str]) -> None:
+    with pytest.raises(LookupError, match=r"none-such|'hex' is not a text encoding"):
+        wamr.run([failing("unreachable")], capture_output=True, **options)
+    with pytest.raises(LookupError, match=r"none-such|'hex' is not a text encoding"):
+        wamr.Session([failing("unreachable")], **options)
 
 
 def test_only_the_end_is_shown_and_nothing_that_a_terminal_obeys() -> None:

@@ -8,7 +8,9 @@ instances.
 
 from __future__ import annotations
 
+from codecs import lookup, lookup_error
 from contextlib import suppress
+from functools import partial
 
 from .._base.callables import checked_plain
 from .._wasi.stdio import PIPE, STDOUT
@@ -17,6 +19,7 @@ from ..errors import WasmError, _TracedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from subprocess import TimeoutExpired
     from typing import Any
 
@@ -41,6 +44,8 @@ class Captured:
         self._text = text
         self._encoding = encoding or "utf-8"
         self._errors = errors or "strict"
+        if text:
+            _check_encoding(self._encoding, self._errors)
         self._pieces: dict[str, list[bytes]] = {}
         self._merged = False  # whether stderr goes to stdout
 
@@ -71,14 +76,31 @@ class Captured:
         return None if pieces is None else b"".join(pieces)
 
     def results(self) -> tuple[Any, Any]:
-        """Return stdout and stderr as `run` returns them. Raises UnicodeDecodeError."""
-        return self._result("stdout", self._errors), self._result("stderr", self._errors)
+        """Return stdout and stderr as `run` returns them.
 
-    def _result(self, name: str, errors: str) -> Any:
+        Raises UnicodeDecodeError, with what was captured.
+        """
+        try:
+            stdout, stderr = [self._result(n, self._decode) for n in ("stdout", "stderr")]
+        except UnicodeDecodeError as error:
+            self.attach_to(error)
+            raise
+        return stdout, stderr
+
+    def _result(self, name: str, decode: Callable[[bytes], str]) -> Any:
         data = self.bytes_of(name)
         if data is None or not self._text:
             return data
-        return data.decode(self._encoding, errors).replace("\r\n", "\n").replace("\r", "\n")
+        return decode(data).replace("\r\n", "\n").replace("\r", "\n")
+
+    def _decode(self, data: bytes) -> str:
+        return data.decode(self._encoding, self._errors)
+
+    def _decode_anyhow(self, data: bytes, errors: str) -> str:
+        for handler in (errors, "backslashreplace"):
+            with suppress(Exception):  # not every handler decodes, nor every codec escapes
+                return data.decode(self._encoding, handler)
+        return data.decode("utf-8", "backslashreplace")
 
     # ---- exceptions
     def timed_out(self, args: Any, timeout: float | None) -> TimeoutExpired:
@@ -99,7 +121,8 @@ class Captured:
         own = vars(error).keys() & {"stdout", "stderr"} or hasattr(type(error), "stdout")
         if own and not (isinstance(error, WasmError) or _MARK in vars(error)):
             return
-        outputs = {name: self._result_or_escaped(name) for name in ("stdout", "stderr")}
+        decode = partial(self._decode_anyhow, errors=self._errors)
+        outputs = {name: self._result(name, decode) for name in ("stdout", "stderr")}
         vars(error).update(outputs)  # setattr would fail for a frozen dataclass
         ending = self._ending()
         if isinstance(error, _TracedError):
@@ -116,22 +139,22 @@ class Captured:
         if files and (not own or _FILES_MARK in vars(error)):
             vars(error).update({"files": files, _FILES_MARK: True})
 
-    def _result_or_escaped(self, name: str) -> Any:
-        """Return an output as `results` does, but escape what can't be decoded."""
-        try:
-            return self._result(name, self._errors)
-        except UnicodeDecodeError:
-            return self._result(name, "backslashreplace")
-
     def _ending(self) -> str:
         """Return the end of stderr as text to show, or "" if it is empty."""
         data = self.bytes_of("stdout" if self._merged else "stderr") or b""
-        text = data[-_LINES * _WIDTH :].decode(self._encoding, "backslashreplace")
+        text = self._decode_anyhow(data[-_LINES * _WIDTH :], "backslashreplace")
         lines = [_escaped(line[-_WIDTH:]) for line in text.splitlines()[-_LINES:]]
         if not any(lines):
             return ""
         outputs = "stdout and stderr" if self._merged else "stderr"
         return "\n".join([f"The program's {outputs} ended with:", *(f"  {line}" for line in lines)])
+
+
+def _check_encoding(encoding: str, errors: str) -> None:
+    """Raise LookupError now, and not when there is something to decode."""
+    if not getattr(lookup(encoding), "_is_text_encoding", True):  # as bytes.decode looks
+        raise LookupError(f"{encoding!r} is not a text encoding")
+    lookup_error(errors)
 
 
 def _add_note(error: BaseException, ending: str) -> None:

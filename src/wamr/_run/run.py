@@ -57,7 +57,8 @@ def run(
     exception if the exit code isn't 0.
     Raises subprocess.TimeoutExpired (its outputs are bytes), CalledProcessError (check), OSError,
     CompileError, LinkError, Trap (the program trapped), WasmException (it threw an exception and
-    didn't catch it), TypeError, ValueError, and what a callable or file raised. Exceptions that end
+    didn't catch it), TypeError, ValueError, LookupError (an unknown encoding or error handler), and
+    what a callable or file raised. Exceptions that end
     a running program have the captured `stdout` and `stderr`, and show the end of stderr. C:
     `wasm_application_execute_main`.
 
