@@ -139,7 +139,11 @@ def test_a_name_is_shown_so_that_a_terminal_does_not_obey_it(wat):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('(func (export "a")) (func (export "a"))', "duplicate export name: two exports have one"),
+        ('(func (export "a")) (func (export "a"))', "export name: two exports have the name 'a'"),
+        (
+            "(global (mut i32) (i32.const 1)) (global i32 (global.get 0))",
+            "unknown global 0: a constant expression can name imported constants only",
+        ),
         ("(func $f (param i32)) (start $f)", "invalid start function: it must take nothing"),
         ("(global i32 (i64.const 1))", "type mismatch: a constant expression, or an element"),
         ("(tag $t (result i32))", "non-empty tag result type: the type of a tag must have no"),

@@ -131,6 +131,10 @@ def test_a_name_can_not_make_lines_of_its_own(said):
             {"evn": {"x": print}},
             "nothing is given for the module 'env' ('evn' is given: did you mean 'env'?)",
         ),
+        (
+            {"log": print},
+            "'log' is given without a module: imports={'env': {'log': …}}; nothing is given for",
+        ),
         ({"host": {"log": print}}, "'log' is given for 'host'; nothing is given for the"),
     ],
 )

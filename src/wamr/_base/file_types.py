@@ -62,6 +62,7 @@ _TEXTS = (
         "JavaScript or another program's source",
         "give the .wasm file beside it",
     ),
+    (rb"[^\0-\x1f]{1,190}\.(wasm|wat)\s*\Z", "a path", "give it as a str or a Path"),
     (rb"--- |define |; ModuleID|target datalayout", "LLVM's text or YAML", _COMPILE),
 )
 

@@ -144,7 +144,7 @@ def constant(reader: Reader) -> None:
             reader.uses.note("extended-const", "arithmetic in a constant expression", begin)
         if code == 0x23:
             named = Reader(reader.data, begin + 1, reader.end, reader.uses).number()
-            if named >= reader.uses.imported_globals:
+            if named in reader.uses.own_constants:
                 what = "a global of its own in a constant expression"
                 reader.uses.note("gc", what, begin)
 

@@ -74,7 +74,7 @@ class Uses(dict[str, Use]):
         self.types: list[str] = []
         self.memories = 0
         self.tags = 0
-        self.imported_globals = 0
+        self.own_constants: set[int] = set()  # the globals that aren't imported and can't change
         self.max_type = -1  # the greatest index of a type in a type, where it may be defined later
 
     def count(self) -> None:

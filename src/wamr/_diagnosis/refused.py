@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from .._base.binary_format import HEADER_BYTES, MAGIC, VERSION
+from .._base.printable import quoted_name
 from ..errors import CompileError, compile_error_from_text
 from .names import shown_function
 from .proposals import PROPOSALS, lacking, listed, what_there_is
@@ -44,7 +45,6 @@ _MEANING = {
         "catch and catch_all must be in a try, and behind its catch_all there is no other catch"
     ),
     "delegate found without matched try": "delegate must end a try that has no catch",
-    "duplicate export name": "two exports have one name",
     "function and code section have inconsistent lengths": "a function has no code, or none has it",
     "function and code section have inconsistent lengths or unexpected end": (
         "a function has no code, or there is code for none"
@@ -103,9 +103,13 @@ def compile_error(text: str, data: bytes) -> CompileError:
     reason = _proposal(contents, words, body, code) or too_large(contents, data, words, body)
     if reason:
         return CompileError(f"{reason} (WAMR: {words})")
-    details = (
-        [_MEANING[words]] if words in _MEANING and not (body and words == "type mismatch") else []
-    )
+    details = []
+    if words in _MEANING and not (body and words == "type mismatch"):
+        details.append(_MEANING[words])
+    elif words == "duplicate export name":
+        details.append(_duplicate(contents))
+    elif not found and re.fullmatch(r"unknown global( \d+)?", words):
+        details.append("a constant expression can name imported constants only")
     if words == "type mismatch" and code and data[code.start] == _TRY_TABLE:
         details.append(_CATCHES)
     if found is not None:
@@ -115,6 +119,15 @@ def compile_error(text: str, data: bytes) -> CompileError:
     if body is None and contents.problem and _UNREADABLE.fullmatch(words):
         message += f" ({contents.problem})"
     return CompileError(message)
+
+
+def _duplicate(contents: Contents) -> str:
+    names: set[str] = set()
+    for export in contents.exports:
+        if export["name"] in names:
+            return f"two exports have the name {quoted_name(export['name'])}"
+        names.add(export["name"])
+    return "two exports have one name"
 
 
 def _other_version(data: bytes) -> CompileError | None:

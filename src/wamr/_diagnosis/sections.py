@@ -285,7 +285,7 @@ class Contents:
             self._index(reader)
         else:
             (self._table, self._memory, self._global, self._tag)[code - 1](reader)
-        if kind in ("function", "global"):
+        if kind == "function":
             self._count(kind, 1)
         type_ = self._indices[kind][-1]
         self.imports.append({"module": module, "name": name, "kind": kind, "type": type_})
@@ -298,8 +298,6 @@ class Contents:
         """Count imports for what reads their indices."""
         if kind == "function":
             self._imported_functions += more
-        elif kind == "global":
-            self.uses.imported_globals += more
         elif kind == "memory":
             self.uses.memories += more
         elif kind == "tag":
@@ -344,6 +342,9 @@ class Contents:
     def _own_global(self, reader: Reader) -> None:
         self._global(reader)
         constant(reader)
+        globals_ = self._indices["global"]
+        if globals_[-1].startswith("constant"):
+            self.uses.own_constants.add(len(globals_) - 1)
 
     def _tag(self, reader: Reader) -> None:
         self.uses.note("exceptions", "a tag", reader.at)

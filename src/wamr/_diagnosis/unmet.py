@@ -85,6 +85,10 @@ def _similar(imports: Any, wanted: ImportType) -> str:
     for module in _names(imports):
         if wanted.name in _names(imports[module]):
             return f"; {quoted_name(wanted.name)} is given for {quoted_name(module)}"
+    item = imports.get(wanted.name)
+    if item is not None and not _is_mapping(getattr(item, "exports", item)):
+        name, module = quoted_name(wanted.name), quoted_name(wanted.module)
+        return f"; {name} is given without a module: imports={{{module}: {{{name}: …}}}}"
     return ""
 
 
