@@ -131,15 +131,19 @@ def test_a_name_can_not_make_lines_of_its_own(said):
             {"evn": {"x": print}},
             "nothing is given for the module 'env' ('evn' is given: did you mean 'env'?)",
         ),
-        (
-            {"log": print},
-            "'log' is given without a module: imports={'env': {'log': …}}; nothing is given for",
-        ),
+        ({"log": print}, "'log' is given: imports={'env': {'log': …}} has the item in its module"),
+        ({"env.log": print}, "'env.log' is given: imports={'env': {'log': …}} has the item in its"),
+        ({("env", "log"): print}, "('env', 'log') is given: imports={'env': {'log': …}} has the"),
         ({"host": {"log": print}}, "'log' is given for 'host'; nothing is given for the"),
     ],
 )
 def test_a_name_that_comes_close_is_told(said, given, hint):
     assert hint in said(LOG, given)
+
+
+@pytest.mark.parametrize("key", ["env.log", "log", ("env", "log")])
+def test_an_item_without_its_module_is_not_said_to_be_like_a_module(said, key):
+    assert "did you mean" not in said(LOG, {key: print})
 
 
 def test_an_instance_has_names_too(said, store):

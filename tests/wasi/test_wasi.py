@@ -84,7 +84,7 @@ def test_a_config_serves_many_instances() -> None:
         ({"stderr": object()}, TypeError, "stderr must be None"),
         ({"stdout": subprocess.PIPE}, ValueError, "stdout=PIPE is for wamr.run"),
         ({"stdin": -7}, ValueError, "stdin must be a descriptor"),
-        ({"stdin": 10_000}, OSError, "Bad file descriptor"),
+        ({"stdin": 10_000}, OSError, r"Bad file descriptor \(stdin=10000\)"),
         ({"stdin": "no/such/file"}, FileNotFoundError, "no/such/file"),
         ({"stdin": "/"}, IsADirectoryError, "/"),
         ({"stdout": "/"}, IsADirectoryError, "/"),

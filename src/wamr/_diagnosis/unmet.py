@@ -85,11 +85,18 @@ def _similar(imports: Any, wanted: ImportType) -> str:
     for module in _names(imports):
         if wanted.name in _names(imports[module]):
             return f"; {quoted_name(wanted.name)} is given for {quoted_name(module)}"
-    item = imports.get(wanted.name)
-    if item is not None and not _is_mapping(getattr(item, "exports", item)):
-        name, module = quoted_name(wanted.name), quoted_name(wanted.module)
-        return f"; {name} is given without a module: imports={{{module}: {{{name}: …}}}}"
+    name, module = quoted_name(wanted.name), quoted_name(wanted.module)
+    for key in (wanted.name, _dotted(wanted), (wanted.module, wanted.name)):
+        item = imports.get(key)
+        if item is not None and not _is_mapping(getattr(item, "exports", item)):
+            shown = quoted_name(key) if isinstance(key, str) else f"({module}, {name})"
+            nested = f"imports={{{module}: {{{name}: …}}}}"
+            return f"; {shown} is given: {nested} has the item in its module"
     return ""
+
+
+def _dotted(wanted: ImportType) -> str:
+    return f"{wanted.module}.{wanted.name}"
 
 
 def _without_modules(problems: list[tuple[ImportType, str, bool]], imports: Any) -> list[str]:
@@ -105,8 +112,10 @@ def _without_modules(problems: list[tuple[ImportType, str, bool]], imports: Any)
     if not names:
         return []
     shown = []
+    dotted = {_dotted(wanted) for wanted, _, _ in problems}
+    given_names = [name for name in _names(imports or {}) if name not in dotted]
     for name in names[:MAX_SHOWN]:
-        near = get_close_matches(name, _names(imports or {}), 1)
+        near = get_close_matches(name, given_names, 1)
         hint = (
             f" ({quoted_name(near[0])} is given: did you mean {quoted_name(name)}?)" if near else ""
         )

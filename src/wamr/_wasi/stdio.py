@@ -86,7 +86,10 @@ def _checked_number(name: str, value: int) -> int | None:
         raise ValueError(f"{name}=PIPE is for wamr.run; a callable gets what comes")
     if value < 0:
         raise ValueError(f"{name} must be a descriptor, not {shown_number(value)}")
-    os.fstat(value)  # OSError
+    try:
+        os.fstat(value)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror} ({name}={value})") from None
     return value
 
 
