@@ -131,6 +131,13 @@ def test_an_unknown_encoding_is_refused_before_the_program_runs(options: dict[st
         wamr.Session([failing("unreachable")], **options)
 
 
+@pytest.mark.parametrize("name", ["encoding", "errors"])
+def test_an_encoding_is_a_str(name: str) -> None:
+    options: dict[str, Any] = {name: 5}
+    with pytest.raises(TypeError, match=f"{name} must be a str or None, not int"):
+        wamr.run([failing("unreachable")], **options)
+
+
 def test_only_the_end_is_shown_and_nothing_that_a_terminal_obeys() -> None:
     body = """(local $i i32) (loop $again
         (call $say_to (i32.const 2) (i32.const 1024) (i32.const 6))

@@ -151,7 +151,10 @@ class Captured:
 
 
 def _check_encoding(encoding: str, errors: str) -> None:
-    """Raise LookupError now, and not when there is something to decode."""
+    """Raise TypeError or LookupError now, and not when there is something to decode."""
+    for name, value in (("encoding", encoding), ("errors", errors)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a str or None, not {type(value).__name__}")
     if not getattr(lookup(encoding), "_is_text_encoding", True):  # as bytes.decode looks
         raise LookupError(f"{encoding!r} is not a text encoding")
     lookup_error(errors)
