@@ -94,6 +94,16 @@ def globals_(count: int) -> bytes:
     return HEAD + _vector(6, [IMMUTABLE] * count) + names_
 
 
+def failing(count: int) -> bytes:
+    """Return a module with `count` exported globals and tags, whose segment is out of bounds."""
+    memory = _vector(2, [_name("env") + _name("memory") + b"\2\0\0"])
+    tags = _vector(13, [b"\0\0"] * count)
+    globals_ = _vector(6, [IMMUTABLE] * count)
+    names_ = _vector(7, (_name(f"global{i}") + b"\3" + number(i) for i in range(count)))
+    data = _vector(11, [b"\0\x41\0\x0b" + _name("bytes")])
+    return HEAD + _section(1, b"\1\x60\0\0") + memory + tags + globals_ + names_ + data
+
+
 def types(count: int) -> bytes:
     """Return a module with `count` different types; the parameters encode their numbers."""
     each = []

@@ -1,4 +1,4 @@
-"""Loading, instantiating and collecting take linear time: twice the size, twice the instructions.
+"""Loading, instantiating, discarding and collecting: twice the size, twice the instructions.
 
 None of them can be interrupted, so with superlinear time a small module could hang a process.
 """
@@ -60,6 +60,32 @@ def test_collecting_exceptions_takes_linear_time(skip_if_unfit):
     counts = str(few), str(few * TIMES)
     found = skip_if_unfit(calling.count_script, COLLECTING, str(support), *counts)
     steep = superlinear({"gc": found["few"]}, {"gc": found["many"]})
+    assert not steep, f"{steep}\n{counting.most(found['many'])}"
+
+
+# The instance gets its globals and tags. Then its segment does not fit into the imported memory.
+FAILING = """
+import ctypes, sys
+marks = ctypes.CDLL(sys.argv[1])
+sys.path[:0] = [sys.argv[2]]
+from benchmarks.binaries import failing
+from wamr import Instance, Limits, Memory, MemoryType, Module, Store, Trap
+for path, count in (("few", int(sys.argv[3])), ("many", int(sys.argv[4]))):
+    store = Store()
+    module = Module(store, failing(count))
+    memory = Memory(store, MemoryType(Limits(0)))
+    marks.begin()
+    try:
+        Instance(store, module, [memory])
+    except Trap:
+        marks.mark(f"{path} 1".encode())
+"""
+
+
+def test_discarding_an_instance_takes_linear_time(skip_if_unfit):
+    counts = str(FEW), str(FEW * TIMES)
+    found = skip_if_unfit(calling.count_script, FAILING, str(counting.ROOT), *counts)
+    steep = superlinear({"discard": found["few"]}, {"discard": found["many"]})
     assert not steep, f"{steep}\n{counting.most(found['many'])}"
 
 

@@ -201,6 +201,22 @@ def test_failed_modules_and_links_leave_nothing(times, grows_by):
     assert grows_by(work, times(2000)) < 1 << 20
 
 
+def test_instances_whose_segment_does_not_fit_leave_nothing(times, grows_by):
+    """The memory that each one imports, and so its group, lives on."""
+    store = Store()
+    memory = Memory(store, MemoryType(Limits(0)))
+    parts = "(tag)" * 500 + '(global (export "g") (mut i32) (i32.const 0))'
+    module = Module(
+        store, f"""(module (import "m" "m" (memory 0)) {parts} (data (i32.const 0) "a"))"""
+    )
+
+    def work():
+        with pytest.raises(Trap, match="out of bounds"):
+            Instance(store, module, [memory])
+
+    assert grows_by(work, times(200)) < 1 << 20
+
+
 def test_table_entries_leave_nothing(times, grows_by):
     store = Store()
     table = Table(store, TableType(ValType.EXTERNREF, Limits(4)))

@@ -89,10 +89,11 @@ wpy_group *wpy_group_new(void);
 void wpy_group_free(wpy_group *group);
 /* Puts `object` into `group`, which owns it from now on, with one handle for the caller. */
 void wpy_group_add(wpy_group *group, wpy_object *object, const wpy_object_ops *ops);
-/* Frees an object of a group that no other thread has seen. Its handle stays counted. */
-void wpy_group_discard(wpy_object *object);
-/* Gives back the handle on an object that was discarded. Not the last one of the group. */
-void wpy_group_drop_handle(wpy_group *group);
+/* Frees those objects of a group for which belongs(object, oldest) is true, among those that were
+   added since `oldest`, and `oldest` itself. No other thread has seen them. Gives back the one
+   handle on them, which is not the last one of the group. */
+void wpy_group_discard(wpy_object *oldest,
+                       bool (*belongs)(const wpy_object *object, const wpy_object *oldest));
 /* Merges the groups of two objects; a status. Waits for their locks, so not with the GIL. */
 int wpy_group_merge(wpy_object *a, wpy_object *b);
 /* In the child of a fork, under the registry's lock. */

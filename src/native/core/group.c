@@ -103,25 +103,33 @@ wpy_group_add(wpy_group *group, wpy_object *object, const wpy_object_ops *ops)
     wpy_registry_unlock();
 }
 
+/* One walk for all of them, since a module decides how many there are. */
 void
-wpy_group_discard(wpy_object *object)
+wpy_group_discard(wpy_object *oldest,
+                  bool (*belongs)(const wpy_object *object, const wpy_object *oldest))
 {
-    wpy_object **link;
+    wpy_object **link, *object, *discarded = NULL, **end = &discarded;
 
+    ASSERT_IN_GROUP(oldest->group);
     wpy_registry_lock();
-    for (link = &object->group->objects; *link != object; link = &(*link)->next)
-        ; /* it is new, so it is near the head */
-    *link = object->next;
+    link = &oldest->group->objects;
+    do {
+        object = *link;
+        if (object != oldest && !belongs(object, oldest)) {
+            link = &object->next;
+            continue;
+        }
+        *link = object->next;
+        *end = object;
+        end = &object->next;
+    } while (object != oldest);
+    *end = NULL;
+    oldest->group->handles--;
     wpy_registry_unlock();
-    object->ops->free(object);
-}
-
-void
-wpy_group_drop_handle(wpy_group *group)
-{
-    wpy_registry_lock();
-    group->handles--;
-    wpy_registry_unlock();
+    while ((object = discarded)) {
+        discarded = object->next;
+        object->ops->free(object);
+    }
 }
 
 /* Adds a handle on an object, which has one already. With or without the GIL. */

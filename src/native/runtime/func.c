@@ -10,7 +10,7 @@ free_func(wpy_object *object)
     free(object);
 }
 
-static const wpy_object_ops func_ops = {.free = free_func};
+const wpy_object_ops wpy_func_ops = {.free = free_func};
 
 void
 wpy_func_init(wpy_func *func, WASMFuncType *type)
@@ -133,7 +133,7 @@ new_func(wpy_instance *instance, uint32_t index)
     func->instance = instance;
     func->index = index;
     wpy_func_init(func, type_of(instance->module->wamr, index));
-    func->object.ops = &func_ops;
+    func->object.ops = &wpy_func_ops;
     return func;
 }
 

@@ -200,33 +200,21 @@ make(wpy_instance *instance, const wpy_imports *imports, wpy_maker *maker)
     return status;
 }
 
+/* Whether an object that was added after the instance is part of it. This thread has the group's
+   lock, so other threads may only have added functions of other instances. */
+static bool
+is_part_of(const wpy_object *object, const wpy_object *instance)
+{
+    return object->ops != &wpy_func_ops ||
+           ((const wpy_func *)object)->instance == (const wpy_instance *)instance;
+}
+
 /* Frees a partly constructed instance. It hasn't been published, so no references to it exist. Its
    group has other objects, and stays. */
 static void
 discard(wpy_instance *instance)
 {
-    const WASMModule *module = instance->module->wamr;
-    wpy_group *group = instance->object.group;
-    uint32_t i;
-
-    ASSERT_IN_GROUP(group);
-    if (!module->import_memory_count && instance->memory)
-        wpy_group_discard(&instance->memory->object);
-    for (i = module->import_table_count; instance->tables && i < instance->module->table_count; i++)
-        if (instance->tables[i])
-            wpy_group_discard(&instance->tables[i]->object);
-    for (i = module->import_global_count; instance->globals && i < instance->module->global_count;
-         i++)
-        if (instance->globals[i])
-            wpy_group_discard(&instance->globals[i]->object);
-    for (i = 0; instance->funcs && i < instance->func_count; i++) {
-        wpy_func **piece = instance->funcs[i >> WPY_PIECE_BITS];
-
-        if (piece && piece[i % WPY_PIECE] && piece[i % WPY_PIECE]->instance == instance)
-            wpy_group_discard(&piece[i % WPY_PIECE]->object);
-    }
-    wpy_group_discard(&instance->object);
-    wpy_group_drop_handle(group); /* not the last one: imports have handles */
+    wpy_group_discard(&instance->object, is_part_of);
 }
 
 /* Returns a new instance, in the group and with a handle, or NULL: out of memory. Under the group's

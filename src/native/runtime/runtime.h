@@ -1,7 +1,8 @@
 /* runtime.h: modules, instances and what instances share, and the functions of each file.
  *
- * The only header of ours that includes WAMR's internal headers. What every call runs through is in
- * enter.h, what it leaves on the native stack in activation.h.
+ * Includes WAMR's internal headers for modules and instances; those for WASI are in wasi/wasi.h,
+ * and those of wasm-c-api in capi/internal.h. What every call runs through is in enter.h, what it
+ * leaves on the native stack in activation.h.
  */
 #ifndef WPY_RUNTIME_H
 #define WPY_RUNTIME_H
@@ -31,8 +32,8 @@
    microseconds. */
 #define WPY_BOUNDED 1000
 
-extern const wpy_object_ops wpy_instance_ops, wpy_memory_ops, wpy_table_ops, wpy_global_ops,
-    wpy_tag_ops;
+extern const wpy_object_ops wpy_instance_ops, wpy_func_ops, wpy_memory_ops, wpy_table_ops,
+    wpy_global_ops, wpy_tag_ops;
 
 /* ---- module.c ---- */
 
