@@ -78,6 +78,17 @@ def test_a_program_in_another_process(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_path_that_closes_the_program_is_written_all_the_same(path):
+    class Closing:
+        def __fspath__(self):
+            program.close()
+            return str(path)
+
+    program = Program([fed()])
+    program.save(Closing())
+    assert Program.load(path, fed()).run(input=b"n", stdout=PIPE).stdout == b"ready\n1bye\n"
+
+
 def test_a_session_that_goes_on_after_a_restart(path):
     with session() as s:
         assert s.feed(b"n") == b"ready\n1"

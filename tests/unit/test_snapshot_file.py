@@ -370,6 +370,20 @@ def test_an_error_names_the_path_that_was_given(tmp_path):
     assert not [*tmp_path.glob(".*")]  # no draft is left
 
 
+def test_a_path_that_closes_the_snapshot_is_written_all_the_same(path):
+    class Closing:
+        def __fspath__(self):
+            snapshot.close()
+            instance.close()
+            return str(path)
+
+    instance, twin = state_instance(), state_instance()
+    snapshot = instance.snapshot()
+    snapshot.save(Closing())
+    assert seen(copy_of(Snapshot.load(path, twin.module))) == seen(twin)
+    assert reason_of(snapshot.save, path) == ("closed", "this Snapshot is closed")
+
+
 def test_what_is_no_file_is_an_error_in_words(path):
     module = state_instance().module
     with pytest.raises(FileNotFoundError):

@@ -152,6 +152,23 @@ def test_an_execution_of_another_instance_or_of_the_host_is_busy():
     assert reason_of(Snapshot, one, host) == ("busy", "the execution is of a host function")
 
 
+def test_an_execution_that_has_stopped_in_another_instance_is_busy():
+    """It has the lock of its own group, and this thread has not that of the other instance."""
+    execution = made('(module (func (export "spin") (loop (br 0))))').exports.spin.execution(
+        slice=0
+    )
+    assert next(execution).kind == "slice"
+    found = []
+    instance = made(
+        '(module (import "e" "f" (func $f)) (func (export "g") (call $f)))',
+        {"e": {"f": lambda: found.append(reason_of(Snapshot, instance, execution))}},
+    )
+    instance.exports.g()
+    found.append(reason_of(Snapshot, instance, execution))
+    assert found == [("busy", "the execution is of another instance")] * 2
+    assert next(execution).kind == "slice"
+
+
 def test_an_execution_that_takes_a_snapshot_of_itself_runs():
     found = []
     instance = made(

@@ -28,7 +28,7 @@
 enum wpy_status {
     WPY_OK,
     WPY_TRAP,     /* the text says why */
-    WPY_HOST,     /* a Python exception is pending in callbacks.py, under the number in `code` */
+    WPY_HOST,     /* Python keeps an exception of this thread under the number in `code` */
     WPY_RANGE,    /* no such element */
     WPY_BUSY,     /* another thread has the group's lock: call again */
     WPY_DEADLOCK, /* the thread would wait for itself */
@@ -155,7 +155,7 @@ enum { WPY_MUTABLE = 1, WPY_HAS_MAX = 2 };
 
 /* An import or export, described from the module's own bytes. */
 typedef struct {
-    uint8_t kind;    /* as in the binary format: 0 function, 1 table, 2 memory, 3 global */
+    uint8_t kind;    /* as in the binary format: 0 function, 1 table, 2 memory, 3 global, 4 tag */
     uint8_t content; /* table: element type, global: value type; a byte of the binary format */
     uint8_t flags;   /* a global is WPY_MUTABLE; the limits WPY_HAS_MAX */
     uint32_t index;  /* in the index space of its kind */
@@ -280,12 +280,14 @@ bool wpy_func_is_entered(wpy_func *func);
 bool wpy_execution_is_free(const wpy_execution *execution);
 uint32_t wpy_execution_instances(const wpy_execution *execution, uint64_t *ids, uint32_t room);
 bool wpy_execution_is_doomed(const wpy_execution *execution);
-/* runtime/snapshot.c, runtime/snapshot_instance.c */
+
 /* runtime/snapshot.c, runtime/snapshot_instance.c, runtime/snapshot_reset.c */
 int wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep,
                      wpy_snapshot **out, char *why);
 void wpy_snapshot_close(wpy_snapshot *snapshot);
 void wpy_snapshot_release(wpy_snapshot *snapshot);
+bool wpy_snapshot_use(wpy_snapshot *snapshot);
+void wpy_snapshot_unuse(wpy_snapshot *snapshot);
 uint64_t wpy_snapshot_memory_bytes(const wpy_snapshot *snapshot);
 uint64_t wpy_snapshot_image_bytes(const wpy_snapshot *snapshot);
 uint32_t wpy_snapshot_alive(const wpy_snapshot *snapshot);
@@ -398,9 +400,9 @@ wpy_global *wpy_global_new(uint8_t content, bool mutable_, const void *cells);
 int wpy_global_get(wpy_global *global, void *cells);
 int wpy_global_set(wpy_global *global, const void *cells);
 
-/* wasi/config.c: an int is an errno; wpy_py_wasi_read and _write get the config_id */
+/* wasi/config.c: an int is an errno; wpy_py_wasi_read and _write get the streams_id */
 wpy_wasi *wpy_wasi_new(const char *const *argv, uint32_t argc, const char *const *env,
-                       uint32_t env_count, uint64_t config_id);
+                       uint32_t env_count, uint64_t streams_id);
 int wpy_wasi_stdio(wpy_wasi *wasi, int fd, int descriptor);
 int wpy_wasi_dir(wpy_wasi *wasi, const char *guest, const char *host, bool writable);
 void wpy_wasi_release(wpy_wasi *wasi);

@@ -88,9 +88,6 @@ bool wpy_can_reset(wpy_instance *instance, char *why);
 
 /* ---- snapshot.c ---- */
 
-/* Begin and end a use of its contents. False: they are gone. */
-bool wpy_snapshot_use(wpy_snapshot *snapshot);
-void wpy_snapshot_unuse(wpy_snapshot *snapshot);
 /* The instance was made of the snapshot. */
 void wpy_join_snapshot(wpy_instance *instance, wpy_snapshot *snapshot);
 

@@ -187,6 +187,8 @@ wpy_snapshot_release(wpy_snapshot *s)
         free(s);
 }
 
+/* Begins a use of the contents, which stay until wpy_snapshot_unuse. False: they are gone. Any
+   thread. */
 bool
 wpy_snapshot_use(wpy_snapshot *s)
 {
@@ -198,6 +200,7 @@ wpy_snapshot_use(wpy_snapshot *s)
     return false;
 }
 
+/* Ends a use. The last one frees the contents, which may take a while: not with the GIL. */
 void
 wpy_snapshot_unuse(wpy_snapshot *s)
 {
@@ -267,9 +270,14 @@ wpy_snapshot_new(wpy_instance *instance, wpy_execution *execution, uint32_t keep
     if (execution->holds) {
         wpy_group *group = execution->func->object.group;
 
-        wpy_group_take_over(group, execution);
-        status = take_now(instance, execution, keep, out, why);
-        wpy_group_hold(group, execution);
+        if (ATOMIC_LOAD_ACQUIRE(&instance->object.group) == group) {
+            wpy_group_take_over(group, execution);
+            status = take_now(instance, execution, keep, out, why);
+            wpy_group_hold(group, execution);
+        } else { /* whose lock this thread doesn't have */
+            snprintf(why, WPY_REFUSAL, "busy: the execution is of another instance");
+            status = WPY_REFUSED;
+        }
     } else if ((status = wpy_group_enter(&instance->object, &acquired)) == WPY_OK) {
         status = take_now(instance, execution, keep, out, why);
         wpy_group_leave(&instance->object, acquired);
@@ -295,7 +303,7 @@ wpy_join_snapshot(wpy_instance *instance, wpy_snapshot *s)
     instance->leave_snapshot = leave;
 }
 
-/* ---- asking; any thread ---- */
+/* ---- asking; any thread. The contents are there as long as somebody uses them ---- */
 
 uint64_t
 wpy_snapshot_memory_bytes(const wpy_snapshot *s)

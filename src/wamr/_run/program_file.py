@@ -87,9 +87,7 @@ def read(extra: bytes) -> Saved:
 
 def save_snapshot(snapshot: Snapshot, path: str | os.PathLike[str], saved: Saved) -> None:
     """Write a file. Raises OSError, SnapshotError."""
-    snapshot._check_open()
-    extra = saved.as_bytes()
-    snapshot_file.save(snapshot._c, snapshot._module, snapshot._slice_ns, path, extra)
+    snapshot._save(path, saved.as_bytes())
 
 
 def load_snapshot(

@@ -22,7 +22,17 @@ from .failure import apply_again, may_try_again, raise_failed
 from .imports import Resolved, check_shape
 from .limits import NO_FUEL_LIMIT, ResourceLimits
 from .module import Module
-from .snapshot_taking import check_hook, check_keep, names, refusal, take, take_suspended, waiting
+from .snapshot_taking import (
+    check_hook,
+    check_keep,
+    check_wasi,
+    preopens,
+    refusal,
+    take,
+    take_suspended,
+    used,
+    waiting,
+)
 from .state import SNAPSHOT, InstanceState, new_state
 from .store import Store, checked_store
 
@@ -76,6 +86,7 @@ class Snapshot:
         "_module",
         "_on_restore",
         "_only_wasi",
+        "_preopens",
         "_slice_ns",
         "_suspended",
         "image_bytes",
@@ -85,7 +96,6 @@ class Snapshot:
     _c: Any  # the handle
     _closer: list[Any]  # closes the snapshot when it is released; empty: that was done
     _only_wasi: Resolved | None  # the imports, if all of them are WASI's
-    _suspended: bool
     memory_bytes: int
     image_bytes: int
 
@@ -120,6 +130,7 @@ class Snapshot:
         self._module = module
         self._on_restore = on_restore
         self._only_wasi = None
+        self._preopens = preopens(c)
         self._suspended = bool(lib.wpy_snapshot_suspended(c))
         self._alone = not (self._suspended or module.imports)
         self.memory_bytes = lib.wpy_snapshot_memory_bytes(c)
@@ -180,7 +191,7 @@ class Snapshot:
                 raise_failed(state, error)
             self._made(state, made)
         else:
-            resolved = self._resolved(c, store, imports, wasi)
+            resolved = self._resolved(store, imports, wasi)
             given = resolved.c
             given.instance_id = state.instance_id
             given.budget = budget
@@ -202,12 +213,10 @@ class Snapshot:
                 "its module, or with none"
             )
 
-    def _resolved(
-        self, c: Any, store: Store, imports: Imports | None, wasi: WasiBase | None
-    ) -> Resolved:
+    def _resolved(self, store: Store, imports: Imports | None, wasi: WasiBase | None) -> Resolved:
         """Return the imports of a new instance, checked."""
         if wasi is not None:
-            self._check_wasi(c, wasi)
+            check_wasi(wasi, self._preopens)
             if imports is None and self._only_wasi is not None:
                 return self._only_wasi.copy()
         try:
@@ -295,22 +304,6 @@ class Snapshot:
             self._restored(instance)
         return copied
 
-    def _check_wasi(self, c: Any, wasi: object) -> None:
-        if not isinstance(wasi, WasiBase):
-            raise TypeError(f"wasi must be a WasiConfig or None, not {type_name(wasi)}")
-        paths = ffi.new("char **")
-        size = lib.wpy_snapshot_preopens(c, paths)
-        if size < 0:
-            return
-        before = ffi.buffer(paths[0], size)[:].split(b"\0")[:-1]
-        now = wasi._guest_paths()
-        if before != now:
-            raise SnapshotError(
-                "preopens-differ",
-                f"the program in the snapshot has {names(before)}, and is given {names(now)}: an "
-                "instance needs the same guest paths in the same order",
-            )
-
     def _restored(self, instance: Instance) -> None:
         """Call the hook; close the instance if that fails."""
         hook = self._on_restore
@@ -329,10 +322,17 @@ class Snapshot:
         The file contains the memory of the instance, secrets included. Raises OSError,
         SnapshotError.
         """
+        self._save(path)
+
+    def _save(self, path: str | PathLike[str], extra: bytes = b"") -> None:
         from .snapshot_file import save
 
         self._check_open()
-        save(self._c, self._module, self._slice_ns, path)
+        use = used(self._c)  # `path`, or another thread, may close the snapshot
+        try:
+            save(self._c, self._module, self._slice_ns, path, extra)
+        finally:
+            ffi.release(use)
 
     @classmethod
     def load(

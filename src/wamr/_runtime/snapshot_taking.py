@@ -1,11 +1,13 @@
-"""Taking snapshots: checks of arguments, waiting for running code, refusals."""
+"""Taking snapshots, and using them: checks of arguments, waiting for running code, refusals."""
 
 from __future__ import annotations
 
 from .._backend.binding import ffi, lib
+from .._backend.handles import deferrable
 from .._backend.waiting import retry_while_busy, wait_for
 from .._base.arguments import shown_number, type_name
 from .._base.callables import checked_plain
+from .._base.wasi import WasiBase
 from ..errors import SnapshotError
 from ..types import FuncType
 
@@ -20,14 +22,48 @@ if TYPE_CHECKING:
 _REFUSED: int = lib.WPY_REFUSED
 _MOST_KEPT = 10_000
 _WHY = ffi.typeof("char[256]")
+_unuse = deferrable(lib.wpy_snapshot_unuse)
 
 
-def names(paths: list[bytes]) -> str:
+def _names(paths: list[bytes]) -> str:
     """Return the names of directories for a message."""
     shown = ", ".join([repr(path.decode("utf-8", "surrogateescape")) for path in paths])
     if not shown:
         return "no directories"
     return f"the {'directories' if len(paths) > 1 else 'directory'} {shown}"
+
+
+def preopens(c: Any) -> list[bytes] | None:
+    """Return the guest paths of the program's directories, or None without WASI.
+
+    c: a wpy_snapshot * that is open.
+    """
+    paths = ffi.new("char **")
+    size = lib.wpy_snapshot_preopens(c, paths)
+    return None if size < 0 else ffi.buffer(paths[0], size)[:].split(b"\0")[:-1]
+
+
+def check_wasi(wasi: object, before: list[bytes] | None) -> None:
+    """Raise TypeError or SnapshotError if the argument `wasi` is wrong; before: see preopens."""
+    if not isinstance(wasi, WasiBase):
+        raise TypeError(f"wasi must be a WasiConfig or None, not {type_name(wasi)}")
+    now = wasi._guest_paths()
+    if before is not None and before != now:
+        raise SnapshotError(
+            "preopens-differ",
+            f"the program in the snapshot has {_names(before)}, and is given {_names(now)}: an "
+            "instance needs the same guest paths in the same order",
+        )
+
+
+def used(c: Any) -> Any:
+    """Begin a use of a snapshot: its contents stay until what this returns is released.
+
+    c: a wpy_snapshot *. Raises SnapshotError.
+    """
+    if not lib.wpy_snapshot_use(c):
+        raise SnapshotError("closed", "this Snapshot is closed")
+    return ffi.gc(c, _unuse)
 
 
 def check_hook(hook: Any, module: Module) -> None:
