@@ -21,7 +21,8 @@ reset_after_fork(void)
 }
 #endif
 
-/* May be called again, with the GIL. False: the locks can't be made. */
+/* May be called again, with the GIL. False: the system has no room for what the process needs once:
+   locks, a key of thread-local storage, handlers of forks. */
 bool
 wpy_setup(void)
 {
@@ -32,7 +33,8 @@ wpy_setup(void)
     if (!wpy_threads_setup())
         return false;
 #if !defined(BH_PLATFORM_WINDOWS)
-    pthread_atfork(wpy_registry_lock, wpy_registry_unlock, reset_after_fork);
+    if (pthread_atfork(wpy_registry_lock, wpy_registry_unlock, reset_after_fork) != 0)
+        return false;
 #endif
     wpy_check_stop_hook = wpy_check_stop;
     wamrpy = (WamrPyHooks){

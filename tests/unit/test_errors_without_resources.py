@@ -1,11 +1,14 @@
-"""Errors are the same where the process can't open another file, so nothing can be imported."""
+"""Errors where the process has no more files, so nothing can be imported, or thread-local keys."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import wamr
 
 pytest.importorskip("resource", reason="RLIMIT_NOFILE, which Windows doesn't have")
 
@@ -54,3 +57,29 @@ def test_errors_are_raised_without_another_open_file(wat):
     assert found[0] == "Trap unreachable"
     assert "env.f" in found[3]
     assert "beyond the limits of the store, ResourceLimits(memory_bytes=1)" in found[5]
+
+
+# Afterwards Python's own keys must be as before: their numbers are small.
+KEYS = """
+import ctypes, sys
+import _cffi_backend  # which takes a key, too
+sys.path[:0] = sys.argv[1:]
+create, key = ctypes.CDLL(None).pthread_key_create, ctypes.c_size_t()
+while create(ctypes.byref(key), None) == 0:
+    pass
+try:
+    import wamr
+except ImportError as error:
+    print(error)
+import threading
+threading.Thread(target=print, args=["done"]).start()
+"""
+
+
+def test_importing_fails_without_another_thread_local_key():
+    command = [sys.executable, "-c", KEYS, str(Path(wamr.__file__).parent.parent)]
+    found = subprocess.check_output(command, text=True).splitlines()
+    assert found == [
+        "wamr: the system has no room for the runtime's locks, or no more thread-local keys for it",
+        "done",
+    ]

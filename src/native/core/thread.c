@@ -112,7 +112,7 @@ thread_ended(void *self)
     thread->record_count = thread->frame_count = thread->frame_room = 0;
 }
 
-/* Once per process, before anything else. False: the locks can't be made. */
+/* Once per process, before anything else. False: the system has no room for it. */
 bool
 wpy_threads_setup(void)
 {
@@ -122,8 +122,7 @@ wpy_threads_setup(void)
     thread_key = FlsAlloc(thread_ended);
     return thread_key != FLS_OUT_OF_INDEXES;
 #else
-    pthread_key_create(&thread_key, thread_ended);
-    return true;
+    return pthread_key_create(&thread_key, thread_ended) == 0;
 #endif
 }
 

@@ -80,7 +80,9 @@ __all__ = [
 
 # Set up the hooks, locks and fork handlers of our C before anything else is called.
 if not lib.wpy_setup():
-    raise ImportError("wamr: the runtime's locks can't be made")
+    raise ImportError(
+        "wamr: the system has no room for the runtime's locks, or no more thread-local keys for it"
+    )
 
 
 def extension_file() -> str:
