@@ -14,7 +14,7 @@ void
 wpy_mappings_setup(void)
 {
 #if defined(__linux__)
-    FILE *file = fopen("/proc/sys/vm/max_map_count", "r");
+    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
     unsigned long most;
 
     if (file && fscanf(file, "%lu", &most) == 1 && most > 2 * MAPPINGS_FOR_OTHERS &&

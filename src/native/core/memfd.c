@@ -106,12 +106,6 @@ wpy_memfd_map(const wpy_memfd *file, uint8_t *base)
     return mmap(base, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
                 file->fd, 0) != MAP_FAILED;
 }
-
-bool
-wpy_memfd_drop_pages(uint8_t *base, uint64_t size)
-{
-    return madvise(base, size, MADV_DONTNEED) == 0;
-}
 #else
 bool
 wpy_memfd_open(wpy_memfd *file, uint64_t size)

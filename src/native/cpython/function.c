@@ -276,7 +276,7 @@ bind_export(PyObject *module, PyObject *const *args, Py_ssize_t count)
         !PyObject_TypeCheck(args[3], wpy_signature_type)) {
         PyErr_SetString(
             PyExc_TypeError,
-            "bind_export() takes a CallableBase, an address, a name, a Signature and an owner");
+            "bind_export() takes a CallableBase, an address, a name, a Signature and a Lifetime");
         return NULL;
     }
     fn = (wpy_func *)(uintptr_t)PyLong_AsUnsignedLongLong(args[1]);

@@ -6,12 +6,12 @@
  * interpreters, too.
  *
  * The check comes as early as possible. wpy_init() makes it before cffi is loaded. The Python
- * module wamr._backend.binding makes it again, because an extension module of this kind is
- * initialised once in a process, and only copied for other interpreters.
+ * package wamr._backend makes it again, because an extension module of this kind is initialised
+ * once in a process, and only copied for other interpreters.
  */
 #include "cpython/cpython.h"
 
-/* The same text is in src/wamr/_backend/binding.py. */
+/* The same text is in src/wamr/_backend/__init__.py. */
 static const char refusal[] = "wamr works in the main interpreter only, and this is a "
                               "sub-interpreter; use processes in place "
                               "of sub-interpreters (in mod_wsgi: WSGIApplicationGroup %{GLOBAL})";

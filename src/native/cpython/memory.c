@@ -223,7 +223,7 @@ show(PyObject *self, PyObject *args)
     if (size >= buffer->size) {
         old = buffer->keep_alive;
         *buffer = (MemoryBuffer){(char *)(uintptr_t)address, size, keep_alive};
-    } else /* another thread has shown more bytes, and a memory does not shrink */
+    } else /* another thread has shown more bytes. A memory does not shrink while it is shown */
         old = keep_alive;
     UNLOCK_OBJECT();
     Py_XDECREF(old);

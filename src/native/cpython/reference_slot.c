@@ -53,7 +53,7 @@ wpy_slot_init(ReferenceSlot *slot, PyObject *args, uint32_t recent_max)
     if (!(kept = PyObject_GetAttr(lifetime, name_keep)))
         return -1;
     if (!PyDict_Check(kept)) {
-        PyErr_SetString(PyExc_TypeError, "an owner's _keep must be a dict");
+        PyErr_SetString(PyExc_TypeError, "a Lifetime's _keep must be a dict");
         Py_DECREF(kept);
         return -1;
     }

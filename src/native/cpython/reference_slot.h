@@ -11,7 +11,7 @@
 typedef struct {
     PyObject_HEAD
     void *handle;         /* on the wpy_table or wpy_global, owned; NULL before _ready() */
-    PyObject *lifetime;   /* the Lifetime of src/wamr/_runtime/extern.py, which knows whether it is
+    PyObject *lifetime;   /* the Lifetime of src/wamr/_base/lifetime.py, which knows whether it is
                              closed; NULL once the garbage collector has cleared this object */
     PyObject *kept;       /* the Lifetime's dict of other Lifetimes that it keeps alive, by id */
     PyObject *externrefs; /* the store's ExternrefTable; NULL for other types than externref */

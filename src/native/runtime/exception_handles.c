@@ -23,8 +23,8 @@ wpy_exnrefs_hold(const wpy_group *group, const uint8_t *types, uint32_t count,
         }
 }
 
-/* A handle on the exception of a reference that was in the group of `object`; NULL: it was freed.
- */
+/* A handle on the exception of a reference that was in the group of `object`. NULL: it was freed,
+   or another thread has the group's lock. Waits 50 ms for the lock, so not with the GIL. */
 wpy_exception *
 wpy_exnref_hold(void *object, uint32_t ref)
 {

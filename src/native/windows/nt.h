@@ -1,6 +1,6 @@
 /* nt.h: what the files of this folder share.
  *
- * No path of a program reaches Win32. Each name is one component, checked by paths.c, and NT opens
+ * No path of a program reaches Win32. Each name is one component, checked by names.c, and NT opens
  * the name relative to the handle of its directory and never through a reparse point.
  */
 #ifndef WPY_NT_H

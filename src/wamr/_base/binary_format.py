@@ -1,7 +1,7 @@
 """Codes of the WebAssembly binary format. Spec: chapter 5.
 
 Our C describes imports, exports and signatures with the same codes (src/native/include/wpy.h).
-Modules import this module and write `code.I32`: bare numbers stand nowhere else.
+Bare numbers for them stand nowhere else.
 """
 
 from __future__ import annotations
