@@ -70,19 +70,23 @@ wpy_suspend_call(WASMExecEnv *env, const wpy_func *func, const uint32_t *args)
 {
     wpy_execution *execution = wpy_current_execution(&wpy_self);
     uint32_t count = func->param_cells;
-    uint32_t *copy;
+    uint32_t *copy = execution ? execution->args : NULL;
 
     if (!execution) {
         wpy_set_exception((WASMModuleInstance *)env->module_inst, WPY_HOST,
                           wpy_py_cannot_suspend((int)func->index), "host function failed");
         return false;
     }
-    if (!(copy = realloc(execution->args, (count + 1) * sizeof *copy)))
-        return no_memory(env);
+    if (!copy || execution->arg_count != count) {
+        if (!(copy = malloc((count + 1) * sizeof *copy)))
+            return no_memory(env);
+        /* realloc could leave a copy, which may have secrets */
+        wpy_wipe_and_free(execution->args, execution->arg_count * sizeof *copy);
+        execution->args = copy;
+        execution->arg_count = count;
+    }
     if (count)
         memcpy(copy, args, count * sizeof *copy);
-    execution->args = copy;
-    execution->arg_count = count;
     execution->host = func;
     execution->host_id = func->index;
     return suspend(env, execution, WPY_REASON_CALL, 0);

@@ -153,6 +153,8 @@ copy_subscriptions(WASMExecEnv *env, subscriptions *all, const uint8_t *in, uint
         case __WASI_EVENTTYPE_FD_READ:
             if (subscription.u.u.fd_readwrite.fd == 0 && !all->awaits_python)
                 all->awaits_python = python_has_nothing(env);
+            if (((WASMModuleInstance *)env->module_inst)->cur_exception[0])
+                return __WASI_EIO; /* once: the next one would not be raised by anybody */
             if (subscription.u.u.fd_readwrite.fd == 0 && all->awaits_python)
                 break;
             all->files[all->file_count++] = subscription;
