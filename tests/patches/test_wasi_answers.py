@@ -59,6 +59,30 @@ def test_flags_that_mean_nothing(tmp_path: Path) -> None:
     assert wasi.names() == {"file"}
 
 
+@pytest.mark.parametrize("abi", [wasm_fixtures.PREVIEW1, "wasi_unstable"])
+def test_numbers_that_are_too_wide_for_flags(abi: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    wasi = WasiFunctions(abi=abi, dirs={"/": wamr.Dir(tmp_path, writable=True)})
+    error, fd = wasi.open("file", rights=(1 << 29) - 1)
+    assert error == 0
+    narrow, wide, out = 1 << 8, 1 << 16, wasi.OUT
+    answers = {
+        "whence": wasi.fd_seek(fd, 0, narrow, out),
+        "advice": wasi.fd_advise(fd, 0, 0, narrow),
+        "fdflags": wasi.fd_fdstat_set_flags(fd, wide),
+        "fstflags": wasi.fd_filestat_set_times(fd, 0, 0, wide),
+        "fstflags of a path": wasi.path_filestat_set_times(3, 0, "file", 0, 0, wide),
+        "oflags": wasi.open("file", oflags=wide)[0],
+        "fdflags of a path": wasi.open("file", flags=wide)[0],
+        "lookupflags": wasi.open("file", follow=2)[0],
+        "lookupflags of a status": wasi.path_filestat_get(3, 2, "file", out),
+        "lookupflags of a link": wasi.path_link(3, 2, "file", 3, "link"),
+        "lookupflags of times": wasi.path_filestat_set_times(3, 2, "file", 0, 0, 1),
+    }
+    assert answers == dict.fromkeys(answers, wasm_fixtures.INVAL)
+    assert wasi.names() == {"file"}
+
+
 def test_a_slash_behind_a_link(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "dir").mkdir()

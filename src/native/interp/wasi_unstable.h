@@ -37,7 +37,7 @@ _Static_assert(offsetof(unstable_subscription_t, u.clock.timeout) == 32, "witx c
 
 static wasi_errno_t
 unstable_fd_seek(wasm_exec_env_t exec_env, wasi_fd_t fd, wasi_filedelta_t offset,
-                 wasi_whence_t whence, wasi_filesize_t *newoffset)
+                 uint32 whence, wasi_filesize_t *newoffset)
 {
     static const wasi_whence_t known[] = {__WASI_WHENCE_CUR, __WASI_WHENCE_END, __WASI_WHENCE_SET};
 
@@ -50,8 +50,9 @@ unstable_fd_seek(wasm_exec_env_t exec_env, wasi_fd_t fd, wasi_filedelta_t offset
         return __WASI_EACCES;
     if (!validate_native_addr(newoffset, (uint64)sizeof(position)))
         return __WASI_EFAULT;
-    err = wasmtime_ssp_fd_seek(exec_env, wasi_ctx->curfds, fd, offset,
-                               whence < 3 ? known[whence] : whence, &position);
+    if (whence >= sizeof(known) / sizeof(known[0]))
+        return __WASI_EINVAL;
+    err = wasmtime_ssp_fd_seek(exec_env, wasi_ctx->curfds, fd, offset, known[whence], &position);
     if (!err)
         memcpy(newoffset, &position, sizeof(position)); /* at any address */
     return err;

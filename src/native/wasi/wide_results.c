@@ -53,6 +53,8 @@ fd_seek(WASMExecEnv *env, __wasi_fd_t fd, int64_t offset, uint32_t whence, uint8
     __wasi_filesize_t position;
     __wasi_errno_t error = refusal(env, out, sizeof position);
 
+    if (!error && whence > UINT8_MAX)
+        error = __WASI_EINVAL;
     if (!error)
         error = wasmtime_ssp_fd_seek(env, wpy_fd_table(env), fd, offset, (__wasi_whence_t)whence,
                                      &position);
