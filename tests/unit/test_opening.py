@@ -58,7 +58,7 @@ def test_other_errors_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(TypeError):
         opened(None)  # type: ignore[arg-type]
 
-    def deny(path: object, *_: object) -> object:
+    def deny(path: object, *_: object, **__: object) -> object:
         raise PermissionError(13, "Permission denied", path)
 
     (tmp_path / "file").touch()

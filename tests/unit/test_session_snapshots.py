@@ -10,6 +10,7 @@ from fed_programs import asleep, fed, session
 
 import wamr
 from wamr import Program, Snapshot, WasiConfig
+from wamr._run.restored import dirs_now
 
 pytestmark = pytest.mark.usefixtures("wat")
 
@@ -145,11 +146,11 @@ def test_a_program_of_a_session_is_one_state(monkeypatch):
     source, refusals = session(), []
     source.feed(b"")
 
-    def feeds(dirs, _):
+    def feeds(config):
         with pytest.raises(RuntimeError, match="runs already") as caught:
             source.feed(b"eagain")
         refusals.append(caught.value)
-        return dirs
+        return dirs_now(config)
 
     monkeypatch.setattr("wamr._run.session.dirs_now", feeds)
     copy = Program.from_session(source)

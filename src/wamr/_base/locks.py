@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any, TypeVar
 
-    T = TypeVar("T")
+    _T = TypeVar("_T")
 
 _locks = WeakRegistry()
 _renewed = WeakRegistry()
@@ -38,7 +38,7 @@ def new_lock() -> Any:
     return lock
 
 
-def renewed_in_children(value: T) -> T:
+def renewed_in_children(value: _T) -> _T:
     """Return `value`, whose method `renew` is called in the child of each fork."""
     _renewed.add(new_key(), value)
     return value

@@ -101,11 +101,15 @@ class Global(GlobalBase, Extern, ReferenceContext):
             self._codec.pack_into(ffi.buffer(cells), value, self, "value")
             wait_for(lambda: lib.wpy_global_set(self._c, cells), "setting this Global")
 
-    @recursive_repr("...")  # an externref may be the global itself
     def __repr__(self) -> str:
-        if self._lifetime.closed:
-            return f"<wamr.Global, {self._type}, closed>"
-        return f"<wamr.Global, {self._type}, {self.value!r}>"
+        return _shown(self)
+
+
+@recursive_repr("...")  # an externref may be the global itself
+def _shown(self: Global) -> str:
+    if self._lifetime.closed:
+        return f"<wamr.Global, {self._type}, closed>"
+    return f"<wamr.Global, {self._type}, {self.value!r}>"
 
 
 def instance_global(lifetime: Lifetime, c: Any, type: ExternType) -> Global:  # noqa: A002
