@@ -31,6 +31,7 @@ wamr\._run\.prelude\.Prelude
 wamr\._runtime\.(awaitables\.Stepping|turns\.Caller)
 wamr\._runtime\.(event\.Kind|execution\.State)
 wamr\.sandbox\._(drive\.T|files\.Contents|limits\.LimitName|tools\.Functions|turn\.Next)
+wamr\._runtime\.global_\._shown                # recursive_repr is declared without names
 wamr\.sandbox\._machine\._bounds               # a cached function
 wamr\.sandbox\._tools\.<callable.subtype.of.object>
 wamr\.(_wasi\.stdio|_run\.restored)\.<callable.subtype.of.object>  # a narrowed type
