@@ -36,8 +36,8 @@ _Static_assert(sizeof(unstable_subscription_t) == 56, "witx calculated size");
 _Static_assert(offsetof(unstable_subscription_t, u.clock.timeout) == 32, "witx calculated offset");
 
 static wasi_errno_t
-unstable_fd_seek(wasm_exec_env_t exec_env, wasi_fd_t fd, wasi_filedelta_t offset,
-                 uint32 whence, wasi_filesize_t *newoffset)
+unstable_fd_seek(wasm_exec_env_t exec_env, wasi_fd_t fd, wasi_filedelta_t offset, uint32 whence,
+                 wasi_filesize_t *newoffset)
 {
     static const wasi_whence_t known[] = {__WASI_WHENCE_CUR, __WASI_WHENCE_END, __WASI_WHENCE_SET};
 
