@@ -21,7 +21,6 @@ from typing import NoReturn
 import bounds
 import pytest
 
-SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 SECONDS = bounds.SECONDS * 0.8  # a child that hangs is a failed test, too
 _note = mmap.mmap(-1, 256)  # shared with the children
 
@@ -29,7 +28,7 @@ _note = mmap.mmap(-1, 256)  # shared with the children
 @pytest.fixture
 def stack_factor() -> int:
     """Return how many times more native stack a call takes than in a release build."""
-    return 16 if SANITIZED else 1
+    return 16 if bounds.SANITIZED else 1
 
 
 @pytest.fixture

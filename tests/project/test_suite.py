@@ -10,6 +10,7 @@ from pathlib import Path
 
 import distribution
 import pytest
+from bounds import SANITIZED
 from time_units import UNITS, in_units
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ def test_without_other_processes_it_ends_the_only_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sets RLIMIT_AS")
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="it reserves a lot")
+@pytest.mark.skipif(SANITIZED, reason="it reserves a lot")
 def test_a_test_has_an_end_of_its_addresses(tmp_path: Path) -> None:
     text = """
 import mmap, pytest

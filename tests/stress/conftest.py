@@ -8,9 +8,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from bounds import SANITIZED
 
 FACTOR = float(os.environ.get("WAMR_STRESS", "1"))
-SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 
 
 @pytest.fixture(scope="session")

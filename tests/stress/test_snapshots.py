@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from bounds import SANITIZED
 from snapshots import ASKS, copy_of, state_instance
 
 import wamr
@@ -73,7 +74,7 @@ def test_many_clones_leave_nothing(kind):
     after = resources()
     assert after[0] <= before[0]
     assert after[1] <= before[1] + 8  # the heap of the process may map a little
-    assert after[2] <= before[2] + 4096
+    assert SANITIZED or after[2] <= before[2] + 4096  # AddressSanitizer keeps what was freed
     assert snapshot.alive == (1 if made else 0)
 
 
@@ -99,7 +100,7 @@ def test_snapshots_that_are_taken_and_dropped_leave_nothing(tmp_path):
     after = resources()
     assert after[0] <= before[0]
     assert after[1] <= before[1] + 8
-    assert after[2] <= before[2] + 4096
+    assert SANITIZED or after[2] <= before[2] + 4096  # AddressSanitizer keeps what was freed
 
 
 def test_instances_are_made_and_closed_in_eight_threads():

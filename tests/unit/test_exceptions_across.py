@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -10,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from bounds import SANITIZED
 from needs import needs
 
 from wamr import (
@@ -361,9 +361,7 @@ GREENLETS = """
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="greenlet is for CPython only")
-@pytest.mark.skipif(
-    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="greenlets move what ASan watches"
-)
+@pytest.mark.skipif(SANITIZED, reason="greenlets move what ASan watches")
 def test_greenlets():
     needs("greenlet", "test")
     code = f"CATCHER = {CATCHER!r}\n" + textwrap.dedent(GREENLETS)

@@ -9,15 +9,14 @@ import sys
 
 import greenlet_programs
 import pytest
+from bounds import SANITIZED
 from needs import needs
 
 if sys.implementation.name != "cpython":
     pytest.skip("the extra has greenlet for CPython only", allow_module_level=True)
 needs("greenlet", "test")
 
-pytestmark = pytest.mark.skipif(
-    "libasan" in os.environ.get("LD_PRELOAD", ""), reason="greenlets move what ASan watches"
-)
+pytestmark = pytest.mark.skipif(SANITIZED, reason="greenlets move what ASan watches")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from bounds import SANITIZED
 
 NESTED = """
 import resource, threading
@@ -27,6 +28,7 @@ nest()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ulimit is of POSIX")
+@pytest.mark.skipif(SANITIZED, reason="AddressSanitizer makes native frames larger")
 def test_100_nested_host_calls_fit_into_the_stack_of_the_main_thread_and_of_others():
     """The main thread's stack grows, and musl tells only what is mapped of it so far."""
     command = [sys.executable, "-c", NESTED]

@@ -1,11 +1,11 @@
 """The pool of freed memories is bounded, zeroed at once, and released when memory is short."""
 
-import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
+from bounds import SANITIZED
 from mutants import leb
 from platforms import keeps_memories, needs_address_limit
 
@@ -16,7 +16,7 @@ pytestmark = [
         not sys.platform.startswith("linux"), reason="looks at its own memory in /proc"
     ),
     pytest.mark.skipif(
-        "libasan" in os.environ.get("LD_PRELOAD", ""),
+        SANITIZED,
         reason="AddressSanitizer has memory of its own",
     ),
 ]
