@@ -109,10 +109,7 @@ class Func(CallableBase, Extern):
     def _init_host(self, host: HostFunction, type: FuncType, lifetime: Lifetime) -> None:  # noqa: A002
         self._lifetime = lifetime
         lifetime.keep(host)
-        store = lifetime.store
-        store._closables.add(new_key(), lifetime)
-        if store._closed:
-            store._close_late(lifetime)
+        lifetime.store._register(new_key(), lifetime)
         self._host: HostFunction | None = host
         self._type = type
         self._name: str | None = host.name

@@ -62,9 +62,7 @@ class Global(GlobalBase, Extern, ReferenceContext):
         if not c:
             raise MemoryError("no memory for a global")
         self._init(c, Lifetime(store), type)
-        store._closables.add(new_key(), self._lifetime)
-        if store._closed:
-            store._close_late(self._lifetime)
+        store._register(new_key(), self._lifetime)
         store._ref_holders.add(new_key(), self)
         self._set(value)
 

@@ -139,9 +139,7 @@ class Instance:
             if not c:
                 raise_failed(state, error)
             state.c = handle(c)
-            store._closables.add(state.instance_id, state)
-            if store._closed:
-                store._close_late(state)
+            store._register(state.instance_id, state)
         else:
             resolved = Resolved(store, module, imports, wasi is not None)
             state = _State(store, module)
@@ -362,8 +360,6 @@ def _link(state: InstanceState, resolved: Resolved, wasi: WasiBase | None) -> No
         state.c = handle(out[0])
         for extern in resolved.externs:
             state.link(extern._lifetime)
-        store._closables.add(state.instance_id, state)
-        if store._closed:
-            store._close_late(state)
+        store._register(state.instance_id, state)
     if failed:
         raise_failed(state, error)

@@ -158,12 +158,18 @@ class Store:
         if self._closed:
             raise ClosedError("the store is closed")
 
-    def _close_late(self, lifetime: Any) -> NoReturn:
-        """Close what was being made when another thread closed the store; raise ClosedError.
+    def _register(self, key: int, lifetime: Any) -> None:
+        """Let `close` close this, too; close it now if another thread has closed the store.
 
         `close` notes that before it lists what to close. What is added to `_closables` first, and
-        looks at `_closed` then, is closed by one of the two.
+        looks at `_closed` then, is closed by one of the two. Raises ClosedError.
         """
+        self._closables.add(key, lifetime)
+        if self._closed:
+            self._close_late(lifetime)
+
+    def _close_late(self, lifetime: Any) -> NoReturn:
+        """Close what was being made when another thread closed the store; raise ClosedError."""
         lifetime.close()
         raise ClosedError("the store is closed")
 

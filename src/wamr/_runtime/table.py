@@ -66,9 +66,7 @@ class Table(TableBase, Extern, ReferenceContext):
             reason = no_room(store._budget, elements=True)
             raise MemoryLimitError(f"there is no room for {limits.min} elements: {reason}")
         self._init(c, Lifetime(store), type.element)
-        store._closables.add(new_key(), self._lifetime)
-        if store._closed:
-            store._close_late(self._lifetime)
+        store._register(new_key(), self._lifetime)
         store._ref_holders.add(new_key(), self)
         if init is not None:
             self._set_all(init)

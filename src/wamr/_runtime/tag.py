@@ -54,9 +54,7 @@ class Tag(Extern, ReferenceContext):
         if not c:
             raise MemoryError("no memory for a tag")
         self._init(c, Lifetime(store), type)
-        store._closables.add(new_key(), self._lifetime)
-        if store._closed:
-            store._close_late(self._lifetime)
+        store._register(new_key(), self._lifetime)
         store._ref_holders.add(new_key(), self)
 
     def _init(self, c: Any, lifetime: Lifetime, type: TagType) -> None:  # noqa: A002
