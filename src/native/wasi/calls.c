@@ -281,8 +281,6 @@ poll_either(WASMExecEnv *env, const uint8_t *in, bool unstable, __wasi_event_t *
     error = copy_subscriptions(env, &all, in, count, unstable);
     if (!error && !(events = calloc((size_t)count + 1, sizeof *events)))
         error = __WASI_ENOMEM;
-    if (!error && ((WASMModuleInstance *)env->module_inst)->cur_exception[0])
-        error = __WASI_EIO;
     if (!error)
         error = wait_for_events(env, &all, events, &found);
     if (!error) {
