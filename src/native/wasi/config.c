@@ -251,22 +251,42 @@ is_null(int descriptor)
  * instances share it: WAMR never closes descriptors of stdio, and a program has no right to change
  * them. Whoever closes all descriptors of the process, as daemons do after a fork, closes these,
  * too, and then the numbers may stand for other files. */
+static int null_devices[3] = {-1, -1, -1}; /* atomic; written under the registry's lock */
+
+/* Opens those that are closed. All numbers of closed ones are forgotten before the first is opened:
+ * it may get the number that another stream had, and both would then be one. Returns an errno. */
+static int
+open_null_devices(void)
+{
+    ASSERT_HAS_LOCK(WPY_REGISTRY_LOCK);
+    for (int i = 0; i < 3; i++)
+        if (!is_null(ATOMIC_LOAD_SEQ(&null_devices[i])))
+            ATOMIC_STORE_SEQ(&null_devices[i], -1);
+    for (int i = 0; i < 3; i++)
+        if (ATOMIC_LOAD_SEQ(&null_devices[i]) < 0) {
+            int opened = wpy_above_stdio(open("/dev/null", O_RDWR | O_CLOEXEC));
+
+            if (opened < 0)
+                return errno;
+            ATOMIC_STORE_SEQ(&null_devices[i], opened);
+        }
+    return 0;
+}
+
 static int
 share_null(wpy_stream *stream, int fd)
 {
-    static int shared[3] = {-1, -1, -1};
-    int known = ATOMIC_LOAD_SEQ(&shared[fd]), opened;
+    int known = ATOMIC_LOAD_SEQ(&null_devices[fd]), error = 0;
 
-    while (!is_null(known)) {
-        if ((opened = wpy_above_stdio(open("/dev/null", O_RDWR | O_CLOEXEC))) < 0)
-            return errno;
-        if (ATOMIC_SWAP_SEQ(&shared[fd], &known, opened))
-            known = opened;
-        else
-            close(opened);
+    /* A closed one is forgotten before its number is given to another stream. */
+    if (!is_null(known) || ATOMIC_LOAD_SEQ(&null_devices[fd]) != known) {
+        wpy_registry_lock();
+        error = open_null_devices();
+        known = ATOMIC_LOAD_SEQ(&null_devices[fd]);
+        wpy_registry_unlock();
     }
     stream->handle = known;
-    return 0;
+    return known < 0 ? error : 0;
 }
 
 static int
