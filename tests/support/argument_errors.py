@@ -30,9 +30,17 @@ def closed_memory() -> None:
     memory.read(0, 1)
 
 
+def function_of_a_closed_instance() -> None:
+    instance = wamr.load(ADD)
+    add = instance.exports.add
+    instance.close()
+    add(1, 2)
+
+
 MAKERS = (
     closed_store,
     closed_memory,
+    function_of_a_closed_instance,
     lambda: wamr.load("gone.wasm"),
     lambda: wamr.load(ADD).exports.add(2**32, 0),
     lambda: wamr.load(ADD).exports.add(0, 2.0),
