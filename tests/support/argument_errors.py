@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections.abc import Iterator
 
@@ -50,4 +51,7 @@ MAKERS = (
     lambda: wamr.load(CALL_FOR_A_RESULT, {"a": {"b": lambda: 2**40}}).exports.f(),
     lambda: wamr.load(ADD).exports.m.read(65_535, 2),
     lambda: pickle.dumps(wamr.load(ADD)),
+    lambda: pickle.dumps(wamr.load(ADD).exports.m),
+    lambda: copy.copy(wamr.load(ADD).exports.add),
+    lambda: copy.deepcopy(wamr.load(ADD).exports.m),
 )
