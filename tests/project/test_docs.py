@@ -318,6 +318,19 @@ def test_tests_that_a_page_names_exist():
         assert named - functions == set(), page
 
 
+def test_benchmarks_that_a_page_names_exist():
+    code = (ROOT / "benchmarks" / "__main__.py").read_text(encoding="utf-8")
+    (topics,) = re.findall(r"^TOPICS = \((.*?)^\)", code, re.MULTILINE | re.DOTALL)
+    known = {*re.findall(r'"(\w+)"', topics)}
+    named = set()
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for words in re.findall(r"python -m benchmarks((?: [a-z_-]+)+)`", text):
+            named |= {word for word in words.split() if not word.startswith("-")}
+    assert named
+    assert named - known == set()
+
+
 def test_every_decision_is_in_the_index():
     folder = ROOT / "docs" / "decisions"
     index = (folder / "README.md").read_text(encoding="utf-8")

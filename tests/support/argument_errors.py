@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections.abc import Iterator
 
@@ -30,9 +31,17 @@ def closed_memory() -> None:
     memory.read(0, 1)
 
 
+def function_of_a_closed_instance() -> None:
+    instance = wamr.load(ADD)
+    add = instance.exports.add
+    instance.close()
+    add(1, 2)
+
+
 MAKERS = (
     closed_store,
     closed_memory,
+    function_of_a_closed_instance,
     lambda: wamr.load("gone.wasm"),
     lambda: wamr.load(ADD).exports.add(2**32, 0),
     lambda: wamr.load(ADD).exports.add(0, 2.0),
@@ -42,4 +51,7 @@ MAKERS = (
     lambda: wamr.load(CALL_FOR_A_RESULT, {"a": {"b": lambda: 2**40}}).exports.f(),
     lambda: wamr.load(ADD).exports.m.read(65_535, 2),
     lambda: pickle.dumps(wamr.load(ADD)),
+    lambda: pickle.dumps(wamr.load(ADD).exports.m),
+    lambda: copy.copy(wamr.load(ADD).exports.add),
+    lambda: copy.deepcopy(wamr.load(ADD).exports.m),
 )

@@ -60,11 +60,5 @@ class Extern:
     def __hash__(self) -> int:
         return hash(self._c)
 
-    def __copy__(self) -> Extern:
-        raise TypeError(f"a {type(self).__name__} cannot be copied: it lives in a store")
-
-    def __deepcopy__(self, memo: object) -> Extern:
-        raise TypeError(f"a {type(self).__name__} cannot be copied: it lives in a store")
-
     def __reduce__(self) -> str:
-        raise TypeError(f"a {type(self).__name__} cannot be pickled: it lives in a store")
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled: it lives in a store")

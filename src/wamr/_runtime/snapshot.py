@@ -353,7 +353,7 @@ class Snapshot:
         others could have written. A file without a suspended call is harmless: all sizes and
         references in it are checked.
         trusted: whether the file is known to be one that `save` has written. on_restore, keep: as
-        in Snapshot.
+        in Snapshot; the file has neither.
         Raises SnapshotError, OSError, TypeError, MemoryError.
         """
         from .snapshot_file import load

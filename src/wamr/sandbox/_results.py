@@ -60,7 +60,7 @@ class Result:
     stdout, stderr: text; bytes that aren't UTF-8 are escaped as \xNN.
     value: the value of the code's last statement, if it is an expression. value_is: "json" if it
     could be represented as JSON, "repr" if `value` is its text, None if there is no value.
-    exception: what the code raised and didn't catch, a ExceptionInfo, or None.
+    exception: what the code raised and didn't catch, an ExceptionInfo, or None.
     limit: the limit that the run has reached, or None: "time", "memory", "output", "tool_calls",
     "fuel", "stack" or "files".
     files: the files that the code has made or changed, by their path; bytes. removed: the paths of
