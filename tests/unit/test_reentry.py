@@ -94,11 +94,16 @@ def test_closing_what_runs_lets_the_chain_end(world, slot, who, end):
     if who == "a":
         with pytest.raises(ClosedError, match=r"^go\(i32, i32\) -> i32: its instance is closed"):
             go(slot, 5)
-        with pytest.raises(ClosedError, match=r"^through.*: it called a function of an instance"):
+        with pytest.raises(
+            ClosedError, match=r"^through\(i32\) -> i32: it called a function of an instance"
+        ):
             through(5)
     else:
         assert go(0, 5) == 16  # a's own function, whoever made the reference
-        with pytest.raises(ClosedError, match=r"^go.*it called a function of an instance that is"):
+        with pytest.raises(
+            ClosedError,
+            match=r"^go\(i32, i32\) -> i32: it called a function of an instance that is",
+        ):
             go(1, 5)
         with pytest.raises(ClosedError, match=r"^through\(i32\) -> i32: its instance is closed"):
             through(5)
@@ -107,7 +112,7 @@ def test_closing_what_runs_lets_the_chain_end(world, slot, who, end):
 def test_a_tail_call_into_a_closed_instance(world):
     world.b.close()
     for call in (world.a.exports.tail, world.a.exports.tail.call):
-        with pytest.raises(ClosedError, match="it called a function of an instance that is closed"):
+        with pytest.raises(ClosedError, match=r"^tail\(i32, i32\) -> i32: it called a function"):
             call(1, 5)
     assert world.a.exports.tail(0, 5) == 6
 

@@ -200,7 +200,7 @@ def test_without_a_configuration_wasi_is_asked_for_once(said):
     calls = wasi("fd_close", "i32") + wasi("fd_sync", "i32") + LOG
     text = said(calls, {"env": {"log": print}})
     assert text == (
-        "wasi_snapshot_preview1.fd_close is WASI's, as are 1 others: give the instance a "
+        "wasi_snapshot_preview1.fd_close is WASI's, as is one other: give the instance a "
         "`wasi=WasiConfig(…)`"
     )
 

@@ -15,6 +15,7 @@ from .._backend.binding import ffi, lib, set_call
 from .._backend.waiting import checks_of_waits, retry_while_busy, waiting_error
 from .._base.clock import monotonic_ns
 from .._base.printable import printable_name
+from .._base.wamr_texts import trap_message
 from .._values.codec import Codec, codec_of
 from .._values.exnrefs import exception_from_handle
 from .._values.externrefs import NULL_REF
@@ -107,7 +108,7 @@ def error_of(
 def _not_begun(status: int, text: str, label: object) -> Exception:
     """Return the exception for a call that could not begin."""
     if status == lib.WPY_CLOSED:
-        return ClosedError(f"{label}: {text or 'its instance is closed'}")
+        return ClosedError(f"{label}: {trap_message(text)[0] or 'its instance is closed'}")
     if status == lib.WPY_OUT_OF_ORDER:
         return RuntimeError(
             f"{label}: its host function returned while a call that began later in the same "

@@ -171,7 +171,8 @@ def _all_unmet(
             except (TypeError, ValueError):  # as above
                 pass
     if without_wasi and not wasi:
-        others = f", as are {len(without_wasi) - 1} others" if len(without_wasi) > 1 else ""
+        more = len(without_wasi) - 1
+        others = f", as are {more} others" if more > 1 else ", as is one other" if more else ""
         text = _needs_wasi(without_wasi[0]).replace(" is WASI's", f" is WASI's{others}")
         problems.append((without_wasi[0], text, False))
     return link_error(problems, imports, module) if problems else None
