@@ -23,6 +23,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any
 
 from .lines import US, WASMTIME, Goal, Line, Samples, Unavailable, timed
@@ -299,6 +300,24 @@ def _alive(kind: str, count: int, figure: str = "bytes") -> Callable[[Pace], Sam
     return measure
 
 
+def _saved(pace: Pace) -> Samples:
+    """Return the seconds from the start of a process to a sandbox's first result, and its end."""
+    from wamr.sandbox import Python
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "python.snapshot")
+        Python(_python()).save(path)  # or raises Unavailable
+        code = f"""if True:
+            from wamr.sandbox import Python
+            Python.load({str(path)!r}).run("print(1 + 1)").check()"""
+        seconds = []
+        for _ in range(pace.processes):
+            begin = perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            seconds.append(perf_counter() - begin)
+    return {US: Sample.of(seconds)}
+
+
 @cache
 def _of_process(kind: str, count: int) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.sessions", kind, str(count)]
@@ -318,6 +337,7 @@ LINES = (
         slow=True,
     ),
     timed("sessions.reused", "a CPython that stays: print(1 + 1)", _reused, Goal(most=0.0012)),
+    Line("sessions.saved", "a CPython from disk, in a new process", _saved, Goal(most=0.3)),
     timed("sessions.feed", "a small program: feed(b'x')", _small),
     timed("sessions.run", "a small program: Program.run", _small_run),
     timed(

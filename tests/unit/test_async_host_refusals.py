@@ -47,6 +47,19 @@ def test_a_start_function_refuses_them(kind: str) -> None:
         wamr.load(text, {"env": {"fetch": KINDS[kind]}})
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "plain"])
+def test_initialize_of_a_reactor_refuses_them(kind: str) -> None:
+    text = """(module (import "env" "fetch" (func $fetch (param i32) (result i32)))
+      (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+      (memory (export "memory") 1)
+      (func (export "_initialize") (drop (call $fetch (i32.const 1)))))"""
+    with (
+        no_warnings(),
+        pytest.raises(RuntimeError, match=f"^{IS_ASYNC}; a start function can't be$"),
+    ):
+        wamr.load(text, {"env": {"fetch": KINDS[kind]}}, wasi=wamr.WasiConfig())
+
+
 @in_each_mode
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "plain"])
 def test_python_code_in_between_is_named(kind: str, mode: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import subprocess
 import time
 from subprocess import DEVNULL, PIPE, STDOUT, CompletedProcess, TimeoutExpired
@@ -124,6 +125,13 @@ def test_stdout_can_go_elsewhere(tmp_path, capfd):
     with session(stdout=got.append, text=True) as s:
         s.feed("eé\r\n")
     assert "".join(got) == "ready\né\n"
+
+
+def test_stdout_and_stderr_can_be_sockets():
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb") as read, session(stdout=theirs, stderr=theirs) as s:
+        assert s.feed(b"eone") == b""
+        assert read.read(9) == b"ready\none"
 
 
 def test_large_input_and_output():
