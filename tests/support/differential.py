@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from needs import needs
+from wasmtime_engines import cached_engine
 
 import wamr
 
@@ -218,12 +219,8 @@ class WasmtimeInstance(EngineInstance):
 
 @cache
 def _engine() -> Any:
-    import wasmtime
-
-    config = wasmtime.Config()
-    config.wasm_exceptions = True
-    config.cranelift_opt_level = "none"  # to compile takes longer than what the programs do
-    return wasmtime.Engine(config)
+    # To compile takes longer than what the programs do.
+    return cached_engine(wasm_exceptions=True, cranelift_opt_level="none")
 
 
 def _read_only() -> list[Any]:
