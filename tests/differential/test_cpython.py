@@ -7,7 +7,7 @@ streams that are Python objects) are tested in tests/wasi/test_python.py.
 from __future__ import annotations
 
 import pytest
-from differential import DifferentialModule, Folder
+from differential import DifferentialModule, DifferentialProgram, Folder
 
 STREAMS = """
 import os, sys
@@ -92,6 +92,12 @@ def test_the_library_computes_the_same(python: DifferentialModule, script: str) 
     assert len(done.out.splitlines()) > 8
 
 
+@pytest.fixture(scope="module")
+def started(python: DifferentialModule) -> DifferentialProgram:
+    """A CPython that has started up, which takes most of the time, and runs what it is given."""
+    return python.begin("-c", "import sys; exec(sys.stdin.read())")
+
+
 @pytest.mark.parametrize(
     ("script", "code", "said"),
     [
@@ -117,11 +123,19 @@ def test_the_library_computes_the_same(python: DifferentialModule, script: str) 
         ("class A:\n  def __add__(a, b): return a + b\nA() + 1", "trap", ""),
     ],
 )
-def test_how_it_ends(python: DifferentialModule, script: str, code: int | str, said: str) -> None:
-    done = python.run("-c", script)
+def test_how_it_ends(started: DifferentialProgram, script: str, code: int | str, said: str) -> None:
+    done = started.run(script)
     assert done.code == code
     assert done.err.endswith(said)
     assert bool(done.err) == bool(said)
+
+
+def test_a_difference_of_one_that_has_started_is_a_failure(started: DifferentialProgram) -> None:
+    other = DifferentialProgram(started.ours, started.module, ("-c", "print(1)"))
+    assert other.run("print(1)").out == "1\n"
+    for script in ("print(2)", "print(1); import sys; sys.exit(3)", "print(1); 1 / 0"):
+        with pytest.raises(AssertionError, match="differs from wasmtime"):
+            other.run(script)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Differential tests: real programs run in this package and in wasmtime-py, byte for byte equal.
 
-A `DifferentialModule` is a module loaded into both engines. `run` runs a command. `start` returns
-a `Pair` of instances: each call and each read of memory is made in both, and the answers are
-compared. An `Outcome` is the exit code, "trap" or "exception", both output streams, and the files
-in the directories of the program. Each engine has its own copy of these directories. An imported
-function that WASI doesn't have traps when it is called.
+A `DifferentialModule` is a module loaded into both engines. `run` runs a command; `begin` returns a
+command that has started up, to be run with many inputs. `start` returns a `Pair` of instances: each
+call and each read of memory is made in both, and the answers are compared. An `Outcome` is the exit
+code, "trap" or "exception", both output streams, and the files in the directories of the program.
+Each engine has its own copy of these directories. An imported function that WASI doesn't have traps
+when it is called.
 
 One difference is intended: an access that the sandbox refuses is ENOTCAPABLE here, as preview 1
 specifies, and EPERM in wasmtime. `REFUSED` has the texts that programs print for both.
@@ -24,6 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from needs import needs
+from wasmtime_engines import cached_engine
 
 import wamr
 
@@ -218,12 +220,8 @@ class WasmtimeInstance(EngineInstance):
 
 @cache
 def _engine() -> Any:
-    import wasmtime
-
-    config = wasmtime.Config()
-    config.wasm_exceptions = True
-    config.cranelift_opt_level = "none"  # to compile takes longer than what the programs do
-    return wasmtime.Engine(config)
+    # To compile takes longer than what the programs do.
+    return cached_engine(wasm_exceptions=True, cranelift_opt_level="none")
 
 
 def _read_only() -> list[Any]:
@@ -307,13 +305,13 @@ class DifferentialModule:
 
     def start(self, job: Job | None = None) -> Pair:
         job = job or Job()
-        ours, theirs = (
-            Path(self._opened.enter_context(TemporaryDirectory(prefix="differential-")))
-            for _ in range(2)
-        )
-        return Pair(
-            WamrInstance(self._ours, job, ours), WasmtimeInstance(self._theirs, job, theirs)
-        )
+        return Pair(WamrInstance(self._ours, job, self._home()), self.start_theirs(job))
+
+    def start_theirs(self, job: Job) -> EngineInstance:
+        return WasmtimeInstance(self._theirs, job, self._home())
+
+    def _home(self) -> Path:
+        return Path(self._opened.enter_context(TemporaryDirectory(prefix="differential-")))
 
     def run(
         self,
@@ -328,8 +326,36 @@ class DifferentialModule:
         pair.call("_start")
         return pair.outcome()
 
+    def begin(self, *args: str) -> DifferentialProgram:
+        """Return a command that reads its standard input; it can use no directories."""
+        return DifferentialProgram(wamr.Program([self._ours, *args]), self, args)
+
     def close(self) -> None:
         self._opened.close()
+
+
+@dataclass
+class DifferentialProgram:
+    """A command that has started once here. wasmtime starts it for each run, which is fast there."""
+
+    ours: wamr.Program
+    module: DifferentialModule
+    args: Sequence[str]
+
+    def run(self, stdin: str) -> Outcome:
+        """Run the command in both engines, compare the outcomes, and return them."""
+        code: int | str
+        try:
+            done = self.ours.run(input=stdin.encode(), capture_output=True)
+            code, stdout, stderr = done.returncode, done.stdout, done.stderr
+        except wamr.Trap as trap:
+            code, stdout, stderr = "trap", trap.stdout, trap.stderr
+        ours = Outcome(code, stdout, stderr, {})
+        instance = self.module.start_theirs(Job(["program", *self.args], stdin.encode()))
+        instance.call("_start")
+        theirs = instance.outcome()
+        assert ours == theirs, f"outcome differs from wasmtime's:\n{difference(ours, theirs)}"
+        return ours
 
 
 def installed(package: str, name: str, extra: str = "test") -> Path:

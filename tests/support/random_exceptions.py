@@ -22,6 +22,7 @@ from functools import cache
 from typing import Any
 
 from exception_programs import LEFT, Program
+from wasmtime_engines import cached_engine
 
 import wamr
 from wamr import Global, GlobalType, Limits, Table, TableType, Tag, TagType, ValType
@@ -233,11 +234,9 @@ def _our_engine() -> wamr.Engine:
 def _their_engine() -> tuple[Any, Any]:
     import wasmtime
 
-    config = wasmtime.Config()
-    config.wasm_exceptions = True
-    config.cranelift_opt_level = "none"
-    config.parallel_compilation = False
-    engine = wasmtime.Engine(config)
+    engine = cached_engine(
+        wasm_exceptions=True, cranelift_opt_level="none", parallel_compilation=False
+    )
     return engine, wasmtime.Module(engine, HOST)
 
 
