@@ -336,7 +336,7 @@ class DifferentialModule:
 
 @dataclass
 class DifferentialProgram:
-    """A command that has started once here. wasmtime starts it for each run, which is fast there."""
+    """A command that has started once here. wasmtime, where that is fast, starts it in each run."""
 
     ours: wamr.Program
     module: DifferentialModule
