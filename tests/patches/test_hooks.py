@@ -64,6 +64,14 @@ def test_start_function_may_be_an_import(wat: Wat) -> None:
     assert seen == ["hello"]
 
 
+def test_start_function_runs_once(wat: Wat) -> None:
+    text = """(module (import "m" "hello" (func $hello)) (func $twice (call $hello) (call $hello))
+      (start $twice))"""
+    seen: list[str] = []
+    wamr.load(wat(text), {"m": {"hello": lambda: seen.append("hello")}})
+    assert seen == ["hello", "hello"]
+
+
 def test_constructors_that_no_specification_names_are_not_run(wat: Wat) -> None:
     text = '(module (func (export "__wasm_call_ctors") unreachable))'
     with pytest.raises(wamr.Trap, match="unreachable"):
