@@ -47,7 +47,25 @@ EXPLAINED = {
 }
 
 
-def read():
+def top(name):
+    return name.split(".")[0]
+
+
+class Graph:
+    """The modules and their imports: all, those without an explanation, and those of packages."""
+
+    def __init__(self, modules, edges):
+        self.modules, self.all = modules, edges
+        self.edges = [e for e in edges if (e.source, e.target) not in EXPLAINED]
+        self.of_packages = [
+            Edge(top(e.source), top(e.target), str(e), e.typing)
+            for e in self.edges
+            if top(e.source) != top(e.target)
+        ]
+
+
+@pytest.fixture(scope="module")
+def graph():
     files = [*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")]
     names = {}
     for file in files:
@@ -58,56 +76,47 @@ def read():
     for file, name in sorted(names.items()):
         where = f"wamr/{file.relative_to(ROOT).as_posix()}"
         edges += edges_of(name, file.read_text("utf-8"), where, modules)
-    return modules, edges
+    return Graph(modules, edges)
 
 
-def top(name):
-    return name.split(".")[0]
+def test_every_module_has_a_layer_and_every_name_a_module(graph):
+    assert {top(name) for name in graph.modules} == ORDER.keys(), (
+        "give each module a layer in LAYERS"
+    )
 
 
-MODULES, ALL = read()
-EDGES = [edge for edge in ALL if (edge.source, edge.target) not in EXPLAINED]
-PACKAGE_EDGES = [
-    Edge(top(edge.source), top(edge.target), str(edge), edge.typing)
-    for edge in EDGES
-    if top(edge.source) != top(edge.target)
-]
-
-
-def test_every_module_has_a_layer_and_every_name_a_module():
-    assert {top(name) for name in MODULES} == ORDER.keys(), "give each module a layer in LAYERS"
-
-
-def test_no_import_leads_up():
-    up = [str(e) for e in EDGES if ORDER[top(e.source)] < ORDER[top(e.target)]]
+def test_no_import_leads_up(graph):
+    up = [str(e) for e in graph.edges if ORDER[top(e.source)] < ORDER[top(e.target)]]
     assert not up, "imports from a layer above:\n" + "\n".join(up)
 
 
-def test_no_imports_form_a_cycle():  # depth() fails and names the cycle
-    print(f"{len(MODULES)} modules on {depth(EDGES)} levels,", end=" ")
-    print(f"{len({e[:2] for e in ALL})} imports, {len(EXPLAINED)} of them up")
+def test_no_imports_form_a_cycle(graph):  # depth() fails and names the cycle
+    print(f"{len(graph.modules)} modules on {depth(graph.edges)} levels,", end=" ")
+    print(f"{len({e[:2] for e in graph.all})} imports, {len(EXPLAINED)} of them up")
 
 
-def test_the_packages_form_few_levels():
-    packages, levels = {top(name) for name in MODULES}, depth(PACKAGE_EDGES)
+def test_the_packages_form_few_levels(graph):
+    packages, levels = {top(name) for name in graph.modules}, depth(graph.of_packages)
     up = [ends for ends in EXPLAINED if top(ends[0]) != top(ends[1])]
     print(f"{len(packages)} packages and public modules on {levels} levels, no cycle,", end=" ")
-    print(f"{len({e[:2] for e in PACKAGE_EDGES}) + len(up)} imports, {len(up)} of them up")
+    print(f"{len({e[:2] for e in graph.of_packages}) + len(up)} imports, {len(up)} of them up")
     assert len(packages) <= 20
     assert levels <= 9, "a call passes too many packages: move what a layer needs of the one below"
     assert len(up) <= 2
 
 
 @pytest.mark.parametrize("ends", EXPLAINED)
-def test_explained_imports_exist_and_are_for_type_checkers_only(ends):
-    found = [edge for edge in ALL if (edge.source, edge.target) == ends]
+def test_explained_imports_exist_and_are_for_type_checkers_only(ends, graph):
+    found = [edge for edge in graph.all if (edge.source, edge.target) == ends]
     assert found, f"nothing imports so any more: take {ends} out of EXPLAINED"
     assert all(edge.typing for edge in found)
 
 
-def test_the_c_api_and_the_object_api_share_the_lowest_layers_only():
+def test_the_c_api_and_the_object_api_share_the_lowest_layers_only(graph):
     allowed = {*LAYERS[1].split(), *LAYERS[0].split(), "_capi", "ffi"}
-    wrong = [e for e in EDGES if top(e.source) in {"_capi", "ffi"} and top(e.target) not in allowed]
+    wrong = [
+        e for e in graph.edges if top(e.source) in {"_capi", "ffi"} and top(e.target) not in allowed
+    ]
     assert not wrong, "\n".join(map(str, wrong))
 
 
