@@ -35,8 +35,8 @@ is_quiet(const wpy_instance *instance, const wpy_execution *execution, char *why
         return refuse(why, "busy: code of the instance runs");
     if (!execution)
         return !instance->suspended ||
-               refuse(why, "busy: a call is suspended in the instance; give its execution, or end "
-                           "it before");
+               refuse(why, "busy: a call is suspended in the instance; end it before, or give its "
+                           "execution to the snapshot");
     if (!(segment = execution->outermost))
         return refuse(why, "closed: the execution has ended");
     if (segment != execution->innermost)
