@@ -167,7 +167,7 @@ def test_threads_pass_objects_while_others_collect(host: ReferenceInstance) -> N
 
 def test_threads_that_always_pass_objects_do_not_keep_all_of_them(host: ReferenceInstance) -> None:
     """There may be no moment in which no thread passes a reference."""
-    passed = 50_000  # by each of four threads
+    passed = 10_000  # by each of four threads
 
     def work() -> None:
         for _ in range(passed):
