@@ -109,7 +109,7 @@ def test_too_complex_source_is_no_limit(code):
         "import os\nwhile True: os.write(2, b'x' * 1000)",
         "import sys\nwhile True: sys.stderr.write('y')",
         "'x' * 10**5",
-        "[0] * 10**5",
+        "[0] * 20_000",
         "raise ValueError('x' * 10**5)",
         "class A:\n  def __repr__(self): return 'x' * 10**5\nA()",
     ],
@@ -150,7 +150,7 @@ def test_deep_recursion_is_an_exception_or_the_limit_on_the_stack():
         "class A:\n  def __repr__(self): return repr(self)\nrepr(A())",
         "x = []\nfor i in range(10**5): x = [x]\nrepr(x)",
     ):
-        result = python().run(deep + code, limits=RunLimits(memory=24 << 20, time=None))
+        result = python().run(deep + code, limits=RunLimits(memory=16 << 20, time=None))
         assert result.limit in ("stack", "memory", None)
         assert not result.ok
     small = python().run(

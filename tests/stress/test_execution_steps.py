@@ -135,13 +135,17 @@ class World:
         except BaseException as error:
             self.errors.append(error)
 
-    def go_on(self, call: Call) -> None:
+    def go_on(self, call: Call) -> bool:
+        """Let a call go on, and return whether it could."""
         event, error = outcome(lambda: call.execution.send(call.answer))
         if error is None:
             self.stops += 1
             call.answer = 3 * event.args[0] if event.kind == "call" else None
-        elif not is_refusal(error):
+        elif is_refusal(error):
+            return False
+        else:
             self.ended(call, error, StopIteration)
+        return True
 
     def throw(self, call: Call) -> None:
         thrown = Stopped()
@@ -195,13 +199,19 @@ class World:
 
     def end(self) -> None:
         """Run all executions to their end, the last one first."""
+        refused: set[Call] = set()  # since another one has ended
         for _ in range(10**6):
             if not self.calls:
                 break
-            before = self.stops, len(self.calls)
+            before, all_tried = (self.stops, len(self.calls)), not refused
             for call in reversed(self.calls):
-                self.go_on(call)
-            assert before != (self.stops, len(self.calls)), "nothing goes on any more"
+                if call not in refused and not self.go_on(call):
+                    refused.add(call)
+            if before == (self.stops, len(self.calls)):
+                assert not all_tried, "nothing goes on any more"
+                refused.clear()
+            elif len(self.calls) < before[1]:
+                refused.clear()
         for chain in self.chains:
             assert [inst.exports.plus(1) for inst in chain] == [2] * LENGTH
 

@@ -20,6 +20,7 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from errno import ENOMEM
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,7 @@ LONG = float(os.environ.get("WAMR_STRESS", "1")) > 1
 DONE, ENOUGH, RAISED, WRONG, WRONG_AND_ENOUGH = range(5)
 
 
+@lru_cache
 def our_addresses() -> tuple[int, int]:
     lines = Path("/proc/self/maps").read_text().splitlines()
     ours = [line.split()[0].split("-") for line in lines if re.search(r"/_wamr[^/]*\.so$", line)]
@@ -314,6 +316,7 @@ def nested(depth: int) -> bytes:
 def main() -> None:
     names = sys.argv[1:]
     faulthandler.enable()
+    our_addresses()  # for all children
     # The collections of each child would copy the pages of all objects that exist now.
     gc.collect()
     gc.freeze()

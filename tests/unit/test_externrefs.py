@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -144,30 +146,39 @@ def test_they_die_with_the_instance() -> None:
 
 def test_threads_pass_objects_while_others_collect(host: ReferenceInstance) -> None:
     wrong = []
+    begin = threading.Barrier(5)
 
     def work() -> None:
-        for i in range(1500):
+        begin.wait()
+        for i in range(6000):
             obj = Referent()
             if host.exports.through(obj) is not obj:
                 wrong.append(i)
 
     def collect() -> None:
+        begin.wait()
         while any(worker.is_alive() for worker in workers):
             host.instance.store.gc()
+            time.sleep(0)  # with a GIL, no call would go on before the next collection
 
     workers = [threading.Thread(target=work) for _ in range(4)]
     collector = threading.Thread(target=collect)
-    for thread in (*workers, collector):
-        thread.start()
-    for thread in (*workers, collector):
-        thread.join(200)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)  # switches within many calls
+    try:
+        for thread in (*workers, collector):
+            thread.start()
+        for thread in (*workers, collector):
+            thread.join(200)
+    finally:
+        sys.setswitchinterval(interval)
     assert not wrong
     assert not collector.is_alive()
 
 
 def test_threads_that_always_pass_objects_do_not_keep_all_of_them(host: ReferenceInstance) -> None:
     """There may be no moment in which no thread passes a reference."""
-    passed = 50_000  # by each of four threads
+    passed = 10_000  # by each of four threads
 
     def work() -> None:
         for _ in range(passed):

@@ -107,7 +107,7 @@ def test_a_program_after_a_fork():
 
 
 @pytest.mark.slow
-def test_ten_thousand_runs_do_not_grow():
+def test_thousands_of_runs_do_not_grow():
     in_process(
         """
         import gc
@@ -128,12 +128,12 @@ def test_ten_thousand_runs_do_not_grow():
             gc.collect()
 
         program = wamr.Program([fed()])
-        many(2000)
+        many(1000)
         before = pages(), descriptors(), mappings()
-        many(8000)
+        many(2000)
         assert descriptors() == before[1]
-        assert mappings() - before[2] < 20
-        assert pages() - before[0] < 1000
+        assert mappings() - before[2] < 5
+        assert pages() - before[0] < 250  # 512 bytes of each
         """
     )
 

@@ -206,7 +206,7 @@ def test_a_session_that_is_open_when_python_ends():
 
 
 @pytest.mark.slow
-def test_ten_thousand_sessions_one_after_another_do_not_grow():
+def test_thousands_of_sessions_one_after_another_do_not_grow():
     in_process(
         """
         import gc, resource
@@ -226,11 +226,11 @@ def test_ten_thousand_sessions_one_after_another_do_not_grow():
             del s
             gc.collect()
 
-        many(2000)
+        many(1000)
         before, files = pages(), descriptors()
-        many(8000)
+        many(2000)
         assert descriptors() == files
-        assert pages() - before < 1000, pages() - before
+        assert pages() - before < 250, pages() - before  # 512 bytes of each
         """
     )
 
