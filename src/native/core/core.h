@@ -171,7 +171,8 @@ struct wpy_thread {
     uint64_t serial;           /* 0: it has not entered an instance yet */
     const uint32_t *stop; /* atomic, borrowed: not 0: the calls of this thread must end; NULL: there
                              is no such flag */
-    wpy_group *waits_for; /* under the registry's lock */
+    uint32_t interruptions; /* the wpy_interruptions that its calls have looked at */
+    wpy_group *waits_for;   /* under the registry's lock */
     struct wpy_thread *next_waiting;
     uint64_t signals_checked_at;
     uint32_t frame_count, frame_room;

@@ -8,7 +8,9 @@
  * (for a result that is to be awaited), or raises an exception. Functions whose type
  * has references are called through wpy_py_cells of src/wamr/_runtime/callbacks.py instead.
  *
- * An exception of a callback is kept while wasm unwinds: see kept_exceptions.c.
+ * An exception of a callback is kept while wasm unwinds: see kept_exceptions.c. So is one of a
+ * signal handler: the interpreter runs handlers between the instructions of Python functions, so
+ * where code calls built-in functions only, none would run.
  */
 #include "cpython/host_registry.h"
 #include "cpython/values.h"
@@ -141,9 +143,10 @@ enter_python(uint32_t id, const uint8_t *kinds, uint32_t params, uint32_t result
         return failed;
     }
     if (LIKELY((value = call(run, kinds, params, args)) != NULL)) {
-        failed = results_to_cells(value, kinds + params, results, out)
-                     ? 0
-                     : results_by_python(self, value, out);
+        if (results_to_cells(value, kinds + params, results, out))
+            failed = LIKELY(PyErr_CheckSignals() == 0) ? 0 : FAILED;
+        else
+            failed = results_by_python(self, value, out);
         Py_DECREF(value);
     }
     if (UNLIKELY(failed == FAILED))

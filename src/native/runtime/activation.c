@@ -5,6 +5,8 @@
  */
 #include "runtime/activation.h"
 
+uint32_t wpy_interruptions;
+
 uint64_t
 wpy_deadline(wpy_activation *activation, uint64_t now)
 {

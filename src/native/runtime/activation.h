@@ -79,6 +79,17 @@ wpy_stop_requested(const wpy_thread *me)
     return me->stop && ATOMIC_LOAD(me->stop);
 }
 
+/* How often instances of this process were interrupted. */
+extern uint32_t wpy_interruptions;
+
+/* Whether the checkpoint must look whether the thread's calls must end: an instance was interrupted
+   since `seen`, the thread's `interruptions` at an earlier time. */
+static ALWAYS_INLINE bool
+wpy_stop_may_be_due(const wpy_thread *me, uint32_t seen)
+{
+    return UNLIKELY(ATOMIC_LOAD_SEQ(&wpy_interruptions) != seen) || UNLIKELY(me->stop != NULL);
+}
+
 /* ---- checkpoint.c: the slow paths of wpy_enter ---- */
 
 /* wpy_enter's timeout for calls from wasm: an instance's own limit is for calls from Python. */

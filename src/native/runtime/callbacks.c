@@ -113,11 +113,23 @@ suspended(WASMExecEnv *env, const wpy_func *func, WASMInterpFrame *frame)
     return false;
 }
 
+/* Python took time that the checkpoint doesn't count: the next check comes to it, also one behind a
+   handler that catches what the host function has thrown. */
+static void
+visit_checkpoint(WASMExecEnv *env, const WASMFunctionInstance *current)
+{
+    if (current != wamrpy.resumer && !wpy_self.host_suspends) {
+        wpy_self.interruptions = ATOMIC_LOAD_SEQ(&wpy_interruptions);
+        wpy_end_slice(wpy_instance_of(env));
+    }
+}
+
 bool
 wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, uint32_t *results)
 {
     wpy_func *func = current->u.func_import->attachment;
     wpy_saved_stack saved = wpy_save_stack(env);
+    uint32_t seen = wpy_self.interruptions;
     bool done;
 
     ASSERT_ENTERED(wpy_instance_of(env));
@@ -137,12 +149,11 @@ wpy_call_hook(WASMExecEnv *env, WASMFunctionInstance *current, uint32_t *args, u
     if (UNLIKELY(saved.top->deadline == WPY_DEADLINE_UNSET))
         wpy_deadline(saved.top, wpy_now());
     done = func->dispatch(env, func, args, results);
-    if (UNLIKELY(!wpy_restore_stack(env, &saved)) || !done)
-        return suspended(env, func, saved.frame);
-    /* Python took time that the checkpoint doesn't count: make it look at the clock now */
-    if (UNLIKELY(saved.top->deadline != UINT64_MAX) && current != wamrpy.resumer)
-        wpy_end_slice(wpy_instance_of(env));
-    return true;
+    if (UNLIKELY(!wpy_restore_stack(env, &saved)))
+        done = false;
+    if (UNLIKELY(saved.top->deadline != UINT64_MAX) || wpy_stop_may_be_due(&wpy_self, seen))
+        visit_checkpoint(env, current);
+    return LIKELY(done) || suspended(env, func, saved.frame);
 }
 
 static uint32_t

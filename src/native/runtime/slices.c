@@ -10,8 +10,9 @@
  */
 #include "runtime/segments.h"
 
-/* The deadline of activations without one, in a slice of some fuel. It never comes. It only makes
-   the code visit the checkpoint after each host function, whose calls have used the same fuel. */
+/* The deadline of activations without one, in a slice. It never comes. It only makes the code visit
+   the checkpoint after each host function, which took time, and whose calls have used the same
+   fuel. */
 #define WPY_DEADLINE_COUNTED (UINT64_MAX - 2)
 
 static int32_t debug_slice;
@@ -66,12 +67,12 @@ wpy_begin_slice(wpy_execution *execution, uint64_t ns, int64_t fuel)
     execution->slice_used = 0;
     if (execution->slice_end) /* so that the next check looks at the clock */
         wpy_end_slice(instance);
-    if (fuel) {
+    if (fuel)
         begin_counting(execution, instance);
+    if (fuel || execution->slice_end)
         for (; segment; segment = segment->outer)
             if (segment->activation->deadline == UINT64_MAX)
                 segment->activation->deadline = WPY_DEADLINE_COUNTED;
-    }
     if (execution->owed) {
         int64_t paid = fuel && fuel < execution->owed ? fuel : execution->owed;
 
