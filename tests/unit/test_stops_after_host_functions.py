@@ -37,7 +37,8 @@ CODE = """(module
     (func (export "returning") (loop $again (call $call) (br $again)))
     (func (export "catching")
         (loop $again (try_table (catch_all $again) (call $call)) (br $again)))
-    (func (export "once") (call $call)))"""
+    (func (export "once") (call $call))
+    (func (export "nothing")))"""
 NAMES = "returning", "catching"
 
 
@@ -158,6 +159,30 @@ def test_a_cancelled_call(name):
 
     asyncio.run(main())
     assert calls == [1]
+
+
+def test_a_loop_that_is_closed_over_a_call():
+    entered, leave = threading.Event(), threading.Event()
+    calls = [0]
+
+    def call() -> None:
+        calls[0] += 1
+        if calls[0] == 1:
+            entered.set()
+            assert leave.wait(100)
+        assert calls[0] < 50
+        time.sleep(0.01)
+
+    store = Store()
+    instance = Instance(store, Module(store, CODE), {"host": {"call": call}})
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(instance.exports.returning.call_async())
+    loop.run_until_complete(asyncio.to_thread(entered.wait, 100))
+    loop.close()
+    leave.set()
+    instance.exports.nothing()  # waits until the instance is free
+    assert calls[0] < 50
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 def test_a_signal_where_only_a_built_in_function_runs():

@@ -172,6 +172,7 @@ struct wpy_thread {
     const uint32_t *stop; /* atomic, borrowed: not 0: the calls of this thread must end; NULL: there
                              is no such flag */
     uint32_t interruptions; /* the wpy_interruptions that its calls have looked at */
+    uint32_t returns;       /* of host functions while it has a stop flag; may wrap */
     wpy_group *waits_for;   /* under the registry's lock */
     struct wpy_thread *next_waiting;
     uint64_t signals_checked_at;

@@ -82,12 +82,19 @@ wpy_stop_requested(const wpy_thread *me)
 /* How often instances of this process were interrupted. */
 extern uint32_t wpy_interruptions;
 
-/* Whether the checkpoint must look whether the thread's calls must end: an instance was interrupted
-   since `seen`, the thread's `interruptions` at an earlier time. */
+/* A thread with a stop flag looks at its event loop, too, at the checkpoint. That takes about as
+   long as a quick host function, so the code comes there after each 16th only. */
+#define WPY_RETURNS_MASK 15
+
+/* Whether the checkpoint must look whether the thread's calls must end, since a host function has
+   returned: an instance was interrupted since `seen`, the thread's `interruptions` before. */
 static ALWAYS_INLINE bool
-wpy_stop_may_be_due(const wpy_thread *me, uint32_t seen)
+wpy_stop_may_be_due(wpy_thread *me, uint32_t seen)
 {
-    return UNLIKELY(ATOMIC_LOAD_SEQ(&wpy_interruptions) != seen) || UNLIKELY(me->stop != NULL);
+    if (UNLIKELY(me->stop != NULL) &&
+        (ATOMIC_LOAD(me->stop) || !(++me->returns & WPY_RETURNS_MASK)))
+        return true;
+    return UNLIKELY(ATOMIC_LOAD_SEQ(&wpy_interruptions) != seen);
 }
 
 /* ---- checkpoint.c: the slow paths of wpy_enter ---- */
