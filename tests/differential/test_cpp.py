@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bounds import COMPILING
 from cpp import compiled
 from differential import DifferentialModule, Outcome
 from needs import needs_engine
@@ -18,7 +17,7 @@ from needs import needs_engine
 import wamr
 
 needs_engine()
-pytestmark = [pytest.mark.slow, pytest.mark.seconds(COMPILING)]
+pytestmark = pytest.mark.slow
 
 SOURCE = Path(__file__).with_name("cpp") / "program.cpp"
 PRINTED = """\

@@ -25,6 +25,11 @@ def test_hangs(): wamr.load(TEXT).exports.f()
 @pytest.mark.seconds(200)
 def test_has_longer():
     import time; time.sleep(3)
+def test_compiles():
+    import bounds, signal, time
+    left = signal.getitimer(signal.ITIMER_REAL)[0]
+    with bounds.time_to_compile(): time.sleep(3)
+    assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= left <= 2
 @pytest.mark.parametrize("value", [object(), object(), *{"a", "b", "c"}], ids=repr)
 def test_after(value): pass
 """
@@ -49,7 +54,7 @@ def run(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[s
 @pytest.mark.usefixtures("wat")
 def test_one_that_hangs_fails_alone_and_is_not_tried_again(tmp_path: Path) -> None:
     done = run(tmp_path, HANGS, "-n2", "--seconds=2")
-    assert "1 failed, 7 passed" in done.stdout, done.stdout
+    assert "1 failed, 8 passed" in done.stdout, done.stdout
     assert "FAILED test_it.py::test_hangs" in done.stdout
     assert done.stderr.count("in test_hangs") == 1  # where it hung
 

@@ -14,7 +14,7 @@ import faulthandler
 import os
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,6 +99,21 @@ def stop_timer() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
     else:
         faulthandler.cancel_dump_traceback_later()
+
+
+@contextlib.contextmanager
+def time_to_compile() -> Iterator[None]:
+    """Let a compiler take longer than a test may; afterwards the test has its time again."""
+    if not TIMER:
+        faulthandler.dump_traceback_later(COMPILING, exit=True)
+        yield
+        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        return
+    left, _ = signal.setitimer(signal.ITIMER_REAL, COMPILING)
+    try:
+        yield
+    finally:
+        start_timer(left)  # 0: there was no limit
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

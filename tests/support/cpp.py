@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from needs import needs
+from zig import compile_for_wasi
 
 RUNTIME = Path(__file__).parents[2] / "samples" / "cpp" / "exceptions_runtime.cpp"
 FEATURES = "-mcpu=generic+exception_handling+multivalue+reference_types"
@@ -25,13 +24,7 @@ def compiled(source: Path, folder: Path, form: str) -> Path:
     objects = []
     for path in (source, RUNTIME):
         objects.append(str(folder / f"{path.stem}.o"))
-        _zig(*flags, "-c", str(path), "-o", objects[-1])
+        compile_for_wasi("c++", *flags, "-c", str(path), "-o", objects[-1])
     target = folder / f"{source.stem}-{form}.wasm"
-    _zig("-O1", "-g0", "-nostdlib++", *objects, "-o", str(target))
+    compile_for_wasi("c++", "-O1", "-g0", "-nostdlib++", *objects, "-o", str(target))
     return target
-
-
-def _zig(*arguments: str) -> None:
-    command = [sys.executable, "-m", "ziglang", "c++", "-target", "wasm32-wasi", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

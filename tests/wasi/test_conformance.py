@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from bounds import COMPILING
 from needs import needs_engine
 
 import wamr
@@ -26,7 +25,6 @@ MANY = 200_000  # stops at each check; after these, the program stops at every 9
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.seconds(COMPILING),
     pytest.mark.skipif(sys.platform != "linux", reason="expects the errnos of Linux"),
 ]
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from subprocess import PIPE, TimeoutExpired
 
 import pytest
-from needs import needs
 from time_units import in_units
+from zig import compile_for_wasi
 
 import wamr
 
@@ -21,13 +19,9 @@ SOURCE = Path(__file__).with_name("session") / "lines.c"
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> wamr.Module:
-    needs("ziglang", "test")
-    folder = tmp_path_factory.mktemp("session")
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", "wasm32-wasi", "-O1"]
-    command += [str(SOURCE), "-o", str(folder / "main.wasm")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return wamr.Module(wamr.Engine(), folder / "main.wasm")
+    program = tmp_path_factory.mktemp("session") / "main.wasm"
+    compile_for_wasi("cc", "-O1", str(SOURCE), "-o", str(program))
+    return wamr.Module(wamr.Engine(), program)
 
 
 def test_a_session(module: wamr.Module) -> None:
