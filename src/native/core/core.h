@@ -140,7 +140,7 @@ void wpy_group_move_retained(wpy_group *into, wpy_group *from);
 /* ---- thread.c ---- */
 
 #define WPY_ERROR_RECORDS 8
-#define WPY_ERROR_TEXT 128 /* WAMR's exceptions are no longer */
+#define WPY_ERROR_TEXT 192 /* WAMR's exceptions, and errors with their prefix, are no longer */
 
 /* An error that Python has not taken yet, see runtime/backtrace.c. */
 typedef struct wpy_error_record {

@@ -177,7 +177,7 @@ instantiate(wpy_instance *instance, const wpy_imports *imports, char *error, uin
 static int
 make(wpy_instance *instance, const wpy_imports *imports, wpy_maker *maker)
 {
-    char error[EXCEPTION_BUF_LEN];
+    char error[WPY_ERROR_TEXT];
     WASMModuleInstance *wamr;
     int status;
 

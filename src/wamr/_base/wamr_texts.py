@@ -29,7 +29,12 @@ _TRAP_CODES = {
     "wasi proc exit": "EXIT",
 }
 
-_OUTPUT_LIMIT = "output limit reached: "  # which the limit follows
+# The beginning of a text, up to its details -> the name of a TrapCode.
+_DETAILED = {
+    "output limit reached": "OUTPUT_LIMIT",
+    "out of bounds memory access": "MEMORY_OUT_OF_BOUNDS",
+    "out of bounds table access": "TABLE_OUT_OF_BOUNDS",
+}
 
 # Text -> code and message, where the code's value would be less precise, or the text is unclear.
 _REWORDED = {
@@ -77,9 +82,8 @@ def trap_message(text: str) -> tuple[str, str | None]:
         return message, code
     if text in _TRAP_CODES:
         return "", _TRAP_CODES[text]
-    if text.startswith(_OUTPUT_LIMIT):
-        return text, "OUTPUT_LIMIT"
-    return text, None
+    beginning, separator, _ = text.partition(": ")
+    return text, _DETAILED.get(beginning) if separator else None
 
 
 def link_message(text: str) -> str:
