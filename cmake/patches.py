@@ -30,6 +30,7 @@ FIELDS = ("Subject", "Forwarded", "Test", "Gone-when")  # of a patch's head, in 
 BUILD = "Build"  # may follow them, with one of these
 BUILDS = {
     "debug": "the tests fail without the patch in a debug build only",
+    "undefined": "the tests fail without the patch in a build with UBSan only",
     "needed": "without the patch there is no build: other patches or our C use what it adds",
 }
 
@@ -80,9 +81,9 @@ class Patch:
         return tuple(self.fields["Test"].split())
 
     @property
-    def debug(self) -> bool:
-        """Whether the tests fail without the patch in a debug build only."""
-        return self.fields.get(BUILD) == "debug"
+    def variant(self) -> str:
+        """The build in which the tests fail without the patch: debug, undefined, or "" for all."""
+        return "" if self.needed else self.fields.get(BUILD, "")
 
     @property
     def needed(self) -> bool:

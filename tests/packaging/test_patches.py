@@ -141,13 +141,14 @@ def test_a_malformed_patch_is_refused_with_its_line(
         patches.read(path)
 
 
-@pytest.mark.parametrize("build", ["debug", "needed", ""])
+@pytest.mark.parametrize("build", ["debug", "undefined", "needed", ""])
 def test_a_patch_says_which_build_proves_it(tmp_path: Path, build: str) -> None:
     path = tmp_path / "one.patch"
     field = f"Build: {build}\n" if build else ""
     path.write_text(f"{HEAD}{field}\nBecause.\n---\n{ONE}")
     patch = patches.read(path)
-    assert (patch.debug, patch.needed) == (build == "debug", build == "needed")
+    assert patch.needed == (build == "needed")
+    assert patch.variant == ("" if patch.needed else build)
 
 
 @pytest.mark.parametrize("build", ["release", "", "debug needed"])

@@ -11,8 +11,8 @@ and exits with code 1 if a line of the table is marked WRONG. `make test` does n
   pass in a build that lacks the later ones only: it is this patch that makes them pass.
 - `Build: needed` in the head of a patch says that there is no build without it. That must be true,
   and no other patch may break the build: a failed build says nothing about a test.
-- `Build: debug` says that the patch corrects an assertion. It is left out of a debug build, which
-  must pass with all patches, too.
+- `Build: debug` says that the patch corrects an assertion, `Build: undefined` that only UBSan sees
+  the fault. The patch is left out of such a build, which must pass with all patches, too.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ FAILURES = ("fails", "dies", "the test run dies")  # a skipped test, for example
 
 
 class Variant(NamedTuple):
-    """A build: the names of the patches that it lacks, and whether it is a debug build."""
+    """A build: the names of the patches that it lacks; and debug, undefined or "" (a release)."""
 
-    without: tuple[str, ...]
-    debug: bool
+    without: tuple[str, ...] = ()
+    build: str = ""
 
 
 class Table:
@@ -62,15 +62,15 @@ def main(names: list[str]) -> int:
         print(f"there is no patch {', '.join(sorted(unknown))}")
         return 2
     chosen = [patch for patch in series if not names or patch.name in names]
-    tree = sources.resolve(ROOT, place(Variant((), debug=False)).build).path
+    tree = sources.resolve(ROOT, place(Variant()).build).path
     table = Table()
-    for debug in sorted({patch.debug for patch in chosen}):
-        complete = Variant((), debug)
+    for build in sorted({patch.variant for patch in chosen}):
+        complete = Variant((), build)
         if error := built(complete):  # otherwise each patch would count as proven
             print(f"the package {error}")
             return 1
         for test in dict.fromkeys(
-            t for patch in chosen if patch.debug == debug for t in patch.tests
+            t for patch in chosen if patch.variant == build for t in patch.tests
         ):
             if (result := run(complete, test)) != "passes":
                 table.row("(nothing)", test, result, right=False)
@@ -81,7 +81,7 @@ def main(names: list[str]) -> int:
 
 def prove(table: Table, patch: patches.Patch, dependents: tuple[str, ...]) -> None:
     """Print what happens without a patch, and without those that don't apply without it."""
-    variant = Variant((patch.name, *dependents), patch.debug)
+    variant = Variant((patch.name, *dependents), patch.variant)
     if error := built(variant):
         error = f"needed to build: {error}" if patch.needed else error
         table.row(patch.name, "", error, right=patch.needed)
@@ -92,7 +92,7 @@ def prove(table: Table, patch: patches.Patch, dependents: tuple[str, ...]) -> No
         for test, result in results.items():
             table.row(patch.name, test, result, right=result.startswith(FAILURES))
         if dependents:
-            others = Variant(dependents, patch.debug)
+            others = Variant(dependents, patch.variant)
             error = built(others)
             for test in patch.tests:
                 result = error or run(others, test)
@@ -101,9 +101,13 @@ def prove(table: Table, patch: patches.Patch, dependents: tuple[str, ...]) -> No
 
 
 def environment(variant: Variant) -> dict[str, str]:
-    without = ",".join(variant.without)
-    ours = {"WAMR_WITHOUT_PATCH": without, "WAMR_DEBUG": "1" if variant.debug else "0"}
-    return {**os.environ, **ours}
+    return {
+        **os.environ,
+        "WAMR_WITHOUT_PATCH": ",".join(variant.without),
+        "WAMR_DEBUG": "1" if variant.build == "debug" else "0",
+        "WAMR_SANITIZE": variant.build if variant.build == "undefined" else "",
+        "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1",
+    }
 
 
 def place(variant: Variant) -> iwasm.Layout:
@@ -147,7 +151,7 @@ def run(variant: Variant, test: str) -> str:
         [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", test],
         cwd=ROOT,
         env={
-            **environment(Variant((), debug=False)),
+            **environment(Variant()),
             "PYTHONPATH": str(package(variant)),
             "PYTHONDONTWRITEBYTECODE": "1",
         },

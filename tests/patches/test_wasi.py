@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from wasm_fixtures import (
     descriptors,
     exchange_repeatedly,
     in_process,
+    program,
 )
 
 import wamr
@@ -172,6 +174,23 @@ def test_empty_path_at_the_end_of_the_memory(tmp_path: Path) -> None:
     wasi = WasiFunctions(dirs={"/": tmp_path})
     assert wasi.path_filestat_get(3, 0, 65536, 0, wasi.OUT) == 44
     assert wasi.path_readlink(3, 65536, 0, 65536, 0, wasi.OUT) == 44
+
+
+def test_an_interruption_during_a_call_comes_before_the_next_one() -> None:
+    written: list[bytes] = []
+
+    def write(data: bytes) -> None:
+        written.append(bytes(data))
+        # another thread, since this one's calls would stop without a look at what is due
+        thread = threading.Thread(target=instance.interrupt)
+        thread.start()
+        thread.join()
+
+    text = program("(call $say (i32.const 1024) (i32.const 1))" * 9, "x")
+    instance = wamr.load(text, wasi=wamr.WasiConfig(stdout=write))
+    with pytest.raises(wamr.Trap, match="interrupted"):
+        instance.exports._start()
+    assert written == [b"x"]
 
 
 def test_poll_tells_how_much_can_be_read() -> None:

@@ -6,13 +6,10 @@
  * resumer brings to the next outer one. So exceptions are caught where they would be without a
  * suspension. All of this is a loop: a chain may be longer than the native stack allows calls.
  */
+#include "interp/stack_end.h"
 #include "runtime/exception_types.h"
 #include "runtime/segments.h"
 #include "runtime/enter.h"
-
-/* interp/stack_guard.h: the lowest address of this thread's stack that may be used; NULL: not
-   known. */
-uint8_t *wpy_stack_end(void);
 
 /* What the resumer does. */
 enum wpy_mode {
