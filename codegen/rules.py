@@ -16,26 +16,26 @@ from .header import Function, Header, HeaderError, Type
 # Functions that are written by hand, by their module in wamr._capi, and why.
 BY_HAND = {
     "engines": {
-        "wasm_engine_new": "one engine per process, counted: the same pointer comes back",
-        "wasm_engine_new_with_config": "the same",
+        "wasm_engine_new": "the process has one engine, with a count: C returns one pointer",
+        "wasm_engine_new_with_config": "the process has one engine: C returns one pointer",
         "wasm_engine_delete": "deletes the stores that are left, and refuses while one runs",
-        "wasm_store_new": "the owner of all objects of the store",
+        "wasm_store_new": "the store is the parent of its objects",
         "wasm_store_delete": "deletes what is left in it, and refuses inside its own callback",
     },
     "modules": {
         "wasm_module_new": "AOT code is refused unless it is trusted",
-        "wasm_module_new_ex": "the same; and C may keep pointing to the caller's bytes",
-        "wasm_module_deserialize": "the same as wasm_module_new",
-        "wasm_module_validate": "the same as wasm_module_new",
-        "wasm_module_delete": "C keeps the module until its store goes",
-        "wasm_module_share": "one pointer in C for two objects with two owners",
-        "wasm_module_obtain": "the same",
+        "wasm_module_new_ex": "AOT code is refused; C may keep pointers to the caller's bytes",
+        "wasm_module_deserialize": "AOT code is refused unless it is trusted",
+        "wasm_module_validate": "AOT code is refused unless it is trusted",
+        "wasm_module_delete": "C keeps the module until its store ends",
+        "wasm_module_share": "in C, the module and the shared module are one pointer",
+        "wasm_module_obtain": "in C, the modules of all stores are one pointer",
     },
     "functions": {
         "wasm_func_new": "takes a Python function",
         "wasm_func_new_with_env": "takes a Python function, and runs the finalizer once",
         "wasm_func_copy": "copies share their callback",
-        "wasm_extern_copy": "the same, seen as an extern",
+        "wasm_extern_copy": "copies of a function share their callback",
         "wasm_func_call": "one thread at a time in a store; exceptions of callbacks; references",
     },
     "objects": {
@@ -48,8 +48,8 @@ BY_HAND = {
     },
     "instances": {
         "wasm_instance_new": "imports must be of this store; functions of other instances",
-        "wasm_instance_new_with_args": "the same",
-        "wasm_instance_new_with_args_ex": "the same",
+        "wasm_instance_new_with_args": "imports must be of this store; functions of others",
+        "wasm_instance_new_with_args_ex": "imports must be of this store; functions of others",
         "wasm_instance_delete": "C frees it with the store, and runs the finalizer now",
     },
 }
@@ -57,9 +57,9 @@ BY_HAND = {
 # Additions to docstrings, where the prototype does not say enough.
 NOTES = {
     "wasm_func_call": (
-        "A trap says what went wrong in the function, or what of `args` and `results` does not fit",
-        "its type; NULL: all went well, and `results` is written. See wasm_trap_to_str, and",
-        "wasm_trap_exception for what a callback has raised.",
+        "NULL: the call has succeeded and written `results`. Otherwise the trap says what failed",
+        "in the function, or which of `args` and `results` does not fit its type: see",
+        "wasm_trap_to_str, and wasm_trap_exception for the exception of a callback.",
     ),
     "wasm_func_new": ("`callback` is made with @wasm_func_callback, or a function pointer.",),
     "wasm_func_new_with_env": (
@@ -67,15 +67,15 @@ NOTES = {
         "pointer and a pointer.",
     ),
     "wasm_instance_new": (
-        "`imports` are in the order of wasm_module_imports. NULL: `trap` says which does not fit,",
-        "or what went wrong at the start.",
+        "`imports` are in the order of wasm_module_imports. NULL: `trap` says which import does",
+        "not fit, or what failed in the start function.",
     ),
     "wasm_module_new": (
-        "NULL: the bytes are no module, or it uses exceptions, for which wasm-c-api has no",
-        "functions; wasm_module_load_error says why.",
+        "NULL: the bytes are no valid module, or the module uses exceptions, for which wasm-c-api",
+        "has no functions; wasm_module_load_error says why.",
     ),
-    "wasm_store_delete": ("What is left of the store goes with it, finalizers included.",),
-    "wasm_engine_delete": ("With the last handle, the stores that are left go with it.",),
+    "wasm_store_delete": ("Deletes the objects that are left in the store; runs finalizers.",),
+    "wasm_engine_delete": ("With the last handle, deletes the stores that are left, too.",),
     "wasm_memory_grow": (
         "False: the maximum, or what the machine has, is reached. Data pointers stay valid.",
     ),

@@ -66,7 +66,7 @@ def module_text(header: Header, kinds: set[str], vectors: set[str], by_hand: dic
     out.append("\n# Constants.\n")
     out += [f"{name} = {value}\n" for name, value in header.enums.items()]
     out += [f"{name} = {value}\n" for name, value in header.constants.items()]
-    out.append("\n# Ours: vectors and lists.\n")
+    out.append("\n# Beyond the header: conversion between vectors and lists.\n")
     out += [_LISTS.format(name=name) for name in sorted(vectors)]
     out.append(f"\nDECLARED = {declared_names(header)!r}\n")
     out.append(f"LISTS = {list_names(vectors)!r}\n")
@@ -91,7 +91,7 @@ def docstring(function: Function, parameters: list[Named]) -> str:
     if ARGUMENT_BACK.fullmatch(function.name):
         lines.append("The result is the argument.")
     elif VIEWS.fullmatch(function.name):
-        lines.append("The result is the same object; NULL where it is of another kind.")
+        lines.append("The result is the same object; NULL if the object is of another kind.")
     elif COUNTED.fullmatch(function.name):
         lines.append("The result is the same object with one more handle to delete.")
     elif result.own or OWN_RESULTS.fullmatch(function.name):
@@ -312,14 +312,15 @@ class Wrapper:
 _LISTS = '''
 
 def wasm_{name}_vec_from_list(items):
-    """A new `wasm_{name}_vec_t *` with the items; objects are given to it, as to
-    wasm_{name}_vec_new.
+    """Return a new `wasm_{name}_vec_t *` of the items.
+
+    Takes over items that are objects, as wasm_{name}_vec_new does.
     """
     return from_list(_{name}_vec, items)
 
 
 def wasm_{name}_vec_to_list(vec):
-    """The items of a vector as a list; what the vector owns stays its own."""
+    """Return the items of a vector as a list; the vector still owns them."""
     return to_list(_{name}_vec, vec)
 '''
 

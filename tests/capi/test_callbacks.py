@@ -81,6 +81,38 @@ def test_a_callback_may_keep_its_vectors(world):
         api.wasm_val_vec_delete(args)
 
 
+def test_vectors_that_a_callback_keeps_live_longer_than_the_store(world):
+    kept = []
+
+    def action(args, results):
+        kept.append((args, results))
+        if len(kept) == 1:  # a nested call gets vectors of its own
+            again = api.wasm_val_vec_from_values([api.WASM_I32_VAL(5)])
+            out = api.wasm_val_vec_from_values([api.WASM_INIT_VAL()])
+            assert not api.wasm_func_call(world.inside[0], again, out)
+
+    assert call_inside(world, action) is None
+    world.close()
+    gc.collect()
+    others = [ffi.new("wasm_val_t *", {"kind": api.WASM_F64}) for _ in range(1000)]
+    assert [api.wasm_val_vec_to_values(args) for args, _ in kept] == [[21], [5]]
+    assert [api.wasm_val_vec_to_values(results) for _, results in kept] == [[0], [0]]
+    del others
+
+
+def test_a_callback_that_changes_its_vectors_gets_whole_ones_in_the_next_call(world):
+    seen = []
+
+    def action(args, results):
+        seen.append((api.wasm_val_vec_to_values(args), api.wasm_val_vec_to_values(results)))
+        for vec in (args, results):
+            vec.data, vec.size, vec.num_elems = ffi.NULL, 0, 0
+
+    assert call_inside(world, action) is None
+    assert not api.wasm_func_call(*world.inside)
+    assert seen == [([21], [0])] * 2
+
+
 def test_threads_take_turns_in_a_store(world):
     running, most = [], []
 

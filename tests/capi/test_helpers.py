@@ -65,8 +65,9 @@ def test_values():
     assert not api.wasm_val_same(vals[0], vals[1])
     nan = api.WASM_F64_VAL(math.nan)
     assert api.wasm_val_same(nan, nan)
-    with pytest.raises(OverflowError):
-        api.WASM_I64_VAL(2**63)
+    for make, large in ((api.WASM_I64_VAL, 2**63), (api.WASM_F64_VAL, 10**400)):
+        with pytest.raises(OverflowError):
+            make(large)
     for wrong in ("1", 1.5, None):
         with pytest.raises(TypeError):
             api.WASM_I32_VAL(wrong)
@@ -74,11 +75,16 @@ def test_values():
     assert api.KILOBYTE(2) == 2048
 
 
+V128, UNKNOWN = (ffi.new("wasm_val_t *", {"kind": kind}) for kind in (api.WASM_V128, 99))
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "error", "text"),
     [
         ("wasm_val_value", [5], TypeError, "val must be a"),
         ("wasm_val_value", [None], ValueError, "val must not be NULL"),
+        ("wasm_val_value", [V128], ValueError, "val is a v128, for which a wasm_val_t has no room"),
+        ("wasm_val_value", [UNKNOWN], ValueError, "no kind has the number 99"),
         ("wasm_val_same", [1, 2], TypeError, "a must be a"),
         ("wasm_limits_same", [1, 2], TypeError, "a must be a"),
         ("wasm_byte_vec_same", [1, 2], TypeError, "a must be a"),
@@ -223,9 +229,12 @@ def test_texts(world):
 def test_aot_code_is_refused_until_it_is_trusted(world):
     aot = api.wasm_byte_vec_from_bytes(b"\0aot\x05\0\0\0nothing")
     assert not api.wasm_module_new(world.store, aot)
+    refused = "AOT code is refused: wasm_trust_aot has not allowed it"
+    assert api.wasm_module_load_error(aot) == refused
     api.wasm_trust_aot(True)
     try:
         # Refused for its invalid code, so the file was read.
         assert not api.wasm_module_new(world.store, aot)
+        assert "load failed: " in api.wasm_module_load_error(aot)
     finally:
         api.wasm_trust_aot(False)

@@ -45,11 +45,15 @@ def test_bench(cli):
 def test_bench_says_what_is_wrong(cli):
     call = ("--seconds", "0", "--invoke")
     assert "takes 2" in assert_one_line(cli("bench", *call, "add", "arithmetic.wasm"))
-    assert "exports no" in assert_one_line(cli("bench", *call, "nope", "arithmetic.wasm"))
+    assert "has no export 'nope'" in assert_one_line(cli("bench", *call, "nope", "arithmetic.wasm"))
     assert "is missing" in assert_one_line(cli("bench", "stranger.wasm"))
     assert "zip" in assert_one_line(cli("bench", "zip.wasm"))
     assert "--seconds" in assert_one_line(cli("bench", "--seconds", "x", "args.wasm"))
     assert "ends the program" in assert_one_line(cli("bench", *call, "_start", "args.wasm"))
+    text = """(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1) (func $start (call $exit (i32.const 3))) (start $start))"""
+    ends = assert_one_line(cli("bench", "--seconds", "0", "-", input=text))
+    assert "ends the program, with exit code 3" in ends
     assert cli("bench", *call, "crash", "arithmetic.wasm").returncode == 134
     done = cli("bench", *call, "throw", "throwing.wasm", "3")
     assert done.returncode == 134
@@ -75,6 +79,15 @@ def test_help_and_version(cli):
 def test_no_or_an_unknown_command(cli):
     assert "COMMAND" in assert_one_line(cli())
     assert "'fly'" in assert_one_line(cli("fly"))
+
+
+def test_an_unknown_option_is_named_with_the_command_that_lacks_it(cli):
+    told = "wamr bench: unrecognized arguments: --fuel (see wamr bench --help)\n"
+    assert assert_one_line(cli("bench", "--fuel", "3", "args.wasm")) == told
+    told = "wamr inspect: unrecognized arguments: extra (see wamr inspect --help)\n"
+    assert assert_one_line(cli("inspect", "args.wasm", "extra")) == told
+    told = "wamr: unrecognized arguments: --fly (see wamr --help)\n"
+    assert assert_one_line(cli("--fly")) == told
 
 
 def test_the_manual_names_every_option(cli):

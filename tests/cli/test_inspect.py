@@ -149,6 +149,9 @@ def test_inspect_shows_what_is_broken_or_refused(cli, here):
     assert "malformed: code section: " in done.stdout
     assert "args_get" in done.stdout
     assert inspected(cli, "component.wasm")["kind"] == "component"
+    shown = cli("inspect", "component.wasm").stdout
+    assert shown.startswith("component.wasm: 8 bytes, a component\n")
+    assert "features" not in shown  # they are not known
     assert "looks like a zip file" in assert_one_line(cli("inspect", "zip.wasm"))
 
 

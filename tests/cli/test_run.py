@@ -1,6 +1,7 @@
 """`wamr run`: arguments, directories, environment, limits."""
 
 import os
+import re
 import select
 import subprocess
 from functools import partial
@@ -149,6 +150,40 @@ def test_a_line_break_in_a_name_does_not_end_the_message(wat):
             check("names.wasm", module, wanted)
 
 
+@pytest.mark.parametrize("command", ["run", "validate", "bench", "inspect"])
+def test_a_line_break_in_a_path_does_not_end_the_message(cli, here, command):
+    code = 1 if command == "validate" else 2
+    (here / "two\nlines.wasm").write_bytes(b"PK\x03\x04")
+    assert r"two\nlines.wasm: this is no" in assert_one_line(cli(command, "two\nlines.wasm"), code)
+    assert r"no\nway.wasm: No such file" in assert_one_line(cli(command, "no\nway.wasm"))
+
+
+def test_a_line_break_in_an_argument_does_not_end_the_message(cli, here, wat):
+    text = r"""(module (func (export "a\nb") (param i32)))"""
+    (here / "names.wasm").write_bytes(wat(text))
+    call = ("run", "--invoke", "a\nb", "names.wasm")
+    assert r"a\nb(i32) -> () takes 1 argument, not 0" in assert_one_line(cli(*call))
+    assert r"1 of a\nb must be of type i32, not 'x'" in assert_one_line(cli(*call, "x"))
+    assert r"--un\nknown" in assert_one_line(cli("run", "--un\nknown", "names.wasm"))
+    assert r"no\nway: No such file" in assert_one_line(
+        cli("run", "--dir", "no\nway::/", "cat.wasm")
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("(module)", "not a WASI command: it has no _start; it exports no functions"),
+        ('(module (memory (export "_start") 1))', "its export '_start' is not a function"),
+        ('(module (func (export "_start") (param i32)))', "must be a function () -> (), not (i32)"),
+    ],
+)
+def test_a_module_without_a_start_is_told_what_it_has(wat, text, reason):
+    module = wamr.Module(wamr.Engine(), wat(text))
+    with pytest.raises(Failure, match=re.escape(reason)):
+        check("m.wasm", module, None)
+
+
 @pytest.mark.parametrize(
     ("name", "given", "reason"),
     [
@@ -161,8 +196,8 @@ def test_a_line_break_in_a_name_does_not_end_the_message(wat):
         ("f64", ["one"], "must be of type f64"),
         ("v128", ["0x1" + "0" * 32], "out of the range of v128"),
         ("ref", ["it"], "only null"),
-        ("nope", [], "exports no 'nope', but add, i64, f32, f64, v128, ref, …"),
-        ("mem", [], "'mem' is no function"),
+        ("nope", [], "has no export 'nope'; --invoke can call add, i64, f32, f64, v128, ref, …"),
+        ("mem", [], "'mem' is not a function"),
     ],
 )
 def test_invoke_says_what_is_wrong(cli, name, given, reason):

@@ -158,6 +158,14 @@ def test_a_module_with_exceptions_loads_and_its_features_are_found(wat, feature,
     assert {*contents.uses} <= FEATURES
 
 
+def test_a_compact_import_of_no_names_is_none():
+    types = (1, b"\2\x60\0\0\x60\1\x7f\0")
+    contents = Contents(module(types, (2, b"\1\1m\0\x7e\0\1\0"), (3, b"\1\0"), (10, b"\1\2\0\x0b")))
+    assert contents.problem is None
+    assert contents.imports == []
+    assert contents.function_types() == ["() -> ()"]
+
+
 @pytest.mark.parametrize("spelling", [b"\x69", b"\x63\x69", b"\x64\x69"], ids=bytes.hex)
 def test_a_long_form_of_exnref_is_no_typed_function_reference(spelling):
     type_ = b"\x60\1" + spelling + b"\0"

@@ -38,6 +38,8 @@ def code(*instructions, before=b"\0"):
         (module((1, b"\1\x61\0\0")), "invalid type flag"),
         (module((1, b"\1\x5f\1\x00\0")), "invalid type flag"),  # a struct type of an unknown form
         (module((1, b"\1\x60\1\x10\0")), "unknown value type"),
+        (module((1, b"\1\x60\1\x63" + b"\x65" * 5000 + b"\x70\0")), "unknown value type"),
+        (module((1, b"\1\x60\1\x64" + b"\x62" * 5000 + b"\0\0")), "unknown value type"),
         (module((1, b"\1\x60\1\x63\x09\0\0")), "unexpected end"),  # there is no type 9
         (module((5, b"\1\x10\1")), "invalid limits flags"),
         (module((5, b"\1\x83\1\1")), "invalid limits flags"),
@@ -110,7 +112,15 @@ def test_another_version_is_named():
     assert "unknown binary version: 2; WAMR runs version 1" in refusal(b"\0asm\2\0\0\0")
 
 
+@pytest.mark.parametrize("layer", [2, 256])
+def test_another_layer_is_named(layer):
+    said = refusal(b"\0asm\1\0" + layer.to_bytes(2, "little"))
+    assert f"unknown binary version: 1 of layer {layer}; WAMR runs version 1 of the core" in said
+
+
 def test_a_header_that_is_cut_short_is_no_other_version():
+    assert Contents(b"\0asm").problem == "the header is cut short"
+    assert Contents(b"\0asm\2\0\0\0").problem == "the header is not that of version 1"
     assert "unexpected end" in refusal(b"\0asm\1\0")
 
 
@@ -155,7 +165,10 @@ def test_a_name_is_shown_so_that_a_terminal_does_not_obey_it(wat):
             "(func try rethrow 0 end)",
             "rethrow must name the catch or catch_all of a try that it is in, in function 0, at",
         ),
-        ("(func (try_table (catch_all 5)))", "of a block that the instruction is not in, in func"),
+        (
+            "(func (try_table (catch_all 5)))",
+            "the label must be of a block around the instruction, in function 0",
+        ),
         (
             "(tag $t (param i32)) (func (try_table (catch $t 0)))",
             "type mismatch: a catch clause passes other types than those of its label, in function",
@@ -177,10 +190,13 @@ def test_words_of_the_specification_are_explained(wat, text, told):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (module()[:8] + b"\1\x7f\0", "(type section: the section goes on for 126 bytes more at"),
-        (module((1, b"\1\x60\0\0\0")), "(type section: too many bytes, by 1, at offset 0xe)"),
-        (module(TYPES, TYPES), "(type section: the section is not in its place at offset 0xe)"),
-        (module(TYPES, FUNCTIONS), "(functions 1, function bodies 0, at offset 0x12)"),
+        (
+            module()[:8] + b"\1\x7f\0",
+            "(type section: the last 126 bytes of the section are missing, at",
+        ),
+        (module((1, b"\1\x60\0\0\0")), "(type section: 1 byte too many, at offset 0xe)"),
+        (module(TYPES, TYPES), "(type section: the section is not in its place, at offset 0xe)"),
+        (module(TYPES, FUNCTIONS), "(functions: 1, function bodies: 0, at offset 0x12)"),
     ],
 )
 def test_bytes_that_can_not_be_read_are_told_by_section_and_offset(data, told):
@@ -215,6 +231,16 @@ def test_locals_and_operands_are_counted_together(wat):
     code = "(i32.load8_u (i32.const 0)) " * 900 + "drop " * 900
     said = refusal(wat(f"(module (memory 1) {locals_(32_700, 'i32', code)})"))
     assert "32,700 cells of parameters and locals, and its operand stack comes on top" in said
+
+
+def test_locals_that_leave_no_room_for_operands(wat):
+    said = refusal(wat(f"(module {locals_(32_766, 'i32', '(drop (i32.clz (i32.const 1)))')})"))
+    assert "32,766 cells of parameters and locals, and its operand stack comes on top" in said
+
+
+def test_cells_are_counted_behind_a_parameter_whose_type_has_parentheses(wat):
+    function = f"(func (param (ref exn) i64 i64) (local {'i32 ' * 32_762}))"
+    assert "it has 32,767 cells of parameters and locals;" in refusal(wat(f"(module {function})"))
 
 
 def test_more_locals_than_a_function_may_have(wat):
@@ -291,7 +317,7 @@ def test_only_so_much_of_a_module_is_read_for_an_explanation(what):
     read = [contents.uses.types, contents.imports, contents.exports, contents.bodies]
     assert max(map(len, [*read, contents.sections])) <= MOST
     assert contents.problem is None
-    unknown = f"unknown (99) section: the section is unknown at offset {len(data) - 2:#x}"
+    unknown = f"unknown (99) section: the section is unknown, at offset {len(data) - 2:#x}"
     assert Contents(data).problem == unknown
 
 

@@ -19,7 +19,7 @@ class Malformed(Exception):
     """The bytes from `offset` on don't follow the format."""
 
     def __init__(self, offset: int, problem: str) -> None:
-        super().__init__(f"{problem} at offset 0x{offset:x}")
+        super().__init__(f"{problem}, at offset 0x{offset:x}")
 
 
 class BinaryReader:

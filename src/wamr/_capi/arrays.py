@@ -1,7 +1,9 @@
-"""Arrays of the caller, which vectors are made from: lists, bytes or cffi arrays."""
+"""Arrays of Python, which vectors are made from: lists, bytes or cffi arrays."""
 
 from __future__ import annotations
 
+import weakref
+from functools import partial
 from typing import Any
 
 from .._backend.binding import ffi
@@ -69,6 +71,25 @@ def new_array(type_: Vec, items: Any, function: str, parameter: str) -> Any:
         raise TypeError(f"{function}: {parameter} must be {_items(type_)}: {error}") from None
     except ValueError as error:  # of bytes()
         raise OverflowError(f"{function}: {parameter}: {error}") from None
+
+
+# Id of a struct -> a weak reference to it, and the array that it points to and keeps alive. Ids,
+# since cffi pointers compare by address.
+_arrays: dict[int, tuple[Any, Any]] = {}
+
+
+def vec_of(type_: Vec, data: Any) -> Any:
+    """Return a vector of the array `data`, which lives as long as the vector. Python owns both."""
+    pointer = ffi.new(type_.ctype)
+    pointer.size = pointer.num_elems = len(data)
+    pointer.size_of_elem = type_.size
+    if len(data):
+        pointer.data = data
+    struct = pointer[0]  # always the same object, and alive as long as anything refers to it
+    key = id(struct)
+    # a bound method, since global names may be gone when Python exits
+    _arrays[key] = (weakref.ref(struct, partial(_arrays.pop, key)), data)
+    return pointer
 
 
 def _is_pointer(item: Any) -> bool:

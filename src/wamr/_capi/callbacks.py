@@ -1,8 +1,9 @@
 """Python functions that C calls: imports of a module, and finalizers.
 
 One C function, wpy_api_callback, serves all callbacks; its `env` is a handle of a `HostFunction`.
-Arguments are copies, so that a callback may keep them after the call. An exception becomes a trap
-and is stored; the wasm_func_call that returns the trap attaches the exception to it
+The vectors that a callback gets are copies, which Python owns: a callback may keep them after the
+call, until the next call of the callback overwrites them. An exception becomes a trap and is
+stored; the wasm_func_call that returns the trap attaches the exception to it
 (`wasm_trap_exception`).
 """
 
@@ -14,13 +15,17 @@ from typing import TYPE_CHECKING, Any
 from .._backend.binding import ffi, lib
 from .._base.callables import checked_plain, refuse_unrun
 from .._base.locks import ByThread
-from .handles import NULL, CData, TrackedHandle, find, kind
+from . import arguments
+from .arrays import vec_of
+from .handles import NULL, CData, TrackedHandle, find, kind, typeof
 from .ownership import consumed
+from .vectors import vec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TRAP = kind("trap")
+_FINALIZER = typeof("void(*)(void *)")
 # The exception of a callback while C unwinds, by thread.
 _raised = ByThread()
 
@@ -71,7 +76,10 @@ class HostFunction:
         self.kinds = results
         self.arguments = _values(parameters)
         self.results = _values(results)
-        self.template = bytes(ffi.buffer(self.results[1]))
+        # What they are before each call: the callback may change the structs, too.
+        self.arguments_struct = _copy_of(self.arguments[0])
+        self.results_struct = _copy_of(self.results[0])
+        self.results_data = bytes(ffi.buffer(self.results[1]))
 
     def call(self, args: Any, results: Any) -> Any:
         """Call the function and write the results; return NULL or a trap."""
@@ -79,9 +87,8 @@ class HostFunction:
             mine, out = _values(bytes(len(self.arguments[1]))), _values(self.kinds)
         else:
             mine, out = self.arguments, self.results
-            out_vec, out_data = out
-            ffi.memmove(out_data, self.template, len(self.template))
-            out_vec.data, out_vec.size, out_vec.num_elems = out_data, len(out_data), len(out_data)
+            mine[0][0], out[0][0] = self.arguments_struct, self.results_struct
+            ffi.memmove(out[1], self.results_data, len(self.results_data))
         (mine_vec, mine_data), (out_vec, out_data) = mine, out
         busy, self.busy = self.busy, True
         try:
@@ -101,17 +108,20 @@ class HostFunction:
             if out_data[index].kind != wanted:
                 raise TypeError(f"result {index} has the kind {out_data[index].kind}, not {wanted}")
         if self.kinds:
-            ffi.memmove(results.data, out_data, len(self.template))
+            ffi.memmove(results.data, out_data, len(self.results_data))
         return NULL
 
 
 def _values(kinds: bytes) -> tuple[Any, Any]:
+    """Return a vector of zeros of these kinds, and its data."""
     data = ffi.new("wasm_val_t[]", len(kinds))
     for index, wanted in enumerate(kinds):
         data[index].kind = wanted
-    vec = ffi.new("wasm_val_vec_t *")
-    vec.data, vec.size, vec.num_elems, vec.size_of_elem = data, len(kinds), len(kinds), 16
-    return vec, data
+    return vec_of(vec("val"), data), data
+
+
+def _copy_of(struct: Any) -> Any:
+    return ffi.new("wasm_val_vec_t *", struct[0])[0]
 
 
 def _released_trap(pointer: Any, tracked: TrackedHandle) -> Any:
@@ -164,9 +174,21 @@ def take_raised() -> BaseException | None:
     return _raised.pop(threading.get_ident(), None) if _raised else None
 
 
+def checked_finalizer(value: Any, function: str) -> Any:
+    """Check a finalizer: a callable, a function pointer or None."""
+    if isinstance(value, CData):
+        return arguments.pointer(_FINALIZER, value, function, "finalizer")
+    if value is not None and not callable(value):
+        raise TypeError(
+            f"{function}: finalizer must be made with @wasm_finalizer, be a function pointer or "
+            f"None, not {type(value).__name__}"
+        )
+    return value
+
+
 def finalizer(value: Any, argument: Any) -> tuple[Any, Callable[[], object] | None]:
     """Return a finalizer for C, or NULL, and a function that calls one in Python, or None."""
-    if value is None or (isinstance(value, CData) and not value):
+    if arguments.is_null(value):
         return NULL, None
     if isinstance(value, CData):
         return value, None
@@ -180,5 +202,5 @@ def _finalize(function: Callable[[Any], object], argument: Any) -> None:
 
     try:
         function(NULL if argument is None else argument)
-    except Exception:  # noqa: BLE001 - reported as in __del__
+    except Exception:  # noqa: BLE001 - C has no way to report it to the caller
         sys.excepthook(*sys.exc_info())

@@ -27,7 +27,6 @@ _NUMBERS = typeof("uintptr_t[7]")
 _UNLIMITED = 2 ** (8 * ffi.sizeof("uintptr_t")) - 1
 _CALLBACK = typeof("wasm_func_callback_t")
 _CALLBACK_WITH_ENV = typeof("wasm_func_callback_with_env_t")
-_FINALIZER = typeof("void(*)(void *)")
 
 
 class Signature:
@@ -143,17 +142,10 @@ def _c_callback(callback: Any, with_env: bool, function: str) -> Any:
 
 
 def _env_finalizer(finalizer: Any, env: Any, function: str) -> Any:
-    if isinstance(finalizer, CData):
-        code = arguments.pointer(_FINALIZER, finalizer, function, "finalizer")
-        if not code:
-            return None
+    finalizer = callbacks.checked_finalizer(finalizer, function)
+    if isinstance(finalizer, CData) and finalizer:
         env_pointer = arguments.address(env, function, "env")
-        return lambda: code(env_pointer)
-    if finalizer is not None and not callable(finalizer):
-        raise TypeError(
-            f"{function}: finalizer must be made with @wasm_finalizer, be a function pointer or "
-            f"None, not {type(finalizer).__name__}"
-        )
+        return lambda: finalizer(env_pointer)
     return callbacks.finalizer(finalizer, env)[1]
 
 

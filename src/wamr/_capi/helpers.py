@@ -6,14 +6,12 @@ them; they make new programs shorter.
 
 from __future__ import annotations
 
-import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._backend.binding import ffi, lib
 from .._base.opening import opened
 from . import _generated as c
-from . import arrays, lists, vectors
+from . import arrays, lists, modules, vectors
 from .arguments import address, integer, struct
 from .arguments import present as given
 from .callbacks import Callback, CallbackWithEnv, Finalizer
@@ -88,7 +86,7 @@ def WASM_F32_VAL(z: float) -> Any:  # noqa: N802
 
 
 def WASM_F64_VAL(z: float) -> Any:  # noqa: N802
-    """Return a new `wasm_val_t *` of kind f64. Raises TypeError."""
+    """Return a new `wasm_val_t *` of kind f64. Raises TypeError, OverflowError."""
     return _val(lib.WASM_F64, "f64", _real(z, "WASM_F64_VAL"))
 
 
@@ -126,6 +124,8 @@ def wasm_val_value(val: Any) -> Any:
         return getattr(val.of, name)
     if val.kind in (lib.WASM_EXTERNREF, lib.WASM_FUNCREF):
         return val.of.ref or None
+    if val.kind == lib.WASM_V128:
+        raise ValueError("wasm_val_value: val is a v128, for which a wasm_val_t has no room")
     raise ValueError(f"wasm_val_value: no kind has the number {val.kind}")
 
 
@@ -171,11 +171,6 @@ def wasm_val_vec_to_values(vec: Any) -> list[Any]:
     return [wasm_val_value(vals.data[index]) for index in range(vals.num_elems if vals else 0)]
 
 
-# Id of a struct -> a weak reference to it, and the array that it points to and keeps alive. Ids,
-# since cffi pointers compare by address.
-_arrays: dict[int, tuple[Any, Any]] = {}
-
-
 def WASM_ARRAY_VEC(name: str, items: Iterable[Any] = ()) -> Any:  # noqa: N802
     """Return a `wasm_<name>_vec_t *` that Python owns and that doesn't own its items: no delete.
 
@@ -185,17 +180,7 @@ def WASM_ARRAY_VEC(name: str, items: Iterable[Any] = ()) -> Any:  # noqa: N802
 
 
 def _array_vec(type_: vectors.Vec, items: Iterable[Any], function: str, parameter: str) -> Any:
-    data = arrays.new_array(type_, items, function, parameter)
-    vec = ffi.new(type_.ctype)
-    vec.size = vec.num_elems = len(data)
-    vec.size_of_elem = type_.size
-    if len(data):
-        vec.data = data
-    struct = vec[0]  # always the same object, and alive as long as anything refers to it
-    key = id(struct)
-    # a bound method, since global names may be gone when Python exits
-    _arrays[key] = (weakref.ref(struct, partial(_arrays.pop, key)), data)
-    return vec
+    return arrays.vec_of(type_, arrays.new_array(type_, items, function, parameter))
 
 
 def WASM_EMPTY_VEC(name: str) -> Any:  # noqa: N802
@@ -225,6 +210,8 @@ def wasm_module_load_error(binary: Any) -> str:
     if isinstance(binary, (bytes, bytearray, memoryview)):
         binary = _array_vec(bytes_, binary, function, "binary")
     vec = vectors.read(bytes_, binary, function, "binary")
+    if vec and not modules.loadable(vec):
+        return "AOT code is refused: wasm_trust_aot has not allowed it"
     text = ffi.new("char[256]")
     lib.wpy_api_load_error(vec, text, len(text))
     return str(ffi.string(text).decode(errors="replace"))
@@ -234,9 +221,9 @@ def wasm_module_load_error(binary: Any) -> str:
 def wasm_func_callback(function: Callable[[Any, Any], Any]) -> Callback:
     """Decorate a function of (args, results) for wasm_func_new.
 
-    The function returns a trap or None. It may change both vectors until it returns; `results` has
-    the right kinds already. An exception becomes a trap. The function is kept alive as long as the
-    store, since C may call it.
+    The function returns a trap or None. `results` has the right kinds already. The function may
+    change both vectors until it returns, and keep them; its next call overwrites them. An exception
+    becomes a trap. The function is kept alive as long as the store, since C may call it.
     """
     return Callback(function)
 

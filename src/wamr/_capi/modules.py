@@ -1,7 +1,7 @@
 """Modules: C may keep pointers into their bytes, and a shared module has one pointer in all stores.
 
-AOT code is machine code, which has to be trusted like a shared library. It is rejected, as bytes
-that are no module are, unless `wasm_trust_aot` allows it.
+AOT code is machine code, which has to be trusted like a shared library. It is rejected, like bytes
+that aren't a module, unless `wasm_trust_aot` allows it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ BYTES = vectors.vec("byte")
 _LOAD_ARGS = typeof("LoadArgs *")
 _trusted = False
 
-
 # Locks of shared modules, by pointer: WAMR writes to a module when it links an instance.
 links: dict[Any, Any] = {}
 
@@ -34,7 +33,8 @@ def wasm_trust_aot(trust: bool) -> None:
     _trusted = arguments.boolean(trust, "wasm_trust_aot", "trust")
 
 
-def _loadable(binary: Any) -> bool:
+def loadable(binary: Any) -> bool:
+    """Tell whether C may read these bytes: whether they are no AOT code, or it is trusted."""
     if not binary or binary.size < len(AOT_MAGIC):
         return bool(binary)
     return _trusted or ffi.buffer(binary.data, len(AOT_MAGIC))[:] != AOT_MAGIC
@@ -51,7 +51,7 @@ def wasm_module_deserialize(store: Any, vec: Any) -> Any:
 def _load(function: str, load: Any, store: Any, binary: Any, parameter: str = "binary") -> Any:
     store_pointer, parent = find(STORE, store, function, "store")
     given = vectors.read(BYTES, binary, function, parameter)
-    if not _loadable(given):
+    if not loadable(given):
         return null(MODULE)
     return own_in(parent, MODULE, load(store_pointer, given))
 
@@ -59,7 +59,7 @@ def _load(function: str, load: Any, store: Any, binary: Any, parameter: str = "b
 def wasm_module_validate(store: Any, binary: Any) -> bool:
     store_pointer = handles.use(STORE, store, "wasm_module_validate", "store")
     given = vectors.read(BYTES, binary, "wasm_module_validate", "binary")
-    return _loadable(given) and bool(lib.wasm_module_validate(store_pointer, given))
+    return loadable(given) and bool(lib.wasm_module_validate(store_pointer, given))
 
 
 def wasm_module_new_ex(store: Any, binary: Any, args: Any) -> Any:
@@ -67,7 +67,7 @@ def wasm_module_new_ex(store: Any, binary: Any, args: Any) -> Any:
     store_pointer, parent = find(STORE, store, function, "store")
     given = vectors.read(BYTES, binary, function, "binary")
     options = arguments.struct(_LOAD_ARGS, args, function, "args")
-    if not options or not _loadable(given):
+    if not options or not loadable(given):
         return null(MODULE)
     module = own_in(parent, MODULE, lib.wasm_module_new_ex(store_pointer, given, options))
     if module and options.name:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._backend.binding import ffi, lib
+from .._backend.binding import lib
 from . import arguments, callbacks, handles, ownership
 from .handles import TrackedHandle, find, kind, own_in, typeof
 
 TABLE, REF, GLOBAL = kind("table"), kind("ref"), kind("global")
 TABLETYPE, STORE = kind("tabletype"), kind("store")
 _VAL = typeof("wasm_val_t *")
-_FINALIZER = typeof("void(*)(void *)")
 
 
 def wasm_table_get(table: Any, index: Any) -> Any:
@@ -48,7 +47,7 @@ def wasm_table_set(table: Any, index: Any, ref: Any) -> bool:
 
 def wasm_global_set(global_: Any, val: Any) -> None:
     function = "wasm_global_set"
-    pointer, tracked = find(GLOBAL, global_, function, "global_")
+    pointer = handles.use(GLOBAL, global_, function, "global_")
     value = arguments.struct(_VAL, val, function, "val")
     if not pointer or not value:
         return lib.wasm_global_set(pointer, value)
@@ -65,7 +64,6 @@ def wasm_global_set(global_: Any, val: Any) -> None:
         raise ValueError(f"{function}: val has the kind {value.kind}, the global has {wanted}")
     if wanted == lib.WASM_FUNCREF:
         handles.use(REF, value.of.ref, function, "val.of.ref")
-    del tracked
     return lib.wasm_global_set(pointer, value)
 
 
@@ -112,13 +110,7 @@ def set_host_info(tracked: TrackedHandle | None, info: Any) -> None:
 
 def set_finalizer(tracked: TrackedHandle | None, info: Any, finalizer: Any, function: str) -> Any:
     """Keep the host information alive as long as the object; return the finalizer for C."""
-    if finalizer is not None and not isinstance(finalizer, ffi.CData) and not callable(finalizer):
-        raise TypeError(
-            f"{function}: finalizer must be made with @wasm_finalizer, be a function pointer or "
-            f"None, not {type(finalizer).__name__}"
-        )
-    if isinstance(finalizer, ffi.CData):
-        finalizer = arguments.pointer(_FINALIZER, finalizer, function, "finalizer")
+    finalizer = callbacks.checked_finalizer(finalizer, function)
     for_c, in_python = callbacks.finalizer(finalizer, info)
     if tracked is not None:
         tracked.host_info = (info, finalizer)

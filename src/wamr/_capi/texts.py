@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 _PREFIX, _SUFFIX = "wasm_", "_t *"
-_EXTERN_NAMES = ("func", "global", "table", "memory")
 
 
 def wasm_repr(pointer: Any) -> str:

@@ -73,10 +73,15 @@ def add_bench(commands: Any) -> tuple[str, set[str]]:
 
 
 def _bench(given: argparse.Namespace) -> int:
-    from wamr import TimeoutTrap, Trap, WasmException
+    from wamr import ExitTrap, TimeoutTrap, Trap, WasmException
 
     try:
         steps = _measured(given)
+    except ExitTrap as trap:
+        fail(
+            f"{shown(given.module)}: a step ends the program, with exit code {trap.exit_code}, "
+            "so it can't be repeated"
+        )
     except TimeoutTrap:
         raise Failure(
             f"{shown(given.module)}: timed out after {given.timeout:g} s", TIMEOUT
@@ -123,7 +128,6 @@ def _measured(given: argparse.Namespace) -> dict[str, list[float]]:
     if given.invoke is not None:
         func = instance().exports[given.invoke]
         values = arguments(given.invoke, func, given.args)
-        _fail_on_exit(given.invoke, lambda: func(*values))
         steps["call"] = _times(lambda: func(*values), given.seconds)
     elif "_start" in exports:
         steps["call"] = _times(_program, given.seconds, instance)
@@ -135,15 +139,6 @@ def _program(instance: Any) -> None:
 
     with suppress(ExitTrap):
         instance.exports["_start"]()
-
-
-def _fail_on_exit(name: str, call: Callable[[], object]) -> None:
-    from wamr import ExitTrap
-
-    try:
-        call()
-    except ExitTrap as trap:
-        fail(f"{name} ends the program, with exit code {trap.exit_code}")
 
 
 def _times(

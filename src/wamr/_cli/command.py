@@ -1,8 +1,9 @@
 """The entry point of the commands: parsing, and exit codes of errors.
 
-An error is one line on stderr, and exit code 2. The exit codes of a program that was stopped are
-those of a native one: 124 for a timeout (as with `timeout`), 130 for Ctrl-C, 134 for a trap or an
-uncaught exception (as after abort()).
+A command that fails has exit code 2, and a message of one line on stderr; for imports that are
+missing, of several. The exit codes of a program that was stopped are those of a native one: 124 for
+a timeout (as with `timeout`), 130 for Ctrl-C, 134 for a trap or an uncaught exception (as after
+abort()).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import os
 import signal
 import sys
 
-from .._base.printable import printable
 from .bench import add_bench
 from .execute import add_run
 from .inspect import add_inspect
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
         return USAGE
     except OSError as error:
         _discard_output()
-        complain(f"{prog}: {printable(os_error(error))}")
+        complain(f"{prog}: {os_error(error)}")
         return USAGE
     except MemoryError as error:
         complain(f"{prog}: out of memory{f': {error}' if str(error) else ''}")
@@ -77,7 +77,7 @@ def _parsed(argv: list[str]) -> Any:
     parser = Parser(prog="wamr", description=_ABOUT, epilog=_EXAMPLES)
     version = f"wamr {wamr.__version__} (WAMR {wamr.WAMR_VERSION}, {wamr.WAMR_COMMIT[:12]})"
     parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
     valued = {}
     for add in (add_run, add_inspect, add_validate, add_bench):
         name, options = add(commands)
@@ -87,7 +87,12 @@ def _parsed(argv: list[str]) -> Any:
     if argv and argv[0] in valued:
         own, rest = split(argv[1:], valued[argv[0]])
         argv = [argv[0], *own]
-    given = parser.parse_args(argv)
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:  # `parse_args` would refer to the help of `wamr`, not of the command
+        speaker = commands.choices.get(given.command, parser)
+        speaker.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if given.command is None:
+        parser.error("the following arguments are required: COMMAND")
     given.args = rest
     return given
 

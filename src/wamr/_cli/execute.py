@@ -26,8 +26,8 @@ Everything behind MODULE is the program's own. It sees no file, no directory and
 variable but those named here; stdin, stdout and stderr are this process's."""
 _EXAMPLES = """exit codes:
   the program's own; 124 after --timeout; 130 after Ctrl-C; 134 for a trap or an uncaught
-  exception, whose message and WebAssembly traceback are on stderr; 2 and one line on stderr if it
-  could not be started
+  exception, whose message and WebAssembly traceback are on stderr; 2 if it could not be started,
+  with the reason on stderr
 
 arguments with --invoke, by the function's type:
   i32, i64: 7, -7, 0xff    f32, f64: 1.5, 1e9, 0x1.8p3, inf, nan    v128: 0x0102...    null
@@ -117,21 +117,23 @@ def check(path: str, module: Module, name: str | None) -> None:
     functions = [e for e, type_ in exports.items() if isinstance(type_, FuncType)]
     wanted = "_start" if name is None else name
     type_ = exports.get(wanted)
-    if name is None and type_ != FuncType(()):
-        if type_ is not None:
-            fail(f"{shown(path)}: _start must be a function () -> (), not {type_}")
-        what = "a reactor" if "_initialize" in exports else "no WASI command"
-        fail(f"{shown(path)}: {what}: it has no _start; --invoke calls {_some(functions)}")
+    if type_ is None and name is None:
+        what = "a reactor" if "_initialize" in exports else "not a WASI command"
+        fail(f"{shown(path)}: {what}: it has no _start; {_callable(functions)}")
     if type_ is None:
-        fail(f"{shown(path)}: it exports no {name!r}, but {_some(functions)}")
+        fail(f"{shown(path)}: it has no export {name!r}; {_callable(functions)}")
     if not isinstance(type_, FuncType):
-        fail(f"{shown(path)}: its export {name!r} is no function")
+        fail(f"{shown(path)}: its export {wanted!r} is not a function")
+    if name is None and type_ != FuncType(()):
+        fail(f"{shown(path)}: _start must be a function () -> (), not {type_}")
 
 
-def _some(names: list[str]) -> str:
-    """Return the first names as text."""
+def _callable(names: list[str]) -> str:
+    """Return a sentence about the functions that --invoke can call, with the first names."""
+    if not names:
+        return "it exports no functions"
     shown_names = ", ".join(map(printable_name, names[:6]))
-    return (f"{shown_names}, …" if len(names) > 6 else shown_names) or "no functions at all"
+    return f"--invoke can call {shown_names}{', …' if len(names) > 6 else ''}"
 
 
 def _exit_code(code: int) -> int:

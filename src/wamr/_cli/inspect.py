@@ -7,7 +7,7 @@ from wamr._base.binary_format import MAGIC
 from .._base.printable import printable
 from .options import Parser, add_module
 from .output import OK, Failure, table
-from .source import read, shown
+from .source import file_name, read, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _inspect(given: argparse.Namespace) -> int:
     if given.json:
         import json
 
-        print(json.dumps({"file": shown(given.module), **found}, indent=2))
+        print(json.dumps({"file": file_name(given.module), **found}, indent=2))
     else:
         print(as_text(shown(given.module), found))
     return OK
@@ -125,16 +125,18 @@ def _reason(data: bytes) -> str | None:
 
 def as_text(name: str, found: dict[str, Any]) -> str:
     """Return the description as text, with tables."""
-    named = f" {found['name']!r}" if found["name"] else ""
+    component = found["kind"] == "component"
+    what = "" if component else f"module {found['name']!r}, " if found["name"] else "module, "
     features = [
         f["name"] if f["supported"] else f"{f['name']} (not supported here)"
         for f in found["features"]
     ]
-    lines = [f"{name}: module{named}, {found['size']:,} bytes, {_TITLES[found['kind']]}"]
+    lines = [f"{name}: {what}{found['size']:,} bytes, {_TITLES[found['kind']]}"]
     lines.append("runs here: yes" if found["runs"] else f"runs here: no: {found['reason']}")
     if found["problem"] and not found["runs"]:
         lines.append(f"malformed: {found['problem']}")
-    lines.append(f"features: {', '.join(features) or 'those of WebAssembly 1.0'}")
+    if found["runs"] or found["sections"]:  # otherwise nothing was read that could use a feature
+        lines.append(f"features: {', '.join(features) or 'those of WebAssembly 1.0'}")
     lines += [f"WASI: {abi['module']} ({abi['abi']})" for abi in found["wasi"]]
     if found["memories"]:
         lines.append(f"memory: {'; '.join(found['memories'])} of 64 KiB")

@@ -10,7 +10,8 @@ import math
 import re
 import sys
 
-from .output import USAGE, complain, fail, in_one_line, os_error
+from .._base.printable import printable
+from .output import USAGE, complain, fail, os_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**named)
 
     def error(self, message: str) -> NoReturn:
-        complain(f"{self.prog}: {in_one_line(message)} (see {self.prog} --help)")
+        complain(f"{self.prog}: {printable(message)} (see {self.prog} --help)")
         sys.exit(USAGE)
 
 
@@ -47,7 +48,9 @@ def size(text: str) -> int:
     """Parse a number of bytes: 65536, 64K, 16MiB, 1g."""
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: 65536, 64K, 16M, 1G")
+        raise argparse.ArgumentTypeError(
+            f"must be a size such as 65536, 64K, 16M or 1G, not {text!r}"
+        )
     return int(found[1]) * _UNITS[(found[2] or "").upper()]
 
 
@@ -58,7 +61,7 @@ def whole(text: str) -> int:
     except ValueError:
         number = -1
     if number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, not {text!r}")
     return number
 
 
@@ -69,7 +72,9 @@ def seconds(text: str) -> float:
     except ValueError:
         number = -1.0
     if not (0 <= number < math.inf):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds: 5, 0.5")
+        raise argparse.ArgumentTypeError(
+            f"must be a number of seconds such as 5 or 0.5, not {text!r}"
+        )
     return number
 
 
@@ -81,7 +86,9 @@ def directory(text: str) -> tuple[str, Dir]:
     writable = guest.endswith(":rw")
     guest = guest.removesuffix(":rw").removesuffix(":ro")
     if not (host and colons and guest):
-        raise argparse.ArgumentTypeError(f"{text!r} must look like HOST::GUEST or HOST::GUEST:rw")
+        raise argparse.ArgumentTypeError(
+            f"must look like HOST::GUEST or HOST::GUEST:rw, not {text!r}"
+        )
     return guest, Dir(host, writable=writable)
 
 
@@ -89,7 +96,7 @@ def variable(text: str) -> tuple[str, str]:
     """Parse NAME=VALUE; return both sides."""
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} must look like NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"must look like NAME=VALUE, not {text!r}")
     return name, value
 
 
@@ -161,7 +168,7 @@ def surroundings(given: argparse.Namespace, args: list[str], **stdio: Any) -> di
     guests = [guest for guest, _ in given.dirs]
     for guest in guests:
         if guests.count(guest) > 1:
-            fail(f"--dir: {guest!r} is there twice")
+            fail(f"--dir: {guest!r} is given twice")
     try:
         wasi = wamr.WasiConfig(args=args, env=dict(given.env), dirs=dict(given.dirs), **stdio)
     except ValueError as error:

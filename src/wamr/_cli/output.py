@@ -32,16 +32,20 @@ def fail(message: str) -> NoReturn:
 
 
 def in_one_line(text: str) -> str:
-    """Return the first line of a message, escaped."""
+    """Return the first line of a message, escaped.
+
+    The other lines are of an exception. Names in `text` must be escaped by the caller: a line break
+    in a name would cut the message.
+    """
     return printable(text.strip().split("\n", 1)[0])
 
 
 def os_error(error: OSError) -> str:
-    """Return the message of an OSError, without its number."""
+    """Return the message of an OSError on one line, without its number."""
     reason = error.strerror or str(error)
     if error.filename is None:
-        return reason
-    return f"{os.fsdecode(error.filename)}: {reason}"
+        return printable(reason)
+    return printable(f"{os.fsdecode(error.filename) or repr('')}: {reason}")
 
 
 def complain(text: str) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from .._base.opening import opened
+from .._base.printable import printable
 from .output import Failure, fail, os_error
 
 TYPE_CHECKING = False
@@ -48,9 +49,14 @@ def compiled(store: Store | Engine, path: str) -> Module:
         raise Failure(f"{shown(path)}: {error}") from None
 
 
-def shown(path: str) -> str:
-    """Return the name of a path in messages."""
+def file_name(path: str) -> str:
+    """Return the path, or "stdin" for "-"."""
     return "stdin" if path == "-" else path
+
+
+def shown(path: str) -> str:
+    """Return the path as messages show it, on one line: `in_one_line` cuts at a line break."""
+    return printable(file_name(path))
 
 
 def name_of(path: str) -> str:

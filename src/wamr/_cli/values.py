@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 
+from .._base.printable import printable_name
 from .output import fail
 
 TYPE_CHECKING = False
@@ -23,9 +24,9 @@ def arguments(name: str, func: Func, texts: list[str]) -> list[Any]:
     kinds = func.type.params
     if len(texts) != len(kinds):
         wants = f"{len(kinds)} argument{'' if len(kinds) == 1 else 's'}"
-        fail(f"{name}{func.type} takes {wants}, not {len(texts)}")
+        fail(f"{printable_name(name)}{func.type} takes {wants}, not {len(texts)}")
     return [
-        _value(f"argument {i} of {name}", kind, text)
+        _value(f"argument {i} of {printable_name(name)}", kind, text)
         for i, (kind, text) in enumerate(zip(kinds, texts, strict=True), 1)
     ]
 

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from ..types import ImportType
 
 _WASIP1 = "for WASI preview 1 (wasm32-wasip1)"
-_EMSCRIPTEN = "-sSTANDALONE_WASM makes a module that needs WASI only, where the program allows it"
-_LIBRARY = "link it into a whole module, without -shared or -sSIDE_MODULE"
+_STANDALONE = "-sSTANDALONE_WASM makes a module that needs WASI only, where the program allows it"
+_LINK_OBJECT = "link it with wasm-ld, or leave out clang's -c"
+_LINK_LIBRARY = "link it into a whole module, without -shared or -sSIDE_MODULE"
 
-_EMSCRIPTENS = (
+_EMSCRIPTEN_NAMES = (
     r"_?emscripten_\w+|_?_emscripten_\w+|invoke_[vijfdpe]+|_?_embind_\w+|_?_emval_\w+|"
     r"_?__cxa_(throw|begin_catch|end_catch|rethrow|find_matching_catch\w*|allocate_exception)|"
     r"_?__syscall_\w+|_(abort|tzset|mmap|munmap|msync|localtime|gmtime|mktime|timegm)_js|"
@@ -30,9 +31,9 @@ _EMSCRIPTENS = (
 _ABIS = (
     (
         r"env",
-        _EMSCRIPTENS,
+        _EMSCRIPTEN_NAMES,
         "Emscripten's, which its JavaScript provides",
-        _EMSCRIPTEN,
+        _STANDALONE,
     ),
     (
         r"gojs|go",
@@ -53,18 +54,23 @@ _ABIS = (
         "AssemblyScript's",
         "give functions of these types: abort's arguments are pointers to strings of UTF-16",
     ),
-    (r"GOT\.(mem|func)", r".*", "a shared library's, which is linked when it is loaded", _LIBRARY),
+    (
+        r"GOT\.(mem|func)",
+        r".*",
+        "a shared library's, which is linked when it is loaded",
+        _LINK_LIBRARY,
+    ),
     (
         r"env",
         r"__memory_base|__table_base",
         "a shared library's, which is linked when it is loaded",
-        _LIBRARY,
+        _LINK_LIBRARY,
     ),
     (
         r"env",
         r"__linear_memory|__indirect_function_table|__stack_pointer",
         "an object file's",
-        "link it with wasm-ld, or leave out clang's -c",
+        _LINK_OBJECT,
     ),
     (r"wasm:.*", r".*", "JavaScript's built-in functions, which engines in browsers have", ""),
     (r"js_code|dart2wasm", r".*", "a JavaScript runtime's, of Kotlin or Dart", ""),
@@ -85,11 +91,11 @@ def recognize_abis(wanted: Iterable[ImportType], custom: Iterable[str] = ()) -> 
     """
     found: dict[str, tuple[list[str], str]] = {}
     if "linking" in custom:
-        found["an object file's"] = ([], "link it with wasm-ld, or leave out clang's -c")
+        found["an object file's"] = ([], _LINK_OBJECT)
     wanted = list(wanted)
     short = [f"{each.module}.{each.name}" for each in wanted if re.fullmatch(r"\w\w?", each.name)]
     if len(short) >= _MIN_SHORT and all(each.module == "a" for each in wanted):
-        found["Emscripten's, it seems, with shortened names (-O2 and above)"] = (short, _EMSCRIPTEN)
+        found["Emscripten's, it seems, with shortened names (-O2 and above)"] = (short, _STANDALONE)
     for each in wanted:
         for module, name, abi, advice in _ABIS:
             if re.fullmatch(module, each.module) and re.fullmatch(name, each.name):

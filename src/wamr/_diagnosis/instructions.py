@@ -99,7 +99,7 @@ def scan(reader: Reader) -> None:
 def skip_to(reader: Reader, offset: int) -> int:
     """Read up to the instruction that has the byte before `offset`; return where it begins.
 
-    It may be an unknown one.
+    The instruction may be unknown.
     """
     begin = reader.at
     while reader.at < offset:
@@ -139,7 +139,7 @@ def constant(reader: Reader) -> None:
         if code == 0x0B:
             return
         if code not in _CONSTANT and code not in _ARITHMETIC:
-            raise Malformed(begin, f"0x{code:02x} is no constant instruction")
+            raise Malformed(begin, f"0x{code:02x} is not a constant instruction")
         if code in _ARITHMETIC:
             reader.uses.note("extended-const", "arithmetic in a constant expression", begin)
         if code == 0x23:
@@ -161,7 +161,7 @@ def instruction(reader: Reader) -> int:
     elif code in (0xFB, 0xFC, 0xFD, 0xFE):
         immediates = _prefixed(reader, begin, code, reader.number())
     else:
-        raise Malformed(begin, f"0x{code:02x} is no known instruction")
+        raise Malformed(begin, f"0x{code:02x} is not a known instruction")
     for kind in immediates:
         _IMMEDIATES[kind](reader)
     return code
@@ -239,20 +239,20 @@ def _prefixed(reader: Reader, begin: int, prefix: int, number: int) -> str:
         name = "atomic.fence" if number == 3 else f"0xfe 0x{number:02x}, an atomic one"
         natural = _NATURAL[(number - 0x10) % 7] if number >= 0x10 else (2, 2, 3, 0)[number]
         if number != 3 and (reader.peek() & 0x3F != natural or not reader.uses.memories):
-            raise Malformed(begin, "an atomic instruction without its alignment, or a memory,")
+            raise Malformed(begin, "an atomic instruction needs a memory and its natural alignment")
         note("atomics", f"the instruction {name}", begin)
         return "1" if number == 3 else "m"
     if prefix == 0xFB and number in _GC:
         note("gc", f"the instruction {_GC_NAMES[number]}", begin)
         return _GC[number]
-    raise Malformed(begin, f"0x{prefix:02x} {number} is no known instruction")
+    raise Malformed(begin, f"0x{prefix:02x} {number} is not a known instruction")
 
 
 # ------------------------------------------------------------------ immediates
 def _memory_argument(reader: Reader) -> None:
     begin, align = reader.at, reader.number()
     if align & ~0x40 > 4 or (align & 0x40 and reader.uses.memories < 2):
-        raise Malformed(begin, f"0x{align:x} is no alignment")
+        raise Malformed(begin, f"0x{align:x} is not an alignment")
     if align & 0x40:
         reader.uses.note("multi-memory", "an instruction on another memory", begin)
         reader.index(reader.uses.memories, "memory")
@@ -268,14 +268,14 @@ def _block_type(reader: Reader) -> None:
     else:
         type_ = reader.signed()
         if not 0 <= type_ < len(reader.uses.types):
-            raise Malformed(begin, f"{type_} is no type of a block")
+            raise Malformed(begin, f"{type_} is not a block type")
         reader.uses.note("multi-value", "a block with a type of its own", begin)
 
 
 def _catch(reader: Reader) -> None:
     begin, kind = reader.at, reader.byte()
     if kind > 3:
-        raise Malformed(begin, f"0x{kind:02x} is no kind of catch clause")
+        raise Malformed(begin, f"0x{kind:02x} is not a kind of catch clause")
     if kind < 2:
         _tag(reader)
     reader.number()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# How much of a module is read to explain an error: so many sections, items and instructions, one by
-# one, take a second. A module may be made to take hours.
+# How many sections, items and instructions of a module are read one by one to explain an error. So
+# many take a second; an attacker's module could take hours.
 MOST_STEPS = 500_000
 
 _PACKED = {0x78: "i8", 0x77: "i16"}
@@ -75,7 +75,7 @@ class Uses(dict[str, Use]):
         self.memories = 0
         self.tags = 0
         self.own_constants: set[int] = set()  # the globals that aren't imported and can't change
-        self.max_type = -1  # the greatest index of a type in a type, where it may be defined later
+        self.max_type = -1  # the greatest type index in a type; that type may follow
 
     def count(self) -> None:
         """Count what is read next, an item or an instruction. Raises TooMuchToRead."""
@@ -120,7 +120,7 @@ class Reader(BinaryReader):
         """Read the index of a type whose text begins with `beginning`."""
         begin = self.at
         if not self.uses.types[self.index(len(self.uses.types), "type")].startswith(beginning):
-            raise Malformed(begin, "a type of the wrong form")
+            raise Malformed(begin, "the type has the wrong form")
 
     # ---- types
     def valtype(self) -> str:
@@ -141,7 +141,7 @@ class Reader(BinaryReader):
         if code == _SHARED or code in _HEAPTYPES:
             self.at = begin
             return f"{self.heaptype()}ref"
-        raise Malformed(begin, f"0x{code:02x} is no type of a value")
+        raise Malformed(begin, f"0x{code:02x} is not a value type")
 
     def heaptype(self) -> str:
         """Return a heap type as text."""
@@ -149,11 +149,15 @@ class Reader(BinaryReader):
         if self.peek() == _SHARED:
             self.at += 1
             self.uses.note("shared-everything-threads", "a shared reference type", begin)
-            return f"shared {self.heaptype()}"
+            return f"shared {self._unprefixed_heaptype()}"
         if self.peek() == _EXACT:
             self.at += 1
             self.uses.note("custom-descriptors", "an exact reference type", begin)
-            return f"exact {self.heaptype()}"
+            return f"exact {self._unprefixed_heaptype()}"
+        return self._unprefixed_heaptype()
+
+    def _unprefixed_heaptype(self) -> str:
+        begin = self.at
         number = self.signed()
         if number >= 0:
             self.uses.note("function-references", "a reference to a type of its own", begin)
@@ -188,14 +192,14 @@ class Reader(BinaryReader):
         """Return a byte that must be 0 or 1; what: the noun for messages."""
         begin, value = self.at, self.byte()
         if value > 1:
-            raise Malformed(begin, f"0x{value:02x} is no {what}")
+            raise Malformed(begin, f"0x{value:02x} is not a {what}")
         return value == 1
 
     def limits(self, unit: str) -> str:
         """Return limits as text; unit: "page", or the type of a table's elements."""
         begin, flags = self.at, self.byte()
         if flags > (15 if unit == "page" else 7):  # 8: a page size
-            raise Malformed(begin, f"0x{flags:02x} are no limits' flags")
+            raise Malformed(begin, f"0x{flags:02x} are not the flags of limits")
         minimum = self.number()
         maximum = self.number() if flags & 1 else None
         of = "memory" if unit == "page" else "table"
@@ -207,7 +211,7 @@ class Reader(BinaryReader):
         if flags & 8:
             size = self.number()
             if size > 63:
-                raise Malformed(begin, f"2 to the power of {size} is no size of a page")
+                raise Malformed(begin, f"2**{size} is not a page size")
             self.uses.note("custom-page-sizes", f"a memory with pages of {1 << size} bytes", begin)
         number = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
         if minimum == maximum:
@@ -226,7 +230,7 @@ class Reader(BinaryReader):
         kind, begin = self.valtype(), self.at
         flags = self.byte()
         if flags > 3:
-            raise Malformed(begin, f"0x{flags:02x} is no mutability")
+            raise Malformed(begin, f"0x{flags:02x} is not a mutability")
         if flags & 2:
             self.uses.note("shared-everything-threads", "a shared global", begin)
         return f"{'mutable' if flags & 1 else 'constant'} {kind}"

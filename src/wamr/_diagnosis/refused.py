@@ -19,8 +19,8 @@ from .reader import MOST_STEPS, Reader, TooMuchToRead, Use
 from .sections import Body, Contents
 from .too_large import too_large
 
-# Texts of WAMR that a proposal may be the reason for, and the sections in which its first use is
-# then. Errors in code have a position, which is compared with that of the first use.
+# WAMR's texts for errors that a proposal may cause, each with the sections where the first use of
+# the proposal must then be. Errors in code have a position, which is compared with the first use.
 _SECTIONS = (
     # bytes that are misinterpreted
     (r"unexpected end.*|section size mismatch.*", ("type", "import", "table", "memory", "global")),
@@ -42,36 +42,38 @@ _SECTIONS = (
 # Explanations of WAMR's texts for readers who don't know the specification.
 _MEANING = {
     "catch found without matched try": (
-        "catch and catch_all must be in a try, and behind its catch_all there is no other catch"
+        "catch and catch_all must belong to a try, and no catch may follow its catch_all"
     ),
     "delegate found without matched try": "delegate must end a try that has no catch",
-    "function and code section have inconsistent lengths": "a function has no code, or none has it",
+    "function and code section have inconsistent lengths": (
+        "a function has no body in the code section"
+    ),
     "function and code section have inconsistent lengths or unexpected end": (
-        "a function has no code, or there is code for none"
+        "a function has no body in the code section, or a body has no function"
     ),
     "data count and data section have inconsistent lengths": (
         "the data count section announces another number of data segments than there are"
     ),
     "data count section required": "memory.init and data.drop need a data count section",
-    "integer representation too long": "a number takes more bytes than it may",
+    "integer representation too long": "a number takes more bytes than the format allows",
     "integer too large": "a number is larger than its place in the format allows",
     "invalid rethrow label": "rethrow must name the catch or catch_all of a try that it is in",
     "invalid start function": "it must take nothing and return nothing",
     "malformed catch clause": "try_table knows four kinds of clause, 0 to 3",
     "non-empty tag result type": "the type of a tag must have no results",
-    "section size mismatch": "a section is longer or shorter than what is in it",
+    "section size mismatch": "the size of a section is not that of its contents",
     "section size mismatch: function body END opcode expected": (
         "a function's code does not end where its size says"
     ),
     "size minimum must not be greater than maximum": "of a memory or a table",
-    "type mismatch": "a constant expression, or an element, is of another type than it should be",
+    "type mismatch": "a constant expression, or an element, has the wrong type",
     "undeclared function reference": (
         "ref.func needs a function that an export, a global or an element segment names"
     ),
     "unexpected content after last section or junk after last section": (
-        "a section is out of order, or there is a second one"
+        "a section is out of order, or occurs twice"
     ),
-    "unknown label": "it is of a block that the instruction is not in",
+    "unknown label": "the label must be of a block around the instruction",
     "unknown tag attribute": "the attribute of a tag must be 0, which means an exception",
     "unknown label, unexpected end of section or function": (
         "a branch leads out of more blocks than it is in"
@@ -133,9 +135,11 @@ def _duplicate(contents: Contents) -> str:
 def _other_version(data: bytes) -> CompileError | None:
     if len(data) < 8:
         return None
-    version = int.from_bytes(data[4:6], "little")
+    # The header has a version and a layer, each in two bytes. Core modules are layer 0.
+    version, layer = (int.from_bytes(data[at : at + 2], "little") for at in (4, 6))
+    found = f"{version} of layer {layer}" if layer else f"{version}"
     return CompileError(
-        f"unknown binary version: {version}; WAMR runs version 1 of the core format only"
+        f"unknown binary version: {found}; WAMR runs version 1 of the core format (layer 0) only"
     )
 
 
@@ -156,7 +160,7 @@ def _instruction(contents: Contents, body: Body, read: int) -> range:
     """Return the range of the instruction that contains the byte before the offset `read`."""
     from .instructions import skip_to
 
-    contents.uses.left = MOST_STEPS  # reading the module may have taken all
+    contents.uses.left = MOST_STEPS  # reading the module may have used all of them
     reader = Reader(contents.data, body.code, body.end, contents.uses)
     try:
         begin = skip_to(reader, min(read, body.end))

@@ -105,7 +105,8 @@ class Contents:
     def _read_module(self, data: bytes) -> None:
         reader = self._reader(data, HEADER_BYTES, len(data))
         if data[4:HEADER_BYTES] != VERSION:
-            self.problem = "the header is not that of version 1"
+            cut = len(data) < HEADER_BYTES
+            self.problem = f"the header is {'cut short' if cut else 'not that of version 1'}"
             return
         while reader.at < reader.end:
             try:
@@ -114,7 +115,7 @@ class Contents:
                 self._note("", error)
                 return
         if len(self.bodies) != self._functions:
-            what = f"functions {self._functions}, function bodies {len(self.bodies)},"
+            what = f"functions: {self._functions}, function bodies: {len(self.bodies)}"
             self._note("", Malformed(reader.at, what))
         if self.uses.max_type >= len(self.uses.types):
             self._note("", Malformed(reader.at, f"there is no type {self.uses.max_type}"))
@@ -132,7 +133,8 @@ class Contents:
         reader.at = end
         try:
             if offset + size > reader.end:
-                raise Malformed(begin, f"the section goes on for {offset + size - end} bytes more")
+                missing = offset + size - end
+                raise Malformed(begin, f"the last {_bytes(missing)} of the section are missing")
             if code >= len(_NAMES):
                 raise Malformed(begin, "the section is unknown")
             self.uses.section = name
@@ -178,7 +180,7 @@ class Contents:
         item = readers[name]
         count = len(reader.vector(lambda: item(reader)))
         if reader.at != reader.end:
-            raise Malformed(reader.at, f"too many bytes, by {reader.end - reader.at},")
+            raise Malformed(reader.at, f"{_bytes(reader.end - reader.at)} too many")
         return count
 
     def _custom(self, reader: Reader, section: dict[str, Any]) -> None:
@@ -253,7 +255,7 @@ class Contents:
                 reader.fieldtype()
             self.uses.types.append("struct" if struct else "array")
         else:
-            raise Malformed(begin, f"0x{form:02x} is no form of a type")
+            raise Malformed(begin, f"0x{form:02x} is not the form of a type")
 
     def _import(self, reader: Reader) -> None:
         module, name = reader.text(), reader.text()
@@ -270,9 +272,8 @@ class Contents:
                 self.imports[-1:] = [
                     {"module": module, "name": name, "kind": kind, "type": type_} for name in names
                 ]
-                extra = len(names) - 1
-                self._indices[kind] += [type_] * extra
-                self._count(kind, extra)
+                self._indices[kind][-1:] = [type_] * len(names)
+                self._count(kind, len(names) - 1)
         else:
             self._imported(reader, module, name)
 
@@ -350,7 +351,7 @@ class Contents:
         self.uses.note("exceptions", "a tag", reader.at)
         begin, attribute = reader.at, reader.byte()
         if attribute:
-            raise Malformed(begin, f"0x{attribute:02x} is no attribute of a tag")
+            raise Malformed(begin, f"0x{attribute:02x} is not a tag attribute")
         self.uses.tags += 1
         type_ = self.uses.types[reader.index(len(self.uses.types), "type")]
         # A tag has no results; those of an invalid module are shown.
@@ -372,7 +373,10 @@ class Contents:
                 self.uses.note("mutable-globals", "an exported global that can change", 0)
 
 
-# ------------------------------------------------------------------ items that are not kept
+def _bytes(count: int) -> str:
+    return f"{count} byte{'' if count == 1 else 's'}"
+
+
 def _locals(body: Reader) -> list[tuple[int, str]]:
     """Return a function's locals as pairs (count, type)."""
     return body.vector(lambda: (body.number(), body.valtype()))

@@ -26,7 +26,7 @@ def too_large(contents: Contents, data: bytes, text: str, body: Body | None) -> 
         cells = _cells(contents, body)
         shown = f"{shown_function(data, body.index)} is too large: it has {cells:,} cells of "
         shown += "parameters and locals"
-        if cells < MAX_CELLS:
+        if cells <= MAX_CELLS:
             shown += ", and its operand stack comes on top"
         return f"{shown}; a function can have {MAX_CELLS:,} of both together ({_COUNTED})"
     if text in ("local count too large", "too many locals"):
@@ -58,7 +58,7 @@ def _cells(contents: Contents, body: Body) -> int:
     """Return how many cells a function's parameters and locals take."""
     types = contents.function_types()
     signature = types[body.index] if body.index < len(types) else ""
-    params = signature[1 : signature.find(")")].split(", ")
+    params = signature.partition(") -> ")[0][1:].split(", ")
     return sum(_CELLS.get(p, 1) for p in params if p) + sum(
         n * _CELLS.get(kind, 1) for n, kind in body.locals
     )
