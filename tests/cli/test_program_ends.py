@@ -114,7 +114,7 @@ def test_files_that_are_none(cli, here, command):
         ("component.wasm", "component"),
         ("cut.wasm", "unexpected end"),
         ("wrong.wat", "line 2, column 4"),
-        ("library.wasm", "no WASI command"),
+        ("library.wasm", "not a WASI command"),
         ("reactor.wasm", "a reactor"),
         ("odd.wasm", "must be a function () -> ()"),
         ("stranger.wasm", r"env.f\x1b[31m is missing"),

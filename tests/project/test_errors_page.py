@@ -234,6 +234,8 @@ MAKERS = [
     in_a_store(lambda store: Memory(store, MEMORY), memory_bytes=10),
     lambda: load("(module (table 2 funcref))", limits=ResourceLimits(table_elements=1)),
     imports("(table 10000001 funcref)"),
+    imports('(memory 1) (data (i32.const 65536) "x")'),
+    imports("(table 1 funcref) (func $f) (elem (i32.const 1) $f)"),
     lambda: Memory(Store(), MemoryType(Limits(1, 2))).grow(2),
     lambda: Table(Store(), TABLE).grow(1),
     call("unreachable"),

@@ -203,7 +203,7 @@ def test_what_a_callable_raises_comes_out() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("(module)", "no function _start: it is no WASI command"),
+        ("(module)", "no function _start: it is not a WASI command"),
         ('(module (func (export "_initialize")))', "it is a reactor"),
         (
             '(module (func (export "_start") (param i32)))',

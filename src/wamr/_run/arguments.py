@@ -92,7 +92,7 @@ def _check_command(module: Module) -> None:
             "the program has no _start: it is a reactor, whose functions are called: "
             "wamr.load(…, wasi=wamr.WasiConfig())"
         )
-    raise LinkError("the program has no function _start: it is no WASI command")
+    raise LinkError("the program has no function _start: it is not a WASI command")
 
 
 # ------------------------------------------------------------------ limits
