@@ -175,16 +175,11 @@ wpy_enter_slow(wpy_instance *instance, wpy_activation *activation, uint64_t time
 void
 wpy_instance_interrupt(wpy_instance *instance)
 {
-    wpy_activation *activation;
-
     if (ATOMIC_LOAD(&instance->depth) != 0) /* else the request must not stop a later call */
         ATOMIC_STORE_SEQ(&instance->stop_at, ATOMIC_LOAD(&instance->generation));
     /* suspended calls compare the number; after stop_at, see note_suspended */
     ATOMIC_ADD_SEQ(&instance->interrupts, 1);
     ATOMIC_ADD_SEQ(&wpy_interruptions, 1);
-    for (activation = wpy_innermost_activation(&wpy_self); activation;
-         activation = wpy_outer_activation(activation))
-        wpy_end_slice(activation->instance); /* so that this thread's calls stop at once */
 }
 
 /* The fuel that is left; -1: no limit. Exact between calls and in host functions. */

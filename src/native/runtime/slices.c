@@ -13,7 +13,7 @@
 /* The deadline of activations without one, in a slice. It never comes. It only makes the code visit
    the checkpoint after each host function, which took time, and whose calls have used the same
    fuel. */
-#define WPY_DEADLINE_COUNTED (UINT64_MAX - 2)
+#define WPY_DEADLINE_OF_SLICE (UINT64_MAX - 2)
 
 static int32_t debug_slice;
 
@@ -72,7 +72,7 @@ wpy_begin_slice(wpy_execution *execution, uint64_t ns, int64_t fuel)
     if (fuel || execution->slice_end)
         for (; segment; segment = segment->outer)
             if (segment->activation->deadline == UINT64_MAX)
-                segment->activation->deadline = WPY_DEADLINE_COUNTED;
+                segment->activation->deadline = WPY_DEADLINE_OF_SLICE;
     if (execution->owed) {
         int64_t paid = fuel && fuel < execution->owed ? fuel : execution->owed;
 
