@@ -104,12 +104,8 @@ def stop_timer() -> None:
 @contextlib.contextmanager
 def time_to_compile() -> Iterator[None]:
     """Let a compiler take longer than a test may; afterwards the test has its time again."""
-    if not TIMER:
-        faulthandler.dump_traceback_later(COMPILING, exit=True)
-        yield
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
-        return
-    left, _ = signal.setitimer(signal.ITIMER_REAL, COMPILING)
+    left = signal.getitimer(signal.ITIMER_REAL)[0] if TIMER else SECONDS
+    start_timer(COMPILING)
     try:
         yield
     finally:
