@@ -8,6 +8,7 @@ import pytest
 from capi import api
 from capi_echo import Echo
 from interrupts import interruptions
+from thread_helpers import in_another_thread
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -28,11 +29,6 @@ def adds(world, number):
 
 def add(world, number):
     return adds(world, number)()
-
-
-def in_another_thread(function, *args):
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(function, *args).result()
 
 
 def can_be_used(world):

@@ -36,6 +36,12 @@ def repeatedly(action: Callable[[], object], every: float = 0.02) -> Iterator[No
         thread.join()
 
 
+def in_another_thread(work: Callable[..., Result], *arguments: object) -> Result:
+    """Run work(*arguments) in another thread; return the result, or raise the exception."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work, *arguments).result()
+
+
 def in_threads(count: int, work: Callable[[int], Result]) -> list[Result]:
     """Run work(0), work(1) … at once; return the results, or raise the first exception."""
     barrier = threading.Barrier(count)

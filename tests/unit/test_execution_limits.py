@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from executions import CALLS, events, finish, in_the_middle, instance, suspended
+from thread_helpers import in_another_thread
 from time_units import in_units
 
 import wamr
@@ -111,35 +112,16 @@ def test_the_timeout_of_an_instance_is_for_each_part_of_a_call(unit):
 
 
 # ------------------------------------------------------------------ threads and forks
-def in_thread(function):
-    """Run in another thread; return the result, or raise the exception."""
-    found = []
-
-    def run():
-        try:
-            found.append((function(), None))
-        except BaseException as error:
-            found.append((None, error))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    ((result, error),) = found
-    if error is not None:
-        raise error
-    return result
-
-
 def test_any_thread_goes_on(inst):
     e = inst.exports
     execution = suspended(e.direct, 1)
-    assert in_thread(lambda: execution.send(2).args) == (5,)
-    assert in_thread(lambda: finish(execution, 3)) == 32
+    assert in_another_thread(lambda: execution.send(2).args) == (5,)
+    assert in_another_thread(lambda: finish(execution, 3)) == 32
     execution = in_the_middle(e.spin, 300_000)
-    assert in_thread(lambda: finish(execution)) == 900_000
+    assert in_another_thread(lambda: finish(execution)) == 900_000
     execution = suspended(e.direct, 1)
     with pytest.raises(KeyError):
-        in_thread(lambda: execution.throw(KeyError("x")))
+        in_another_thread(lambda: execution.throw(KeyError("x")))
     assert e.plus(1) == 2
 
 

@@ -21,6 +21,7 @@ from collecting import collect
 from executions import finish, instance, suspended
 from fed_programs import session
 from interrupts import PACKAGE, Interrupted, interrupted, interruptions
+from thread_helpers import in_another_thread
 
 import wamr
 from wamr._base.locks import SoleUse, locked
@@ -31,11 +32,6 @@ pytestmark = [  # of coroutines that an interruption has prevented
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-def in_another_thread(function: Callable[[], Any]) -> Any:
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(function).result()
 
 
 class InUse(Exception):

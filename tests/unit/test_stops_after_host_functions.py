@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
+from thread_helpers import in_another_thread
 
 from wamr import (
     Func,
@@ -61,12 +62,6 @@ def code_with(function: Callable[[], None], name: str = "returning") -> tuple[In
             raise WasmException(tag)
 
     return Instance(store, Module(store, CODE), {"host": {"call": call}}), calls
-
-
-def in_another_thread(function: Callable[[], None]) -> None:
-    thread = threading.Thread(target=function)
-    thread.start()
-    thread.join()
 
 
 @pytest.mark.parametrize("name", NAMES)
