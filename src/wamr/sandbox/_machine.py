@@ -13,6 +13,7 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from math import inf
 from time import perf_counter
 from weakref import finalize
 
@@ -51,6 +52,7 @@ OTHER_PROGRAM = 86  # the exit code of a program that is of another version than
 SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
 _ENOUGH = 256 << 20  # bytes of memory, for an interpreter to start
+_LONGEST_NAP = 3600.0  # seconds; an Event waits for 4294967 seconds at most on some platforms
 _NEARLY = 1 << 20  # bytes: with less memory than this left, an interpreter that dies has no memory
 
 
@@ -220,10 +222,13 @@ class Machine:
         return self._instance.fuel or 0
 
     def nap(self) -> float:
-        """Return the seconds to sleep before the next step, because the code sleeps."""
+        """Return the seconds to sleep before the next step, because the code sleeps.
+
+        A step that comes before the code wakes up changes nothing: the code goes on sleeping.
+        """
         if self._wakes is None:
             return 0.0
-        seconds = max(0.0, self._wakes - monotonic())
+        seconds = min(max(0.0, self._wakes - monotonic()), _LONGEST_NAP)
         left = self._time_left()
         return seconds if left is None else min(seconds, left)
 
@@ -254,7 +259,9 @@ class Machine:
         spent = perf_counter() - begin
         self.seconds += spent
         self._uncounted = SLICE if event.kind == "slice" else self._uncounted + spent
-        self._wakes = event.until if event.kind == "sleep" else None
+        self._wakes = None
+        if event.kind == "sleep":  # for ever, where the event has no time
+            self._wakes = inf if event.until is None else event.until
         if event.kind == "stdin":
             return True
         self.count_files()
