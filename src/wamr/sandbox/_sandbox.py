@@ -63,7 +63,7 @@ class Sandbox:
         begun: Snapshot,
         tools: Functions,
         limits: RunLimits | None,
-        preload: list[str],
+        preload: list[str] | None,
     ) -> None:
         self.limits = checked_limits(limits, RunLimits())
         self._prepared = self.limits  # which the interpreter knows
@@ -74,7 +74,8 @@ class Sandbox:
             self._snapshot = machine.snapshot()
         self._pool = MachinePool(self._snapshot)
 
-    def _preparation(self, preload: list[str]) -> bytes:
+    def _preparation(self, preload: list[str] | None) -> bytes:
+        """Return the message that prepares an interpreter; preload: None keeps what it has."""
         return encode(
             {
                 "tools": self._tools.descriptions,
@@ -160,7 +161,7 @@ class Sandbox:
         self = cls.__new__(cls)
         interpreter = cls._interpreter_of(path_or_module)
         saved = Snapshot.load(path, interpreter.module, trusted=trusted)
-        self._prepare(interpreter, saved, tools, limits, [])
+        self._prepare(interpreter, saved, tools, limits, None)
         return self
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -189,7 +190,7 @@ class Sandbox:
         saved = Snapshot.load(path, self._interpreter.module, trusted=trusted)
         session._machine = machine = Machine(saved, limits, session._files)
         try:
-            machine.prepare(self._preparation([]), _LONGEST)
+            machine.prepare(self._preparation(None), _LONGEST)
         except BaseException:
             session.close()
             raise

@@ -26,6 +26,7 @@ let mostBytes = 0; // of this run
 let depth = 0;
 let output = 0;
 let warm = false;
+let preloaded = ""; // the scripts, as JSON
 
 // ---- messages
 function receive() {
@@ -295,7 +296,12 @@ for (;;) {
       tools.push(tool.name);
       globals[tool.name] = makeTool(tool);
     }
-    for (const source of request.preload) evalScript(source);
+    if (preloaded === "") {
+      for (const source of request.preload) evalScript(source);
+      preloaded = stringify(request.preload);
+    } else if (request.preload !== null && stringify(request.preload) !== preloaded) {
+      std.exit(86); // scripts can't be undone, so a cache of other scripts doesn't fit
+    }
     os.chdir(request.cwd);
     if (!warm) await warmUp();
     continue;

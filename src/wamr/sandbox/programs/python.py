@@ -318,7 +318,7 @@ def _serve(
             raise SystemExit(86)  # the host is of another version
         state["depth"] = request["depth"]
         state["limits"] = {key: request[key] for key in ("output", "tool_bytes")}
-        for name in request["preload"]:
+        for name in request["preload"] or ():
             __import__(name)
         before = dict(tools)
         tools.clear()
