@@ -61,6 +61,7 @@ ELSEWHERE = {
     "this session has ended",
     "this session was closed while it ran code",
     "tool … has returned … that is not JSON: …",
+    "tool … has returned …, which has to be awaited: …",
     "memory is …, and the interpreter alone takes … bytes",
     "the module is no … interpreter for WASI: it exports no …",
 }

@@ -206,3 +206,13 @@ def test_run_refuses_what_a_tool_returns_to_be_awaited(tool, kind):
     with pytest.raises(RuntimeError, match=text):
         sandbox.run("try:\n  tool()\nexcept BaseException: pass")
     assert asyncio.run(sandbox.run_async("tool()")).value in (1, None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_run_async_refuses_a_coroutine_that_a_coroutine_returns():
+    async def tool():
+        return _asynchronous()
+
+    text = "^tool tool has returned a coroutine, which has to be awaited: await it in the tool$"
+    with pytest.raises(RuntimeError, match=text):
+        asyncio.run(Python(tools=[tool], limits=SMALL).run_async("tool()"))

@@ -29,7 +29,13 @@ class MessageError(Exception):
 def encode(value: object) -> bytes:
     """Return a value as JSON in UTF-8. Raises TypeError, ValueError."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(
+            value,
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+            default=_refuse,
+        )
         data = text.encode()
     except UnicodeEncodeError:
         raise ValueError("a str with a lone surrogate is not JSON") from None
@@ -37,6 +43,11 @@ def encode(value: object) -> bytes:
         raise ValueError("it is nested too deeply for JSON") from None
     _check(value, MAX_DEPTH)
     return data
+
+
+def _refuse(value: object) -> None:
+    # json would read `__class__`, which may raise any exception, as proxies do.
+    raise TypeError(f"{type(value).__name__} is not a type of JSON")
 
 
 def _check(value: object, depth: int) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import builtins
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from keyword import iskeyword
+from types import CoroutineType, GeneratorType
 
 from ._json import MessageError, encode
 
@@ -97,15 +98,29 @@ class Tools:
         return self.functions[name](*args, **kwargs)
 
 
-def refuse_awaitable(name: str, value: object) -> None:
-    """Raise RuntimeError if a tool has returned what would have to be awaited."""
-    if not inspect.isawaitable(value):
+def is_awaitable(value: object) -> bool:
+    """As `inspect.isawaitable`, which reads `__class__`: on proxies this may raise anything."""
+    kind = type(value)
+    if issubclass(kind, GeneratorType):
+        generator: Any = value
+        return bool(generator.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+    return issubclass(kind, Awaitable)
+
+
+def drop_awaitable(value: object) -> None:
+    """Close a coroutine that nobody is going to await; otherwise Python warns."""
+    if issubclass(type(value), CoroutineType):
+        coroutine: Any = value
+        coroutine.close()
+
+
+def refuse_awaitable(name: str, value: object, advice: str) -> None:
+    """Raise RuntimeError if a tool's result is awaitable; advice: what to do instead."""
+    if not is_awaitable(value):
         return
-    if inspect.iscoroutine(value):
-        value.close()  # otherwise Python warns that it was never awaited
+    drop_awaitable(value)
     raise RuntimeError(
-        f"tool {name} has returned {_a(type(value).__name__)}, which has to be awaited: use "
-        "run_async"
+        f"tool {name} has returned {_a(type(value).__name__)}, which has to be awaited: {advice}"
     )
 
 
