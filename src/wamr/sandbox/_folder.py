@@ -81,15 +81,22 @@ class Folder:
         self._settled = bool(self._changed % _TICK) and monotonic() - self._made > 1
         return True
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file, in place of what is there; name: a relative path that was checked.
-
-        Raises OSError.
-        """
+    def remove(self, name: str) -> None:
+        """Remove what is in the way of `write`. Raises OSError."""
+        if self.is_untouched():
+            return
         *parts, last = name.split("/")
         folder = self._open(parts, make=True)
         try:
             _remove_entry(folder, last)
+        finally:
+            os.close(folder)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a new file; name: a relative path that was checked. Raises OSError."""
+        *parts, last = name.split("/")
+        folder = self._open(parts, make=True)
+        try:
             file = os.open(last, _CREATE, 0o600, dir_fd=folder)
             with open(file, "wb") as stream:  # noqa: PTH123
                 stream.write(data)

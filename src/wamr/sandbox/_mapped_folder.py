@@ -52,6 +52,9 @@ class MappedFolder(Folder):
         os.utime(self.path, ns=self._times)
         return True
 
+    def remove(self, name: str) -> None:
+        pass  # `write` replaces files
+
     def write(self, name: str, data: bytes) -> None:
         self._files[name] = data
 
