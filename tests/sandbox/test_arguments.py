@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+from pathlib import Path
 
 import pytest
 from sandboxes import SMALL, python
 
 import wamr
-from wamr.sandbox import JavaScript, Python, RunLimits
+from wamr.sandbox import JavaScript, Python, RunLimits, _javascript
 
 
 @pytest.mark.parametrize("code", [None, b"1", 1, ["1"]])
@@ -77,6 +78,19 @@ def test_a_file_that_is_no_interpreter_is_refused(tmp_path):
         wamr.sandbox.SandboxError, match="no Python interpreter for WASI: it exports no _start"
     ):
         Python(wamr.Module(wamr.Engine(), "(module)"))
+
+
+def test_a_relative_path_is_one_in_the_working_directory_of_now(tmp_path, monkeypatch):
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    there.mkdir()
+    elsewhere.mkdir()
+    (there / "engine.wasm").write_bytes(Path(_javascript._installed()).read_bytes())
+    monkeypatch.chdir(there)
+    sandbox = JavaScript("engine.wasm")
+    assert JavaScript("engine.wasm")._interpreter is sandbox._interpreter
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(FileNotFoundError):
+        JavaScript("engine.wasm")
 
 
 @pytest.mark.parametrize(
