@@ -61,6 +61,8 @@ def test_reactions_of_promises_that_nobody_awaits_belong_to_their_run():
         ("new Map([[1, 'a']])", 'Map(1) {1 => "a"}'),
         ("new Set([1])", "Set(1) {1}"),
         ("[undefined]", "[undefined]"),
+        ("[1, , 2]", "[1, undefined, 2]"),
+        ("[[,], 1n]", "[[undefined], 1n]"),
         ("/a/g", "/a/g"),
         ("const a = []; a.push(a); a", "[[Circular]]"),
         ("'\\ud800'", "\ufffd"),
