@@ -41,8 +41,8 @@ def test_limits_must_be_run_limits(limits):
         ("json", TypeError, "preload must be names of modules, not str"),
         (None, TypeError, "preload must be names of modules, not NoneType"),
         ([1], TypeError, "str, not int"),
-        (["a b"], ValueError, "'a b' in preload is no name of a module"),
-        ([""], ValueError, "is no name"),
+        (["a b"], ValueError, "'a b' in preload is not the name of a module"),
+        ([""], ValueError, "is not the name"),
     ],
 )
 def test_preload_must_be_names(preload, error, text):
@@ -75,7 +75,8 @@ def test_a_file_that_is_no_interpreter_is_refused(tmp_path):
             )
         )
     with pytest.raises(
-        wamr.sandbox.SandboxError, match="no Python interpreter for WASI: it exports no _start"
+        wamr.sandbox.SandboxError,
+        match="not a Python interpreter for WASI: it does not export _start",
     ):
         Python(wamr.Module(wamr.Engine(), "(module)"))
 
@@ -145,12 +146,16 @@ async def _asynchronous_generator():
         (
             [lambda: 1],
             ValueError,
-            "'<lambda>' can't be the name of a tool, since it is no identifier",
+            "'<lambda>' can't be the name of a tool, since it is not an identifier",
         ),
         ([functools.partial(len)], TypeError, "has no name"),
         ([len, len], ValueError, "two tools have the name 'len'"),
-        ({"a b": len}, ValueError, "'a b' can't be the name of a tool, since it is no identifier"),
-        ({"": len}, ValueError, "'' can't be the name of a tool, since it is no identifier"),
+        (
+            {"a b": len},
+            ValueError,
+            "'a b' can't be the name of a tool, since it is not an identifier",
+        ),
+        ({"": len}, ValueError, "'' can't be the name of a tool, since it is not an identifier"),
         ({"é": len}, ValueError, "'é' can't be the name of a tool, since it is not ASCII"),
         (
             {"def": len},

@@ -147,7 +147,7 @@ def test_a_session_whose_code_never_lets_it_be_loaded_is_given_up(
     with sandbox().session() as session:
         assert session.run(code).exception is None
         session.save(tmp_path / "session")
-    monkeypatch.setattr("wamr.sandbox._sandbox._LONGEST", 0.3)
+    monkeypatch.setattr("wamr.sandbox._sandbox._LOAD_TIMEOUT", 0.3)
     with pytest.raises(SandboxError, match="the interpreter could not start: time"):
         sandbox().load_session(tmp_path / "session")
 

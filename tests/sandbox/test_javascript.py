@@ -326,7 +326,9 @@ def test_wrong_preloads_are_refused(preload):
 
 
 def test_a_module_that_is_no_engine_is_refused():
-    with pytest.raises(SandboxError, match="no JavaScript interpreter for WASI: it exports no"):
+    with pytest.raises(
+        SandboxError, match="not a JavaScript interpreter for WASI: it does not export"
+    ):
         JavaScript(wamr.Module(wamr.Engine(), "(module)"))
-    with pytest.raises(SandboxError, match="no JavaScript interpreter"):
+    with pytest.raises(SandboxError, match="not a JavaScript interpreter"):
         JavaScript(python()._interpreter.module)

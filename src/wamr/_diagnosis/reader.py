@@ -141,7 +141,7 @@ class Reader(BinaryReader):
         if code == _SHARED or code in _HEAPTYPES:
             self.at = begin
             return f"{self.heaptype()}ref"
-        raise Malformed(begin, f"0x{code:02x} is no type of a value")
+        raise Malformed(begin, f"0x{code:02x} is not a value type")
 
     def heaptype(self) -> str:
         """Return a heap type as text."""

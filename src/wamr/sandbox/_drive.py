@@ -1,4 +1,4 @@
-"""Drivers of turns: in the calling thread, and in asyncio."""
+"""The two drivers of turns: one in the calling thread, one in asyncio."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def _in_thread(function: Callable[[], T], interrupt: Callable[[], object])
     """Call a function in a thread; if the task is cancelled, interrupt it and wait for its end."""
     import asyncio
 
-    begun = allocate_lock()  # taken by the thread, or by who wants it not to begin
+    begun = allocate_lock()  # by the thread, or by a cancellation that comes first
     ended = Event()
     lost: list[BaseException] = []
 

@@ -65,7 +65,8 @@ def interpreter_of(
             lacking = sorted({*exports} - {export.name for export in module.exports})
             if lacking:
                 raise SandboxError(
-                    f"the module is no {name} interpreter for WASI: it exports no {lacking[0]}"
+                    f"the module is not a {name} interpreter for WASI: it does not export "
+                    f"{lacking[0]}"
                 )
             _interpreters[name, key] = interpreter = make(module)
         return interpreter

@@ -1,7 +1,7 @@
 """Tools: functions of the host that code in a sandbox may call.
 
-`Tools` checks them once and describes them, so that an interpreter can make functions with the
-same signatures. `Tools.call` calls one, or begins to; arguments come from an interpreter and are
+`Tools` checks and describes the tools once, so that an interpreter can make functions with the same
+signatures. `Tools.call` calls one, or begins to; arguments come from an interpreter and are
 only passed on. `answer_to` and `error_answer` make the messages that go back.
 """
 
@@ -75,7 +75,7 @@ class Tools:
     def _problem(self, name: str) -> str:
         """Return why this can't be the name of a tool, or ""."""
         if not name.isidentifier():
-            return "no identifier"
+            return "not an identifier"
         if not name.isascii():
             return "not ASCII"
         if iskeyword(name) or name in self._reserved:
@@ -141,7 +141,7 @@ def _is(tool: object, kind: Callable[[object], bool]) -> bool:
 
 # ------------------------------------------------------------------ descriptions
 def _describe(name: str, tool: Callable[..., Any]) -> dict[str, Any]:
-    """Return what an interpreter has to know to make a function."""
+    """Return what an interpreter needs to make a function that calls the tool."""
     annotations = {}
     shown = "(...args)"
     try:
@@ -179,14 +179,14 @@ def _signature(tool: Callable[..., Any]) -> inspect.Signature:
 
 
 def _parameter(parameter: inspect.Parameter) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": parameter.name, "kind": parameter.kind.name}
+    described: dict[str, Any] = {"name": parameter.name, "kind": parameter.kind.name}
     default = parameter.default
     if default is not parameter.empty:
         if default is None or (type(default) in (bool, int, float, str) and _is_json(default)):
-            told["default"] = default
+            described["default"] = default
         else:  # the host fills it in
-            told["shown"] = repr(default) if _is_json(default) else "..."
-    return told
+            described["shown"] = repr(default) if _is_json(default) else "..."
+    return described
 
 
 class _Text:

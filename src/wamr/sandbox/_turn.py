@@ -1,7 +1,7 @@
 """Turns: what a machine does between a request and its result.
 
-A turn knows no thread and no event loop. Who drives it (`_drive.py`) calls `advance`, which runs
-the interpreter for a slice, and does what `advance` asks for: sleep, call a tool, or take the
+A turn knows no thread and no event loop. Its driver (`_drive.py`) calls `advance`, which runs the
+interpreter for a slice, and then does what `advance` returns: sleep, call a tool, or take the
 result.
 """
 
@@ -166,10 +166,10 @@ class Turn:
         )
 
 
-def _exception(told: object) -> ExceptionInfo:
-    """Return the exception that an interpreter tells of. Raises MessageError."""
-    if isinstance(told, dict):
-        texts = [told.get(key) for key in ("type", "message", "traceback")]
+def _exception(data: object) -> ExceptionInfo:
+    """Return the exception in an interpreter's message. Raises MessageError."""
+    if isinstance(data, dict):
+        texts = [data.get(key) for key in ("type", "message", "traceback")]
         found = [text for text in texts if isinstance(text, str)]
         if len(found) == len(texts):
             return ExceptionInfo(*found)
