@@ -106,7 +106,7 @@ def _limits(name: str, limits: object, most: int, unit: str) -> "Limits":
     for bound in (limits.min, limits.max):
         if bound is not None and bound > most:
             raise ValueError(
-                f"{name}: {shown_number(bound)} is beyond the most possible, {most} {unit}"
+                f"{name}: {shown_number(bound)} is more than the maximum, {most} {unit}"
             )
     return limits
 
@@ -255,7 +255,7 @@ def _parse_kinds(text: str, whole: str) -> bytes:
         names = [text] if text else []
     for name in names:
         if name not in _BY_NAME:
-            raise ValueError(f"{name!r} is no type of a value: {whole!r}")
+            raise ValueError(f"{name!r} is not a value type: {whole!r}")
     return bytes([_BY_NAME[name]._code for name in names])
 
 

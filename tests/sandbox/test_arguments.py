@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+from pathlib import Path
 
 import pytest
 from sandboxes import SMALL, python
 
 import wamr
-from wamr.sandbox import JavaScript, Python, RunLimits
+from wamr.sandbox import JavaScript, Python, RunLimits, _javascript
 
 
 @pytest.mark.parametrize("code", [None, b"1", 1, ["1"]])
@@ -40,8 +41,8 @@ def test_limits_must_be_run_limits(limits):
         ("json", TypeError, "preload must be names of modules, not str"),
         (None, TypeError, "preload must be names of modules, not NoneType"),
         ([1], TypeError, "str, not int"),
-        (["a b"], ValueError, "'a b' in preload is no name of a module"),
-        ([""], ValueError, "is no name"),
+        (["a b"], ValueError, "'a b' in preload is not the name of a module"),
+        ([""], ValueError, "is not the name"),
     ],
 )
 def test_preload_must_be_names(preload, error, text):
@@ -74,9 +75,23 @@ def test_a_file_that_is_no_interpreter_is_refused(tmp_path):
             )
         )
     with pytest.raises(
-        wamr.sandbox.SandboxError, match="no Python interpreter for WASI: it exports no _start"
+        wamr.sandbox.SandboxError,
+        match="not a Python interpreter for WASI: it does not export _start",
     ):
         Python(wamr.Module(wamr.Engine(), "(module)"))
+
+
+def test_a_relative_path_is_one_in_the_working_directory_of_now(tmp_path, monkeypatch):
+    there, elsewhere = tmp_path / "there", tmp_path / "elsewhere"
+    there.mkdir()
+    elsewhere.mkdir()
+    (there / "engine.wasm").write_bytes(Path(_javascript._installed()).read_bytes())
+    monkeypatch.chdir(there)
+    sandbox = JavaScript("engine.wasm")
+    assert JavaScript("engine.wasm")._interpreter is sandbox._interpreter
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(FileNotFoundError):
+        JavaScript("engine.wasm")
 
 
 @pytest.mark.parametrize(
@@ -131,12 +146,16 @@ async def _asynchronous_generator():
         (
             [lambda: 1],
             ValueError,
-            "'<lambda>' can't be the name of a tool, since it is no identifier",
+            "'<lambda>' can't be the name of a tool, since it is not an identifier",
         ),
         ([functools.partial(len)], TypeError, "has no name"),
         ([len, len], ValueError, "two tools have the name 'len'"),
-        ({"a b": len}, ValueError, "'a b' can't be the name of a tool, since it is no identifier"),
-        ({"": len}, ValueError, "'' can't be the name of a tool, since it is no identifier"),
+        (
+            {"a b": len},
+            ValueError,
+            "'a b' can't be the name of a tool, since it is not an identifier",
+        ),
+        ({"": len}, ValueError, "'' can't be the name of a tool, since it is not an identifier"),
         ({"é": len}, ValueError, "'é' can't be the name of a tool, since it is not ASCII"),
         (
             {"def": len},
@@ -206,3 +225,13 @@ def test_run_refuses_what_a_tool_returns_to_be_awaited(tool, kind):
     with pytest.raises(RuntimeError, match=text):
         sandbox.run("try:\n  tool()\nexcept BaseException: pass")
     assert asyncio.run(sandbox.run_async("tool()")).value in (1, None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_run_async_refuses_a_coroutine_that_a_coroutine_returns():
+    async def tool():
+        return _asynchronous()
+
+    text = "^tool tool has returned a coroutine, which has to be awaited: await it in the tool$"
+    with pytest.raises(RuntimeError, match=text):
+        asyncio.run(Python(tools=[tool], limits=SMALL).run_async("tool()"))

@@ -147,7 +147,7 @@ def test_a_session_whose_code_never_lets_it_be_loaded_is_given_up(
     with sandbox().session() as session:
         assert session.run(code).exception is None
         session.save(tmp_path / "session")
-    monkeypatch.setattr("wamr.sandbox._sandbox._LONGEST", 0.3)
+    monkeypatch.setattr("wamr.sandbox._sandbox._LOAD_TIMEOUT", 0.3)
     with pytest.raises(SandboxError, match="the interpreter could not start: time"):
         sandbox().load_session(tmp_path / "session")
 
@@ -188,6 +188,22 @@ def test_the_cache_is_made_once_and_again_if_it_does_not_fit(tmp_path):
     path.write_bytes(b"nothing")
     assert Python(cache=path, limits=SMALL).run("1").value == 1
     assert path.stat().st_size > 1000
+
+
+def test_a_cache_of_javascript_fits_the_same_scripts_only(tmp_path):
+    path = tmp_path / "cache"
+    scripts = ["const x = 1; let y = 0; y++"]
+    for _ in range(2):
+        assert type(javascript())(preload=scripts, cache=path).run("x + y").value == 2
+    made = path.stat().st_mtime_ns
+    loaded = type(javascript()).load(path, tools=[echo])
+    assert loaded.run("echo(x + y)").value == 2
+    assert path.stat().st_mtime_ns == made
+    for scripts in (["const x = 5"], []):
+        other = type(javascript())(preload=scripts, cache=path)
+        assert other.run("typeof y").value == "undefined"
+        assert other.run("typeof x").value == ("number" if scripts else "undefined")
+    assert type(javascript()).load(path).run("typeof x").value == "undefined"
 
 
 def test_sandboxes_and_sessions_cannot_be_pickled():

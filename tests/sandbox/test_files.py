@@ -200,6 +200,20 @@ def test_wrong_files_are_refused(files, error, text):
         session.run("1", files=files)
 
 
+def test_two_names_that_are_one_on_a_file_system_without_case_are_refused(monkeypatch):
+    sandbox = python()
+    remove, write = _folder.Folder.remove, _folder.Folder.write
+    monkeypatch.setattr(_folder.Folder, "remove", lambda self, name: remove(self, name.lower()))
+    monkeypatch.setattr(
+        _folder.Folder, "write", lambda self, name, data: write(self, name.lower(), data)
+    )
+    text = r"^files: 'A' and another name are one on this file system$"
+    with pytest.raises(ValueError, match=text):
+        sandbox.run("1", files={"a": b"1", "A": b"2"})
+    with sandbox.session(files={"a": b"1"}) as session:
+        assert session.run("open('a').read()", files={"A": b"2"}).value == "2"
+
+
 def test_files_of_the_most_that_is_allowed_are_no_limit():
     files = {"d/" * 64 + "a": b"1", **{f"{i}/b": b"2" for i in range(300)}}
     result = python().run("open('c', 'w').write('3')", files=files)

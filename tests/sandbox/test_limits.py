@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from time_units import in_units
 
 import wamr
 from wamr.sandbox import JavaScript, Python, RunLimits
+from wamr.sandbox._machine import Machine
 
 ENDLESS = {
     "a loop": "while True: pass",
@@ -37,6 +39,22 @@ def test_what_never_ends_is_stopped(name):
     assert result.limit == "time" or (name == "a big number" and result.limit == "memory")
     assert not result.ok
     assert result.duration >= 0.2 or result.limit == "memory"
+
+
+@pytest.mark.parametrize("milliseconds", ["9.3e12", "1e15", "1e18"])
+def test_a_sleep_without_an_end_is_a_wait_for_the_limit(milliseconds, monkeypatch):
+    naps, steps, step = [], itertools.count(), Machine.step
+
+    def counted_step(machine):
+        assert next(steps) < 100, "the host keeps asking instead of sleeping"
+        return step(machine)
+
+    monkeypatch.setattr(Machine, "step", counted_step)
+    monkeypatch.setattr("wamr.sandbox._drive._sleep", lambda machine, seconds: naps.append(seconds))
+    code = f"const os = await import('qjs:os'); os.sleep({milliseconds})"
+    result = javascript().run(code, limits=RunLimits(time=10_000))
+    assert (result.limit, len(naps)) == ("time", 3)
+    assert max(naps) == 3600
 
 
 @in_units

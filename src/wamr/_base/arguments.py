@@ -38,7 +38,7 @@ def checked_index(name: str, value: object) -> int:
 def checked_bool(name: str, value: object) -> bool:
     """Return the argument `name`; TypeError if it is no bool. For what allows something.
 
-    Any other value is refused, since "no" is true.
+    Any other value is refused: the str "no" would count as true.
     """
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be a bool, not {type(value).__name__}")

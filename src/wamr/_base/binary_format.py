@@ -1,7 +1,7 @@
 """Codes of the WebAssembly binary format. Spec: chapter 5.
 
 Our C describes imports, exports and signatures with the same codes (src/native/include/wpy.h).
-Bare numbers for them stand nowhere else.
+No other file has bare numbers for them.
 """
 
 from __future__ import annotations

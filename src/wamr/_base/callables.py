@@ -1,4 +1,4 @@
-"""Checks of callables that wasm code calls: what they return must be run, or be a result.
+"""Checks that callables for wasm code return results: no coroutines, generators or awaitables.
 
 Nothing would run a generator that a host function returns, or a coroutine that a stream returns.
 `checked_plain` rejects coroutine and generator functions when they are passed, `checked_host` only

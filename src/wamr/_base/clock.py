@@ -1,7 +1,7 @@
 """The clock of timeouts and waits: the one that our C reads.
 
-It is `time.monotonic`, but on Windows before Python 3.13, where that one has ticks of 16 ms and
-C's is the clock of `time.perf_counter`.
+This is `time.monotonic`, except on Windows before Python 3.13: `time.monotonic` has ticks of 16 ms
+there, and our C reads the clock of `time.perf_counter`.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ _BEGINNINGS = (
     (
         b"data:application/wasm",
         "a module in a data URL",
-        "base64.b64decode what is behind the comma",
+        "base64.b64decode what follows the comma",
     ),
 )
 _TAR = (257, b"ustar")

@@ -1,16 +1,16 @@
-"""Locks that neither an exception nor a fork leaves taken; no other Python code takes a lock.
+"""Locks that neither an exception nor a fork leaves held; no other Python code takes a lock.
 
 A signal handler may raise an exception after any call: also after the one that has taken a lock,
-before the code that gives it back is reached. In CPython 3.14 that is so within `with lock:`, too.
+before the code that releases it is reached. In CPython 3.14 that is so within `with lock:`, too.
 Here a lock is taken inside of `try`. Between the beginning of `finally` and the release there is no
 call, and no `if` that jumps, so CPython runs no handler there (3.10 runs them at jumps). The code
 that needs the lock is a function: in CPython 3.14, the jump at the end of a loop is not always part
 of the `try` that the loop is in. PyPy may run a handler before any bytecode: the second `finally`
 is for it.
 
-In the child of a fork only the thread that has forked exists. A lock that another thread had would
-stay taken, so `new_lock` makes locks that the child renews. That thread has stopped between two of
-its steps, where an exception could have ended it, too.
+In the child of a fork only the thread that has forked exists. A lock that another thread held would
+stay held, so `new_lock` makes locks that the child renews. The other thread has stopped between two
+of its steps, where an exception could have ended it, too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _renewed = WeakRegistry()
 
 
 def new_lock() -> Any:
-    """Return an RLock for `locked`, which the child of a fork finds free or has itself."""
+    """Return an RLock for `locked`, which the child of a fork finds free, or holds itself."""
     lock = RLock()
     _locks.add(new_key(), lock)
     return lock

@@ -1,7 +1,7 @@
-"""Opening files to read, with the same errors everywhere: Windows denies to open a directory.
+"""Opening files to read, with the same errors everywhere: Windows refuses to open a directory.
 
-To open or read a named pipe or a device may take for ever, so they are refused. A pipe that this
-process has, as in /dev/stdin and /dev/fd, is read to its end.
+Named pipes and devices are refused, since opening or reading them may block forever. A pipe that
+this process has open, as in /dev/stdin and /dev/fd, is read to its end.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PerThread:
-    """A value for each thread, which is set while functions run, also one within the other.
+    """A value for each thread, which is set while a function runs. Such functions may be nested.
 
     Unlike a context variable, it is the same in callbacks that C makes in the thread.
     """

@@ -1,4 +1,4 @@
-"""Names in texts for people: a module chooses them, and a terminal obeys what it prints."""
+"""Names made safe for messages: modules choose them, and terminals obey control characters."""
 
 from __future__ import annotations
 

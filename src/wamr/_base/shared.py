@@ -23,8 +23,8 @@ else:  # without type variables, since `typing` takes long to import
     class Shared(dict):
         """A mapping of shared values, which `share` adds.
 
-        It is emptied when it is full, and then filled again: to find out which values are needed
-        least would take longer than to make them.
+        It is emptied when it is full, and then filled again: finding the values that are needed
+        least would take longer than making them again.
         """
 
         __slots__ = ()

@@ -1,4 +1,4 @@
-"""The arguments of `throw`, of generators and what has their protocol."""
+"""The arguments of `throw`, a method of generators and of objects with the same protocol."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from ._limits import LimitName, RunLimits
 
-_ENVELOPE = 4096  # what a message may have besides its value
+_ENVELOPE = 4096  # bytes of a message besides its value
 
 
 class LimitReached(Exception):
-    """Ends a run from within a stream."""
+    """What the code has written to a stream reaches a limit, which ends the run."""
 
     def __init__(self, limit: LimitName) -> None:
         super().__init__(limit)
@@ -50,11 +50,11 @@ class Channel:
         self._left = output  # that the code may still write
         self._longest = message
         self._pending = bytearray()  # of stderr: an incomplete message, or perhaps a marker
-        self._in_message = False  # whether it begins with a marker
+        self._in_message = False  # whether `_pending` begins with a marker
 
     def begin(self, limits: RunLimits) -> str:
         """Begin a run; return its marker without the NULs around it."""
-        most = max(limits.output, limits.tool_bytes)  # which JavaScript counts as characters
+        most = max(limits.output, limits.tool_bytes)  # JavaScript counts characters: 3 bytes
         self._clear(limits.output, 3 * most + _ENVELOPE)
         text = os.urandom(16).hex()
         self.marker = f"\0{text}\0".encode()
@@ -78,7 +78,7 @@ class Channel:
         self._write(self.stdout, data)
 
     def write_stderr(self, data: bytes) -> None:
-        """Keep what the code writes, but for messages. Raises LimitReached, MessageError."""
+        """Keep what the code writes, without the messages. Raises LimitReached, MessageError."""
         pending = self._pending
         looked = max(len(pending), len(self.marker)) if self._in_message else len(self.marker)
         pending += data

@@ -1,11 +1,12 @@
-"""Drivers of turns: in the calling thread, and in asyncio."""
+"""The two drivers of turns: one in the calling thread, one in asyncio."""
 
 from __future__ import annotations
 
-import inspect
 from _thread import allocate_lock
 from contextlib import suppress
 from threading import Event
+
+from ._tools import drop_awaitable, is_awaitable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,12 +75,12 @@ async def drive_async(turn: Turn, first: Callable[[], object]) -> Result:
         elif then == "call":
             try:
                 value = turn.call()
-                if inspect.isawaitable(value):
+                if is_awaitable(value):
                     value = await _until_woken(turn.machine, value)
             except Exception as error:  # noqa: BLE001 - the code gets it
                 turn.failed(error)
             else:
-                turn.answer(value)
+                turn.answer(value, awaited=True)
     return turn.result
 
 
@@ -115,8 +116,7 @@ async def _until_woken(machine: Machine, awaitable: Awaitable[T]) -> T | None:
     machine.wake = wake
     try:
         if machine.interrupted:
-            if inspect.iscoroutine(awaitable):
-                awaitable.close()
+            drop_awaitable(awaitable)
             return None
         return await awaitable
     except asyncio.CancelledError:
@@ -142,7 +142,7 @@ async def _in_thread(function: Callable[[], T], interrupt: Callable[[], object])
     """Call a function in a thread; if the task is cancelled, interrupt it and wait for its end."""
     import asyncio
 
-    begun = allocate_lock()  # taken by the thread, or by who wants it not to begin
+    begun = allocate_lock()  # by the thread, or by a cancellation that comes first
     ended = Event()
     lost: list[BaseException] = []
 

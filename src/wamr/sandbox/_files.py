@@ -75,9 +75,18 @@ class Files:
         self.put(files)
 
     def put(self, files: Mapping[str, bytes]) -> None:
-        """Write files. Raises OSError."""
+        """Write files, in place of what is there.
+
+        Raises OSError, and ValueError if two names are one on this file system.
+        """
+        for name in files:  # all before the first is written, so that a file that is there is new
+            self._folder.remove(name)
         for name, data in files.items():
-            self._folder.write(name, data)
+            try:
+                self._folder.write(name, data)
+            except FileExistsError:
+                text = f"files: {name!r} and another name are one on this file system"
+                raise ValueError(text) from None
             self._seen[name] = _digest(data)
 
     def all(self, most: int) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Private directories, one for each machine, which are used again if nothing was done in them.
+"""Private directories, one for each machine, which are reused if nothing was done in them.
 
 Making and removing a directory may take longer than everything else in a run, and most code writes
 no files. A directory goes back to the pool only if its times say that no entry was ever made in
@@ -32,9 +32,8 @@ MOST_ENTRIES = 10_000
 DEEPEST = 64  # folders in one another
 _MOST_KEPT = 64
 _UNTOUCHED = 1  # the modification time of a new directory: nanoseconds after 1970
-_TICK = (
-    10_000_000  # nanoseconds: more than clocks of file systems take for a step, except coarse ones
-)
+# Nanoseconds: more than one step of a file system's clock, unless that is a coarse one.
+_TICK = 10_000_000
 
 
 class TooManyFiles(Exception):
@@ -42,16 +41,17 @@ class TooManyFiles(Exception):
 
 
 class Folder:
-    """An empty directory of this machine's own; `release` gives it back, with all that is in it.
+    """A private directory of one machine, empty at first.
 
-    The child of a fork has the machines of its parent, too, and leaves their directories alone.
+    `release` removes the directory with its contents, or returns it to the pool if it is clean. The
+    child of a fork has the machines of its parent, too, and leaves their directories alone.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._process = os.getpid()
         self._made = monotonic()
-        self._settled = False  # it was seen to be empty after the tick of its creation
+        self._settled = False  # whether it was seen to be empty after the tick of its creation
         os.utime(path, ns=(_UNTOUCHED, _UNTOUCHED))
         self._changed = os.stat(path).st_ctime_ns  # noqa: PTH116
 
@@ -81,15 +81,22 @@ class Folder:
         self._settled = bool(self._changed % _TICK) and monotonic() - self._made > 1
         return True
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file, in place of what is there; name: a relative path that was checked.
-
-        Raises OSError.
-        """
+    def remove(self, name: str) -> None:
+        """Remove what is in the way of `write`. Raises OSError."""
+        if self.is_untouched():
+            return
         *parts, last = name.split("/")
         folder = self._open(parts, make=True)
         try:
             _remove_entry(folder, last)
+        finally:
+            os.close(folder)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a new file; name: a relative path that was checked. Raises OSError."""
+        *parts, last = name.split("/")
+        folder = self._open(parts, make=True)
+        try:
             file = os.open(last, _CREATE, 0o600, dir_fd=folder)
             with open(file, "wb") as stream:  # noqa: PTH123
                 stream.write(data)
@@ -166,7 +173,7 @@ class Folder:
                 os.close(folder)
 
     def release(self) -> None:
-        """Remove everything, or keep the directory for others if there never was anything."""
+        """Remove the directory with its contents, or put it into the pool if it is clean."""
         if self._process != os.getpid():
             return
         with suppress(OSError):
@@ -220,7 +227,7 @@ def _remove_entry(folder: int, name: str) -> None:
 
 
 def _clear(folder: int) -> None:
-    """Remove everything in a folder. What is in the folders there is moved up, so none is deep."""
+    """Remove everything in a folder. Contents of inner folders are moved up, so none is deep."""
     moved, number = os.urandom(8).hex(), 0
     while names := os.listdir(folder):
         for name in names:
@@ -264,7 +271,7 @@ class _Pool:
                 folder = self._kept.pop()
             except IndexError:
                 break
-            with suppress(OSError):  # somebody has tidied up
+            with suppress(OSError):  # something has removed it, as cleaners of temporary files do
                 if folder.is_untouched():
                     return folder
         path = os.path.join(self._base, str(next(self._numbers)))  # noqa: PTH118

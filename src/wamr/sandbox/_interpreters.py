@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import blake2b
 from os import PathLike, fspath
 from pathlib import Path
@@ -49,7 +50,7 @@ def interpreter_of(
         path = fspath(path_or_module)
         if not isinstance(path, str):
             raise TypeError("the path of an interpreter must be a str, not bytes")
-        key = path
+        key = os.path.abspath(path)  # noqa: PTH100 - the process may change its directory
     else:
         raise TypeError(
             f"wamr.sandbox.{name} takes a path or a Module, not {type(path_or_module).__name__}"
@@ -64,7 +65,8 @@ def interpreter_of(
             lacking = sorted({*exports} - {export.name for export in module.exports})
             if lacking:
                 raise SandboxError(
-                    f"the module is no {name} interpreter for WASI: it exports no {lacking[0]}"
+                    f"the module is not a {name} interpreter for WASI: it does not export "
+                    f"{lacking[0]}"
                 )
             _interpreters[name, key] = interpreter = make(module)
         return interpreter

@@ -1,8 +1,8 @@
 """JSON between a host and code that it doesn't trust.
 
 Values of the host are checked when they are encoded, so that a mistake is found where it was made.
-What comes from an interpreter is decoded within bounds: `decode` raises MessageError, whatever it
-gets.
+What comes from an interpreter is decoded within bounds: whatever it gets, `decode` raises no
+exception but MessageError.
 """
 
 from __future__ import annotations
@@ -17,19 +17,25 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 _MAX_DIGITS = 4300  # as int() has it: more take quadratic time
-# What a number that is too long, or too large for a float, contains; so may strings.
+# Matches each number that is too long, or too large for a float, and perhaps text in strings.
 _SUSPICIOUS = re.compile(rb"[0-9]{200}|[eE]\+?[0-9]{3}")
 _CONTAINERS = (dict, list, tuple)
 
 
 class MessageError(Exception):
-    """A message of an interpreter is no JSON, or none that is accepted."""
+    """A message of an interpreter is not JSON, or is JSON that the host rejects."""
 
 
 def encode(value: object) -> bytes:
     """Return a value as JSON in UTF-8. Raises TypeError, ValueError."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(
+            value,
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+            default=_refuse,
+        )
         data = text.encode()
     except UnicodeEncodeError:
         raise ValueError("a str with a lone surrogate is not JSON") from None
@@ -37,6 +43,11 @@ def encode(value: object) -> bytes:
         raise ValueError("it is nested too deeply for JSON") from None
     _check(value, MAX_DEPTH)
     return data
+
+
+def _refuse(value: object) -> None:
+    # json would read `__class__`, which may raise any exception, as proxies do.
+    raise TypeError(f"{type(value).__name__} is not a type of JSON")
 
 
 def _check(value: object, depth: int) -> None:
@@ -62,9 +73,9 @@ def decode(data: bytes) -> dict[str, Any]:
     try:
         value = decoder.decode(data.decode())
     except (ValueError, RecursionError) as error:
-        raise MessageError(f"it is no JSON: {type(error).__name__}") from None
+        raise MessageError(f"it is not JSON: {type(error).__name__}") from None
     if not isinstance(value, dict):
-        raise MessageError("it is no object")
+        raise MessageError("it is not an object")
     try:
         _check(value, MAX_DEPTH + 3)
         if b"\\u" in data:
@@ -82,7 +93,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _integer(digits: str) -> int:

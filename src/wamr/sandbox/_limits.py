@@ -1,4 +1,4 @@
-"""RunLimits of a run in a sandbox."""
+"""`RunLimits`: what a run in a sandbox may use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     ]
 
 _MAX = 1 << 40
-_RANGES = {  # least and greatest values, and whether None is allowed: no limit
+_RANGES = {  # minimum, maximum, and whether None (no limit) is allowed
     "memory": (1 << 20, 1 << 32, True),
     "fuel": (0, (1 << 62) - 1, True),
     "output": (0, _MAX, False),

@@ -3,8 +3,8 @@
 A machine runs in slices, so that the time that it has used is known, and other machines can run in
 between. This module knows nothing about the messages that are sent.
 
-One user after another may lease a machine (`_machine_pool.py`): it is reset in between. A user that
-is late with an interruption must not meet the next one, so interruptions name the lease.
+Users lease a machine one after another (`_machine_pool.py`), and it is reset in between. An
+interruption names the lease, so that a late one doesn't stop the next user.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
+from math import inf
 from time import perf_counter
 from weakref import finalize
 
@@ -51,7 +52,10 @@ OTHER_PROGRAM = 86  # the exit code of a program that is of another version than
 SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
 _ENOUGH = 256 << 20  # bytes of memory, for an interpreter to start
-_NEARLY = 1 << 20  # bytes: with less memory than this left, an interpreter that dies has no memory
+_LONGEST_NAP = 3600.0  # seconds; an Event waits for 4294967 seconds at most on some platforms
+_NEARLY = (
+    1 << 20
+)  # bytes: an interpreter that ends with less memory left is taken to have run out of it
 
 
 @lru_cache
@@ -87,7 +91,7 @@ class Interpreter:
 
     def _start_once(self, limits: RunLimits) -> Snapshot:
         if self._snapshot is None:
-            # A limit that is too small is found when the snapshot is copied, every time.
+            # Too small a limit is reported when the snapshot is copied, at the first start, too.
             memory = max(limits.memory or 0, _ENOUGH)
             with Machine(self, replace(limits, memory=memory)) as machine:
                 machine.prepare(b"")
@@ -157,10 +161,10 @@ class Machine:
         self.interrupted = False
         self.wake: Callable[[], object] | None = None  # ends a wait, from any thread
         self.is_new = True  # no code has run since it was made or reset
-        self.seconds = 0.0  # in which it ran or slept since `begin`
+        self.seconds = 0.0  # of running and sleeping since `begin`
         self.files = Files(self._folder, files, folders)
-        self._files_checked = 0.0  # when they are to be counted next
-        self._uncounted = 0.0  # seconds in which it ran since they were counted
+        self._next_count = 0.0  # the time before which the files aren't counted again
+        self._uncounted = 0.0  # seconds of running time since the files were counted
         self._wakes: float | None = None
         self._fuel = self._fuel_left = 0
 
@@ -190,7 +194,7 @@ class Machine:
         """Begin a lease after `reset`; False: the machine doesn't fit. Raises OSError."""
         if self._process != os.getpid() or self._made_for != (limits.memory, limits.stack):
             return False
-        with suppress(OSError):  # somebody has tidied up
+        with suppress(OSError):  # something has removed it, as cleaners of temporary files do
             if self._folder.is_untouched():
                 self._use(limits, files)
                 return True
@@ -220,15 +224,18 @@ class Machine:
         return self._instance.fuel or 0
 
     def nap(self) -> float:
-        """Return the seconds to sleep before the next step, because the code sleeps."""
+        """Return the seconds to sleep before the next step, because the code sleeps.
+
+        A step that comes before the code wakes up changes nothing: the code goes on sleeping.
+        """
         if self._wakes is None:
             return 0.0
-        seconds = max(0.0, self._wakes - monotonic())
+        seconds = min(max(0.0, self._wakes - monotonic()), _LONGEST_NAP)
         left = self._time_left()
         return seconds if left is None else min(seconds, left)
 
     def slept(self, seconds: float) -> None:
-        """Count a sleep, which `interrupt` ends early."""
+        """Count a sleep, unless `interrupt` has ended it early."""
         if not self.interrupted:
             self.seconds += seconds
 
@@ -254,7 +261,9 @@ class Machine:
         spent = perf_counter() - begin
         self.seconds += spent
         self._uncounted = SLICE if event.kind == "slice" else self._uncounted + spent
-        self._wakes = event.until if event.kind == "sleep" else None
+        self._wakes = None
+        if event.kind == "sleep":  # for ever, where the event has no time
+            self._wakes = inf if event.until is None else event.until
         if event.kind == "stdin":
             return True
         self.count_files()
@@ -283,19 +292,19 @@ class Machine:
         return None
 
     def count_files(self) -> None:
-        """Raise Ended if there are too many files, counted once for each slice's time.
+        """Raise Ended if there are too many files; count them once per slice of running time.
 
         A slice ends early where the code sleeps or calls a tool, so code may never run a whole one.
         """
         begin = monotonic()
-        if self._uncounted < SLICE or begin < self._files_checked:
+        if self._uncounted < SLICE or begin < self._next_count:
             return
         self._uncounted = 0.0
         try:
             self.files.check(self.limits.file_bytes)
         except TooManyFiles:
             raise Ended("files", "files") from None
-        self._files_checked = monotonic() + 10 * (monotonic() - begin)
+        self._next_count = monotonic() + 10 * (monotonic() - begin)
 
     def memory_is_used_up(self) -> bool:
         """Tell whether the memory has grown to about its limit."""
@@ -333,7 +342,7 @@ class Machine:
         self.close()
 
     def prepare(self, message: bytes, seconds: float | None = None) -> None:
-        """Start it, or send a message, and run it until it waits, for some seconds at most.
+        """Start it, or send a message, and run it until it waits; `seconds` is the limit on time.
 
         Raises SandboxError, and SnapshotError if another version of the program serves in it.
         """

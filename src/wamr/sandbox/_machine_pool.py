@@ -1,4 +1,4 @@
-"""The machines of a sandbox that nobody uses: each is reset after its lease, for the next one.
+"""The idle machines of a sandbox: each was reset after its lease, and waits for the next one.
 
 To reset a machine takes a third of the time that making and closing one takes.
 """

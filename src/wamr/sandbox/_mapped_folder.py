@@ -23,7 +23,7 @@ def new_folder() -> Folder:
 
 
 class MappedFolder(Folder):
-    """The private directory of an instance, once `opened` has told which one."""
+    """The private directory of an instance, which `opened` names."""
 
     def __init__(self) -> None:
         self.path = ""
@@ -51,6 +51,9 @@ class MappedFolder(Folder):
             return False
         os.utime(self.path, ns=self._times)
         return True
+
+    def remove(self, name: str) -> None:
+        pass  # `write` replaces files
 
     def write(self, name: str, data: bytes) -> None:
         self._files[name] = data
@@ -93,7 +96,7 @@ def _listed(folder: str) -> list[tuple[str, bool, int]]:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
             if is_folder or entry.is_file(follow_symlinks=False):
-                # not that of the listing, which may be old while the file is open
+                # the size in the listing may be out of date while the file is open
                 size = 0 if is_folder else os.stat(entry.path).st_size  # noqa: PTH116
                 found.append((entry.name, is_folder, size))
     return found

@@ -62,7 +62,7 @@ def checked_names(preload: object) -> list[str]:
         if not isinstance(name, str):
             raise TypeError(f"preload must be names of modules: str, not {type(name).__name__}")
         if not all(part.isidentifier() for part in name.split(".")):
-            raise ValueError(f"{name!r} in preload is no name of a module")
+            raise ValueError(f"{name!r} in preload is not the name of a module")
     return names
 
 

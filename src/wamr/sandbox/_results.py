@@ -1,4 +1,4 @@
-"""What a run in a sandbox gives, and the exceptions of sandboxes."""
+"""The results of runs in sandboxes, and the exceptions of sandboxes."""
 
 from __future__ import annotations
 
@@ -100,6 +100,6 @@ class Result:
             name = self.limit.replace("_", " ")
             raise LimitError(f"the code has reached the limit on {name}", self)
         if self.exception is not None:
-            told = self.exception
-            raise CodeError(told.traceback.rstrip() or f"{told.type}: {told.message}", self)
+            info = self.exception
+            raise CodeError(info.traceback.rstrip() or f"{info.type}: {info.message}", self)
         return self

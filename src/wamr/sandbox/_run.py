@@ -78,7 +78,7 @@ class Run:
         session = self._session
         session._closed = True
         machine = session._machine
-        if machine is not None and machine.interrupted and isinstance(error, Trap):
+        if machine is not None and machine.interrupted and issubclass(type(error), Trap):
             raise ClosedError("this session was closed while it ran code") from error
 
     def _end(self) -> None:

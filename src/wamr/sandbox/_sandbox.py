@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ._results import Result
     from ._tools import Functions
 
-_LONGEST = 10.0  # seconds in which a saved session gets its tools: its code may have changed how
+# Seconds that `load_session` waits for the interpreter: code of the session may have broken it.
+_LOAD_TIMEOUT = 10.0
 
 
 class Sandbox:
@@ -51,7 +52,7 @@ class Sandbox:
             try:
                 saved = Snapshot.load(cache, interpreter.module)
                 self._prepare(interpreter, saved, tools, limits, preload)
-            except (FileNotFoundError, SnapshotError):  # there is none, or of another build
+            except (FileNotFoundError, SnapshotError):  # no file, or one that doesn't fit
                 self._prepare(interpreter, interpreter.started(limits), tools, limits, preload)
                 self.save(cache)
             return
@@ -63,10 +64,10 @@ class Sandbox:
         begun: Snapshot,
         tools: Functions,
         limits: RunLimits | None,
-        preload: list[str],
+        preload: list[str] | None,
     ) -> None:
         self.limits = checked_limits(limits, RunLimits())
-        self._prepared = self.limits  # which the interpreter knows
+        self._prepared = self.limits  # the limits that the interpreter knows
         self._tools = Tools(tools, self._reserved)
         self._interpreter = interpreter  # which other sandboxes share
         with Machine(begun, self.limits) as machine:
@@ -74,7 +75,8 @@ class Sandbox:
             self._snapshot = machine.snapshot()
         self._pool = MachinePool(self._snapshot)
 
-    def _preparation(self, preload: list[str]) -> bytes:
+    def _preparation(self, preload: list[str] | None) -> bytes:
+        """Return the message that prepares an interpreter; preload: None keeps what it has."""
         return encode(
             {
                 "tools": self._tools.descriptions,
@@ -160,7 +162,7 @@ class Sandbox:
         self = cls.__new__(cls)
         interpreter = cls._interpreter_of(path_or_module)
         saved = Snapshot.load(path, interpreter.module, trusted=trusted)
-        self._prepare(interpreter, saved, tools, limits, [])
+        self._prepare(interpreter, saved, tools, limits, None)
         return self
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -189,7 +191,7 @@ class Sandbox:
         saved = Snapshot.load(path, self._interpreter.module, trusted=trusted)
         session._machine = machine = Machine(saved, limits, session._files)
         try:
-            machine.prepare(self._preparation([]), _LONGEST)
+            machine.prepare(self._preparation(None), _LOAD_TIMEOUT)
         except BaseException:
             session.close()
             raise
@@ -200,9 +202,9 @@ class Sandbox:
 class Session:
     """An interpreter that keeps its state from run to run. `Sandbox.session` makes it.
 
-    A run that a limit has stopped ends the session. It goes on if the code ran to its end: memory
-    for an object was missing, the value was too long, or there were too many files. A context
-    manager, also an asynchronous one, which closes it.
+    A run that a limit has stopped ends the session. The session goes on if the code ran to its end
+    in spite of the limit: there was no memory for an object, the value was too long, or there were
+    too many files. The session is a context manager, also an asynchronous one, which closes it.
     """
 
     def __init__(self, sandbox: Sandbox, files: dict[str, bytes], limits: RunLimits) -> None:

@@ -1,7 +1,7 @@
 """Tools: functions of the host that code in a sandbox may call.
 
-`Tools` checks them once and describes them, so that an interpreter can make functions with the
-same signatures. `Tools.call` calls one, or begins to; arguments come from an interpreter and are
+`Tools` checks and describes the tools once, so that an interpreter can make functions with the same
+signatures. `Tools.call` calls one, or begins to; arguments come from an interpreter and are
 only passed on. `answer_to` and `error_answer` make the messages that go back.
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 import builtins
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from keyword import iskeyword
+from types import CoroutineType, GeneratorType
 
 from ._json import MessageError, encode
 
@@ -74,7 +75,7 @@ class Tools:
     def _problem(self, name: str) -> str:
         """Return why this can't be the name of a tool, or ""."""
         if not name.isidentifier():
-            return "no identifier"
+            return "not an identifier"
         if not name.isascii():
             return "not ASCII"
         if iskeyword(name) or name in self._reserved:
@@ -97,15 +98,29 @@ class Tools:
         return self.functions[name](*args, **kwargs)
 
 
-def refuse_awaitable(name: str, value: object) -> None:
-    """Raise RuntimeError if a tool has returned what would have to be awaited."""
-    if not inspect.isawaitable(value):
+def is_awaitable(value: object) -> bool:
+    """As `inspect.isawaitable`, which reads `__class__`: on proxies this may raise anything."""
+    kind = type(value)
+    if issubclass(kind, GeneratorType):
+        generator: Any = value
+        return bool(generator.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+    return issubclass(kind, Awaitable)
+
+
+def drop_awaitable(value: object) -> None:
+    """Close a coroutine that nobody is going to await; otherwise Python warns."""
+    if issubclass(type(value), CoroutineType):
+        coroutine: Any = value
+        coroutine.close()
+
+
+def refuse_awaitable(name: str, value: object, advice: str) -> None:
+    """Raise RuntimeError if a tool's result is awaitable; advice: what to do instead."""
+    if not is_awaitable(value):
         return
-    if inspect.iscoroutine(value):
-        value.close()  # otherwise Python warns that it was never awaited
+    drop_awaitable(value)
     raise RuntimeError(
-        f"tool {name} has returned {_a(type(value).__name__)}, which has to be awaited: use "
-        "run_async"
+        f"tool {name} has returned {_a(type(value).__name__)}, which has to be awaited: {advice}"
     )
 
 
@@ -126,7 +141,7 @@ def _is(tool: object, kind: Callable[[object], bool]) -> bool:
 
 # ------------------------------------------------------------------ descriptions
 def _describe(name: str, tool: Callable[..., Any]) -> dict[str, Any]:
-    """Return what an interpreter has to know to make a function."""
+    """Return what an interpreter needs to make a function that calls the tool."""
     annotations = {}
     shown = "(...args)"
     try:
@@ -164,14 +179,14 @@ def _signature(tool: Callable[..., Any]) -> inspect.Signature:
 
 
 def _parameter(parameter: inspect.Parameter) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": parameter.name, "kind": parameter.kind.name}
+    described: dict[str, Any] = {"name": parameter.name, "kind": parameter.kind.name}
     default = parameter.default
     if default is not parameter.empty:
         if default is None or (type(default) in (bool, int, float, str) and _is_json(default)):
-            told["default"] = default
+            described["default"] = default
         else:  # the host fills it in
-            told["shown"] = repr(default) if _is_json(default) else "..."
-    return told
+            described["shown"] = repr(default) if _is_json(default) else "..."
+    return described
 
 
 class _Text:

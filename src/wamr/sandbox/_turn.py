@@ -1,7 +1,7 @@
 """Turns: what a machine does between a request and its result.
 
-A turn knows no thread and no event loop. Who drives it (`_drive.py`) calls `advance`, which runs
-the interpreter for a slice, and does what `advance` asks for: sleep, call a tool, or take the
+A turn knows no thread and no event loop. Its driver (`_drive.py`) calls `advance`, which runs the
+interpreter for a slice, and then does what `advance` returns: sleep, call a tool, or take the
 result.
 """
 
@@ -105,19 +105,23 @@ class Turn:
         """Call the tool; its result may be awaitable. Raises what the tool raises."""
         return self._tools.call(self._call)
 
-    def answer(self, value: object) -> None:
-        """Send what the tool has returned; RuntimeError if it has to be awaited, TypeError."""
+    def answer(self, value: object, *, awaited: bool = False) -> None:
+        """Send the tool's result. awaited: whether an awaitable that it returned was awaited.
+
+        Raises TypeError if the result isn't JSON, RuntimeError if it is awaitable.
+        """
         tool = self._call["call"]
         try:
             answer = answer_to(tool, value, self._limits.tool_bytes)
         except TypeError:
-            refuse_awaitable(tool, value)
+            advice = "await it in the tool" if awaited else "use run_async"
+            refuse_awaitable(tool, value, advice)
             raise
         self.machine.channel.send(answer)
 
     def failed(self, error: Exception) -> None:
         """Send what the tool has raised."""
-        if isinstance(error, MessageError):
+        if issubclass(type(error), MessageError):  # isinstance reads `__class__`, which may raise
             self._end(f"the interpreter has sent a wrong message: {error}", None)
             return
         self.machine.channel.send(error_answer(error, self._limits.tool_bytes))
@@ -162,10 +166,10 @@ class Turn:
         )
 
 
-def _exception(told: object) -> ExceptionInfo:
-    """Return the exception that an interpreter tells of. Raises MessageError."""
-    if isinstance(told, dict):
-        texts = [told.get(key) for key in ("type", "message", "traceback")]
+def _exception(data: object) -> ExceptionInfo:
+    """Return the exception in an interpreter's message. Raises MessageError."""
+    if isinstance(data, dict):
+        texts = [data.get(key) for key in ("type", "message", "traceback")]
         found = [text for text in texts if isinstance(text, str)]
         if len(found) == len(texts):
             return ExceptionInfo(*found)

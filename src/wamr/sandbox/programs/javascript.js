@@ -12,7 +12,7 @@ const { Error, Map, Set, String, TypeError, parseInt } = globals;
 const { parse, stringify } = JSON;
 const { apply, getPrototypeOf } = Reflect;
 const { keys, defineProperty, is } = Object;
-const { isArray } = Array;
+const { isArray, from } = Array;
 const { isFinite } = Number;
 const { evalScript, in: stdin, out: stdout, err: stderr } = std;
 const { getline, puts, flush } = stdin;
@@ -26,6 +26,7 @@ let mostBytes = 0; // of this run
 let depth = 0;
 let output = 0;
 let warm = false;
+let preloaded = ""; // the scripts, as JSON
 
 // ---- messages
 function receive() {
@@ -95,7 +96,7 @@ function shown(value, left = 3, outer = []) {
     if (outer.includes(value)) return "[Circular]";
     const inner = [...outer, value];
     const next = (item) => shown(item, left - 1, inner);
-    if (isArray(value)) return left ? `[${value.map(next).join(", ")}]` : "[Array]";
+    if (isArray(value)) return left ? `[${from(value, next).join(", ")}]` : "[Array]"; // also of holes
     const name = ObjectPrototype.toString.call(value).slice(8, -1);
     if (value instanceof Map) {
       const items = [...value].map(([key, item]) => `${next(key)} => ${next(item)}`);
@@ -295,7 +296,12 @@ for (;;) {
       tools.push(tool.name);
       globals[tool.name] = makeTool(tool);
     }
-    for (const source of request.preload) evalScript(source);
+    if (preloaded === "") {
+      for (const source of request.preload) evalScript(source);
+      preloaded = stringify(request.preload);
+    } else if (request.preload !== null && stringify(request.preload) !== preloaded) {
+      std.exit(86); // scripts can't be undone, so a cache of other scripts doesn't fit
+    }
     os.chdir(request.cwd);
     if (!warm) await warmUp();
     continue;

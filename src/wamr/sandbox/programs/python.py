@@ -178,17 +178,17 @@ def _serve(
             return data if len(data) <= limit or len(data) < 64 else b'{"limit":"output"}'
         except BaseException as error:
             state["reserve"] = None  # there may be no other memory
-            told = describe(error)
-            result = {"exception": told}
+            info = describe(error)
+            result = {"exception": info}
             if isinstance(error, MemoryError) and not getattr(error, "_of_tool", False):
-                if "Parser stack" not in told["message"] and "too complex" not in told["message"]:
+                if "Parser stack" not in info["message"] and "too complex" not in info["message"]:
                     result["limit"] = "memory"
             error = None
         data = to_json(result)
         if len(data) > limit:
-            told["traceback"] = told["traceback"][-limit // 8 :]
-            told["message"] = told["message"][: limit // 8]
-            told["type"] = told["type"][: limit // 8]
+            info["traceback"] = info["traceback"][-limit // 8 :]
+            info["message"] = info["message"][: limit // 8]
+            info["type"] = info["type"][: limit // 8]
             data = to_json(result)
         return data if len(data) <= limit else b'{"limit":"output"}'
 
@@ -318,7 +318,7 @@ def _serve(
             raise SystemExit(86)  # the host is of another version
         state["depth"] = request["depth"]
         state["limits"] = {key: request[key] for key in ("output", "tool_bytes")}
-        for name in request["preload"]:
+        for name in request["preload"] or ():
             __import__(name)
         before = dict(tools)
         tools.clear()

@@ -26,9 +26,9 @@ def tool_maker(send, receive, to_json, state):
             raise tool_error(answer["error"])
         return answer["value"]
 
-    def tool_error(told):
-        args, message = told["args"], told["message"]
-        for kind in getattr(builtins, told["type"], Exception).__mro__:
+    def tool_error(data):
+        args, message = data["args"], data["message"]
+        for kind in getattr(builtins, data["type"], Exception).__mro__:
             for given in (args, [message]):
                 if kind is KeyError and given == [message]:
                     given = [Text(message)]
@@ -39,7 +39,7 @@ def tool_maker(send, receive, to_json, state):
                 if type(error) is kind:  # not what OSError makes of a number, which differ here
                     error.__dict__["_of_tool"] = True
                     return error
-        return RuntimeError(told["message"])
+        return RuntimeError(data["message"])
 
     class Text(str):
         """The message of a KeyError, which shows the repr of its argument."""
