@@ -45,8 +45,12 @@ for code in ("order()", "order('apple', {1, 2})", "stock('plum')", "import os; o
     print(f"{code}: {told.type}: {told.message}")
 
 # Limits end a run, and the result says which it was.
-limits = RunLimits(time=2, memory=64 << 20, tool_calls=10)
-for code in ("while True: pass", "[0] * 10**9", "while True: stock('apple')", "print('x' * 10**7)"):
+for code, limits in {
+    "while True: pass": RunLimits(time=0.5),
+    "[0] * 10**9": RunLimits(memory=64 << 20),
+    "while True: stock('apple')": RunLimits(tool_calls=10),
+    "print('x' * 10**7)": RunLimits(output=1000),
+}.items():
     print(f"{code}: {python.run(code, limits=limits).limit}")
 
 # A session keeps its state; files go in and out.

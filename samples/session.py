@@ -28,7 +28,7 @@ with wamr.Session(REPL, text=True, stderr=subprocess.STDOUT) as session:
 with wamr.Session(REPL, text=True, stderr=subprocess.DEVNULL) as session:
     session.feed("import time\n")
     try:
-        session.feed("time.sleep(5); print('awake')\n", timeout=2)
+        session.feed("time.sleep(10); print('awake')\n", timeout=1)
     except subprocess.TimeoutExpired:
         print("it waits for:", session.waiting)
     print("it goes on:", session.feed("").strip())

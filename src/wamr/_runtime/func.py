@@ -228,7 +228,7 @@ class Func(CallableBase, Extern):
 
         >>> import asyncio, wamr
         >>> inst = wamr.load('(module (func (export "two") (result i32) (i32.const 2)))')
-        >>> asyncio.run(inst.exports.two.call_async(timeout=1))
+        >>> asyncio.run(inst.exports.two.call_async(timeout=60))
         2
         """
         timeout_ns, units = checked_timeout(timeout), checked_fuel(fuel)

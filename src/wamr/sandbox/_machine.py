@@ -53,9 +53,8 @@ SLICE = 0.02  # seconds
 _ENDLESS_FUEL = (1 << 62) - 1
 _ENOUGH = 256 << 20  # bytes of memory, for an interpreter to start
 _LONGEST_NAP = 3600.0  # seconds; an Event waits for 4294967 seconds at most on some platforms
-_NEARLY = (
-    1 << 20
-)  # bytes: an interpreter that ends with less memory left is taken to have run out of it
+# Bytes: an interpreter that ends with less memory left is taken to have run out of it.
+_NEARLY = 1 << 20
 
 
 @lru_cache
