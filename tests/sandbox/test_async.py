@@ -240,11 +240,11 @@ def test_a_session_is_used_by_one_thread_at_a_time_but_by_any():
     thread.join()
     assert results == [2]
     started, done = threading.Event(), threading.Event()
-    sandbox = Python(tools={"wait": lambda: (started.set(), done.wait(30))[1]}, limits=SMALL)
+    sandbox = Python(tools={"wait": lambda: (started.set(), done.wait(200))[1]}, limits=SMALL)
     busy = sandbox.session()
     thread = threading.Thread(target=lambda: results.append(busy.run("wait()").value))
     thread.start()
-    started.wait(30)
+    started.wait(200)
     with pytest.raises(RuntimeError, match="one run at a time"):
         busy.run("1")
     done.set()

@@ -170,9 +170,9 @@ def test_limits() -> None:
     with took(0.4, 0.1), pytest.raises(wamr.TimeoutTrap):
         wamr.run([FOREVER], limits=limits, stdout=DEVNULL)
     with took(0.4, 0.1), pytest.raises(subprocess.TimeoutExpired):
-        wamr.run([FOREVER], limits=wamr.ResourceLimits(timeout=9), timeout=0.1, stdout=DEVNULL)
+        wamr.run([FOREVER], limits=wamr.ResourceLimits(timeout=100), timeout=0.1, stdout=DEVNULL)
     with pytest.raises(wamr.FuelTrap):
-        wamr.run([FOREVER], limits=wamr.ResourceLimits(fuel=1000), timeout=5, stdout=DEVNULL)
+        wamr.run([FOREVER], limits=wamr.ResourceLimits(fuel=1000), timeout=100, stdout=DEVNULL)
     assert limits.timeout == 0.1
 
 
@@ -191,13 +191,13 @@ def test_what_a_callable_raises_comes_out() -> None:
         raise Full
 
     with pytest.raises(Full):
-        wamr.run([FOREVER], stdout=refuse, timeout=10)
+        wamr.run([FOREVER], stdout=refuse, timeout=100)
 
     def late(data: bytes) -> None:
         raise wamr.TimeoutTrap("a trap of its own")
 
     with pytest.raises(wamr.TimeoutTrap, match="of its own"):
-        wamr.run([FOREVER], stdout=late, timeout=10)
+        wamr.run([FOREVER], stdout=late, timeout=100)
 
 
 @pytest.mark.parametrize(
