@@ -245,7 +245,7 @@ class Trap(_TracedError, RuntimeError):
     ('unreachable', TrapCode.UNREACHABLE, 1)
     """
 
-    message: str
+    message: str = ""  # of a subclass that doesn't call __init__
     code: TrapCode = TrapCode.HOST
 
     def __init__(self, message: str) -> None:
@@ -272,7 +272,7 @@ class ExitTrap(Trap):
     3
     """
 
-    exit_code: int
+    exit_code: int = 0
     code = TrapCode.EXIT
 
     def __init__(self, exit_code: int = 0) -> None:

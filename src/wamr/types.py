@@ -14,7 +14,7 @@ import enum
 from collections.abc import Callable, Iterable, Sequence
 from operator import index
 
-from ._base.arguments import checked_bool, shown_number
+from ._base.arguments import checked_bool, shown_number, shown_value
 from ._base.binary_format import EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ._base.immutable import Immutable
 from ._base.shared import Shared
@@ -82,7 +82,7 @@ def _count(name: str, value: object) -> int:
 
 def _valtype(name: str, value: object) -> ValType:
     if not isinstance(value, ValType):
-        raise TypeError(f"{name} must be a ValType, not {type(value).__name__} {value!r}")
+        raise TypeError(f"{name} must be a ValType, not {shown_value(value)}")
     return value
 
 

@@ -12,6 +12,8 @@ The bytes aren't validated here; WAMR validates them when it loads them.
 
 from .errors import CompileError, UnavailableError
 
+_LONGEST = 160  # characters of a line in a message
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +50,7 @@ def wat2wasm(text: "str | bytes") -> bytes:
         return bytes(convert(checked))
     except refusal as error:
         other = _file_type_error(checked.encode()) if "\0" in checked[:2] else None  # as in UTF-16
-        raise other or _parser_error(str(error)) from None
+        raise other or _parser_error(str(error), checked) from None
 
 
 def _parser() -> "tuple[Callable[[str], bytes | bytearray], type[Exception]]":
@@ -77,17 +79,34 @@ def _located(before: str, reason: str) -> CompileError:
     return CompileError(message, line=line, column=column)
 
 
-def _parser_error(report: str) -> CompileError:
+def _around_caret(lines: list[str]) -> list[str]:
+    """Return the lines, or where one is longer than 160 characters, what is around the caret."""
+    if max(map(len, lines), default=0) <= _LONGEST:
+        return lines
+    start = max(0, max([line.rfind("^") for line in lines[1:]], default=0) - _LONGEST // 2)
+    return [line[start : start + _LONGEST] for line in lines]
+
+
+def _parser_error(report: str, text: str) -> CompileError:
     """Return the error for a report of the parser.
 
-    The report has the reason, `--> <anon>:LINE:COLUMN`, and the source line with a caret.
+    The report has the reason, `--> <anon>:LINE:COLUMN`, and the source line with a caret. For a
+    position far to the right it has only the reason and `at <anon>:LINE:COLUMN`.
     """
     import re
 
     found = re.match(r"(.*?)\n\s*--> [^\n]*?:(\d+):(\d+)\n(.*)", report, re.DOTALL)
-    if found is None:
+    short = re.fullmatch(r"(.*) at <anon>:(\d+):(\d+)", report, re.DOTALL)
+    if found is not None:
+        reason, line, column, excerpt = found.groups()
+        shown = [re.sub(r"^\s*\d*\s*\|", "", part).rstrip() for part in excerpt.split("\n")]
+    elif short is not None:
+        reason, line, column = short.groups()
+        source = text.split("\n")[int(line) - 1]
+        # the parser counts a wide character as two columns
+        shown = [" " + source, " " * int(column) + "^"] if source.isascii() else []
+    else:
         return CompileError(f"module text: {report}")
-    reason, line, column, excerpt = found.groups()
-    shown = [re.sub(r"^\s*\d*\s*\|", "", part).rstrip() for part in excerpt.split("\n")]
-    lines = [f"module text, line {line}, column {column}: {reason}", *[s for s in shown if s]]
+    excerpt_lines = _around_caret([s for s in shown if s])
+    lines = [f"module text, line {line}, column {column}: {reason}", *excerpt_lines]
     return CompileError("\n ".join(lines), line=int(line), column=int(column))

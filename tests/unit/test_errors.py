@@ -87,6 +87,17 @@ def test_a_trap_needs_text(bad):
         Trap(bad)
 
 
+@pytest.mark.parametrize(("base", "code"), [(Trap, TrapCode.HOST), (ExitTrap, TrapCode.EXIT)])
+def test_a_subclass_may_have_an_init_of_its_own(base, code):
+    class Denied(base):
+        def __init__(self, path):
+            self.path = path
+
+    trap = Denied("/x")
+    assert (str(trap), trap.message, trap.code, trap.frames) == ("", "", code, ())
+    assert getattr(trap, "exit_code", 0) == 0
+
+
 @pytest.mark.parametrize("bad", [None, "3", 3.0])
 def test_an_exit_needs_a_number(bad):
     with pytest.raises(TypeError, match="exit_code must be an int, not"):

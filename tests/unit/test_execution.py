@@ -147,6 +147,16 @@ def test_after_a_wrong_answer_the_execution_is_as_before(e, answer, error, words
     assert finish(execution, 1, 2) == 21
 
 
+def test_an_event_that_was_changed_does_not_change_what_may_be_sent(e):
+    execution = e.direct.execution(3)
+    next(execution).kind = "stdin"
+    event = execution.send(1)
+    event.kind = "slice"
+    with pytest.raises(TypeError, match="its result must be an int"):
+        next(execution)
+    assert finish(execution, 2) == 21
+
+
 def test_a_slice_takes_no_value(e):
     execution = e.spin.execution(10_000_000, slice=0)
     assert next(execution).kind == "slice"
@@ -319,9 +329,38 @@ def test_a_host_function_can_be_executed():
     assert execution.state == "done"
     execution = func.execution(3)
     next(execution)
-    with pytest.raises(TypeError, match="its result must be an int"):
-        execution.send("x")
-    execution = func.execution(3)
-    next(execution)
     execution.close()
     assert execution.state == "done"
+    with pytest.raises(StopIteration):
+        next(execution)
+
+
+def test_the_execution_of_a_host_function_takes_no_wrong_values():
+    func = Func(
+        Store(),
+        FuncType.parse("() -> i32"),
+        lambda: SUSPEND,
+    )
+    execution = func.execution()
+    with pytest.raises(TypeError, match="the first value that is sent must be None"):
+        execution.send(1)
+    assert execution.state == "new"
+    next(execution)
+    for answer, error in (("x", TypeError), (None, TypeError), (1 << 40, OverflowError)):
+        with pytest.raises(error, match="its result"):
+            execution.send(answer)
+        assert execution.state == "suspended"
+    assert finish(execution, 9) == 9
+
+
+def test_the_execution_of_an_async_host_function_takes_no_wrong_values():
+    async def answer():
+        return 9
+
+    execution = Func(Store(), FuncType.parse("() -> i32"), answer).execution()
+    event = next(execution)
+    with pytest.raises(TypeError, match="its result must be an int"):
+        execution.send("x")
+    with pytest.raises(StopIteration) as awaited:
+        event.awaitable.send(None)
+    assert finish(execution, awaited.value.value) == 9

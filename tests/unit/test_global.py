@@ -208,3 +208,20 @@ def test_the_repr_of_a_global_that_holds_itself_ends(store):
     assert repr(other) == (
         "<wamr.Global, mutable externref, <wamr.Global, mutable externref, ...>>"
     )
+
+
+def test_a_value_that_closes_the_global():
+    class Number:
+        def __init__(self, close):
+            self.close = close
+
+        def __float__(self):
+            self.close()
+            return 1.0
+
+    inst = load('(module (global (export "g") (mut f64) (f64.const 0)))')
+    with pytest.raises(ClosedError):
+        inst.exports.g.value = Number(inst.close)
+    store = Store()
+    with pytest.raises(ClosedError):
+        Global(store, GlobalType(F64), Number(store.close))

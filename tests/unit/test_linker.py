@@ -124,6 +124,17 @@ def test_define_checks_its_arguments(args: tuple[object, ...]) -> None:
         Linker(Store()).define(*args)  # type: ignore[arg-type]
 
 
+def test_names_are_checked_at_once() -> None:
+    linker = Linker(Store())
+    instance = wamr.load("(module)")
+    with pytest.raises(TypeError, match="module must be a str, not int"):
+        linker.define_instance(3, instance)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="module must be a str, not builtin_function"):
+        linker.func(print)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="name must be a str, not int"):
+        linker.func("env", 3)  # type: ignore[arg-type]
+
+
 def test_replace_is_a_bool() -> None:
     linker = Linker(Store())
     linker.define("env", "f", double)

@@ -107,6 +107,13 @@ def test_read_and_write_name_a_wrong_argument(memory, bad):
             memory.view(0, bad)
 
 
+def test_a_missing_argument_of_read_and_write(memory):
+    with pytest.raises(TypeError, match=r"Memory(Base)?\.read\(\) missing"):
+        memory.read(0)
+    with pytest.raises(TypeError, match=r"Memory(Base)?\.write\(\) missing"):
+        memory.write(0)
+
+
 @pytest.mark.parametrize("bad", [None, "text", 5, [1, 2], object()])
 def test_write_of_what_is_no_buffer(memory, bad):
     with pytest.raises(TypeError, match=f"data must be bytes .* not {type(bad).__name__}"):

@@ -97,6 +97,9 @@ def test_a_wrong_timeout_is_refused(timeout, error):
             with pytest.raises(error, match="timeout must"):
                 call()
         assert s.feed(b"") == b"ready\n"
+        s.end()
+        with pytest.raises(error, match="timeout must"):
+            s.end(timeout=timeout)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +128,7 @@ def test_a_wrong_program_is_refused(arguments, error, text):
         ({"dirs": {"/x": "/nowhere"}}, FileNotFoundError),
         ({"limits": 3}, TypeError),
         ({"encoding": "nothing"}, LookupError),
+        ({"encoding": 3}, TypeError),
     ],
 )
 def test_a_wrong_option_is_refused(options, error):

@@ -333,3 +333,22 @@ def test_a_function_of_300_parameters_comes_out_whole():
         (table (export "t") funcref (elem $f)))"""
     type_ = load(text).exports.t[0].type
     assert str(type_) == f"({names.replace(' ', ', ')}) -> ({names.replace(' ', ', ')})"
+
+
+def test_an_index_that_closes_or_grows_the_table():
+    class Index:
+        def __init__(self, act):
+            self.act = act
+
+        def __index__(self):
+            self.act()
+            return 2
+
+    inst = load('(module (table (export "t") 2 externref))')
+    table = inst.exports.t
+    assert table[Index(lambda: table.grow(1, "new"))] == "new"
+    with pytest.raises(ClosedError):
+        table[Index(inst.close)]
+    inst = load('(module (table (export "t") 3 externref))')
+    with pytest.raises(ClosedError):
+        inst.exports.t[Index(inst.close)] = 1

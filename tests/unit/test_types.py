@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wamr import types
+from wamr import Ref, types
 from wamr._base import shared
 from wamr.types import (
     ExportType,
@@ -372,3 +372,17 @@ def test_functype_refuses(args, message):
 
 def test_three_hundred_parameters_are_fine():
     assert len(FuncType([I64] * 300).params) == 300
+
+
+def test_a_wrong_value_is_shown_in_short_and_its_repr_may_fail():
+    class Unshown:
+        def __repr__(self):
+            raise ZeroDivisionError
+
+    with pytest.raises(TypeError, match=r"params\[0\] must be a ValType, not Unshown$"):
+        FuncType([Unshown()])
+    with pytest.raises(TypeError, match=r"type must be FUNCREF, .*, not Unshown$"):
+        Ref(None, Unshown())
+    with pytest.raises(TypeError, match=r"content must be a ValType, not str 'xxx.*…$") as caught:
+        GlobalType("x" * 100_000)
+    assert len(str(caught.value)) < 200

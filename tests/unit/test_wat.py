@@ -61,6 +61,25 @@ def test_the_message_shows_the_line_with_a_caret():
     assert source.index("i32.ad") == caret.index("^")
 
 
+@needs_parser
+@pytest.mark.parametrize("before", [0, 100, 100_000])
+@pytest.mark.parametrize("after", [0, 100_000])
+def test_the_message_shows_a_part_of_a_long_line(before, after):
+    with pytest.raises(CompileError) as caught:
+        wat2wasm("(module\n" + before * " (func)" + " (func i32.ad)" + after * " (func)" + ")")
+    assert caught.value.column == 7 * before + 8
+    _, source, caret = str(caught.value).split("\n")
+    assert source[caret.index("^") :].startswith("i32.ad")
+    assert len(source) < 200
+
+
+@needs_parser
+def test_a_position_far_to_the_right_in_a_line_with_wide_characters():
+    with pytest.raises(CompileError, match="line 2, column 10015: unknown operator") as caught:
+        wat2wasm("(module\n" + "(; \u65e5 ;)" + 10_000 * " " + "(func i32.ad))")
+    assert (caught.value.line, caught.value.column) == (2, 10_015)
+
+
 @pytest.mark.parametrize("bad", [None, 1, bytearray(b"(module)"), ["(module)"]])
 def test_other_types_are_no_text(bad):
     with pytest.raises(TypeError, match="text must be a str or bytes, not"):

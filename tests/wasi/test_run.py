@@ -209,7 +209,7 @@ def test_what_a_callable_raises_comes_out() -> None:
             '(module (func (export "_start") (param i32)))',
             r"_start must be a function \(\) -> \(\)",
         ),
-        ('(module (memory (export "_start") 1))', "_start must be a function"),
+        ('(module (memory (export "_start") 1))', "not a memory of at least 1 page"),
         ('(module (import "env" "f" (func)) (func (export "_start")))', "env.f is missing"),
     ],
 )
@@ -246,6 +246,8 @@ def test_a_command_needs_nothing_of_wasi() -> None:
         ([ECHO], {"timeout": "1"}, TypeError, "timeout must be a number"),
         ([ECHO], {"limits": 1}, TypeError, "limits must be ResourceLimits"),
         ([ECHO], {"env": {"A": 1}}, TypeError, "env"),
+        ([ECHO], {"input": "", "encoding": 3}, TypeError, "encoding must be a str or None"),
+        ([ECHO], {"input": "", "errors": 3}, TypeError, "errors must be a str or None"),
         ([ECHO], {"dirs": {"/": "no/such"}}, FileNotFoundError, "no/such"),
     ],
 )

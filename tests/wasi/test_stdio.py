@@ -298,6 +298,8 @@ def test_input_comes_from_files_of_every_kind(tmp_path: Path) -> None:
         assert all_input(WasiFunctions(stdin=file.fileno())) == pieces
     for nothing in (None, subprocess.DEVNULL, b""):
         assert all_input(WasiFunctions(stdin=nothing)) == []
+    views = iter([memoryview(b"0.1.2.")[::2], memoryview(b"43")[::-1]])
+    assert all_input(WasiFunctions(stdin=lambda size: next(views, b""))) == [b"012", b"34"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,15 @@ def shown_number(number: float) -> str:
     return str(number)
 
 
+def shown_value(value: object) -> str:
+    """Return the type of a value and the beginning of its repr, if that works."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the type is shown instead
+        return type(value).__name__
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
+
+
 def already_initialized(self: object) -> TypeError:
     """Return the error for a second call of the object's `__init__`."""
     return TypeError(f"this {type(self).__name__} was made already: make another one")

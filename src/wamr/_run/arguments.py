@@ -14,7 +14,8 @@ from .._runtime.store import Store
 from .._wasi.stdio import DEVNULL, PIPE
 from .._wasi.streams import text_reader
 from ..errors import LinkError
-from ..types import FuncType
+from ..types import FuncType, described
+from .captured import check_encoding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def _check_command(module: Module) -> None:
     if start == _NO_ARGUMENTS:
         return
     if start is not None:
-        raise LinkError(f"the program's _start must be a function () -> (), not {start}")
+        raise LinkError(
+            f"the program's _start must be a function () -> (), not a {described(start)}"
+        )
     if "_initialize" in exports:
         raise LinkError(
             "the program has no _start: it is a reactor, whose functions are called: "
@@ -121,8 +124,10 @@ def with_timeout(limits: ResourceLimits | None, timeout: float | None) -> Resour
 
 # ------------------------------------------------------------------ stdin
 def text_encoder(encoding: str | None, errors: str | None) -> Any:
-    """Return an incremental encoder for text mode. Raises LookupError."""
-    return getincrementalencoder(encoding or "utf-8")(errors or "strict")
+    """Return an incremental encoder for text mode. Raises TypeError, LookupError."""
+    encoding, errors = encoding or "utf-8", errors or "strict"
+    check_encoding(encoding, errors)
+    return getincrementalencoder(encoding)(errors)
 
 
 def checked_input(

@@ -45,7 +45,7 @@ class Captured:
         self._encoding = encoding or "utf-8"
         self._errors = errors or "strict"
         if text:
-            _check_encoding(self._encoding, self._errors)
+            check_encoding(self._encoding, self._errors)
         self._pieces: dict[str, list[bytes]] = {}
         self._merged = False  # whether stderr goes to stdout
 
@@ -150,7 +150,7 @@ class Captured:
         return "\n".join([f"The program's {outputs} ended with:", *(f"  {line}" for line in lines)])
 
 
-def _check_encoding(encoding: str, errors: str) -> None:
+def check_encoding(encoding: str, errors: str) -> None:
     """Raise TypeError or LookupError now, and not when there is something to decode."""
     for name, value in (("encoding", encoding), ("errors", errors)):
         if not isinstance(value, str):

@@ -273,13 +273,13 @@ class Session:
         Raises what `feed` raises. After a timeout, `end` may be called again. If the program has
         ended already, this returns its exit code.
         """
+        checked_timeout(timeout)
         if self._result is not None:
             return self._result
         if self.returncode is None:
             turn = self._ending(timeout)
             result: CompletedProcess = turn.run(self._drive, turn, self._completed)
             return result
-        checked_timeout(timeout)
         return self._completed()
 
     async def end_async(
@@ -292,6 +292,7 @@ class Session:
         from .async_turns import drive_async
 
         checked_slice(slice)
+        checked_timeout(timeout)
         if self._result is not None:
             return self._result
         if self.returncode is None:
@@ -303,7 +304,6 @@ class Session:
 
             result: CompletedProcess = await turn.run_async(run)
             return result
-        checked_timeout(timeout)
         return self._completed()
 
     def snapshot(self, *, on_restore: str | Callable[[Instance], object] | None = None) -> Snapshot:

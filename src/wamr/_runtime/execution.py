@@ -157,7 +157,7 @@ class Execution(Generator[Event, "Any", "Any"]):
                 raise TypeError(f"{self}: the first value that is sent must be None")
             return self._start()
         event = self._event or self._bare_event()  # making it may have failed
-        if event.kind == "call":
+        if event._host is not None:  # not `kind`, which users could set
             return self._answer(event._host, value)
         if value is not None:
             raise TypeError(
@@ -195,8 +195,7 @@ class Execution(Generator[Event, "Any", "Any"]):
                 del error
         caught: Any = ffi.NULL
         instance = stopped_in(self._stop)
-        event = self._event or self._bare_event()
-        if event.kind == "slice":  # in the middle of code, where nothing is caught
+        if self._stop.reason == lib.WPY_REASON_SLICE:  # in the middle of code: nothing is caught
             instance = None
         if instance is not None and isinstance(error, WasmException):
             tag = error.tag
@@ -301,8 +300,7 @@ class Execution(Generator[Event, "Any", "Any"]):
             self._stop,
         )
 
-    def _answer(self, host: HostFunction | None, value: object) -> Event:
-        assert host is not None
+    def _answer(self, host: HostFunction, value: object) -> Event:
         codec, how = host._codec, self._how
         cells = ffi.new("char[]", codec.bytes)
         how.answer = _cast(_CELLS, cells)

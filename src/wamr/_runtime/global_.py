@@ -97,6 +97,7 @@ class Global(GlobalBase, Extern, ReferenceContext):
         cells = ffi.new("char[16]")
         with self.store._passing_refs():
             self._codec.pack_into(ffi.buffer(cells), value, self, "value")
+            self._open()  # `value` may have closed it
             wait_for(lambda: lib.wpy_global_set(self._c, cells), "setting this Global")
 
     def __repr__(self) -> str:

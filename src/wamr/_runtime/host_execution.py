@@ -15,7 +15,7 @@ from .execution import Execution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import Any
 
     from .execution import State
@@ -24,21 +24,28 @@ if TYPE_CHECKING:
 class _HostExecution(Execution):
     """The execution of a host function, by a generator."""
 
-    __slots__ = ("_generator", "_stopped")
+    __slots__ = ("_generator", "_pack", "_stopped")
     _generator: Generator[Event, Any, Any]
+    _pack: Callable[[object], None]  # keeps a result; TypeError, OverflowError, ValueError
 
     @property
     def state(self) -> State:
         """The state."""
+        return "running" if self._use else self._state_now()
+
+    def _state_now(self) -> State:
         generator: Any = self._generator
-        if self._use:
-            return "running"
         if generator.gi_frame is None:
             return "done"
         return "suspended" if self._stopped else "new"
 
     def _send(self, value: Any) -> Event:
-        event = self._generator.send(value)
+        state = self._state_now()
+        if state == "suspended":  # a wrong value must not end the generator
+            self._pack(value)
+        elif state == "new" and value is not None:
+            raise TypeError(f"{self}: the first value that is sent must be None")
+        event = self._generator.send(None)
         self._stopped = True
         return event
 
@@ -64,21 +71,26 @@ def new_host_execution(func: Any, args: tuple[object, ...]) -> Execution:
     codec.pack_arguments(cells, args, context, self)
     values = codec.unpack_arguments(cells, context)
 
-    def generator() -> Generator[Event, Any, Any]:
+    def pack(result: object) -> None:
+        host.pack(cells, result, context)
+
+    def generator() -> Generator[Event, None, Any]:
         if func._lifetime.closed:
             raise ClosedError(f"{host} is closed")
         result = host.callback(*([None] if host.access_caller else []), *values)
         if result is SUSPEND:
-            result = yield Event("call", host, values)
+            yield Event("call", host, values)
         elif host.awaits(result) or (host.is_async and is_awaitable(result)):
             self._unawaited = Unawaited(result)
             try:
-                result = yield Event("call", host, values, awaitable=result)
+                yield Event("call", host, values, awaitable=result)
             finally:
                 self._unawaited = None
-        host.pack(cells, result, context)
+        else:
+            pack(result)
         return codec.unpack_results(cells, context)
 
+    self._pack = pack
     self._generator = generator()
     self._stopped = False
     return self

@@ -85,9 +85,7 @@ class Linker:
         <built-in function print>
         """
         checked_bool("replace", replace)
-        for parameter, value in (("module", module), ("name", name)):
-            if not isinstance(value, str):
-                raise TypeError(f"{parameter} must be a str, not {type(value).__name__}")
+        _check_names(module, name)
         if isinstance(item, Extern):
             if item.store is not self._store:
                 raise ValueError(
@@ -124,7 +122,8 @@ class Linker:
     def func(self, module: str, name: str | None = None) -> Callable[[Function], Function]:
         """Return a decorator that defines a function as `module`.`name`.
 
-        name: None for the function's own. The decorator raises what `define` raises.
+        name: None for the function's own. Raises TypeError; the decorator raises what `define`
+        raises.
 
         >>> from wamr import Linker, Store
         >>> linker = Linker(Store())
@@ -134,6 +133,7 @@ class Linker:
         >>> linker
         <wamr.Linker env.double>
         """
+        _check_names(module, "" if name is None else name)
 
         def decorate(function: Function) -> Function:
             if name is None and not hasattr(function, "__name__"):
@@ -154,6 +154,7 @@ class Linker:
         >>> linker
         <wamr.Linker lib.f, lib.memory>
         """
+        _check_names(module)
         if not isinstance(instance, Instance):
             raise TypeError(f"instance must be an Instance, not {type(instance).__name__}")
         item: Any
@@ -232,6 +233,12 @@ class Linker:
 
     def __reduce__(self) -> str:
         raise TypeError("a Linker cannot be copied or pickled: what it links lives in stores")
+
+
+def _check_names(module: object, name: object = "") -> None:
+    for parameter, value in (("module", module), ("name", name)):
+        if not isinstance(value, str):
+            raise TypeError(f"{parameter} must be a str, not {type(value).__name__}")
 
 
 def _shown(module: object, name: object) -> str:

@@ -146,6 +146,9 @@ class Memory(MemoryBase, Extern):
         except TypeError:
             self._write(checked_index("offset", offset), bytes(data))
 
+    # for errors about the number of arguments
+    _read.__qualname__, _write.__qualname__ = "Memory.read", "Memory.write"
+
     def view(self, offset: int = 0, size: int | None = None, *, format: str = "B") -> memoryview:  # noqa: A002
         r"""Return a writable memoryview of the bytes, without a copy. It keeps the bytes alive.
 

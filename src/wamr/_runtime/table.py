@@ -136,8 +136,8 @@ class Table(TableBase, Extern, ReferenceContext):
         return int(old[0])
 
     def _position(self, index: int) -> int:
+        position = checked_index("index", index)  # first: `index` may close or grow the table
         size = self._size()
-        position = checked_index("index", index)
         if not 0 <= position < size:
             raise IndexError(
                 f"element {shown_number(position)} is not within the table's {size} elements"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from .._base.arguments import already_initialized, shown_number, type_name
+from .._base.arguments import already_initialized, shown_number, shown_value, type_name
 from .._base.binary_format import F32, F64, I32, I64
 from .._values.codec import Wrapped, f32_value, to_bytes
 from ..types import ValType
@@ -223,7 +223,7 @@ class Ref(Wrapped):
                 f"value must be a Func, a Foreign, a WasmException or None, not {type_name(value)}"
             )
         if type is not None and type not in _REFERENCES:
-            raise TypeError(f"type must be FUNCREF, EXTERNREF or EXNREF, not {type!r}")
+            raise TypeError(f"type must be FUNCREF, EXTERNREF or EXNREF, not {shown_value(type)}")
         if type not in (None, ValType.EXTERNREF, natural):
             raise TypeError(f"a {type_name(value)} is no {type}")
         self._type = type or natural

@@ -15,7 +15,7 @@ from struct import error as StructError  # noqa: N812
 from sys import byteorder
 
 from .._backend.binding import CallableBase, Signature, lib, set_wrapped
-from .._base.arguments import shown_number
+from .._base.arguments import shown_number, shown_value
 from .._base.binary_format import EXNREF, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128
 from ..types import FuncType, ValType
 from .externrefs import NULL_REF
@@ -125,7 +125,7 @@ class Codec:
             values: Sequence[object] = (value,)
         elif not kinds:
             if value is not None:
-                raise TypeError(f"{label} has no result, but it returned {_shown(value)}")
+                raise TypeError(f"{label} has no result, but it returned {shown_value(value)}")
             return
         elif isinstance(value, (tuple, list)) and len(value) == len(kinds):
             values = value
@@ -236,7 +236,7 @@ def _integer(kind: int, value: object, context: ReferenceContext | None, label: 
     try:
         number = as_index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{label} must be an int (i{bits}), not {_shown(value)}") from None
+        raise TypeError(f"{label} must be an int (i{bits}), not {shown_value(value)}") from None
     if not -(1 << bits - 1) <= number < 1 << bits:
         raise OverflowError(
             f"{label} is out of range for i{bits} (-2**{bits - 1} to 2**{bits} - 1): "
@@ -255,7 +255,7 @@ def _real(kind: int, value: object, label: object) -> float:
     except TypeError:
         pass
     name = "f32" if kind == F32 else "f64"
-    raise TypeError(f"{label} must be a float or int ({name}), not {_shown(value)}")
+    raise TypeError(f"{label} must be a float or int ({name}), not {shown_value(value)}")
 
 
 def _f64(kind: int, value: object, context: ReferenceContext | None, label: object) -> float:
@@ -268,7 +268,7 @@ def _f32(kind: int, value: object, context: ReferenceContext | None, label: obje
 
 def _v128(kind: int, value: object, context: ReferenceContext | None, label: object) -> bytes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
-        raise TypeError(f"{label} must be 16 bytes (v128), not {_shown(value)}")
+        raise TypeError(f"{label} must be 16 bytes (v128), not {shown_value(value)}")
     data = bytes(value)
     if len(data) != 16:
         raise ValueError(f"{label} must be 16 bytes (v128), not {len(data)}")
@@ -284,7 +284,7 @@ def _funcref(kind: int, value: object, context: ReferenceContext, label: object)
     if value is None:
         return NULL_REF
     if not isinstance(value, CallableBase):  # the base of Func, which is defined above
-        raise TypeError(f"{label} must be a Func or None (funcref), not {_shown(value)}")
+        raise TypeError(f"{label} must be a Func or None (funcref), not {shown_value(value)}")
     if value._lifetime.store is not context.store:
         raise ValueError(f"{label} is a function of another store")
     return context._number_of_func(value)
@@ -307,14 +307,6 @@ _TO_CELL: dict[int, Callable[[int, object, Any, object], Any]] = {
     FUNCREF: _funcref,
     EXNREF: _exnref,
 }
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - the type is shown instead
-        return type(value).__name__
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
 
 
 def codec_of(type: FuncType) -> Codec:  # noqa: A002

@@ -19,7 +19,7 @@ from .console import CONSOLE, console_reader, console_writer
 from .files import descriptor_of
 from .host_directories import check_available
 from .private import PrivateDir, PrivateFiles
-from .stdio import STDOUT, Stream, checked_path, open_for_input, open_for_output
+from .stdio import STDOUT, Stream, absolute_path, checked_path, open_for_input, open_for_output
 from .streams import Streams, reader, streams_by_number, writer
 
 TYPE_CHECKING = False
@@ -207,7 +207,7 @@ def _checked_dirs(dirs: object) -> dict[str, Dir | PrivateFiles]:
         check_available()
         _encoded(where, dir_.path)
         # absolute, since the working directory may change before an instance is made
-        path = os.path.abspath(dir_.path)  # noqa: PTH100
+        path = absolute_path(dir_.path)
         checked[guest] = Dir(path, writable=dir_.writable)
         _check_directory(path)
     return checked

@@ -8,6 +8,7 @@ configurations, directories or instances.
 from __future__ import annotations
 
 import os
+from errno import ENOENT
 from stat import S_ISFIFO
 
 from .._base.arguments import shown_number
@@ -35,6 +36,16 @@ def checked_path(label: str, path: object) -> str:
     return text
 
 
+def absolute_path(path: str) -> str:
+    """Return the path from the root on; FileNotFoundError if it is empty, as `open` raises it.
+
+    `os.path.abspath` would return the current directory, which nobody has named.
+    """
+    if not path:
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
+    return os.path.abspath(path)  # noqa: PTH100
+
+
 class Stream:
     """A standard stream before it is opened. At most one of the attributes isn't None.
 
@@ -58,7 +69,7 @@ class Stream:
         elif isinstance(value, int) and not isinstance(value, bool):
             self.descriptor = _checked_number(name, value)
         elif isinstance(value, (str, os.PathLike)):
-            self.path = os.path.abspath(checked_path(name, value))  # noqa: PTH100
+            self.path = absolute_path(checked_path(name, value))
             _check_file(self.path, fd)
         elif hasattr(value, "write" if fd else "read") or hasattr(value, "fileno"):
             method = getattr(value, "write" if fd else "read", None)
@@ -88,6 +99,8 @@ def _checked_number(name: str, value: int) -> int | None:
         raise ValueError(f"{name} must be a descriptor, not {shown_number(value)}")
     try:
         os.fstat(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a descriptor, not {shown_number(value)}") from None
     except OSError as error:
         raise OSError(error.errno, f"{error.strerror} ({name}={value})") from None
     return value

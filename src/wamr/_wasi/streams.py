@@ -255,6 +255,8 @@ def wpy_py_wasi_read(number: int, data: Any, size: int) -> int:
     count = memoryview(piece).nbytes
     if count > size:
         raise ValueError(f"stdin gave {count} bytes where at most {size} were asked for")
+    if isinstance(piece, memoryview) and not piece.c_contiguous:
+        piece = piece.tobytes()
     ffi.memmove(data, piece, count)
     return count
 
