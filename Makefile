@@ -49,7 +49,7 @@ help:
 	@echo 'make coverage all tests, and which lines of the package they reach'
 	@echo 'make docs     the manual, in build/docs'
 	@echo 'make pictures the pictures of the README and the manual'
-	@echo 'make lint     ruff, clang-format, codespell and mypy'
+	@echo 'make lint     ruff, clang-format, codespell, zizmor and mypy'
 	@echo 'make format   ruff and clang-format, which rewrite the files'
 	@echo 'make bench    the benchmarks, compared with other engines'
 	@echo 'make debug    the tests of our C on a build with assertions and symbols'
@@ -78,6 +78,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/clang-format --dry-run --Werror $(C_FILES)
 	$(BIN)/codespell
+	test ! -d .github || $(BIN)/zizmor --offline --no-progress --quiet .github/workflows
 	$(RUN) build_ffi.py
 	$(BIN)/mypy
 

@@ -80,6 +80,17 @@ def test_outcomes_are_counted_with_their_reasons(folder):
     assert counted["minutes"] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("minutes", "status", "expected"), [("", 0, 0), ("", 2, 1), ("9", 2, 0), ("9", 3, 1)]
+)
+def test_a_run_that_its_minutes_end_is_fine(folder, monkeypatch, minutes, status, expected):
+    monkeypatch.setenv("MINUTES", minutes)
+    facts = {**OUTCOMES[0]["facts"], "bits": 64, "libc": "L", "compiler": "C"}
+    passed = [{**OUTCOMES[0], "facts": facts}, OUTCOMES[1]]
+    (folder / "outcomes.jsonl").write_text("\n".join(map(json.dumps, passed)) + "\n")
+    assert table.main("summary", "linux-i686", str(folder), "60", str(status)) == expected
+
+
 def test_a_later_run_replaces_an_outcome(folder):
     again = [OUTCOMES[0], {**OUTCOMES[2], "outcome": "passed"}]
     with (folder / "outcomes.jsonl").open("a") as file:

@@ -60,22 +60,28 @@ need() {
 
 # -- mirrors ----------------------------------------------------------------------------------------
 
-debian_mirror() { # the one that this machine's apt takes most packages from
-  apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-    sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }'
+# A mirror of Debian: DEBIAN_MIRROR, or the one that this machine's apt takes most packages from.
+debian_mirror() {
+  local found=${DEBIAN_MIRROR:-}
+  [ "$found" ] ||
+    found=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+      sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }')
+  [ "$found" ] || { say "apt has no mirror of Debian here: set DEBIAN_MIRROR to the address of one"; return 1; }
+  echo "$found"
 }
 
 # Unpacks the source package to WORK/sources/PACKAGE, from the first suite whose files the mirror has.
 # apt's files for it are below WORK.
 debian_source() { # PACKAGE SUITE…
   need dpkg-dev
-  local package=$1 apt suite
+  local package=$1 apt suite mirror
   shift
+  mirror=$(debian_mirror)
   for suite in "$@"; do
     apt=$WORK/apt/$suite
     rm -rf "$apt/unpacked" "$WORK/sources/$package"
     mkdir -p "$apt/lists" "$apt/cache" "$apt/unpacked" "$WORK/sources"
-    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $suite main" \
+    echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" \
       >"$apt/sources.list"
     local options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o APT::Sandbox::User=root
       -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o Acquire::Languages=none)
@@ -105,8 +111,9 @@ for line in sys.stdin:
 # Only unpacks the packages: their scripts don't run, so no emulator is needed. PATH, users and the
 # certificates of this machine are added.
 make_chroot() { # SUITE ARCHITECTURE PACKAGE…
-  local suite=$1 architecture=$2
+  local suite=$1 architecture=$2 mirror
   shift 2
+  mirror=$(debian_mirror)
   rm -rf "$CHROOT"
   mmdebstrap --variant=extract --architectures="$architecture" --skip=check/qemu \
     --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
@@ -114,7 +121,7 @@ make_chroot() { # SUITE ARCHITECTURE PACKAGE…
     --dpkgopt='force-unsafe-io' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --include="$(IFS=,; echo "base-files,base-passwd,bash,dash,coreutils,grep,sed,gawk,findutils,libc-bin,procps,ca-certificates,$*" | tr ' ' ,)" \
-    "$suite" "$CHROOT" "$(debian_mirror)"
+    "$suite" "$CHROOT" "$mirror"
   cp "$CHROOT/usr/share/base-passwd/passwd.master" "$CHROOT/etc/passwd"
   cp "$CHROOT/usr/share/base-passwd/group.master" "$CHROOT/etc/group"
   mkdir -p "$CHROOT/usr/local/bin" "$CHROOT/etc/ssl/certs" "$CHROOT/work" "$CHROOT/root" "$CHROOT/tmp"
@@ -150,6 +157,8 @@ export BINDS=${BINDS:-} # "from:to" pairs of folders that `inside` mounts, too
 # The kernel runs programs of other processors by qemu (binfmt_misc), those that tests start, too.
 register_emulator() { # ARCHITECTURE as qemu calls it: aarch64, arm, riscv64
   local magic entry=/proc/sys/fs/binfmt_misc/wamr-prove-$1
+  # The emulator is a program of this processor, too, so the kernel would then start nothing any more.
+  [ "$(uname -m)" = x86_64 ] || { say "emulators and cross compilers are set up on x86-64 only"; return 1; }
   need qemu-user-static
   # ELF, little endian; then the class (1: 32 bits, 2: 64 bits) and the machine's number.
   case $1 in
@@ -185,7 +194,7 @@ find_python() { # VERSION
 # what a build writes beside them stays.
 make_sdist() {
   need rsync
-  [ -e "$ROOT/.venv/.dev" ] || make -C "$ROOT" -s .venv/.dev >&2
+  [ -e "$ROOT/.venv/.dev" ] || env -u WAMR_LABELS make -C "$ROOT" -s .venv/.dev >&2
   local made=$WORK/sdist
   rm -rf "$made" && mkdir -p "$made"
   # One at a time: setuptools collects the files in a folder of the checkout.
