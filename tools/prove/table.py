@@ -111,6 +111,11 @@ def plain(reason: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
+def size(count: int) -> str:
+    """Return the size of a wheel; 0 bytes: the target only compiles, and has none."""
+    return f"{count / 1000:,.0f} kB" if count else "no wheel"
+
+
 def summary(target: str, folder: Path, seconds: int, status: int) -> dict[str, Any]:
     """Count the outcomes and return the table's content."""
     tests, runs = outcomes(folder)
@@ -206,7 +211,7 @@ def documented() -> str:
             f"`{name}`",
             one["machine"],
             f"{one['python']}, {one['libc']}",
-            f"{one['wheel_bytes'] / 1000:,.0f} kB, {one['compiler']}",
+            f"{size(one['wheel_bytes'])}, {one['compiler']}",
             shown_runs(one),
             *(f"{one[key]:,}" for key in ("passed", "failed", "skipped")),
             f"{one['date']}, {one['commit']}",

@@ -253,6 +253,7 @@ def metadata(
     if not urls:
         problems.append(
             "pyproject.toml has no [project.urls]: readers of the index find neither the sources "
-            "nor the manual, and the links of README.md lead nowhere there"
+            "nor the manual, and the links of README.md lead nowhere there. Add the addresses "
+            "that this project owns, as Source, Documentation and Changelog"
         )
     return problems
