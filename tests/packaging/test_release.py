@@ -247,7 +247,10 @@ def test_metadata_may_go_out() -> None:
         ((KNOWN, KNOWN, ">=3.11", 1), ["begin with 3.10"]),
         (([], KNOWN, ">=3.10", 1), ["no version of Python"]),
         ((KNOWN, KNOWN, "", 1), ["requires-python is ''"]),
-        ((KNOWN, KNOWN, ">=3.10", 0), ["[project.urls]", "Add the addresses that this project owns"]),
+        (
+            (KNOWN, KNOWN, ">=3.10", 0),
+            ["[project.urls]", "Add the addresses that this project owns"],
+        ),
     ],
 )
 def test_metadata_may_not_go_out(

@@ -91,8 +91,8 @@ def test_wheels_of_windows_are_kept_back_as_release_check_wants_it() -> None:
     assert "name: ${{ matrix.kept && 'kept' || 'dist' }}-" in TEXT["wheels.yml"]
 
 
-# For each target of `make prove`, the file, the job and a part of the row that tests it. What can only
-# be compiled or emulated on Linux x86-64 runs on its own system where GitHub has runners.
+# For each target of `make prove`, the file, the job and a part of the row that tests it. What can
+# only be compiled or emulated on Linux x86-64 runs on its own system where GitHub has runners.
 JOBS = {
     "linux-x86_64": ("ci.yml", "test", "os: [ubuntu-24.04]"),
     "cpython-3.10": ("ci.yml", "test", '"3.10"'),

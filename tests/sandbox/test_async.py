@@ -156,7 +156,7 @@ def test_cancelling_before_the_code_begins_is_fine(sandbox):
     async def main():
         tasks = [asyncio.create_task(sandbox.run_async("1")) for _ in range(30)]
         await asyncio.sleep(0)
-        # False: it is done already, if its thread was as fast as that
+        # `cancel` returns False for a task whose thread has already finished.
         cancelled = [task.cancel() for task in tasks[::2]]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(result.value == 1 for result in results[1::2])
@@ -296,7 +296,7 @@ def test_closing_a_session_stops_its_code_and_tools_on_the_loop(code):
         session = sandbox.session(limits=RunLimits(time=None))
         task = asyncio.ensure_future(session.run_async(f"begin()\n{code}"))
         await begun.wait()
-        for _ in range(20):  # to where it awaits the tool
+        for _ in range(20):  # until the code awaits the tool
             await asyncio.sleep(0.001)
         session.close()
         with pytest.raises(wamr.ClosedError, match=CLOSED):

@@ -1,9 +1,9 @@
 # ruff: noqa: E501 - lists of code
 """Attacks: code may do anything to its own interpreter, and other runs don't notice.
 
-Code shares the interpreter with the program that serves the host's requests, so it can do anything
-to it. It may then lie about its own results. It must not reach the host, exceed limits, change
-other runs, or make `run` raise.
+Code shares the interpreter with the program that serves the host's requests, so code can change
+this program, and can then forge its own results. It must not reach the host, exceed limits,
+change other runs, or make `run` raise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from wasm_fixtures import descriptors
 
 from wamr.sandbox import Python, Result, RunLimits
 
-# As an attacker would, find the function that serves requests and the marker of this run.
+# As an attacker would: find the function that serves requests and the marker of this run.
 FIND = """
 import gc, sys, os, types
 frame = sys._getframe()

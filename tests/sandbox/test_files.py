@@ -249,14 +249,14 @@ def test_folders_of_the_host_replace_files_and_links(name):
 
 
 def session_with_a_file_that_is_too_long():
-    """Return a session whose code has written 2000 bytes, of 1000, and has run to its end."""
+    """Return a session whose code has written 2000 bytes where 1000 are allowed, and has ended."""
     for _ in range(1000):
         session = python().session(limits=RunLimits(file_bytes=1000))
         code = "with open('a', 'w') as file: file.write('x' * 2000)"
         assert session.run(code).limit == "files"
         if not session.closed:
             return session
-        # On a busy machine a slice ended before the code did, and so the limit was found earlier.
+        # On a busy machine the slice ends before the code does; the limit then stops the session.
     raise AssertionError("each run was stopped")
 
 
@@ -268,7 +268,7 @@ def test_more_files_than_a_session_may_have_cannot_be_read_or_copied():
                 read()
         session.run("1", limits=RunLimits(file_bytes=2000)).check()
         assert (len(session.files["a"]), len(session.copy().files["a"])) == (2000, 2000)
-        # with room, since a slice may end before the code does
+        # The limit is raised, since files are also counted when a slice ends before the code does.
         limits = RunLimits(file_bytes=2000)
         assert session.run("import os; os.remove('a')", limits=limits).limit is None
         assert session.copy().files == {}
@@ -343,7 +343,7 @@ def test_the_collector_may_release_a_directory_while_another_one_is_taken(monkey
     kept, dropped = pool.take(), pool.take()
     pool.put(kept)
 
-    def untouched(_):  # `take` calls it, and the collector may run in any call
+    def untouched(_):  # `take` calls this function, and the collector may run in any call
         monkeypatch.undo()
         pool.put(dropped)
         return True

@@ -105,7 +105,7 @@ def test_a_memory_error_that_is_caught_is_no_limit():
     with python().session(limits=RunLimits(memory=48 << 20)) as session:
         assert session.run("try:\n  x = bytearray(10**9)\nexcept MemoryError: x = 1\nx").value == 1
         assert session.run("bytearray(10**9)").limit == "memory"
-        # Only that object had no room, so the session goes on.
+        # There was no room for that object only, so the session goes on.
         assert session.run("1 + 1").value == 2
 
 

@@ -1,4 +1,4 @@
-"""Machines that one run after another uses, each reset in between."""
+"""Machines that several runs use in turn, and that are reset between two runs."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_late_interruption_does_not_meet_the_next_user(sandbox):
     with sandbox.session() as second:
         second.run("1")
         assert second._machine is machine
-        machine.interrupt(lease)  # what `close` does in another thread, if it comes late
+        machine.interrupt(lease)  # what a late `close` in another thread does
         assert second.run("1 + 1").value == 2
         assert not machine.interrupted
         machine.interrupt(second._lease)
@@ -221,7 +221,7 @@ def test_the_child_of_a_fork_closes_sessions_of_its_parent_without_their_locks(r
     locked.wait(60)
     child = os.fork()
     if not child:
-        if runs:  # so that `close` interrupts
+        if runs:  # so that `close` has a run to interrupt
             run = threading.Thread(target=session.run, args=("for (;;);",), daemon=True)
             run.start()
             while not session._use:

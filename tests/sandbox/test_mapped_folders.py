@@ -22,7 +22,7 @@ def without_directories(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @lru_cache
 def python() -> Python:
-    """A sandbox whose interpreter was started with such a folder, so it is no other test's."""
+    """A sandbox of this file's own: its interpreter was started with a private directory."""
     module = sandboxes.python()._interpreter.module
     return Python(module)
 

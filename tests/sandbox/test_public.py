@@ -17,7 +17,7 @@ import wamr.sandbox
 from wamr.sandbox import InterpreterMissingError, JavaScript, Python, RunLimits, _python
 
 FOLDER = Path(wamr.sandbox.__file__).parent
-# What is not about wasm: the clock of Event.until, a function of `time`; how to take locks; numbers
+# Internal modules that have nothing to do with wasm: the clock of Event.until, locks, and numbers
 # in error texts.
 INTERNAL = ("_base.arguments", "_base.clock", "_base.locks")
 

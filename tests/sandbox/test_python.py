@@ -312,7 +312,7 @@ def test_random_numbers_differ_between_runs():
 
 
 def test_the_hash_seed_is_the_same_in_all_runs():
-    """All runs are copies of one snapshot, which has one seed (docs/sandboxing.md)."""
+    """All runs are copies of one snapshot, and so of its seed (docs/sandboxing.md)."""
     assert run("hash('text')").value == run("hash('text')").value
 
 

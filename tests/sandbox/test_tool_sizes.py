@@ -84,7 +84,7 @@ def test_an_answer_that_has_no_room_leaves_the_session():
 
 @pytest.mark.parametrize("calls", [0, 1])
 def test_a_tool_that_is_called_too_deep_raises_the_recursion_error(calls):
-    """It isn't the argument that is nested too deeply."""
+    """The code's own calls are nested too deeply, not the argument of the tool."""
     code = f"""
 def f(n):
     return g(n + 1)

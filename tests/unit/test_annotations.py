@@ -59,7 +59,7 @@ def wrapped(*args): ...
         (functools.partial(as_text, 1), "(i64) -> (f32, i32)"),
     ],
 )
-def test_annotations_tell_the_signature(function, text):
+def test_annotations_give_the_signature(function, text):
     assert str(functype_from_annotations(function)) == text
 
 
@@ -73,7 +73,7 @@ def test_the_caller_is_no_parameter_of_the_signature():
         functype_from_annotations(nothing, access_caller=True)
 
 
-def test_annotations_may_all_be_text():
+def test_all_annotations_may_be_strings():
     namespace = {"__name__": "elsewhere"}
     exec(
         "from __future__ import annotations\n"
@@ -120,7 +120,7 @@ def keyword_only(*, a: int) -> None: ...
         (3, "must be callable, not int"),
     ],
 )
-def test_annotations_that_tell_nothing_are_refused(function, message):
+def test_annotations_that_give_no_signature_are_refused(function, message):
     with pytest.raises(TypeError, match=message):
         functype_from_annotations(function)
 
@@ -131,6 +131,6 @@ def test_a_callable_without_a_signature_is_refused():
         functype_from_annotations(max)
 
 
-def test_the_module_has_no_other_names():
+def test_other_names_are_no_attributes_of_the_module():
     with pytest.raises(AttributeError, match="has no attribute 'i31'"):
         _ = types.i31

@@ -46,7 +46,7 @@ anything = (
 )
 
 
-# ------------------------------------------------------------------ as values
+# ------------------------------------------------------------------ equality, copies, immutability
 @given(anything)
 def test_a_copy_and_a_pickle_are_equal_and_hash_equal(value):
     for twin in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
@@ -107,7 +107,7 @@ def test_other_names_are_no_valtype(name):
         ValType(name)
 
 
-# ------------------------------------------------------------------ limits and what has them
+# ------------------------------------------------------------------ limits, and types with limits
 def test_limits_hold_their_bounds():
     assert (Limits(1).min, Limits(1).max) == (1, None)
     assert (Limits(0, 0).min, Limits(0, 0).max) == (0, 0)
@@ -287,13 +287,13 @@ def test_a_tag_type_has_no_results():
 
 # ------------------------------------------------------------------ function types
 @given(functypes)
-def test_a_signature_survives_its_text(signature):
+def test_a_signature_can_be_parsed_from_its_text(signature):
     assert FuncType.parse(str(signature)) == signature
     assert repr(signature) == f'FuncType("{signature}")'
 
 
 @given(functypes)
-def test_a_signature_survives_its_codes(signature):
+def test_a_signature_can_be_made_from_its_codes(signature):
     params = bytes([kind.code for kind in signature.params])
     results = bytes([kind.code for kind in signature.results])
     assert FuncType._from_kinds(params, results) == signature
@@ -315,7 +315,7 @@ def test_shared_values_are_found_until_there_are_too_many(monkeypatch):
     values.share("b", [2])
     values.share("c", [3])
     assert values["a"] is first
-    assert values.share("d", [4]) == [4]  # it was full
+    assert values.share("d", [4]) == [4]  # `values` was full, and was cleared first
     assert dict(values) == {"d": [4]}
 
 

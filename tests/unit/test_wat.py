@@ -1,4 +1,4 @@
-"""Module text to bytes, and the error without the parser."""
+"""The conversion of module text to bytes, and the error where the parser is missing."""
 
 import pickle
 import sys
@@ -44,7 +44,7 @@ def test_names_may_be_in_any_script():
         ("é\n(é".encode() + b"\xff", 2, 3, "not UTF-8"),
     ],
 )
-def test_what_is_no_module_says_where(text, line, column, reason):
+def test_an_error_says_where_the_text_is_wrong(text, line, column, reason):
     with pytest.raises(CompileError, match=reason) as caught:
         wat2wasm(text)
     assert (caught.value.line, caught.value.column) == (line, column)
@@ -86,7 +86,7 @@ def test_other_types_are_no_text(bad):
         wat2wasm(bad)
 
 
-def test_without_the_parser_it_says_what_to_type(monkeypatch):
+def test_without_the_parser_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "wasmtime", None)
     with pytest.raises(UnavailableError, match=r'pip install "wamr\[wat\]"'):
         wat2wasm("(module)")
