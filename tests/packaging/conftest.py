@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,14 +58,34 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return archive
 
 
+def _as_a_user(own: Path) -> tuple[list[str], dict[str, str]]:
+    """Return a command that runs another one as a user who isn't root, and its variables.
+
+    The user can write to `own` and nowhere else but in /tmp, and can read all files, since the
+    interpreter may be in a folder of root. access(2) doesn't know of that right, so CMake needs an
+    `own` that the user reaches without it. Both are empty where this user is not root.
+    """
+    nobody = 65534
+    if os.name == "nt" or os.geteuid() != 0 or not shutil.which("setpriv"):
+        return [], {}
+    os.chown(own, nobody, nobody)
+    reads = ["--inh-caps=-all,+dac_read_search", "--bounding-set=-all,+dac_read_search"]
+    command = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups", *reads]
+    # The cache of root's compiler is read.
+    variables = {"TMPDIR": str(own), "CCACHE_READONLY": "1", "CCACHE_TEMPDIR": str(own)}
+    return [*command, "--ambient-caps=-all,+dac_read_search"], variables
+
+
 @pytest.fixture(scope="session")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the sdist under difficult conditions.
 
     git and cargo are stand-ins that only record that they were called. The path is long and has
-    spaces and letters beyond ASCII, the files are read-only, and the umask is strict.
+    spaces and letters beyond ASCII, the files are read-only, and the umask is strict. The user is
+    not root, for whom no file is read-only.
     """
     traces = tmp_path_factory.mktemp("bin")
+    traces.chmod(0o777)  # another user writes there
     for tool in ("git", "cargo"):
         stand_in = traces / tool
         stand_in.write_text(f'#!/bin/sh\necho "$0 $*" >> {traces}/called\nexit 1\n')
@@ -76,12 +98,14 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (source,) = place.iterdir()
     for path in [source, *source.rglob("*")]:
         path.chmod(path.stat().st_mode & 0o555)
-    folder = tmp_path_factory.mktemp("wheel")
-    environment = os.environ | {"PATH": f"{traces}{os.pathsep}{os.environ['PATH']}"}
+    own = Path(tempfile.mkdtemp(prefix="an awkward place, é 中 "))
+    as_user, variables = _as_a_user(own)
+    environment = os.environ | {"PATH": f"{traces}{os.pathsep}{os.environ['PATH']}"} | variables
     before = os.umask(0o077)
     try:
         _run(
-            *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source),
+            *(*as_user, sys.executable, "-m", "pip", "wheel", "--no-deps"),
+            *("--wheel-dir", own / "wheels", source),
             env=environment,
         )
     finally:
@@ -89,5 +113,7 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for path in [source, *source.rglob("*")]:
             path.chmod(path.stat().st_mode | 0o200)
     assert not (traces / "called").exists(), (traces / "called").read_text()
-    (archive_,) = folder.iterdir()
-    return archive_
+    (archive_,) = (own / "wheels").iterdir()
+    kept = shutil.move(archive_, tmp_path_factory.mktemp("wheel"))
+    shutil.rmtree(own)
+    return Path(kept)
