@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distribution import FIRST
@@ -85,8 +86,9 @@ def test_outcomes_are_counted_with_their_reasons(folder):
 )
 def test_a_run_that_its_minutes_end_is_fine(folder, monkeypatch, minutes, status, expected):
     monkeypatch.setenv("MINUTES", minutes)
-    facts = {**OUTCOMES[0]["facts"], "bits": 64, "libc": "L", "compiler": "C"}
-    passed = [{**OUTCOMES[0], "facts": facts}, OUTCOMES[1]]
+    first: Any = OUTCOMES[0]
+    facts = first["facts"] | {"bits": 64, "libc": "L", "compiler": "C"}
+    passed = [first | {"facts": facts}, OUTCOMES[1]]
     (folder / "outcomes.jsonl").write_text("\n".join(map(json.dumps, passed)) + "\n")
     assert table.main("summary", "linux-i686", str(folder), "60", str(status)) == expected
 
